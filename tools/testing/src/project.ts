@@ -9,7 +9,12 @@ import { spec } from "node:test/reporters";
 const files = process.argv.length > 2 ? process.argv.slice(2) : globSync(["src/**/*.test.ts", "test/**/*.test.ts"]);
 const counts = { passed: 0, failed: 0, skipped: 0, skips: [] as string[] };
 
-const events = run({ files: files.sort(), execArgv: ["-C", "source", "--enable-source-maps"], concurrency: 2, timeout: 240_000 });
+const events = run({
+  files: files.sort(),
+  execArgv: ["-C", "source", "--enable-source-maps"],
+  concurrency: 2,
+  timeout: 240_000,
+});
 events.on("test:pass", (test) => {
   if (test.details.type === "suite") return;
   if (test.skip === undefined) counts.passed++;

@@ -1,0 +1,57 @@
+/**
+ * `npm test`: runs the tests of every project through Nx, then adds up what they counted.
+ * The last line reads `N passed, N failed, N skipped`; what was skipped is listed above it with the reason.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync, readFileSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly skips: readonly string[];
+}
+
+const countsFile = ".test-counts.json";
+const projects = globSync("{apps,libs,tools}/*/package.json")
+  .concat(existsSync("e2e/package.json") ? ["e2e/package.json"] : [])
+  .filter((file) => "test" in (JSON.parse(readFileSync(file, "utf8")).scripts ?? {}))
+  .map((file) => dirname(file))
+  .sort();
+
+// A project that dies before it has counted must not be taken for the run before.
+for (const project of projects) rmSync(`${project}/${countsFile}`, { force: true });
+
+const nx = spawnSync("nx", ["run-many", "-t", "test", "--outputStyle=static", ...process.argv.slice(2)], {
+  stdio: "inherit",
+  env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? "1" : "0" },
+});
+
+let passed = 0;
+let failed = 0;
+let skipped = 0;
+const lines: string[] = [];
+for (const project of projects) {
+  if (!existsSync(`${project}/${countsFile}`)) {
+    if (nx.status === 0) continue; // Not asked for: `npm test -- --projects=…`.
+    failed++;
+    lines.push(`FAILED   ${project}: ended before its tests did`);
+    continue;
+  }
+  const counts = JSON.parse(readFileSync(`${project}/${countsFile}`, "utf8")) as Counts;
+  passed += counts.passed;
+  failed += counts.failed;
+  skipped += counts.skipped;
+  if (counts.failed > 0) lines.push(`FAILED   ${project}: ${counts.failed}`);
+  for (const skip of counts.skips) lines.push(`SKIPPED  ${project}: ${skip}`);
+}
+if (nx.status !== 0 && failed === 0) {
+  failed++;
+  lines.push(`FAILED   nx ended with ${nx.status ?? nx.signal ?? nx.error?.message}`);
+}
+
+console.log(
+  `\n${lines.join("\n")}${lines.length > 0 ? "\n" : ""}\n${passed} passed, ${failed} failed, ${skipped} skipped`,
+);
+process.exitCode = failed > 0 || nx.status !== 0 ? 1 : 0;
