@@ -1,0 +1,56 @@
+/** The gRPC status codes in lower case, `ok` left out: a success is not an error. */
+export type Code =
+  | "cancelled"
+  | "unknown"
+  | "invalid_argument"
+  | "deadline_exceeded"
+  | "not_found"
+  | "already_exists"
+  | "permission_denied"
+  | "resource_exhausted"
+  | "failed_precondition"
+  | "aborted"
+  | "out_of_range"
+  | "unimplemented"
+  | "internal"
+  | "unavailable"
+  | "data_loss"
+  | "unauthenticated";
+
+// google/rpc/code.proto. The wire knows only these numbers, so none is ever reused or moved.
+const numbers: Readonly<Record<Code, number>> = {
+  cancelled: 1,
+  unknown: 2,
+  invalid_argument: 3,
+  deadline_exceeded: 4,
+  not_found: 5,
+  already_exists: 6,
+  permission_denied: 7,
+  resource_exhausted: 8,
+  failed_precondition: 9,
+  aborted: 10,
+  out_of_range: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  data_loss: 15,
+  unauthenticated: 16,
+};
+
+/** Every code, in the order of its number. */
+export const codes: readonly Code[] = Object.freeze(Object.keys(numbers) as Code[]);
+
+const byNumber = new Map<number, Code>(codes.map((code) => [numbers[code], code]));
+
+/** The number `code` has on the wire (google.rpc.Code). */
+export function codeToNumber(code: Code): number {
+  return numbers[code];
+}
+
+/**
+ * The code of a number read from the wire. A number nobody assigned is `unknown`, as the gRPC specification asks of
+ * clients; so is 0, because who calls this has a failure in hand and `ok` names none.
+ */
+export function codeFromNumber(number: number): Code {
+  return byNumber.get(number) ?? "unknown";
+}
