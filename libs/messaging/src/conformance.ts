@@ -1,0 +1,31 @@
+/**
+ * The suite every adapter passes: its cases are the specification of the port (after the list of Watermill's Pub/Sub
+ * tests). An adapter's own test is one call:
+ *
+ *     conformance("memory", { ordered: true, persistent: { off: "..." }, ... }, async () => openMemoryBroker({ log }));
+ *
+ * `open` is called several times per case: each call is another process's broker on the same engine. A feature that
+ * is off skips its cases by name; nothing is weakened.
+ */
+import { describe, test } from "node:test";
+import type { Broker } from "./broker.ts";
+import { closingCases } from "./conformance/closing.ts";
+import { deliveryCases } from "./conformance/delivery.ts";
+import { orderCases } from "./conformance/order.ts";
+import { publishingCases } from "./conformance/publishing.ts";
+import { type Features, World } from "./conformance/world.ts";
+
+export type { Features, Off } from "./conformance/world.ts";
+
+export function conformance(name: string, features: Features, open: () => Promise<Broker>): void {
+  describe(`${name} keeps the promises of the messaging port`, () => {
+    for (const { name, needs, run } of [...deliveryCases, ...orderCases, ...publishingCases, ...closingCases]) {
+      const feature = needs === undefined ? true : features[needs];
+      const skip = typeof feature === "object" ? feature.off : false;
+      test(name, { skip, timeout: 60_000 }, async () => {
+        await using world = new World(features, open);
+        await run(world);
+      });
+    }
+  });
+}

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import type { Case } from "./world.ts";
+import { eventually, gate, group, message, messages, Received, unique } from "./world.ts";
+
+/** What is delivered, to whom, and how often. */
+export const deliveryCases: readonly Case[] = [
+  {
+    name: "everything published is delivered, once while nothing goes wrong",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const received = new Received();
+      await broker.subscribe(topic, group("readers"), received.handler());
+      const sent = messages(100);
+      await broker.publish(topic, sent);
+      await received.all(sent);
+      assert.equal(received.ids.length, 100);
+    },
+  },
+  {
+    name: "a message arrives as it was sent: attributes, headers, binary data and empty data",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const received = new Received();
+      await broker.subscribe(topic, group("readers"), received.handler());
+      const binary = {
+        ...message("ключ ✓"),
+        contentType: "application/protobuf",
+        data: Uint8Array.from({ length: 256 }, (_, i) => i),
+        headers: {
+          traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+          "x-note": "ünïcode ✓",
+          "x-empty": "",
+        },
+      };
+      const empty = { ...message(""), data: new Uint8Array() };
+      await broker.publish(topic, [binary, empty]);
+      await received.all([binary, empty]);
+      for (const sent of [binary, empty]) {
+        const delivery = received.deliveries.find((d) => d.message.id === sent.id);
+        assert.ok(delivery);
+        const { data, ...attributes } = delivery.message;
+        const { data: sentData, ...sentAttributes } = sent;
+        assert.deepEqual({ ...attributes, headers: { ...attributes.headers } }, sentAttributes);
+        assert.deepEqual([...data], [...sentData]);
+        assert.deepEqual([delivery.topic, delivery.group, delivery.attempt], [topic, "readers", 1]);
+      }
+    },
+  },
+  {
+    name: "members of a group share the messages without losing one",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const other = await world.open();
+      const [first, second] = [new Received(), new Received()];
+      const both = new Received();
+      for (const [member, received] of [
+        [broker, first],
+        [other, second],
+      ] as const) {
+        await member.subscribe(topic, group("shared"), async (delivery) => {
+          received.deliveries.push(delivery);
+          both.deliveries.push(delivery);
+        });
+      }
+      const sent = messages(20, 20);
+      // Sharing takes a moment to settle: until it has, a member may hold everything.
+      await eventually(() => {
+        const more = messages(20, 20);
+        sent.push(...more);
+        void broker.publish(topic, more).catch(() => undefined);
+        return first.ids.length > 0 && second.ids.length > 0;
+      }, "both members to receive something");
+      await broker.publish(topic, sent.slice(0, 20));
+      await both.all(sent);
+    },
+  },
+  {
+    name: "each group receives everything, and one member of a group each message",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const [orders, billing] = [new Received(), new Received()];
+      await broker.subscribe(topic, group("orders"), orders.handler());
+      await broker.subscribe(topic, group("orders"), orders.handler());
+      await broker.subscribe(topic, group("billing"), billing.handler());
+      const sent = messages(60, 12);
+      await broker.publish(topic, sent);
+      await Promise.all([orders.all(sent), billing.all(sent)]);
+      assert.equal(new Set(orders.ids).size, 60);
+      assert.equal(new Set(billing.ids).size, 60);
+    },
+  },
+  {
+    name: "a message whose handler threw is delivered again, and its attempts are counted",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const received = new Received();
+      const attempts: number[] = [];
+      await broker.subscribe(
+        topic,
+        group("stubborn"),
+        received.handler((delivery) => {
+          attempts.push(delivery.attempt);
+          if (delivery.attempt < 3) throw new Error("not yet");
+        }),
+      );
+      const sent = message("a");
+      await broker.publish(topic, [sent]);
+      await received.all([sent]);
+      assert.deepEqual(attempts, [1, 2, 3]);
+    },
+  },
+  {
+    name: "a message that keeps failing does not hold up other keys",
+    async run(world) {
+      const { broker, topic } = await world.topic(1);
+      const received = new Received();
+      await broker.subscribe(
+        topic,
+        group("busy", { concurrency: 1 }),
+        received.handler((delivery) => {
+          if (delivery.message.key === "poison") throw new Error("always");
+        }),
+      );
+      const others = messages(20);
+      await broker.publish(topic, [message("poison"), ...others]);
+      await received.all(others);
+    },
+  },
+  {
+    name: "a message nobody acknowledged is delivered to the next member",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const started = gate();
+      const subscription = await broker.subscribe(topic, group("heirs", { closeMs: 50 }), async (delivery) => {
+        started.open();
+        await new Promise((_, reject) => delivery.signal.addEventListener("abort", () => reject(new Error("left"))));
+      });
+      const sent = message("a");
+      await broker.publish(topic, [sent]);
+      await started.passed;
+      await subscription[Symbol.asyncDispose]();
+      const received = new Received();
+      await (await world.open()).subscribe(topic, group("heirs"), received.handler());
+      await received.all([sent]);
+    },
+  },
+  {
+    name: "a later acknowledgement does not cover an earlier message that has none",
+    async run(world) {
+      const { broker, topic } = await world.topic(1);
+      const [first, later] = [message("first"), message("later")];
+      const received = new Received();
+      const subscription = await broker.subscribe(
+        topic,
+        group("gaps", { closeMs: 50 }),
+        received.handler((delivery) => {
+          if (delivery.message.key === "first") throw new Error("never acknowledged");
+        }),
+      );
+      await broker.publish(topic, [first, later]);
+      await received.all([later]);
+      await subscription[Symbol.asyncDispose]();
+      const next = new Received();
+      await (await world.open()).subscribe(topic, group("gaps"), next.handler());
+      await next.all([first]);
+    },
+  },
+  {
+    name: "a new group starts at the oldest message kept",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const sent = messages(10);
+      await broker.publish(topic, sent);
+      const received = new Received();
+      await broker.subscribe(topic, group(unique("late")), received.handler());
+      await received.all(sent);
+    },
+  },
+  {
+    name: "a subscription made before its topic exists receives what is published later",
+    async run(world) {
+      const broker = await world.open();
+      const topic = unique("future");
+      const received = new Received();
+      await broker.subscribe(topic, group("early"), received.handler());
+      await broker.createTopics([topic], { partitions: 2 });
+      const sent = messages(4);
+      await broker.publish(topic, sent);
+      await received.all(sent);
+    },
+  },
+];

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import type { Message } from "../message.ts";
+import type { Case } from "./world.ts";
+import { gate, group, message, messages, Received } from "./world.ts";
+
+const idsOf = (sent: readonly Message[], key: string) => sent.filter((m) => m.key === key).map((m) => m.id);
+
+/** Order per key, and what may run beside it. */
+export const orderCases: readonly Case[] = [
+  {
+    name: "messages of one key are handled in order, one at a time, at any concurrency",
+    needs: "ordered",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const received = new Received();
+      const running = new Set<string>();
+      await broker.subscribe(
+        topic,
+        group("ordered", { concurrency: 16 }),
+        received.handler(async ({ message }) => {
+          assert.ok(!running.has(message.key), "two at once");
+          running.add(message.key);
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
+          running.delete(message.key);
+        }),
+      );
+      const sent = messages(120, 6);
+      for (let i = 0; i < sent.length; i += 10) await broker.publish(topic, sent.slice(i, i + 10));
+      await received.all(sent);
+      for (let key = 0; key < 6; key++) assert.deepEqual(received.order(`key-${key}`), idsOf(sent, `key-${key}`));
+    },
+  },
+  {
+    name: "a redelivery keeps the order of its key: later messages wait for it",
+    needs: "ordered",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const received = new Received();
+      await broker.subscribe(
+        topic,
+        group("ordered"),
+        received.handler(({ message, attempt }) => {
+          if (Number(Buffer.from(message.data).toString()) % 7 === 0 && attempt < 3) throw new Error("again");
+        }),
+      );
+      const sent = messages(60, 3);
+      await broker.publish(topic, sent);
+      await received.all(sent);
+      for (let key = 0; key < 3; key++) assert.deepEqual(received.order(`key-${key}`), idsOf(sent, `key-${key}`));
+    },
+  },
+  {
+    name: "one publisher serves many tasks at once, each in its own order",
+    needs: "ordered",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const received = new Received();
+      await broker.subscribe(topic, group("ordered"), received.handler());
+      const tasks = Array.from({ length: 12 }, (_, task) =>
+        Array.from({ length: 8 }, (_, i) => message(`task-${task}`, String(i))),
+      );
+      await Promise.all(
+        tasks.map(async (sent) => {
+          for (const one of sent) await broker.publish(topic, [one]);
+        }),
+      );
+      await received.all(tasks.flat());
+      tasks.forEach((sent, task) => assert.deepEqual(received.order(`task-${task}`), idsOf(sent, `task-${task}`)));
+    },
+  },
+  {
+    name: "different keys of one partition are handled at once, and never more than the concurrency",
+    async run(world) {
+      const { broker, topic } = await world.topic(1);
+      const received = new Received();
+      const three = gate();
+      let running = 0;
+      let most = 0;
+      await broker.subscribe(
+        topic,
+        group("wide", { concurrency: 3 }),
+        received.handler(async () => {
+          running++;
+          most = Math.max(most, running);
+          if (running === 3) three.open();
+          await three.passed; // Nobody returns before three are in: fewer at once would never finish.
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          running--;
+        }),
+      );
+      const sent = messages(60, 60);
+      await broker.publish(topic, sent);
+      await received.all(sent);
+      assert.equal(most, 3);
+    },
+  },
+];

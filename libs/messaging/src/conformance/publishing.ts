@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { codeOf } from "@plumbline/errors";
+import { sizeOf } from "../message.ts";
+import type { Case } from "./world.ts";
+import { group, message, messages, Received, unique } from "./world.ts";
+
+/** What a publisher may count on, and what is refused. */
+export const publishingCases: readonly Case[] = [
+  {
+    name: "an aborted publish rejects with the signal's reason and sends nothing",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const reason = new Error("the caller left");
+      const aborted = message("a", "aborted");
+      await assert.rejects(broker.publish(topic, [aborted], { signal: AbortSignal.abort(reason) }), reason);
+      const received = new Received();
+      await broker.subscribe(topic, group("readers"), received.handler());
+      const marker = message("a", "marker");
+      await broker.publish(topic, [marker]);
+      await received.all([marker]);
+      assert.ok(!received.has(aborted));
+    },
+  },
+  {
+    name: "publishing to a topic that does not exist is refused with not_found",
+    async run(world) {
+      const broker = await world.open();
+      await assert.rejects(broker.publish(unique("missing"), [message("a")]), (error) => codeOf(error) === "not_found");
+    },
+  },
+  {
+    name: "publishing no message is accepted and delivers nothing",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      await broker.publish(topic, []);
+    },
+  },
+  {
+    name: "a message up to the limit is delivered whole, and a larger one is refused with invalid_argument",
+    needs: "maxMessageBytes",
+    async run(world) {
+      const { broker, topic } = await world.topic();
+      const limit = world.features.maxMessageBytes;
+      assert.ok(typeof limit === "number");
+      const base = message("large", "");
+      const largest = { ...base, data: new Uint8Array(limit - sizeOf(base)).fill(7) };
+      const received = new Received();
+      await broker.subscribe(topic, group("readers"), received.handler());
+      const larger = { ...largest, data: new Uint8Array(largest.data.length + 1) };
+      const beside = message("beside");
+      await assert.rejects(broker.publish(topic, [beside, larger]), (error) => codeOf(error) === "invalid_argument");
+      await broker.publish(topic, [largest]);
+      await received.all([largest]);
+      assert.deepEqual(received.ids, [largest.id]);
+      assert.equal(Buffer.compare(received.deliveries[0]?.message.data ?? new Uint8Array(), largest.data), 0);
+    },
+  },
+  {
+    name: "many topics work at once",
+    async run(world) {
+      const broker = await world.open();
+      const topics = Array.from({ length: 8 }, (_, i) => unique(`topic-${i}`));
+      await broker.createTopics(topics, { partitions: 1 });
+      await Promise.all(
+        topics.map(async (topic) => {
+          const received = new Received();
+          await broker.subscribe(topic, group("many"), received.handler());
+          const sent = messages(10);
+          await broker.publish(topic, sent);
+          await received.all(sent);
+          assert.equal(received.ids.length, 10);
+        }),
+      );
+    },
+  },
+  {
+    name: "creating a topic again leaves it and its messages as they are",
+    async run(world) {
+      const { broker, topic } = await world.topic(2);
+      const sent = messages(5);
+      await broker.publish(topic, sent);
+      await broker.createTopics([topic], { partitions: 7 });
+      const received = new Received();
+      await broker.subscribe(topic, group("readers"), received.handler());
+      await received.all(sent);
+    },
+  },
+  {
+    name: "a topic tells how long it keeps its messages",
+    async run(world) {
+      const broker = await world.open();
+      const topic = unique("kept");
+      await broker.createTopics([topic], { partitions: 1, retentionMs: 3_600_000 });
+      assert.equal(await broker.retentionMs(topic), 3_600_000);
+      await assert.rejects(broker.retentionMs(unique("missing")), (error) => codeOf(error) === "not_found");
+    },
+  },
+  {
+    name: "an open broker answers a ping",
+    async run(world) {
+      await (await world.open()).ping();
+    },
+  },
+];

@@ -1,0 +1,15 @@
+export { compose } from "./broker.ts";
+export type {
+  Broker,
+  Delivery,
+  Handler,
+  Middleware,
+  Publisher,
+  SubscribeOptions,
+  Subscriber,
+  TopicOptions,
+} from "./broker.ts";
+export { createMessage, sizeOf, withHeaders } from "./message.ts";
+export type { Message } from "./message.ts";
+export { partitionOf } from "./partition-of.ts";
+export { deadTopic, retryTopic } from "./topics.ts";
