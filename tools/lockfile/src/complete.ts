@@ -1,0 +1,57 @@
+/**
+ * npm leaves platform packages out of the lock file when the registry it asked could not serve them, and `npm ci` on another
+ * machine then refuses the whole file ("Missing: ... from lock file"). Each missing one is optional, so an entry with its
+ * version and the systems it is for completes the file.
+ */
+
+export interface LockEntry {
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly os?: readonly string[];
+  readonly cpu?: readonly string[];
+  readonly libc?: readonly string[];
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+export type LockPackages = Readonly<Record<string, LockEntry>>;
+
+/** The optional dependencies that have no entry, each as the entry it needs, by its path in the lock file. */
+export function missingEntries(packages: LockPackages): Record<string, LockEntry> {
+  const missing: Record<string, LockEntry> = {};
+  for (const [path, entry] of Object.entries(packages)) {
+    for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
+      if (!resolves(packages, path, name)) missing[`node_modules/${name}`] = stub(name, version, entry.dev === true);
+    }
+  }
+  return missing;
+}
+
+/** The same packages with the missing entries, in npm's order. */
+export function complete(packages: LockPackages): LockPackages {
+  const { "": root, ...rest } = { ...packages, ...missingEntries(packages) };
+  const sorted = Object.entries(rest).toSorted(([a], [b]) => a.localeCompare(b, "en"));
+  return { ...(root === undefined ? {} : { "": root }), ...Object.fromEntries(sorted) };
+}
+
+/** Node's own rule: the folder itself, then each one above it. */
+function resolves(packages: LockPackages, from: string, name: string): boolean {
+  for (let base = from; ; base = base.slice(0, Math.max(0, base.lastIndexOf("/node_modules/")))) {
+    if (packages[`${base === "" ? "" : `${base}/`}node_modules/${name}`] !== undefined) return true;
+    if (!base.includes("/node_modules/")) return packages[`node_modules/${name}`] !== undefined;
+  }
+}
+
+function stub(name: string, version: string, dev: boolean): LockEntry {
+  const os = /(android|darwin|freebsd|netbsd|openbsd|sunos|aix|openharmony|win32|linux)/.exec(name)?.[1];
+  const cpu = /(arm64|loong64|mips64el|arm|ia32|x64|ppc64|riscv64|s390x)/.exec(name)?.[1];
+  const libc = name.includes("musl") ? ["musl"] : name.includes("gnu") ? ["glibc"] : undefined;
+  return {
+    version,
+    ...(cpu === undefined ? {} : { cpu: [cpu] }),
+    ...(dev ? { dev: true } : {}),
+    ...(libc !== undefined && os === "linux" ? { libc } : {}),
+    optional: true,
+    ...(os === undefined ? {} : { os: [os] }),
+  };
+}

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Runs a script with the Node that npm installed, or says why it cannot. It is a shell script because what it checks for
+# is that `node` itself does not start, or is the system's older one.
+if version=$(node -p 'parseInt(process.versions.node)' 2>&1) && [ "$version" -ge 26 ] 2>/dev/null; then
+  exec node "$@"
+fi
+case "$version" in
+  *libatomic*) echo "Node 26 needs the system library libatomic1: install it (Debian, Ubuntu: apt-get install libatomic1; Fedora: dnf install libatomic) and try again." ;;
+  [0-9]*) echo "This needs Node 26, found $version. npm brings it on Linux (x64, arm64) and macOS (arm64): run npm ci without --omit=optional. Elsewhere install Node 26, on Windows use WSL." ;;
+  *) echo "Node does not start: $version" ;;
+esac >&2
+exit 1
