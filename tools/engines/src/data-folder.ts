@@ -1,0 +1,181 @@
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { chown, chmod, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import type { Binaries } from "./binaries.ts";
+import { cacheFolder } from "./cache-folder.ts";
+import { EngineError } from "./engine-error.ts";
+import { asIdentity, type Identity } from "./identity.ts";
+
+export type FolderState = "absent" | "ready";
+
+/** Says whether a data folder must be made; throws EngineError for one that must not be touched. */
+export function inspectFolder(dataDir: string, major: string): FolderState {
+  let entries: string[];
+  try {
+    entries = readdirSync(dataDir);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return "absent";
+    throw new EngineError(
+      "folder_unwritable",
+      `The data folder ${dataDir} cannot be read. Give it to this user, or choose another.`,
+      { cause },
+    );
+  }
+  if (entries.length === 0) return "absent";
+  if (!entries.includes("PG_VERSION")) {
+    throw new EngineError(
+      "folder_unfinished",
+      `${dataDir} is not empty and is no PostgreSQL data folder. Nothing was changed: choose another folder, or delete this one.`,
+    );
+  }
+  const version = readFileSync(join(dataDir, "PG_VERSION"), "utf8").trim();
+  // initdb writes the version first and copies the database "postgres" (5) last: without both ends it was interrupted.
+  const finished = ["global/pg_control", "postgresql.conf", "base/5/PG_VERSION"].every((file) =>
+    existsSync(join(dataDir, file)),
+  );
+  if (version === "" || !finished) {
+    throw new EngineError(
+      "folder_unfinished",
+      `The data folder ${dataDir} was left half written, so it holds no data yet. Delete it and start again.`,
+    );
+  }
+  if (version !== major) {
+    throw new EngineError(
+      "folder_other_version",
+      `The data folder ${dataDir} was made by PostgreSQL ${version}, and this is ${major}. ` +
+        `Move the data over with pg_dump of version ${version}, or delete the folder to start anew. Nothing was changed.`,
+    );
+  }
+  return "ready";
+}
+
+/** Makes a data folder. Another process never sees it half written: it is made beside its place and renamed. */
+export async function initialise(
+  dataDir: string,
+  binaries: Binaries,
+  identity: Identity,
+  options: InitOptions,
+): Promise<void> {
+  const target = resolve(dataDir);
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    // An empty folder that is there already may be a mount, which cannot be renamed onto.
+    const inPlace = existsSync(target);
+    const folder = inPlace ? target : await mkdtemp(`${target}.new-`);
+    try {
+      await chmod(folder, 0o700);
+      if (identity.uid !== undefined && identity.gid !== undefined) await chown(folder, identity.uid, identity.gid);
+      await initdb(folder, binaries, identity, options);
+      if (!inPlace) await rename(folder, target);
+    } catch (error) {
+      if (!inPlace) await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
+      throw new EngineError(
+        "folder_unwritable",
+        `The data folder ${target} cannot be made: ${(cause as Error).message}. Choose another, or give its parent to this user.`,
+        {
+          cause,
+        },
+      );
+    }
+    throw cause;
+  }
+}
+
+export interface InitOptions {
+  readonly user: string;
+  /** Asked of every connection; without one the server trusts whoever reaches its port. */
+  readonly password?: string | undefined;
+  readonly walSegmentMb?: number | undefined;
+}
+
+async function initdb(folder: string, binaries: Binaries, identity: Identity, options: InitOptions): Promise<void> {
+  const args = [
+    "-D",
+    folder,
+    "-U",
+    options.user,
+    "-E",
+    "UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+  ];
+  args.push("--no-sync", "--no-instructions", `--auth=${options.password === undefined ? "trust" : "scram-sha-256"}`);
+  if (options.walSegmentMb !== undefined) args.push(`--wal-segsize=${options.walSegmentMb}`);
+  // Through standard input: an argument would show in the list of processes.
+  if (options.password !== undefined) args.push("--pwfile=/dev/stdin");
+  await runAs(identity, binaries.initdb, args, { environment: binaries.environment, input: options.password ?? "" });
+}
+
+/**
+ * A finished data folder to copy from, made once per machine, user and release: initdb takes four times as long as the
+ * copy. Processes that come at the same time each make one, and the first to rename wins.
+ */
+export async function templateFolder(binaries: Binaries, identity: Identity, options: InitOptions): Promise<string> {
+  const owner = identity.uid ?? (identity.prefix.length > 0 ? "mapped" : "self");
+  const template = join(cacheFolder(), `template-${binaries.version}-${owner}-${options.walSegmentMb ?? 16}`);
+  if (existsSync(template)) return template;
+  try {
+    await initialise(template, binaries, identity, options);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
+  }
+  return template;
+}
+
+/** Runs a program to its end; its complaint becomes the error. */
+export async function runAs(
+  identity: Identity,
+  command: string,
+  args: readonly string[],
+  options: { environment?: Readonly<Record<string, string>>; input?: string } = {},
+): Promise<void> {
+  const { program, args: all, ids } = asIdentity(identity, command, args);
+  const child = spawn(program, all, {
+    ...ids,
+    env: { ...process.env, LC_ALL: "C", ...options.environment },
+    stdio: ["pipe", "ignore", "pipe"],
+  });
+  let complaint = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaint = (complaint + text).slice(-4000);
+  });
+  child.stdin.on("error", () => undefined); // It ended without reading: its exit says why.
+  child.stdin.end(options.input ?? "");
+  const status = await new Promise<number | string>((settle, fail) => {
+    child.on("error", fail);
+    child.on("close", (code, signal) => settle(code ?? signal ?? "?"));
+  }).catch((cause: unknown) => {
+    throw cannotRun(command, String(cause), { cause });
+  });
+  if (status !== 0) throw explain(command, `${complaint.trim()} (exit ${status})`);
+}
+
+/** The errors of a program that never ran, or ran and failed, in words that say what to do. */
+export function explain(command: string, complaint: string): EngineError {
+  const library =
+    /error while loading shared libraries: (\S+):/.exec(complaint)?.[1] ??
+    /Library not loaded: (\S+)/.exec(complaint)?.[1];
+  if (library !== undefined) {
+    return new EngineError(
+      "missing_library",
+      `${command} needs the library ${library}, which this system lacks. On Debian and Ubuntu: apt-get install libstdc++6 libatomic1; on Fedora: dnf install libstdc++ libatomic.`,
+    );
+  }
+  return new EngineError("start_failed", `${command} failed: ${complaint}`);
+}
+
+function cannotRun(command: string, complaint: string, options: ErrorOptions): EngineError {
+  return new EngineError(
+    "unsupported_platform",
+    `${command} does not run here (${complaint}). The programs are built for glibc, so not for Alpine, and the folder must not be mounted noexec.`,
+    options,
+  );
+}

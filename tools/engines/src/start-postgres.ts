@@ -1,0 +1,153 @@
+import { chmod } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { resolve } from "node:path";
+import { type Binaries, findBinaries } from "./binaries.ts";
+import { explain, initialise, inspectFolder } from "./data-folder.ts";
+import { EngineError } from "./engine-error.ts";
+import { chooseIdentity, type Identity } from "./identity.ts";
+import { passStaleLock } from "./stale-lock.ts";
+import { spawnSupervised, type SupervisedProcess } from "./supervised.ts";
+
+export interface PostgresOptions {
+  /** Made when absent, kept when we end. */
+  readonly dataDir: string;
+  /** On 127.0.0.1 only. */
+  readonly port: number;
+  /** The superuser, "postgres" by default. Used when the folder is made. */
+  readonly user?: string | undefined;
+  /** With one every connection must know it; without, whoever reaches the port on this machine is trusted. Used when the folder is made. */
+  readonly password?: string | undefined;
+  /** Each line of the server's log. */
+  readonly onLog?: ((line: string) => void) | undefined;
+  /** Server settings: { max_connections: 50 }. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined;
+}
+
+export interface PostgresServer extends AsyncDisposable {
+  /** The superuser's, on the database "postgres". */
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Resolves when the server has ended, by us or by itself. */
+  readonly exited: Promise<void>;
+}
+
+const startTimeoutMs = 60_000; // Recovery after a kill replays the log, at most max_wal_size of it.
+
+/**
+ * Starts the PostgreSQL that npm installed, as root or as a normal user, and resolves once it accepts connections.
+ * Disposing stops it in order; when this process dies without, even by SIGKILL, the server stops too. A folder left by a
+ * kill recovers. Throws EngineError with what to do about it.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
+  const dataDir = resolve(options.dataDir);
+  const binaries = findBinaries();
+  const state = inspectFolder(dataDir, binaries.major);
+  const identity = chooseIdentity(dataDir, [binaries.initdb, binaries.postgres]);
+  const user = options.user ?? "postgres";
+  const lock = state === "ready" ? await passStaleLock(dataDir) : {};
+  if (state === "absent") await initialise(dataDir, binaries, identity, { user, password: options.password });
+  else await narrowMode(dataDir);
+  return await launch(binaries, identity, { ...options, dataDir, user }, { environment: lock, lastSignal: "INT" });
+}
+
+export interface LaunchOptions {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly lastSignal: "INT" | "QUIT";
+  readonly removeFolder?: string;
+}
+
+/** Starts the server on a folder that is ready. */
+export async function launch(
+  binaries: Binaries,
+  identity: Identity,
+  options: PostgresOptions & { readonly user: string },
+  launchOptions: LaunchOptions,
+): Promise<PostgresServer & { readonly process: SupervisedProcess }> {
+  const settings = { listen_addresses: "127.0.0.1", unix_socket_directories: "", ...options.settings };
+  const args = ["-D", options.dataDir, "-p", String(options.port)];
+  for (const [name, value] of Object.entries(settings)) args.push("-c", `${name}=${value}`);
+
+  const child = spawnSupervised(identity, binaries.postgres, args, {
+    ...launchOptions,
+    environment: { ...binaries.environment, ...launchOptions.environment },
+  });
+  const exited = new Promise<void>((settle) => {
+    child.once("exit", () => settle());
+    child.once("error", () => settle());
+  });
+  try {
+    await accepting(child, options, binaries.postgres);
+  } catch (error) {
+    child.kill("SIGKILL");
+    await exited;
+    throw error;
+  }
+
+  const password = options.password === undefined ? "" : `:${encodeURIComponent(options.password)}`;
+  return {
+    url: `postgresql://${encodeURIComponent(options.user)}${password}@127.0.0.1:${options.port}/postgres`,
+    port: options.port,
+    pid: child.pid ?? 0,
+    process: child,
+    exited,
+    [Symbol.asyncDispose]: async () => {
+      const stop = launchOptions.lastSignal;
+      child.kill(`SIG${stop}`);
+      // In order first, which waits for a checkpoint; then at once; what neither moves is killed.
+      const timers = (["SIGQUIT", "SIGKILL"] as const).map((signal, step) =>
+        setTimeout(() => child.kill(signal), 10_000 + 5000 * step),
+      );
+      await exited;
+      timers.forEach(clearTimeout);
+    },
+  };
+}
+
+/** Waits for the log line that says so. The log must go to standard error until then. */
+async function accepting(child: SupervisedProcess, options: PostgresOptions, command: string): Promise<void> {
+  const lines = createInterface({ input: child.stderr });
+  let last: string[] = [];
+  await new Promise<void>((ready, fail) => {
+    const timer = setTimeout(
+      () => fail(explain(command, `not ready after ${startTimeoutMs / 1000} s:\n${last.join("\n")}`)),
+      startTimeoutMs,
+    );
+    lines.on("line", (line) => {
+      last = [...last.slice(-19), line];
+      options.onLog?.(line);
+      if (line.includes("database system is ready to accept connections")) {
+        clearTimeout(timer);
+        last = [];
+        ready();
+      }
+    });
+    child.once("error", (cause) => fail(explain(command, String(cause))));
+    // "close", not "exit": by then the reasons it gave have been read.
+    child.once("close", () => {
+      clearTimeout(timer);
+      fail(whyNot(command, options, last.join("\n")));
+    });
+  });
+}
+
+function whyNot(command: string, options: PostgresOptions, log: string): EngineError {
+  if (log.includes("Address already in use")) {
+    return new EngineError(
+      "port_taken",
+      `Port ${options.port} on 127.0.0.1 is taken by another program. Stop that one, or choose another port.`,
+    );
+  }
+  if (log.includes("ermission denied") || log.includes("wrong ownership") || log.includes("ead-only file system")) {
+    return new EngineError(
+      "folder_unwritable",
+      `The data folder ${options.dataDir} cannot be written by this user. Give it to the user who starts PostgreSQL (chown -R), or choose another.\n${log}`,
+    );
+  }
+  return explain(command, log);
+}
+
+/** PostgreSQL refuses a folder others can read, and a copy of one (`cp -r`, a restored backup) often is. */
+async function narrowMode(dataDir: string): Promise<void> {
+  await chmod(dataDir, 0o700).catch(() => undefined); // Not ours to change: PostgreSQL says what is wrong.
+}

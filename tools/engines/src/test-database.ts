@@ -1,0 +1,98 @@
+import { randomBytes, randomInt } from "node:crypto";
+import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Socket } from "node:net";
+import { Client } from "pg";
+import { findBinaries } from "./binaries.ts";
+import { runAs, templateFolder } from "./data-folder.ts";
+import { EngineError } from "./engine-error.ts";
+import { chooseIdentity } from "./identity.ts";
+import { launch, type PostgresServer } from "./start-postgres.ts";
+
+export interface TestDatabase extends AsyncDisposable {
+  /** The superuser's, on a database nobody else uses. */
+  readonly url: string;
+}
+
+/**
+ * A fresh, empty database for one test or suite; disposing drops it. It lies on the server TEST_POSTGRES_URL names (a
+ * role that may create databases), else on an embedded one that the whole process shares and that ends with it.
+ */
+export async function testDatabase(): Promise<TestDatabase> {
+  const server = process.env["TEST_POSTGRES_URL"] ?? (await sharedServer()).url;
+  // The time first: what a killed run left behind on a server that stays is found by its age.
+  const name = `test_${Date.now()}_${randomBytes(6).toString("hex")}`;
+  await admin(server, `CREATE DATABASE ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    [Symbol.asyncDispose]: async () => await admin(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+}
+
+let shared: Promise<PostgresServer> | undefined;
+
+/** Stays up until the process ends, as the next test wants it again; it does not keep the process running. */
+async function sharedServer(): Promise<PostgresServer> {
+  shared ??= startTemporary().then((server) => {
+    server.process.unref();
+    (server.process.stdin as Socket).unref();
+    (server.process.stderr as Socket).unref();
+    return server;
+  });
+  return await shared;
+}
+
+/** Nothing of a test's data needs to outlive a power cut. */
+const settings = {
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  wal_level: "minimal",
+  max_wal_senders: 0,
+  max_connections: 200,
+};
+
+async function startTemporary() {
+  const binaries = findBinaries();
+  const walSegmentMb = 1; // 16 by default, most of what there would be to copy.
+  const user = "postgres";
+  const identity = chooseIdentity(join(tmpdir(), "plumbline-test"), [binaries.initdb, binaries.postgres]);
+  const template = await templateFolder(binaries, identity, { user, walSegmentMb });
+
+  const dataDir = await mkdtemp(join(tmpdir(), "plumbline-test-"));
+  try {
+    if (identity.uid !== undefined && identity.gid !== undefined) await chown(dataDir, identity.uid, identity.gid);
+    await chmod(dataDir, 0o700);
+    await runAs(identity, "cp", ["-R", `${template}/.`, dataDir]);
+    for (let attempt = 1; ; attempt++) {
+      // Below the range systems take the ports of outgoing connections from; another process may still be quicker.
+      const port = randomInt(20_000, 32_000);
+      try {
+        return await launch(
+          binaries,
+          identity,
+          { dataDir, port, user, settings },
+          { environment: {}, lastSignal: "QUIT", removeFolder: dataDir },
+        );
+      } catch (error) {
+        if (!(error instanceof EngineError) || error.code !== "port_taken" || attempt === 10) throw error;
+      }
+    }
+  } catch (error) {
+    await rm(dataDir, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function admin(url: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
