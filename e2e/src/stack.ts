@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { defaultPorts, freePorts, type Ports, type Stack, startStack } from "@plumbline/dev";
+
+export const root = resolve(import.meta.dirname, "../..");
+
+export interface Running extends AsyncDisposable {
+  readonly stack: Stack;
+  readonly ports: Ports;
+  /** Where the gateway listens. */
+  readonly base: string;
+  /** Every line the programs wrote so far. */
+  readonly lines: readonly { readonly name: string; readonly line: string }[];
+}
+
+/** The whole system on free ports with a data folder of its own, removed at the end. */
+export async function runStack(environment: Readonly<Record<string, string>> = {}): Promise<Running> {
+  const ports = await freeStackPorts();
+  const dataDir = mkdtempSync(join(tmpdir(), "plumbline-e2e-"));
+  const lines: { name: string; line: string }[] = [];
+  try {
+    const stack = await startStack({
+      root,
+      dataDir,
+      ports,
+      environment,
+      onLine: (name, line) => lines.push({ name, line }),
+    });
+    return {
+      stack,
+      ports,
+      base: `http://127.0.0.1:${ports.gateway}`,
+      lines,
+      async [Symbol.asyncDispose]() {
+        await stack[Symbol.asyncDispose]();
+        rmSync(dataDir, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    rmSync(dataDir, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+export async function freeStackPorts(): Promise<Ports> {
+  const names = Object.keys(defaultPorts);
+  const ports = await freePorts(names.length);
+  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as unknown as Ports;
+}

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { sleep } from "@plumbline/concurrency";
+import { call, post } from "../src/http.ts";
+import { root } from "../src/stack.ts";
+
+// Ports of a range nothing else here uses; each test takes its own so that they can run one after another without waiting.
+let offset = 2_000 + (process.pid % 300) * 10;
+
+interface Start extends AsyncDisposable {
+  readonly process: ChildProcess;
+  readonly base: string;
+  readonly ended: Promise<{ code: number | null; signal: string | null }>;
+  output(): string;
+  printed(pattern: RegExp, ms?: number): Promise<void>;
+}
+
+/** `npm start` as a user runs it, on other ports and with a data folder of its own. */
+function start(
+  args: readonly string[] = [],
+  dataDir = mkdtempSync(join(tmpdir(), "plumbline-start-")),
+): Start & { dataDir: string } {
+  offset += 10;
+  const port = 8080 + offset;
+  const child = spawn(
+    "sh",
+    [
+      "tools/with-node.sh",
+      "-C",
+      "source",
+      "tools/dev/src/main.ts",
+      "--port-offset",
+      String(offset),
+      "--data",
+      dataDir,
+      ...args,
+    ],
+    {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) =>
+    child.once("close", (code, signal) => resolve({ code, signal })),
+  );
+  return {
+    process: child,
+    base: `http://127.0.0.1:${port}`,
+    dataDir,
+    ended,
+    output: () => output,
+    async printed(pattern, ms = 60_000) {
+      const until = performance.now() + ms;
+      while (!pattern.test(output)) {
+        if (performance.now() > until || child.exitCode !== null)
+          throw new Error(`never printed ${pattern}:\n${output}`);
+        await sleep(20);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await ended;
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function gone(base: string, ms = 20_000): Promise<void> {
+  const until = performance.now() + ms;
+  while (
+    await call(`${base}/healthz`).then(
+      () => true,
+      () => false,
+    )
+  ) {
+    if (performance.now() > until) throw new Error(`${base} still answers`);
+    await sleep(50);
+  }
+}
+
+test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the data is there at the next start", async () => {
+  const first = start();
+  await first.printed(/Ready after/);
+  const curls = [...first.output().matchAll(/^ {2}(curl .*)$/gm)].map((match) => match[1] as string);
+  assert.equal(curls.length, 3);
+  for (const line of curls) {
+    const curl = spawn("sh", ["-c", `${line} --fail --silent --max-time 20`], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    assert.equal(await new Promise((resolve) => curl.once("close", resolve)), 0, line);
+  }
+  first.process.kill("SIGINT");
+  assert.deepEqual(await first.ended, { code: 0, signal: null }, first.output());
+  await gone(first.base, 1_000);
+
+  await using second = start([], first.dataDir);
+  await second.printed(/Ready after/);
+  const listed = await call(`${second.base}/v1/orders?customerId=me`);
+  assert.equal((listed.json["orders"] as unknown[]).length, 1);
+});
+
+test("when the supervisor is killed its children end, and the next start recovers the data folder", async () => {
+  const first = start();
+  await first.printed(/Ready after/);
+  await post(`${first.base}/v1/orders`, { customerId: "survivor", items: [{ sku: "tea", quantity: 1 }] });
+  first.process.kill("SIGKILL");
+  await gone(first.base);
+
+  await using second = start([], first.dataDir);
+  await second.printed(/Ready after/);
+  const listed = await call(`${second.base}/v1/orders?customerId=survivor`);
+  assert.equal((listed.json["orders"] as unknown[]).length, 1);
+});
+
+test("a taken port is named, with what to do, and nothing is left running", async () => {
+  const server = createServer();
+  const port = 8080 + offset + 10;
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await using refused = start();
+  assert.equal((await refused.ended).code, 1);
+  assert.match(refused.output(), new RegExp(`${port} for gateway.*\\n.*(lsof|--port-offset)`, "s"));
+  server.close();
+});
+
+test("a data folder that is no data folder is refused with what to do, and left as it is", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "plumbline-broken-"));
+  const postgres = join(dataDir, "postgres");
+  await import("node:fs").then((fs) => fs.mkdirSync(postgres));
+  writeFileSync(join(postgres, "precious.txt"), "not ours");
+  await using refused = start([], dataDir);
+  assert.equal((await refused.ended).code, 1);
+  assert.match(refused.output(), /--fresh/);
+  assert.doesNotMatch(refused.output(), /\bat .*\.ts:\d+/);
+});

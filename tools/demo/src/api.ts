@@ -1,0 +1,75 @@
+import { retry } from "@plumbline/concurrency";
+
+export interface Item {
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+/** An order as the gateway shows it. */
+export interface Order {
+  readonly id: string;
+  readonly customerId: string;
+  readonly items: readonly Item[];
+  readonly status: string;
+  readonly rejectionReason: string;
+  readonly version: string;
+  readonly createTime: string;
+  readonly updateTime: string;
+}
+
+const requestMs = 10_000;
+/** Long enough for a service that was killed to be back; the idempotency key makes asking again safe. */
+const retries = { attempts: 12, baseMs: 100, maxMs: 5_000 };
+
+/** The public API, as a careful client calls it: a deadline for each request, the same key for each repeat of an order. */
+export class Api {
+  readonly #base: string;
+
+  constructor(base: string) {
+    this.#base = base;
+  }
+
+  /** Places an order once, however often it has to be sent. */
+  place(customerId: string, items: readonly Item[], key: string): Promise<Order> {
+    return this.#request<Order>("/v1/orders", {
+      method: "POST",
+      headers: { "content-type": "application/json", "idempotency-key": key },
+      body: JSON.stringify({ customerId, items }),
+    });
+  }
+
+  /** Every order of a customer, page by page. */
+  async list(customerId: string): Promise<Order[]> {
+    const orders: Order[] = [];
+    for (let pageToken = ""; ; ) {
+      const query = new URLSearchParams({ customerId, pageSize: "100", ...(pageToken === "" ? {} : { pageToken }) });
+      const page = await this.#request<{ orders: Order[]; nextPageToken: string }>(`/v1/orders?${query}`);
+      orders.push(...page.orders);
+      if (page.nextPageToken === "") return orders;
+      pageToken = page.nextPageToken;
+    }
+  }
+
+  /** Whether the order has a label: a PNG picture. */
+  async hasLabel(id: string): Promise<boolean> {
+    const response = await this.#send(`/v1/orders/${id}/label`);
+    await response.body?.cancel();
+    return response.ok && response.headers.get("content-type") === "image/png";
+  }
+
+  async #request<T>(path: string, init?: RequestInit): Promise<T> {
+    const response = await this.#send(path, init);
+    const body = await response.text();
+    if (!response.ok) throw new Error(`${init?.method ?? "GET"} ${path}: ${response.status} ${body}`);
+    return JSON.parse(body) as T;
+  }
+
+  /** Sends again after a failure that passes: no connection, 429, 502, 503, 504. Any other answer is the caller's. */
+  #send(path: string, init?: RequestInit): Promise<Response> {
+    return retry(async () => {
+      const response = await fetch(this.#base + path, { ...init, signal: AbortSignal.timeout(requestMs) });
+      if (![429, 502, 503, 504].includes(response.status)) return response;
+      throw new Error(`${init?.method ?? "GET"} ${path}: ${response.status} ${await response.text()}`);
+    }, retries);
+  }
+}

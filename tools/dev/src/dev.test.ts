@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import test from "node:test";
+import { sleep } from "@plumbline/concurrency";
+import { prettyLine } from "./log-lines.ts";
+import { proportionalSetSize } from "./memory.ts";
+import { checkPorts, freePorts } from "./preflight.ts";
+import { defaultPorts, type Ports, programs } from "./stack.ts";
+import { Supervised } from "./supervised.ts";
+
+const root = resolve(import.meta.dirname, "../../..");
+
+for (const { name, line, want } of [
+  {
+    name: "a JSON line reads time, name, level, message, fields",
+    line: '{"time":"2026-01-02T03:04:05.678Z","level":"info","message":"order placed","service":"orders","order_id":"1","trace_id":"t"}',
+    want: "03:04:05.678 orders   info  order placed  order_id=1",
+  },
+  {
+    name: "a line that is no JSON stays as it is",
+    line: "Segmentation fault",
+    want: "             orders   Segmentation fault",
+  },
+  { name: "a broken JSON line stays as it is", line: '{"a":', want: '             orders   {"a":' },
+]) {
+  test(name, () => assert.equal(prettyLine("orders", line, 0, false), want));
+}
+
+async function portsOf(count = Object.keys(defaultPorts).length): Promise<Ports> {
+  const ports = await freePorts(count);
+  return Object.fromEntries(Object.keys(defaultPorts).map((name, index) => [name, ports[index]])) as unknown as Ports;
+}
+
+test("a taken port is named with its use and what to do; free ones pass", async () => {
+  const ports = await portsOf();
+  await checkPorts(ports);
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(ports.orders, "127.0.0.1", done));
+  await assert.rejects(
+    checkPorts(ports),
+    new RegExp(`${ports.orders} for orders: something else listens there[^]*--port-offset`),
+  );
+  server.close();
+});
+
+test("every program of the table has a port of its own", async () => {
+  const ports = await portsOf();
+  const table = programs(ports, { orders: "o", worker: "w", messaging: "m" });
+  assert.equal(new Set(table.map((program) => program.ready)).size, table.length);
+});
+
+/** A script of the test's own, run as the stack runs a program. */
+function supervise(script: string, ready: string) {
+  const folder = mkdtempSync(join(tmpdir(), "supervised-"));
+  const entry = join(folder, "program.ts");
+  writeFileSync(entry, script);
+  const lines: string[] = [];
+  const program = new Supervised(
+    { name: "program", entry, environment: {}, ready },
+    { root, stopMs: 1_000, onLine: (_, line) => lines.push(line) },
+  );
+  program.start();
+  return {
+    program,
+    lines,
+    async [Symbol.asyncDispose]() {
+      await program.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+const server = (port: number) =>
+  `import { createServer } from "node:http";
+   createServer((_, response) => response.end()).listen(${port}, "127.0.0.1");
+   process.on("SIGTERM", () => process.exit(0));`;
+const inTime = () => ({ signal: AbortSignal.timeout(20_000) });
+
+test("a program that is killed is started again and says so", async () => {
+  const [port] = await freePorts(1);
+  await using running = supervise(server(port as number), `http://127.0.0.1:${port}`);
+  await running.program.ready(inTime());
+  const first = running.program.pid as number;
+  process.kill(first, "SIGKILL");
+  const limit = inTime();
+  while (running.program.pid === first && !limit.signal.aborted) await sleep(10);
+  await running.program.ready(inTime());
+  assert.notEqual(running.program.pid, first);
+  assert.equal(running.program.restarts, 1);
+  assert.match(running.lines.join("\n"), /ended \(SIGKILL\): starting it again in \d+ ms/);
+});
+
+test("a program that never gets ready is given up with its last lines", async () => {
+  await using running = supervise('console.log("no licence"); process.exit(3);', "http://127.0.0.1:9");
+  await assert.rejects(running.program.ready(inTime()), /program does not start \(exit code 3\)[^]*no licence/);
+});
+
+test("stopping ends a program that ignores SIGTERM, by force", async () => {
+  const [port] = await freePorts(1);
+  const deaf = server(port as number).replace("process.exit(0)", "console.log('no')");
+  const running = supervise(deaf, `http://127.0.0.1:${port}`);
+  await running.program.ready(inTime());
+  await running[Symbol.asyncDispose]();
+  assert.equal(running.program.exitCode, null);
+  assert.match(running.lines.join("\n"), /did not stop within 1000 ms: killed/);
+});
+
+test("memory counts a process with what it started", {
+  skip: process.platform === "linux" ? false : "reads /proc: Linux only",
+}, () => {
+  assert.ok((proportionalSetSize(process.pid) ?? 0) > 10 * 2 ** 20);
+});

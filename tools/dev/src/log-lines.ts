@@ -1,0 +1,30 @@
+/** Turns the JSON lines of the services into lines for people: `12:00:01.250 orders   info  order placed  order_id=…`. */
+
+const colors = [36, 35, 33, 32, 34, 31];
+const hidden = new Set(["time", "level", "message", "service", "trace_id", "span_id", "version"]);
+const levels: Readonly<Record<string, number>> = { error: 31, warn: 33 };
+
+/** `index` picks the colour of the name; `color` off prints plain text. */
+export function prettyLine(name: string, line: string, index: number, color: boolean): string {
+  const paint = (code: number, text: string) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const prefix = paint(colors[index % colors.length] as number, name.padEnd(9));
+  const record = parse(line);
+  if (record === undefined) return `${" ".repeat(13)}${prefix}${line}`;
+  const level = String(record["level"] ?? "info");
+  const time = String(record["time"] ?? "").slice(11, 23);
+  const fields = Object.entries(record)
+    .filter(([key]) => !hidden.has(key))
+    .map(([key, value]) => `${key}=${typeof value === "string" ? value.split("\n")[0] : JSON.stringify(value)}`)
+    .join(" ");
+  const message = `${level.padEnd(6)}${String(record["message"] ?? "")}`;
+  return `${paint(90, time)} ${prefix}${paint(levels[level] ?? 0, message)}${fields === "" ? "" : `  ${paint(90, fields)}`}`;
+}
+
+function parse(line: string): Record<string, unknown> | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * `npm start`: the whole system on this machine until Ctrl-C. Options: --fresh (start with no data), --port-offset N (all
+ * ports N higher), --data FOLDER, --measure (print seconds to ready and memory when idle, then stop).
+ */
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { aborted, sleep } from "@plumbline/concurrency";
+import { prettyLine } from "./log-lines.ts";
+import { proportionalSetSize } from "./memory.ts";
+import { dataFolder, defaultPorts, type Ports } from "./stack.ts";
+import { type Stack, startStack } from "./start-stack.ts";
+
+const idleMs = 5_000;
+const color = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
+
+async function main(signal: AbortSignal): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      data: { type: "string" },
+      fresh: { type: "boolean", default: false },
+      measure: { type: "boolean", default: false },
+      "port-offset": { type: "string", default: "0" },
+    },
+  });
+  const ports = movePorts(defaultPorts, Number(values["port-offset"]));
+  const root = resolve(import.meta.dirname, "../../..");
+  const names: string[] = [];
+
+  console.log("Starting Postgres, the services and a supplier…");
+  await using stack = await startStack({
+    root,
+    signal,
+    ports,
+    dataDir: values.data ?? dataFolder(root),
+    fresh: values.fresh,
+    onLine: (name, line) => {
+      if (!names.includes(name)) names.push(name);
+      console.log(prettyLine(name, line, names.indexOf(name), color));
+    },
+  });
+  console.log(banner(stack, ports));
+  if (values.measure) {
+    await Promise.race([sleep(idleMs), aborted(signal)]);
+    console.log(memoryTable(stack));
+    return;
+  }
+  await aborted(signal);
+  console.log("Stopping: services first, then Postgres. Data is kept; npm start -- --fresh begins anew.");
+}
+
+function movePorts(ports: Ports, offset: number): Ports {
+  if (!Number.isInteger(offset) || offset < 0 || offset > 10_000) {
+    throw new Error("--port-offset takes a whole number from 0 to 10000");
+  }
+  return Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, port + offset])) as unknown as Ports;
+}
+
+function banner(stack: Stack, ports: Ports): string {
+  const base = `http://localhost:${ports.gateway}`;
+  return `
+Ready after ${(stack.readyAfterMs / 1_000).toFixed(1)} s.
+
+  API and a page to try it   ${base}/docs
+  OpenAPI document           ${base}/openapi.json
+  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (orders ${ports.ordersOps}, worker ${ports.workerOps}, greeter ${ports.greeterOps})
+
+Try:
+
+  curl ${base}/v1/greetings/World
+  curl -X POST ${base}/v1/orders -H 'content-type: application/json' -d '{"customerId":"me","items":[{"sku":"tea","quantity":2}]}'
+  curl '${base}/v1/orders?customerId=me'
+
+Then, in another terminal: npm run demo. Ctrl-C stops everything and keeps the data.
+`;
+}
+
+function memoryTable(stack: Stack): string {
+  const rows = [...stack.programs.values()].map(
+    (program) => [program.name, proportionalSetSize(program.pid ?? 0)] as const,
+  );
+  const all = [...rows, ["postgres", proportionalSetSize(stack.postgresPid)] as const];
+  const mebibytes = (bytes: number | undefined) =>
+    bytes === undefined ? "not known here" : `${Math.round(bytes / 2 ** 20)} MiB`;
+  const total = all.every(([, bytes]) => bytes !== undefined)
+    ? all.reduce((sum, [, bytes]) => sum + (bytes ?? 0), 0)
+    : undefined;
+  return [
+    `ready after ${(stack.readyAfterMs / 1_000).toFixed(1)} s; proportional set size after ${idleMs / 1_000} s idle:`,
+    ...all.map(([name, bytes]) => `  ${name.padEnd(10)}${mebibytes(bytes)}`),
+    `  ${"together".padEnd(10)}${mebibytes(total)}`,
+  ].join("\n");
+}
+
+const stop = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stop.abort());
+try {
+  await main(stop.signal);
+} catch (error) {
+  if (stop.signal.aborted) process.exit(130); // Ctrl-C while starting: what ran has stopped, and there is nothing to explain.
+  console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,113 @@
+/**
+ * The whole system as one readable table: what runs, with which settings, and what each process needs before it starts.
+ * `npm start` and the end-to-end tests run the same table on different ports and folders.
+ */
+import { join } from "node:path";
+
+export type Environment = Readonly<Record<string, string>>;
+
+export interface Program {
+  readonly name: string;
+  /** The script, relative to the repository. */
+  readonly entry: string;
+  readonly args?: readonly string[];
+  readonly environment: Environment;
+  /** Answers 200 once the program is ready. */
+  readonly ready: string;
+}
+
+export interface Ports {
+  readonly gateway: number;
+  readonly greeter: number;
+  readonly orders: number;
+  readonly worker: number;
+  readonly supplier: number;
+  readonly gatewayOps: number;
+  readonly greeterOps: number;
+  readonly ordersOps: number;
+  readonly workerOps: number;
+  readonly postgres: number;
+}
+
+export const defaultPorts: Ports = {
+  gateway: 8080,
+  greeter: 50051,
+  orders: 50052,
+  worker: 50053,
+  supplier: 8090,
+  gatewayOps: 9464,
+  greeterOps: 9465,
+  ordersOps: 9466,
+  workerOps: 9467,
+  postgres: 54329,
+};
+
+/** One database for each owner of data, reached by a role of its own. */
+export const databases = ["orders", "worker", "messaging"] as const;
+export type DatabaseName = (typeof databases)[number];
+
+/** The programs in the order they start: those that are called before those that call. */
+export function programs(
+  ports: Ports,
+  urls: Readonly<Record<DatabaseName, string>>,
+  extra: Environment = {},
+): Program[] {
+  const rpc = (name: string, port: number, opsPort: number): Environment => ({
+    ...extra,
+    [`${name}_RPC_PORT`]: String(port),
+    [`${name}_OPS_PORT`]: String(opsPort),
+  });
+  return [
+    {
+      name: "supplier",
+      entry: "tools/supplier/src/main.ts",
+      environment: { SUPPLIER_PORT: String(ports.supplier) },
+      ready: `http://127.0.0.1:${ports.supplier}/healthz`,
+    },
+    {
+      name: "greeter",
+      entry: "apps/greeter/src/main.ts",
+      environment: rpc("GREETER", ports.greeter, ports.greeterOps),
+      ready: `http://127.0.0.1:${ports.greeterOps}/readyz`,
+    },
+    {
+      name: "orders",
+      entry: "apps/orders/src/main.ts",
+      environment: {
+        ...rpc("ORDERS", ports.orders, ports.ordersOps),
+        ORDERS_DATABASE_URL: urls.orders,
+        ORDERS_MESSAGING_URL: urls.messaging,
+      },
+      ready: `http://127.0.0.1:${ports.ordersOps}/readyz`,
+    },
+    {
+      name: "worker",
+      entry: "apps/worker/src/main.ts",
+      environment: {
+        ...rpc("WORKER", ports.worker, ports.workerOps),
+        WORKER_DATABASE_URL: urls.worker,
+        WORKER_MESSAGING_URL: urls.messaging,
+        WORKER_SUPPLIERS_URL: `http://127.0.0.1:${ports.supplier}`,
+      },
+      ready: `http://127.0.0.1:${ports.workerOps}/readyz`,
+    },
+    {
+      name: "gateway",
+      entry: "apps/gateway/src/main.ts",
+      environment: {
+        ...extra,
+        GATEWAY_HTTP_PORT: String(ports.gateway),
+        GATEWAY_OPS_PORT: String(ports.gatewayOps),
+        GATEWAY_UPSTREAMS_GREETER: `dns:///127.0.0.1:${ports.greeter}`,
+        GATEWAY_UPSTREAMS_ORDERS: `dns:///127.0.0.1:${ports.orders}`,
+        GATEWAY_UPSTREAMS_FULFILMENT: `dns:///127.0.0.1:${ports.worker}`,
+      },
+      ready: `http://127.0.0.1:${ports.gatewayOps}/readyz`,
+    },
+  ];
+}
+
+/** Where the embedded stack keeps its data: `npm start -- --fresh` removes it. */
+export function dataFolder(root: string): string {
+  return join(root, ".plumbline", "data");
+}

@@ -1,0 +1,109 @@
+import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { deadline } from "@plumbline/concurrency";
+import { createDatabase, startPostgres } from "@plumbline/engines";
+import { checkPorts } from "./preflight.ts";
+import { type DatabaseName, databases, type Environment, type Ports, type Program, programs } from "./stack.ts";
+import { Supervised } from "./supervised.ts";
+
+export interface StackOptions {
+  readonly root: string;
+  readonly dataDir: string;
+  readonly ports: Ports;
+  /** Removes the data of earlier runs first. */
+  readonly fresh?: boolean;
+  /** Settings every service gets. */
+  readonly environment?: Environment;
+  readonly onLine: (name: string, line: string) => void;
+  /** Gives the start up: what runs already stops, and the call rejects. */
+  readonly signal?: AbortSignal;
+  readonly readyMs?: number;
+  readonly stopMs?: number;
+}
+
+export interface Stack extends AsyncDisposable {
+  readonly programs: ReadonlyMap<string, Supervised>;
+  readonly postgresPid: number;
+  readonly databaseUrls: Readonly<Record<DatabaseName, string>>;
+  /** Milliseconds from the call to everything ready. */
+  readonly readyAfterMs: number;
+}
+
+/**
+ * Starts the embedded stack: Postgres, migrations, then every program of the table. Resolves when all are ready.
+ * Disposing stops the services first and Postgres last, and keeps the data. Rejects with a message that says what to do,
+ * and leaves nothing running.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { root, ports, onLine, signal, readyMs = 60_000, stopMs = 12_000 } = options;
+  const began = performance.now();
+  await using resources = new AsyncDisposableStack();
+
+  await checkPorts(ports);
+  if (options.fresh === true) rmSync(options.dataDir, { recursive: true, force: true });
+  const [postgres] = await Promise.all([
+    startPostgres({
+      dataDir: join(options.dataDir, "postgres"),
+      port: ports.postgres,
+      onLog: (line) => onLine("postgres", line),
+    }),
+    runScript(root, "libs/contracts/src/generate.ts", [], {}),
+  ]);
+  resources.use(postgres);
+  signal?.throwIfAborted();
+
+  const urls = Object.fromEntries(
+    await Promise.all(databases.map(async (name) => [name, await createDatabase(postgres.url, name, { owner: name })])),
+  ) as Record<DatabaseName, string>;
+
+  const table = programs(ports, urls, options.environment);
+  await Promise.all(
+    table.filter(ownsData).map((program) => runScript(root, program.entry, ["migrate"], program.environment)),
+  );
+
+  signal?.throwIfAborted();
+
+  const running = new Map(table.map((program) => [program.name, new Supervised(program, { root, onLine, stopMs })]));
+  resources.defer(async () => {
+    await Promise.all([...running.values()].map((program) => program.stop()));
+  });
+  for (const program of running.values()) program.start();
+  using limit = deadline(readyMs, { signal });
+  await Promise.all([...running.values()].map((program) => program.ready({ signal: limit.signal })));
+
+  const owned = resources.move();
+  return {
+    programs: running,
+    postgresPid: postgres.pid,
+    databaseUrls: urls,
+    readyAfterMs: performance.now() - began,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function ownsData(program: Program): boolean {
+  return program.name === "orders" || program.name === "worker";
+}
+
+/** Runs a script to its end; its output is shown only if it fails. */
+function runScript(root: string, entry: string, args: readonly string[], environment: Environment): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["-C", "source", entry, ...args], {
+      cwd: root,
+      env: { ...process.env, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        output = (output + text).slice(-8_000);
+      });
+    }
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${entry} ${args.join(" ")} failed with exit code ${code}:\n${output}`));
+    });
+  });
+}
