@@ -1,0 +1,21 @@
+/** The contracts of all services: messages, service definitions and the descriptor set, generated from `protos/`. */
+
+export { descriptorSet } from "./gen/descriptors.ts";
+export { OrderFulfilled, OrderRejected } from "./gen/fulfilment/v1/events.ts";
+export { FulfilmentServiceService, GetLabelRequest } from "./gen/fulfilment/v1/fulfilment.ts";
+export { HttpBody } from "./gen/google/api/httpbody.ts";
+export { GreeterService, HelloReply, HelloRequest } from "./gen/greeter/v1/greeter.ts";
+export { OrderCancelled, OrderPlaced } from "./gen/orders/v1/events.ts";
+export {
+  CancelOrderRequest,
+  GetOrderRequest,
+  ListOrdersRequest,
+  ListOrdersResponse,
+  Money,
+  Order,
+  OrderItem,
+  OrderStatus,
+  OrdersServiceService,
+  PlaceOrderRequest,
+  WatchOrderRequest,
+} from "./gen/orders/v1/orders.ts";
