@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { chown, chmod, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Binaries } from "./binaries.ts";
 import { cacheFolder } from "./cache-folder.ts";

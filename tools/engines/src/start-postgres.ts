@@ -1,12 +1,12 @@
 import { chmod } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import { resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { type Binaries, findBinaries } from "./binaries.ts";
 import { explain, initialise, inspectFolder } from "./data-folder.ts";
 import { EngineError } from "./engine-error.ts";
 import { chooseIdentity, type Identity } from "./identity.ts";
 import { passStaleLock } from "./stale-lock.ts";
-import { spawnSupervised, type SupervisedProcess } from "./supervised.ts";
+import { type SupervisedProcess, spawnSupervised } from "./supervised.ts";
 
 export interface PostgresOptions {
   /** Made when absent, kept when we end. */

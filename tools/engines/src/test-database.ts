@@ -1,8 +1,8 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Socket } from "node:net";
 import { Client } from "pg";
 import { findBinaries } from "./binaries.ts";
 import { runAs, templateFolder } from "./data-folder.ts";
