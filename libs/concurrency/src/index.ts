@@ -1,0 +1,11 @@
+export type { Abortable } from "./abortable.ts";
+export { Channel, ChannelClosedError, type Received } from "./channel.ts";
+export { deadline, deadlineOf, derive, type Scope } from "./deadline.ts";
+export { type FetchAllOptions, type FetchRequest, fetchAll } from "./fetch-all.ts";
+export { onAbort } from "./on-abort.ts";
+export { Pool, PoolClosedError, PoolFullError, type PoolOptions } from "./pool.ts";
+export { type Backoff, fullJitter, type RetryOptions, retry } from "./retry.ts";
+export { type Case, type SelectOptions, select } from "./select.ts";
+export { Semaphore } from "./semaphore.ts";
+export { aborted, sleep } from "./sleep.ts";
+export { type TaskGroup, type TaskGroupOptions, taskGroup } from "./task-group.ts";

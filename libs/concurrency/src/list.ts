@@ -1,0 +1,52 @@
+/** A place in a `List`, kept to leave it by. */
+export interface Place<T> {
+  readonly value: T;
+}
+
+interface Node<T> extends Place<T> {
+  list: List<T> | undefined;
+  previous: Node<T> | undefined;
+  next: Node<T> | undefined;
+}
+
+/**
+ * A queue one can also leave from the middle, each step in constant time. An array shifts and searches; a Set keeps
+ * holes at its front, so taking the first of many costs more with each one taken.
+ */
+export class List<T> {
+  #first: Node<T> | undefined;
+  #last: Node<T> | undefined;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(value: T): Place<T> {
+    const node: Node<T> = { value, list: this, previous: this.#last, next: undefined };
+    if (this.#last === undefined) this.#first = node;
+    else this.#last.next = node;
+    this.#last = node;
+    this.#length++;
+    return node;
+  }
+
+  /** Takes the first out. Its place is `undefined` when the list is empty, so that `undefined` can be a value. */
+  shift(): Place<T> | undefined {
+    const first = this.#first;
+    if (first !== undefined) this.remove(first);
+    return first;
+  }
+
+  /** Does nothing if the place was left before. */
+  remove(place: Place<T>): void {
+    const node = place as Node<T>;
+    if (node.list !== this) return;
+    if (node.previous === undefined) this.#first = node.next;
+    else node.previous.next = node.next;
+    if (node.next === undefined) this.#last = node.previous;
+    else node.next.previous = node.previous;
+    node.list = node.previous = node.next = undefined;
+    this.#length--;
+  }
+}
