@@ -1,0 +1,33 @@
+import type { Logger } from "./logger.ts";
+import type { Counter, Gauge, Histogram, Metrics } from "./metrics.ts";
+import type { Telemetry } from "./telemetry.ts";
+import type { Span, Tracer } from "./tracer.ts";
+
+const nothing = (): void => {};
+
+const logger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => logger };
+
+// The ids that W3C trace context calls invalid: nobody takes them for a trace.
+const span: Span = {
+  traceId: "0".repeat(32),
+  spanId: "0".repeat(16),
+  setAttribute: nothing,
+  addEvent: nothing,
+  fail: nothing,
+};
+
+const tracer: Tracer = { span: (_name, _options, work) => work(span), inject: nothing, current: () => undefined };
+
+const counter: Counter = { inc: nothing };
+const gauge: Gauge = { set: nothing, inc: nothing, dec: nothing, observe: () => ({ [Symbol.dispose]: nothing }) };
+const histogram: Histogram = { observe: nothing };
+
+const metrics: Metrics = {
+  counter: () => counter,
+  gauge: () => gauge,
+  histogram: () => histogram,
+  text: async () => ({ contentType: "text/plain; charset=utf-8", body: "" }),
+};
+
+/** Says nothing, at no cost. For tests, and for a library used without a service around it. */
+export const noTelemetry: Telemetry = { logger, tracer, metrics, [Symbol.asyncDispose]: async () => {} };
