@@ -1,0 +1,46 @@
+import { spawn, spawnSync } from "node:child_process";
+import { EngineError } from "../engine-error.ts";
+
+const leastJava = 17;
+
+/** Why no broker can run on a JVM of this machine; undefined when one can. */
+export function missingForJvm(): string | undefined {
+  const java = spawnSync("java", ["-version"], { encoding: "utf8" });
+  const major = Number(/version "(\d+)/.exec(java.stderr ?? "")?.[1] ?? 0);
+  if (java.error !== undefined || major < leastJava) return `Java ${leastJava} or later is not installed`;
+  return spawnSync("mvn", ["--version"]).error === undefined
+    ? undefined
+    : "Maven (mvn), which fetches the broker's jars, is not installed";
+}
+
+/** Runs a program to its end; rejects with the end of what it printed. */
+export async function runTool(command: string, args: readonly string[]): Promise<void> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output = (output + text).slice(-4_000);
+    });
+  }
+  const code = await new Promise<number | null>((settle, fail) => {
+    child.once("error", fail);
+    child.once("close", settle);
+  });
+  if (code !== 0)
+    throw new EngineError("start_failed", `${command} ${args[0] ?? ""} failed (exit code ${code}):\n${output}`);
+}
+
+/** What buys start-up time in a broker that lives for minutes: C1 only, the serial collector, a small heap, no performance data file. */
+export function jvmArguments(classPath: string): string[] {
+  return [
+    "-Xmx512m",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-XX:-UsePerfData",
+    "-cp",
+    classPath,
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+  ];
+}
