@@ -18,11 +18,11 @@ import { type Features, World } from "./conformance/world.ts";
 export type { Features, Off } from "./conformance/world.ts";
 
 export function conformance(name: string, features: Features, open: () => Promise<Broker>): void {
-  describe(`${name} keeps the promises of the messaging port`, () => {
+  void describe(`${name} keeps the promises of the messaging port`, () => {
     for (const { name, needs, run } of [...deliveryCases, ...orderCases, ...publishingCases, ...closingCases]) {
       const feature = needs === undefined ? true : features[needs];
       const skip = typeof feature === "object" ? feature.off : false;
-      test(name, { skip, timeout: 60_000 }, async () => {
+      void test(name, { skip, timeout: 60_000 }, async () => {
         await using world = new World(features, open);
         await run(world);
       });

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Semaphore } from "@plumbline/concurrency";
+import * as fc from "fast-check";
+import { eventually, gate } from "../conformance/world.ts";
+import { Lanes } from "./lanes.ts";
+
+const backoff = { baseMs: 1, maxMs: 4 };
+
+test("tasks of one key keep their order and never overlap, at most as many run as there are slots, under any schedule", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(fc.constantFrom("a", "b", "c", "d"), { minLength: 1, maxLength: 12 }),
+      async (scheduler, slots, keys) => {
+        const lanes = new Lanes(new Semaphore(slots), backoff);
+        const running = new Set<string>();
+        const done: { key: string; index: number }[] = [];
+        const all = keys.map((key, index) =>
+          lanes.add(key, async () => {
+            assert.ok(!running.has(key));
+            running.add(key);
+            assert.ok(running.size <= slots);
+            await scheduler.schedule(Promise.resolve());
+            running.delete(key);
+            done.push({ key, index });
+          }),
+        );
+        await scheduler.waitFor(Promise.all(all));
+        for (const key of new Set(keys)) {
+          const order = done.filter((entry) => entry.key === key).map((entry) => entry.index);
+          assert.deepEqual(
+            order,
+            order.toSorted((a, b) => a - b),
+          );
+        }
+        assert.equal(done.length, keys.length);
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test("a failing task holds its lane and no slot", async () => {
+  const lanes = new Lanes(new Semaphore(1), backoff);
+  const seen: string[] = [];
+  let failing = true;
+  const poison = lanes.add("poison", async () => {
+    if (failing) throw new Error("not yet");
+    seen.push("poison");
+  });
+  const follower = lanes.add("poison", async () => void seen.push("follower"));
+  for (let i = 0; i < 5; i++) await lanes.add(`other-${i}`, async () => void seen.push("other"));
+  assert.deepEqual(seen, Array(5).fill("other"));
+  failing = false;
+  assert.deepEqual(await Promise.all([poison, follower]), [true, true]);
+  assert.deepEqual(seen.slice(5), ["poison", "follower"]);
+});
+
+test("stopping lets the running task end, and drops those that wait for a slot, a lane or their backoff", async () => {
+  const lanes = new Lanes(new Semaphore(1), { baseMs: 60_000, maxMs: 60_000 });
+  const [started, finish] = [gate(), gate()];
+  let failed = false;
+  const backingOff = lanes.add("failed", async () => {
+    failed = true;
+    throw new Error("later");
+  });
+  await eventually(() => failed, "the first attempt");
+  const running = lanes.add("running", () => {
+    started.open();
+    return finish.passed;
+  });
+  await started.passed;
+  const behind = lanes.add("running", async () => assert.fail("started"));
+  const waiting = lanes.add("waiting", async () => assert.fail("started"));
+  lanes.stop();
+  assert.deepEqual(await Promise.all([backingOff, waiting]), [false, false]);
+  finish.open();
+  assert.deepEqual(await Promise.all([running, behind]), [true, false]);
+  assert.equal(await lanes.add("new", async () => assert.fail("started")), false);
+});

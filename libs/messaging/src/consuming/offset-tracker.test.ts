@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { OffsetTracker } from "./offset-tracker.ts";
+
+test("the position stays at the first unhandled message, however many behind it are handled", () => {
+  const tracker = new OffsetTracker(5n);
+  for (const offset of [5n, 6n, 7n]) tracker.start(offset);
+  tracker.finish(7n);
+  tracker.finish(6n);
+  assert.equal(tracker.next, 5n);
+  tracker.finish(5n);
+  assert.equal(tracker.next, 8n);
+});
+
+test("gaps in the log do not hold the position up", () => {
+  const tracker = new OffsetTracker(0n);
+  for (const offset of [3n, 10n, 11n]) tracker.start(offset);
+  tracker.finish(3n);
+  assert.equal(tracker.next, 4n);
+  tracker.finish(10n);
+  tracker.finish(11n);
+  assert.equal(tracker.next, 12n);
+});
+
+test("in whatever order messages finish, nothing before the position is unhandled and it never moves back", () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.nat({ max: 200 }), { minLength: 1, maxLength: 40 }).chain((offsets) =>
+        fc.record({
+          offsets: fc.constant(offsets.toSorted((a, b) => a - b)),
+          order: fc.shuffledSubarray(offsets, { minLength: offsets.length }),
+        }),
+      ),
+      ({ offsets, order }) => {
+        const tracker = new OffsetTracker(0n);
+        for (const offset of offsets) tracker.start(BigInt(offset));
+        const open = new Set(offsets);
+        let last = 0n;
+        for (const offset of order) {
+          tracker.finish(BigInt(offset));
+          open.delete(offset);
+          assert.ok(tracker.next >= last);
+          last = tracker.next;
+          for (const unhandled of open) assert.ok(BigInt(unhandled) >= tracker.next);
+        }
+        assert.equal(tracker.next, BigInt(offsets.at(-1) ?? 0) + 1n);
+      },
+    ),
+  );
+});

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { codeOf } from "@plumbline/errors";
+import { conformance } from "../conformance.ts";
+import { group, message, messages, Received } from "../conformance/world.ts";
+import { MemoryLog } from "./memory-log.ts";
+import { openMemoryBroker } from "./open-memory-broker.ts";
+
+const log = new MemoryLog();
+
+conformance(
+  "memory",
+  {
+    ordered: true,
+    persistent: true, // Over every broker opened on one log, which is what the cases ask for.
+    maxMessageBytes: 100_000,
+    breakConnections: { off: "memory has no connection to break" },
+  },
+  async () => openMemoryBroker({ log, maxMessageBytes: 100_000 }),
+);
+
+test("a full partition forgets what every group has handled, and refuses when there is nothing of that kind", async () => {
+  await using broker = openMemoryBroker({ log: new MemoryLog({ maxPerPartition: 10 }) });
+  await broker.createTopics(["small"], { partitions: 1 });
+  const received = new Received();
+  let poisoned = false;
+  await broker.subscribe("small", group("readers"), async (delivery) => {
+    if (poisoned) throw new Error("not now");
+    await received.handler()(delivery);
+  });
+  for (let round = 0; round < 5; round++) {
+    const sent = messages(10);
+    await broker.publish("small", sent);
+    await received.all(sent);
+  }
+  poisoned = true;
+  await broker.publish("small", messages(10));
+  await assert.rejects(broker.publish("small", [message("a")]), (error) => codeOf(error) === "resource_exhausted");
+  poisoned = false;
+});
+
+test("what a sender does to its buffer afterwards changes nothing", async () => {
+  await using broker = openMemoryBroker();
+  await broker.createTopics(["copied"], { partitions: 1 });
+  const sent = { ...message("a"), data: Uint8Array.of(1, 2, 3) };
+  await broker.publish("copied", [sent]);
+  sent.data.fill(0);
+  const received = new Received();
+  await broker.subscribe("copied", group("readers"), received.handler());
+  await received.all([sent]);
+  assert.deepEqual([...(received.deliveries[0]?.message.data ?? [])], [1, 2, 3]);
+});
