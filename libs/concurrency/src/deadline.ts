@@ -37,7 +37,7 @@ export function derive(options: Abortable = {}): Scope {
  * parent that never aborts can keep more (nodejs/node#54614).
  */
 export function deadline(ms: number, options: Abortable = {}): Disposable & { readonly signal: AbortSignal } {
-  if (Number.isNaN(ms)) throw new RangeError("a deadline needs a number of milliseconds");
+  if (Number.isNaN(ms)) throw new RangeError("a deadline is a number of milliseconds");
   const scope = derive(options);
   const at = Math.min(Date.now() + ms, deadlineOf(options.signal) ?? Number.POSITIVE_INFINITY);
   if (at !== Number.POSITIVE_INFINITY) deadlines.set(scope.signal, at);

@@ -61,7 +61,11 @@ async function fetchOne<T>(
   try {
     return await read(response);
   } finally {
-    // An unread body keeps its connection; once read or locked it is the reader's.
-    if (response.body !== null && !response.bodyUsed && !response.body.locked) await response.body.cancel();
+    // An unread body keeps its connection busy; one that is read or locked is the reader's. That cancelling a body
+    // already aborted fails is no news, and must not hide what `read` threw.
+    if (response.body !== null && !response.bodyUsed && !response.body.locked)
+      await response.body.cancel().catch(ignore);
   }
 }
+
+function ignore(): void {}

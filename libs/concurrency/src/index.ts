@@ -8,4 +8,4 @@ export { type Backoff, fullJitter, type RetryOptions, retry } from "./retry.ts";
 export { type Case, type SelectOptions, select } from "./select.ts";
 export { Semaphore } from "./semaphore.ts";
 export { aborted, sleep } from "./sleep.ts";
-export { type TaskGroup, type TaskGroupOptions, taskGroup } from "./task-group.ts";
+export { type Task, type TaskGroup, type TaskGroupOptions, taskGroup } from "./task-group.ts";

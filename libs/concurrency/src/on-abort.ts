@@ -34,7 +34,14 @@ function watch(signal: AbortSignal): Entries {
     // A callback may detach others while we go round: a Set skips what was deleted.
     for (const entry of entries) {
       entries.delete(entry);
-      entry.callback();
+      try {
+        entry.callback();
+      } catch (error) {
+        // As an event listener's: it ends the process as uncaught, and the others are called all the same.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
     }
   };
   watched.set(signal, { entries, listener });

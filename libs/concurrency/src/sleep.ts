@@ -3,22 +3,13 @@ import { onAbort } from "./on-abort.ts";
 import { after } from "./timer.ts";
 
 /** Resolves after `ms` milliseconds; rejects with the signal's reason when that aborts first. */
-export function sleep(ms: number, options: Abortable = {}): Promise<void> {
+export async function sleep(ms: number, options: Abortable = {}): Promise<void> {
   const { signal } = options;
+  signal?.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  if (signal?.aborted) {
-    reject(signal.reason);
-    return promise;
-  }
-  const timer = after(ms, () => {
-    link[Symbol.dispose]();
-    resolve();
-  });
-  const link = onAbort(signal, () => {
-    timer[Symbol.dispose]();
-    reject(signal?.reason);
-  });
-  return promise;
+  using _timer = after(ms, resolve);
+  using _link = onAbort(signal, () => reject(signal?.reason));
+  await promise;
 }
 
 /**

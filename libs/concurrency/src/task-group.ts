@@ -3,6 +3,9 @@ import type { Abortable } from "./abortable.ts";
 import { derive } from "./deadline.ts";
 import { Semaphore } from "./semaphore.ts";
 
+/** It is given the group's signal, and should end soon after that aborts: the group waits for it. */
+export type Task = (signal: AbortSignal) => Promise<unknown>;
+
 export interface TaskGroup {
   /** Aborts with the first failure as its reason, or with the signal the group was given. */
   readonly signal: AbortSignal;
@@ -11,7 +14,7 @@ export interface TaskGroup {
    * is what bounds a loop. It does not wait for the task's end; the group does. Rejects with the signal's reason when the group
    * is aborted: nothing more is started.
    */
-  start(task: (signal: AbortSignal) => Promise<unknown>): Promise<void>;
+  start(task: Task): Promise<void>;
 }
 
 export interface TaskGroupOptions extends Abortable {
@@ -32,44 +35,52 @@ export async function taskGroup(
   const places = options.limit === undefined ? undefined : new Semaphore(options.limit);
   using scope = derive(options);
   const { signal } = scope;
-  const running = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
-  let ended = false;
+  // What the group waits for: the body, and each task from the call of `start` on, so that one that still waits for
+  // its place is not forgotten when the body and the others end.
+  let active = 0;
+  const ended = Promise.withResolvers<void>();
 
-  const fail = (error: unknown): void => {
-    failure ??= { error };
-    scope.abort(error);
-  };
-  const run = async (task: (signal: AbortSignal) => Promise<unknown>, place: Disposable | undefined): Promise<void> => {
+  const run = async (task: (signal: AbortSignal) => unknown, place?: Disposable): Promise<void> => {
     try {
       await task(signal);
     } catch (error) {
-      fail(error);
+      failure ??= { error };
+      // Before the place is given back: the next in line must find the group aborted.
+      scope.abort(error);
     } finally {
       place?.[Symbol.dispose]();
+      leave();
     }
   };
-  const launch = async (task: (signal: AbortSignal) => Promise<unknown>): Promise<void> => {
-    if (ended) throw new ServiceError("failed_precondition", "the task group has ended");
-    signal.throwIfAborted();
-    const place = places && (places.tryAcquire() ?? (await places.acquire({ signal })));
-    const done = run(task, place).finally(() => running.delete(done));
-    running.add(done);
+  const leave = (): void => {
+    active--;
+    if (active === 0) ended.resolve();
   };
-  const start = (task: (signal: AbortSignal) => Promise<unknown>): Promise<void> => {
+  const launch = async (task: Task): Promise<void> => {
+    let place: Disposable | undefined;
+    try {
+      signal.throwIfAborted();
+      place = places && (places.tryAcquire() ?? (await places.acquire({ signal })));
+      signal.throwIfAborted();
+    } catch (error) {
+      place?.[Symbol.dispose]();
+      leave();
+      throw error;
+    }
+    void run(task, place);
+  };
+  const start = (task: Task): Promise<void> => {
+    if (active === 0) return Promise.reject(new ServiceError("failed_precondition", "the task group has ended"));
+    active++;
     const started = launch(task);
     // Who does not await it learns of the failure from the group; it must not end the process as unhandled.
     started.catch(() => {});
     return started;
   };
 
-  try {
-    await body({ signal, start });
-  } catch (error) {
-    fail(error);
-  }
-  // A task may start others, so one look is not enough.
-  while (running.size > 0) await Promise.all(running);
-  ended = true;
+  active++;
+  void run(() => body({ signal, start }));
+  await ended.promise;
   if (failure !== undefined) throw failure.error;
 }
