@@ -8,6 +8,11 @@ export function retryTopic(topic: string, group: string, delayMs: number): strin
   return `${topic}.${group}.retry.${spellDelay(delayMs)}`;
 }
 
+/** Everything `subscribeWithRetries` writes to besides the topic itself: to create along with it. */
+export function sideTopics(topic: string, group: string, delaysMs: readonly number[] = []): string[] {
+  return [...delaysMs.map((delayMs) => retryTopic(topic, group, delayMs)), deadTopic(topic, group)];
+}
+
 /** Kafka's rule, for every adapter, so that a topic can move between them. */
 export function isTopicName(name: string): boolean {
   return /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== "." && name !== "..";

@@ -2,6 +2,7 @@ import { type Backoff, deadline, onAbort } from "@plumbline/concurrency";
 import type { Logger } from "@plumbline/telemetry";
 import type { Handler, SubscribeOptions } from "../broker.ts";
 import type { Message } from "../message.ts";
+import { NotDueError } from "../middleware/retried-later.ts";
 import type { Backlog } from "./backlog.ts";
 import { Lanes } from "./lanes.ts";
 import { OffsetTracker } from "./offset-tracker.ts";
@@ -92,7 +93,8 @@ export class Assignment {
       await handler({ topic, group: options.group, message, attempt, signal });
     } catch (error) {
       const fields = { topic, group: options.group, id: message.id, type: message.type, attempt };
-      if (!signal.aborted) logger.error("message not handled, it is delivered again", error, fields);
+      const expected = signal.aborted || error instanceof NotDueError;
+      if (!expected) logger.error("message not handled, it is delivered again", error, fields);
       throw error;
     }
   }

@@ -1,9 +1,11 @@
 import { type Backoff, fullJitter, type Semaphore, sleep } from "@plumbline/concurrency";
+import { isServiceError } from "@plumbline/errors";
 
 /**
  * A lane per key: tasks of one key run one after another, tasks of different keys at once, as far as `slots` allow.
  * A task that throws runs again after a backoff; its lane waits for it, and no slot does: a key that keeps failing
- * costs the others nothing until its followers fill the member's backlog.
+ * costs the others nothing until its followers fill the member's backlog. An error that says when to come back
+ * (`retryAfterMs`) waits at least that long.
  *
  * Keys are not hashed onto a fixed number of lanes: two keys that share one would wait for each other's failures.
  */
@@ -41,22 +43,28 @@ export class Lanes {
     const { signal } = this.#stopped;
     try {
       for (let attempt = 1; ; attempt++) {
-        if (await this.#run(task, attempt)) return true;
-        await sleep(fullJitter(attempt, this.#backoff), { signal });
+        const failure = await this.#run(task, attempt);
+        if (failure === undefined) return true;
+        await sleep(Math.max(fullJitter(attempt, this.#backoff), failure.retryAfterMs), { signal });
       }
     } catch {
       return false; // Stopped: nothing else rejects here.
     }
   }
 
-  async #run(task: (attempt: number) => Promise<void>, attempt: number): Promise<boolean> {
-    using _slot = await this.#slots.acquire(this.#stopped);
-    // The slot may have come in the same turn as the stop.
-    this.#stopped.signal.throwIfAborted();
-    // Awaited here: a bare return would give the slot back while the task runs.
-    return await task(attempt).then(
-      () => true,
-      () => false,
-    );
+  /** Undefined where the task returned. */
+  async #run(
+    task: (attempt: number) => Promise<void>,
+    attempt: number,
+  ): Promise<{ readonly retryAfterMs: number } | undefined> {
+    const { signal } = this.#stopped;
+    using _slot = await this.#slots.acquire({ signal });
+    signal.throwIfAborted(); // The slot may have come in the same turn as the stop.
+    try {
+      await task(attempt);
+      return undefined;
+    } catch (error) {
+      return { retryAfterMs: isServiceError(error) ? (error.retryAfterMs ?? 0) : 0 };
+    }
   }
 }

@@ -1,0 +1,50 @@
+import { codeOf } from "@plumbline/errors";
+import type { Delivery } from "../broker.ts";
+import { type Message, withHeaders } from "../message.ts";
+import { AttemptsExhaustedError } from "./retried.ts";
+
+/** The headers a message carries once it was given up. The original ones stay beside them. */
+export const givenUpHeaders = {
+  topic: "plumbline-topic",
+  group: "plumbline-group",
+  attempts: "plumbline-attempts",
+  code: "plumbline-error-code",
+  error: "plumbline-error",
+  time: "plumbline-failed-at",
+} as const;
+
+export interface GivenUp {
+  readonly message: Message;
+  /** In all, over every topic the message went through. */
+  readonly attempts: number;
+  readonly cause: unknown;
+}
+
+/** The same message with what went wrong in its headers; id and source stay, so that an inbox knows it again. */
+export function givenUp(delivery: Delivery, error: unknown): GivenUp {
+  const exhausted = error instanceof AttemptsExhaustedError;
+  const cause = exhausted ? error.cause : error;
+  const { headers } = delivery.message;
+  const attempts = Number(headers[givenUpHeaders.attempts] ?? 0) + (exhausted ? error.attempts : 1);
+  const message = withHeaders(delivery.message, {
+    [givenUpHeaders.topic]: originOf(delivery),
+    [givenUpHeaders.group]: delivery.group,
+    [givenUpHeaders.attempts]: String(attempts),
+    [givenUpHeaders.code]: codeOf(cause),
+    [givenUpHeaders.error]: oneLine(cause),
+    [givenUpHeaders.time]: new Date().toISOString(),
+  });
+  return { message, attempts, cause };
+}
+
+/** The topic the message was published to, also where this delivery comes from one of the group's retry topics. */
+export function originOf({ topic, group, message: { headers } }: Delivery): string {
+  const origin = headers[givenUpHeaders.group] === group ? headers[givenUpHeaders.topic] : undefined;
+  return origin ?? topic;
+}
+
+/** The whole story is in the log, under the message's id. */
+function oneLine(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return text.replaceAll(/\s+/g, " ").slice(0, 500);
+}

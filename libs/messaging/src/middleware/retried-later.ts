@@ -1,0 +1,60 @@
+import { ServiceError } from "@plumbline/errors";
+import type { Telemetry } from "@plumbline/telemetry";
+import type { Delivery, Middleware, Publisher } from "../broker.ts";
+import { withHeaders } from "../message.ts";
+import { retryTopic } from "../topics.ts";
+import { givenUp, originOf } from "./given-up.ts";
+import { isPermanent } from "./permanent.ts";
+
+const dueHeader = "plumbline-due";
+
+/**
+ * Moves a message that failed in place to the group's next retry topic, and acknowledges it here, so that others of its
+ * key go on: past this point order per key is given up. After the last delay, and for errors no repetition mends, it
+ * throws, and `deadLettered`, one layer out, parks the message. If the retry topic cannot be written nothing is acknowledged.
+ */
+export function retriedLater(publisher: Publisher, telemetry: Telemetry, delaysMs: readonly number[]): Middleware {
+  const counter = telemetry.metrics.counter(
+    "message_retried_later_total",
+    "Messages moved to a retry topic of the group.",
+    ["topic", "group", "delay_ms"],
+  );
+  return (next) => async (delivery) => {
+    try {
+      await next(delivery);
+    } catch (error) {
+      const { message, attempts, cause } = givenUp(delivery, error);
+      const delayMs = isPermanent(cause) ? undefined : nextDelay(delivery, delaysMs);
+      if (delivery.signal.aborted || delayMs === undefined) throw error;
+      const { group } = delivery;
+      const topic = originOf(delivery);
+      const due = withHeaders(message, { [dueHeader]: new Date(Date.now() + delayMs).toISOString() });
+      await publisher.publish(retryTopic(topic, group, delayMs), [due], { signal: delivery.signal });
+      counter.inc({ topic, group, delay_ms: delayMs });
+      telemetry.logger.error("message retried later", cause, { topic, group, id: message.id, attempts, delayMs });
+    }
+  };
+}
+
+/**
+ * Outermost on a retry topic: sends a message back to its lane until it is due. The lane waits, no slot does, and a
+ * subscription that closes meanwhile closes at once; a handler that slept would hold all three.
+ */
+export const notBeforeDue: Middleware = (next) => async (delivery) => {
+  const retryAfterMs = Date.parse(delivery.message.headers[dueHeader] ?? "") - Date.now();
+  if (retryAfterMs > 0) throw new NotDueError(retryAfterMs);
+  return next(delivery);
+};
+
+/** Not a failure: nothing was tried. */
+export class NotDueError extends ServiceError {
+  constructor(retryAfterMs: number) {
+    super("unavailable", "the message is not due yet", { retryAfterMs });
+  }
+}
+
+function nextDelay(delivery: Delivery, delaysMs: readonly number[]): number | undefined {
+  const origin = originOf(delivery);
+  const current = delaysMs.findIndex((delayMs) => retryTopic(origin, delivery.group, delayMs) === delivery.topic);
+  return delaysMs[current + 1];
+}

@@ -1,0 +1,35 @@
+import type { Telemetry } from "@plumbline/telemetry";
+import type { Middleware } from "../broker.ts";
+
+/**
+ * A consumer span that continues the trace of the message's headers, and one observation of
+ * `message_process_duration_seconds{topic,group,outcome}`. Outermost, so that it sees retries as part of the work and
+ * a message that was dead-lettered as handled; dead letters are counted where they are written.
+ */
+export function traced(telemetry: Telemetry): Middleware {
+  const duration = telemetry.metrics.histogram(
+    "message_process_duration_seconds",
+    "Time to handle one delivery, its in-place retries included.",
+    ["topic", "group", "outcome"],
+  );
+  return (next) => async (delivery) => {
+    const { topic, group, message } = delivery;
+    const started = performance.now();
+    let outcome = "error";
+    const attributes = {
+      "messaging.operation.type": "process",
+      "messaging.destination.name": topic,
+      "messaging.consumer.group.name": group,
+      "messaging.message.id": message.id,
+      "messaging.message.body.size": message.data.byteLength,
+      "cloudevents.event_type": message.type,
+    };
+    try {
+      const options = { kind: "consumer", parent: message.headers, attributes } as const;
+      await telemetry.tracer.span(`process ${topic}`, options, () => next(delivery));
+      outcome = "ok";
+    } finally {
+      duration.observe({ topic, group, outcome }, (performance.now() - started) / 1000);
+    }
+  };
+}
