@@ -1,0 +1,217 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { type Abortable, deadline, retry, Semaphore } from "@plumbline/concurrency";
+import { codeOf, ServiceError } from "@plumbline/errors";
+import type { Telemetry } from "@plumbline/telemetry";
+import { Client, type ClientConfig } from "pg";
+import { Connection, type Statement } from "./connection.ts";
+import { isConflict } from "./errors.ts";
+import { type Listener, ListenHub, type ListenOptions } from "./listen-hub.ts";
+import { type Observe, observePool, observer, type Peer } from "./observe.ts";
+import { ConnectionPool } from "./pool.ts";
+import { type Queryable, queryWith } from "./queryable.ts";
+import { runSession, type Session } from "./session.ts";
+import { type Isolation, runTransaction, type Transaction } from "./transaction.ts";
+import { valueTypes } from "./values.ts";
+
+export interface DatabaseOptions {
+  /** postgresql://role:password@host:port/name, or a secret that reveals it. */
+  readonly url: string | { reveal(): string };
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  /** Connections at a time, 10 by default. Listening and sessions use others. */
+  readonly poolSize?: number | undefined;
+  /** Callers that may wait for a connection, 1000 by default; the next is refused. */
+  readonly maxWaiting?: number | undefined;
+  /** How long each may wait, 5 s by default. */
+  readonly acquireTimeoutMs?: number | undefined;
+  /** For opening one connection, and for openDatabase as a whole; 5 s by default. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** How long a cancelled statement may take to end before its connection is cut; 2 s by default. */
+  readonly cancelTimeoutMs?: number | undefined;
+  /** How long to wait for the answer to a COMMIT, which is never cancelled; 30 s by default. */
+  readonly commitTimeoutMs?: number | undefined;
+  /** How long closing waits for what runs; 5 s by default. */
+  readonly closeTimeoutMs?: number | undefined;
+  /** The server ends a transaction in which nothing happens for this long, so that a stopped process holds no locks; 60 s by default. */
+  readonly idleInTransactionMs?: number | undefined;
+  /** Sessions at a time, 4 by default. */
+  readonly maxSessions?: number | undefined;
+  /** How often the listening connection is tried, 15 s by default. */
+  readonly heartbeatMs?: number | undefined;
+}
+
+export interface TransactionOptions extends Abortable {
+  /** "read committed" by default. */
+  readonly isolation?: Isolation | undefined;
+  /** How often to run the function again after a serialization failure or a deadlock; 0 by default. */
+  readonly retries?: number | undefined;
+}
+
+export interface Database extends Queryable, AsyncDisposable {
+  /**
+   * Runs `work` between BEGIN and COMMIT, on one connection; rolls back when it throws. Nothing else may be asked of the
+   * database inside: use the transaction that is given. Keep remote calls out of it.
+   *
+   * Throws `unknown` when the answer to the COMMIT was lost.
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /** Runs `work` with a connection outside the pool, closed afterwards. `resource_exhausted` past `maxSessions`. */
+  session<T>(work: (session: Session) => Promise<T>, options?: Abortable): Promise<T>;
+  /** Resolves once the server listens. */
+  listen(channel: string, options?: ListenOptions): Promise<Listener>;
+  /** Bound to this database: can be passed on as a check. */
+  readonly ping: (options?: Abortable) => Promise<void>;
+}
+
+/**
+ * Connects, waiting for a server that is starting, and fails within `connectTimeoutMs` with an error that says where
+ * and why. Disposing waits for what runs, then closes.
+ */
+export async function openDatabase(options: DatabaseOptions, telemetry: Telemetry): Promise<Database> {
+  const database = new PostgresDatabase(options, telemetry);
+  const { connectTimeoutMs = 5000 } = options;
+  try {
+    using limit = deadline(connectTimeoutMs);
+    await retry(() => database.ping(limit), { attempts: 1000, baseMs: 100, maxMs: 1000, signal: limit.signal });
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    const code = ["unavailable", "deadline_exceeded"].includes(codeOf(error)) ? "unavailable" : "failed_precondition";
+    throw new ServiceError(code, `cannot open ${database.place}: ${reasonOf(error)}`, { cause: error });
+  }
+  return database;
+}
+
+class PostgresDatabase implements Database {
+  readonly #config: ClientConfig;
+  readonly #connectTimeoutMs: number;
+  readonly #cancelTimeoutMs: number;
+  readonly #pool: ConnectionPool;
+  readonly #sessions: Semaphore;
+  readonly #hub: ListenHub;
+  readonly #settings: { readonly observe: Observe; readonly commitTimeoutMs: number };
+  readonly #gauges: Disposable;
+  readonly #inside = new AsyncLocalStorage<{ isOpen: boolean }>();
+  /** For messages: never the password. */
+  readonly place: string;
+
+  constructor(options: DatabaseOptions, telemetry: Telemetry) {
+    const url = typeof options.url === "string" ? options.url : options.url.reveal();
+    this.#config = {
+      connectionString: url,
+      application_name: options.applicationName,
+      types: valueTypes,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      idle_in_transaction_session_timeout: options.idleInTransactionMs ?? 60_000,
+    };
+    const peer = peerOf(this.#config);
+    this.place = `database "${peer.database}" at ${peer.host}:${peer.port}`;
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? 5000;
+    this.#cancelTimeoutMs = options.cancelTimeoutMs ?? 2000;
+    this.#sessions = new Semaphore(options.maxSessions ?? 4);
+    this.#pool = new ConnectionPool((opening) => this.#connect(opening), {
+      size: options.poolSize ?? 10,
+      maxWaiting: options.maxWaiting ?? 1000,
+      acquireTimeoutMs: options.acquireTimeoutMs ?? 5000,
+      closeTimeoutMs: options.closeTimeoutMs ?? 5000,
+    });
+    this.#hub = new ListenHub(
+      (opening) => this.#connect(opening),
+      {
+        connectTimeoutMs: this.#connectTimeoutMs,
+        heartbeatMs: options.heartbeatMs ?? 15_000,
+        heartbeatTimeoutMs: this.#connectTimeoutMs,
+        capacity: 1000,
+      },
+      telemetry.logger.child({ db: peer.database }),
+    );
+    const observe = observer(telemetry, peer);
+    this.#settings = { observe, commitTimeoutMs: options.commitTimeoutMs ?? 30_000 };
+    this.query = queryWith(observe, (statement, waiting) => this.#queryOnce(statement, waiting));
+    this.#gauges = observePool(telemetry, peer, this.#pool);
+  }
+
+  readonly query: Queryable["query"];
+
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    this.#refuseInsideTransaction("transaction");
+    const { signal, isolation, retries = 0 } = options;
+    const settings = { ...this.#settings, signal, isolation };
+    return await retry(
+      () =>
+        this.#pool.use((connection) => runTransaction(connection, (tx) => this.#enter(() => work(tx)), settings), {
+          signal,
+        }),
+      { attempts: retries + 1, baseMs: 10, maxMs: 500, retryable: isConflict, signal },
+    );
+  }
+
+  async session<T>(work: (session: Session) => Promise<T>, options: Abortable = {}): Promise<T> {
+    using permit = this.#sessions.tryAcquire();
+    if (permit === undefined) {
+      throw new ServiceError("resource_exhausted", "too many sessions with the database", {
+        reason: "DATABASE_SESSIONS_EXHAUSTED",
+      });
+    }
+    const connection = await this.#connect(options);
+    return await runSession(connection, work, { ...this.#settings, signal: options.signal });
+  }
+
+  async listen(channel: string, options: ListenOptions = {}): Promise<Listener> {
+    return await this.#hub.listen(channel, options);
+  }
+
+  readonly ping = async (options: Abortable = {}): Promise<void> => {
+    await this.#pool.use((connection) => connection.run({ text: "SELECT 1" }, options), options);
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#gauges[Symbol.dispose]();
+    await Promise.all([this.#hub[Symbol.asyncDispose](), this.#pool[Symbol.asyncDispose]()]);
+  }
+
+  async #queryOnce(statement: Statement, options: Abortable): Promise<readonly unknown[]> {
+    this.#refuseInsideTransaction("query");
+    return await this.#pool.use(async (connection) => {
+      const { rows } = await connection.run(statement, options);
+      // The next user of the connection would be inside it.
+      if (connection.transactionStatus !== "I") throw new Error("BEGIN is no query: use transaction()");
+      return rows;
+    }, options);
+  }
+
+  async #connect(options: Abortable): Promise<Connection> {
+    return await Connection.open(this.#config, {
+      signal: options.signal,
+      connectTimeoutMs: this.#connectTimeoutMs,
+      cancelTimeoutMs: this.#cancelTimeoutMs,
+    });
+  }
+
+  async #enter<T>(work: () => Promise<T>): Promise<T> {
+    // Tasks the function left behind keep the store; they may use the database once it has ended.
+    const scope = { isOpen: true };
+    try {
+      return await this.#inside.run(scope, work);
+    } finally {
+      scope.isOpen = false;
+    }
+  }
+
+  /** It would run outside that transaction, on a second connection, and with the pool used up wait for the first for ever. */
+  #refuseInsideTransaction(what: string): void {
+    if (this.#inside.getStore()?.isOpen)
+      throw new Error(`database.${what} inside a transaction: use the transaction itself`);
+  }
+}
+
+function peerOf(config: ClientConfig): Peer {
+  const { host, port, database } = new Client(config);
+  return { host, port, database: database ?? "" };
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  if (cause instanceof AggregateError) return cause.errors.map((one: unknown) => String(one)).join("; ");
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,13 @@
+export {
+  type Database,
+  type DatabaseOptions,
+  openDatabase,
+  type TransactionOptions,
+} from "./database.ts";
+export { isConflict, isUniqueViolation, sqlStateOf } from "./errors.ts";
+export type { Listener, ListenOptions } from "./listen-hub.ts";
+export { type MigrateOptions, type Migration, migrate } from "./migrate.ts";
+export type { Notification } from "./notification-queue.ts";
+export type { Queryable, QueryOptions } from "./queryable.ts";
+export type { Session } from "./session.ts";
+export type { Isolation, Transaction } from "./transaction.ts";

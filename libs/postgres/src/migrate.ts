@@ -1,0 +1,147 @@
+import { createHash } from "node:crypto";
+import { type Abortable, deadline } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import { escapeIdentifier } from "pg";
+import type { Database } from "./database.ts";
+import type { Session } from "./session.ts";
+
+export interface Migration {
+  /** Applied in this order; a number once used is never used again. */
+  readonly id: number;
+  readonly name: string;
+  /** One or more statements, run in one transaction. Never changed once applied anywhere. */
+  readonly sql: string;
+}
+
+export interface MigrateOptions extends Abortable {
+  /** Where the applied ones are recorded, "schema_migrations" by default. Two sets in one database need two tables. */
+  readonly table?: string | undefined;
+  /** For everything, waiting for other migrators included; 60 s by default. */
+  readonly timeoutMs?: number | undefined;
+  /** Accept migrations this program does not know, after all it knows: an older version that starts again during a rollout. */
+  readonly allowNewer?: boolean | undefined;
+}
+
+interface Applied {
+  readonly id: number;
+  readonly name: string;
+  readonly checksum: string;
+}
+
+/**
+ * Applies what has not been applied yet, in order, each in a transaction of its own, and returns how many those were.
+ * Forward only. Safe from several processes at once: one migrates, the others wait and then find nothing to do.
+ *
+ * Throws `failed_precondition`, having changed nothing, with the reason MIGRATION_CHANGED (what was applied is not what
+ * is written now), MIGRATION_MISSING (an applied one is not known), MIGRATION_NEWER (the database is ahead of this
+ * program) or MIGRATION_OUT_OF_ORDER (a new one comes before one that was applied).
+ */
+export async function migrate(
+  database: Database,
+  migrations: readonly Migration[],
+  options: MigrateOptions = {},
+): Promise<number> {
+  const { table = "schema_migrations", timeoutMs = 60_000 } = options;
+  const known = inOrder(migrations);
+  using limit = deadline(timeoutMs, options);
+  return await database.session(async (session) => {
+    await session.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`plumbline.migrate.${table}`]);
+    await session.query(
+      `CREATE TABLE IF NOT EXISTS ${escapeIdentifier(table)} (
+         id integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
+    );
+    const applied = await session.query<Applied>(
+      `SELECT id, name, checksum FROM ${escapeIdentifier(table)} ORDER BY id`,
+    );
+    const pending = pendingOf(known, applied, options.allowNewer ?? false);
+    for (const migration of pending) await apply(session, table, migration);
+    return pending.length;
+  }, limit);
+}
+
+async function apply(session: Session, table: string, migration: Migration): Promise<void> {
+  const { id, name, sql } = migration;
+  try {
+    await session.transaction(async (tx) => {
+      await tx.query(sql);
+      await tx.query(`INSERT INTO ${escapeIdentifier(table)} (id, name, checksum) VALUES ($1, $2, $3)`, [
+        id,
+        name,
+        checksumOf(sql),
+      ]);
+    });
+  } catch (cause) {
+    session.signal.throwIfAborted();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ServiceError("failed_precondition", `migration ${titleOf(migration)} failed: ${why}`, {
+      cause,
+      reason: "MIGRATION_FAILED",
+    });
+  }
+}
+
+/** What is left to apply; throws where the records and the list do not fit together. */
+function pendingOf(
+  known: readonly Migration[],
+  applied: readonly Applied[],
+  allowNewer: boolean,
+): readonly Migration[] {
+  const byId = new Map(known.map((migration) => [migration.id, migration]));
+  const newest = known.at(-1)?.id ?? 0;
+  for (const record of applied) {
+    const migration = byId.get(record.id);
+    if (migration === undefined && record.id > newest) {
+      if (allowNewer) continue;
+      throw refused(
+        "NEWER",
+        `the database has migration ${titleOf(record)}, which is newer than this program: deploy the version that brought it`,
+      );
+    }
+    if (migration === undefined) {
+      throw refused(
+        "MISSING",
+        `migration ${titleOf(record)} was applied to the database but is not in the program: restore it`,
+      );
+    }
+    if (checksumOf(migration.sql) !== record.checksum) {
+      throw refused(
+        "CHANGED",
+        `migration ${titleOf(record)} was changed after it was applied: undo the change and write a new migration`,
+      );
+    }
+  }
+  const appliedIds = new Set(applied.map((record) => record.id));
+  const last = Math.min(applied.at(-1)?.id ?? 0, newest);
+  const pending = known.filter((migration) => !appliedIds.has(migration.id));
+  const early = pending.find((migration) => migration.id < last);
+  if (early !== undefined) {
+    throw refused(
+      "OUT_OF_ORDER",
+      `migration ${titleOf(early)} comes before ${last}, which was already applied: give it a higher number`,
+    );
+  }
+  return pending;
+}
+
+function inOrder(migrations: readonly Migration[]): readonly Migration[] {
+  const sorted = [...migrations].sort((a, b) => a.id - b.id);
+  for (const [place, { id }] of sorted.entries()) {
+    if (!Number.isSafeInteger(id) || id < 1)
+      throw new RangeError(`a migration's id is a whole number from 1, not ${id}`);
+    if (sorted[place + 1]?.id === id) throw new RangeError(`two migrations have the id ${id}`);
+  }
+  return sorted;
+}
+
+/** The same on every system, whatever line ends a checkout has. */
+function checksumOf(sql: string): string {
+  return createHash("sha256").update(sql.replaceAll("\r\n", "\n")).digest("hex");
+}
+
+function titleOf(migration: { id: number; name: string }): string {
+  return `${migration.id} (${migration.name})`;
+}
+
+function refused(reason: string, message: string): ServiceError {
+  return new ServiceError("failed_precondition", message, { reason: `MIGRATION_${reason}` });
+}

@@ -1,0 +1,110 @@
+import { type Abortable, deadline, onAbort, Semaphore } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import type { Connection } from "./connection.ts";
+
+export interface PoolOptions {
+  readonly size: number;
+  /** How many may wait for a connection; the next is refused. */
+  readonly maxWaiting: number;
+  /** How long each may wait, at most. */
+  readonly acquireTimeoutMs: number;
+  /** How long closing waits for connections in use. */
+  readonly closeTimeoutMs: number;
+}
+
+/**
+ * At most `size` connections, opened when needed and kept until lost. Who finds none free waits in line: up to
+ * `maxWaiting` callers, each up to `acquireTimeoutMs`, then `resource_exhausted`.
+ */
+export class ConnectionPool implements AsyncDisposable {
+  readonly #open: (options: Abortable) => Promise<Connection>;
+  readonly #options: PoolOptions;
+  readonly #permits: Semaphore;
+  /** The last one back is the first to go out: the others may rest. */
+  readonly #idle: Connection[] = [];
+  readonly #all = new Set<Connection>();
+  #closed = false;
+
+  constructor(open: (options: Abortable) => Promise<Connection>, options: PoolOptions) {
+    this.#open = open;
+    this.#options = options;
+    this.#permits = new Semaphore(options.size);
+  }
+
+  get inUse(): number {
+    return this.#options.size - this.#permits.available;
+  }
+
+  get idle(): number {
+    return this.#idle.length;
+  }
+
+  get waiting(): number {
+    return this.#permits.waiting;
+  }
+
+  /** Lends a connection to `work`. Whoever leaves a transaction open on it loses it. */
+  async use<T>(work: (connection: Connection) => Promise<T>, options: Abortable = {}): Promise<T> {
+    using _permit = await this.#admit(options);
+    this.#refuseClosed();
+    const connection = this.#idle.pop() ?? (await this.#connect(options));
+    try {
+      return await work(connection);
+    } finally {
+      if (connection.isClean && !this.#closed) this.#idle.push(connection);
+      else if (connection.isClean) await connection[Symbol.asyncDispose]();
+      else connection.destroy(new Error("a transaction was left open"));
+    }
+  }
+
+  /** Refuses new users, waits for those there are, then closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    using limit = deadline(this.#options.closeTimeoutMs);
+    try {
+      for (let i = 0; i < this.#options.size; i++) await this.#permits.acquire(limit);
+    } catch {
+      // Out of time: what still runs is cut off below.
+    }
+    const idle = this.#idle.splice(0);
+    await Promise.all(idle.map((connection) => connection[Symbol.asyncDispose]()));
+    for (const connection of this.#all) connection.destroy(new Error("the database was closed"));
+  }
+
+  async #admit(options: Abortable): Promise<Disposable> {
+    this.#refuseClosed();
+    options.signal?.throwIfAborted();
+    const permit = this.#permits.tryAcquire();
+    if (permit !== undefined) return permit;
+    const { maxWaiting, acquireTimeoutMs } = this.#options;
+    if (this.#permits.waiting >= maxWaiting)
+      throw exhausted(`${maxWaiting} callers wait for a connection to the database`);
+    using limit = deadline(acquireTimeoutMs, options);
+    try {
+      return await this.#permits.acquire(limit);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw exhausted(`no connection to the database became free within ${acquireTimeoutMs} ms`, error);
+    }
+  }
+
+  async #connect(options: Abortable): Promise<Connection> {
+    const connection = await this.#open(options);
+    this.#all.add(connection);
+    onAbort(connection.lost, () => {
+      this.#all.delete(connection);
+      const place = this.#idle.indexOf(connection);
+      if (place !== -1) this.#idle.splice(place, 1);
+    });
+    return connection;
+  }
+
+  #refuseClosed(): void {
+    if (this.#closed) throw new ServiceError("unavailable", "the database is closed");
+  }
+}
+
+function exhausted(message: string, cause?: unknown): ServiceError {
+  return new ServiceError("resource_exhausted", message, { reason: "DATABASE_POOL_EXHAUSTED", cause });
+}

@@ -1,0 +1,89 @@
+import { type Abortable, deadlineOf } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import type { Connection } from "./connection.ts";
+import { sqlStateOf } from "./errors.ts";
+import type { Observe } from "./observe.ts";
+import { type Queryable, queryWith } from "./queryable.ts";
+import { coarseTimeout } from "./statement-timeout.ts";
+
+export type Isolation = "read committed" | "repeatable read" | "serializable";
+
+export interface Transaction extends Queryable {}
+
+export interface TransactionSettings extends Abortable {
+  readonly isolation?: Isolation | undefined;
+  readonly commitTimeoutMs: number;
+  readonly observe: Observe;
+}
+
+/**
+ * BEGIN, `work`, COMMIT; ROLLBACK when `work` throws, when a statement failed even though `work` did not, or when the
+ * signal has aborted by then. The COMMIT itself is never cancelled: with its answer lost nobody would know the outcome.
+ */
+export async function runTransaction<T>(
+  connection: Connection,
+  work: (tx: Transaction) => Promise<T>,
+  settings: TransactionSettings,
+): Promise<T> {
+  const { signal, observe, isolation, commitTimeoutMs } = settings;
+  const limit = coarseTimeout(deadlineOf(signal));
+  await connection.run({ text: begin(isolation, limit) }, { signal });
+  let isOpen = true;
+  let firstFailure: unknown;
+  const query = queryWith(observe, async (statement, options) => {
+    if (!isOpen) throw new Error("the transaction has ended: await every query inside its function");
+    try {
+      return (await connection.run(statement, { signal: options.signal ?? signal })).rows;
+    } catch (error) {
+      firstFailure ??= error;
+      throw error;
+    }
+  });
+  try {
+    const result = await work({ query });
+    isOpen = false;
+    signal?.throwIfAborted();
+    refuseUnlessOpen(connection, firstFailure);
+    await observe("COMMIT", "COMMIT", () => commit(connection, limit > 0, commitTimeoutMs));
+    return result;
+  } catch (error) {
+    isOpen = false;
+    await rollBack(connection);
+    throw error;
+  }
+}
+
+/** One message, so that the time limit costs no round trip. */
+function begin(isolation: Isolation | undefined, limit: number): string {
+  const level = isolation === undefined ? "" : ` ISOLATION LEVEL ${isolation.toUpperCase()}`;
+  return limit === 0 ? `BEGIN${level}` : `BEGIN${level}; SET LOCAL statement_timeout = ${limit}`;
+}
+
+function refuseUnlessOpen(connection: Connection, firstFailure: unknown): void {
+  if (connection.lost.aborted) throw connection.lost.reason;
+  // COMMIT of a failed transaction is a ROLLBACK that reports success.
+  if (connection.transactionStatus === "E") {
+    throw new Error("a statement of the transaction failed and its error was not thrown on: nothing was changed", {
+      cause: firstFailure,
+    });
+  }
+  if (connection.transactionStatus !== "T") throw new Error("the transaction was ended by one of its own statements");
+}
+
+async function commit(connection: Connection, isLimited: boolean, timeoutMs: number): Promise<void> {
+  try {
+    // A statement_timeout would cancel the commit too.
+    await connection.runToEnd(isLimited ? "SET LOCAL statement_timeout = 0; COMMIT" : "COMMIT", timeoutMs);
+  } catch (error) {
+    if (sqlStateOf(error) !== undefined && !connection.lost.aborted) throw error;
+    throw new ServiceError("unknown", "the connection was lost during COMMIT: the change may have been made, or not", {
+      cause: error,
+    });
+  }
+}
+
+/** The error that led here matters more; where this fails too, the connection was cut, and the server rolls back. */
+async function rollBack(connection: Connection): Promise<void> {
+  if (connection.lost.aborted || connection.transactionStatus === "I") return;
+  await connection.runToEnd("ROLLBACK").catch(() => undefined);
+}
