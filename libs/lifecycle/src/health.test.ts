@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Health, type Status } from "./health.ts";
+
+test("a service without dependencies serves once it is ready", async () => {
+  const health = new Health();
+  assert.equal(await health.status(), "NOT_SERVING");
+  health.ready();
+  assert.equal(await health.status(), "SERVING");
+});
+
+test("ready means that every dependency was reached once; a later loss changes nothing", async () => {
+  let database = false;
+  let broker = false;
+  const health = new Health({ database: reachable(() => database), broker: reachable(() => broker) });
+  health.ready();
+  assert.equal(await health.status(), "NOT_SERVING");
+  database = true;
+  assert.equal(await health.status(), "NOT_SERVING");
+  assert.deepEqual(health.report(), { database: true, broker: false });
+  // They need not be there at the same moment.
+  database = false;
+  broker = true;
+  assert.equal(await health.status(), "SERVING");
+  broker = false;
+  assert.equal(await health.status(), "SERVING");
+});
+
+test("dependencies are not asked before the service is open", async () => {
+  let asked = 0;
+  const health = new Health({ database: async () => asked++ });
+  await health.status();
+  assert.equal(asked, 0);
+});
+
+test("draining is final", async () => {
+  const health = new Health();
+  health.ready();
+  health.drain();
+  assert.equal(await health.status(), "NOT_SERVING");
+  health.ready();
+  assert.equal(await health.status(), "NOT_SERVING");
+});
+
+test("a service that begins to drain while a dependency is asked is not ready", async () => {
+  const answer = Promise.withResolvers<void>();
+  const health = new Health({ database: () => answer.promise });
+  health.ready();
+  const status = health.status();
+  health.drain();
+  answer.resolve();
+  assert.equal(await status, "NOT_SERVING");
+});
+
+test("a check that ignores its signal is late, not endless, and is not called again while it hangs", async () => {
+  let calls = 0;
+  const health = new Health(
+    {
+      database: () => {
+        calls++;
+        return new Promise(() => {});
+      },
+    },
+    { timeoutMs: 20 },
+  );
+  health.ready();
+  assert.deepEqual(await Promise.all([health.status(), health.status()]), ["NOT_SERVING", "NOT_SERVING"]);
+  assert.equal(await health.status(), "NOT_SERVING");
+  assert.equal(calls, 1);
+});
+
+test("a check is given a signal that aborts at its deadline", async () => {
+  const health = new Health(
+    {
+      database: ({ signal }) =>
+        new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason))),
+    },
+    { timeoutMs: 20 },
+  );
+  health.ready();
+  assert.equal(await health.status(), "NOT_SERVING");
+});
+
+test("one who stops asking takes nothing from the others", async () => {
+  const answer = Promise.withResolvers<void>();
+  const health = new Health({ database: () => answer.promise });
+  health.ready();
+  const impatient = new AbortController();
+  const [early, patient] = [health.status({ signal: impatient.signal }), health.status()];
+  impatient.abort();
+  assert.equal(await early, "NOT_SERVING");
+  answer.resolve();
+  assert.equal(await patient, "SERVING");
+});
+
+test("a reason for not being ready is told when it appears and when it changes, not at each probe", async () => {
+  const told: string[] = [];
+  let reason = "refused";
+  const health = new Health(
+    { database: () => Promise.reject(new Error(reason)) },
+    { onFailure: (check, error) => told.push(`${check}: ${(error as Error).message}`) },
+  );
+  health.ready();
+  await health.status();
+  await health.status();
+  reason = "wrong password";
+  await health.status();
+  assert.deepEqual(told, ["database: refused", "database: wrong password"]);
+});
+
+test("liveness is not about dependencies, nor about readiness", () => {
+  const health = new Health({ database: () => Promise.reject(new Error("down")) });
+  assert.equal(health.liveness(), "SERVING");
+  health.drain();
+  assert.equal(health.liveness(), "SERVING");
+});
+
+test("an inner part that makes no progress, or cannot say, makes the process not alive", () => {
+  let turning = true;
+  const health = new Health({}, { live: { consumer: () => turning } });
+  assert.equal(health.liveness(), "SERVING");
+  turning = false;
+  assert.equal(health.liveness(), "NOT_SERVING");
+  const broken = new Health(
+    {},
+    {
+      live: {
+        consumer: () => {
+          throw new Error("gone");
+        },
+      },
+    },
+  );
+  assert.equal(broken.liveness(), "NOT_SERVING");
+});
+
+test("watch yields the status and each change of it, and ends with its signal", async () => {
+  const stop = new AbortController();
+  const health = new Health();
+  const seen: Status[] = [];
+  for await (const status of health.watch({ signal: stop.signal })) {
+    seen.push(status);
+    if (seen.length === 1) health.ready();
+    if (seen.length === 2) health.drain();
+    if (seen.length === 3) stop.abort();
+  }
+  assert.deepEqual(seen, ["NOT_SERVING", "SERVING", "NOT_SERVING"]);
+});
+
+test("watch asks again until a dependency is reached", { timeout: 10_000 }, async () => {
+  let up = false;
+  const health = new Health({ database: reachable(() => up) });
+  health.ready();
+  for await (const status of health.watch()) {
+    if (status === "SERVING") break;
+    up = true;
+  }
+});
+
+function reachable(isUp: () => boolean): () => Promise<void> {
+  return () => (isUp() ? Promise.resolve() : Promise.reject(new Error("unreachable")));
+}

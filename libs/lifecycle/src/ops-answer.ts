@@ -1,0 +1,21 @@
+import type { Health } from "./health.ts";
+
+export interface OpsAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/**
+ * The HTTP answer to a probe: 200 or 503, with names and booleans only. Fit for a public port too, where a load balancer
+ * asks: why a dependency is not reached stays in the log.
+ */
+export async function answerHealth(health: Health, path: "/healthz" | "/readyz"): Promise<OpsAnswer> {
+  const status = path === "/healthz" ? health.liveness() : await health.status();
+  const body = path === "/healthz" ? { status } : { status, draining: health.draining, parts: health.report() };
+  return {
+    status: status === "SERVING" ? 200 : 503,
+    contentType: "application/json",
+    body: `${JSON.stringify(body)}\n`,
+  };
+}

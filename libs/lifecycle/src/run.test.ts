@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Child, type Ended } from "../test/child.ts";
+
+for (const name of ["SIGTERM", "SIGINT"] as const) {
+  test(`${name} lets main end, closes what was open in reverse, and the code is 0`, async () => {
+    using child = new Child("service");
+    await child.says("ready");
+    child.kill(name);
+    const { code, out, err } = await child.ended;
+    assert.equal(code, 0, err);
+    assert.deepEqual(lines(out), [
+      "open database",
+      "open server",
+      "ready",
+      "stopping",
+      "close server",
+      "close database",
+      "over",
+    ]);
+    assert.equal(err, "");
+  });
+}
+
+test("a main that returns by itself ends with 0", async () => {
+  assert.equal((await ended("returns")).code, 0);
+});
+
+test("a failure to open closes what was open, is printed once with its cause, and the code is 1", async () => {
+  const { code, out, err } = await ended("fails to open");
+  assert.equal(code, 1);
+  assert.deepEqual(lines(out), ["open database", "close database", "over"]);
+  assert.equal(count(err, "the broker cannot be reached"), 1, err);
+  assert.match(err, /ECONNREFUSED/);
+});
+
+test("a failure goes to onError instead of standard error when given", async () => {
+  const { code, out, err } = await ended("reports");
+  assert.equal(code, 1);
+  assert.equal(count(out, "reported: Error: it broke"), 1);
+  assert.equal(err, "");
+});
+
+test("a reporter that fails hides nothing", async () => {
+  using child = new Child("service", { MODE: "report fails", GRACE_MS: "100" });
+  await child.says("ready");
+  child.kill("SIGTERM");
+  const { code } = await child.ended;
+  assert.equal(code, 0);
+});
+
+for (const mode of ["rejects unhandled", "throws uncaught"]) {
+  test(`a service that ${mode} ends at once with 1 and says why`, async () => {
+    const { code, err } = await ended(mode);
+    assert.equal(code, 1);
+    assert.equal(count(err, "Error: nobody catches this"), 1, err);
+  });
+}
+
+test("a second signal ends at once with 1", async () => {
+  using child = new Child("service", { MODE: "never ends" });
+  await child.says("ready");
+  child.kill("SIGINT");
+  await child.says("stopping");
+  const { code, err } = await child.killUntilEnded("SIGINT");
+  assert.equal(code, 1);
+  assert.match(err, /SIGINT came again/);
+});
+
+test("a signal that arrives twice at once is one: npm passes on the terminal's Ctrl-C", async () => {
+  using child = new Child("service");
+  await child.says("ready");
+  child.kill("SIGINT");
+  child.kill("SIGINT");
+  child.kill("SIGTERM");
+  assert.equal((await child.ended).code, 0);
+});
+
+test("a shutdown longer than the grace ends with 1 and says so", async () => {
+  using child = new Child("service", { MODE: "never ends", GRACE_MS: "200" });
+  await child.says("ready");
+  child.kill("SIGTERM");
+  const { code, err } = await child.ended;
+  assert.equal(code, 1);
+  assert.match(err, /did not end within 200 ms/);
+});
+
+test("what main left open may not keep the process longer than the grace", async () => {
+  using child = new Child("service", { MODE: "leaks a timer", GRACE_MS: "300" });
+  await child.says("ready");
+  child.kill("SIGTERM");
+  const { code, out, err } = await child.ended;
+  assert.match(out, /over/);
+  assert.equal(code, 1, err);
+});
+
+test("a failure to close ends with 1", async () => {
+  using child = new Child("service", { MODE: "fails to close" });
+  await child.says("ready");
+  child.kill("SIGTERM");
+  const { code, out, err } = await child.ended;
+  assert.equal(code, 1);
+  assert.match(out, /close server\nclose database/);
+  assert.equal(count(err, "the server cannot be closed"), 1);
+});
+
+test("a signal while opening is not a failure: what was open closes and the code is 0", async () => {
+  using child = new Child("service", { MODE: "is cancelled while opening" });
+  await child.says("ready");
+  child.kill("SIGTERM");
+  const { code, out, err } = await child.ended;
+  assert.equal(code, 0, err);
+  assert.match(out, /close server\nclose database/);
+});
+
+test("a child stops when the parent that holds its channel is gone", async () => {
+  using child = new Child("service", {}, true);
+  await child.says("ready");
+  child.process.disconnect();
+  const { code, out } = await child.ended;
+  assert.equal(code, 0);
+  assert.match(out, /close server\nclose database/);
+});
+
+test("a channel to a living parent does not keep a process whose main is over", async () => {
+  using child = new Child("service", { MODE: "returns" }, true);
+  assert.equal((await child.ended).code, 0);
+});
+
+async function ended(mode: string): Promise<Ended> {
+  using child = new Child("service", { MODE: mode });
+  return await child.ended;
+}
+
+function lines(text: string): string[] {
+  return text.trim().split("\n");
+}
+
+function count(text: string, part: string): number {
+  return text.split(part).length - 1;
+}

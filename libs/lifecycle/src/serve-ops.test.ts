@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request } from "node:http";
+import { connect } from "node:net";
+import test from "node:test";
+import { Health } from "./health.ts";
+import { serveOps } from "./serve-ops.ts";
+
+const text = async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" });
+
+async function open(health = new Health(), metrics: () => Promise<{ contentType: string; body: string }> = text) {
+  const errors: unknown[] = [];
+  const ops = await serveOps({ host: "127.0.0.1", port: 0, health, metrics, onError: (error) => errors.push(error) });
+  const get = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${ops.port}${path}`, init);
+  return { get, errors, port: ops.port, [Symbol.asyncDispose]: () => ops[Symbol.asyncDispose]() };
+}
+
+test("readiness is 503 until ready, 200 then, and 503 from the drain on; liveness is 200 throughout", async () => {
+  const health = new Health();
+  await using ops = await open(health);
+  const codes = async () => [(await ops.get("/readyz")).status, (await ops.get("/healthz")).status];
+  assert.deepEqual(await codes(), [503, 200]);
+  health.ready();
+  assert.deepEqual(await codes(), [200, 200]);
+  health.drain();
+  assert.deepEqual(await codes(), [503, 200]);
+});
+
+test("the answer names which dependency is missing and not why: a reason may hold a secret", async () => {
+  const health = new Health({ database: () => Promise.reject(new Error("password 'hunter2' is wrong")) });
+  health.ready();
+  await using ops = await open(health);
+  const response = await ops.get("/readyz");
+  assert.equal(response.headers.get("cache-control"), "no-store");
+  assert.deepEqual(await response.json(), { status: "NOT_SERVING", draining: false, parts: { database: false } });
+});
+
+test("a process that makes no progress answers 503 to liveness", async () => {
+  await using ops = await open(new Health({}, { live: { consumer: () => false } }));
+  const response = await ops.get("/healthz");
+  assert.equal(response.status, 503);
+  assert.deepEqual(await response.json(), { status: "NOT_SERVING" });
+});
+
+test("metrics come with their content type, a query is ignored", async () => {
+  await using ops = await open();
+  const response = await ops.get("/metrics?x=1");
+  assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4");
+  assert.equal(await response.text(), "up 1\n");
+});
+
+test("HEAD answers like GET without a body", async () => {
+  await using ops = await open();
+  const response = await ops.get("/metrics", { method: "HEAD" });
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("content-length"), "5");
+  assert.equal(await response.text(), "");
+});
+
+test("other methods are refused with what is allowed, other paths are not found", async () => {
+  await using ops = await open();
+  const response = await ops.get("/metrics", { method: "POST", body: "x".repeat(100_000) });
+  assert.equal(response.status, 405);
+  assert.equal(response.headers.get("allow"), "GET, HEAD");
+  assert.equal(response.headers.get("connection"), "close");
+  for (const path of ["/", "/metrics/", "/readyz/../metrics2", "/%00"]) assert.equal((await ops.get(path)).status, 404);
+});
+
+test("metrics that fail answer 500 without the reason, which is reported", async () => {
+  await using ops = await open(new Health(), () => Promise.reject(new Error("secret detail")));
+  const response = await ops.get("/metrics");
+  assert.equal(response.status, 500);
+  assert.equal(await response.text(), "internal\n");
+  assert.match(String(ops.errors[0]), /secret detail/);
+});
+
+test("many scrapes at once share one rendering", async () => {
+  let renderings = 0;
+  const gate = Promise.withResolvers<void>();
+  await using ops = await open(new Health(), async () => {
+    renderings++;
+    await gate.promise;
+    return await text();
+  });
+  const answers = Array.from({ length: 10 }, () => ops.get("/metrics"));
+  // A request on its own connection proves that the server has had time to see the others.
+  assert.equal((await ops.get("/healthz")).status, 200);
+  gate.resolve();
+  for (const answer of await Promise.all(answers)) assert.equal(await answer.text(), "up 1\n");
+  assert.ok(renderings <= 2, `${renderings} renderings`);
+});
+
+test("a client that sends half a request is cut off", { timeout: 20_000 }, async () => {
+  await using ops = await open();
+  const socket = connect(ops.port, "127.0.0.1");
+  socket.write("GET /readyz HTTP/1.1\r\nhost: x\r\n");
+  socket.resume();
+  await once(socket, "close");
+});
+
+test("headers past 8 KiB are refused", async () => {
+  await using ops = await open();
+  const response = await ops.get("/readyz", { headers: { "x-long": "x".repeat(10_000) } });
+  assert.equal(response.status, 431);
+});
+
+test("closing ends idle connections at once and answers no more", async () => {
+  const ops = await open();
+  const idle = connect(ops.port, "127.0.0.1");
+  await once(idle, "connect");
+  const started = performance.now();
+  await ops[Symbol.asyncDispose]();
+  assert.ok(performance.now() - started < 2_500);
+  idle.destroy();
+  await assert.rejects(ops.get("/healthz"));
+});
+
+test("closing waits a second at most for a scrape that hangs", async () => {
+  const ops = await open(new Health(), () => new Promise(() => {}));
+  const hung = request({ port: ops.port, host: "127.0.0.1", path: "/metrics" });
+  hung.on("error", () => {});
+  hung.end();
+  await once(hung, "socket");
+  const started = performance.now();
+  await ops[Symbol.asyncDispose]();
+  assert.ok(performance.now() - started < 3_000);
+});
+
+test("a port that is taken is named", async () => {
+  await using ops = await open();
+  await assert.rejects(serveOps({ host: "127.0.0.1", port: ops.port, health: new Health(), metrics: text }), {
+    code: "unavailable",
+    message: `the ops port ${ops.port} cannot be opened: another process has it`,
+  });
+});

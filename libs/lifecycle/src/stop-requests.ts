@@ -1,0 +1,41 @@
+export interface StopListener {
+  first(name: string): void;
+  again(name: string): void;
+}
+
+export interface StopRequests {
+  /** Lets go of the parent's channel, so that it does not keep the process. A further signal still ends it. */
+  release(): void;
+}
+
+/**
+ * One Ctrl-C can arrive twice: from the terminal, and passed on by npm. Only a signal that comes later than this after
+ * the first is a human who is losing patience.
+ */
+const echoMs = 250;
+
+/** Listens for SIGTERM, SIGINT, and the disappearance of a parent that shares an IPC channel. */
+export function listenForStop(listener: StopListener): StopRequests {
+  let firstAt: number | undefined;
+  const request = (name: string): void => {
+    const now = performance.now();
+    if (firstAt === undefined) {
+      firstAt = now;
+      listener.first(name);
+    } else if (now - firstAt > echoMs) listener.again(name);
+  };
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => request(name));
+
+  const orphaned = (): void => {
+    // A stop, but never a second one: a parent that was asked to stop too may simply be faster.
+    if (firstAt === undefined) request("the parent process is gone");
+  };
+  if (process.channel) process.once("disconnect", orphaned);
+
+  return {
+    release() {
+      process.off("disconnect", orphaned);
+      process.channel?.unref();
+    },
+  };
+}

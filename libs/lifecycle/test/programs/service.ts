@@ -1,0 +1,51 @@
+// What `run` is for: opens two resources, waits for the signal, closes in reverse. MODE says what goes wrong.
+import { aborted } from "@plumbline/concurrency";
+import { run } from "../../src/index.ts";
+
+const mode = process.env["MODE"] ?? "";
+const say = (line: string): void => console.log(line);
+const open = (name: string): AsyncDisposable => {
+  say(`open ${name}`);
+  return { [Symbol.asyncDispose]: async () => say(`close ${name}`) };
+};
+const never = new Promise<void>(() => {});
+
+async function main(signal: AbortSignal): Promise<void> {
+  await using _database = open("database");
+  if (mode === "fails to open") throw new Error("the broker cannot be reached", { cause: new Error("ECONNREFUSED") });
+  await using _server = open("server");
+  if (mode === "returns") return;
+  if (mode === "rejects unhandled") void Promise.reject(new Error("nobody catches this"));
+  if (mode === "throws uncaught")
+    setTimeout(() => {
+      throw new Error("nobody catches this");
+    });
+  if (mode === "leaks a timer") setInterval(() => {}, 1_000);
+  say("ready");
+  if (mode === "is cancelled while opening") {
+    await new Promise((_, reject) =>
+      signal.addEventListener("abort", () => reject(new Error("could not connect", { cause: signal.reason }))),
+    );
+  }
+  await aborted(signal);
+  say("stopping");
+  if (mode === "never ends") await never;
+  if (mode === "fails to close") throw new Error("the server cannot be closed");
+}
+
+const onError =
+  mode === "reports" || mode === "report fails"
+    ? (error: unknown) => {
+        say(`reported: ${String(error)}`);
+        if (mode === "report fails") throw new Error("the reporter broke");
+      }
+    : undefined;
+if (process.env["MODE"] === "reports")
+  await run(
+    async () => {
+      throw new Error("it broke");
+    },
+    { graceMs: 5_000, onError },
+  );
+else await run(main, { graceMs: Number(process.env["GRACE_MS"] ?? 10_000), onError });
+say("over");
