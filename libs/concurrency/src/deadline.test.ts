@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { test } from "node:test";
+import { codeOf } from "@plumbline/errors";
+import { reasonOf } from "../test/helpers.ts";
+import { deadline, deadlineOf, derive } from "./deadline.ts";
+
+const day = 24 * 60 * 60 * 1000;
+
+/** Time stands still until a test moves it. */
+const clock = { apis: ["setTimeout" as const, "Date" as const], now: 1_000_000 };
+
+test("a deadline aborts with a TimeoutError when its time has come, and not before", (t) => {
+  t.mock.timers.enable(clock);
+  using limit = deadline(250);
+  t.mock.timers.tick(249);
+  assert.ok(!limit.signal.aborted);
+  t.mock.timers.tick(1);
+  assert.equal(codeOf(reasonOf(limit.signal)), "deadline_exceeded");
+});
+
+test("a disposed deadline aborts no more", (t) => {
+  t.mock.timers.enable(clock);
+  const controller = new AbortController();
+  const limit = deadline(250, { signal: controller.signal });
+  limit[Symbol.dispose]();
+  t.mock.timers.tick(1000);
+  controller.abort();
+  assert.ok(!limit.signal.aborted);
+});
+
+test("a deadline aborts with its parent, for the parent's reason", () => {
+  const controller = new AbortController();
+  const reason = new Error("stop");
+  using limit = deadline(60_000, { signal: controller.signal });
+  controller.abort(reason);
+  assert.equal(reasonOf(limit.signal), reason);
+});
+
+test("a deadline below an aborted signal begins aborted", () => {
+  const reason = new Error("too late");
+  using limit = deadline(60_000, { signal: AbortSignal.abort(reason) });
+  assert.equal(reasonOf(limit.signal), reason);
+});
+
+for (const ms of [0, -5, Number.NEGATIVE_INFINITY]) {
+  test(`a deadline of ${ms} ms has passed: the time left can be given as it is`, () => {
+    using limit = deadline(ms);
+    assert.equal(codeOf(reasonOf(limit.signal)), "deadline_exceeded");
+  });
+}
+
+test("an infinite deadline is none", (t) => {
+  t.mock.timers.enable(clock);
+  using limit = deadline(Number.POSITIVE_INFINITY);
+  assert.equal(deadlineOf(limit.signal), undefined);
+  t.mock.timers.tick(100 * day);
+  assert.ok(!limit.signal.aborted);
+});
+
+test("what is not a number is refused", () => assert.throws(() => deadline(Number.NaN), RangeError));
+
+test("a deadline past the 24.8 days a timer can hold is kept", (t) => {
+  t.mock.timers.enable(clock);
+  using limit = deadline(60 * day);
+  // In steps, because the mocked clock would start what is set within a tick at the tick's end.
+  const longest = 2 ** 31 - 1;
+  for (const ms of [longest, longest, 60 * day - 2 * longest - 1]) {
+    t.mock.timers.tick(ms);
+    assert.ok(!limit.signal.aborted);
+  }
+  t.mock.timers.tick(1);
+  assert.ok(limit.signal.aborted);
+});
+
+test("a deadline past the 24.8 days can be disposed of at any time", (t) => {
+  t.mock.timers.enable(clock);
+  const limit = deadline(60 * day);
+  t.mock.timers.tick(30 * day);
+  limit[Symbol.dispose]();
+  t.mock.timers.tick(60 * day);
+  assert.ok(!limit.signal.aborted);
+});
+
+for (const { name, parent, child, want } of [
+  { name: "the parent's, where it is nearer", parent: 100, child: 250, want: 100 },
+  { name: "its own, where that is nearer", parent: 250, child: 100, want: 100 },
+  { name: "the parent's, where its own is infinite", parent: 250, child: Number.POSITIVE_INFINITY, want: 250 },
+]) {
+  test(`a signal carries the nearest deadline: ${name}`, (t) => {
+    t.mock.timers.enable(clock);
+    using outer = deadline(parent);
+    using inner = deadline(child, { signal: outer.signal });
+    assert.equal(deadlineOf(inner.signal), clock.now + want);
+    t.mock.timers.tick(want - 1);
+    assert.ok(!inner.signal.aborted);
+    t.mock.timers.tick(1);
+    assert.ok(inner.signal.aborted);
+  });
+}
+
+test("a scope between carries the deadline on, and aborts with it", (t) => {
+  t.mock.timers.enable(clock);
+  using limit = deadline(100);
+  using outer = derive({ signal: limit.signal });
+  using inner = derive({ signal: outer.signal });
+  assert.equal(deadlineOf(inner.signal), clock.now + 100);
+  t.mock.timers.tick(100);
+  assert.equal(reasonOf(inner.signal), reasonOf(limit.signal));
+});
+
+test("no signal, and one from elsewhere, carry no deadline that is known", () => {
+  assert.equal(deadlineOf(undefined), undefined);
+  assert.equal(deadlineOf(new AbortController().signal), undefined);
+});
+
+test("a scope aborts alone without its parent", () => {
+  const parent = new AbortController();
+  using scope = derive({ signal: parent.signal });
+  scope.abort(new Error("mine"));
+  assert.ok(scope.signal.aborted);
+  assert.ok(!parent.signal.aborted);
+});
+
+test("a disposed scope is detached from its parent, and is not aborted by it", () => {
+  const parent = new AbortController();
+  const scope = derive({ signal: parent.signal });
+  scope[Symbol.dispose]();
+  assert.equal(getEventListeners(parent.signal, "abort").length, 0);
+  parent.abort();
+  assert.ok(!scope.signal.aborted);
+});
+
+test("of a thousand scopes under one signal all abort, and none stays on it", () => {
+  const parent = new AbortController();
+  const scopes = Array.from({ length: 1000 }, () => deadline(60_000, { signal: parent.signal }));
+  parent.abort();
+  for (const scope of scopes) {
+    assert.ok(scope.signal.aborted);
+    scope[Symbol.dispose]();
+  }
+  assert.equal(getEventListeners(parent.signal, "abort").length, 0);
+});
