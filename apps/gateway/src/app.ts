@@ -1,0 +1,85 @@
+import type { FileRegistry } from "@bufbuild/protobuf";
+import { ServiceError } from "@plumbline/errors";
+import type { Health } from "@plumbline/lifecycle";
+import type { Telemetry } from "@plumbline/telemetry";
+import express, { type Express } from "express";
+import { type Binding, bindingsOf } from "./bindings/binding.ts";
+import { pages } from "./docs/pages.ts";
+import { api, type Limits } from "./http/api.ts";
+import { failed } from "./http/fail.ts";
+import { healthRoutes } from "./http/health.ts";
+import { observe } from "./http/observe.ts";
+import { openApi } from "./openapi/document.ts";
+import { limitRate, type RateLimits } from "./rate-limit/limit-rate.ts";
+import { type StreamTimes, streamer } from "./streams/stream.ts";
+import { Router } from "./template/router.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** What may change while the gateway runs. */
+export interface LiveSettings {
+  readonly rateLimits: RateLimits;
+  readonly limits: Limits;
+  readonly streams: StreamTimes;
+}
+
+/** What the gateway is made of. Everything that does I/O comes from outside. */
+export interface AppOptions {
+  /** All services, with their annotations: routes, JSON and documents follow from these. */
+  readonly registry: FileRegistry;
+  /** The service a proto package is served by; undefined for one that has none. */
+  readonly upstreamFor: (protoPackage: string) => Upstream | undefined;
+  /** Asked with each request. */
+  readonly settings: () => LiveSettings;
+  readonly health: Health;
+  /** Aborts when the gateway stops taking work: streams end, answers close their connections. */
+  readonly drain: AbortSignal;
+  readonly telemetry: Telemetry;
+  readonly version: string;
+  /** Whose X-Forwarded-For is believed, as Express's "trust proxy": false, a number of hops, or addresses. */
+  readonly trustProxy?: boolean | number | string | undefined;
+}
+
+/** The gateway as an Express application: plain construction. Throws when an annotated service has no upstream. */
+export function createApp(options: AppOptions): Express {
+  const { registry, settings, drain, telemetry } = options;
+  const bindings = bindingsOf(registry);
+  const router = new Router<Binding>();
+  for (const binding of bindings) router.add(binding.httpMethod, binding.template, binding);
+  const upstreamOf = upstreams(bindings, options.upstreamFor);
+
+  const app = express();
+  app.disable("x-powered-by").disable("etag").enable("case sensitive routing").enable("strict routing");
+  // The gateway reads queries itself; Express's own reading would be work thrown away.
+  app.set("query parser", false).set("trust proxy", options.trustProxy ?? false);
+  app.use((_request, response, next) => {
+    response.setHeader("X-Content-Type-Options", "nosniff");
+    response.setHeader("Cache-Control", "no-store");
+    // The client must not send its next request on a connection that is about to close.
+    if (drain.aborted) response.setHeader("Connection", "close");
+    next();
+  });
+  app.use(healthRoutes(options.health));
+  app.use(observe(router, telemetry));
+  app.use(limitRate(() => settings().rateLimits));
+  app.use(pages(openApi(bindings, options.version)));
+  const stream = streamer({ registry, times: () => settings().streams, drain, logger: telemetry.logger });
+  app.use(api({ registry, upstreamOf, limits: () => settings().limits, stream }));
+  app.use(failed(telemetry.logger));
+  return app;
+}
+
+function upstreams(
+  bindings: readonly Binding[],
+  upstreamFor: AppOptions["upstreamFor"],
+): (binding: Binding) => Upstream {
+  const byPackage = new Map(
+    bindings.map(({ method }) => [method.parent.file.proto.package, upstreamFor(method.parent.file.proto.package)]),
+  );
+  const missing = [...byPackage].filter(([, upstream]) => upstream === undefined).map(([name]) => name);
+  if (missing.length > 0) throw new Error(`no upstream for ${missing.join(", ")}: add them to the setting upstreams`);
+  return ({ method }) => {
+    const upstream = byPackage.get(method.parent.file.proto.package);
+    if (upstream === undefined) throw new ServiceError("unimplemented", "This service has no upstream.");
+    return upstream;
+  };
+}

@@ -1,0 +1,101 @@
+import { deadline } from "@plumbline/concurrency";
+import { codeOf, isServiceError, ServiceError } from "@plumbline/errors";
+import type { Registry } from "@bufbuild/protobuf";
+import type { Request, RequestHandler, Response } from "express";
+import type { Binding } from "../bindings/binding.ts";
+import { bindRequest } from "../bindings/request.ts";
+import type { Upstream } from "../upstream.ts";
+import { Admission } from "./admission.ts";
+import { answerOf, sendAnswer } from "./answer.ts";
+import { readBody } from "./body.ts";
+import { untilClientGone } from "./client-gone.ts";
+import { exchangeOf } from "./exchange.ts";
+import { metadataOf } from "./metadata.ts";
+import { timeoutOf } from "./timeout.ts";
+
+/** The bounds of one request, and of all at once. */
+export interface Limits {
+  readonly bodyBytes: number;
+  readonly timeoutMs: number;
+  readonly maxTimeoutMs: number;
+  /** Unary requests at once. */
+  readonly concurrent: number;
+  /** Streams at once. */
+  readonly streams: number;
+}
+
+export interface ApiOptions {
+  readonly registry: Registry;
+  readonly upstreamOf: (binding: Binding) => Upstream;
+  readonly limits: () => Limits;
+  /** Serves a binding that streams, once the request has become a message. */
+  readonly stream: (call: StreamCall, request: Request, response: Response) => Promise<void>;
+}
+
+export interface StreamCall {
+  readonly binding: Binding;
+  readonly upstream: Upstream;
+  readonly message: Uint8Array;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Every RPC that has an HTTP form, as one handler: match, bind, call, answer. Failures are thrown. */
+export function api({ registry, upstreamOf, limits, stream }: ApiOptions): RequestHandler {
+  const calls = new Admission("requests", () => limits().concurrent);
+  const streams = new Admission("streams", () => limits().streams);
+
+  return async (request, response) => {
+    const exchange = exchangeOf(response);
+    const match = exchange.match();
+    if (match.kind === "none")
+      throw new ServiceError("not_found", "There is nothing at this path.", { reason: "ROUTE_NOT_FOUND" });
+    if (match.kind === "method") return refuseMethod(request, response, match.allow);
+
+    const binding = match.value;
+    if (binding.streams && request.method === "HEAD") return refuseMethod(request, response, ["GET"]);
+    using _place = binding.streams ? streams.enter() : calls.enter();
+    const { bodyBytes, timeoutMs, maxTimeoutMs } = limits();
+    const metadata = metadataOf(request.headers, exchange.requestId);
+    const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
+    const body = await readBody(request, bodyBytes);
+    const parts = {
+      params: match.params,
+      query: queryOf(request.url),
+      body,
+      lastEventId: request.get("last-event-id"),
+    };
+    const message = bindRequest(binding, parts, registry);
+    const upstream = upstreamOf(binding);
+    if (binding.streams) return stream({ binding, upstream, message, metadata }, request, response);
+
+    using client = untilClientGone(response);
+    using limit = deadline(timeout, client);
+    try {
+      const answer = await upstream.unary(binding.rpcPath, message, {
+        signal: limit.signal,
+        timeoutMs: timeout,
+        metadata,
+      });
+      sendAnswer(response, answerOf(binding, answer.message, registry));
+    } catch (error) {
+      if (!isServiceError(error) && codeOf(error) === "deadline_exceeded") {
+        throw new ServiceError("deadline_exceeded", `The service did not answer within ${timeout} ms.`, {
+          cause: error,
+        });
+      }
+      throw error;
+    }
+  };
+}
+
+function refuseMethod(request: Request, response: Response, allow: readonly string[]): void {
+  const list = allow.join(", ");
+  response.setHeader("Allow", list);
+  if (request.method === "OPTIONS") return void response.status(204).end();
+  throw new ServiceError("unimplemented", `This path takes ${list}.`, { reason: "METHOD_NOT_ALLOWED" });
+}
+
+function queryOf(url: string): string {
+  const start = url.indexOf("?");
+  return start < 0 ? "" : url.slice(start + 1);
+}

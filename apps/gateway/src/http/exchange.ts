@@ -1,0 +1,23 @@
+import type { Response } from "express";
+import type { Binding } from "../bindings/binding.ts";
+import type { Match } from "../template/router.ts";
+
+/** What the gateway knows of one request and its answer, from the first middleware to the access log. */
+export interface Exchange {
+  readonly requestId: string;
+  /** Where it leads. Throws when the path cannot be decoded. */
+  readonly match: () => Match<Binding>;
+  /** What went wrong, once something has. */
+  failure?: unknown;
+  /** The code of the failure, also of one inside a stream whose status was 200. */
+  code?: string;
+}
+
+/** The exchange that the outermost middleware put beside a response. */
+export function exchangeOf(response: Response): Exchange {
+  return response.locals["exchange"] as Exchange;
+}
+
+export function setExchange(response: Response, exchange: Exchange): void {
+  response.locals["exchange"] = exchange;
+}

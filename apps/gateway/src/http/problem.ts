@@ -1,0 +1,65 @@
+import type { DescMessage } from "@bufbuild/protobuf";
+import { type Code, codeOf, type FieldViolation, isServiceError } from "@plumbline/errors";
+import type { Response } from "express";
+import { jsonFieldPath } from "../bindings/json-field-path.ts";
+import { statusOf, titleOf } from "./status.ts";
+
+/** A failure as the caller sees it: problem details (RFC 9457) with the gRPC code. Never a cause, never a stack. */
+export interface Problem {
+  readonly type: "about:blank";
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: Code;
+  readonly reason?: string;
+  readonly requestId: string;
+  readonly violations?: readonly FieldViolation[];
+}
+
+export const problemContentType = "application/problem+json";
+
+/** What is said instead of a message that was not written for the caller. */
+const hidden = "The service failed to answer. Its logs hold the reason under this request id.";
+
+/**
+ * The problem of anything thrown. `input` is the message the request was bound to: services name fields as the proto
+ * does, the caller wrote JSON.
+ */
+export function problemOf(error: unknown, requestId: string, input?: DescMessage): Problem {
+  const code = codeOf(error);
+  const known = isServiceError(error) ? error : undefined;
+  const status = statusOf(code, known?.reason);
+  return {
+    type: "about:blank",
+    title: titleOf(status),
+    status,
+    detail: detailOf(code, known?.message),
+    code,
+    ...(known?.reason !== undefined && { reason: known.reason }),
+    requestId,
+    ...(known !== undefined &&
+      known.violations.length > 0 && { violations: known.violations.map((one) => inJson(one, input)) }),
+  };
+}
+
+function detailOf(code: Code, message: string | undefined): string {
+  if (code === "deadline_exceeded" && message === undefined) return "There was no answer in time.";
+  if (message === undefined || code === "internal" || code === "unknown" || code === "data_loss") return hidden;
+  return message;
+}
+
+function inJson({ field, description }: FieldViolation, input: DescMessage | undefined): FieldViolation {
+  return { field: input === undefined ? field : jsonFieldPath(input, field), description };
+}
+
+/** Sends a problem, with Retry-After in whole seconds where the failure names a time. */
+export function sendProblem(response: Response, problem: Problem, error?: unknown): void {
+  const body = Buffer.from(JSON.stringify(problem));
+  if (isServiceError(error) && error.retryAfterMs !== undefined) {
+    response.setHeader("Retry-After", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+  }
+  response.statusCode = problem.status;
+  response.setHeader("Content-Type", problemContentType);
+  response.setHeader("Content-Length", body.length);
+  response.end(body);
+}

@@ -1,0 +1,47 @@
+import { STATUS_CODES } from "node:http";
+import type { Code } from "@plumbline/errors";
+
+/** The one table from code to HTTP status: grpc-gateway's (runtime/errors.go, HTTPStatusFromCode). */
+export const statusOfCode: Readonly<Record<Code, number>> = {
+  cancelled: 499,
+  unknown: 500,
+  invalid_argument: 400,
+  deadline_exceeded: 504,
+  not_found: 404,
+  already_exists: 409,
+  permission_denied: 403,
+  resource_exhausted: 429,
+  failed_precondition: 400,
+  aborted: 409,
+  out_of_range: 400,
+  unimplemented: 501,
+  internal: 500,
+  unavailable: 503,
+  data_loss: 500,
+  unauthenticated: 401,
+};
+
+/** Where a reason (google.rpc.ErrorInfo) says more than its code. The first row that fits decides. */
+export const statusOfReason: readonly { readonly reason: RegExp; readonly status: number; readonly why: string }[] = [
+  {
+    reason: /^[A-Z0-9_]+_ALREADY_[A-Z0-9_]+$/,
+    status: 409,
+    why: "the state of the resource forbids it: ORDER_ALREADY_FULFILLED",
+  },
+  { reason: /^IDEMPOTENCY_KEY_REUSED$/, status: 422, why: "the key came with another request before" },
+  { reason: /^METHOD_NOT_ALLOWED$/, status: 405, why: "the path exists under other methods: see Allow" },
+  { reason: /^NOT_ACCEPTABLE$/, status: 406, why: "Accept names nothing this can be sent as" },
+  { reason: /^BODY_TOO_LARGE$/, status: 413, why: "the body is over the limit" },
+  { reason: /^UNSUPPORTED_MEDIA_TYPE$/, status: 415, why: "the body is not application/json, or is compressed" },
+];
+
+/** The HTTP status of a failure. */
+export function statusOf(code: Code, reason: string | undefined): number {
+  const row = reason === undefined ? undefined : statusOfReason.find((one) => one.reason.test(reason));
+  return row?.status ?? statusOfCode[code];
+}
+
+/** A status in words, as RFC 9110 has them; 499 is nginx's. */
+export function titleOf(status: number): string {
+  return status === 499 ? "Client Closed Request" : (STATUS_CODES[status] ?? "Error");
+}

@@ -1,0 +1,8 @@
+/** A JSON value in a few words, for "found ...": its kind, and itself where it is short and tells more. */
+export function describeValue(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "string") return value.length <= 32 ? `the string ${JSON.stringify(value)}` : "a string";
+  if (typeof value === "number") return `the number ${value}`;
+  return typeof value === "boolean" ? String(value) : "an object";
+}

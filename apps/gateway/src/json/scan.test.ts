@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import * as fc from "fast-check";
+import { maxDepth, scanJson } from "./scan.ts";
+
+describe("a JSON text", () => {
+  for (const { text, offset, description } of [
+    { text: "", offset: 0, description: "the text ends where a value is expected" },
+    { text: '{"a":}', offset: 5, description: "expected a value" },
+    { text: '{"a":1,}', offset: 7, description: "expected a key in double quotes" },
+    { text: '{"a" 1}', offset: 5, description: 'expected ":"' },
+    { text: '{"a":1', offset: 6, description: 'the text ends where "," or "}" is expected' },
+    { text: "[1 2]", offset: 3, description: 'expected "," or "]"' },
+    { text: "{a:1}", offset: 1, description: "expected a key in double quotes" },
+    { text: "01", offset: 1, description: "expected the end of the text" },
+    { text: "{} x", offset: 3, description: "expected the end of the text" },
+    { text: '"a\nb"', offset: 2, description: "control character in a string" },
+    { text: '"\\x"', offset: 1, description: "unknown escape in a string" },
+    { text: '["abc', offset: 1, description: "a string has no end" },
+    { text: "NaN", offset: 0, description: "expected a value" },
+    { text: "'a'", offset: 0, description: "expected a value" },
+  ]) {
+    test(`${JSON.stringify(text)} has its mistake at character ${offset}`, () => {
+      assert.deepEqual(scanJson(text), { offset, description });
+    });
+  }
+
+  for (const { text, duplicate } of [
+    { text: '{"a":1,"a":2}', duplicate: "a" },
+    { text: '{"items":[{},{"sku":"x","sku":"y"}]}', duplicate: "items[1].sku" },
+    { text: '{"m":{"a b":1,"a\\u0020b":2}}', duplicate: 'm["a b"]' },
+  ]) {
+    test(`${text} gives ${duplicate} twice`, () => {
+      assert.equal(scanJson(text)?.duplicate, duplicate);
+    });
+  }
+
+  test("is good where JSON.parse reads it, and bad where it does not", () => {
+    const broken = fc
+      .tuple(fc.json(), fc.nat(), fc.constantFrom("", "{", "]", ",", '"', "\\", "0", "e", "\u0001", " "))
+      .map(([text, at, piece]) => {
+        const place = at % (text.length + 1);
+        return text.slice(0, place) + piece + text.slice(place + (at % 2));
+      });
+    fc.assert(
+      fc.property(fc.oneof(fc.json(), broken), (text) => {
+        const problem = scanJson(text);
+        assert.equal(problem === undefined || problem.duplicate !== undefined, parses(text), text);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("nested deeper than the bound is refused, however deep, without a stack of its own", () => {
+    assert.equal(scanJson("[".repeat(maxDepth) + "]".repeat(maxDepth)), undefined);
+    assert.match(scanJson("[".repeat(500_000))?.description ?? "", /nested deeper/);
+    assert.match(scanJson('{"a":'.repeat(500_000))?.description ?? "", /nested deeper/);
+  });
+
+  test("of one long string is read", () => {
+    assert.equal(scanJson(JSON.stringify('x\\"'.repeat(300_000))), undefined);
+  });
+});
+
+function parses(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

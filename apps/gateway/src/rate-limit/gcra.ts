@@ -1,0 +1,77 @@
+/** How fast, on average, and how much at once. */
+export interface Rate {
+  /** Requests a second, averaged. 0 means no limit. */
+  readonly perSecond: number;
+  /** Requests at once after a pause. */
+  readonly burst: number;
+}
+
+/** The answer to one request, and what `RateLimit` fields say of it. */
+export interface Decision {
+  readonly allowed: boolean;
+  /** How many more would be allowed right now. */
+  readonly remaining: number;
+  /** Until the next one would be allowed; 0 when it would be now. */
+  readonly retryAfterMs: number;
+  /** Until the whole burst is there again. */
+  readonly resetMs: number;
+}
+
+/**
+ * The generic cell rate algorithm (ITU-T I.371): a token bucket that keeps one number per key, the time at which the
+ * bucket will be full again. A refused request takes nothing.
+ *
+ * It holds at most `maxKeys` keys. Full buckets are dropped first; when none is, the one longest unseen is, and starts
+ * afresh: a bound per client cannot hold against more clients than there are keys, which is what the global rate is for.
+ */
+export class Gcra {
+  /** By key, the one longest unseen first. */
+  readonly #fullAt = new Map<string, number>();
+  readonly #maxKeys: number;
+  readonly #now: () => number;
+
+  constructor(maxKeys: number, now: () => number = () => performance.now()) {
+    this.#maxKeys = maxKeys;
+    this.#now = now;
+  }
+
+  get keys(): number {
+    return this.#fullAt.size;
+  }
+
+  /** `rate` is asked with each request: another one holds from then on, also for buckets that are not full. */
+  take(key: string, rate: Rate): Decision {
+    if (rate.perSecond === 0) return { allowed: true, remaining: rate.burst, retryAfterMs: 0, resetMs: 0 };
+    const now = this.#now();
+    const intervalMs = 1000 / rate.perSecond;
+    const capacityMs = rate.burst * intervalMs;
+    // Never emptier than empty: after the rate was raised, an old debt counts no longer than the new bucket takes.
+    const fullAt = Math.min(Math.max(this.#fullAt.get(key) ?? now, now), now + capacityMs);
+    const allowed = fullAt + intervalMs <= now + capacityMs + 1e-6;
+    const next = allowed ? fullAt + intervalMs : fullAt;
+    this.#store(key, next, now);
+    const left = now + capacityMs - next;
+    return {
+      allowed,
+      remaining: Math.max(0, Math.floor(left / intervalMs + 1e-6)),
+      retryAfterMs: Math.max(0, intervalMs - left),
+      resetMs: next - now,
+    };
+  }
+
+  #store(key: string, fullAt: number, now: number): void {
+    this.#fullAt.delete(key);
+    if (this.#fullAt.size >= this.#maxKeys) this.#evict(now);
+    this.#fullAt.set(key, fullAt);
+  }
+
+  /** A few at a time, so that no request pays for all. The oldest goes in any case. */
+  #evict(now: number): void {
+    let looked = 0;
+    for (const [key, fullAt] of this.#fullAt) {
+      if (looked > 0 && (looked >= 16 || fullAt > now)) break;
+      this.#fullAt.delete(key);
+      looked += 1;
+    }
+  }
+}

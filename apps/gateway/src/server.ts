@@ -1,0 +1,83 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import { Server as NetServer, type Socket } from "node:net";
+import { once } from "node:events";
+import { deadline, sleep } from "@plumbline/concurrency";
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** How long closing waits for answers before it cuts their connections. */
+  readonly graceMs: number;
+  /** How long a request's head and body may take to arrive. */
+  readonly requestTimeoutMs?: number;
+  readonly maxConnections?: number;
+}
+
+/** A listening HTTP server. Disposing it refuses new connections, waits for the answers under way, then closes. */
+export interface HttpServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** How long idle connections stay once the server closes: a request sent before its client saw the end is still answered. */
+const lingerMs = 250;
+
+export async function listen(handler: RequestListener, options: ServerOptions): Promise<HttpServer> {
+  const server = createServer(
+    {
+      requestTimeout: options.requestTimeoutMs ?? 30_000,
+      headersTimeout: 10_000,
+      // Longer than the idle timeout of the usual load balancers (60 s), so that it is they who close an idle connection.
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: 16 * 1024,
+    },
+    handler,
+  );
+  server.maxConnections = options.maxConnections ?? 10_000;
+  server.on("clientError", answerBadRequest);
+  server.listen(options.port, options.host);
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
+  return { port: address.port, [Symbol.asyncDispose]: () => close(server, options.graceMs) };
+}
+
+async function close(server: Server, graceMs: number): Promise<void> {
+  const closed = once(server, "close");
+  // Not server.close(): it also ends idle connections at once, and a request that is in the socket but not yet read would
+  // be lost. Those get a moment; whatever they bring is answered with "Connection: close".
+  NetServer.prototype.close.call(server);
+  using limit = deadline(graceMs);
+  await Promise.race([closed, sleep(Math.min(lingerMs, graceMs))]);
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  try {
+    server.closeIdleConnections();
+    await Promise.race([closed, once(limit.signal, "abort")]);
+  } finally {
+    clearInterval(sweep);
+    server.closeAllConnections();
+  }
+  await closed;
+}
+
+/** What Node could not read as HTTP. There is no request to answer, so the answer is written by hand. */
+function answerBadRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+  const [status, title] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? [431, "Request Header Fields Too Large"]
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? [408, "Request Timeout"]
+        : [400, "Bad Request"];
+  const body = JSON.stringify({
+    type: "about:blank",
+    title,
+    status,
+    detail: "The request could not be read.",
+    code: "invalid_argument",
+  });
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { codeOf } from "@plumbline/errors";
+import { parseTemplate } from "./parse.ts";
+import { Router } from "./router.ts";
+
+function routerOf(...routes: readonly string[]): Router<string> {
+  const router = new Router<string>();
+  for (const route of routes) {
+    const [method = "", template = ""] = route.split(" ");
+    router.add(method, parseTemplate(template), route);
+  }
+  return router;
+}
+
+const router = routerOf(
+  "POST /v1/orders",
+  "GET /v1/orders",
+  "GET /v1/orders/{id}",
+  "POST /v1/orders/{id}:cancel",
+  "GET /v1/orders/{id}:watch",
+  "GET /v1/orders/{id}/label",
+  "POST /v1/orders/special",
+  "GET /v1/{parent=shelves/*}/books/{book}",
+  "GET /v1/files/{path=**}",
+  "GET /v1/files/{path=**}:stat",
+  "GET /v1/files/public/{name}",
+  "DELETE /v1/*/x",
+  "* /any/{method}",
+  "PUT /v1/caf%C3%A9",
+);
+
+describe("a path", () => {
+  for (const { request, route, params = {} } of [
+    { request: "POST /v1/orders", route: "POST /v1/orders" },
+    { request: "GET /v1/orders/7", route: "GET /v1/orders/{id}", params: { id: "7" } },
+    { request: "HEAD /v1/orders/7", route: "GET /v1/orders/{id}", params: { id: "7" } },
+    { request: "GET /v1/orders/7:watch", route: "GET /v1/orders/{id}:watch", params: { id: "7" } },
+    { request: "POST /v1/orders/7:cancel", route: "POST /v1/orders/{id}:cancel", params: { id: "7" } },
+    { request: "GET /v1/orders/urn:x:7:watch", route: "GET /v1/orders/{id}:watch", params: { id: "urn:x:7" } },
+    { request: "GET /v1/orders/urn:x", route: "GET /v1/orders/{id}", params: { id: "urn:x" } },
+    { request: "GET /v1/orders/7%3Awatch", route: "GET /v1/orders/{id}", params: { id: "7:watch" } },
+    { request: "GET /v1/orders/a%2Fb%20c+d", route: "GET /v1/orders/{id}", params: { id: "a/b c+d" } },
+    { request: "GET /v1/orders/special", route: "GET /v1/orders/{id}", params: { id: "special" } },
+    { request: "POST /v1/orders/special", route: "POST /v1/orders/special" },
+    { request: "GET /v1/orders/__proto__", route: "GET /v1/orders/{id}", params: { id: "__proto__" } },
+    {
+      request: "GET /v1/shelves/a%20b%2fc/books/d%2Fe",
+      route: "GET /v1/{parent=shelves/*}/books/{book}",
+      params: { parent: "shelves/a b%2fc", book: "d/e" },
+    },
+    { request: "GET /v1/files/a/b/c", route: "GET /v1/files/{path=**}", params: { path: "a/b/c" } },
+    { request: "GET /v1/files", route: "GET /v1/files/{path=**}", params: { path: "" } },
+    { request: "GET /v1/files/a/b:stat", route: "GET /v1/files/{path=**}:stat", params: { path: "a/b" } },
+    { request: "GET /v1/files/public/x", route: "GET /v1/files/public/{name}", params: { name: "x" } },
+    { request: "GET /v1/files/public/x/y", route: "GET /v1/files/{path=**}", params: { path: "public/x/y" } },
+    { request: "DELETE /v1/orders/x", route: "DELETE /v1/*/x" },
+    { request: "PATCH /any/thing", route: "* /any/{method}", params: { method: "thing" } },
+    { request: "PUT /v1/caf%c3%a9", route: "PUT /v1/caf%C3%A9" },
+  ]) {
+    test(`${request} leads to ${route}`, () => {
+      const [method = "", path = ""] = request.split(" ");
+      const match = router.match(method, path);
+      assert.equal(match.kind, "found");
+      if (match.kind !== "found") return;
+      assert.equal(match.value, route);
+      assert.deepEqual(Object.fromEntries(match.params), params);
+    });
+  }
+
+  for (const { request, allow } of [
+    { request: "PUT /v1/orders", allow: ["GET", "HEAD", "POST"] },
+    { request: "DELETE /v1/orders/7", allow: ["GET", "HEAD"] },
+    { request: "GET /v1/orders/7:cancel", allow: ["POST"] },
+    { request: "PUT /v1/orders/special", allow: ["GET", "HEAD", "POST"] },
+    { request: "GET /v1/caf%C3%A9", allow: ["PUT"] },
+  ]) {
+    test(`${request} is a wrong method where ${allow.join(", ")} would do`, () => {
+      const [method = "", path = ""] = request.split(" ");
+      assert.deepEqual(router.match(method, path), { kind: "method", allow });
+    });
+  }
+
+  for (const request of [
+    "GET /",
+    "GET /v1",
+    "GET /v1/orders/",
+    "GET /v1/orders//label",
+    "GET //v1/orders",
+    "GET /v1/Orders",
+    "GET /any/",
+  ]) {
+    test(`${request} leads nowhere`, () => {
+      const [method = "", path = ""] = request.split(" ");
+      assert.deepEqual(router.match(method, path), { kind: "none" });
+    });
+  }
+
+  test("with broken percent-encoding is an invalid argument", () => {
+    for (const path of ["/v1/orders/%", "/v1/orders/%zz", "/v1/orders/%ff"]) {
+      assert.throws(
+        () => router.match("GET", path),
+        (error: unknown) => codeOf(error) === "invalid_argument",
+      );
+    }
+  });
+});
+
+describe("two templates of one shape", () => {
+  test("are refused for the same method", () => {
+    assert.throws(() => routerOf("GET /v1/{a}", "GET /v1/{b=*}"), /matches the same paths as/);
+  });
+
+  test("live together under different methods or verbs", () => {
+    assert.doesNotThrow(() => routerOf("GET /v1/{a}", "POST /v1/{b}", "GET /v1/{a}:x", "GET /v1/{a}:y"));
+  });
+});

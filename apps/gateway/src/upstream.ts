@@ -1,0 +1,18 @@
+/** How one call is made. */
+export interface UpstreamCall {
+  /** Aborts when the client hung up, and carries the deadline of the call. */
+  readonly signal: AbortSignal;
+  /** The longest it may take; the signal's own deadline holds as well. */
+  readonly timeoutMs: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * A service behind the gateway, in bytes: the gateway knows messages by their descriptors and needs no generated code. It
+ * is the part of rpc's `Channel` used here. Both reject with a ServiceError, or with the signal's reason soon after it
+ * aborts.
+ */
+export interface Upstream {
+  unary(path: string, request: Uint8Array, call: UpstreamCall): Promise<{ readonly message: Uint8Array }>;
+  serverStream(path: string, request: Uint8Array, call: UpstreamCall): AsyncIterable<Uint8Array>;
+}
