@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { codeOf } from "@plumbline/errors";
+import { type QuoteEvent, startSupplier } from "@plumbline/supplier";
+import { noTelemetry } from "@plumbline/telemetry";
+import { askSuppliersOverHttp, type SuppliersOptions } from "./ask-suppliers.ts";
+
+const usual = { concurrency: 8, timeoutMs: 10_000 };
+const asker = (url: string, options: Partial<SuppliersOptions> = {}) =>
+  askSuppliersOverHttp({ ...usual, url, ...options }, noTelemetry);
+const itemsOf = (...skus: readonly string[]) => skus.map((sku) => ({ sku, quantity: 1 }));
+const codeFrom = (answer: Promise<unknown>) => answer.then(() => "ok", codeOf);
+
+/** Quotes as the supplier sees them; `until` resolves when what it saw satisfies the condition. */
+function watcher() {
+  const events: QuoteEvent[] = [];
+  let check = () => {};
+  const count = (step: QuoteEvent["step"]) => events.filter((event) => event.step === step).length;
+  return {
+    count,
+    skus: (step: QuoteEvent["step"]) => events.filter((event) => event.step === step).map(({ sku }) => sku),
+    onQuote: (event: QuoteEvent) => {
+      events.push(event);
+      check();
+    },
+    until: (condition: () => boolean) =>
+      new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`only saw ${JSON.stringify(events)}`)), 10_000);
+        check = () => {
+          if (!condition()) return;
+          clearTimeout(timer);
+          resolve();
+        };
+        check();
+      }),
+  };
+}
+
+test("answers come in the order of the items, whatever they are", async () => {
+  await using supplier = await startSupplier({ port: 0, settings: { jitterMs: 20 } });
+  assert.deepEqual(await asker(supplier.url)(itemsOf("tea", "unicorn", "socks", "matcha")), [
+    { status: "in_stock", unitPrice: { currencyCode: "EUR", minorUnits: 450n } },
+    { status: "out_of_stock" },
+    { status: "unknown_sku" },
+    { status: "in_stock", unitPrice: { currencyCode: "JPY", minorUnits: 2_400n } },
+  ]);
+});
+
+test("the quantity is asked for", async () => {
+  await using supplier = await startSupplier({ port: 0 });
+  const quotes = await asker(supplier.url)([
+    { sku: "tea", quantity: 1 },
+    { sku: "teapot", quantity: 4 },
+  ]);
+  assert.deepEqual(
+    quotes.map(({ status }) => status),
+    ["in_stock", "out_of_stock"],
+  );
+});
+
+test("a path in the address of the suppliers is kept, with or without a slash at its end", async () => {
+  const paths: string[] = [];
+  await using server = await serving((request, response) => {
+    paths.push(request.url ?? "");
+    response.writeHead(404, { "content-type": "application/problem+json" }).end("{}");
+  });
+  await asker(`${server.url}/partners`)(itemsOf("tea"));
+  await asker(`${server.url}/partners/`)(itemsOf("tea"));
+  assert.deepEqual(paths, Array(2).fill("/partners/v1/quotes/tea?quantity=1"));
+});
+
+test("all items are asked at once, but never more than the bound", async () => {
+  const seen = watcher();
+  let most = 0;
+  const waiting = () => seen.count("asked") - seen.count("answered");
+  await using supplier = await startSupplier({
+    port: 0,
+    settings: { latencyMs: 30 },
+    onQuote: (event) => {
+      seen.onQuote(event);
+      most = Math.max(most, waiting());
+    },
+  });
+  const skus = ["tea", "coffee", "oolong", "cups", "kettle", "teapot", "matcha", "unicorn"];
+  await asker(supplier.url, { concurrency: 3 })(itemsOf(...skus));
+  assert.equal(most, 3);
+});
+
+test("one failure is thrown, aborts the requests under way and starts no others", async () => {
+  const seen = watcher();
+  // The third quote asked for takes no time and fails; the two before it would take a minute.
+  const numbers = [1, 1, 0, 0];
+  await using supplier = await startSupplier({
+    port: 0,
+    settings: { jitterMs: 60_000, failureRate: 1 },
+    random: () => numbers.shift() ?? 1,
+    onQuote: seen.onQuote,
+  });
+  const skus = ["tea", "coffee", "cups", "kettle", "oolong"];
+  const ask = asker(supplier.url, { concurrency: 3, timeoutMs: 60_000 });
+  assert.equal(await codeFrom(ask(itemsOf(...skus))), "unavailable");
+  await seen.until(() => seen.count("aborted") === 2);
+  assert.deepEqual(seen.skus("asked").sort(), ["coffee", "cups", "tea"]);
+  assert.equal(seen.count("answered"), 0);
+});
+
+test("suppliers that take too long are a failure, and hear that nobody waits any more", async () => {
+  const seen = watcher();
+  await using supplier = await startSupplier({ port: 0, settings: { latencyMs: 60_000 }, onQuote: seen.onQuote });
+  const code = codeFrom(asker(supplier.url, { timeoutMs: 200 })(itemsOf("tea", "cups")));
+  await seen.until(() => seen.count("asked") === 2);
+  assert.equal(await code, "deadline_exceeded");
+  await seen.until(() => seen.count("aborted") === 2);
+});
+
+test("cancelling rejects with the reason and reaches the suppliers", async () => {
+  const seen = watcher();
+  await using supplier = await startSupplier({ port: 0, settings: { latencyMs: 60_000 }, onQuote: seen.onQuote });
+  const delivery = new AbortController();
+  const answer = asker(supplier.url)(itemsOf("tea"), { signal: delivery.signal });
+  const rejected = assert.rejects(answer, /partition lost/);
+  await seen.until(() => seen.count("asked") === 1);
+  delivery.abort(new Error("partition lost"));
+  await rejected;
+  await seen.until(() => seen.count("aborted") === 1);
+});
+
+test("a supplier that cannot be reached is a failure", async () => {
+  const supplier = await startSupplier({ port: 0 });
+  await supplier[Symbol.asyncDispose]();
+  assert.equal(await codeFrom(asker(supplier.url)(itemsOf("tea"))), "unavailable");
+});
+
+const json = { "content-type": "application/json" };
+const quote = { sku: "tea", inStock: true, available: 9, unitPrice: { currencyCode: "EUR", minorUnits: "450" } };
+const price = (minorUnits: unknown, currencyCode: unknown = "EUR") => ({
+  ...quote,
+  unitPrice: { currencyCode, minorUnits },
+});
+
+for (const { name, status = 200, headers = json, body, code } of [
+  { name: "an answer that says more than we need", body: { ...quote, delivery: "tomorrow" }, code: "ok" },
+  { name: "a 404 without a problem document, as a proxy sends it,", status: 404, body: {}, code: "internal" },
+  { name: "a 500", status: 500, body: {}, code: "unavailable" },
+  { name: "a 429", status: 429, body: {}, code: "unavailable" },
+  { name: "a 400", status: 400, body: {}, code: "internal" },
+  { name: "a 204", status: 204, body: undefined, code: "internal" },
+  { name: "a redirect", status: 302, headers: { location: "/elsewhere" }, body: undefined, code: "unavailable" },
+  { name: "an answer that is not JSON", body: "<html>", code: "internal" },
+  { name: "an empty answer", body: "", code: "internal" },
+  { name: "an answer about another SKU", body: { ...quote, sku: "cups" }, code: "internal" },
+  { name: "a price as a number", body: price(450), code: "internal" },
+  { name: "a negative price", body: price("-450"), code: "internal" },
+  { name: "a price of half a cent", body: price("4.5"), code: "internal" },
+  { name: "a price of a thousand digits", body: price("9".repeat(1_000)), code: "internal" },
+  { name: "a currency nobody has", body: price("450", "euro"), code: "internal" },
+  { name: "stock as text", body: { ...quote, inStock: "true" }, code: "internal" },
+  { name: "an answer larger than a quote can be", body: { ...quote, more: "x".repeat(20_000) }, code: "internal" },
+]) {
+  test(`${name} ${code === "ok" ? "is a quote" : `is a failure: ${code}`}`, async () => {
+    await using server = await serving((_request, response) => {
+      const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
+      response.writeHead(status, headers).end(text);
+    });
+    assert.equal(await codeFrom(asker(server.url)(itemsOf("tea"))), code);
+  });
+}
+
+test("an answer that never ends is cut off at the bound", async () => {
+  const { promise: closed, resolve: onClose } = Promise.withResolvers<void>();
+  await using server = await serving((_request, response) => {
+    response.writeHead(200, json);
+    response.on("close", onClose);
+    const more = () => {
+      while (!response.destroyed && response.write("x".repeat(4_096)));
+    };
+    response.on("drain", more);
+    more();
+  });
+  assert.equal(await codeFrom(asker(server.url)(itemsOf("tea"))), "internal");
+  await closed;
+});
+
+/** A server of the test's own, for answers no supplier should give. */
+async function serving(handle: RequestListener): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer(handle).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { type Abortable, fetchAll } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import type { Telemetry } from "@plumbline/telemetry";
+import { z } from "zod";
+import type { OrderItem, Quote } from "./order.ts";
+import type { AskSuppliers } from "./ports.ts";
+import { readText } from "./read-text.ts";
+
+export interface SuppliersOptions {
+  /** Where quotes are asked: `http://127.0.0.1:8090`. */
+  readonly url: string;
+  /** Requests of one order under way at a time. */
+  readonly concurrency: number;
+  /** For all requests of one order together. */
+  readonly timeoutMs: number;
+}
+
+/** A quote is a few hundred bytes. */
+const maxAnswerBytes = 16_384;
+
+/**
+ * Asks the suppliers over HTTP: `GET /v1/quotes/{sku}?quantity=N`, all items of an order at once, bounded. Out of stock and
+ * an unknown SKU are answers. Anything else but a valid quote is a failure: it aborts the other requests and is thrown
+ * as `unavailable` (no answer, 429, 5xx), `deadline_exceeded`, or `internal` (an answer we do not understand).
+ */
+export function askSuppliersOverHttp(options: SuppliersOptions, telemetry: Telemetry): AskSuppliers {
+  const duration = telemetry.metrics.histogram(
+    "suppliers_ask_duration_seconds",
+    "Time to ask the suppliers for all items of one order.",
+    ["outcome"],
+  );
+  return async (items, { signal } = {}) => {
+    const started = performance.now();
+    let outcome = "error";
+    const attributes = { "order.items": items.length };
+    try {
+      const quotes = await telemetry.tracer.span("ask suppliers", { kind: "client", attributes }, () => {
+        const headers: Record<string, string> = { accept: "application/json" };
+        telemetry.tracer.inject(headers);
+        return ask(items, headers, options, { signal });
+      });
+      outcome = "ok";
+      return quotes;
+    } finally {
+      duration.observe({ outcome }, (performance.now() - started) / 1000);
+    }
+  };
+}
+
+async function ask(
+  items: readonly OrderItem[],
+  headers: Readonly<Record<string, string>>,
+  { url, concurrency, timeoutMs }: SuppliersOptions,
+  { signal }: Abortable,
+): Promise<Quote[]> {
+  const requests = items.map(({ sku, quantity }) => ({
+    url: new URL(`v1/quotes/${encodeURIComponent(sku)}?quantity=${quantity}`, url.endsWith("/") ? url : `${url}/`),
+    // A redirect could lead anywhere, and no supplier needs one.
+    init: { headers, redirect: "error" as const },
+  }));
+  try {
+    return await fetchAll(requests, (response, index) => quoteOf(response, items[index]?.sku ?? ""), {
+      concurrency,
+      timeoutMs,
+      signal,
+    });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof DOMException) || error.name !== "TimeoutError") throw error;
+    throw new ServiceError("deadline_exceeded", `the suppliers did not all answer in ${timeoutMs} ms`, {
+      cause: error,
+    });
+  }
+}
+
+async function quoteOf(response: Response, sku: string): Promise<Quote> {
+  const contentType = response.headers.get("content-type") ?? "";
+  // Only the supplier's own 404 says so: one of a proxy or a wrong address must not reject every order.
+  if (response.status === 404 && contentType.startsWith("application/problem+json")) return { status: "unknown_sku" };
+  if (response.status !== 200) {
+    const isPassing = response.status >= 500 || response.status === 429;
+    throw new ServiceError(
+      isPassing ? "unavailable" : "internal",
+      `the supplier of ${sku} answered ${response.status}`,
+    );
+  }
+  const answer = Answer.safeParse(parsed(await readText(response, maxAnswerBytes)));
+  if (!answer.success) throw misunderstood(sku, answer.error);
+  if (answer.data.sku !== sku) throw misunderstood(sku, new Error(`it is about ${answer.data.sku}`));
+  return answer.data.inStock ? { status: "in_stock", unitPrice: answer.data.unitPrice } : { status: "out_of_stock" };
+}
+
+/** What we need of an answer; a supplier may say more. */
+const Answer = z.object({
+  sku: z.string(),
+  inStock: z.boolean(),
+  unitPrice: z.object({
+    currencyCode: z.string().regex(/^[A-Z]{3}$/),
+    minorUnits: z
+      .string()
+      .regex(/^\d{1,19}$/)
+      .transform(BigInt),
+  }),
+});
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function misunderstood(sku: string, cause: unknown): ServiceError {
+  return new ServiceError("internal", `the supplier's answer about ${sku} is not a quote`, { cause });
+}
