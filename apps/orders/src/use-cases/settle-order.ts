@@ -1,0 +1,29 @@
+import { type Outcome, settle } from "../domain/order.ts";
+import { isOrderId } from "../domain/order-id.ts";
+import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
+
+/** What the suppliers answered for one order, in a message that may arrive more than once. */
+export interface Answer {
+  readonly message: { readonly id: string; readonly source: string };
+  readonly orderId: string;
+  readonly outcome: Outcome;
+}
+
+/**
+ * Fulfils or rejects an order, once per message. Where the order has ended already the message is noted and changes
+ * nothing. Throws OrderNotFoundError: an answer for an order that was never placed must be looked at by somebody.
+ */
+export async function settleOrder(
+  { inbox, clock }: Pick<Ports, "inbox" | "clock">,
+  { message, orderId, outcome }: Answer,
+  { signal }: Abortable = {},
+): Promise<void> {
+  if (!isOrderId(orderId)) throw new OrderNotFoundError("there is no such order");
+  await inbox.once(
+    message,
+    async (orders) => {
+      await orders.change(orderId, (order) => ({ order: settle(order, outcome, clock.now()), events: [] }), { signal });
+    },
+    { signal },
+  );
+}
