@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { testDatabase } from "@plumbline/engines";
+import { codeOf } from "@plumbline/errors";
+import { openDatabase } from "@plumbline/postgres";
+import { noTelemetry } from "@plumbline/telemetry";
+import type { Broker } from "../broker.ts";
+import { eventually, gate, group, message, messages, Received, unique } from "../conformance/world.ts";
+import { openPostgresBroker } from "./open-postgres-broker.ts";
+import { sweepMessages } from "./retention.ts";
+
+const engine = await testDatabase();
+const database = await openDatabase({ url: engine.url, applicationName: "test" }, noTelemetry);
+after(async () => {
+  await database[Symbol.asyncDispose]();
+  await engine[Symbol.asyncDispose]();
+});
+
+const open = (): Promise<Broker> => openPostgresBroker({ url: engine.url }, noTelemetry);
+
+async function openTopic(partitions: number, retentionMs?: number): Promise<{ broker: Broker; topic: string }> {
+  const broker = await open();
+  const topic = unique("topic");
+  await broker.createTopics([topic], { partitions, retentionMs });
+  return { broker, topic };
+}
+
+/** Partitions held per member of the group. */
+async function holdings(topic: string, name: string): Promise<number[]> {
+  const rows = await database.query<{ held: number }>(
+    `SELECT (count(*) FILTER (WHERE objid::int > 0))::int AS held FROM pg_locks
+     WHERE locktype = 'advisory' AND objsubid = 2 AND granted
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND classid::int = (SELECT id FROM consumer_groups WHERE topic = $1 AND name = $2) GROUP BY pid ORDER BY 1`,
+    [topic, name],
+  );
+  return rows.map(({ held }) => held);
+}
+
+async function untilHoldings(topic: string, name: string, wanted: readonly number[]): Promise<void> {
+  let held: number[] = [];
+  const stop = AbortSignal.timeout(20_000);
+  while (held.join() !== wanted.join()) {
+    assert.ok(!stop.aborted, `holdings are ${held.join()}, not ${wanted.join()}`);
+    held = await holdings(topic, name);
+  }
+}
+
+test("many publishers at once: offsets are without gaps, and a reader never sees one before those below it", async () => {
+  const { broker, topic } = await openTopic(3);
+  await using _ = broker;
+  await using second = await open();
+  const published = new AbortController();
+  const violations: string[] = [];
+  const watching = (async () => {
+    while (!published.signal.aborted) {
+      const rows = await database.query<{ partition: number; gaps: bigint }>(
+        `SELECT partition, max("offset") + 1 - count(*) AS gaps FROM messages WHERE topic = $1 GROUP BY partition`,
+        [topic],
+      );
+      for (const { partition, gaps } of rows) if (gaps !== 0n) violations.push(`${gaps} gaps in ${partition}`);
+    }
+  })();
+  const tasks = Array.from({ length: 16 }, async (_, task) => {
+    for (let i = 0; i < 15; i++) await (task % 2 === 0 ? broker : second).publish(topic, messages(7, 7));
+  });
+  await Promise.all(tasks);
+  published.abort();
+  await watching;
+  assert.deepEqual(violations, []);
+  const [row] = await database.query<{ stored: bigint }>("SELECT count(*) AS stored FROM messages WHERE topic = $1", [
+    topic,
+  ]);
+  assert.equal(row?.stored, 16n * 15n * 7n);
+});
+
+test("members share the partitions evenly, and those of one that leaves go to the others", async () => {
+  const { broker, topic } = await openTopic(7);
+  await using _ = broker;
+  const join = () => broker.subscribe(topic, group("fair"), async () => undefined);
+  const first = await join();
+  await untilHoldings(topic, "fair", [7]);
+  await join();
+  await join();
+  await untilHoldings(topic, "fair", [2, 2, 3]);
+  await first[Symbol.asyncDispose]();
+  await untilHoldings(topic, "fair", [3, 4]);
+});
+
+test("a partition is handed over only after its running handler has ended", async () => {
+  const { broker, topic } = await openTopic(1);
+  await using _ = broker;
+  const [started, finish] = [gate(), gate()];
+  const log: string[] = [];
+  const slow = await broker.subscribe(topic, group("handover"), async (delivery) => {
+    started.open();
+    await finish.passed;
+    log.push(`first ${delivery.attempt}`);
+  });
+  const [one, two] = [message("a"), message("a")];
+  await broker.publish(topic, [one, two]);
+  await started.passed;
+  const received = new Received();
+  await broker.subscribe(
+    topic,
+    group("handover"),
+    received.handler(() => void log.push("second")),
+  );
+  const closing = slow[Symbol.asyncDispose]();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(log, []);
+  finish.open();
+  await closing;
+  await received.all([two]);
+  assert.deepEqual(log, ["first 1", "second"]);
+});
+
+test("a subscriber killed with SIGKILL: others take over at once, and what it had not acknowledged is delivered again", async () => {
+  const { broker, topic } = await openTopic(4);
+  await using _ = broker;
+  const child = spawn(
+    process.execPath,
+    ["-C", "source", fileURLToPath(import.meta.resolve("../../test/stuck-subscriber.ts")), engine.url, topic, "killed"],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const sent = messages(8, 8);
+  await broker.publish(topic, sent);
+  await once(child.stdout, "data"); // It holds a message and will never return.
+  const received = new Received();
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const killedAt = performance.now();
+  await broker.subscribe(topic, group("killed"), received.handler());
+  await received.all(sent);
+  assert.ok(performance.now() - killedAt < 5_000);
+});
+
+test("a member whose session is cut aborts its handlers and does not acknowledge what they did", async () => {
+  const { broker, topic } = await openTopic(1);
+  await using _ = broker;
+  const finish = gate();
+  const signals: AbortSignal[] = [];
+  const received = new Received();
+  await broker.subscribe(
+    topic,
+    group("cut"),
+    received.handler(async ({ signal }) => {
+      signals.push(signal);
+      if (signals.length === 1) await finish.passed;
+    }),
+  );
+  const sent = message("a");
+  await broker.publish(topic, [sent]);
+  await eventually(() => signals.length === 1, "the first delivery");
+  await database.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND classid::int = (SELECT id FROM consumer_groups WHERE topic = $1)`,
+    [topic],
+  );
+  await eventually(() => signals[0]?.aborted === true, "the abort");
+  finish.open();
+  await eventually(() => signals.length === 2, "the second delivery");
+});
+
+test("without a single notification messages are found by polling", async () => {
+  await using broker = await openPostgresBroker({ url: engine.url, pollMs: 50 }, noTelemetry);
+  const topic = unique("topic");
+  await broker.createTopics([topic], { partitions: 2 });
+  const received = new Received();
+  await broker.subscribe(topic, group("polling"), received.handler());
+  await untilHoldings(topic, "polling", [2]);
+  const sent = messages(4);
+  // Published behind the adapter's back: the same rows, no NOTIFY.
+  await database.query(
+    `WITH moved AS (UPDATE partitions SET next_offset = 4 WHERE topic = $1 AND partition = 0)
+     INSERT INTO messages (topic, partition, "offset", id, source, type, key, time, content_type, data, headers)
+     SELECT $1, 0, place - 1, id, 's', 't', 'k', now(), 'text/plain', '', '{}' FROM unnest($2::text[]) WITH ORDINALITY AS t (id, place)`,
+    [topic, sent.map(({ id }) => id)],
+  );
+  await received.all(sent);
+});
+
+test("messages past their topic's retention are deleted, younger ones and other topics stay", async () => {
+  const { broker, topic } = await openTopic(2, 60_000);
+  await using _ = broker;
+  const other = unique("other");
+  await broker.createTopics([other], { partitions: 1 });
+  const old = messages(2_500, 20);
+  await broker.publish(topic, old);
+  await broker.publish(other, messages(10));
+  await database.query("UPDATE messages SET published_at = now() - interval '2 minutes'");
+  const fresh = messages(10);
+  await broker.publish(topic, fresh);
+  assert.equal(await sweepMessages(database), 2_500);
+  const received = new Received();
+  await broker.subscribe(topic, group("readers"), received.handler());
+  await received.all(fresh);
+  assert.equal(received.ids.length, 10);
+  const [row] = await database.query<{ kept: bigint }>("SELECT count(*) AS kept FROM messages WHERE topic = $1", [
+    other,
+  ]);
+  assert.equal(row?.kept, 10n);
+});
+
+test("text that PostgreSQL cannot store is refused with invalid_argument", async () => {
+  const { broker, topic } = await openTopic(1);
+  await using _ = broker;
+  for (const wrong of [message("nul\u0000"), { ...message("a"), headers: { half: "\ud800" } }]) {
+    await assert.rejects(broker.publish(topic, [wrong]), (error) => codeOf(error) === "invalid_argument");
+  }
+});
+
+test("an unreachable database is reported as unavailable when opening", async () => {
+  const url = new URL(engine.url);
+  url.port = "1";
+  await assert.rejects(
+    openPostgresBroker({ url: url.href, connectTimeoutMs: 200 }, noTelemetry),
+    (error) => codeOf(error) === "unavailable",
+  );
+});

@@ -1,0 +1,144 @@
+import { type Database, type Listener, migrate, openDatabase } from "@plumbline/postgres";
+import type { Telemetry } from "@plumbline/telemetry";
+import type { Broker } from "../broker.ts";
+import { createBacklog } from "../consuming/backlog.ts";
+import { closedError } from "../errors.ts";
+import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
+import { membersChannel, messagesChannel, migrations } from "./migrations.ts";
+import { publishTo } from "./publish.ts";
+import { sweepRegularly } from "./retention.ts";
+import { Subscription, type SubscriptionTimes } from "./subscription.ts";
+import { Topics } from "./topics.ts";
+
+export interface PostgresBrokerOptions extends Partial<SubscriptionTimes> {
+  /** A database of the broker's own, not a service's; one role may migrate it. A secret that reveals the URL, or the URL. */
+  readonly url: string | { reveal(): string };
+  /** Shown in pg_stat_activity. Default "messaging". */
+  readonly applicationName?: string | undefined;
+  /** Connections for publishing. Default 4. */
+  readonly poolSize?: number | undefined;
+  /** Each subscription has a connection of its own. Default 32. */
+  readonly maxSubscriptions?: number | undefined;
+  readonly maxMessageBytes?: number | undefined;
+  /** How long opening waits for the database. Default 5 s. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** How often messages past their retention are deleted, about. Default one minute. */
+  readonly sweepMs?: number | undefined;
+}
+
+/**
+ * Messages in PostgreSQL: a log per partition, consumer groups with stored positions, NOTIFY to wake them and polling as
+ * the net. Throws `unavailable` when the database cannot be reached.
+ */
+export async function openPostgresBroker(options: PostgresBrokerOptions, telemetry: Telemetry): Promise<Broker> {
+  await using opened = new AsyncDisposableStack();
+  const database = opened.use(
+    await openDatabase(
+      {
+        url: options.url,
+        applicationName: options.applicationName ?? "messaging",
+        poolSize: options.poolSize ?? 4,
+        connectTimeoutMs: options.connectTimeoutMs,
+        maxSessions: (options.maxSubscriptions ?? 32) + 1,
+      },
+      telemetry,
+    ),
+  );
+  // An older version may start again during a rollout.
+  await migrate(database, migrations, { allowNewer: true });
+  const broker = new PostgresBroker(database, options, telemetry);
+  await broker.listen();
+  opened.move();
+  return broker;
+}
+
+class PostgresBroker implements Broker {
+  readonly #database: Database;
+  readonly #telemetry: Telemetry;
+  readonly #topics: Topics;
+  readonly #times: SubscriptionTimes;
+  readonly #maxMessageBytes: number;
+  readonly #sweeper: AsyncDisposable;
+  readonly #listeners: Listener[] = [];
+  readonly #subscriptions = new Set<Subscription>();
+  #closed: Promise<void> | undefined;
+
+  constructor(database: Database, options: PostgresBrokerOptions, telemetry: Telemetry) {
+    const { pollMs = 1_000, commitMs = 100, statementMs = 5_000, sweepMs = 60_000 } = options;
+    this.#database = database;
+    this.#telemetry = telemetry;
+    this.#topics = new Topics(database);
+    this.#times = { pollMs, commitMs, statementMs };
+    this.#maxMessageBytes = options.maxMessageBytes ?? defaultMaxMessageBytes;
+    this.#sweeper = sweepRegularly(database, sweepMs, telemetry.logger);
+  }
+
+  async listen(): Promise<void> {
+    await this.#tell(messagesChannel, (subscription) => subscription.onMessages());
+    await this.#tell(membersChannel, (subscription) => subscription.onMembers());
+  }
+
+  readonly publish: Broker["publish"] = async (topic, messages, options = {}) => {
+    this.#refuseClosed(options.signal);
+    refuseLarge(messages, this.#maxMessageBytes);
+    const { partitions } = await this.#topics.get(topic, options);
+    if (messages.length > 0) await publishTo(this.#database, topic, partitions, messages, options);
+  };
+
+  readonly subscribe: Broker["subscribe"] = async (topic, options, handler) => {
+    this.#refuseClosed();
+    const { logger } = this.#telemetry;
+    const consumer = { topic, options, handler, logger, backlog: createBacklog(options) };
+    const subscription = new Subscription(this.#database, this.#topics, consumer, this.#times);
+    this.#subscriptions.add(subscription);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await subscription[Symbol.asyncDispose]();
+        this.#subscriptions.delete(subscription);
+      },
+    };
+  };
+
+  readonly ping: Broker["ping"] = async (options = {}) => {
+    this.#refuseClosed(options.signal);
+    await this.#database.ping(options);
+  };
+
+  readonly createTopics: Broker["createTopics"] = async (topics, options) => {
+    this.#refuseClosed(options.signal);
+    await this.#topics.create(topics, options);
+  };
+
+  readonly retentionMs: Broker["retentionMs"] = async (topic, options = {}) => {
+    this.#refuseClosed(options.signal);
+    return (await this.#topics.get(topic, options)).retentionMs;
+  };
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([this.#sweeper, ...this.#subscriptions].map((part) => part[Symbol.asyncDispose]()));
+    await Promise.all(this.#listeners.map((listener) => listener[Symbol.asyncDispose]()));
+    await this.#database[Symbol.asyncDispose]();
+  }
+
+  #refuseClosed(signal?: AbortSignal): void {
+    if (this.#closed !== undefined) throw closedError();
+    signal?.throwIfAborted();
+  }
+
+  /** Calls the subscriptions a notification is for; all of them where some may have been missed. */
+  async #tell(channel: string, call: (subscription: Subscription) => void): Promise<void> {
+    const listener = await this.#database.listen(channel);
+    this.#listeners.push(listener);
+    void (async () => {
+      for await (const { payload, missed } of listener) {
+        for (const subscription of this.#subscriptions) {
+          if (missed || subscription.topic === payload) call(subscription);
+        }
+      }
+    })();
+  }
+}

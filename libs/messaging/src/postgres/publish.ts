@@ -1,0 +1,63 @@
+import type { Abortable } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import { type Queryable, sqlStateOf } from "@plumbline/postgres";
+import type { Message } from "../message.ts";
+import { partitionOf } from "../partition-of.ts";
+import { messagesChannel } from "./migrations.ts";
+
+/**
+ * One statement, thus one transaction and one round trip. The rows of `partitions` are locked until the commit, and the
+ * next publisher takes its offsets only then: offset order is commit order, and a reader that has seen an offset has
+ * seen all below it. Numbers from a sequence would not do: a late commit appears behind a reader that has passed it.
+ * Locked in the order of their numbers, so that two batches cannot wait for each other.
+ */
+const publishSql = `
+  WITH incoming AS MATERIALIZED (
+    SELECT * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::bytea[], $10::text[])
+      WITH ORDINALITY AS t (partition, id, source, type, key, time, content_type, data, headers, place)
+  ), wanted AS (
+    SELECT partition, count(*) AS messages FROM incoming GROUP BY partition
+  ), locked AS MATERIALIZED (
+    SELECT partition, next_offset FROM partitions
+    WHERE topic = $1 AND partition IN (SELECT partition FROM wanted)
+    ORDER BY partition FOR UPDATE
+  ), moved AS (
+    UPDATE partitions SET next_offset = locked.next_offset + wanted.messages
+    FROM locked JOIN wanted USING (partition)
+    WHERE partitions.topic = $1 AND partitions.partition = locked.partition
+  ), stored AS (
+    INSERT INTO messages (topic, partition, "offset", id, source, type, key, time, content_type, data, headers)
+    SELECT $1, partition, next_offset + row_number() OVER (PARTITION BY partition ORDER BY place) - 1,
+      id, source, type, key, time, content_type, data, headers::jsonb
+    FROM incoming JOIN locked USING (partition)
+  )
+  SELECT pg_notify('${messagesChannel}', $1)`;
+
+/** Appends all or none to a topic of that many partitions. */
+export async function publishTo(
+  database: Queryable,
+  topic: string,
+  partitions: number,
+  messages: readonly Message[],
+  options: Abortable,
+): Promise<void> {
+  const values = [
+    topic,
+    messages.map((message) => partitionOf(message.key, partitions)),
+    messages.map((message) => message.id),
+    messages.map((message) => message.source),
+    messages.map((message) => message.type),
+    messages.map((message) => message.key),
+    messages.map((message) => message.time),
+    messages.map((message) => message.contentType),
+    messages.map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength)),
+    messages.map((message) => JSON.stringify(message.headers)),
+  ];
+  try {
+    await database.query(publishSql, values, { ...options, name: "messaging_publish" });
+  } catch (error) {
+    // Class 22, data exceptions: a NUL character, half a surrogate pair.
+    if (!sqlStateOf(error)?.startsWith("22")) throw error;
+    throw new ServiceError("invalid_argument", "a message holds text that PostgreSQL cannot store", { cause: error });
+  }
+}

@@ -1,0 +1,10 @@
+/** A member that takes messages and never returns: `stuck-subscriber.ts URL TOPIC GROUP`. To be killed. */
+import { noTelemetry } from "@plumbline/telemetry";
+import { openPostgresBroker } from "../src/postgres/open-postgres-broker.ts";
+
+const [url = "", topic = "", group = ""] = process.argv.slice(2);
+const broker = await openPostgresBroker({ url }, noTelemetry);
+await broker.subscribe(topic, { group, concurrency: 4 }, async () => {
+  process.stdout.write("holding\n");
+  await new Promise(() => undefined);
+});
