@@ -1,0 +1,49 @@
+/** A deadline that has ended leaves nothing behind: counted in listeners, which is exact, and in bytes, which is what counts. */
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { deadline } from "../src/index.ts";
+import { settle } from "./explore.ts";
+
+const MiB = 2 ** 20;
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+async function heapAfter(calls: number, call: () => void): Promise<number> {
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < calls; i++) {
+    call();
+    // Node drops what it holds weakly between turns of the event loop.
+    if (i % 10_000 === 0) await settle();
+  }
+  await settle();
+  collect();
+  await settle();
+  collect();
+  return process.memoryUsage().heapUsed - before;
+}
+
+test("300,000 deadlines of a minute under one long-lived signal leave it without a listener and the heap as it was", async () => {
+  const parent = new AbortController();
+  const grown = await heapAfter(300_000, () => {
+    using limit = deadline(60_000, { signal: parent.signal });
+    limit.signal.addEventListener("abort", () => {}, { once: true });
+  });
+  assert.equal(getEventListeners(parent.signal, "abort").length, 0);
+  assert.ok(grown < 8 * MiB, `grew by ${(grown / MiB).toFixed(1)} MiB`);
+});
+
+test("the platform's any and timeout keep each call until the minute is over, which is why there is a deadline", async () => {
+  const parent = new AbortController();
+  const calls = 20_000;
+  const grown = await heapAfter(calls, () => {
+    const signal = AbortSignal.any([parent.signal, AbortSignal.timeout(60_000)]);
+    signal.addEventListener("abort", () => {}, { once: true });
+  });
+  // If this fails because Node has mended it (nodejs/node#54614), rejoice, and think about what `deadline` is still for.
+  assert.ok(grown > calls * 500, `grew by only ${(grown / MiB).toFixed(1)} MiB`);
+});
