@@ -1,6 +1,6 @@
 import { type Abortable, deadlineOf, onAbort, Semaphore } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import { Client, type ClientConfig, type Notification, type QueryConfig, type QueryResult } from "pg";
+import { Client, type ClientConfig, DatabaseError, type Notification, type QueryConfig, type QueryResult } from "pg";
 import { requestCancel } from "./cancel-request.ts";
 import { ruinsConnection, translate } from "./errors.ts";
 import { coarseTimeout } from "./statement-timeout.ts";
@@ -142,8 +142,10 @@ export class Connection implements AsyncDisposable {
     try {
       return await execution;
     } catch (error) {
-      if (ruinsConnection(error)) this.destroy(error);
-      else await this.#untilReady();
+      if (ruinsConnection(error) || (statement.name !== undefined && !(error instanceof DatabaseError))) {
+        // The second: pg takes a named statement for prepared after it has closed it because of a value it could not write.
+        this.destroy(error);
+      } else await this.#untilReady();
       signal?.throwIfAborted();
       throw translate(error);
     } finally {

@@ -23,6 +23,9 @@ export class ConnectionPool implements AsyncDisposable {
   /** The last one back is the first to go out: the others may rest. */
   readonly #idle: Connection[] = [];
   readonly #all = new Set<Connection>();
+  /** Nobody new is let in. */
+  #closing = false;
+  /** Nobody at all is. */
   #closed = false;
 
   constructor(open: (options: Abortable) => Promise<Connection>, options: PoolOptions) {
@@ -45,8 +48,9 @@ export class ConnectionPool implements AsyncDisposable {
 
   /** Lends a connection to `work`. Whoever leaves a transaction open on it loses it. */
   async use<T>(work: (connection: Connection) => Promise<T>, options: Abortable = {}): Promise<T> {
+    if (this.#closing) throw closed();
     using _permit = await this.#admit(options);
-    this.#refuseClosed();
+    if (this.#closed) throw closed();
     const connection = this.#idle.pop() ?? (await this.#connect(options));
     try {
       return await work(connection);
@@ -57,23 +61,23 @@ export class ConnectionPool implements AsyncDisposable {
     }
   }
 
-  /** Refuses new users, waits for those there are, then closes. */
+  /** Refuses new callers, serves those that came before, then closes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#closing) return;
+    this.#closing = true;
     using limit = deadline(this.#options.closeTimeoutMs);
     try {
       for (let i = 0; i < this.#options.size; i++) await this.#permits.acquire(limit);
     } catch {
       // Out of time: what still runs is cut off below.
     }
+    this.#closed = true;
     const idle = this.#idle.splice(0);
     await Promise.all(idle.map((connection) => connection[Symbol.asyncDispose]()));
     for (const connection of this.#all) connection.destroy(new Error("the database was closed"));
   }
 
   async #admit(options: Abortable): Promise<Disposable> {
-    this.#refuseClosed();
     options.signal?.throwIfAborted();
     const permit = this.#permits.tryAcquire();
     if (permit !== undefined) return permit;
@@ -99,10 +103,10 @@ export class ConnectionPool implements AsyncDisposable {
     });
     return connection;
   }
+}
 
-  #refuseClosed(): void {
-    if (this.#closed) throw new ServiceError("unavailable", "the database is closed");
-  }
+function closed(): ServiceError {
+  return new ServiceError("unavailable", "the database is closed");
 }
 
 function exhausted(message: string, cause?: unknown): ServiceError {

@@ -1,0 +1,41 @@
+import { testDatabase } from "@plumbline/engines";
+import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
+import { type Database, type DatabaseOptions, openDatabase } from "../src/index.ts";
+
+/** A database of its own for one test, on the shared test server; `url` overrides where it is reached. */
+export async function open(options: Partial<DatabaseOptions> = {}, telemetry: Telemetry = noTelemetry) {
+  await using stack = new AsyncDisposableStack();
+  const place = stack.use(await testDatabase());
+  const database = stack.use(await openDatabase({ url: place.url, applicationName: "test", ...options }, telemetry));
+  const kept = stack.move();
+  return { database, url: place.url, [Symbol.asyncDispose]: async () => await kept.disposeAsync() };
+}
+
+/** Asks until the answer is true. */
+export async function eventually(
+  what: string,
+  ask: () => boolean | Promise<boolean>,
+  timeoutMs = 10_000,
+): Promise<void> {
+  const giveUpAt = Date.now() + timeoutMs;
+  while (!(await ask())) {
+    if (Date.now() > giveUpAt) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** How many statements containing `marker` the server is running. */
+export async function running(database: Database, marker: string): Promise<number> {
+  const rows = await database.query<{ n: bigint }>(
+    "SELECT count(*) AS n FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'",
+    [marker],
+  );
+  return Number(rows[0]?.n);
+}
+
+export async function backends(database: Database): Promise<number> {
+  const rows = await database.query<{ n: bigint }>(
+    "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+  );
+  return Number(rows[0]?.n);
+}
