@@ -1,0 +1,13 @@
+/** `["http", "drainMs"]` under ORDERS is ORDERS_HTTP_DRAIN_MS. */
+export function environmentName(prefix: string, path: readonly string[]): string {
+  return [prefix, ...path.map(upperSnake)].join("_");
+}
+
+/** `drainMs` is DRAIN_MS, `otlpURL` is OTLP_URL, `greeter-go` is GREETER_GO. */
+export function upperSnake(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .replace(/([A-Z])([A-Z][a-z])/g, "$1_$2")
+    .replace(/[^A-Za-z0-9]+/g, "_")
+    .toUpperCase();
+}

@@ -1,0 +1,11 @@
+export { ConfigError, type Problem } from "./config-error.ts";
+export type { Frozen } from "./frozen.ts";
+export { listSettings, type SettingRow } from "./list-settings.ts";
+export { type Config, loadConfig } from "./load-config.ts";
+export { Secret } from "./secret.ts";
+export type { Schema, Setting } from "./settings.ts";
+export type { Entry, Reading, Source } from "./source.ts";
+export { type Environment, env, serviceSources } from "./sources/env.ts";
+export { type FileOptions, file } from "./sources/file.ts";
+export { durationMs, port, secret } from "./types.ts";
+export { type Update, watchConfig } from "./watch-config.ts";

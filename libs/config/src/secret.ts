@@ -1,0 +1,37 @@
+import { inspect } from "node:util";
+
+const shown = "[secret]";
+
+/**
+ * A value that must not be printed. In logs, errors, templates, JSON and `console.log` it reads `[secret]`; the code that
+ * needs the value calls `reveal`, which is easy to find in a review.
+ */
+export class Secret {
+  // Truly private: neither inspection nor a structured clone reaches it.
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+    Object.freeze(this);
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return shown;
+  }
+
+  toJSON(): string {
+    return shown;
+  }
+
+  [Symbol.toPrimitive](): string {
+    return shown;
+  }
+
+  [inspect.custom](): string {
+    return shown;
+  }
+}

@@ -1,0 +1,98 @@
+import { readFile } from "node:fs/promises";
+import type { Problem } from "../config-error.ts";
+import { environmentName, upperSnake } from "../environment-name.ts";
+import type { Setting } from "../settings.ts";
+import { similar } from "../similar.ts";
+import type { Entry, Source } from "../source.ts";
+import { file } from "./file.ts";
+import { fromText } from "./from-text.ts";
+import { isServiceLink } from "./service-links.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const maxFileBytes = 64 * 1024;
+
+/**
+ * Settings from environment variables: ORDERS_DATABASE_URL is `database.url` under the prefix ORDERS, and DRAIN_MS at an
+ * end is `drainMs`. `ORDERS_DATABASE_URL_FILE` names a file with the value, as secrets are mounted. An empty variable is
+ * one that is not set: that is how compose files and charts leave things out. A variable under the prefix that is no
+ * setting is a problem, except those Kubernetes adds by itself.
+ */
+export function env(prefix: string, environment: Environment = process.env): Source {
+  const ignored = new Set([configFileVariable(prefix)]);
+  return {
+    name: `environment ${prefix}_*`,
+    nameOf: (path) => environmentName(prefix, path),
+    async read(settings) {
+      const known = namesOf(prefix, settings);
+      const entries: Entry[] = [];
+      const problems: Problem[] = [];
+      for (const [name, text = ""] of Object.entries(environment)) {
+        if (!name.startsWith(`${prefix}_`) || text === "" || ignored.has(name)) continue;
+        const setting = known.get(name);
+        const fromFile = setting ? undefined : known.get(name.replace(/_FILE$/, ""));
+        if (isServiceLink(name, text)) continue;
+        if (setting) entries.push({ path: setting.path, value: fromText(text, setting.types), origin: name });
+        else if (fromFile && (environment[environmentName(prefix, fromFile.path)] ?? "") !== "") {
+          problems.push({ key: fromFile.key, source: name, expected: "only one of the variable and its _FILE" });
+        } else if (fromFile) {
+          const origin = `${name}=${text}`;
+          const content = await contentOf(text);
+          if (typeof content === "string") {
+            entries.push({ path: fromFile.path, value: fromText(content, fromFile.types), origin });
+          } else problems.push({ key: fromFile.key, source: origin, expected: content.expected });
+        } else problems.push(unknown(name, [...known.keys()]));
+      }
+      return { entries, problems };
+    },
+  };
+}
+
+/**
+ * Where a service's settings come from: `config/<name>.yaml` if it is there, or the file that <NAME>_CONFIG_FILE names,
+ * then its variables, which win.
+ */
+export function serviceSources(name: string, environment: Environment = process.env): readonly Source[] {
+  const prefix = upperSnake(name);
+  const named = environment[configFileVariable(prefix)] ?? "";
+  return [
+    // A file that was asked for must be there; the usual one need not.
+    named === "" ? file(`config/${name}.yaml`, { optional: true }) : file(named),
+    env(prefix, environment),
+  ];
+}
+
+function configFileVariable(prefix: string): string {
+  return `${prefix}_CONFIG_FILE`;
+}
+
+function namesOf(prefix: string, settings: readonly Setting[]): Map<string, Setting> {
+  const names = new Map<string, Setting>();
+  for (const setting of settings) {
+    const name = environmentName(prefix, setting.path);
+    const other = names.get(name);
+    if (other) throw new TypeError(`the settings ${other.key} and ${setting.key} share the variable ${name}`);
+    names.set(name, setting);
+  }
+  return names;
+}
+
+function unknown(name: string, names: readonly string[]): Problem {
+  const meant = similar(name, [...names, ...names.map((known) => `${known}_FILE`)]);
+  return { key: name, source: "environment", expected: `a known variable${meant ? ` (did you mean ${meant}?)` : ""}` };
+}
+
+async function contentOf(path: string): Promise<string | { readonly expected: string }> {
+  try {
+    const content = await readFile(path);
+    if (content.byteLength > maxFileBytes) return { expected: `a file of at most ${maxFileBytes} bytes` };
+    // Editors and `echo` end a file with a line break that is not part of the secret.
+    return content.toString().replace(/\r?\n$/, "");
+  } catch (error) {
+    return { expected: `a file that can be read (${codeOf(error)})` };
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unreadable";
+}

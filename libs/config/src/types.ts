@@ -1,0 +1,24 @@
+import { z } from "zod";
+import { Secret } from "./secret.ts";
+
+/** A password, token, or URL that holds one. Never empty: an empty secret is one that someone forgot. */
+export function secret() {
+  return z
+    .string()
+    .min(1)
+    .transform((value) => new Secret(value))
+    .meta({ secret: true });
+}
+
+/** A TCP port; 0 takes a free one. */
+export function port(preset: number) {
+  return z.int().min(0).max(65_535).default(preset);
+}
+
+/** Node fires a timer above this at once instead of late (a 32-bit overflow), so no setting may reach it. */
+const longestTimer = 2 ** 31 - 1;
+
+/** A length of time in whole milliseconds. The name of its key ends in `Ms`. */
+export function durationMs(preset: number) {
+  return z.int().min(0).max(longestTimer).default(preset);
+}
