@@ -1,0 +1,31 @@
+import { OrderFulfilled, OrderRejected } from "@plumbline/contracts";
+import { createMessage, type Message, sideTopics } from "@plumbline/messaging";
+import type { Fulfilment } from "./fulfil/order.ts";
+
+export const ordersTopic = "orders.events";
+export const fulfilmentTopic = "fulfilment.events";
+/** A service's name is its group. */
+export const group = "worker";
+/** Fixed when a topic is created: orders are shared out over them by id. */
+export const partitions = 6;
+/** When an order is tried again that failed in place: suppliers that are away for minutes cost no order its end. */
+export const retryDelaysMs = [5_000, 60_000, 600_000];
+/** Everything this service reads and writes. */
+export const topics = [ordersTopic, fulfilmentTopic, ...sideTopics(ordersTopic, group, retryDelaysMs)];
+
+/** What came of an order, as others read it; nothing where there is nothing to say. */
+export function toMessage({ orderId, outcome, time }: Fulfilment): Message | undefined {
+  const envelope = { source: "/plumbline/worker", key: orderId, time, contentType: "application/protobuf" };
+  switch (outcome.status) {
+    case "fulfilled": {
+      const data = OrderFulfilled.encode({ orderId, total: outcome.total, occurTime: time }).finish();
+      return createMessage({ ...envelope, type: "fulfilment.v1.OrderFulfilled", data });
+    }
+    case "rejected": {
+      const data = OrderRejected.encode({ orderId, reason: outcome.reason, occurTime: time }).finish();
+      return createMessage({ ...envelope, type: "fulfilment.v1.OrderRejected", data });
+    }
+    case "withheld":
+      return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { OrderCancelled, OrderPlaced } from "@plumbline/contracts";
+import { createMessage, type Message } from "@plumbline/messaging";
+import type { Fulfilment, Outcome } from "../src/fulfil/order.ts";
+
+/** A version 7 UUID nobody else has: tests share a database. */
+export function newOrderId(): string {
+  const hex = Date.now().toString(16).padStart(12, "0") + randomBytes(10).toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+}
+
+export const newMessageName = () => ({ id: randomUUID(), source: "/plumbline/orders" });
+
+const envelope = { source: "/plumbline/orders", contentType: "application/protobuf" };
+const time = new Date("2026-01-02T03:04:05.678Z");
+
+export function placedMessage(orderId: string, items: Readonly<Record<string, number>> = { tea: 2 }): Message {
+  const event = {
+    orderId,
+    customerId: "customer-1",
+    items: Object.entries(items).map(([sku, quantity]) => ({ sku, quantity })),
+    version: 1n,
+    occurTime: time,
+  };
+  const data = OrderPlaced.encode(event).finish();
+  return createMessage({ ...envelope, type: "orders.v1.OrderPlaced", key: orderId, data });
+}
+
+export function cancelledMessage(orderId: string): Message {
+  const data = OrderCancelled.encode({ orderId, version: 2n, occurTime: time }).finish();
+  return createMessage({ ...envelope, type: "orders.v1.OrderCancelled", key: orderId, data });
+}
+
+export const fulfilled: Outcome = {
+  status: "fulfilled",
+  total: { currencyCode: "EUR", minorUnits: 2n ** 63n - 1n },
+  label: new Uint8Array([0, 1, 2, 255]),
+};
+export const rejected: Outcome = { status: "rejected", reason: "out of stock: oolong" };
+
+export const fulfilmentOf = (orderId: string, outcome: Outcome = fulfilled): Fulfilment => ({ orderId, outcome, time });

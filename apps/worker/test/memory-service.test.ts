@@ -1,0 +1,4 @@
+import { serviceSuite } from "./service.ts";
+import { memoryStore } from "./world.ts";
+
+serviceSuite("memory", memoryStore);

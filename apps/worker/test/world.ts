@@ -1,0 +1,109 @@
+import { FulfilmentServiceService } from "@plumbline/contracts";
+import {
+  type Broker,
+  deadTopic,
+  type Handler,
+  type Message,
+  openMemoryBroker,
+  sideTopics,
+  subscribeWithRetries,
+} from "@plumbline/messaging";
+import { type Client, connect, createClient, serve } from "@plumbline/rpc";
+import { type QuoteEvent, type Supplier, startSupplier } from "@plumbline/supplier";
+import { noTelemetry } from "@plumbline/telemetry";
+import { createApp } from "../src/app.ts";
+import { fulfilmentTopic, group, ordersTopic, toMessage } from "../src/event-messages.ts";
+import { askSuppliersOverHttp } from "../src/fulfil/ask-suppliers.ts";
+import type { Fulfilments } from "../src/fulfil/ports.ts";
+import { LabelThreads } from "../src/label/label-threads.ts";
+import { MemoryFulfilments } from "../src/memory/fulfilments.ts";
+import { eventually } from "./eventually.ts";
+
+export interface WorldOptions {
+  /** Attempts in place, many by default so that a test decides when an order succeeds. */
+  readonly attempts?: number;
+  readonly retryDelaysMs?: readonly number[];
+  readonly concurrency?: number;
+  /** Around the service's handler, inside the retries. */
+  readonly around?: (next: Handler) => Handler;
+}
+
+/** The service as a whole over some store: events come in by a broker, quotes by HTTP, calls by gRPC. */
+export interface World extends AsyncDisposable {
+  readonly supplier: Supplier;
+  /** What the supplier was asked, and how that ended. */
+  readonly quotes: readonly QuoteEvent[];
+  publish(...messages: readonly Message[]): Promise<void>;
+  /** What others were told of an order so far. */
+  answersOf(orderId: string): readonly Message[];
+  /** The first answer to an order. */
+  answer(orderId: string): Promise<Message>;
+  /** What was given up. */
+  readonly dead: readonly Message[];
+  readonly client: Client<typeof FulfilmentServiceService>;
+}
+
+/** A store, and what carries its events to the broker. */
+export type OpenStore = (broker: Broker) => Promise<AsyncDisposable & { readonly fulfilments: Fulfilments }>;
+
+export const memoryStore: OpenStore = async (broker) => {
+  const sending: Promise<void>[] = [];
+  const fulfilments = new MemoryFulfilments((fulfilment) => {
+    const message = toMessage(fulfilment);
+    if (message !== undefined) sending.push(broker.publish(fulfilmentTopic, [message]));
+  });
+  return { fulfilments, [Symbol.asyncDispose]: async () => void (await Promise.all(sending)) };
+};
+
+export async function openWorld(openStore: OpenStore, options: WorldOptions = {}): Promise<World> {
+  const { attempts = 1_000, retryDelaysMs = [], concurrency = 4, around = (next) => next } = options;
+  await using opened = new AsyncDisposableStack();
+
+  const broker = opened.use(openMemoryBroker());
+  const topics = [ordersTopic, fulfilmentTopic, ...sideTopics(ordersTopic, group, retryDelaysMs)];
+  await broker.createTopics(topics, { partitions: 2 });
+  const { fulfilments } = opened.use(await openStore(broker));
+  const quotes: QuoteEvent[] = [];
+  const supplier = opened.use(await startSupplier({ port: 0, graceMs: 0, onQuote: (event) => quotes.push(event) }));
+  const labels = opened.use(new LabelThreads({ threads: 2, queue: 100, timeoutMs: 30_000 }));
+
+  const app = createApp({
+    fulfilments,
+    askSuppliers: askSuppliersOverHttp({ url: supplier.url, concurrency: 8, timeoutMs: 10_000 }, noTelemetry),
+    drawLabel: (content, signal) => labels.draw(content, signal),
+    clock: { now: () => new Date() },
+  });
+
+  const answers: Message[] = [];
+  const dead: Message[] = [];
+  const collect = (topic: string, into: Message[]) =>
+    broker.subscribe(topic, { group: "test", concurrency: 1 }, async ({ message }) => void into.push(message));
+  opened.use(await collect(fulfilmentTopic, answers));
+  opened.use(await collect(deadTopic(ordersTopic, group), dead));
+  const subscription = { group, concurrency, retries: { attempts, baseMs: 2, maxMs: 10 }, retryDelaysMs };
+  opened.use(await subscribeWithRetries(broker, ordersTopic, subscription, around(app.onOrderEvent), noTelemetry));
+
+  const server = opened.use(
+    await serve({ host: "127.0.0.1", port: 0, graceMs: 1_000 }, { services: [app.service], telemetry: noTelemetry }),
+  );
+  const channel = opened.use(await connect({ target: `ipv4:127.0.0.1:${server.port}` }, noTelemetry));
+
+  const answersOf = (orderId: string) => answers.filter(({ key }) => key === orderId);
+  const owned = opened.move();
+  return {
+    supplier,
+    quotes,
+    dead,
+    answersOf,
+    client: createClient(FulfilmentServiceService, channel, { timeoutMs: 10_000 }),
+    publish: (...messages) => broker.publish(ordersTopic, messages),
+    answer: async (orderId) => {
+      const [first] = await eventually(
+        () => answersOf(orderId),
+        (all) => all.length > 0,
+      );
+      return first as Message;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
