@@ -1,0 +1,28 @@
+/**
+ * The suite every pairing of transports passes: its cases are the specification of this library. A pairing's own test is
+ * one call:
+ *
+ *     conformance({ server: "grpc-js", client: "grpc-js" });
+ *
+ * Each case opens its servers on free loopback ports and speaks to them over real sockets.
+ */
+import { describe, test } from "node:test";
+import { callCases } from "./conformance/calls.ts";
+import { cancellationCases } from "./conformance/cancellation.ts";
+import { drainCases } from "./conformance/draining.ts";
+import { errorCases } from "./conformance/errors.ts";
+import { flowCases } from "./conformance/flow.ts";
+import { type Pairing, World } from "./conformance/world.ts";
+
+export type { Pairing } from "./conformance/world.ts";
+
+export function conformance(pairing: Pairing): void {
+  void describe(`a ${pairing.client} client of a ${pairing.server} server`, () => {
+    for (const one of [...callCases, ...errorCases, ...cancellationCases, ...flowCases, ...drainCases]) {
+      void test(one.name, { timeout: 20_000 }, async () => {
+        await using world = new World(pairing);
+        await one.run(world);
+      });
+    }
+  });
+}

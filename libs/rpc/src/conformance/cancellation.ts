@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { deadline, deadlineOf } from "@plumbline/concurrency";
+import { codeOf } from "@plumbline/errors";
+import { type Case, type ConformanceHandlers, kinds, Moment, onceEach, rejection, untilAborted } from "./world.ts";
+
+/** Handlers that tell when a call has begun, wait for its signal, and tell what that said. */
+function waiting() {
+  const begun = new Moment<{ deadline: number | undefined }>();
+  const aborted = new Moment<unknown>();
+  async function wait(call: Parameters<ConformanceHandlers["unary"]>[1]): Promise<never> {
+    begun.reach({ deadline: deadlineOf(call.signal) });
+    try {
+      return await untilAborted(call);
+    } catch (reason) {
+      aborted.reach(reason);
+      throw reason;
+    }
+  }
+  const handlers: ConformanceHandlers = {
+    unary: (_, call) => wait(call),
+    clientStream: (_, call) => wait(call),
+    async *serverStream(_, call) {
+      yield "first";
+      await wait(call);
+    },
+    async *bidiStream(_, call) {
+      yield "first";
+      await wait(call);
+    },
+  };
+  return { handlers, begun, aborted };
+}
+
+export const cancellationCases: readonly Case[] = [
+  ...kinds.flatMap((kind): Case[] => [
+    {
+      name: `past its deadline ${kind} fails, and the handler's signal aborts`,
+      async run(world) {
+        const { handlers, begun, aborted } = waiting();
+        const { client } = await world.open(handlers);
+        const start = Date.now();
+        const error = await rejection(onceEach(client)[kind]({ timeoutMs: 150 }));
+        assert.equal(codeOf(error), "deadline_exceeded");
+        assert.ok(Date.now() - start >= 149, "not before its time");
+        assert.equal(codeOf(await aborted.reached), "deadline_exceeded");
+        const known = (await begun.reached).deadline ?? 0;
+        assert.ok(Math.abs(known - (start + 150)) < 100, "the handler knows the deadline");
+      },
+    },
+    {
+      name: `cancelled by its caller ${kind} rejects with the reason, and the handler's signal aborts`,
+      async run(world) {
+        const { handlers, begun, aborted } = waiting();
+        const { client } = await world.open(handlers);
+        const controller = new AbortController();
+        const error = rejection(onceEach(client)[kind]({ signal: controller.signal }));
+        await begun.reached;
+        const reason = new Error("the user closed the window");
+        controller.abort(reason);
+        assert.equal(await error, reason);
+        assert.equal(codeOf(await aborted.reached), "cancelled");
+      },
+    },
+    {
+      name: `a signal that has aborted keeps ${kind} from being sent`,
+      async run(world) {
+        const { handlers, begun } = waiting();
+        const { client } = await world.open({ ...handlers, unary: async () => "the next call" });
+        const reason = new Error("too late");
+        assert.equal(await rejection(onceEach(client)[kind]({ signal: AbortSignal.abort(reason) })), reason);
+        await client.unary("");
+        assert.equal(await Promise.race([begun.reached, Promise.resolve("not begun")]), "not begun");
+      },
+    },
+  ]),
+  {
+    name: "the nearest deadline counts: of the signal, or of the call",
+    async run(world) {
+      const { client } = await world.open({ unary: async (_, { signal }) => `${deadlineOf(signal)}` });
+      using near = deadline(1_000);
+      using far = deadline(60_000);
+      const left = async (signal: AbortSignal, timeoutMs: number) =>
+        Number(await client.unary("", { signal, timeoutMs })) - Date.now();
+      for (const [signal, timeoutMs] of [
+        [near.signal, 60_000],
+        [far.signal, 1_000],
+        [near.signal, Number.POSITIVE_INFINITY],
+      ] as const) {
+        const ms = await left(signal, timeoutMs);
+        assert.ok(ms > 500 && ms <= 1_000, `${ms}`);
+      }
+    },
+  },
+  {
+    name: "a call that sets no deadline has the channel's",
+    async run(world) {
+      const { client } = await world.open(
+        { unary: async (_, { signal }) => `${deadlineOf(signal)}` },
+        { channel: { timeoutMs: 5_000 } },
+      );
+      const ms = Number(await client.unary("")) - Date.now();
+      assert.ok(ms > 4_000 && ms <= 5_000, `${ms}`);
+    },
+  },
+  {
+    name: "a call whose deadline has passed is not sent",
+    async run(world) {
+      let calls = 0;
+      const { client } = await world.open({ unary: async () => `${calls++}` });
+      assert.equal(codeOf(await rejection(client.unary("", { timeoutMs: 0 }))), "deadline_exceeded");
+      assert.equal(codeOf(await rejection(client.unary("", { timeoutMs: -1_000 }))), "deadline_exceeded");
+      await client.unary("");
+      assert.equal(calls, 1);
+    },
+  },
+  {
+    name: "a reader that leaves a stream cancels it, and the handler's generator is closed",
+    async run(world) {
+      const closed = new Moment<unknown>();
+      const { client } = await world.open({
+        async *serverStream(_, { signal }) {
+          try {
+            for (let count = 0; ; count++) yield `${count}`;
+          } finally {
+            closed.reach(signal.reason);
+          }
+        },
+      });
+      for await (const message of client.serverStream("")) if (message === "3") break;
+      assert.equal(codeOf(await closed.reached), "cancelled");
+    },
+  },
+  {
+    name: "requests that fail fail the call with their error, and cancel it",
+    async run(world) {
+      const { handlers, aborted, begun } = waiting();
+      const { client } = await world.open(handlers);
+      const broken = new Error("the file is gone");
+      async function* requests(): AsyncGenerator<string> {
+        yield "a";
+        await begun.reached;
+        throw broken;
+      }
+      assert.equal(await rejection(client.clientStream(requests())), broken);
+      assert.equal(codeOf(await aborted.reached), "cancelled");
+    },
+  },
+  {
+    name: "a client that is gone ends the requests of its stream",
+    async run(world) {
+      const ended = new Moment<string[]>();
+      const begun = new Moment();
+      const { client } = await world.open({
+        async clientStream(requests) {
+          const got: string[] = [];
+          for await (const request of requests) {
+            got.push(request);
+            begun.reach();
+          }
+          ended.reach(got);
+          return "";
+        },
+      });
+      const controller = new AbortController();
+      async function* requests(): AsyncGenerator<string> {
+        yield "a";
+        await new Promise(() => {});
+      }
+      const error = rejection(client.clientStream(requests(), { signal: controller.signal }));
+      await begun.reached;
+      controller.abort();
+      assert.equal(codeOf(await error), "cancelled");
+      assert.deepEqual(await ended.reached, ["a"]);
+    },
+  },
+];

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { codeOf, codes, isServiceError, ServiceError } from "@plumbline/errors";
+import type { Metadata } from "../metadata.ts";
+import { type Case, kinds, Moment, onceEach, rejection } from "./world.ts";
+
+/** Handlers that throw what `error` makes. */
+function failing(error: () => unknown) {
+  async function fail(): Promise<never> {
+    throw error();
+  }
+  async function* failStream(): AsyncGenerator<string> {
+    yield await fail();
+  }
+  return { unary: fail, clientStream: fail, serverStream: failStream, bidiStream: failStream };
+}
+
+export const errorCases: readonly Case[] = [
+  {
+    name: "every code crosses, with its message",
+    async run(world) {
+      const { client } = await world.open({
+        unary: async (code) => {
+          throw new ServiceError(code as (typeof codes)[number], `why: ${code}`);
+        },
+      });
+      for (const code of codes) await assert.rejects(client.unary(code), { code, message: `why: ${code}` });
+    },
+  },
+  ...kinds.map(
+    (kind): Case => ({
+      name: `the details of an error cross from ${kind}`,
+      async run(world) {
+        const violations = [
+          { field: "items[0].sku", description: "unknown" },
+          { field: "customer_id", description: "zu kurz — 短すぎる" },
+        ];
+        const sent = new ServiceError("invalid_argument", "50 % of the fields: ungültig\n(2)", {
+          reason: "FIELDS",
+          violations,
+          retryAfterMs: 1_250,
+        });
+        const { client } = await world.open(failing(() => sent));
+        const got = await rejection(onceEach(client)[kind]());
+        assert.ok(isServiceError(got));
+        const { code, message, reason, retryAfterMs } = got;
+        assert.deepEqual(
+          { code, message, reason, retryAfterMs },
+          { code: sent.code, message: sent.message, reason: "FIELDS", retryAfterMs: 1_250 },
+        );
+        assert.deepEqual(got.violations, violations);
+      },
+    }),
+  ),
+  ...kinds.map(
+    (kind): Case => ({
+      name: `of an error nobody named, ${kind} tells its caller nothing`,
+      async run(world) {
+        const { client } = await world.open(failing(() => new Error("password=hunter2 at /srv/orders.ts")));
+        await assert.rejects(onceEach(client)[kind](), { code: "internal", message: "internal" });
+      },
+    }),
+  ),
+  {
+    name: "an error after some messages comes after those messages",
+    async run(world) {
+      const { client } = await world.open({
+        async *serverStream() {
+          yield "a";
+          yield "b";
+          throw new ServiceError("aborted", "then no more");
+        },
+      });
+      const got: string[] = [];
+      const error = await rejection(
+        (async () => {
+          for await (const message of client.serverStream("")) got.push(message);
+        })(),
+      );
+      assert.equal(codeOf(error), "aborted");
+      assert.deepEqual(got, ["a", "b"]);
+    },
+  },
+  {
+    name: "trailers come with an error too",
+    async run(world) {
+      const { client } = await world.open({
+        unary: async (_, call) => {
+          call.setTrailer("hint", "later");
+          throw new ServiceError("unavailable", "down");
+        },
+      });
+      let trailers: Metadata | undefined;
+      await assert.rejects(client.unary("", { onTrailers: (got) => (trailers = got) }), { code: "unavailable" });
+      assert.equal(trailers?.get("hint"), "later");
+    },
+  },
+  {
+    name: "a message or violations past what trailers may hold are cut, never lost with the code",
+    async run(world) {
+      const many = Array.from({ length: 500 }, (_, index) => ({
+        field: `items[${index}].sku`,
+        description: "unknown",
+      }));
+      const { client } = await world.open({
+        unary: () =>
+          Promise.reject(new ServiceError("invalid_argument", "é\ud800".repeat(5_000), { violations: many })),
+      });
+      const error = await rejection(client.unary(""));
+      assert.ok(isServiceError(error));
+      assert.equal(error.code, "invalid_argument");
+      assert.equal(error.message.length, 1_024);
+      assert.ok(error.violations.length > 50 && error.violations.length < 500, `${error.violations.length}`);
+      assert.deepEqual(error.violations[0], many[0]);
+    },
+  },
+  {
+    name: "a method nobody serves is unimplemented",
+    async run(world) {
+      const { channel } = await world.open();
+      for (const path of ["/plumbline.rpc.Conformance/Nothing", "/plumbline.rpc.Nobody/Unary"]) {
+        await assert.rejects(channel.unary(path, new Uint8Array()), { code: "unimplemented" });
+        await assert.rejects(Array.fromAsync(channel.serverStream(path, new Uint8Array())), { code: "unimplemented" });
+      }
+    },
+  },
+  {
+    name: "a method that takes one request refuses none and two",
+    async run(world) {
+      const { channel } = await world.open();
+      async function* requests(count: number): AsyncGenerator<Uint8Array> {
+        for (let sent = 0; sent < count; sent++) yield new Uint8Array();
+      }
+      for (const count of [0, 2]) {
+        const stream = channel.bidiStream("/plumbline.rpc.Conformance/ServerStream", requests(count));
+        await assert.rejects(Array.fromAsync(stream), { code: "unimplemented" });
+      }
+    },
+  },
+  {
+    name: "metadata that gRPC cannot carry is refused before anything is sent",
+    async run(world) {
+      let calls = 0;
+      const { client } = await world.open({ unary: async () => `${calls++}` });
+      for (const metadata of [
+        { "grpc-timeout": "1S" },
+        { "": "x" },
+        { "no spaces": "x" },
+        { text: "ü" },
+        { text: "a\r\nb: c" },
+        { "bytes-bin": "text" },
+        { text: new Uint8Array(1) },
+      ] as Record<string, string>[]) {
+        await assert.rejects(client.unary("", { metadata }), { code: "invalid_argument" });
+      }
+      assert.equal(calls, 0);
+    },
+  },
+  {
+    name: "a server that is not there is unavailable",
+    async run(world) {
+      const server = await world.serve();
+      await server.drain();
+      const channel = await world.connect(server.port);
+      await assert.rejects(channel.unary("/plumbline.rpc.Conformance/Unary", new Uint8Array()), {
+        code: "unavailable",
+      });
+    },
+  },
+  {
+    name: "a closed channel refuses calls and ends those that run",
+    async run(world) {
+      const begun = new Moment();
+      const { client, channel } = await world.open(
+        {
+          unary: () => {
+            begun.reach();
+            return new Promise(() => {});
+          },
+        },
+        { server: { graceMs: 1 } },
+      );
+      const running = rejection(client.unary(""));
+      await begun.reached;
+      await channel[Symbol.asyncDispose]();
+      assert.equal(codeOf(await running), "cancelled");
+      await assert.rejects(client.unary(""), { code: "unavailable" });
+    },
+  },
+];

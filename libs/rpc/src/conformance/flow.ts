@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { type Code, ServiceError } from "@plumbline/errors";
+import { type Case, kinds, Moment, settled } from "./world.ts";
+
+const kib = 1024;
+const block = "x".repeat(64 * kib);
+/** What may be on its way: HTTP/2's windows, the sockets' buffers and a few messages held by each side. */
+const onTheWay = 4 * kib * kib;
+
+export const flowCases: readonly Case[] = [
+  {
+    name: "a reader that is slow holds the handler back, and gets everything in the end",
+    async run(world) {
+      const total = 200;
+      let yielded = 0;
+      const { client } = await world.open({
+        async *serverStream() {
+          for (; yielded < total; yielded++) yield block;
+        },
+      });
+      let read = 0;
+      for await (const message of client.serverStream("")) {
+        if (read === 0) {
+          const ahead = await settled(() => yielded);
+          assert.ok(ahead * block.length < onTheWay, `${ahead} messages ahead of the reader`);
+        }
+        assert.equal(message.length, block.length);
+        read++;
+      }
+      assert.equal(read, total);
+    },
+  },
+  {
+    name: "a handler that is slow holds the sender back, and gets everything in the end",
+    async run(world) {
+      const total = 200;
+      const go = new Moment();
+      const { client } = await world.open({
+        async clientStream(requests) {
+          await go.reached;
+          let bytes = 0;
+          for await (const request of requests) bytes += request.length;
+          return `${bytes}`;
+        },
+      });
+      let taken = 0;
+      async function* requests(): AsyncGenerator<string> {
+        for (; taken < total; taken++) yield block;
+      }
+      const answer = client.clientStream(requests());
+      const ahead = await settled(() => taken);
+      assert.ok(ahead * block.length < onTheWay, `${ahead} messages ahead of the handler`);
+      go.reach();
+      assert.equal(await answer, `${total * block.length}`);
+    },
+  },
+  ...kinds.map(
+    (kind): Case => ({
+      name: `a message of ${kind} may be as large as the limit and no larger, in either direction`,
+      async run(world) {
+        const maxMessageBytes = 256 * kib;
+        const sized = (length: string): string => "y".repeat(Number(length));
+        const { client, server } = await world.open(
+          {
+            unary: async (request) => sized(request),
+            clientStream: async (requests) => sized((await Array.fromAsync(requests)).join("")),
+            async *serverStream(request) {
+              yield sized(request);
+            },
+            async *bidiStream(requests) {
+              for await (const request of requests) yield sized(request);
+            },
+          },
+          { server: { maxMessageBytes } },
+        );
+        async function* one(value: string): AsyncGenerator<string> {
+          yield value;
+        }
+        const asks = {
+          unary: async (from: typeof client, value: string) => from.unary(value),
+          clientStream: async (from: typeof client, value: string) => from.clientStream(one(value)),
+          serverStream: async (from: typeof client, value: string) =>
+            (await Array.fromAsync(from.serverStream(value))).join(),
+          bidiStream: async (from: typeof client, value: string) =>
+            (await Array.fromAsync(from.bidiStream(one(value)))).join(),
+        };
+        const ask = async (from: typeof client, value: string): Promise<number> =>
+          (await asks[kind](from, value)).length;
+        assert.equal(await ask(client, `${maxMessageBytes}`), maxMessageBytes);
+        // A request of the largest size: a small number with many zeros before it.
+        assert.equal(await ask(client, "1".padStart(maxMessageBytes, "0")), 1);
+        const tooLarge = { code: "resource_exhausted" };
+        await assert.rejects(ask(client, `${maxMessageBytes + 1}`), tooLarge, "a response the server may not send");
+        await assert.rejects(
+          ask(client, "1".padStart(maxMessageBytes + 1, "0")),
+          tooLarge,
+          "a request it may not take",
+        );
+
+        const narrow = world.client(await world.connect(server.port, { maxMessageBytes: 64 * kib }));
+        await assert.rejects(ask(narrow, `${64 * kib + 1}`), tooLarge, "a response the client may not take");
+        await assert.rejects(ask(narrow, "1".padStart(64 * kib + 1, "0")), tooLarge, "a request it may not send");
+        assert.equal(await ask(narrow, `${64 * kib}`), 64 * kib, "the connection is still good");
+      },
+    }),
+  ),
+  {
+    name: "calls past the server's limit are shed at once, and taken again when there is room",
+    async run(world) {
+      const full = new Moment();
+      const room = new Moment();
+      let running = 0;
+      const { client } = await world.open(
+        {
+          unary: async (request) => {
+            if (++running === 3) full.reach();
+            await room.reached;
+            return request;
+          },
+        },
+        { server: { maxConcurrent: 3 } },
+      );
+      const taken = ["a", "b", "c"].map((text) => client.unary(text));
+      await full.reached;
+      await assert.rejects(client.unary("d"), { code: "unavailable", retryAfterMs: 100 });
+      room.reach();
+      assert.deepEqual(await Promise.all(taken), ["a", "b", "c"]);
+      assert.equal(await client.unary("e"), "e");
+    },
+  },
+  {
+    name: "calls past the streams of one connection wait in the client",
+    async run(world) {
+      let most = 0;
+      let running = 0;
+      const { client } = await world.open(
+        {
+          unary: async (request) => {
+            most = Math.max(most, ++running);
+            await new Promise((resolve) => setImmediate(resolve));
+            running--;
+            return request;
+          },
+        },
+        { server: { maxConcurrentStreams: 4 } },
+      );
+      await client.unary("connect first: the limit comes with the server's first frame");
+      const want = Array.from({ length: 40 }, (_, index) => `${index}`);
+      assert.deepEqual(await Promise.all(want.map((text) => client.unary(text))), want);
+      assert.ok(most <= 4, `${most} at once`);
+    },
+  },
+  {
+    name: "only what was asked to be tried again is, and only after unavailable",
+    async run(world) {
+      const calls: Record<string, number> = {};
+      const { channel } = await world.open({
+        unary: async (code) => {
+          calls[code] = (calls[code] ?? 0) + 1;
+          throw new ServiceError(code as Code, code);
+        },
+      });
+      const again = world.client(channel, { retry: { methods: ["unary"], attempts: 3, baseMs: 1 } });
+      const once = world.client(channel);
+      await assert.rejects(again.unary("unavailable"), { code: "unavailable" });
+      await assert.rejects(again.unary("internal"), { code: "internal" });
+      await assert.rejects(once.unary("unavailable"), { code: "unavailable" });
+      assert.deepEqual(calls, { unavailable: 4, internal: 1 });
+      assert.throws(() => world.client(channel, { retry: { methods: ["bidiStream"] } }), TypeError);
+    },
+  },
+];

@@ -1,0 +1,176 @@
+import type { EventEmitter } from "node:events";
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+} from "@grpc/grpc-js";
+import { ServiceError } from "@plumbline/errors";
+import type { Metadata } from "../metadata.ts";
+import type { Status } from "../status.ts";
+import { detailsName } from "../status.ts";
+import type { IncomingCall, ServerMethod, ServerTransport, ServerTransportOptions } from "../transport.ts";
+import { UntilOver } from "../until-over.ts";
+import { toBuffer } from "./bytes.ts";
+import { fromGrpc, toGrpc } from "./metadata.ts";
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+export async function listen(
+  options: ServerTransportOptions,
+  methods: readonly ServerMethod[],
+): Promise<ServerTransport> {
+  const server = new Server({
+    "grpc.max_send_message_length": options.maxMessageBytes,
+    "grpc.max_receive_message_length": options.maxMessageBytes,
+    "grpc.max_concurrent_streams": options.maxConcurrentStreams,
+    "grpc.keepalive_time_ms": options.keepaliveMs,
+    "grpc.keepalive_timeout_ms": options.keepaliveTimeoutMs,
+    "grpc.enable_channelz": 0,
+    ...(options.maxConnectionAgeMs !== undefined && { "grpc.max_connection_age_ms": options.maxConnectionAgeMs }),
+    ...(options.maxConnectionAgeGraceMs !== undefined && {
+      "grpc.max_connection_age_grace_ms": options.maxConnectionAgeGraceMs,
+    }),
+  });
+  for (const method of methods) {
+    // On the wire all streams are alike. Registered as bidi, the number of messages is checked above, in one place.
+    if (method.kind === "unary") server.register(method.path, unary(method), asIs, asIs, "unary");
+    else server.register(method.path, stream(method), asIs, asIs, "bidi");
+  }
+  const port = await bind(server, options);
+  return {
+    port,
+    close: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
+    destroy: () => server.forceShutdown(),
+  };
+}
+
+function bind(server: Server, { host, port }: ServerTransportOptions): Promise<number> {
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (cause, bound) => {
+      if (cause === null) resolve(bound);
+      else reject(new Error(`cannot listen on ${address}: ${cause.message}`, { cause }));
+    });
+  });
+}
+
+type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
+type Duplex = ServerDuplexStream<Buffer, Buffer>;
+
+/** What both kinds of call have in common. */
+type Surface = EventEmitter & Pick<UnaryCall, "cancelled" | "metadata" | "getPeer" | "getDeadline" | "sendMetadata">;
+
+abstract class GrpcIncoming<C extends Surface> implements IncomingCall {
+  readonly metadata: Metadata;
+  readonly peer: string;
+  readonly deadline: number;
+  protected readonly call: C;
+  protected isOver = false;
+  #gone: (() => void) | undefined;
+
+  constructor(call: C) {
+    this.call = call;
+    this.metadata = fromGrpc(call.metadata);
+    this.peer = call.getPeer();
+    this.deadline = Number(call.getDeadline());
+    // grpc-js says "cancelled" at the end of every call, answered or not.
+    call.on("cancelled", () => {
+      if (this.isOver) return;
+      this.isOver = true;
+      this.#gone?.();
+    });
+  }
+
+  onCancel(callback: () => void): void {
+    this.#gone = callback;
+    if (this.call.cancelled) callback();
+  }
+
+  sendHeaders(headers: Metadata): void {
+    if (!this.isOver) this.call.sendMetadata(toGrpc(headers));
+  }
+
+  abstract readonly requests: AsyncIterable<Uint8Array>;
+  abstract send(message: Uint8Array): Promise<void>;
+  abstract finish(status: Status, trailers: Metadata): void;
+}
+
+class UnaryIncoming extends GrpcIncoming<UnaryCall> {
+  readonly requests: AsyncIterable<Uint8Array>;
+  readonly #callback: sendUnaryData<Buffer>;
+  #response: Buffer | undefined;
+
+  constructor(call: UnaryCall, callback: sendUnaryData<Buffer>) {
+    super(call);
+    this.#callback = callback;
+    this.requests = one(call.request);
+  }
+
+  override async send(message: Uint8Array): Promise<void> {
+    this.#response = toBuffer(message);
+  }
+
+  override finish(status: Status, trailers: Metadata): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    if (status.code === 0) this.#callback(null, this.#response, toGrpc(trailers));
+    else this.#callback(failure(status, trailers));
+  }
+}
+
+class StreamIncoming extends GrpcIncoming<Duplex> {
+  readonly requests: AsyncIterable<Uint8Array>;
+  readonly #over = new UntilOver();
+
+  constructor(call: Duplex) {
+    super(call);
+    this.requests = received(call);
+    call.on("cancelled", () => this.#over.end());
+  }
+
+  override async send(message: Uint8Array): Promise<void> {
+    const written = new Promise<void>((resolve, reject) => {
+      this.call.write(toBuffer(message), (error: Error | null | undefined) => (error ? reject(error) : resolve()));
+    });
+    // grpc-js drops the callback of a message that was on its way when the call was cancelled.
+    await this.#over.wait(written);
+    if (this.#over.isOver) throw new ServiceError("cancelled", "the call is over");
+  }
+
+  override finish(status: Status, trailers: Metadata): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    if (status.code === 0) this.call.end(toGrpc(trailers));
+    else this.call.emit("error", failure(status, trailers));
+  }
+}
+
+function unary(method: ServerMethod) {
+  return (call: UnaryCall, callback: sendUnaryData<Buffer>): void => method.accept(new UnaryIncoming(call, callback));
+}
+
+function stream(method: ServerMethod) {
+  return (call: Duplex): void => method.accept(new StreamIncoming(call));
+}
+
+async function* one(request: Uint8Array): AsyncIterable<Uint8Array> {
+  yield request;
+}
+
+/** The messages of a stream. Leaving early keeps the stream: its other half still has the answer to carry. */
+async function* received(call: Duplex): AsyncIterable<Uint8Array> {
+  try {
+    for await (const message of call.iterator({ destroyOnReturn: false })) yield message as Buffer;
+  } catch (error) {
+    // The client went away: the call's signal has said so, and the handler sees its requests end.
+    if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
+  }
+}
+
+function failure({ code, message, details }: Status, trailers: Metadata): Error & { code: number; details: string } {
+  const metadata = toGrpc(trailers);
+  if (details !== undefined) metadata.set(detailsName, toBuffer(details));
+  return Object.assign(new Error(message), { code, details: message, metadata });
+}

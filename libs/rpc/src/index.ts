@@ -1,0 +1,11 @@
+export type { Call, ClientCall, ServerCall } from "./call.ts";
+export type { CallOptions, Channel, UnaryResponse } from "./channel.ts";
+export { type Client, type ClientOptions, type ClientRetry, createClient } from "./client.ts";
+export { type ConnectOptions, connect } from "./connect.ts";
+export type { CallKind, MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from "./definition.ts";
+export type { Interceptor } from "./interceptor.ts";
+export { Metadata, type MetadataInit, type MetadataValue } from "./metadata.ts";
+export { type RpcServer, type ServeOptions, type ServeParts, serve } from "./serve.ts";
+export { type Handlers, type ServiceImplementation, type ServiceMethod, service } from "./service.ts";
+export { type TransportName, transportNames } from "./transports.ts";
+export { HealthService, servingStatus } from "./wire/health.ts";

@@ -1,0 +1,33 @@
+import { type Code, codeOf } from "@plumbline/errors";
+import type { Logger } from "@plumbline/telemetry";
+import type { ServerCall } from "../call.ts";
+import type { Interceptor } from "../interceptor.ts";
+
+/** What nobody expects: the line carries the error with its cause, which the caller never sees. */
+const broken: ReadonlySet<Code> = new Set<Code>(["internal", "unknown", "data_loss"]);
+/** Nothing wrong here, but something is slow, down or full. */
+const strained: ReadonlySet<Code> = new Set<Code>(["unavailable", "deadline_exceeded", "resource_exhausted"]);
+
+/** One line per call, when it ends. Probes are told apart by their level: an orchestrator asks every few seconds. */
+export function logging(logger: Logger): Interceptor<ServerCall> {
+  return async (call, next) => {
+    const start = performance.now();
+    const fields = (code: string): Record<string, unknown> => ({
+      method: call.method,
+      code,
+      durationMs: Math.round((performance.now() - start) * 1000) / 1000,
+      peer: call.peer,
+    });
+    try {
+      await next(call);
+    } catch (error) {
+      const code = codeOf(error);
+      if (broken.has(code)) logger.error("call failed", error, fields(code));
+      else if (strained.has(code)) logger.warn("call", { ...fields(code), detail: (error as Error).message });
+      else logger.info("call", fields(code));
+      throw error;
+    }
+    if (call.method.startsWith("grpc.health.")) logger.debug("call", fields("ok"));
+    else logger.info("call", fields("ok"));
+  };
+}

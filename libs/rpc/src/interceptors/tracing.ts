@@ -1,0 +1,38 @@
+import { codeOf } from "@plumbline/errors";
+import type { Span, Tracer } from "@plumbline/telemetry";
+import type { ClientCall, ServerCall } from "../call.ts";
+import type { Interceptor } from "../interceptor.ts";
+
+/** A server span for each call, child of the span whose W3C `traceparent` came with it. */
+export function serverTracing(tracer: Tracer): Interceptor<ServerCall> {
+  return (call, next) => {
+    const options = { kind: "server", attributes: attributes(call), parent: call.metadata.texts() } as const;
+    return tracer.span(call.method, options, (span) => told(span, next(call)));
+  };
+}
+
+/** A client span for each call, whose context goes out with it. */
+export function clientTracing(tracer: Tracer): Interceptor<ClientCall> {
+  return (call, next) =>
+    tracer.span(call.method, { kind: "client", attributes: attributes(call) }, (span) => {
+      const carrier: Record<string, string> = {};
+      tracer.inject(carrier);
+      for (const [name, value] of Object.entries(carrier)) call.metadata.set(name, value);
+      return told(span, next(call));
+    });
+}
+
+// OpenTelemetry's semantic conventions for gRPC.
+function attributes(call: ClientCall | ServerCall): Record<string, string> {
+  return { "rpc.system.name": "grpc", "rpc.method": call.method };
+}
+
+async function told(span: Span, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+    span.setAttribute("rpc.response.status_code", "OK");
+  } catch (error) {
+    span.setAttribute("rpc.response.status_code", codeOf(error).toUpperCase());
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+import { ServiceError } from "@plumbline/errors";
+
+/** A value of metadata: text in printable ASCII, or bytes under a name that ends in "-bin". */
+export type MetadataValue = string | Uint8Array;
+export type MetadataInit = Readonly<Record<string, MetadataValue>>;
+
+// gRPC over HTTP2, "Custom-Metadata"; names that begin with "grpc-" are the protocol's own.
+const namePattern = /^(?!grpc-)[a-z0-9_.-]+$/;
+const textPattern = /^[\x20-\x7e]*$/;
+
+/**
+ * What travels beside the messages: names in lower case, one value each. Text that came several times is joined by ", ",
+ * as HTTP does; of bytes the first value counts.
+ */
+export class Metadata implements Iterable<[string, MetadataValue]> {
+  readonly #values = new Map<string, MetadataValue>();
+
+  /** Throws `invalid_argument` for a name or a value that gRPC cannot carry. */
+  constructor(init: MetadataInit = {}) {
+    for (const [name, value] of Object.entries(init)) this.set(name, value);
+  }
+
+  /** What a peer sent, protocol names included: the transport has read it, so nothing is refused. */
+  static received(entries: Iterable<readonly [string, MetadataValue]>): Metadata {
+    const metadata = new Metadata();
+    for (const [name, value] of entries) metadata.#values.set(name, value);
+    return metadata;
+  }
+
+  get(name: string): string | undefined {
+    const value = this.#values.get(name.toLowerCase());
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** The bytes of a name that ends in "-bin". */
+  getBinary(name: string): Uint8Array | undefined {
+    const value = this.#values.get(name.toLowerCase());
+    return typeof value === "string" ? undefined : value;
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name.toLowerCase());
+  }
+
+  /** Throws `invalid_argument` for a name or a value that gRPC cannot carry. */
+  set(name: string, value: MetadataValue): void {
+    const key = name.toLowerCase();
+    if (!namePattern.test(key))
+      throw new ServiceError("invalid_argument", `not a name for metadata: ${printable(name)}`);
+    if (key.endsWith("-bin") === (typeof value === "string")) {
+      throw new ServiceError("invalid_argument", `${key}: bytes go under names that end in "-bin", text under others`);
+    }
+    if (typeof value === "string" && !textPattern.test(value)) {
+      throw new ServiceError("invalid_argument", `${key}: text in metadata is printable ASCII`);
+    }
+    this.#values.set(key, value);
+  }
+
+  /** The text values, as a carrier of trace context. */
+  texts(): Record<string, string> {
+    return Object.fromEntries(
+      [...this.#values].filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+    );
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, MetadataValue]> {
+    return this.#values.entries();
+  }
+}
+
+function printable(name: string): string {
+  return JSON.stringify(name.slice(0, 64));
+}

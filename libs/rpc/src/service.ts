@@ -1,0 +1,81 @@
+import { ServiceError } from "@plumbline/errors";
+import type { Call, ServerCall } from "./call.ts";
+import {
+  type ByKind,
+  type CallKind,
+  kindOf,
+  type MethodDefinition,
+  type RequestOf,
+  type ResponseOf,
+  type ServiceDefinition,
+} from "./definition.ts";
+
+/** What a service does, method by method. Streams are async iterables; throwing ends a call with the error's code. */
+export type Handlers<D extends ServiceDefinition> = {
+  readonly [K in keyof D]: ByKind<
+    D[K],
+    (request: RequestOf<D[K]>, call: Call) => Promise<ResponseOf<D[K]>>,
+    (requests: AsyncIterable<RequestOf<D[K]>>, call: Call) => Promise<ResponseOf<D[K]>>,
+    (request: RequestOf<D[K]>, call: Call) => AsyncIterable<ResponseOf<D[K]>>,
+    (requests: AsyncIterable<RequestOf<D[K]>>, call: Call) => AsyncIterable<ResponseOf<D[K]>>
+  >;
+};
+
+/** A service whose types are behind it: `serve` takes a list of these. */
+export interface ServiceImplementation {
+  /** "orders.v1.OrdersService" */
+  readonly name: string;
+  readonly methods: readonly ServiceMethod[];
+}
+
+export interface ServiceMethod {
+  readonly path: string;
+  readonly kind: CallKind;
+  handle(call: ServerCall): Promise<void>;
+}
+
+type AnyHandler = (request: unknown, call: Call) => unknown;
+
+/** Binds handlers to a definition. Each method of the definition has one; the compiler sees to it. */
+export function service<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>): ServiceImplementation {
+  const methods = Object.entries<MethodDefinition>(definition).map(([name, method]): ServiceMethod => {
+    const handler = (handlers as Readonly<Record<string, AnyHandler>>)[name];
+    if (handler === undefined) throw new TypeError(`${method.path} has no handler`);
+    return { path: method.path, kind: kindOf(method), handle: handle(method, handler.bind(handlers)) };
+  });
+  const first = methods[0];
+  if (first === undefined) throw new TypeError("a service has at least one method");
+  return { name: first.path.slice(1, first.path.lastIndexOf("/")), methods };
+}
+
+function handle(method: MethodDefinition, handler: AnyHandler): (call: ServerCall) => Promise<void> {
+  return async (call) => {
+    const request = method.requestStream ? decoded(method, call.requests) : await only(decoded(method, call.requests));
+    const response = handler(request, call);
+    if (!method.responseStream) return call.send(method.responseSerialize(await response));
+    for await (const message of response as AsyncIterable<unknown>) await call.send(method.responseSerialize(message));
+  };
+}
+
+async function* decoded(method: MethodDefinition, requests: AsyncIterable<Uint8Array>): AsyncIterable<unknown> {
+  for await (const bytes of requests) yield decode(method, bytes);
+}
+
+function decode(method: MethodDefinition, bytes: Uint8Array): unknown {
+  try {
+    return method.requestDeserialize(bytes);
+  } catch (cause) {
+    // The caller's fault, so not `internal`: nothing here is broken, and nobody should be woken.
+    throw new ServiceError("invalid_argument", "the request cannot be decoded", { cause });
+  }
+}
+
+async function only<T>(messages: AsyncIterable<T>): Promise<T> {
+  const found: T[] = [];
+  for await (const message of messages) {
+    if (found.push(message) > 1) break;
+  }
+  // gRPC's own words for a wrong number of messages: the two sides disagree on the method's shape.
+  if (found.length !== 1) throw new ServiceError("unimplemented", "this method takes exactly one request");
+  return found[0] as T;
+}

@@ -1,0 +1,13 @@
+import { grpcJs } from "./grpc-js/index.ts";
+import type { Transport } from "./transport.ts";
+
+const transports = { "grpc-js": grpcJs } satisfies Record<string, Transport>;
+
+/** By the name it has in settings. */
+export type TransportName = keyof typeof transports;
+
+export const transportNames = Object.keys(transports) as TransportName[];
+
+export function transport(name: TransportName): Transport {
+  return transports[name];
+}
