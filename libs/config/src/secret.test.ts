@@ -15,7 +15,7 @@ for (const [name, print] of [
     () => inspect({ deep: { value } }, { showHidden: true, depth: Number.POSITIVE_INFINITY, getters: true }),
   ],
   ["the message of an error", () => String(new Error(`refused: ${value}`, { cause: value }))],
-  ["its keys and values", () => JSON.stringify([Object.keys(value), Object.values(value), { ...value }])],
+  ["its keys and values", () => JSON.stringify([Object.keys(value), Object.values(value), Object.assign({}, value)])],
   ["a structured clone", () => inspect(structuredClone(value))],
   ["a number", () => String(Number(value))],
 ] as const) {
