@@ -3,24 +3,26 @@ import type { Broker } from "./broker.ts";
 import { type MemoryBrokerOptions, openMemoryBroker } from "./memory/open-memory-broker.ts";
 import { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/open-postgres-broker.ts";
 
-/** Settings of every adapter and the choice of one, so that a service's code never knows which it is. */
+/** The choice of an adapter, and each one's settings, so that a service's code never knows which it runs on. */
 export interface BrokerOptions {
-  readonly adapter: "memory" | "postgres";
+  readonly adapter: keyof typeof adapters;
   readonly memory?: MemoryBrokerOptions | undefined;
   readonly postgres?: PostgresBrokerOptions | undefined;
 }
 
+const adapters = {
+  memory: async (options: BrokerOptions, telemetry: Telemetry): Promise<Broker> =>
+    openMemoryBroker(options.memory, telemetry),
+  postgres: async (options: BrokerOptions, telemetry: Telemetry): Promise<Broker> =>
+    await openPostgresBroker(settingsOf("postgres", options.postgres), telemetry),
+} as const;
+
 /** Opens the chosen adapter with its settings; the others' are not looked at. */
 export async function connectBroker(options: BrokerOptions, telemetry: Telemetry): Promise<Broker> {
-  switch (options.adapter) {
-    case "memory":
-      return openMemoryBroker(options.memory, telemetry);
-    case "postgres":
-      return await openPostgresBroker(given("postgres", options.postgres), telemetry);
-  }
+  return await adapters[options.adapter](options, telemetry);
 }
 
-function given<T>(adapter: string, settings: T | undefined): T {
-  if (settings === undefined) throw new TypeError(`the adapter "${adapter}" was chosen and has no settings`);
+function settingsOf<T>(adapter: string, settings: T | undefined): T {
+  if (settings === undefined) throw new TypeError(`the messaging adapter "${adapter}" was chosen but has no settings`);
   return settings;
 }

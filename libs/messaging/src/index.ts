@@ -10,6 +10,9 @@ export {
   type TopicOptions,
 } from "./broker.ts";
 export { type BrokerOptions, connectBroker } from "./connect-broker.ts";
+export { handleOnce } from "./inbox/handle-once.ts";
+export { type InboxOptions, keepInbox } from "./inbox/keep-inbox.ts";
+export { inboxMigration } from "./inbox/migration.ts";
 export { MemoryLog, type MemoryLogOptions } from "./memory/memory-log.ts";
 export { type MemoryBrokerOptions, openMemoryBroker } from "./memory/open-memory-broker.ts";
 export { createMessage, type Message, sizeOf, withHeaders } from "./message.ts";
@@ -17,6 +20,9 @@ export { deadLettered } from "./middleware/dead-lettered.ts";
 export { AttemptsExhaustedError, type InPlaceRetries, retried } from "./middleware/retried.ts";
 export { notBeforeDue, retriedLater } from "./middleware/retried-later.ts";
 export { traced } from "./middleware/traced.ts";
+export { type AppendOptions, appendToOutbox } from "./outbox/append-to-outbox.ts";
+export { outboxMigration } from "./outbox/migration.ts";
+export { type RelayOptions, relayOutbox } from "./outbox/relay-outbox.ts";
 export { partitionOf } from "./partition-of.ts";
 export { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/open-postgres-broker.ts";
 export { type RetryingOptions, subscribeWithRetries } from "./subscribe-with-retries.ts";

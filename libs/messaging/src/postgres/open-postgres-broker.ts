@@ -1,12 +1,14 @@
+import type { Abortable } from "@plumbline/concurrency";
 import { type Database, type Listener, migrate, openDatabase } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
 import { createBacklog } from "../consuming/backlog.ts";
 import { closedError } from "../errors.ts";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
+import { regularly } from "../regularly.ts";
 import { membersChannel, messagesChannel, migrations } from "./migrations.ts";
 import { publishTo } from "./publish.ts";
-import { sweepRegularly } from "./retention.ts";
+import { sweepMessages } from "./retention.ts";
 import { Subscription, type SubscriptionTimes } from "./subscription.ts";
 import { Topics } from "./topics.ts";
 
@@ -70,7 +72,11 @@ class PostgresBroker implements Broker {
     this.#topics = new Topics(database);
     this.#times = { pollMs, commitMs, statementMs };
     this.#maxMessageBytes = options.maxMessageBytes ?? defaultMaxMessageBytes;
-    this.#sweeper = sweepRegularly(database, sweepMs, telemetry.logger);
+    const sweep = async (scope: Abortable): Promise<void> => {
+      const deleted = await sweepMessages(database, scope);
+      if (deleted > 0) telemetry.logger.info("old messages deleted", { deleted });
+    };
+    this.#sweeper = regularly(sweepMs, sweep, telemetry.logger, "old messages not deleted");
   }
 
   async listen(): Promise<void> {

@@ -1,6 +1,5 @@
-import { type Abortable, derive, sleep } from "@plumbline/concurrency";
+import type { Abortable } from "@plumbline/concurrency";
 import type { Database } from "@plumbline/postgres";
-import type { Logger } from "@plumbline/telemetry";
 
 const batch = 1_000;
 const maxRounds = 100;
@@ -40,26 +39,3 @@ const sweepSql = `
   ) AS old
   WHERE (messages.topic, messages.partition, messages."offset") = (old.topic, old.partition, old."offset")
   RETURNING 1 AS one`;
-
-/** Sweeps now and then until disposed. */
-export function sweepRegularly(database: Database, everyMs: number, logger: Logger): AsyncDisposable {
-  const scope = derive();
-  const ended = (async () => {
-    while (!scope.signal.aborted) {
-      try {
-        // Spread, so that processes started together do not come together.
-        await sleep(everyMs * (0.5 + Math.random()), scope);
-        const deleted = await sweepMessages(database, scope);
-        if (deleted > 0) logger.info("old messages deleted", { deleted });
-      } catch (error) {
-        if (!scope.signal.aborted) logger.warn("old messages not deleted", { error: String(error) });
-      }
-    }
-  })();
-  return {
-    async [Symbol.asyncDispose]() {
-      scope.abort();
-      await ended;
-    },
-  };
-}

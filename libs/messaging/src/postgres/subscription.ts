@@ -1,10 +1,11 @@
-import { type Abortable, deadline, derive, fullJitter, onAbort, sleep } from "@plumbline/concurrency";
-import type { Database, Queryable, Session } from "@plumbline/postgres";
+import { type Abortable, onAbort } from "@plumbline/concurrency";
+import type { Database } from "@plumbline/postgres";
 import type { Consumer } from "../consuming/assignment.ts";
+import { type HeldSession, holdSession } from "../hold-session.ts";
+import { Wake } from "../wake.ts";
 import { GroupShare } from "./group-share.ts";
 import { Member } from "./member.ts";
 import type { Topics } from "./topics.ts";
-import { Wake } from "./wake.ts";
 
 export interface SubscriptionTimes {
   /** How often to look for messages and members without having been told: the net below NOTIFY. */
@@ -14,8 +15,6 @@ export interface SubscriptionTimes {
   /** For each statement; past it the connection counts as lost. */
   readonly statementMs: number;
 }
-
-const reconnect = { baseMs: 100, maxMs: 5_000 };
 
 /**
  * One subscription: a loop that has a session with the database and a share of the partitions. When the session ends,
@@ -60,31 +59,28 @@ export class Subscription implements AsyncDisposable {
     await this.#ended;
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#closing;
-    for (let attempt = 1; !signal.aborted; attempt++) {
-      // Closing ends the wait for a connection; once there is one it ends the loop inside, in order.
-      using opening = derive({ signal });
-      try {
-        await this.#database.session(async (session) => {
-          opening[Symbol.dispose]();
-          attempt = 1;
-          await this.#consume(session);
-        }, opening);
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#consumer.logger.warn("subscription interrupted", { topic: this.topic, error: String(error), attempt });
-        await sleep(fullJitter(attempt, reconnect), { signal }).catch(() => undefined);
-      }
-    }
+  #run(): Promise<void> {
+    const { logger, options } = this.#consumer;
+    return holdSession(this.#database, (session) => this.#consume(session), {
+      closing: this.#closing.signal,
+      statementMs: this.#times.statementMs,
+      onLost: (error, attempt) => {
+        logger.warn("subscription interrupted", {
+          topic: this.topic,
+          group: options.group,
+          error: String(error),
+          attempt,
+        });
+      },
+    });
   }
 
-  async #consume(session: Session): Promise<void> {
+  async #consume(session: HeldSession): Promise<void> {
     const { topic, options } = this.#consumer;
-    const on = bounded(session, this.#times.statementMs);
-    const partitions = await this.#partitions(on, session);
+    const partitions = await this.#partitions(session);
     if (partitions === undefined) return;
-    const member = new Member(this.#consumer, on, await GroupShare.join(on, topic, options.group, partitions));
+    const share = await GroupShare.join(session, topic, options.group, partitions);
+    const member = new Member(this.#consumer, session, share);
     using _lost = onAbort(session.signal, () => void member.lose(session.signal.reason));
     try {
       await this.#serve(member, session);
@@ -96,9 +92,9 @@ export class Subscription implements AsyncDisposable {
   }
 
   /** Waits for the topic; undefined where the subscription closed before. */
-  async #partitions(on: Queryable, session: Abortable): Promise<number | undefined> {
+  async #partitions(session: HeldSession): Promise<number | undefined> {
     while (!this.#closing.signal.aborted) {
-      const topic = await this.#topics.find(this.topic, on);
+      const topic = await this.#topics.find(this.topic, session);
       if (topic !== undefined) return topic.partitions;
       await this.#wake.wait(this.#times.pollMs, session);
     }
@@ -129,14 +125,4 @@ export class Subscription implements AsyncDisposable {
       if (!fetched) await this.#wake.wait(member.isIdle ? pollMs : commitMs, session);
     }
   }
-}
-
-/** The session with a deadline on each statement: a connection that swallows them must not keep the handlers running. */
-function bounded(session: Session, statementMs: number): Queryable {
-  return {
-    async query(sql, values, options) {
-      using limit = deadline(statementMs, { signal: session.signal });
-      return await session.query(sql, values, { ...options, signal: limit.signal });
-    },
-  };
 }

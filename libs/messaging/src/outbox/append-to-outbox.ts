@@ -1,0 +1,44 @@
+import type { Abortable } from "@plumbline/concurrency";
+import type { Queryable } from "@plumbline/postgres";
+import type { Tracer } from "@plumbline/telemetry";
+import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
+import type { Message } from "../message.ts";
+import { outboxChannel } from "./migration.ts";
+
+export interface AppendOptions extends Abortable {
+  /** Writes the active span into the message's headers, so that its consumers continue the trace. */
+  readonly tracer?: Tracer | undefined;
+  /** As the broker's. */
+  readonly maxMessageBytes?: number | undefined;
+}
+
+// The notification is part of the transaction: sent by its commit, once however many rows there are, never for a rollback.
+const appendSql = `
+  WITH stored AS (
+    INSERT INTO outbox (topic, message_id, source, type, key, time, content_type, data, headers)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
+  )
+  SELECT pg_notify('${outboxChannel}', '')`;
+
+/**
+ * Stores a message in the transaction of the change it tells of: both or neither. A relay publishes it after the commit.
+ *
+ * Order per key needs transactions of one key to exclude each other before they append, as they do where each locks or
+ * updates the row the key names: then the order of the rows is the order of the commits. Append after that lock.
+ */
+export async function appendToOutbox(
+  tx: Queryable,
+  topic: string,
+  message: Message,
+  options: AppendOptions = {},
+): Promise<void> {
+  const { tracer, signal, maxMessageBytes = defaultMaxMessageBytes } = options;
+  const headers = { ...message.headers };
+  tracer?.inject(headers);
+  // Here it fails the caller; in the relay it could only be set aside.
+  refuseLarge([{ ...message, headers }], maxMessageBytes);
+  const { id, source, type, key, time, contentType, data } = message;
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const values = [topic, id, source, type, key, time, contentType, bytes, JSON.stringify(headers)];
+  await tx.query(appendSql, values, { signal, name: "outbox_append" });
+}

@@ -1,0 +1,62 @@
+import type { Queryable } from "@plumbline/postgres";
+import type { Message } from "../message.ts";
+
+export interface OutboxRow {
+  readonly id: bigint;
+  readonly topic: string;
+  readonly message: Message;
+}
+
+interface Row {
+  readonly id: bigint;
+  readonly topic: string;
+  readonly message_id: string;
+  readonly source: string;
+  readonly type: string;
+  readonly key: string;
+  readonly time: Date;
+  readonly content_type: string;
+  readonly data: Buffer;
+  readonly headers: Record<string, string>;
+}
+
+/**
+ * The oldest rows that are there, whatever was read before: no cursor. Ids are given out at the insert and appear at the
+ * commit, so a row may come to be seen after ones with higher ids were sent, and `id > last` would skip it for ever.
+ */
+export async function oldestRows(on: Queryable, limit: number, maxBytes: number): Promise<OutboxRow[]> {
+  const sql = `
+    SELECT id, topic, message_id, source, type, key, time, content_type, data, headers
+    FROM (
+      SELECT *, sum(octet_length(data)) OVER (ORDER BY id) - octet_length(data) AS bytes_before
+      FROM (SELECT * FROM outbox WHERE refused IS NULL ORDER BY id LIMIT $1) AS oldest
+    ) AS counted
+    WHERE bytes_before < $2 ORDER BY id`;
+  const rows = await on.query<Row>(sql, [limit, maxBytes], { name: "outbox_oldest" });
+  return rows.map(({ id, topic, message_id, content_type, ...rest }) => ({
+    id,
+    topic,
+    message: {
+      id: message_id,
+      source: rest.source,
+      type: rest.type,
+      key: rest.key,
+      time: rest.time,
+      contentType: content_type,
+      data: rest.data,
+      headers: rest.headers,
+    },
+  }));
+}
+
+/** What the broker has accepted goes at once: the table stays as small as what waits. */
+export async function deleteRows(on: Queryable, rows: readonly OutboxRow[]): Promise<void> {
+  await on.query("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [rows.map(({ id }) => id)], {
+    name: "outbox_delete",
+  });
+}
+
+/** Sets aside what the broker will never take, so that it does not stand before all others. */
+export async function refuseRow(on: Queryable, row: OutboxRow, why: string): Promise<void> {
+  await on.query("UPDATE outbox SET refused = $2 WHERE id = $1", [row.id, why]);
+}

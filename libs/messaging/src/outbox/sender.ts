@@ -1,0 +1,77 @@
+import { type Abortable, deadline } from "@plumbline/concurrency";
+import { codeOf } from "@plumbline/errors";
+import type { Queryable } from "@plumbline/postgres";
+import type { Histogram, Telemetry } from "@plumbline/telemetry";
+import type { Publisher } from "../broker.ts";
+import { deleteRows, type OutboxRow, refuseRow } from "./outbox-rows.ts";
+
+/** Publishes rows, one send per topic, and deletes what was accepted. In between no transaction is open. */
+export class Sender {
+  readonly #publisher: Publisher;
+  readonly #telemetry: Telemetry;
+  readonly #sendTimeoutMs: number;
+  readonly #duration: Histogram<"topic" | "outcome">;
+
+  constructor(publisher: Publisher, sendTimeoutMs: number, telemetry: Telemetry) {
+    this.#publisher = publisher;
+    this.#telemetry = telemetry;
+    this.#sendTimeoutMs = sendTimeoutMs;
+    this.#duration = telemetry.metrics.histogram(
+      "message_publish_duration_seconds",
+      "Time for the broker to accept one batch.",
+      ["topic", "outcome"],
+    );
+  }
+
+  /**
+   * Rejects where the broker did not accept; what was not deleted by then is sent again. A crash between the broker's
+   * answer and the delete sends twice: consumers keep an inbox.
+   */
+  async send(on: Queryable, rows: readonly OutboxRow[], options: Abortable): Promise<void> {
+    for (const [topic, ofTopic] of Map.groupBy(rows, (row) => row.topic)) {
+      try {
+        await this.#publish(topic, ofTopic, options);
+        await deleteRows(on, ofTopic);
+      } catch (error) {
+        if (codeOf(error) !== "invalid_argument") throw error;
+        await this.#sendOneByOne(on, topic, ofTopic, options);
+      }
+    }
+  }
+
+  /** One of them was refused, and with it the batch: the others go, in their order, and that one is set aside. */
+  async #sendOneByOne(on: Queryable, topic: string, rows: readonly OutboxRow[], options: Abortable): Promise<void> {
+    for (const row of rows) {
+      try {
+        await this.#publish(topic, [row], options);
+        await deleteRows(on, [row]);
+      } catch (error) {
+        if (codeOf(error) !== "invalid_argument") throw error;
+        await refuseRow(on, row, String(error));
+        const { id, type, key } = row.message;
+        this.#telemetry.logger.error("message refused by the broker, set aside in the outbox", error, {
+          topic,
+          id,
+          type,
+          key,
+        });
+      }
+    }
+  }
+
+  async #publish(topic: string, rows: readonly OutboxRow[], options: Abortable): Promise<void> {
+    const started = performance.now();
+    let outcome = "error";
+    using limit = deadline(this.#sendTimeoutMs, options);
+    const messages = rows.map(({ message }) => message);
+    const span = { kind: "producer", links: messages.map(({ headers }) => headers) } as const;
+    try {
+      await this.#telemetry.tracer.span(`publish ${topic}`, span, () =>
+        this.#publisher.publish(topic, messages, limit),
+      );
+      outcome = "ok";
+    } finally {
+      this.#duration.observe({ topic, outcome }, (performance.now() - started) / 1000);
+    }
+  }
+}

@@ -1,0 +1,11 @@
+/** A relay that reads a batch and never gets an answer from its broker: `holding-relay.ts URL`. To be killed. */
+import { openDatabase } from "@plumbline/postgres";
+import { noTelemetry } from "@plumbline/telemetry";
+import { relayOutbox } from "../src/outbox/relay-outbox.ts";
+
+const database = await openDatabase({ url: process.argv[2] ?? "", applicationName: "holding" }, noTelemetry);
+const publish = async (): Promise<void> => {
+  process.stdout.write("sending\n");
+  await new Promise(() => undefined);
+};
+await relayOutbox(database, { publish }, { sendTimeoutMs: 60_000 }, noTelemetry);
