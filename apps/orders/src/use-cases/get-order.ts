@@ -1,5 +1,5 @@
-import { isOrderId } from "../domain/order-id.ts";
 import type { Order } from "../domain/order.ts";
+import { isOrderId } from "../domain/order-id.ts";
 import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
 
 /** The order as it stands. Throws OrderNotFoundError, also for what cannot be an id. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { newOrder, type OrderItem } from "../domain/order.ts";
 import type { Order } from "../domain/order.ts";
+import { newOrder, type OrderItem } from "../domain/order.ts";
 import type { Abortable, Ports } from "./ports.ts";
 
 export interface PlaceOrder {

@@ -1,0 +1,120 @@
+import { Semaphore } from "@plumbline/concurrency";
+import { asPlaced, type Order } from "../domain/order.ts";
+import {
+  type Abortable,
+  type IdempotencyKey,
+  IdempotencyKeyReusedError,
+  type Inbox,
+  type OrderEvent,
+  OrderNotFoundError,
+  type Orders,
+} from "../use-cases/ports.ts";
+
+export interface MemoryOptions {
+  /** Told of each change once it is committed. */
+  readonly onChange?: ((order: Order) => void) | undefined;
+  /** Given what a transaction announced, in order, once it is committed. */
+  readonly publish?: ((events: readonly OrderEvent[]) => void) | undefined;
+}
+
+/** The ports over Maps, for tests: one transaction at a time, committed whole or not at all. Grows with what is put in. */
+export class MemoryOrders implements Orders, Inbox {
+  readonly #oneAtATime = new Semaphore(1);
+  readonly #options: MemoryOptions;
+  readonly #orders = new Map<string, Order>();
+  readonly #keys = new Map<string, { readonly bodyHash: Uint8Array; readonly orderId: string }>();
+  readonly #handled = new Set<string>();
+
+  constructor(options: MemoryOptions = {}) {
+    this.#options = options;
+  }
+
+  async find(id: string, { signal }: Abortable = {}): Promise<Order | undefined> {
+    signal?.throwIfAborted();
+    return this.#orders.get(id);
+  }
+
+  async list(
+    { customerId, before, limit }: { customerId: string; before?: string | undefined; limit: number },
+    { signal }: Abortable = {},
+  ): Promise<Order[]> {
+    signal?.throwIfAborted();
+    return [...this.#orders.values()]
+      .filter((order) => order.customerId === customerId && (before === undefined || order.id < before))
+      .sort((a, b) => (a.id < b.id ? 1 : -1))
+      .slice(0, limit);
+  }
+
+  async add(
+    order: Order,
+    events: readonly OrderEvent[],
+    { signal, idempotencyKey }: Abortable & { idempotencyKey?: IdempotencyKey | undefined } = {},
+  ): Promise<Order> {
+    using _ = await this.#oneAtATime.acquire({ signal });
+    const name = JSON.stringify([order.customerId, idempotencyKey?.key]);
+    const used = idempotencyKey && this.#keys.get(name);
+    if (idempotencyKey && used) {
+      if (!Buffer.from(used.bodyHash).equals(idempotencyKey.bodyHash)) {
+        throw new IdempotencyKeyReusedError("the idempotency key was used for another request");
+      }
+      return asPlaced(this.#orders.get(used.orderId) as Order);
+    }
+    if (idempotencyKey) this.#keys.set(name, { bodyHash: idempotencyKey.bodyHash, orderId: order.id });
+    this.#commit(new Map([[order.id, order]]), events);
+    return order;
+  }
+
+  async change(
+    id: string,
+    decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
+    { signal }: Abortable = {},
+  ): Promise<Order> {
+    using _ = await this.#oneAtATime.acquire({ signal });
+    const transaction = new MemoryTransaction(this.#orders);
+    const order = await transaction.change(id, decide);
+    this.#commit(transaction.changed, transaction.events);
+    return order;
+  }
+
+  async once(
+    message: { id: string; source: string },
+    effect: (orders: Pick<Orders, "change">) => Promise<void>,
+    { signal }: Abortable = {},
+  ): Promise<void> {
+    using _ = await this.#oneAtATime.acquire({ signal });
+    const name = JSON.stringify([message.source, message.id]);
+    if (this.#handled.has(name)) return;
+    const transaction = new MemoryTransaction(this.#orders);
+    await effect(transaction);
+    this.#handled.add(name);
+    this.#commit(transaction.changed, transaction.events);
+  }
+
+  #commit(changed: ReadonlyMap<string, Order>, events: readonly OrderEvent[]): void {
+    for (const [id, order] of changed) this.#orders.set(id, order);
+    this.#options.publish?.(events);
+    for (const order of changed.values()) this.#options.onChange?.(order);
+  }
+}
+
+/** What one transaction has changed so far, over what is committed. */
+class MemoryTransaction implements Pick<Orders, "change"> {
+  readonly changed = new Map<string, Order>();
+  readonly events: OrderEvent[] = [];
+  readonly #committed: ReadonlyMap<string, Order>;
+
+  constructor(committed: ReadonlyMap<string, Order>) {
+    this.#committed = committed;
+  }
+
+  async change(id: string, decide: (order: Order) => { order: Order; events: readonly OrderEvent[] }): Promise<Order> {
+    const order = this.changed.get(id) ?? this.#committed.get(id);
+    if (order === undefined) throw new OrderNotFoundError("there is no such order");
+    const next = decide(order);
+    if (next.order !== order) {
+      this.changed.set(id, next.order);
+      this.events.push(...next.events);
+    }
+    return next.order;
+  }
+}

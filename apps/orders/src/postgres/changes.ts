@@ -1,0 +1,29 @@
+import type { Database } from "@plumbline/postgres";
+import type { OrderWatchers } from "../order-watchers.ts";
+import { channel } from "./order-transaction.ts";
+
+/**
+ * Passes on every committed change to the watchers of this process, whichever process made it. Resolves once the server
+ * listens, so it comes before the first watcher. One connection, however many watch; when that was lost and is back,
+ * everyone reads again. Disposing stops it.
+ */
+export async function followChanges(
+  database: Pick<Database, "listen">,
+  watchers: Pick<OrderWatchers, "announce" | "announceAll">,
+): Promise<AsyncDisposable> {
+  const listener = await database.listen(channel);
+  async function passOn(): Promise<void> {
+    for await (const { payload, missed } of listener) {
+      const change = /^(\S+) (\d+)$/.exec(payload);
+      if (missed || change === null) watchers.announceAll();
+      else watchers.announce(change[1] as string, BigInt(change[2] as string));
+    }
+  }
+  const passing = passOn();
+  return {
+    async [Symbol.asyncDispose]() {
+      await listener[Symbol.asyncDispose]();
+      await passing;
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { Database, Transaction } from "@plumbline/postgres";
+import type { Order } from "../domain/order.ts";
+import { type Abortable, type IdempotencyKey, IdempotencyKeyReusedError } from "../use-cases/ports.ts";
+import { columns, type OrderRow, toOrder } from "./order-row.ts";
+
+const method = "PlaceOrder";
+
+/**
+ * Takes the key for `order`, within its transaction, or returns the order it was taken for. Of two at once the second
+ * waits here for the first to commit. Throws IdempotencyKeyReusedError where it stands for another body.
+ */
+export async function claimKey(
+  tx: Transaction,
+  order: Order,
+  { key, bodyHash }: IdempotencyKey,
+  { signal }: Abortable = {},
+): Promise<Order | undefined> {
+  // "Do update" rather than "do nothing": it locks the row it finds, so pruning cannot take it from under us.
+  const [claim] = await tx.query<{ order_id: string; same_body: boolean }>(
+    `insert into idempotency_keys (method, customer_id, key, body_hash, order_id) values ($1, $2, $3, $4, $5)
+     on conflict (method, customer_id, key) do update set key = excluded.key
+     returning order_id, body_hash = $4 as same_body`,
+    [method, order.customerId, key, bodyHash, order.id],
+    { signal, name: "claim_idempotency_key" },
+  );
+  if (claim === undefined) throw new Error("the claim of an idempotency key returned no row");
+  if (claim.order_id === order.id) return undefined;
+  if (!claim.same_body) throw new IdempotencyKeyReusedError("the idempotency key was used for another request");
+  const [row] = await tx.query<OrderRow>(`select ${columns} from orders where id = $1`, [claim.order_id], {
+    signal,
+    name: "find_order",
+  });
+  if (row === undefined) throw new Error("an idempotency key stands for an order that is not there");
+  return toOrder(row);
+}
+
+/** Deletes keys older than `retentionMs`, at most `batch` in one statement, and says how many it deleted. */
+export async function pruneKeys(
+  database: Pick<Database, "query">,
+  { retentionMs, batch }: { readonly retentionMs: number; readonly batch: number },
+  { signal }: Abortable = {},
+): Promise<number> {
+  const [pruned] = await database.query<{ count: number }>(
+    `with old as (
+       select method, customer_id, key from idempotency_keys
+       where create_time < now() - make_interval(secs => $1) order by create_time limit $2 for update skip locked
+     ), deleted as (
+       delete from idempotency_keys using old
+       where (idempotency_keys.method, idempotency_keys.customer_id, idempotency_keys.key)
+         = (old.method, old.customer_id, old.key)
+       returning 1
+     )
+     select count(*)::int as count from deleted`,
+    [retentionMs / 1_000, batch],
+    { signal, name: "prune_idempotency_keys" },
+  );
+  return pruned?.count ?? 0;
+}

@@ -1,0 +1,46 @@
+import { derive, sleep } from "@plumbline/concurrency";
+import type { Database } from "@plumbline/postgres";
+import type { Telemetry } from "@plumbline/telemetry";
+import { pruneKeys } from "./idempotency-keys.ts";
+
+export interface KeepOptions {
+  readonly retentionMs: number;
+  /** How often old keys are deleted, about. */
+  readonly sweepMs: number;
+}
+
+const batch = 1_000;
+const maxRounds = 100;
+
+/** Deletes idempotency keys past their time, in small statements, until disposed. Replicas share the work. */
+export function keepIdempotencyKeys(
+  database: Pick<Database, "query">,
+  { retentionMs, sweepMs }: KeepOptions,
+  { logger }: Pick<Telemetry, "logger">,
+): AsyncDisposable {
+  const scope = derive();
+  async function sweep(): Promise<void> {
+    // Bounded: what is left after many rounds waits for the next sweep.
+    for (let round = 0; round < maxRounds; round++) {
+      if ((await pruneKeys(database, { retentionMs, batch }, scope)) < batch) return;
+    }
+  }
+  async function keep(): Promise<void> {
+    while (!scope.signal.aborted) {
+      try {
+        // Spread, so that replicas started together do not come together.
+        await sleep(sweepMs * (0.5 + Math.random()), scope);
+        await sweep();
+      } catch (error) {
+        if (!scope.signal.aborted) logger.warn("old idempotency keys not deleted", { error: String(error) });
+      }
+    }
+  }
+  const ended = keep();
+  return {
+    async [Symbol.asyncDispose]() {
+      scope.abort();
+      await ended;
+    },
+  };
+}

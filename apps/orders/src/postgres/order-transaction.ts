@@ -1,0 +1,70 @@
+import { appendToOutbox } from "@plumbline/messaging";
+import type { Transaction } from "@plumbline/postgres";
+import type { Telemetry, Tracer } from "@plumbline/telemetry";
+import type { Order } from "../domain/order.ts";
+import { ordersTopic, toMessage } from "../event-messages.ts";
+import { type Abortable, type OrderEvent, OrderNotFoundError, type Orders } from "../use-cases/ports.ts";
+import { columns, type OrderRow, toOrder, toValues } from "./order-row.ts";
+
+/** Where changes are announced to watchers, of all processes. The payload is `id version`. */
+export const channel = "order_changed";
+
+/** What is done to orders within one transaction, whoever opened it: a request, or a message with its inbox. */
+export class OrderTransaction implements Pick<Orders, "change"> {
+  readonly #tx: Transaction;
+  readonly #tracer: Tracer;
+
+  constructor(tx: Transaction, { tracer }: Pick<Telemetry, "tracer">) {
+    this.#tx = tx;
+    this.#tracer = tracer;
+  }
+
+  async insert(order: Order, events: readonly OrderEvent[], { signal }: Abortable = {}): Promise<void> {
+    await this.#tx.query(
+      `insert into orders (${columns}) values ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10)`,
+      toValues(order),
+      { signal, name: "insert_order" },
+    );
+    await this.#append(events, { signal });
+  }
+
+  async change(
+    id: string,
+    decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
+    { signal }: Abortable = {},
+  ): Promise<Order> {
+    // The lock makes the row decide between a cancel and an answer that meet: the second reads what the first wrote.
+    const [row] = await this.#tx.query<OrderRow>(`select ${columns} from orders where id = $1 for update`, [id], {
+      signal,
+      name: "lock_order",
+    });
+    if (row === undefined) throw new OrderNotFoundError("there is no such order");
+    const order = toOrder(row);
+    const next = decide(order);
+    if (next.order === order) return order;
+
+    // NOTIFY is sent by the commit, so a watcher never reads before there is something to see.
+    await this.#tx.query(
+      `update orders set status = $2, currency_code = $3, minor_units = $4, rejection_reason = $5, version = $6,
+         update_time = $7
+       where id = $1 returning pg_notify('${channel}', id || ' ' || version)`,
+      [
+        id,
+        next.order.status,
+        next.order.total?.currencyCode ?? null,
+        next.order.total?.minorUnits ?? null,
+        next.order.rejectionReason,
+        next.order.version,
+        next.order.updateTime,
+      ],
+      { signal, name: "update_order" },
+    );
+    await this.#append(next.events, { signal });
+    return next.order;
+  }
+
+  async #append(events: readonly OrderEvent[], { signal }: Abortable): Promise<void> {
+    const options = { signal, tracer: this.#tracer };
+    for (const event of events) await appendToOutbox(this.#tx, ordersTopic, toMessage(event), options);
+  }
+}

@@ -1,0 +1,68 @@
+import type { Database } from "@plumbline/postgres";
+import type { Telemetry } from "@plumbline/telemetry";
+import { asPlaced, type Order } from "../domain/order.ts";
+import type { Abortable, IdempotencyKey, OrderEvent, Orders } from "../use-cases/ports.ts";
+import { claimKey } from "./idempotency-keys.ts";
+import { columns, type OrderRow, toOrder } from "./order-row.ts";
+import { OrderTransaction } from "./order-transaction.ts";
+
+/** Orders in Postgres. A signal that aborts stops the statement on the server; a commit is never stopped. */
+export class PostgresOrders implements Orders {
+  readonly #database: Database;
+  readonly #telemetry: Pick<Telemetry, "tracer">;
+
+  constructor(database: Database, telemetry: Pick<Telemetry, "tracer">) {
+    this.#database = database;
+    this.#telemetry = telemetry;
+  }
+
+  async find(id: string, { signal }: Abortable = {}): Promise<Order | undefined> {
+    const [row] = await this.#database.query<OrderRow>(`select ${columns} from orders where id = $1`, [id], {
+      signal,
+      name: "find_order",
+    });
+    return row && toOrder(row);
+  }
+
+  async list(
+    { customerId, before, limit }: { customerId: string; before?: string | undefined; limit: number },
+    { signal }: Abortable = {},
+  ): Promise<Order[]> {
+    const rows = await this.#database.query<OrderRow>(
+      // One statement for first and later pages: an "or" would cost the index.
+      `select ${columns} from orders
+       where customer_id = $1 and id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+       order by id desc limit $3`,
+      [customerId, before ?? null, limit],
+      { signal, name: "list_orders" },
+    );
+    return rows.map(toOrder);
+  }
+
+  async add(
+    order: Order,
+    events: readonly OrderEvent[],
+    { signal, idempotencyKey }: Abortable & { idempotencyKey?: IdempotencyKey | undefined } = {},
+  ): Promise<Order> {
+    return await this.#database.transaction(
+      async (tx) => {
+        const placedBefore = idempotencyKey && (await claimKey(tx, order, idempotencyKey, { signal }));
+        if (placedBefore !== undefined) return asPlaced(placedBefore);
+        await new OrderTransaction(tx, this.#telemetry).insert(order, events, { signal });
+        return order;
+      },
+      { signal },
+    );
+  }
+
+  async change(
+    id: string,
+    decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
+    { signal }: Abortable = {},
+  ): Promise<Order> {
+    return await this.#database.transaction(
+      async (tx) => await new OrderTransaction(tx, this.#telemetry).change(id, decide, { signal }),
+      { signal },
+    );
+  }
+}

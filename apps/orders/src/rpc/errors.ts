@@ -1,0 +1,39 @@
+import { type Code, ServiceError } from "@plumbline/errors";
+import { InvalidOrderError, OrderAlreadyFulfilledError, OrderAlreadyRejectedError } from "../domain/order.ts";
+import { InvalidListError } from "../use-cases/list-orders.ts";
+import { InvalidIdempotencyKeyError } from "../use-cases/place-order.ts";
+import { IdempotencyKeyReusedError, OrderNotFoundError, TooManyWatchersError } from "../use-cases/ports.ts";
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the constructors differ in what they take, and only `instanceof` is asked
+type ErrorClass = abstract new (...values: any[]) => Error;
+
+/** What the service's own errors are called over RPC. Anything else is `internal`, or has its code already. */
+const names: readonly (readonly [ErrorClass, Code, string])[] = [
+  [InvalidOrderError, "invalid_argument", "ORDER_INVALID"],
+  [InvalidListError, "invalid_argument", "LIST_INVALID"],
+  [InvalidIdempotencyKeyError, "invalid_argument", "IDEMPOTENCY_KEY_INVALID"],
+  [IdempotencyKeyReusedError, "failed_precondition", "IDEMPOTENCY_KEY_REUSED"],
+  [OrderNotFoundError, "not_found", "ORDER_NOT_FOUND"],
+  [OrderAlreadyFulfilledError, "failed_precondition", "ORDER_ALREADY_FULFILLED"],
+  [OrderAlreadyRejectedError, "failed_precondition", "ORDER_ALREADY_REJECTED"],
+  [TooManyWatchersError, "resource_exhausted", "TOO_MANY_WATCHERS"],
+];
+
+/** The error as the caller gets it. */
+export function toServiceError(error: unknown): unknown {
+  for (const [type, code, reason] of names) {
+    if (!(error instanceof type)) continue;
+    const violations = error instanceof InvalidOrderError || error instanceof InvalidListError ? error.violations : [];
+    return new ServiceError(code, error.message, {
+      cause: error,
+      reason,
+      violations: violations.map(({ field, description }) => ({ field: inProto(field), description })),
+    });
+  }
+  return error;
+}
+
+/** Fields of the request by their names in the proto: `customer_id`. */
+function inProto(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

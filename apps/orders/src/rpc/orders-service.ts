@@ -1,0 +1,63 @@
+import { deadline } from "@plumbline/concurrency";
+import { type Order as OrderMessage, OrdersServiceService } from "@plumbline/contracts";
+import { ServiceError } from "@plumbline/errors";
+import { type ServiceImplementation, service } from "@plumbline/rpc";
+import { cancelOrder } from "../use-cases/cancel-order.ts";
+import { getOrder } from "../use-cases/get-order.ts";
+import { listOrders } from "../use-cases/list-orders.ts";
+import { placeOrder } from "../use-cases/place-order.ts";
+import type { Ports } from "../use-cases/ports.ts";
+import { watchOrder } from "../use-cases/watch-order.ts";
+import { toServiceError } from "./errors.ts";
+import { toOrderMessage } from "./order-message.ts";
+
+export interface OrdersServiceOptions {
+  /** How long a WatchOrder may last; it then ends with `unavailable`, and the client goes on from the version it has. */
+  readonly watchMaxAgeMs: number;
+}
+
+/** OrdersService over the use cases: each call's signal reaches every statement made for it. */
+export function ordersService(ports: Ports, { watchMaxAgeMs }: OrdersServiceOptions): ServiceImplementation {
+  return service(OrdersServiceService, {
+    placeOrder: ({ customerId, items }, { metadata, signal }) =>
+      named(async () => {
+        const command = { customerId, items, idempotencyKey: metadata.get("idempotency-key") };
+        return toOrderMessage(await placeOrder(ports, command, { signal }));
+      }),
+
+    getOrder: ({ orderId }, { signal }) =>
+      named(async () => toOrderMessage(await getOrder(ports, orderId, { signal }))),
+
+    listOrders: (query, { signal }) =>
+      named(async () => {
+        const page = await listOrders(ports, query, { signal });
+        return { orders: page.orders.map(toOrderMessage), nextPageToken: page.nextPageToken };
+      }),
+
+    cancelOrder: ({ orderId }, { signal }) =>
+      named(async () => toOrderMessage(await cancelOrder(ports, orderId, { signal }))),
+
+    async *watchOrder(request, call): AsyncGenerator<OrderMessage, void> {
+      using age = deadline(watchMaxAgeMs, { signal: call.signal });
+      try {
+        for await (const order of watchOrder(ports, request, { signal: age.signal })) yield toOrderMessage(order);
+      } catch (error) {
+        // Ending well says that the order has ended; this one may not have.
+        if (age.signal.aborted && !call.signal.aborted) {
+          throw new ServiceError("unavailable", "the stream has reached its age: watch again from the last version", {
+            reason: "WATCH_EXPIRED",
+          });
+        }
+        throw toServiceError(error);
+      }
+    },
+  });
+}
+
+async function named<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toServiceError(error);
+  }
+}

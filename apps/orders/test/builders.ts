@@ -1,0 +1,14 @@
+import { randomBytes } from "node:crypto";
+import { newOrderId } from "../src/app.ts";
+import { newOrder, type Order, type OrderItem } from "../src/domain/order.ts";
+import type { OrderEvent } from "../src/use-cases/ports.ts";
+
+/** A customer nobody else has: tests share a database. */
+export const newCustomer = (): string => `customer-${randomBytes(8).toString("hex")}`;
+
+export function pendingOrder(fields: { id?: string; customerId?: string; items?: readonly OrderItem[] } = {}): Order {
+  const { id = newOrderId(), customerId = newCustomer(), items = [{ sku: "tea", quantity: 2 }] } = fields;
+  return newOrder(id, { customerId, items }, new Date());
+}
+
+export const placed = (order: Order): readonly OrderEvent[] => [{ type: "orders.v1.OrderPlaced", order }];

@@ -1,0 +1,23 @@
+import type { Message } from "@plumbline/messaging";
+import { noTelemetry } from "@plumbline/telemetry";
+import { toMessage } from "../src/event-messages.ts";
+import { MemoryOrders } from "../src/memory/orders.ts";
+import { OrderWatchers } from "../src/order-watchers.ts";
+import type { World } from "./ports.ts";
+
+/** Everything in this process. */
+export async function openMemoryWorld(): Promise<World> {
+  const messages: Message[] = [];
+  const watchers = new OrderWatchers(100, noTelemetry);
+  const orders = new MemoryOrders({
+    publish: (events) => messages.push(...events.map(toMessage)),
+    onChange: ({ id, version }) => watchers.announce(id, version),
+  });
+  return {
+    orders,
+    inbox: orders,
+    changes: watchers,
+    announced: () => messages,
+    [Symbol.asyncDispose]: async () => {},
+  };
+}

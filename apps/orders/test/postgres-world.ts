@@ -1,0 +1,47 @@
+import { testDatabase } from "@plumbline/engines";
+import { type Message, openMemoryBroker, relayOutbox } from "@plumbline/messaging";
+import { type Database, migrate, openDatabase } from "@plumbline/postgres";
+import { noTelemetry } from "@plumbline/telemetry";
+import { ordersTopic, partitions } from "../src/event-messages.ts";
+import { OrderWatchers } from "../src/order-watchers.ts";
+import { followChanges } from "../src/postgres/changes.ts";
+import { PostgresInbox } from "../src/postgres/inbox.ts";
+import { migrations } from "../src/postgres/migrations/index.ts";
+import { PostgresOrders } from "../src/postgres/orders.ts";
+import type { World } from "./ports.ts";
+
+export interface PostgresWorld extends World {
+  readonly database: Database;
+  readonly url: string;
+}
+
+/** A database of its own, and a relay that passes what its outbox holds on to a broker in this process. */
+export async function openPostgresWorld(): Promise<PostgresWorld> {
+  await using stack = new AsyncDisposableStack();
+  const { url } = stack.use(await testDatabase());
+  const database = stack.use(await openDatabase({ url, applicationName: "orders" }, noTelemetry));
+  await migrate(database, migrations);
+
+  const messages: Message[] = [];
+  const broker = stack.use(openMemoryBroker());
+  await broker.createTopics([ordersTopic], { partitions });
+  await broker.subscribe(
+    ordersTopic,
+    { group: "test", concurrency: 1 },
+    async ({ message }) => void messages.push(message),
+  );
+  stack.use(await relayOutbox(database, broker, {}, noTelemetry));
+
+  const watchers = new OrderWatchers(100, noTelemetry);
+  stack.use(await followChanges(database, watchers));
+  const owned = stack.move();
+  return {
+    orders: new PostgresOrders(database, noTelemetry),
+    inbox: new PostgresInbox(database, noTelemetry),
+    changes: watchers,
+    announced: () => messages,
+    database,
+    url,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

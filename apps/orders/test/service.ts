@@ -1,0 +1,392 @@
+/** The service through its API: real gRPC in this process, over whichever adapters it is given. */
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import test, { after, before, describe } from "node:test";
+import { deadline } from "@plumbline/concurrency";
+import { type Order, OrderFulfilled, OrderRejected, OrderStatus, OrdersServiceService } from "@plumbline/contracts";
+import { codeOf, isServiceError, type ServiceError } from "@plumbline/errors";
+import { createMessage, type Message } from "@plumbline/messaging";
+import { type Client, connect, createClient, type RpcServer, serve } from "@plumbline/rpc";
+import { noTelemetry } from "@plumbline/telemetry";
+import { type App, createApp, newOrderId, systemClock } from "../src/app.ts";
+import { newCustomer } from "./builders.ts";
+import { eventually } from "./eventually.ts";
+import type { World } from "./ports.ts";
+
+export type OrdersClient = Client<typeof OrdersServiceService>;
+
+export interface Running extends AsyncDisposable {
+  readonly client: OrdersClient;
+  readonly app: App;
+  readonly server: RpcServer;
+  readonly world: World;
+}
+
+/** A server and a client of its own around `world`, which it closes too. */
+export async function runService(world: World, { watchMaxAgeMs = 60_000 } = {}): Promise<Running> {
+  await using stack = new AsyncDisposableStack();
+  stack.use(world);
+  const app = createApp({ ...world, clock: systemClock, newOrderId }, { watchMaxAgeMs });
+  const server = stack.use(
+    await serve({ host: "127.0.0.1", port: 0, graceMs: 2_000 }, { services: [app.service], telemetry: noTelemetry }),
+  );
+  const channel = stack.use(await connect({ target: `127.0.0.1:${server.port}`, timeoutMs: 10_000 }, noTelemetry));
+  const client = createClient(OrdersServiceService, channel);
+  const owned = stack.move();
+  return { client, app, server, world, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** A delivery of the worker's answer, as the broker makes it. */
+export function delivery(message: Message) {
+  return { topic: "fulfilment.events", group: "orders", message, attempt: 1, signal: new AbortController().signal };
+}
+
+export function answer(orderId: string, outcome: { minorUnits: bigint } | { reason: string }): Message {
+  const occurTime = new Date();
+  const [type, data] =
+    "reason" in outcome
+      ? ["OrderRejected", OrderRejected.encode({ orderId, reason: outcome.reason, occurTime }).finish()]
+      : [
+          "OrderFulfilled",
+          OrderFulfilled.encode({ orderId, total: { currencyCode: "EUR", ...outcome }, occurTime }).finish(),
+        ];
+  return createMessage({
+    source: "/plumbline/worker",
+    type: `fulfilment.v1.${type}`,
+    key: orderId,
+    contentType: "application/protobuf",
+    data,
+  });
+}
+
+async function errorOf(call: Promise<unknown> | AsyncIterable<unknown>): Promise<ServiceError> {
+  const answered = Symbol.asyncIterator in call ? Array.fromAsync(call) : call;
+  const error: unknown = await answered.then(
+    (answer) => new Error("no error but an answer", { cause: answer }),
+    (error: unknown) => error,
+  );
+  if (isServiceError(error)) return error;
+  throw error;
+}
+
+export function serviceSuite(adapter: string, open: () => Promise<World>): void {
+  describe(`the service over ${adapter}`, () => {
+    let running: Running;
+    let client: OrdersClient;
+    before(async () => {
+      running = await runService(await open());
+      client = running.client;
+    });
+    after(() => running?.[Symbol.asyncDispose]());
+
+    const place = (customerId = newCustomer(), quantity = 2): Promise<Order> =>
+      client.placeOrder({ customerId, items: [{ sku: "tea", quantity }] });
+    const deliver = (message: Message) => running.app.onAnswer(delivery(message));
+
+    test("an order placed is pending, with a UUID of version 7, at version 1", async () => {
+      const began = Date.now();
+      const order = await place("ada");
+      assert.match(order.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      assert.ok(order.createTime !== undefined && order.createTime.getTime() >= began);
+      const { id, createTime, updateTime, ...rest } = order;
+      assert.deepEqual(updateTime, createTime);
+      assert.deepEqual(rest, {
+        customerId: "ada",
+        items: [{ sku: "tea", quantity: 2 }],
+        status: OrderStatus.ORDER_STATUS_PENDING,
+        total: undefined,
+        rejectionReason: "",
+        version: 1n,
+      });
+      assert.deepEqual(await client.getOrder({ orderId: id }), order);
+      await eventually(running.world.announced, (messages) => messages.some(({ key }) => key === id));
+    });
+
+    test("a request with several mistakes hears of all of them, by their names in the proto", async () => {
+      const error = await errorOf(
+        client.placeOrder({
+          customerId: "",
+          items: [
+            { sku: "a", quantity: 1 },
+            { sku: "b", quantity: 1 },
+            { sku: "c", quantity: 1 },
+            { sku: "D", quantity: -1 },
+          ],
+        }),
+      );
+      assert.equal(error.code, "invalid_argument");
+      assert.deepEqual(
+        error.violations.map(({ field }) => field),
+        ["customer_id", "items[3].sku", "items[3].quantity"],
+      );
+    });
+
+    for (const orderId of [newOrderId(), "", "no-id", "../../etc/passwd"]) {
+      test(`there is no order ${JSON.stringify(orderId)} for any method`, async () => {
+        for (const call of [
+          client.getOrder({ orderId }),
+          client.cancelOrder({ orderId }),
+          client.watchOrder({ orderId, afterVersion: 0n }),
+        ]) {
+          const { code, reason } = await errorOf(call);
+          assert.deepEqual([code, reason], ["not_found", "ORDER_NOT_FOUND"]);
+        }
+      });
+    }
+
+    test("a fulfilled order has the suppliers' total, and can no longer be cancelled", async () => {
+      const { id: orderId } = await place();
+      await deliver(answer(orderId, { minorUnits: 1_250n }));
+      const order = await client.getOrder({ orderId });
+      assert.equal(order.status, OrderStatus.ORDER_STATUS_FULFILLED);
+      assert.deepEqual(order.total, { currencyCode: "EUR", minorUnits: 1_250n });
+      assert.equal(order.version, 2n);
+      const { code, reason } = await errorOf(client.cancelOrder({ orderId }));
+      assert.deepEqual([code, reason], ["failed_precondition", "ORDER_ALREADY_FULFILLED"]);
+    });
+
+    test("a rejected order says why, and can no longer be cancelled", async () => {
+      const { id: orderId } = await place();
+      await deliver(answer(orderId, { reason: "out of stock: oolong" }));
+      const order = await client.getOrder({ orderId });
+      assert.equal(order.status, OrderStatus.ORDER_STATUS_REJECTED);
+      assert.equal(order.rejectionReason, "out of stock: oolong");
+      const { code, reason } = await errorOf(client.cancelOrder({ orderId }));
+      assert.deepEqual([code, reason], ["failed_precondition", "ORDER_ALREADY_REJECTED"]);
+    });
+
+    test("cancelling twice answers the same, and an answer that comes later changes nothing", async () => {
+      const { id: orderId } = await place();
+      const cancelled = await client.cancelOrder({ orderId });
+      assert.equal(cancelled.status, OrderStatus.ORDER_STATUS_CANCELLED);
+      assert.deepEqual(await client.cancelOrder({ orderId }), cancelled);
+      await deliver(answer(orderId, { minorUnits: 1n }));
+      assert.deepEqual(await client.getOrder({ orderId }), cancelled);
+    });
+
+    test("an answer delivered twice, and a second answer, change an order once", async () => {
+      const { id: orderId } = await place();
+      const first = answer(orderId, { minorUnits: 1n });
+      for (const message of [first, first, answer(orderId, { minorUnits: 2n }), answer(orderId, { reason: "late" })]) {
+        await deliver(message);
+      }
+      const order = await client.getOrder({ orderId });
+      assert.deepEqual([order.version, order.total?.minorUnits], [2n, 1n]);
+    });
+
+    for (const { name, message, code } of [
+      {
+        name: "that cannot be decoded",
+        message: { ...answer(newOrderId(), { reason: "" }), data: Uint8Array.of(0xff) },
+      },
+      { name: "with a negative total", message: answer(newOrderId(), { minorUnits: -1n }) },
+      { name: "for an order nobody placed", message: answer(newOrderId(), { reason: "x" }), code: "internal" },
+    ]) {
+      test(`an answer ${name} is not acknowledged`, async () =>
+        await assert.rejects(deliver(message), (error) => codeOf(error) === (code ?? "invalid_argument")));
+    }
+
+    test("an event of a type unknown here is let pass", async () => {
+      for (const type of ["fulfilment.v1.OrderDelayed", "constructor"]) {
+        await deliver({ ...answer(newOrderId(), { reason: "" }), type });
+      }
+    });
+
+    test("a customer's orders come page by page, the newest first, each once, while more are placed", async () => {
+      const customerId = newCustomer();
+      for (let count = 0; count < 5; count++) await place(customerId);
+      const seen: Order[] = [];
+      let pageToken = "";
+      do {
+        const page = await client.listOrders({ customerId, pageSize: 2, pageToken });
+        seen.push(...page.orders);
+        pageToken = page.nextPageToken;
+        await place(customerId);
+      } while (pageToken !== "");
+      assert.equal(new Set(seen.map(({ id }) => id)).size, 5);
+      assert.deepEqual(
+        seen.map(({ id }) => id),
+        seen.map(({ id }) => id).toSorted((a, b) => (a < b ? 1 : -1)),
+      );
+    });
+
+    test("a page has 20 orders where no size is asked for, and the last page no token", async () => {
+      const customerId = newCustomer();
+      for (let count = 0; count < 20; count++) await place(customerId);
+      const exact = await client.listOrders({ customerId, pageSize: 0, pageToken: "" });
+      assert.deepEqual([exact.orders.length, exact.nextPageToken], [20, ""]);
+      await place(customerId);
+      const first = await client.listOrders({ customerId, pageSize: 0, pageToken: "" });
+      assert.equal(first.orders.length, 20);
+      const last = await client.listOrders({ customerId, pageSize: 0, pageToken: first.nextPageToken });
+      assert.deepEqual([last.orders.length, last.nextPageToken], [1, ""]);
+    });
+
+    for (const { name, query, field } of [
+      { name: "without a customer", query: { customerId: "" }, field: "customer_id" },
+      { name: "of -1 orders", query: { pageSize: -1 }, field: "page_size" },
+      { name: "of 101 orders", query: { pageSize: 101 }, field: "page_size" },
+      { name: "after a token that is none", query: { pageToken: "next" }, field: "page_token" },
+      { name: "after a token with padding", query: { pageToken: "AZAAAAAAcACAAAAAAAAAAA==" }, field: "page_token" },
+      { name: "after a token of version 4", query: { pageToken: "AZAAAAAAQACAAAAAAAAAAA" }, field: "page_token" },
+      { name: "after a token without end", query: { pageToken: "A".repeat(10_000) }, field: "page_token" },
+    ]) {
+      test(`a page ${name} is refused`, async () => {
+        const error = await errorOf(client.listOrders({ customerId: "ada", pageSize: 1, pageToken: "", ...query }));
+        assert.equal(error.code, "invalid_argument");
+        assert.deepEqual(
+          error.violations.map((violation) => violation.field),
+          [field],
+        );
+      });
+    }
+
+    test("one idempotency key places one order, however often and however parallel it is sent", async () => {
+      const customerId = newCustomer();
+      const metadata = { "idempotency-key": randomUUID() };
+      const request = { customerId, items: [{ sku: "tea", quantity: 1 }] };
+      const answers = await Promise.all(Array.from({ length: 10 }, () => client.placeOrder(request, { metadata })));
+      await client.cancelOrder({ orderId: answers[0]?.id ?? "" });
+      answers.push(await client.placeOrder(request, { metadata }));
+      for (const order of answers) assert.deepEqual(order, answers[0]);
+      assert.equal((await client.listOrders({ customerId, pageSize: 0, pageToken: "" })).orders.length, 1);
+      const { code, reason } = await errorOf(
+        client.placeOrder({ customerId, items: [{ sku: "tea", quantity: 2 }] }, { metadata }),
+      );
+      assert.deepEqual([code, reason], ["failed_precondition", "IDEMPOTENCY_KEY_REUSED"]);
+    });
+
+    for (const key of ["", "a key with spaces", "k".repeat(256)]) {
+      test(`${key.length > 20 ? "a key of 256 characters" : JSON.stringify(key)} is no idempotency key`, async () => {
+        const { code, reason } = await errorOf(
+          client.placeOrder(
+            { customerId: "ada", items: [{ sku: "tea", quantity: 1 }] },
+            { metadata: { "idempotency-key": key } },
+          ),
+        );
+        assert.deepEqual([code, reason], ["invalid_argument", "IDEMPOTENCY_KEY_INVALID"]);
+      });
+    }
+
+    test("a watcher gets the order as it stands, its end, and then the end of the stream", async () => {
+      const { id: orderId } = await place();
+      const seen: [bigint, OrderStatus][] = [];
+      for await (const order of client.watchOrder({ orderId, afterVersion: 0n })) {
+        seen.push([order.version, order.status]);
+        if (order.version === 1n) await deliver(answer(orderId, { minorUnits: 1n }));
+      }
+      assert.deepEqual(seen, [
+        [1n, OrderStatus.ORDER_STATUS_PENDING],
+        [2n, OrderStatus.ORDER_STATUS_FULFILLED],
+      ]);
+    });
+
+    for (const { name, afterVersion, want } of [
+      { name: "0 gets an ended order once", afterVersion: 0n, want: [2n] },
+      { name: "1 gets what is newer", afterVersion: 1n, want: [2n] },
+      { name: "2 gets nothing of an order that ended with it", afterVersion: 2n, want: [] },
+      { name: "a million sees the stream end all the same", afterVersion: 1_000_000n, want: [] },
+    ]) {
+      test(`a watcher after version ${name}`, async () => {
+        const { id: orderId } = await place();
+        await client.cancelOrder({ orderId });
+        const seen = await Array.fromAsync(client.watchOrder({ orderId, afterVersion }));
+        assert.deepEqual(
+          seen.map(({ version }) => version),
+          want,
+        );
+      });
+    }
+
+    test("a watcher of a version yet to come is told the end of an order that ends before", async () => {
+      const { id: orderId } = await place();
+      const seen = Array.fromAsync(client.watchOrder({ orderId, afterVersion: 5n }));
+      await client.cancelOrder({ orderId });
+      assert.deepEqual(await seen, []);
+    });
+
+    test("fifty watchers of one order all see its end", async () => {
+      const { id: orderId } = await place();
+      const began = Array.from({ length: 50 }, () => Promise.withResolvers<void>());
+      const watching = began.map(async ({ resolve }) => {
+        const seen: bigint[] = [];
+        for await (const { version } of client.watchOrder({ orderId, afterVersion: 0n })) {
+          seen.push(version);
+          resolve();
+        }
+        return seen;
+      });
+      await Promise.all(began.map(({ promise }) => promise));
+      await client.cancelOrder({ orderId });
+      for (const seen of await Promise.all(watching)) assert.deepEqual(seen, [1n, 2n]);
+    });
+
+    test("a watcher that leaves leaves its place to another", async () => {
+      const { id: orderId } = await place();
+      // The bound of the world is 100: without room given back the last ones would be refused.
+      for (let round = 0; round < 150; round++) {
+        for await (const order of client.watchOrder({ orderId, afterVersion: 0n })) {
+          assert.equal(order.version, 1n);
+          break;
+        }
+        if (round % 50 !== 49) continue;
+        // The server hears of the cancellation a moment later.
+        await eventually(
+          () => {
+            const places = Array.from({ length: 100 }, () => tryWatch(running.world, orderId));
+            for (const place of places) place?.[Symbol.dispose]();
+            return places.every((place) => place !== undefined);
+          },
+          (free) => free,
+        );
+      }
+    });
+  });
+
+  test(`the service over ${adapter} ends a stream at its age with unavailable: the order has not ended`, async () => {
+    await using running = await runService(await open(), { watchMaxAgeMs: 50 });
+    const { id: orderId } = await running.client.placeOrder({
+      customerId: newCustomer(),
+      items: [{ sku: "tea", quantity: 1 }],
+    });
+    const { code, reason } = await errorOf(running.client.watchOrder({ orderId, afterVersion: 0n }));
+    assert.deepEqual([code, reason], ["unavailable", "WATCH_EXPIRED"]);
+  });
+
+  test(`the service over ${adapter} ends streams with unavailable when it drains`, async () => {
+    await using running = await runService(await open());
+    const { id: orderId } = await running.client.placeOrder({
+      customerId: newCustomer(),
+      items: [{ sku: "tea", quantity: 1 }],
+    });
+    const stream = running.client.watchOrder({ orderId, afterVersion: 0n })[Symbol.asyncIterator]();
+    await stream.next();
+    const ended = assert.rejects(stream.next(), (error) => codeOf(error) === "unavailable");
+    using limit = deadline(1_500);
+    await Promise.race([
+      running.server.drain(),
+      new Promise((_, reject) => limit.signal.addEventListener("abort", () => reject(limit.signal.reason))),
+    ]);
+    await ended;
+  });
+
+  test(`the service over ${adapter} refuses watchers past its bound`, async () => {
+    await using running = await runService(await open());
+    const { id: orderId } = await running.client.placeOrder({
+      customerId: newCustomer(),
+      items: [{ sku: "tea", quantity: 1 }],
+    });
+    const places = Array.from({ length: 100 }, () => running.world.changes.watch(orderId));
+    const { code, reason } = await errorOf(running.client.watchOrder({ orderId, afterVersion: 0n }));
+    assert.deepEqual([code, reason], ["resource_exhausted", "TOO_MANY_WATCHERS"]);
+    for (const place of places) place[Symbol.dispose]();
+  });
+}
+
+function tryWatch(world: World, orderId: string): Disposable | undefined {
+  try {
+    return world.changes.watch(orderId);
+  } catch {
+    return undefined;
+  }
+}
