@@ -15,17 +15,22 @@ export const topics = [ordersTopic, fulfilmentTopic, ...sideTopics(ordersTopic, 
 
 /** What came of an order, as others read it; nothing where there is nothing to say. */
 export function toMessage({ orderId, outcome, time }: Fulfilment): Message | undefined {
-  const envelope = { source: "/plumbline/worker", key: orderId, time, contentType: "application/protobuf" };
-  switch (outcome.status) {
-    case "fulfilled": {
-      const data = OrderFulfilled.encode({ orderId, total: outcome.total, occurTime: time }).finish();
-      return createMessage({ ...envelope, type: "fulfilment.v1.OrderFulfilled", data });
-    }
-    case "rejected": {
-      const data = OrderRejected.encode({ orderId, reason: outcome.reason, occurTime: time }).finish();
-      return createMessage({ ...envelope, type: "fulfilment.v1.OrderRejected", data });
-    }
-    case "withheld":
-      return undefined;
-  }
+  if (outcome.status === "withheld") return undefined;
+  const event =
+    outcome.status === "fulfilled"
+      ? {
+          type: "fulfilment.v1.OrderFulfilled",
+          data: OrderFulfilled.encode({ orderId, total: outcome.total, occurTime: time }).finish(),
+        }
+      : {
+          type: "fulfilment.v1.OrderRejected",
+          data: OrderRejected.encode({ orderId, reason: outcome.reason, occurTime: time }).finish(),
+        };
+  return createMessage({
+    ...event,
+    source: "/plumbline/worker",
+    key: orderId,
+    time,
+    contentType: "application/protobuf",
+  });
 }

@@ -1,0 +1,113 @@
+import type { Abortable } from "@plumbline/concurrency";
+import { appendToOutbox, handleOnce } from "@plumbline/messaging";
+import type { Database, Transaction } from "@plumbline/postgres";
+import type { Tracer } from "@plumbline/telemetry";
+import { fulfilmentTopic, group, toMessage } from "../event-messages.ts";
+import type { Fulfilment } from "../fulfil/order.ts";
+import type { Fulfilments, MessageName } from "../fulfil/ports.ts";
+
+/** What came of each order, in Postgres: the row, its event and the handled message in one transaction. */
+export class PostgresFulfilments implements Fulfilments {
+  readonly #database: Database;
+
+  readonly #tracer: Tracer;
+
+  /** The tracer writes the trace of the order's message into the message that answers it. */
+  constructor(database: Database, tracer: Tracer) {
+    this.#database = database;
+    this.#tracer = tracer;
+  }
+
+  async statusOf(orderId: string, { signal }: Abortable = {}): Promise<"open" | "settled" | "cancelled"> {
+    const [row] = await this.#database.query<{ settled: boolean; cancelled: boolean }>(
+      `select exists (select from fulfilments where order_id = $1) as settled,
+         exists (select from cancelled_orders where order_id = $1) as cancelled`,
+      [orderId],
+      { signal, name: "status_of_order" },
+    );
+    if (row?.settled === true) return "settled";
+    return row?.cancelled === true ? "cancelled" : "open";
+  }
+
+  async settle(message: MessageName, fulfilment: Fulfilment, { signal }: Abortable = {}): Promise<void> {
+    await handleOnce(
+      this.#database,
+      group,
+      message,
+      async (tx) => {
+        const recorded = (await isCancelled(tx, fulfilment.orderId, { signal }))
+          ? { ...fulfilment, outcome: { status: "withheld" } as const }
+          : fulfilment;
+        const event = (await insert(tx, recorded, { signal })) ? toMessage(recorded) : undefined;
+        if (event !== undefined) await appendToOutbox(tx, fulfilmentTopic, event, { signal, tracer: this.#tracer });
+      },
+      { signal },
+    );
+  }
+
+  async cancel(
+    message: MessageName,
+    { orderId, time }: { readonly orderId: string; readonly time: Date },
+    { signal }: Abortable = {},
+  ): Promise<void> {
+    await handleOnce(
+      this.#database,
+      group,
+      message,
+      async (tx) => {
+        await tx.query(
+          "insert into cancelled_orders (order_id, time) values ($1, $2) on conflict do nothing",
+          [orderId, time],
+          { signal, name: "insert_cancelled_order" },
+        );
+      },
+      { signal },
+    );
+  }
+
+  async label(orderId: string, { signal }: Abortable = {}): Promise<Uint8Array | undefined> {
+    const [row] = await this.#database.query<{ label: Buffer }>(
+      `select label from fulfilments
+       where order_id = $1 and status = 'fulfilled' and not exists (select from cancelled_orders where order_id = $1)`,
+      [orderId],
+      { signal, name: "find_label" },
+    );
+    return row?.label;
+  }
+}
+
+/**
+ * A cancel that commits while this transaction runs may be missed. That does no harm: orders decides how an order ends,
+ * and the label is withheld by the cancel's own row.
+ */
+async function isCancelled(tx: Transaction, orderId: string, { signal }: Abortable): Promise<boolean> {
+  const rows = await tx.query("select from cancelled_orders where order_id = $1", [orderId], {
+    signal,
+    name: "find_cancelled_order",
+  });
+  return rows.length > 0;
+}
+
+/** Whether it was the first thing that came of its order. */
+async function insert(
+  tx: Transaction,
+  { orderId, outcome, time }: Fulfilment,
+  { signal }: Abortable,
+): Promise<boolean> {
+  const total = outcome.status === "fulfilled" ? outcome.total : undefined;
+  const rows = await tx.query(
+    `insert into fulfilments (order_id, status, currency_code, minor_units, label, reason, time)
+     values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing returning order_id`,
+    [
+      orderId,
+      outcome.status,
+      total?.currencyCode ?? null,
+      total?.minorUnits ?? null,
+      outcome.status === "fulfilled" ? Buffer.from(outcome.label) : null,
+      outcome.status === "rejected" ? outcome.reason : null,
+      time,
+    ],
+    { signal, name: "insert_fulfilment" },
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,29 @@
+import { testDatabase } from "@plumbline/engines";
+import { relayOutbox } from "@plumbline/messaging";
+import { type Database, migrate, openDatabase } from "@plumbline/postgres";
+import { noTelemetry } from "@plumbline/telemetry";
+import { PostgresFulfilments } from "../src/postgres/fulfilments.ts";
+import { migrations } from "../src/postgres/migrations/index.ts";
+import type { OpenStore } from "./world.ts";
+
+/** A migrated database nobody else uses. */
+export async function openTestDatabase(): Promise<AsyncDisposable & { readonly database: Database }> {
+  await using opened = new AsyncDisposableStack();
+  const { url } = opened.use(await testDatabase());
+  const database = opened.use(await openDatabase({ url, applicationName: "worker-test" }, noTelemetry));
+  await migrate(database, migrations);
+  const owned = opened.move();
+  return { database, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** A database of its own for each world, whose outbox is relayed to the world's broker. */
+export const postgresStore: OpenStore = async (broker) => {
+  await using opened = new AsyncDisposableStack();
+  const { database } = opened.use(await openTestDatabase());
+  opened.use(await relayOutbox(database, broker, {}, noTelemetry));
+  const owned = opened.move();
+  return {
+    fulfilments: new PostgresFulfilments(database, noTelemetry.tracer),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+};

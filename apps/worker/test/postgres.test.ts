@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Message } from "@plumbline/messaging";
+import { migrate } from "@plumbline/postgres";
+import { noTelemetry } from "@plumbline/telemetry";
+import { PostgresFulfilments } from "../src/postgres/fulfilments.ts";
+import { migrations } from "../src/postgres/migrations/index.ts";
+import { fulfilmentOf, newMessageName, newOrderId, rejected } from "./builders.ts";
+import { fulfilmentsContract } from "./fulfilments.ts";
+import { openTestDatabase } from "./postgres-store.ts";
+
+fulfilmentsContract("postgres", async () => {
+  const opened = await openTestDatabase();
+  const { database } = opened;
+  return {
+    fulfilments: new PostgresFulfilments(database, noTelemetry.tracer),
+    // No relay runs here, so the outbox is everything there is to announce.
+    announced: () =>
+      database.query<Message>(
+        `select message_id as id, topic, source, type, key, time, content_type as "contentType", data, headers
+         from outbox order by id`,
+      ),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+});
+
+test("what fails inside the transaction leaves nothing behind: no row, no event, no note of the message", async () => {
+  await using opened = await openTestDatabase();
+  const { database } = opened;
+  const fulfilments = new PostgresFulfilments(database, noTelemetry.tracer);
+  const message = newMessageName();
+  const orderId = newOrderId();
+  await database.query("alter table outbox add constraint closed check (false) not valid");
+  await assert.rejects(fulfilments.settle(message, fulfilmentOf(orderId, rejected)), /closed/);
+  assert.equal(await fulfilments.statusOf(orderId), "open");
+  assert.deepEqual(await database.query("select * from inbox"), []);
+  assert.deepEqual(await database.query("select * from outbox"), []);
+  await database.query("alter table outbox drop constraint closed");
+  await fulfilments.settle(message, fulfilmentOf(orderId, rejected));
+  assert.equal((await database.query("select * from outbox")).length, 1);
+});
+
+test("that an order was withheld is recorded", async () => {
+  await using opened = await openTestDatabase();
+  const fulfilments = new PostgresFulfilments(opened.database, noTelemetry.tracer);
+  const orderId = newOrderId();
+  await fulfilments.cancel(newMessageName(), { orderId, time: new Date() });
+  await fulfilments.settle(newMessageName(), fulfilmentOf(orderId));
+  const rows = await opened.database.query("select order_id, status, label from fulfilments");
+  assert.deepEqual(rows, [{ order_id: orderId, status: "withheld", label: null }]);
+});
+
+test("migrating again changes nothing", async () => {
+  await using opened = await openTestDatabase();
+  assert.equal(await migrate(opened.database, migrations), 0);
+});
