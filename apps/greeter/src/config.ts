@@ -1,0 +1,24 @@
+import { durationMs, port } from "@plumbline/config";
+import { z } from "zod";
+
+/** The settings of greeter. In the environment `rpc.port` is GREETER_RPC_PORT. */
+export const GreeterConfig = z
+  .object({
+    rpc: z.object({
+      host: z.string().default("0.0.0.0"),
+      port: port(50_051),
+      maxConcurrent: z.int().min(1).default(1_000).describe("calls at once; more are shed as unavailable"),
+    }),
+    ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9465) }),
+    telemetry: z.object({
+      logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+      otlpEndpoint: z.url().optional().describe("a collector, http://collector:4318; none, and nothing is exported"),
+      sampleRatio: z.number().min(0).max(1).default(1),
+    }),
+    drainMs: durationMs(0).describe("not ready but still serving, so that load balancers look away"),
+    graceMs: durationMs(10_000).describe("from the signal to the end, the drain included"),
+  })
+  .refine(({ drainMs, graceMs }) => drainMs + 2_000 <= graceMs, {
+    path: ["graceMs"],
+    message: "at least two seconds more than drainMs",
+  });

@@ -1,0 +1,123 @@
+/** The process as it is deployed: started, called, and told to stop. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { test } from "node:test";
+import { GreeterService } from "@plumbline/contracts";
+import { codeOf } from "@plumbline/errors";
+import { connect, createClient } from "@plumbline/rpc";
+import { noTelemetry } from "@plumbline/telemetry";
+
+interface Line {
+  readonly message: string;
+  readonly port?: number;
+  readonly method?: string;
+  readonly code?: string;
+}
+
+/** A greeter of its own on free ports; what it logs is kept. Killed at the end of the test, if it is still there. */
+class Greeter implements Disposable {
+  readonly child: ChildProcess;
+  readonly lines: Line[] = [];
+  readonly errors: Promise<string>;
+  readonly exited: Promise<unknown[]>;
+  readonly #listening = Promise.withResolvers<number>();
+
+  constructor(environment: Record<string, string> = {}) {
+    const main = join(import.meta.dirname, "../src/main.ts");
+    this.child = spawn(process.execPath, ["-C", "source", main], {
+      cwd: import.meta.dirname,
+      env: {
+        PATH: process.env["PATH"],
+        GREETER_RPC_HOST: "127.0.0.1",
+        GREETER_RPC_PORT: "0",
+        GREETER_OPS_PORT: "0",
+        ...environment,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const { stdout, stderr } = this.child;
+    assert.ok(stdout && stderr);
+    this.errors = text(stderr);
+    this.exited = once(this.child, "close");
+    this.exited.then(() => this.#listening.reject(new Error("greeter ended before it listened")));
+    this.#listening.promise.catch(() => {});
+    createInterface({ input: stdout }).on("line", (json) => {
+      const line = JSON.parse(json) as Line;
+      this.lines.push(line);
+      if (line.message === "greeter is listening" && line.port) this.#listening.resolve(line.port);
+    });
+  }
+
+  async connect() {
+    const port = await this.#listening.promise;
+    const channel = await connect({ target: `127.0.0.1:${port}`, timeoutMs: 5_000 }, noTelemetry);
+    const client = createClient(GreeterService, channel);
+    return { client, [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose]() };
+  }
+
+  [Symbol.dispose](): void {
+    this.child.kill("SIGKILL");
+  }
+}
+
+test("greeter starts, greets, and ends with 0 when told to", { timeout: 20_000 }, async () => {
+  using greeter = new Greeter();
+  await using connection = await greeter.connect();
+  assert.deepEqual(await connection.client.sayHello({ name: "Ada" }), { message: "Hello Ada" });
+  greeter.child.kill("SIGTERM");
+  assert.deepEqual(await greeter.exited, [0, null]);
+  assert.equal(await greeter.errors, "");
+});
+
+test("told to stop under load, it answers every call it accepted", { timeout: 30_000 }, async () => {
+  using greeter = new Greeter();
+  await using connection = await greeter.connect();
+  const { client } = connection;
+  let answered = 0;
+  const warm = Promise.withResolvers<void>();
+  const codes = new Set<string>();
+  const callers = Array.from({ length: 32 }, async () => {
+    for (;;) {
+      try {
+        await client.sayHello({ name: "Ada" });
+        if (++answered === 500) warm.resolve();
+      } catch (error) {
+        codes.add(codeOf(error));
+        return;
+      }
+    }
+  });
+  await warm.promise;
+  greeter.child.kill("SIGTERM");
+  await Promise.all(callers);
+  assert.deepEqual(await greeter.exited, [0, null]);
+  assert.deepEqual([...codes], ["unavailable"], "callers that come later are told to go elsewhere");
+  const accepted = greeter.lines.filter(({ method }) => method === "greeter.v1.Greeter/SayHello");
+  assert.equal(accepted.length, answered);
+  assert.ok(accepted.every(({ code }) => code === "ok"));
+});
+
+test("a port that is taken ends it with 1, and says which", { timeout: 20_000 }, async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  try {
+    const { port } = taken.address() as { port: number };
+    using greeter = new Greeter({ GREETER_RPC_PORT: `${port}` });
+    assert.deepEqual(await greeter.exited, [1, null]);
+    assert.match(await greeter.errors, new RegExp(`127\\.0\\.0\\.1:${port}.*(another process|in use)`, "i"));
+  } finally {
+    taken.close();
+  }
+});
+
+test("settings that are wrong end it with 1, all named at once", { timeout: 20_000 }, async () => {
+  using greeter = new Greeter({ GREETER_RPC_PORT: "high", GREETER_GRACE_MS: "1", GREETER_NAME: "x" });
+  assert.deepEqual(await greeter.exited, [1, null]);
+  const errors = await greeter.errors;
+  for (const name of ["GREETER_RPC_PORT", "GREETER_NAME"]) assert.match(errors, new RegExp(name));
+});
