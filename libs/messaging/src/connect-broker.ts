@@ -1,5 +1,6 @@
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "./broker.ts";
+import type { KafkaOptions } from "./kafka/client.ts";
 import { type MemoryBrokerOptions, openMemoryBroker } from "./memory/open-memory-broker.ts";
 import { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/open-postgres-broker.ts";
 
@@ -8,6 +9,7 @@ export interface BrokerOptions {
   readonly adapter: keyof typeof adapters;
   readonly memory?: MemoryBrokerOptions | undefined;
   readonly postgres?: PostgresBrokerOptions | undefined;
+  readonly kafka?: KafkaOptions | undefined;
 }
 
 const adapters = {
@@ -15,6 +17,11 @@ const adapters = {
     openMemoryBroker(options.memory, telemetry),
   postgres: async (options: BrokerOptions, telemetry: Telemetry): Promise<Broker> =>
     await openPostgresBroker(settingsOf("postgres", options.postgres), telemetry),
+  kafka: async (options: BrokerOptions, telemetry: Telemetry): Promise<Broker> => {
+    // Loaded only where it is chosen: its client takes 100 ms to load.
+    const { openKafkaBroker } = await import("./kafka/open-kafka-broker.ts");
+    return await openKafkaBroker(settingsOf("kafka", options.kafka), telemetry);
+  },
 } as const;
 
 /** Opens the chosen adapter with its settings; the others' are not looked at. */

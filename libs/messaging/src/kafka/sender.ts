@@ -1,0 +1,102 @@
+import { ServiceError } from "@plumbline/errors";
+import kafkajs, { type Producer } from "kafkajs";
+import { type Message, sizeOf } from "../message.ts";
+import { toRecord } from "./cloud-events.ts";
+import { fromKafka } from "./errors.ts";
+
+interface Task {
+  readonly topic: string;
+  readonly messages: readonly Message[];
+  readonly partitionOf: (key: string) => number;
+  readonly settle: (error?: unknown) => void;
+}
+
+/** Below the broker's limit for one batch (message.max.bytes, about 1 MiB by default), with room for the framing. */
+const maxRequestBytes = 900_000;
+const maxWaiting = 10_000;
+
+/**
+ * Sends in order, one request at a time: overlapping sends of one kafkajs producer can overtake each other when one is
+ * retried (tulios/kafkajs#598). What is published while a request is on its way goes with the next one, so many small
+ * publishes cost few requests. Bounded: beyond 10,000 waiting calls it refuses.
+ */
+export class Sender {
+  readonly #producer: Producer;
+  readonly #waiting: Task[] = [];
+  #sending: Promise<void> | undefined;
+
+  constructor(producer: Producer) {
+    this.#producer = producer;
+  }
+
+  /** Resolves once the broker has all messages on as many copies as it asks for. */
+  send(topic: string, messages: readonly Message[], partitionOf: (key: string) => number): Promise<void> {
+    if (this.#waiting.length >= maxWaiting) {
+      throw new ServiceError("resource_exhausted", `${maxWaiting} publishes wait already`, {
+        reason: "PUBLISH_QUEUE_FULL",
+      });
+    }
+    return new Promise((resolve, reject) => {
+      const settle = (error?: unknown) => (error === undefined ? resolve() : reject(error));
+      this.#waiting.push({ topic, messages, partitionOf, settle });
+      this.#sending ??= this.#drain().finally(() => {
+        this.#sending = undefined;
+      });
+    });
+  }
+
+  /** Resolves when nothing is on its way. */
+  async idle(): Promise<void> {
+    await this.#sending;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const topic = this.#waiting[0]?.topic as string;
+      const tasks = this.#take(topic);
+      try {
+        for (const chunk of chunks(
+          tasks.flatMap(({ messages, partitionOf }) => messages.map((message) => ({ message, partitionOf }))),
+        )) {
+          await this.#producer.send({
+            topic,
+            acks: -1,
+            compression: kafkajs.CompressionTypes.None,
+            messages: chunk.map(({ message, partitionOf }) => toRecord(message, partitionOf(message.key))),
+          });
+        }
+        for (const task of tasks) task.settle();
+      } catch (error) {
+        for (const task of tasks) task.settle(fromKafka(error, topic));
+      }
+    }
+  }
+
+  /** The first waiting task and those of its topic right behind it, as far as one request goes. */
+  #take(topic: string): Task[] {
+    let bytes = 0;
+    let count = 0;
+    for (const task of this.#waiting) {
+      bytes += task.messages.reduce((sum, message) => sum + sizeOf(message), 0);
+      if (task.topic !== topic || (count > 0 && bytes > maxRequestBytes)) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+}
+
+/** In order, each at most `maxRequestBytes`, or one message. */
+function chunks<T extends { readonly message: Message }>(items: readonly T[]): T[][] {
+  const result: T[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const item of items) {
+    const size = sizeOf(item.message);
+    if (bytes + size > maxRequestBytes) {
+      result.push([]);
+      bytes = 0;
+    }
+    result.at(-1)?.push(item);
+    bytes += size;
+  }
+  return result;
+}

@@ -1,0 +1,128 @@
+import { fullJitter, sleep } from "@plumbline/concurrency";
+import type { Logger } from "@plumbline/telemetry";
+import type { Kafka } from "kafkajs";
+import type { Handler, SubscribeOptions } from "../broker.ts";
+import type { Consumer } from "../consuming/assignment.ts";
+import { createBacklog } from "../consuming/backlog.ts";
+import { Membership } from "./membership.ts";
+
+export interface SubscriptionOptions {
+  readonly kafka: Kafka;
+  readonly logger: Logger;
+  readonly sessionMs: number;
+  readonly maxFetchBytes: number;
+  readonly giveUpMs: number;
+  readonly onGiveUp: (error: Error) => void;
+  /** Whether the topic is there. */
+  readonly topicExists: (topic: string) => Promise<boolean>;
+}
+
+const restartBackoff = { baseMs: 200, maxMs: 5_000 };
+const topicPollMs = 250;
+
+/**
+ * Stays subscribed: joins the group, joins again after a crash with a growing pause, waits for a topic that is not there
+ * yet. When the broker has not answered for `giveUpMs` it says so and stops, rather than to look healthy for ever.
+ */
+export class Subscription implements AsyncDisposable {
+  readonly #options: SubscriptionOptions;
+  readonly #consumer: Consumer;
+  readonly #closed = new AbortController();
+  readonly #ended: Promise<void>;
+  #membership: Membership | undefined;
+  #lastContact = performance.now();
+
+  constructor(topic: string, options: SubscribeOptions, handler: Handler, subscription: SubscriptionOptions) {
+    this.#options = subscription;
+    this.#consumer = {
+      topic,
+      options,
+      handler,
+      backlog: createBacklog(options),
+      logger: subscription.logger,
+      onProgress: () => this.#membership?.progress(),
+    };
+    this.#ended = this.#stay();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort();
+    await this.#ended;
+  }
+
+  async #stay(): Promise<void> {
+    const { signal } = this.#closed;
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        await this.#untilTopicExists();
+        const before = this.#lastContact;
+        const error = await this.#stayOnce();
+        if (error === undefined) return;
+        if (this.#lastContact > before) failures = 0;
+        throw error;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures++;
+        if (!this.#mayGoOn(error)) return;
+        await sleep(fullJitter(failures, restartBackoff), { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** One membership. Resolves with the reason of its crash, or nothing when we were closed. */
+  async #stayOnce(): Promise<Error | undefined> {
+    const { kafka, sessionMs, maxFetchBytes } = this.#options;
+    const membership = new Membership(kafka, this.#consumer, {
+      sessionMs,
+      maxFetchBytes,
+      onContact: () => {
+        this.#lastContact = performance.now();
+      },
+    });
+    this.#membership = membership;
+    const { signal } = this.#closed;
+    const closing = new Promise<undefined>((resolve) => {
+      signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    });
+    try {
+      const failed = membership.start().then(
+        () => membership.crashed,
+        (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+      );
+      const crash = await Promise.race([failed, closing]);
+      if (crash === undefined) {
+        await membership.close();
+        return undefined;
+      }
+      await membership.abandon(crash);
+      return crash;
+    } finally {
+      this.#membership = undefined;
+    }
+  }
+
+  #mayGoOn(error: unknown): boolean {
+    const { logger, giveUpMs, onGiveUp } = this.#options;
+    const { topic, options } = this.#consumer;
+    const silentMs = Math.round(performance.now() - this.#lastContact);
+    const fields = { topic, group: options.group, silent_ms: silentMs };
+    if (silentMs < giveUpMs) {
+      logger.warn("subscription interrupted, joining again", { ...fields, error: String(error) });
+      return true;
+    }
+    const gaveUp = new Error(`no contact with Kafka for ${silentMs} ms: ${options.group} gives up ${topic}`, {
+      cause: error,
+    });
+    logger.error("subscription gives up", gaveUp, fields);
+    onGiveUp(gaveUp);
+    return false;
+  }
+
+  async #untilTopicExists(): Promise<void> {
+    const { signal } = this.#closed;
+    while (!(await this.#options.topicExists(this.#consumer.topic))) {
+      this.#lastContact = performance.now(); // The broker answered that there is none.
+      await sleep(topicPollMs, { signal });
+    }
+  }
+}
