@@ -33,7 +33,7 @@ async function main(signal: AbortSignal): Promise<void> {
   // As many labels wait as orders are worked on, so that none is refused.
   await using labels = new LabelThreads({ threads, timeoutMs, queue: config.concurrency });
   const health = new Health({ database: database.ping, broker: (options) => broker.ping(options) });
-  await using _ops = await serveOps({ port: config.ops.port, health, metrics: () => metrics.text() });
+  await using ops = await serveOps({ port: config.ops.port, health, metrics: () => metrics.text() });
 
   const app = createApp({
     askSuppliers: askSuppliersOverHttp(config.suppliers, telemetry),
@@ -52,13 +52,13 @@ async function main(signal: AbortSignal): Promise<void> {
     app.onOrderEvent,
     telemetry,
   );
-  await using _server = await serve(
+  await using server = await serve(
     { ...config.rpc, graceMs: closeMs * 0.2 },
     { services: [app.service], health, telemetry, descriptors: descriptorSet },
   );
 
   health.ready();
-  logger.info("worker is ready", { port: _server.port });
+  logger.info("worker is ready", { port: server.port, opsPort: ops.port });
   await aborted(signal);
   health.drain();
   await sleep(config.drainMs); // Load balancers need a moment to look away.

@@ -1,0 +1,200 @@
+/** The worker as a process: killed, stopped, and run from its bundle. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { FulfilmentServiceService } from "@plumbline/contracts";
+import { connect, createClient } from "@plumbline/rpc";
+import { type QuoteEvent, startSupplier } from "@plumbline/supplier";
+import { noTelemetry } from "@plumbline/telemetry";
+import { ordersTopic } from "../src/event-messages.ts";
+import { newOrderId, placedMessage } from "./builders.ts";
+import { eventually } from "./eventually.ts";
+import { readBarcode } from "./read-barcode.ts";
+import { finished, launch, openSurroundings, type Surroundings, sources, startWorker } from "./worker-process.ts";
+
+async function supplierWithQuotes(latencyMs = 0) {
+  const quotes: QuoteEvent[] = [];
+  const onQuote = (event: QuoteEvent) => void quotes.push(event);
+  const supplier = await startSupplier({ port: 0, graceMs: 0, settings: { latencyMs }, onQuote });
+  return {
+    supplier,
+    asked: () => quotes.filter(({ step }) => step === "asked").length,
+    [Symbol.asyncDispose]: () => supplier[Symbol.asyncDispose](),
+  };
+}
+
+async function labelOf(port: number, orderId: string): Promise<Uint8Array> {
+  await using channel = await connect({ target: `ipv4:127.0.0.1:${port}` }, noTelemetry);
+  const client = createClient(FulfilmentServiceService, channel, { timeoutMs: 10_000 });
+  return (await client.getLabel({ orderId })).data;
+}
+
+describe("from source", () => {
+  let around: Surroundings;
+  before(async () => {
+    around = await openSurroundings();
+  });
+  after(() => around?.[Symbol.asyncDispose]());
+
+  const place = async (count: number): Promise<string[]> => {
+    const ids = Array.from({ length: count }, newOrderId);
+    await around.broker.publish(
+      ordersTopic,
+      ids.map((id) => placedMessage(id)),
+    );
+    return ids;
+  };
+  const rowsOf = (ids: readonly string[]) =>
+    around.database.query<{ order_id: string; status: string }>(
+      "select order_id, status from fulfilments where order_id = any($1::uuid[])",
+      [ids],
+    );
+  /** A message may be sent twice, which its receiver's inbox knows by its id; two messages would be two effects. */
+  const effectsOf = (id: string) => new Set(around.answersOf(id).map((message) => message.id)).size;
+  const allAnswered = (ids: readonly string[]) =>
+    eventually(
+      () => ids.filter((id) => around.answersOf(id).length === 0),
+      (missing) => missing.length === 0,
+      60_000,
+    );
+
+  test("a worker killed while its suppliers think has one effect after a restart", async () => {
+    await using suppliers = await supplierWithQuotes(60_000);
+    const environment = { ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url };
+    const killed = await startWorker({ ...environment, WORKER_SUPPLIERS_TIMEOUT_MS: "60000" });
+    const ids = await place(3);
+    await eventually(suppliers.asked, (count) => count === 3);
+    assert.deepEqual(await killed.end("SIGKILL"), { code: null, signal: "SIGKILL" });
+    assert.deepEqual(await rowsOf(ids), []);
+
+    suppliers.supplier.change({ latencyMs: 0 });
+    await using _restarted = await startWorker(environment);
+    await allAnswered(ids);
+    assert.deepEqual(ids.map(effectsOf), [1, 1, 1]);
+    assert.equal((await rowsOf(ids)).length, 3);
+  });
+
+  test("a worker killed at once after some orders are settled has one effect for each after a restart", async () => {
+    await using suppliers = await supplierWithQuotes();
+    const environment = { ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url };
+    const killed = await startWorker(environment);
+    const ids = await place(60);
+    // Whatever stands between a commit, its acknowledgement and its relay, some of it is cut here.
+    await eventually(
+      () => rowsOf(ids),
+      (rows) => rows.length >= 5,
+    );
+    await killed.end("SIGKILL");
+    const settled = (await rowsOf(ids)).length;
+    assert.ok(settled < 60, `${settled} of 60 were settled before the kill`);
+
+    await using _restarted = await startWorker(environment);
+    await allAnswered(ids);
+    assert.ok(ids.every((id) => effectsOf(id) === 1));
+    assert.equal((await rowsOf(ids)).length, 60);
+  });
+
+  test("SIGTERM lets the orders being worked on finish, takes no others, and exits 0", async () => {
+    await using suppliers = await supplierWithQuotes(1_500);
+    const environment = {
+      ...around.environment,
+      WORKER_SUPPLIERS_URL: suppliers.supplier.url,
+      WORKER_CONCURRENCY: "2",
+    };
+    const worker = await startWorker(environment);
+    const ids = await place(6);
+    await eventually(suppliers.asked, (count) => count === 2);
+    const began = performance.now();
+    assert.deepEqual(await worker.end("SIGTERM"), { code: 0, signal: null }, worker.output());
+    assert.ok(performance.now() - began < 10_000);
+    assert.equal((await rowsOf(ids)).length, 2);
+    assert.equal(suppliers.asked(), 2, "nothing was asked after the signal");
+
+    suppliers.supplier.change({ latencyMs: 0 });
+    await using _restarted = await startWorker(environment);
+    await allAnswered(ids);
+    assert.equal(suppliers.asked(), 6, "what had finished was acknowledged");
+    assert.ok(ids.every((id) => effectsOf(id) === 1));
+  });
+
+  test("an order that outlasts the grace is left for the next worker, and the process still ends in time", async () => {
+    await using suppliers = await supplierWithQuotes(60_000);
+    const environment = {
+      ...around.environment,
+      WORKER_SUPPLIERS_URL: suppliers.supplier.url,
+      WORKER_SUPPLIERS_TIMEOUT_MS: "60000",
+      WORKER_GRACE_MS: "3000",
+    };
+    const worker = await startWorker(environment);
+    const [id] = (await place(1)) as [string];
+    await eventually(suppliers.asked, (count) => count === 1);
+    assert.deepEqual(await worker.end("SIGTERM"), { code: 0, signal: null }, worker.output());
+    assert.deepEqual(await rowsOf([id]), []);
+    suppliers.supplier.change({ latencyMs: 0 });
+    await using _restarted = await startWorker(environment);
+    await allAnswered([id]);
+    assert.equal(effectsOf(id), 1);
+  });
+
+  test("it serves readiness, liveness and what it counts", async () => {
+    await using suppliers = await supplierWithQuotes();
+    await using worker = await startWorker({ ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url });
+    const ids = await place(1);
+    await allAnswered(ids);
+    const ops = (path: string) => fetch(`http://127.0.0.1:${worker.opsPort}${path}`);
+    assert.deepEqual([(await ops("/readyz")).status, (await ops("/healthz")).status], [200, 200]);
+    const metrics = await (await ops("/metrics")).text();
+    assert.match(metrics, /suppliers_ask_duration_seconds_count\{[^}]*outcome="ok"[^}]*\} 1/);
+    assert.match(metrics, /message_process_duration_seconds_count\{[^}]*topic="orders\.events"[^}]*\} 1/);
+  });
+
+  test("migrating again changes nothing and exits 0", async () => {
+    const { code, output } = await finished(launch(sources, around.environment, ["migrate"]));
+    assert.equal(code, 0, output);
+  });
+});
+
+test("settings that cannot be are all named at once, exit 1", async () => {
+  const environment = {
+    WORKER_CONCURRENCY: "none",
+    WORKER_SUPPLIERS_URL: "ftp://suppliers",
+    WORKER_LABLE_THREADS: "2",
+  };
+  const { code, output } = await finished(launch(sources, environment));
+  assert.equal(code, 1);
+  for (const name of ["WORKER_DATABASE_URL", "WORKER_CONCURRENCY", "WORKER_SUPPLIERS_URL", "WORKER_LABLE_THREADS"]) {
+    assert.match(output, new RegExp(name));
+  }
+});
+
+test("the bundle does the same with nothing beside it: an order ends and its label is drawn in a thread", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "worker-bundle-"));
+  try {
+    // The build works on the folder it is called in, so a link keeps it out of this one.
+    await symlink(fileURLToPath(new URL("../src", import.meta.url)), join(folder, "src"));
+    const build = fileURLToPath(new URL("../../../tools/build/app.ts", import.meta.url));
+    await promisify(execFile)(process.execPath, [build], { cwd: folder });
+    await rm(join(folder, "src"));
+    const bundle = { main: join(folder, "dist", "main.js"), cwd: folder };
+
+    await using around = await openSurroundings(bundle);
+    await using suppliers = await supplierWithQuotes();
+    const environment = { ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url };
+    await using worker = await startWorker(environment, bundle);
+    const orderId = newOrderId();
+    await around.broker.publish(ordersTopic, [placedMessage(orderId)]);
+    await eventually(
+      () => around.answersOf(orderId).length,
+      (count) => count === 1,
+    );
+    assert.equal(readBarcode(await labelOf(worker.port, orderId), 160), orderId);
+    assert.deepEqual(await worker.end("SIGTERM"), { code: 0, signal: null }, worker.output());
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
