@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 import { once } from "node:events";
 import { deadline, sleep } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
 
 export interface ServerOptions {
   readonly host: string;
@@ -9,6 +10,11 @@ export interface ServerOptions {
   readonly port: number;
   /** How long closing waits for answers before it cuts their connections. */
   readonly graceMs: number;
+  /**
+   * How long idle connections stay once the server closes, 250 ms when not given: a request that its client sent before it
+   * saw the end is still answered.
+   */
+  readonly lingerMs?: number | undefined;
   /** How long a request's head and body may take to arrive. */
   readonly requestTimeoutMs?: number;
   readonly maxConnections?: number;
@@ -18,9 +24,6 @@ export interface ServerOptions {
 export interface HttpServer extends AsyncDisposable {
   readonly port: number;
 }
-
-/** How long idle connections stay once the server closes: a request sent before its client saw the end is still answered. */
-const lingerMs = 250;
 
 export async function listen(handler: RequestListener, options: ServerOptions): Promise<HttpServer> {
   const server = createServer(
@@ -37,13 +40,21 @@ export async function listen(handler: RequestListener, options: ServerOptions): 
   server.maxConnections = options.maxConnections ?? 10_000;
   server.on("clientError", answerBadRequest);
   server.listen(options.port, options.host);
-  await once(server, "listening");
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    const taken = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
+    const why = taken ? "another process has it: stop that, or set another port" : String(cause);
+    throw new ServiceError("unavailable", `port ${options.port} of ${options.host} cannot be opened: ${why}`, {
+      cause,
+    });
+  }
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return { port: address.port, [Symbol.asyncDispose]: () => close(server, options.graceMs) };
+  return { port: address.port, [Symbol.asyncDispose]: () => close(server, options.graceMs, options.lingerMs ?? 250) };
 }
 
-async function close(server: Server, graceMs: number): Promise<void> {
+async function close(server: Server, graceMs: number, lingerMs: number): Promise<void> {
   const closed = once(server, "close");
   // Not server.close(): it also ends idle connections at once, and a request that is in the socket but not yet read would
   // be lost. Those get a moment; whatever they bring is answered with "Connection: close".

@@ -66,7 +66,8 @@ export function api({ registry, upstreamOf, limits, stream }: ApiOptions): Reque
     };
     const message = bindRequest(binding, parts, registry);
     const upstream = upstreamOf(binding);
-    if (binding.streams) return stream({ binding, upstream, message, metadata }, request, response);
+    // Awaited, since the place in the bound is given back when this function ends.
+    if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
 
     using client = untilClientGone(response);
     using limit = deadline(timeout, client);

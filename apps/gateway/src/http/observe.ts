@@ -63,6 +63,8 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
         requestId: exchange.requestId,
         client: request.ip,
         ...(exchange.code !== undefined && { code: exchange.code }),
+        // What the caller was not told, where it was not the caller's mistake.
+        ...(exchange.failure instanceof Error && status >= 500 && { error: exchange.failure.message }),
       });
     };
     void tracer.span(`${method} ${route}`, { kind: "server", parent: request.headers, attributes }, answer);

@@ -33,7 +33,7 @@ export function problemOf(error: unknown, requestId: string, input?: DescMessage
     type: "about:blank",
     title: titleOf(status),
     status,
-    detail: detailOf(code, known?.message),
+    detail: detailOf(code, known?.reason, known?.message),
     code,
     ...(known?.reason !== undefined && { reason: known.reason }),
     requestId,
@@ -42,8 +42,11 @@ export function problemOf(error: unknown, requestId: string, input?: DescMessage
   };
 }
 
-function detailOf(code: Code, message: string | undefined): string {
+function detailOf(code: Code, reason: string | undefined, message: string | undefined): string {
   if (code === "deadline_exceeded" && message === undefined) return "There was no answer in time.";
+  // A reason is given by a service on purpose. Without one the words may be the transport's, with addresses in them.
+  if (code === "unavailable" && reason === undefined)
+    return "The service cannot be reached, or is not ready. Try again later.";
   if (message === undefined || code === "internal" || code === "unknown" || code === "data_loss") return hidden;
   return message;
 }

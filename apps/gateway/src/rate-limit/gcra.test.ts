@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import * as fc from "fast-check";
+import { Gcra } from "./gcra.ts";
+
+/** A limiter whose clock the test turns. */
+function limiter(maxKeys = 100): { at: (ms: number) => void; gcra: Gcra } {
+  let now = 0;
+  return { at: (ms) => (now = ms), gcra: new Gcra(maxKeys, () => now) };
+}
+
+const rate = { perSecond: 10, burst: 3 };
+
+describe("a rate", () => {
+  test("lets the burst through, then one per interval, and says when the next one may come", () => {
+    const { at, gcra } = limiter();
+    assert.deepEqual(
+      [1, 2, 3, 4].map(() => gcra.take("a", rate)),
+      [
+        { allowed: true, remaining: 2, retryAfterMs: 0, resetMs: 100 },
+        { allowed: true, remaining: 1, retryAfterMs: 0, resetMs: 200 },
+        { allowed: true, remaining: 0, retryAfterMs: 100, resetMs: 300 },
+        { allowed: false, remaining: 0, retryAfterMs: 100, resetMs: 300 },
+      ],
+    );
+    at(99);
+    assert.equal(gcra.take("a", rate).allowed, false);
+    at(100);
+    assert.equal(gcra.take("a", rate).allowed, true);
+    assert.equal(gcra.take("a", rate).allowed, false);
+  });
+
+  test("counts each key for itself", () => {
+    const { gcra } = limiter();
+    for (let i = 0; i < 4; i++) gcra.take("a", rate);
+    assert.equal(gcra.take("a", rate).allowed, false);
+    assert.equal(gcra.take("b", rate).allowed, true);
+  });
+
+  test("of 0 is no limit", () => {
+    const { gcra } = limiter();
+    for (let i = 0; i < 1000; i++) assert.equal(gcra.take("a", { perSecond: 0, burst: 1 }).allowed, true);
+    assert.equal(gcra.keys, 0);
+  });
+
+  test("that is raised holds at once, also for who had used up the old one", () => {
+    const { gcra } = limiter();
+    const slow = { perSecond: 0.01, burst: 1 };
+    gcra.take("a", slow);
+    assert.ok(gcra.take("a", slow).retryAfterMs > 90_000);
+    const { retryAfterMs } = gcra.take("a", rate);
+    assert.ok(retryAfterMs <= 100, `${retryAfterMs}`);
+  });
+
+  test("lets no more through than burst and rate allow, and no less to who keeps to it", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 200 }), (gaps) => {
+        const { at, gcra } = limiter();
+        let now = 0;
+        let allowed = 0;
+        let tokens = rate.burst;
+        for (const gap of gaps) {
+          now += gap;
+          at(now);
+          tokens = Math.min(rate.burst, tokens + (gap * rate.perSecond) / 1000);
+          const expected = tokens >= 1 - 1e-9;
+          if (expected) tokens -= 1;
+          const decision = gcra.take("a", rate);
+          if (decision.allowed) allowed += 1;
+          assert.equal(decision.allowed, expected);
+        }
+        assert.ok(allowed <= rate.burst + (now * rate.perSecond) / 1000 + 1e-9);
+      }),
+    );
+  });
+});
+
+describe("the memory of a limiter", () => {
+  test("holds no more keys than its bound, and drops the one longest unseen", () => {
+    const { gcra } = limiter(3);
+    for (const key of ["a", "b", "c"]) for (let i = 0; i < 3; i++) gcra.take(key, rate);
+    gcra.take("a", rate);
+    gcra.take("d", rate);
+    assert.equal(gcra.keys, 3);
+    assert.equal(gcra.take("a", rate).allowed, false);
+    assert.equal(gcra.take("b", rate).allowed, true);
+  });
+
+  test("lets go of full buckets first", () => {
+    const { at, gcra } = limiter(3);
+    for (const key of ["a", "b", "c"]) gcra.take(key, rate);
+    at(1000);
+    gcra.take("d", rate);
+    assert.equal(gcra.keys, 1);
+  });
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { file, loadConfig } from "@plumbline/config";
+import { noTelemetry } from "@plumbline/telemetry";
+import type { LiveSettings } from "../src/app.ts";
+import { GatewayConfig } from "../src/config.ts";
+import { followSettings, liveSettings } from "../src/live-settings.ts";
+import { openGateway } from "./support/gateway.ts";
+import { MemoryUpstream } from "./support/memory-upstream.ts";
+import { plumbline } from "./support/orders.ts";
+
+const upstream = new MemoryUpstream(plumbline, { SayHello: () => ({ message: "Hello" }) });
+const rates = (perSecond: number, burst: number, global = 0) => ({
+  rateLimits: { perClient: { perSecond, burst }, global: { perSecond: global, burst } },
+});
+
+describe("a client that is too fast", () => {
+  test("is refused with 429, told when to come again, and which limit it met", async () => {
+    await using gateway = await openGateway(plumbline, { upstream, settings: rates(0.5, 2) });
+    const first = await gateway.fetch("/v1/greetings/a");
+    assert.equal(first.headers.get("ratelimit-policy"), '"client";q=2;w=4');
+    assert.equal(first.headers.get("ratelimit"), '"client";r=1;t=2');
+    await gateway.fetch("/v1/greetings/a");
+    const refused = await gateway.fetch("/v1/greetings/a");
+    assert.equal(refused.status, 429);
+    assert.equal(refused.headers.get("retry-after"), "2");
+    assert.equal(refused.headers.get("ratelimit"), '"client";r=0;t=4');
+    const problem = (await refused.json()) as { code: string; reason: string };
+    assert.deepEqual([problem.code, problem.reason], ["resource_exhausted", "RATE_LIMITED"]);
+  });
+
+  test("still reaches the probes", async () => {
+    await using gateway = await openGateway(plumbline, { upstream, settings: rates(0.001, 1) });
+    for (let i = 0; i < 5; i++) assert.equal((await gateway.fetch("/readyz")).status, 200);
+  });
+
+  test("is refused for all clients together, where that limit is met first", async () => {
+    await using gateway = await openGateway(plumbline, { upstream, settings: rates(0, 1, 0.001) });
+    assert.equal((await gateway.fetch("/v1/greetings/a")).status, 200);
+    assert.equal((await gateway.fetch("/v1/greetings/a")).status, 429);
+  });
+
+  test("is its own address unless proxies are trusted, whatever it writes into X-Forwarded-For", async () => {
+    const statuses = async (trustProxy: number | boolean): Promise<number[]> => {
+      await using gateway = await openGateway(plumbline, { upstream, settings: rates(0.001, 1), trustProxy });
+      const answers: number[] = [];
+      for (const from of ["192.0.2.1", "192.0.2.2"]) {
+        answers.push((await gateway.fetch("/v1/greetings/a", { headers: { "x-forwarded-for": from } })).status);
+      }
+      return answers;
+    };
+    assert.deepEqual(await statuses(false), [200, 429]);
+    assert.deepEqual(await statuses(1), [200, 200]);
+  });
+});
+
+test("the limit follows the file: a change holds without a restart, and a bad one leaves the last good one", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "gateway-"));
+  const path = join(folder, "gateway.yaml");
+  const write = async (text: string): Promise<void> => {
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
+  };
+  const yaml = (perSecond: unknown): string => `rateLimit: {perClient: {perSecond: ${String(perSecond)}, burst: 1}}`;
+  const warnings: string[] = [];
+  const logger = { ...noTelemetry.logger, warn: (message: string) => void warnings.push(message) };
+  try {
+    await write(yaml(0.001));
+    const sources = [file(path)];
+    let settings: LiveSettings = liveSettings(await loadConfig(GatewayConfig, sources));
+    await using _following = followSettings(GatewayConfig, sources, logger, (changed) => (settings = changed));
+    await using gateway = await openGateway(plumbline, { upstream, settings: () => settings });
+    const statusIs = async (wanted: number): Promise<void> => {
+      const end = performance.now() + 10_000;
+      while ((await gateway.fetch("/v1/greetings/a")).status !== wanted)
+        assert.ok(performance.now() < end, `no ${wanted} in time`);
+    };
+
+    await statusIs(429);
+    await write(yaml(0));
+    await statusIs(200);
+    await write(yaml("many"));
+    const end = performance.now() + 10_000;
+    while (warnings.length === 0) {
+      assert.ok(performance.now() < end, "the bad file was not reported");
+      assert.equal((await gateway.fetch("/v1/greetings/a")).status, 200);
+    }
+    await write(yaml(0.001));
+    await statusIs(429);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

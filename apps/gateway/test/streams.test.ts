@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { describe, test } from "node:test";
+import type { JsonValue } from "@bufbuild/protobuf";
+import { ServiceError } from "@plumbline/errors";
+import { allEvents, readEvents } from "./support/event-stream.ts";
+import { defaults, openGateway, type TestGateway } from "./support/gateway.ts";
+import { type Handler, MemoryUpstream } from "./support/memory-upstream.ts";
+import { plumbline } from "./support/orders.ts";
+
+const watch = "/v1/orders/7:watch";
+
+function gatewayFor(WatchOrder: Handler, streams: Partial<typeof defaults.streams> = {}): Promise<TestGateway> {
+  return openGateway(plumbline, {
+    upstream: new MemoryUpstream(plumbline, { WatchOrder }),
+    settings: { streams: { ...defaults.streams, ...streams } },
+  });
+}
+
+async function* versions(...list: readonly number[]): AsyncIterable<JsonValue> {
+  for (const version of list) yield { id: "7", version };
+}
+
+/** Says `list` and then nothing more, until its reader goes. */
+async function* andThenSilence(...list: readonly number[]): AsyncIterable<JsonValue> {
+  yield* versions(...list);
+  await new Promise(() => {});
+}
+
+describe("a stream", () => {
+  test("comes as events whose id is the version, and says that it has ended", async () => {
+    await using gateway = await gatewayFor(() => versions(1, 3));
+    const response = await gateway.fetch(watch);
+    assert.equal(response.headers.get("content-type"), "text/event-stream");
+    assert.equal(response.headers.get("cache-control"), "no-store, no-transform");
+    const events = await allEvents(response);
+    assert.deepEqual(
+      events.map(({ event, id, retry }) => retry ?? `${event} ${id}`),
+      ["100", "message 1", "message 3", "end undefined"],
+    );
+    const first = JSON.parse(events[1]?.data ?? "") as { version: string; total: null };
+    assert.equal(first.version, "1");
+    assert.equal(first.total, null);
+  });
+
+  test("goes on after the last event its client saw", async () => {
+    const requests: JsonValue[] = [];
+    await using gateway = await gatewayFor((request) => {
+      requests.push(request);
+      return versions(9);
+    });
+    await allEvents(await gateway.fetch(`${watch}?afterVersion=2`, { headers: { "last-event-id": "8" } }));
+    assert.deepEqual(requests, [{ orderId: "7", afterVersion: "8" }]);
+  });
+
+  test("that is resumed with nothing left to say answers 204, after which an EventSource stays away", async () => {
+    await using gateway = await gatewayFor(() => versions());
+    assert.equal((await gateway.fetch(watch, { headers: { "last-event-id": "8" } })).status, 204);
+    assert.deepEqual((await allEvents(await gateway.fetch(watch))).at(-1)?.event, "end");
+  });
+
+  test("that fails before its first message answers with that failure's status", async () => {
+    // biome-ignore lint: a stream that only throws
+    await using gateway = await gatewayFor(async function* (): AsyncIterable<JsonValue> {
+      throw new ServiceError("not_found", "no order 7", { reason: "ORDER_NOT_FOUND" });
+    });
+    const response = await gateway.fetch(watch);
+    assert.equal(response.status, 404);
+    assert.equal(((await response.json()) as { reason: string }).reason, "ORDER_NOT_FOUND");
+  });
+
+  test("that fails later says so in an event with the problem, and ends", async () => {
+    await using gateway = await gatewayFor(async function* () {
+      yield* versions(1);
+      throw new ServiceError("internal", "secret");
+    });
+    const events = await allEvents(await gateway.fetch(watch, { headers: { "x-request-id": "r-1" } }));
+    assert.deepEqual(events.map(({ event }) => event).slice(1), ["message", "error"]);
+    const problem = JSON.parse(events.at(-1)?.data ?? "") as Record<string, unknown>;
+    assert.deepEqual(
+      { status: problem["status"], code: problem["code"], requestId: problem["requestId"] },
+      { status: 500, code: "internal", requestId: "r-1" },
+    );
+    assert.doesNotMatch(JSON.stringify(problem), /secret/);
+  });
+
+  test("that is resumed while its service restarts is told to come again, not that it is over", async () => {
+    await using gateway = await gatewayFor(() => {
+      throw new ServiceError("unavailable", "restarting");
+    });
+    assert.equal((await gateway.fetch(watch)).status, 503);
+    const events = await allEvents(await gateway.fetch(watch, { headers: { "last-event-id": "1" } }));
+    assert.deepEqual(
+      events.map(({ event, retry }) => (retry === undefined ? event : "retry")),
+      ["retry", "error", "retry"],
+    );
+  });
+
+  test("that is silent is kept alive by heartbeats, also before its first message", async () => {
+    await using gateway = await gatewayFor(() => andThenSilence(), { heartbeatMs: 20, openMs: 10 });
+    const client = new AbortController();
+    const events = readEvents(await gateway.fetch(watch, { signal: client.signal }));
+    assert.equal((await events.next()).value?.retry, "100");
+    assert.equal((await events.next()).value?.comment, "heartbeat");
+    assert.equal((await events.next()).value?.comment, "heartbeat");
+    client.abort();
+    await assert.rejects(async () => allOf(events));
+  });
+
+  test("ends at its greatest age with a wish to come again, and its service is told", async () => {
+    const { promise: gone, resolve } = Promise.withResolvers<void>();
+    await using gateway = await gatewayFor(
+      (_request, { signal }) => {
+        signal.addEventListener("abort", () => resolve(), { once: true });
+        return andThenSilence(1);
+      },
+      { maxAgeMs: 50 },
+    );
+    const events = await allEvents(await gateway.fetch(watch));
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      ["message", "message", "message"],
+    );
+    assert.equal(events.at(-1)?.comment, "come again");
+    const retry = Number(events.at(-1)?.retry);
+    assert.ok(100 <= retry && retry <= 200, `${retry}`);
+    await gone;
+  });
+
+  test("ends at once when the gateway drains, with a wish to come again", async () => {
+    await using gateway = await gatewayFor(() => andThenSilence(1));
+    const events = readEvents(await gateway.fetch(watch));
+    await events.next();
+    await events.next();
+    gateway.drain();
+    assert.equal((await events.next()).value?.comment, "come again");
+    assert.equal((await events.next()).done, true);
+  });
+
+  test("whose client goes ends the call to its service", async () => {
+    const { promise: gone, resolve } = Promise.withResolvers<unknown>();
+    await using gateway = await gatewayFor((_request, { signal }) => {
+      signal.addEventListener("abort", () => resolve(signal.reason), { once: true });
+      return andThenSilence(1);
+    });
+    const client = new AbortController();
+    const events = readEvents(await gateway.fetch(watch, { signal: client.signal }));
+    await events.next();
+    client.abort();
+    assert.equal(((await gone) as Error).name, "AbortError");
+  });
+
+  test("asks its service for no more than its client takes, and is cut off when that takes nothing", async () => {
+    let produced = 0;
+    const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+    const rejectionReason = "x".repeat(64 * 1024);
+    await using gateway = await gatewayFor(
+      async function* () {
+        try {
+          for (;;) yield { id: "7", version: ++produced, rejectionReason };
+        } finally {
+          stop();
+        }
+      },
+      { stallMs: 200 },
+    );
+    const socket = connect(gateway.port, "127.0.0.1");
+    const closed = once(socket, "close");
+    socket.write(`GET ${watch} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    socket.once("data", () => socket.pause());
+    await stopped;
+    assert.ok(produced < 1000, `${produced} messages of 64 KiB are more than lies in the buffers between the two`);
+    socket.resume();
+    await closed;
+  });
+
+  test("comes as lines of JSON where Accept says so", async () => {
+    await using gateway = await gatewayFor(async function* () {
+      yield* versions(1);
+      throw new ServiceError("unavailable", "gone");
+    });
+    const response = await gateway.fetch(watch, { headers: { accept: "application/x-ndjson" } });
+    assert.equal(response.headers.get("content-type"), "application/x-ndjson");
+    const lines = (await response.text())
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, { version?: string; code?: string }>);
+    assert.equal(lines[0]?.["result"]?.version, "1");
+    assert.equal(lines[1]?.["error"]?.code, "unavailable");
+  });
+
+  for (const { accept, status } of [
+    { accept: "text/event-stream", status: 200 },
+    { accept: "*/*", status: 200 },
+    { accept: "application/json", status: 406 },
+  ]) {
+    test(`asked for as ${accept} is answered with ${status}`, async () => {
+      await using gateway = await gatewayFor(() => versions(1));
+      const response = await gateway.fetch(watch, { headers: { accept } });
+      assert.equal(response.status, status);
+      await response.text();
+    });
+  }
+
+  test("takes a place of its own bound until it ends", async () => {
+    const settings = { limits: { ...defaults.limits, streams: 1 } };
+    const upstream = new MemoryUpstream(plumbline, {
+      WatchOrder: () => andThenSilence(1),
+      GetOrder: () => ({ id: "7" }),
+    });
+    await using gateway = await openGateway(plumbline, { upstream, settings });
+    const client = new AbortController();
+    const events = readEvents(await gateway.fetch(watch, { signal: client.signal }));
+    await events.next();
+    assert.equal((await gateway.fetch(watch)).status, 503);
+    assert.equal((await gateway.fetch("/v1/orders/7")).status, 200);
+    client.abort();
+    for (let status = 503; status === 503; ) {
+      const again = new AbortController();
+      status = (await gateway.fetch(watch, { signal: again.signal })).status;
+      again.abort();
+    }
+  });
+});
+
+async function allOf(events: AsyncIterable<unknown>): Promise<void> {
+  for await (const _event of events);
+}

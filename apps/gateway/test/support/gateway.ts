@@ -1,0 +1,66 @@
+import type { FileRegistry } from "@bufbuild/protobuf";
+import { Health } from "@plumbline/lifecycle";
+import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
+import { createApp, type LiveSettings } from "../../src/app.ts";
+import { listen } from "../../src/server.ts";
+import type { Upstream } from "../../src/upstream.ts";
+
+export interface TestGateway extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  readonly health: Health;
+  /** Begins the drain, as SIGTERM does. */
+  drain(): void;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+}
+
+export interface TestOptions {
+  readonly upstream: Upstream;
+  readonly settings?: Partial<LiveSettings> | (() => Partial<LiveSettings>);
+  readonly telemetry?: Telemetry;
+  readonly graceMs?: number;
+  readonly lingerMs?: number;
+  readonly trustProxy?: boolean | number | string;
+}
+
+export const defaults: LiveSettings = {
+  rateLimits: { perClient: { perSecond: 0, burst: 1 }, global: { perSecond: 0, burst: 1 } },
+  limits: { bodyBytes: 1024 * 1024, timeoutMs: 5000, maxTimeoutMs: 60_000, concurrent: 100, streams: 100 },
+  streams: { heartbeatMs: 10_000, maxAgeMs: 60_000, retryMs: 100, openMs: 5000, stallMs: 5000 },
+};
+
+/** The gateway's own wiring on a free port, in front of one upstream for every package. */
+export async function openGateway(registry: FileRegistry, options: TestOptions): Promise<TestGateway> {
+  const health = new Health();
+  const drain = new AbortController();
+  const overrides = options.settings ?? {};
+  const app = createApp({
+    registry,
+    upstreamFor: () => options.upstream,
+    settings: () => ({ ...defaults, ...(typeof overrides === "function" ? overrides() : overrides) }),
+    health,
+    drain: drain.signal,
+    telemetry: options.telemetry ?? noTelemetry,
+    version: "0.0.0",
+    trustProxy: options.trustProxy,
+  });
+  const server = await listen(app, {
+    host: "127.0.0.1",
+    port: 0,
+    graceMs: options.graceMs ?? 2000,
+    lingerMs: options.lingerMs ?? 0,
+  });
+  health.ready();
+  const url = `http://127.0.0.1:${server.port}`;
+  return {
+    url,
+    port: server.port,
+    health,
+    drain() {
+      health.drain();
+      drain.abort();
+    },
+    fetch: (path, init) => fetch(`${url}${path}`, { signal: AbortSignal.timeout(20_000), ...init }),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
