@@ -64,16 +64,16 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   };
 }
 
-/** Whether `work` ended well within `ms`. */
+/** Whether `work` ended, well or not, within `ms`. Spans that fail to export were already warned about. */
 async function within(ms: number, work: Promise<void>): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), ms);
-  const done = work.then(
+  const ended = work.then(
     () => true,
-    () => false,
+    () => true,
   );
   try {
-    return await Promise.race([done, late]);
+    return await Promise.race([ended, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -2,7 +2,7 @@ import winston from "winston";
 import { errorFields } from "./error-fields.ts";
 import { type Destination, Lines } from "./lines.ts";
 import type { Fields, Logger, LogLevel } from "./logger.ts";
-import { type Json, newBudget, printable, text } from "./printable.ts";
+import { type Json, newBudget, printable } from "./printable.ts";
 
 export interface LoggerOptions {
   readonly service: string;
@@ -20,7 +20,7 @@ export function winstonLogger(options: LoggerOptions): {
   readonly logger: Logger;
   readonly flush: () => Promise<void>;
 } {
-  const head = (level: LogLevel, message: string): Record<string, Json> => ({
+  const head = (level: LogLevel, message: Json): Record<string, Json> => ({
     time: new Date().toISOString(),
     level,
     service: options.service,
@@ -48,7 +48,7 @@ export function winstonLogger(options: LoggerOptions): {
   ): void => {
     if (levels[level] > levels[options.level]) return; // Before any work: most debug lines are never read.
     const budget = newBudget();
-    const record = head(level, text(message, budget));
+    const record = head(level, printable(message, budget)); // Not just text: a caller may be mistaken.
     const active = options.current();
     if (active !== undefined) {
       record["trace_id"] = active.traceId;

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { Writable } from "node:stream";
+import test from "node:test";
+import { Memory } from "../test/memory.ts";
+import { Lines } from "./lines.ts";
+
+/** A reader that takes nothing until `release` is called, and then everything. */
+function slow() {
+  const taken: string[] = [];
+  let release = (): void => {};
+  const stream = new Writable({
+    decodeStrings: false,
+    write(chunk: string, _encoding, done) {
+      taken.push(chunk);
+      release = done;
+    },
+  });
+  return { stream, taken, release: () => release() };
+}
+
+test("a line is written at once, so that ending the process loses none", () => {
+  const out = new Memory();
+  new Lines(out, String).write("one\n");
+  assert.deepEqual(out.raw, ["one\n"]);
+});
+
+test("a reader that is slow costs lines, not memory, and the lines are counted", async () => {
+  const { stream, taken, release } = slow();
+  const lines = new Lines(stream, (dropped) => `${dropped} dropped`);
+  const line = `${"x".repeat(1024 * 1024 - 1)}\n`;
+  for (let count = 0; count < 20; count++) lines.write(line);
+  assert.ok(stream.writableLength <= 6 * 1024 * 1024, `${stream.writableLength} bytes wait`);
+  for (let count = 0; count < 20 && taken.at(-1) !== "15 dropped\n"; count++) {
+    release();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(taken.at(-1), "15 dropped\n");
+});
+
+test("a reader that has gone costs the lines, not the process", async () => {
+  const gone = new Writable({
+    write: (_chunk, _encoding, done) => done(Object.assign(new Error("EPIPE"), { code: "EPIPE" })),
+  });
+  const lines = new Lines(gone, String);
+  lines.write("one\n");
+  await lines.flush();
+  lines.write("two\n");
+  await lines.flush();
+});
+
+test("flush resolves when the reader has everything", async () => {
+  const { stream, taken, release } = slow();
+  const lines = new Lines(stream, String);
+  lines.write("one\n");
+  let flushed = false;
+  const flush = lines.flush().then(() => (flushed = true));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(flushed, false);
+  release();
+  await new Promise((resolve) => setImmediate(resolve));
+  release();
+  await flush;
+  assert.deepEqual(taken, ["one\n", ""]);
+});

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { PromMetrics } from "./prom-metrics.ts";
+
+function open() {
+  const warnings: string[] = [];
+  const metrics = new PromMetrics({
+    service: "orders",
+    version: "1",
+    warn: (message, { metric }) => warnings.push(`${String(metric)}: ${message}`),
+  });
+  const lines = async (name: string) => (await metrics.text()).body.split("\n").filter((line) => line.startsWith(name));
+  return { metrics, warnings, lines };
+}
+
+test("a counter counts by its labels", async () => {
+  const { metrics, lines } = open();
+  const counter = metrics.counter("http_requests_total", "Requests.", ["method", "code"]);
+  counter.inc({ method: "GET", code: 200 });
+  counter.inc({ method: "GET", code: 200 }, 2);
+  counter.inc({ method: "POST", code: "500" });
+  assert.deepEqual(await lines("http_requests_total"), [
+    'http_requests_total{method="GET",code="200"} 3',
+    'http_requests_total{method="POST",code="500"} 1',
+  ]);
+});
+
+test("a histogram has OpenTelemetry's buckets for seconds, or those it is given", async () => {
+  const { metrics, lines } = open();
+  metrics.histogram("a_seconds", "A.", ["code"]).observe({ code: "ok" }, 0.003);
+  metrics.histogram("b_bytes", "B.", [], [10, 100]).observe({}, 50);
+  assert.equal((await lines("a_seconds_bucket")).length, 15);
+  assert.deepEqual(await lines("b_bytes_bucket"), [
+    'b_bytes_bucket{le="10"} 0',
+    'b_bytes_bucket{le="100"} 1',
+    'b_bytes_bucket{le="+Inf"} 1',
+  ]);
+});
+
+test("a gauge goes up, down, and where it is set", async () => {
+  const { metrics, lines } = open();
+  const gauge = metrics.gauge("in_flight", "Now.", []);
+  gauge.inc({});
+  gauge.inc({}, 4);
+  gauge.dec({});
+  assert.deepEqual(await lines("in_flight"), ["in_flight 4"]);
+  gauge.set({}, 7);
+  assert.deepEqual(await lines("in_flight"), ["in_flight 7"]);
+});
+
+test("a gauge can be read at each scrape; readers of the same labels add up, and can be taken away", async () => {
+  const { metrics, lines } = open();
+  const gauge = metrics.gauge("pool_in_use", "Connections.", ["pool"]);
+  let used = 1;
+  gauge.observe(() => used, { pool: "orders" });
+  const second = gauge.observe(async () => 10, { pool: "orders" });
+  gauge.observe(() => 5, { pool: "messaging" });
+  assert.deepEqual(await lines("pool_in_use"), ['pool_in_use{pool="orders"} 11', 'pool_in_use{pool="messaging"} 5']);
+  used = 2;
+  second[Symbol.dispose]();
+  assert.deepEqual((await lines("pool_in_use")).sort(), [
+    'pool_in_use{pool="messaging"} 5',
+    'pool_in_use{pool="orders"} 2',
+  ]);
+});
+
+test("a reader that fails or hangs is left out of the scrape, which is answered, and is told once", async () => {
+  const { metrics, lines, warnings } = open();
+  const gauge = metrics.gauge("lag", "Lag.", ["topic"]);
+  let broken = false;
+  gauge.observe(
+    () => {
+      if (broken) throw new Error("no connection");
+      return 3;
+    },
+    { topic: "a" },
+  );
+  gauge.observe(() => new Promise(() => {}), { topic: "b" });
+  gauge.observe(() => Number.NaN, { topic: "c" });
+  assert.deepEqual(await lines("lag"), ['lag{topic="a"} 3']);
+  broken = true;
+  assert.deepEqual(await lines("lag"), [], "an old value must not look fresh");
+  assert.deepEqual(warnings, ["lag: a gauge could not be read"]);
+});
+
+test("past a thousand series new label sets count as other, and that is said once", async () => {
+  const { metrics, lines, warnings } = open();
+  const counter = metrics.counter("orders_total", "Orders.", ["customer", "code"]);
+  for (let id = 0; id < 5_000; id++) counter.inc({ customer: `c-${id}`, code: "ok" });
+  counter.inc({ customer: "c-1", code: "ok" });
+  const series = await lines("orders_total");
+  assert.equal(series.length, 1_001);
+  assert.ok(series.includes('orders_total{customer="other",code="other"} 4000'));
+  assert.ok(series.includes('orders_total{customer="c-1",code="ok"} 2'), "known sets count on");
+  assert.deepEqual(warnings, ["orders_total: a metric has too many series: new ones count as other"]);
+});
+
+test("label values are cut at 128 characters, and names that were not asked for are ignored", async () => {
+  const { metrics, lines } = open();
+  const counter = metrics.counter("a_total", "A.", ["x"]);
+  counter.inc({ x: "x".repeat(10_000), y: "1" } as { x: string });
+  counter.inc({} as { x: string });
+  assert.deepEqual(await lines("a_total"), [`a_total{x="${"x".repeat(128)}"} 1`, 'a_total{x=""} 1']);
+});
+
+test("label sets are not taken for each other, whatever is in them", async () => {
+  const { metrics, lines } = open();
+  const counter = metrics.counter("a_total", "A.", ["x", "y"]);
+  for (const [x, y] of [
+    ["a", "b"],
+    ["ab", ""],
+    ["", "ab"],
+    ['a",y="b', ""],
+    ["1:a", "b"],
+  ] as const)
+    counter.inc({ x, y });
+  assert.equal((await lines("a_total")).length, 5);
+});
+
+test("the same name is the same metric; another kind or other labels under it are a mistake", async () => {
+  const { metrics, lines } = open();
+  metrics.counter("a_total", "A.", ["x"]).inc({ x: 1 });
+  metrics.counter("a_total", "A.", ["x"]).inc({ x: 1 });
+  assert.deepEqual(await lines("a_total"), ['a_total{x="1"} 2']);
+  assert.throws(() => metrics.gauge("a_total", "A.", ["x"]), /a_total is already a counter with the labels \[x\]/);
+  assert.throws(() => metrics.counter("a_total", "A.", ["y"]), /already/);
+});
+
+test("numbers that are none are left out instead of thrown at the caller", async () => {
+  const { metrics, lines } = open();
+  const counter = metrics.counter("a_total", "A.", []);
+  counter.inc({}, -1);
+  counter.inc({}, Number.NaN);
+  metrics.histogram("b_seconds", "B.", []).observe({}, Number.NaN);
+  metrics.gauge("c", "C.", []).set({}, Number.POSITIVE_INFINITY);
+  assert.deepEqual(await lines("b_seconds_count"), ["b_seconds_count 0"]);
+  assert.deepEqual(await lines("a_total"), ["a_total 0"]);
+});
+
+test("two services in one process have metrics of their own, and both show the process's", async () => {
+  const [a, b] = [open(), open()];
+  a.metrics.counter("a_total", "A.", []).inc({});
+  assert.deepEqual(await b.lines("a_total"), []);
+  for (const { lines } of [a, b]) {
+    for (const name of [
+      "nodejs_eventloop_lag_p99_seconds",
+      "process_resident_memory_bytes",
+      "nodejs_gc_duration_seconds",
+    ]) {
+      assert.ok((await lines(name)).length > 0, name);
+    }
+  }
+});
+
+test("a scrape is Prometheus text, says which service it is, and has no name twice", async () => {
+  const { metrics } = open();
+  const { contentType, body } = await metrics.text();
+  assert.equal(contentType, "text/plain; version=0.0.4; charset=utf-8");
+  assert.match(body, /^target_info\{service_name="orders",service_version="1"\} 1$/m);
+  const names = [...body.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]);
+  assert.equal(new Set(names).size, names.length);
+  assert.ok(body.endsWith("\n"));
+});

@@ -1,0 +1,361 @@
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import test from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { ServiceError } from "@plumbline/errors";
+import { collector } from "../test/collector.ts";
+import { Memory } from "../test/memory.ts";
+import { startTelemetry, type TelemetryOptions } from "./start-telemetry.ts";
+
+type Headers = Record<string, string>;
+
+function start(options: Partial<TelemetryOptions> = {}) {
+  const out = new Memory();
+  return { out, ...startTelemetry({ service: "orders", destination: out, ...options }) };
+}
+
+/** Runs `work` with a real collector, which has all its spans once this resolves. */
+async function traced(work: (telemetry: ReturnType<typeof start>) => unknown, options: Partial<TelemetryOptions> = {}) {
+  const received = await collector();
+  await using _ = received;
+  const telemetry = start({ otlpEndpoint: received.url, version: "1.2.3", ...options });
+  await work(telemetry);
+  await telemetry[Symbol.asyncDispose]();
+  return received;
+}
+
+const remote = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
+
+test("spans arrive by OTLP over HTTP with their service, kind, attributes and events", async () => {
+  const received = await traced(({ tracer }) =>
+    tracer.span(
+      "PlaceOrder",
+      { kind: "server", attributes: { "rpc.system": "grpc", items: 2, left: undefined, list: ["a"] } },
+      (span) => {
+        span.setAttribute("order.total", 9);
+        span.addEvent("stored", { version: 1 });
+      },
+    ),
+  );
+  assert.deepEqual(received.requests, [{ path: "/v1/traces", type: "application/x-protobuf" }]);
+  const span = received.span("PlaceOrder");
+  assert.equal(span.service, "orders");
+  assert.equal(span.kind, 2);
+  assert.equal(span.attributes["rpc.system"], "grpc");
+  assert.equal(span.attributes["items"], "2");
+  assert.equal(span.attributes["order.total"], "9");
+  assert.equal("left" in span.attributes, false);
+  assert.deepEqual(span.events, [{ name: "stored", attributes: { version: "1" } }]);
+  assert.equal(span.status, 0);
+});
+
+test("the active span is the parent, across awaits, timers and events, and is not seen from outside", async () => {
+  const emitter = new EventEmitter();
+  const received = await traced(async ({ tracer }) => {
+    assert.equal(tracer.current(), undefined);
+    await tracer.span("outer", {}, async () => {
+      await setImmediate();
+      await Promise.all(["a", "b"].map((name) => tracer.span(name, {}, () => setImmediate())));
+      emitter.once("go", () => tracer.span("event", {}, () => {}));
+      emitter.emit("go");
+      await new Promise<void>((resolve) => setTimeout(() => tracer.span("timer", {}, () => resolve()), 1));
+    });
+    assert.equal(tracer.current(), undefined);
+  });
+  const outer = received.span("outer");
+  assert.equal(outer.parentSpanId, "");
+  for (const name of ["a", "b", "event", "timer"]) {
+    assert.equal(received.span(name).parentSpanId, outer.spanId, name);
+    assert.equal(received.span(name).traceId, outer.traceId, name);
+  }
+});
+
+test("two requests at once never mix their spans", async () => {
+  const received = await traced(({ tracer }) =>
+    Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        tracer.span(`outer ${i}`, {}, async () => {
+          for (let step = 0; step < i % 7; step++) await setImmediate();
+          await tracer.span(`inner ${i}`, {}, () => setImmediate());
+        }),
+      ),
+    ),
+  );
+  assert.equal(new Set(received.spans.map((span) => span.traceId)).size, 50);
+  for (let i = 0; i < 50; i++)
+    assert.equal(received.span(`inner ${i}`).parentSpanId, received.span(`outer ${i}`).spanId);
+});
+
+test("a remote parent goes on with its trace", async () => {
+  const received = await traced(({ tracer }) => tracer.span("s", { parent: remote }, () => {}));
+  assert.equal(received.span("s").traceId, "0af7651916cd43dd8448eb211c80319c");
+  assert.equal(received.span("s").parentSpanId, "b7ad6b7169203331");
+});
+
+for (const [name, traceparent] of [
+  ["missing", undefined],
+  ["no traceparent", "nonsense"],
+  ["all zeros", "00-00000000000000000000000000000000-b7ad6b7169203331-01"],
+  ["of the forbidden version", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
+  ["as long as an attack", "0".repeat(100_000)],
+] as const) {
+  test(`a parent that is ${name} begins a new trace, whatever is active`, async () => {
+    const received = await traced(({ tracer }) =>
+      tracer.span("poll loop", {}, () => tracer.span("handle", { parent: { traceparent } }, () => {})),
+    );
+    assert.equal(received.span("handle").parentSpanId, "");
+    assert.notEqual(received.span("handle").traceId, received.span("poll loop").traceId);
+  });
+}
+
+test("a trace passes through HTTP, gRPC, the outbox and message headers to the worker and back", async () => {
+  const received = await collector();
+  await using _ = received;
+  const service = (name: string) => start({ service: name, otlpEndpoint: received.url });
+  const [gateway, orders, relay, worker] = [
+    service("gateway"),
+    service("orders"),
+    service("orders-relay"),
+    service("worker"),
+  ];
+
+  const outbox: Headers[] = [];
+  const http: Headers = { ...remote, tracestate: "vendor=1" };
+  await gateway.tracer.span("POST /v1/orders", { kind: "server", parent: http }, async () => {
+    const metadata: Headers = {};
+    await gateway.tracer.span("orders.PlaceOrder", { kind: "client" }, async () => {
+      gateway.tracer.inject(metadata);
+      await orders.tracer.span("orders.PlaceOrder", { kind: "server", parent: metadata }, async () => {
+        const headers: Headers = {};
+        orders.tracer.span("append to outbox", { kind: "producer" }, () => orders.tracer.inject(headers));
+        outbox.push(headers);
+      });
+    });
+  });
+  // Later, by another process, outside of any request: the row alone carries the trace.
+  const topic = outbox.map((row) => JSON.parse(JSON.stringify(row)) as Headers);
+  await relay.tracer.span("relay", { links: topic }, () => setImmediate());
+  for (const headers of topic) {
+    await worker.tracer.span("orders.v1.OrderPlaced", { kind: "consumer", parent: headers }, async () => {
+      worker.logger.info("order fulfilled");
+      const back: Headers = {};
+      worker.tracer.inject(back);
+      await orders.tracer.span("fulfilment.v1.OrderFulfilled", { kind: "consumer", parent: back }, () =>
+        setImmediate(),
+      );
+      assert.equal(back["tracestate"], "vendor=1");
+    });
+  }
+  for (const telemetry of [gateway, orders, relay, worker]) await telemetry[Symbol.asyncDispose]();
+
+  const chain = ["POST /v1/orders", "append to outbox", "orders.v1.OrderPlaced", "fulfilment.v1.OrderFulfilled"];
+  for (const name of chain) assert.equal(received.span(name).traceId, "0af7651916cd43dd8448eb211c80319c", name);
+  assert.equal(received.span("orders.v1.OrderPlaced").parentSpanId, received.span("append to outbox").spanId);
+  assert.equal(received.span("orders.v1.OrderPlaced").service, "worker");
+  assert.equal(
+    received.span("fulfilment.v1.OrderFulfilled").parentSpanId,
+    received.span("orders.v1.OrderPlaced").spanId,
+  );
+  assert.notEqual(received.span("relay").traceId, received.span("POST /v1/orders").traceId);
+  assert.deepEqual(received.span("relay").links, [
+    { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: received.span("append to outbox").spanId },
+  ]);
+  assert.equal(worker.out.last["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+  assert.equal(worker.out.last["span_id"], received.span("orders.v1.OrderPlaced").spanId);
+});
+
+test("what throws is recorded, ends the span and is thrown on, sync and async", async () => {
+  const failure = new TypeError("broken", { cause: new Error("hidden cause") });
+  const received = await traced(async ({ tracer }) => {
+    assert.throws(
+      () =>
+        tracer.span("sync", {}, () => {
+          throw failure;
+        }),
+      failure,
+    );
+    await assert.rejects(
+      tracer.span("async", {}, () => Promise.reject(failure)),
+      failure,
+    );
+    tracer.span("no throw", {}, (span) => span.fail(failure));
+  });
+  for (const name of ["sync", "async", "no throw"]) {
+    const span = received.span(name);
+    assert.equal(span.status, 2);
+    assert.equal(span.statusMessage, "broken");
+    assert.equal(span.attributes["error.type"], "TypeError");
+    assert.equal(span.events[0]?.attributes["exception.message"], "broken");
+    assert.doesNotMatch(JSON.stringify(span), /hidden cause/, "causes are for the log");
+  }
+});
+
+for (const { name, kind, error, status, type } of [
+  {
+    name: "a server that refuses a wrong argument has not failed",
+    kind: "server",
+    error: new ServiceError("invalid_argument", "x"),
+    status: 0,
+    type: "invalid_argument",
+  },
+  {
+    name: "its client has",
+    kind: "client",
+    error: new ServiceError("invalid_argument", "x"),
+    status: 2,
+    type: "invalid_argument",
+  },
+  {
+    name: "a server that cannot reach what it needs has failed",
+    kind: "server",
+    error: new ServiceError("unavailable", "x"),
+    status: 2,
+    type: "unavailable",
+  },
+  {
+    name: "an error nobody named is a failure by its type",
+    kind: "server",
+    error: new RangeError("x"),
+    status: 2,
+    type: "RangeError",
+  },
+  {
+    name: "who hangs up breaks nothing",
+    kind: "client",
+    error: new DOMException("x", "AbortError"),
+    status: 0,
+    type: "cancelled",
+  },
+  {
+    name: "a timeout is a failure",
+    kind: "server",
+    error: new DOMException("x", "TimeoutError"),
+    status: 2,
+    type: "deadline_exceeded",
+  },
+] as const) {
+  test(name, async () => {
+    const received = await traced(({ tracer }) =>
+      assert.throws(() =>
+        tracer.span("s", { kind }, () => {
+          throw error;
+        }),
+      ),
+    );
+    assert.equal(received.span("s").status, status);
+    assert.equal(received.span("s").attributes["error.type"], type);
+  });
+}
+
+test("no secret of a failing URL reaches a span", async () => {
+  const received = await traced(({ tracer }) =>
+    tracer.span("s", {}, (span) => span.fail(new Error("connect postgres://u:hunter2@db refused"))),
+  );
+  assert.doesNotMatch(JSON.stringify(received.spans), /hunter2/);
+});
+
+test("long attributes are cut, and links past 128 are left out", async () => {
+  const received = await traced(({ tracer }) =>
+    tracer.span(
+      "s",
+      { attributes: { long: "x".repeat(10_000) }, links: Array.from({ length: 1_000 }, () => remote) },
+      () => {},
+    ),
+  );
+  assert.equal(received.span("s").attributes["long"]?.length, 2_048);
+  assert.equal(received.span("s").links.length, 128);
+});
+
+test("without an endpoint there are trace ids in logs and headers, and nothing is sent", async () => {
+  const { tracer, logger, out } = start();
+  const headers: Headers = {};
+  tracer.span("outer", {}, (outer) => {
+    tracer.span("inner", {}, (inner) => {
+      logger.info("m");
+      tracer.inject(headers);
+      assert.equal(inner.traceId, outer.traceId);
+      assert.notEqual(inner.spanId, outer.spanId);
+      assert.equal(headers["traceparent"], `00-${inner.traceId}-${inner.spanId}-00`);
+      assert.equal(out.last["trace_id"], inner.traceId);
+      assert.equal(out.last["span_id"], inner.spanId);
+      assert.deepEqual(tracer.current(), { traceId: inner.traceId, spanId: inner.spanId });
+    });
+  });
+  logger.info("m");
+  assert.equal(out.last["trace_id"], undefined);
+  const outside: Headers = {};
+  tracer.inject(outside);
+  assert.deepEqual(outside, {});
+});
+
+test("a service without an exporter passes the sampling decision of its parent on", () => {
+  const { tracer } = start();
+  for (const flags of ["00", "01"]) {
+    const headers: Headers = {};
+    const parent = { traceparent: remote.traceparent.replace(/01$/, flags) };
+    tracer.span("s", { parent }, () => tracer.inject(headers));
+    assert.match(
+      headers["traceparent"] ?? "",
+      new RegExp(`^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-${flags}$`),
+    );
+  }
+});
+
+test("of new traces the share asked for is sent; a parent's decision counts more", async () => {
+  const received = await traced(
+    ({ tracer }) => {
+      const headers: Headers = {};
+      tracer.span("new", {}, () => tracer.inject(headers));
+      assert.match(headers["traceparent"] ?? "", /-00$/, "the header is there, not sampled");
+      tracer.span("sampled before", { parent: remote }, () => tracer.span("below", {}, () => {}));
+    },
+    { sampleRatio: 0 },
+  );
+  assert.deepEqual(received.spans.map((span) => span.name).sort(), ["below", "sampled before"]);
+
+  const all = await traced(({ tracer }) => {
+    tracer.span("not sampled before", { parent: { traceparent: remote.traceparent.replace(/01$/, "00") } }, () => {});
+    tracer.span("new", {}, () => {});
+  });
+  assert.deepEqual(
+    all.spans.map((span) => span.name),
+    ["new"],
+  );
+});
+
+test("a collector that is down costs spans, a counter and one warning a minute, never the service", async () => {
+  const received = await collector(() => 400);
+  await using _ = received;
+  const telemetry = start({ otlpEndpoint: received.url });
+  for (let i = 0; i < 600; i++) telemetry.tracer.span("s", {}, () => {});
+  await telemetry[Symbol.asyncDispose]();
+  const warnings = telemetry.out.lines.filter((line) => line["level"] === "warn");
+  assert.equal(warnings.length, 1);
+  assert.match(String(warnings[0]?.["message"]), /spans were lost/);
+  assert.match((await telemetry.metrics.text()).body, /telemetry_exported_spans_total\{outcome="lost"\} 600/);
+});
+
+test("disposing waits for the collector, but not longer than it was told", async () => {
+  const received = await collector(() => new Promise(() => {}));
+  await using _ = received;
+  const telemetry = start({ otlpEndpoint: received.url, flushMs: 200 });
+  telemetry.tracer.span("s", {}, () => {});
+  const started = performance.now();
+  await telemetry[Symbol.asyncDispose]();
+  assert.ok(performance.now() - started < 1_500);
+  assert.match(String(telemetry.out.last["message"]), /spans were lost: the collector was too slow/);
+});
+
+for (const base of ["", "/", "/v1/traces"]) {
+  test(`an endpoint that ends in "${base}" leads to /v1/traces`, async () => {
+    const received = await collector();
+    await using _ = received;
+    const telemetry = start({ otlpEndpoint: received.url + base });
+    telemetry.tracer.span("s", {}, () => {});
+    await telemetry[Symbol.asyncDispose]();
+    assert.deepEqual(
+      received.requests.map(({ path }) => path),
+      ["/v1/traces"],
+    );
+  });
+}

@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { inspect } from "node:util";
+import { ServiceError } from "@plumbline/errors";
+import { Memory } from "../test/memory.ts";
+import type { LogLevel } from "./logger.ts";
+import { winstonLogger } from "./winston-logger.ts";
+
+function open(level: LogLevel = "info") {
+  const out = new Memory();
+  const { logger, flush } = winstonLogger({ service: "orders", level, destination: out, current: () => undefined });
+  return { out, logger, flush };
+}
+
+test("a line is one JSON object with time, level, service, message and fields", () => {
+  const { out, logger } = open();
+  logger.info("order placed", { orderId: "o-1", items: 2 });
+  assert.equal(out.raw.length, 1);
+  assert.match(out.raw[0] ?? "", /^\{.*\}\n$/);
+  const { time, ...line } = out.last;
+  assert.deepEqual(line, { level: "info", service: "orders", message: "order placed", orderId: "o-1", items: 2 });
+  assert.equal(new Date(String(time)).toISOString(), time);
+});
+
+for (const [least, want] of [
+  ["debug", ["debug", "info", "warn", "error"]],
+  ["info", ["info", "warn", "error"]],
+  ["warn", ["warn", "error"]],
+  ["error", ["error"]],
+] as const) {
+  test(`at level ${least} it writes ${want.join(", ")}`, () => {
+    const { out, logger } = open(least);
+    logger.debug("m");
+    logger.info("m");
+    logger.warn("m");
+    logger.error("m");
+    assert.deepEqual(
+      out.lines.map((line) => line["level"]),
+      want,
+    );
+  });
+}
+
+test("a line that is not written costs nothing: its fields are not even read", () => {
+  const { logger } = open();
+  logger.debug("m", {
+    get expensive(): string {
+      throw new Error("read");
+    },
+  });
+});
+
+test("fields cannot pass themselves off as the line's own", () => {
+  const { out, logger } = open();
+  const forged = {
+    time: 1,
+    level: "debug",
+    service: "x",
+    message: "x",
+    trace_id: "x",
+    span_id: "x",
+    "error.type": "x",
+  };
+  logger.info("m", forged);
+  const line = out.last;
+  assert.equal(line["level"], "info");
+  assert.equal(line["message"], "m");
+  assert.equal(line["trace_id"], undefined);
+  assert.equal(line["error.type"], undefined);
+  assert.equal(line["fields.message"], "x");
+  assert.equal(line["fields.error.type"], "x");
+});
+
+test("fields that mean something to winston are fields like any other", () => {
+  const { out, logger } = open();
+  logger.info("m %s", {
+    exception: true,
+    silent: true,
+    splat: ["a"],
+    stack: "s",
+    [Symbol.for("level") as unknown as string]: "error",
+  });
+  assert.equal(out.last["message"], "m %s");
+  assert.equal(out.last["exception"], true);
+  assert.equal(out.last["stack"], "s");
+});
+
+test("a child has its own fields in every line, its parent has not; the nearest wins", () => {
+  const { out, logger } = open();
+  const child = logger.child({ requestId: "r", part: "a" }).child({ part: "b" });
+  child.info("m", { x: 1 });
+  child.error("m", new Error("e"));
+  child.info("m", { part: "c" });
+  logger.info("m");
+  assert.deepEqual(
+    out.lines.map((line) => [line["requestId"], line["part"]]),
+    [
+      ["r", "b"],
+      ["r", "b"],
+      ["r", "c"],
+      [undefined, undefined],
+    ],
+  );
+});
+
+test("an error has its type, message, stack, code and reason, and the chain of its causes", () => {
+  const { out, logger } = open();
+  const root = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  const error = new ServiceError("unavailable", "the database is down", {
+    cause: new TypeError("no pool", { cause: root }),
+    reason: "DB_DOWN",
+  });
+  logger.error("request failed", error, { method: "PlaceOrder" });
+  const line = out.last;
+  assert.equal(line["message"], "request failed");
+  assert.equal(line["method"], "PlaceOrder");
+  assert.equal(line["error.type"], "ServiceError");
+  assert.equal(line["error.message"], "the database is down");
+  assert.equal(line["error.code"], "unavailable");
+  assert.equal(line["error.reason"], "DB_DOWN");
+  assert.match(String(line["error.stack"]), /^ServiceError: the database is down\n {4}at /);
+  assert.deepEqual(line["error.causes"], [
+    { type: "TypeError", message: "no pool" },
+    { type: "Error", message: "connect ECONNREFUSED", code: "ECONNREFUSED" },
+  ]);
+});
+
+class PaymentRefused extends Error {}
+
+for (const { name, error, type, message } of [
+  { name: "text", error: "text", type: "string", message: "text" },
+  { name: "null", error: null, type: "null", message: "null" },
+  { name: "an object", error: { code: 7 }, type: "object", message: '{"code":7}' },
+  { name: "an error of a class without a name", error: new PaymentRefused("p"), type: "PaymentRefused", message: "p" },
+  { name: "an abort", error: new DOMException("stop", "AbortError"), type: "AbortError", message: "stop" },
+  {
+    name: "an error whose message is no text",
+    error: Object.assign(new Error("x"), { message: { a: 1 } }),
+    type: "Error",
+    message: '{"a":1}',
+  },
+]) {
+  test(`${name} that was thrown is described`, () => {
+    const { out, logger } = open();
+    logger.error("m", error);
+    assert.equal(out.last["error.type"], type);
+    assert.equal(out.last["error.message"], message);
+  });
+}
+
+test("causes that go round, and aggregates, end", () => {
+  const { out, logger } = open();
+  const round = new Error("a");
+  round.cause = new Error("b", { cause: round });
+  logger.error("m", round);
+  assert.deepEqual(out.last["error.causes"], [{ type: "Error", message: "b" }]);
+  logger.error(
+    "m",
+    new AggregateError(
+      Array.from({ length: 1_000 }, (_, i) => new Error(String(i))),
+      "all",
+    ),
+  );
+  assert.equal((out.last["error.causes"] as unknown[]).length, 8);
+  logger.error("m", new SuppressedError(new Error("closing"), new Error("working"), "both"));
+  assert.deepEqual(out.last["error.causes"], [
+    { type: "Error", message: "closing" },
+    { type: "Error", message: "working" },
+  ]);
+});
+
+test("secrets do not show: neither a value that says so nor the password of a URL", () => {
+  const { out, logger } = open();
+  const secret = { toJSON: () => "[secret]", value: "hunter2" };
+  logger.info("m", { secret, deep: [{ secret }], url: "postgres://orders:hunter2@db:5432/orders" });
+  logger.error(
+    "cannot connect to amqp://u:hunter2@mq",
+    new Error("postgres://orders:hunter2@db refused", {
+      cause: new Error("at http://a:hunter2@b/c and http://d:hunter2@e"),
+    }),
+  );
+  assert.equal(out.lines[0]?.["secret"], "[secret]");
+  assert.equal(out.lines[0]?.["url"], "postgres://orders:[secret]@db:5432/orders");
+  assert.doesNotMatch(out.raw.join(""), /hunter2/);
+});
+
+test("logging never throws, whatever it is given", () => {
+  const { out, logger } = open();
+  const hostile = {
+    get x(): string {
+      throw new Error("no");
+    },
+  };
+  const proxy = new Proxy(
+    {},
+    {
+      ownKeys() {
+        throw new Error("no");
+      },
+    },
+  );
+  const error = new Error("e");
+  Object.defineProperty(error, "message", {
+    get() {
+      throw new Error("no");
+    },
+  });
+  for (const field of [
+    hostile,
+    proxy,
+    {
+      toJSON() {
+        throw new Error("no");
+      },
+    },
+  ])
+    logger.info("m", { field });
+  logger.info("m", hostile);
+  logger.error("m", error);
+  logger.error("m", proxy);
+  logger.info(undefined as unknown as string, null as unknown as Record<string, unknown>);
+  assert.equal(out.lines.length, 7);
+});
+
+test("a line after the flush is still written: what fails last is what matters", async () => {
+  const { out, logger, flush } = open();
+  logger.info("one");
+  await flush();
+  logger.info("two");
+  assert.equal(out.lines.length, 2);
+  assert.doesNotMatch(inspect(out.raw), /undefined/);
+});
