@@ -31,7 +31,7 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
     { database: database.ping, broker: (options) => broker.ping(options) },
     { onFailure: (check, error) => telemetry.logger.warn("dependency not reached", { check, error: String(error) }) },
   );
-  await using _ops = await serveOps({ ...config.ops, health, metrics: () => telemetry.metrics.text() });
+  await using ops = await serveOps({ ...config.ops, health, metrics: () => telemetry.metrics.text() });
 
   const watchers = new OrderWatchers(config.watch.maxWatchers, telemetry);
   const app = createApp(
@@ -65,7 +65,7 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
   );
 
   health.ready();
-  telemetry.logger.info("orders is listening", { port: server.port });
+  telemetry.logger.info("orders is listening", { port: server.port, opsPort: ops.port });
   await aborted(signal);
   health.drain();
   await sleep(config.drainMs); // Load balancers need a moment to look away.

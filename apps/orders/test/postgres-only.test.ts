@@ -1,0 +1,204 @@
+/** What only a real database can show. */
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import test, { after, before } from "node:test";
+import { testDatabase } from "@plumbline/engines";
+import { codeOf } from "@plumbline/errors";
+import { type Database, migrate, openDatabase } from "@plumbline/postgres";
+import { noTelemetry } from "@plumbline/telemetry";
+import { cancel } from "../src/domain/order.ts";
+import { pruneKeys } from "../src/postgres/idempotency-keys.ts";
+import { migrations } from "../src/postgres/migrations/index.ts";
+import { PostgresOrders } from "../src/postgres/orders.ts";
+import { requireMigrated } from "../src/postgres/require-migrated.ts";
+import { watchOrder } from "../src/use-cases/watch-order.ts";
+import { newCustomer, pendingOrder, placed } from "./builders.ts";
+import { eventually } from "./eventually.ts";
+import { openPostgresWorld, type PostgresWorld } from "./postgres-world.ts";
+import { runService } from "./service.ts";
+
+let world: PostgresWorld;
+/** As somebody else: a connection the service knows nothing of. */
+let other: Database;
+before(async () => {
+  world = await openPostgresWorld();
+  other = await openDatabase({ url: world.url, applicationName: "other" }, noTelemetry);
+});
+after(async () => {
+  await other?.[Symbol.asyncDispose]();
+  await world?.[Symbol.asyncDispose]();
+});
+
+/** Statements of the service that wait for a lock. */
+async function waiting(): Promise<number> {
+  const rows = await other.query(
+    "select 1 from pg_stat_activity where application_name = 'orders' and wait_event_type = 'Lock' and datname = current_database()",
+  );
+  return rows.length;
+}
+
+test("when the client hangs up, the statement made for it is cancelled on the server", async () => {
+  await using running = await runService(await openPostgresWorld());
+  const { url } = running.world as PostgresWorld;
+  await using rival = await openDatabase({ url, applicationName: "rival" }, noTelemetry);
+  const { id: orderId } = await running.client.placeOrder({
+    customerId: newCustomer(),
+    items: [{ sku: "tea", quantity: 1 }],
+  });
+  const blocked = async (): Promise<number> =>
+    (
+      await rival.query(
+        "select 1 from pg_stat_activity where datname = current_database() and application_name = 'orders' and wait_event_type = 'Lock'",
+      )
+    ).length;
+
+  await rival.session(async (session) => {
+    await session.query("begin");
+    await session.query("select 1 from orders where id = $1 for update", [orderId]);
+    const hangUp = new AbortController();
+    const refused = assert.rejects(running.client.cancelOrder({ orderId }, { signal: hangUp.signal }));
+    await eventually(blocked, (count) => count === 1);
+    hangUp.abort();
+    await refused;
+    // The lock is still held: only cancelling ends the statement.
+    await eventually(blocked, (count) => count === 0, 2_000);
+    await session.query("rollback");
+  });
+  assert.equal((await running.client.getOrder({ orderId })).version, 1n);
+  assert.equal((await running.client.cancelOrder({ orderId })).version, 2n, "the connection is fit for the next");
+});
+
+test("a statement ends at the deadline of its call", async () => {
+  await using running = await runService(await openPostgresWorld());
+  const { database } = running.world as PostgresWorld;
+  const { id: orderId } = await running.client.placeOrder({
+    customerId: newCustomer(),
+    items: [{ sku: "tea", quantity: 1 }],
+  });
+  await database.session(async (session) => {
+    await session.query("begin");
+    await session.query("select 1 from orders where id = $1 for update", [orderId]);
+    await assert.rejects(
+      running.client.cancelOrder({ orderId }, { timeoutMs: 200 }),
+      (error) => codeOf(error) === "deadline_exceeded",
+    );
+    await session.query("rollback");
+  });
+  assert.equal((await running.client.getOrder({ orderId })).version, 1n);
+});
+
+test("a request that waits for another with its key can be given up", async () => {
+  const customerId = newCustomer();
+  const [first, second] = [pendingOrder({ customerId }), pendingOrder({ customerId })];
+  const idempotencyKey = { key: randomUUID(), bodyHash: Buffer.alloc(32) };
+  await other.session(async (session) => {
+    await session.query("begin");
+    await session.query(
+      "insert into idempotency_keys (method, customer_id, key, body_hash, order_id) values ('PlaceOrder', $1, $2, $3, $4)",
+      [customerId, idempotencyKey.key, idempotencyKey.bodyHash, first.id],
+    );
+    const giveUp = new AbortController();
+    const reason = new Error("given up");
+    const refused = assert.rejects(
+      world.orders.add(second, placed(second), { idempotencyKey, signal: giveUp.signal }),
+      reason,
+    );
+    await eventually(waiting, (count) => count === 1);
+    giveUp.abort(reason);
+    await refused;
+    await eventually(waiting, (count) => count === 0, 2_000);
+    await session.query("rollback");
+  });
+  assert.deepEqual(await world.orders.add(second, placed(second), { idempotencyKey }), second);
+});
+
+test("a change made by another process reaches the watchers of this one", async () => {
+  const order = pendingOrder();
+  await world.orders.add(order, placed(order));
+  const elsewhere = new PostgresOrders(other, noTelemetry);
+  const seen: bigint[] = [];
+  for await (const { version } of watchOrder(world, { orderId: order.id, afterVersion: 0n })) {
+    seen.push(version);
+    if (version === 1n) {
+      await elsewhere.change(order.id, (order) => ({ order: cancel(order, new Date()), events: [] }));
+    }
+  }
+  assert.deepEqual(seen, [1n, 2n]);
+});
+
+test("a watcher sees what changed while the listening connection was lost", async () => {
+  const order = pendingOrder();
+  await world.orders.add(order, placed(order));
+  const pids = async (): Promise<number[]> =>
+    (
+      await other.query<{ pid: number }>(
+        "select pid from pg_stat_activity where datname = current_database() and query ilike 'listen%'",
+      )
+    ).map(({ pid }) => pid);
+  const stream = watchOrder(world, { orderId: order.id, afterVersion: 0n });
+  assert.equal((await stream.next()).value?.version, 1n);
+  const next = stream.next();
+  const [lost] = await eventually(pids, (found) => found.length === 1);
+  // Killed and changed in one transaction: the notification is sent when nobody listens.
+  await other.transaction(async (tx) => {
+    await tx.query("select pg_terminate_backend($1, 5000)", [lost]);
+    await tx.query("update orders set status = 'cancelled', version = 2 where id = $1", [order.id]);
+  });
+  assert.equal((await next).value?.status, "cancelled");
+});
+
+test("an order's changes are announced by the commit, never by a rollback", async () => {
+  const order = pendingOrder();
+  await world.orders.add(order, placed(order));
+  using watch = world.changes.watch(order.id);
+  const failure = new Error("after the change");
+  await assert.rejects(
+    world.inbox.once({ id: randomUUID(), source: "/plumbline/worker" }, async (orders) => {
+      await orders.change(order.id, (order) => ({ order: { ...order, version: 9n }, events: [] }));
+      throw failure;
+    }),
+    failure,
+  );
+  await world.orders.change(order.id, (order) => ({ order: { ...order, version: 2n }, events: [] }));
+  await watch.newerThan(1n);
+  const stop = new AbortController();
+  const heard = watch.newerThan(2n, stop);
+  stop.abort(new Error("nothing above 2"));
+  await assert.rejects(heard, /nothing above 2/);
+});
+
+test("keys past their time are deleted in bounded batches, younger ones stay", async () => {
+  const order = pendingOrder();
+  await world.orders.add(order, placed(order));
+  const insert = `insert into idempotency_keys (method, customer_id, key, body_hash, order_id, create_time)
+    select 'Prune', 'ada', number::text, '\\x00', $1, now() - make_interval(hours => $2) from generate_series($3::int, $4::int) number`;
+  await other.query(insert, [order.id, 25, 1, 25]);
+  await other.query(insert, [order.id, 23, 26, 30]);
+  const prune = () => pruneKeys(other, { retentionMs: 24 * 3_600_000, batch: 10 });
+  assert.deepEqual([await prune(), await prune(), await prune(), await prune()], [10, 10, 5, 0]);
+  const left = await other.query("select 1 from idempotency_keys where method = 'Prune'");
+  assert.equal(left.length, 5);
+});
+
+test("a key that was pruned can be used for something else", async () => {
+  const order = pendingOrder();
+  const key = randomUUID();
+  await world.orders.add(order, placed(order), { idempotencyKey: { key, bodyHash: Buffer.alloc(32, 1) } });
+  await other.query("update idempotency_keys set create_time = now() - interval '25 hours' where key = $1", [key]);
+  await pruneKeys(other, { retentionMs: 24 * 3_600_000, batch: 10 });
+  const next = pendingOrder({ customerId: order.customerId });
+  const idempotencyKey = { key, bodyHash: Buffer.alloc(32, 2) };
+  assert.deepEqual(await world.orders.add(next, placed(next), { idempotencyKey }), next);
+});
+
+test("a database that was never migrated is refused with what to do, one that is ahead is not", async () => {
+  await using empty = await testDatabase();
+  await using database = await openDatabase({ url: empty.url, applicationName: "orders" }, noTelemetry);
+  await assert.rejects(requireMigrated(database), /lacks migration 1 \(orders\).*with the argument "migrate"/);
+  await migrate(database, migrations.slice(0, 2));
+  await assert.rejects(requireMigrated(database), /lacks migration 3 \(outbox\), 4 \(inbox\)/);
+  assert.equal(await migrate(database, migrations), 2);
+  await requireMigrated(database);
+  await migrate(database, [...migrations, { id: 99, name: "the future", sql: "select 1" }]);
+  await requireMigrated(database);
+});
