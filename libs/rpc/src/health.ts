@@ -1,3 +1,4 @@
+import { aborted } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Health } from "@plumbline/lifecycle";
 import { type ServiceImplementation, service } from "./service.ts";
@@ -7,7 +8,7 @@ const always: Pick<Health, "status" | "watch"> = {
   status: async () => "SERVING",
   async *watch({ signal } = {}) {
     yield "SERVING";
-    await new Promise((resolve) => signal?.addEventListener("abort", resolve, { once: true }));
+    if (signal) await aborted(signal);
   },
 };
 

@@ -29,7 +29,7 @@ export interface ServeOptions {
   readonly maxMessageBytes?: number | undefined;
   /** After this age a connection is told to go elsewhere, so that clients find new replicas. Never when not given. */
   readonly maxConnectionAgeMs?: number | undefined;
-  /** How often an idle connection is asked whether the client is still there, 60 s when not given; one minute of silence ends it. */
+  /** How often a connection is asked whether its client is still there, 60 s when not given. Silence for 20 s ends it. */
   readonly keepaliveMs?: number | undefined;
   /** How long `drain` waits for unary calls before their signals abort, 10 s when not given. */
   readonly graceMs?: number | undefined;

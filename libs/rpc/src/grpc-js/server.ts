@@ -51,9 +51,18 @@ function bind(server: Server, { host, port }: ServerTransportOptions): Promise<n
   return new Promise((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (cause, bound) => {
       if (cause === null) resolve(bound);
-      else reject(new Error(`cannot listen on ${address}: ${cause.message}`, { cause }));
+      else {
+        const message = `the rpc address ${address} cannot be opened: ${reasonOf(cause.message)}`;
+        reject(new ServiceError("unavailable", message, { cause }));
+      }
     });
   });
+}
+
+function reasonOf(message: string): string {
+  if (message.includes("EADDRINUSE")) return "another process has it";
+  if (message.includes("EACCES")) return "this user may not";
+  return message;
 }
 
 type UnaryCall = ServerUnaryCall<Buffer, Buffer>;

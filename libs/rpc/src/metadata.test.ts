@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Metadata } from "./metadata.ts";
+
+test("names are the same in any case", () => {
+  const metadata = new Metadata({ "X-Request-Id": "7" });
+  assert.equal(metadata.get("x-request-id"), "7");
+  assert.equal(metadata.get("X-REQUEST-ID"), "7");
+  assert.ok(metadata.has("X-Request-ID"));
+  assert.deepEqual([...metadata], [["x-request-id", "7"]]);
+});
+
+test("bytes are not text, and text is not bytes", () => {
+  const metadata = new Metadata({ "a-bin": new Uint8Array([1]), b: "text" });
+  assert.equal(metadata.get("a-bin"), undefined);
+  assert.deepEqual(metadata.getBinary("A-Bin"), new Uint8Array([1]));
+  assert.equal(metadata.getBinary("b"), undefined);
+  assert.deepEqual(metadata.texts(), { b: "text" });
+});
+
+for (const { name, init } of [
+  { name: "an empty name", init: { "": "x" } },
+  { name: "a pseudo-header", init: { ":path": "/" } },
+  { name: "a name of the protocol", init: { "grpc-timeout": "1S" } },
+  { name: "a name with spaces", init: { "a b": "x" } },
+  { name: "a name that is not ASCII", init: { ü: "x" } },
+  { name: "text that is not ASCII", init: { a: "ü" } },
+  { name: "a line break", init: { a: "x\r\ny: z" } },
+  { name: "text under a name for bytes", init: { "a-bin": "x" } },
+  { name: "bytes under a name for text", init: { a: new Uint8Array() } },
+] as { name: string; init: Record<string, string> }[]) {
+  test(`${name} is refused`, () => {
+    assert.throws(() => new Metadata(init), { code: "invalid_argument" });
+  });
+}

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { test } from "node:test";
+import { createFileRegistry, type DescField, fromBinary } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { codes, codeToNumber, ServiceError } from "@plumbline/errors";
+import { errorOf, statusOf } from "./status.ts";
+import { errorDetailsFile } from "./wire/error-details.ts";
+
+test("every error survives the way over the wire and back", () => {
+  for (const code of codes) {
+    const sent = new ServiceError(code, `no: ${code}`, {
+      reason: "WHY",
+      violations: [{ field: "a.b[3]", description: "– ü 🫖" }],
+      retryAfterMs: 1_234,
+      cause: new Error("for the log"),
+    });
+    const got = errorOf(statusOf(sent));
+    const { message, reason, violations, retryAfterMs, cause } = got;
+    assert.deepEqual(
+      { code: got.code, message, reason, violations, retryAfterMs, cause },
+      {
+        code,
+        message: sent.message,
+        reason: "WHY",
+        violations: sent.violations,
+        retryAfterMs: 1_234,
+        cause: undefined,
+      },
+    );
+  }
+});
+
+test("an error without details needs no details", () => {
+  assert.equal(statusOf(new ServiceError("not_found", "no order")).details, undefined);
+});
+
+for (const { name, error, code, message } of [
+  { name: "an error nobody named", error: new TypeError("secret"), code: "internal", message: "internal" },
+  { name: "a thrown string", error: "secret", code: "internal", message: "internal" },
+  { name: "undefined", error: undefined, code: "internal", message: "internal" },
+  { name: "an abort", error: AbortSignal.abort().reason, code: "cancelled", message: "cancelled" },
+  {
+    name: "a timeout",
+    error: new DOMException("secret", "TimeoutError"),
+    code: "deadline_exceeded",
+    message: "deadline exceeded",
+  },
+] as const) {
+  test(`${name} is told as ${code}, without its own words`, () => {
+    assert.deepEqual(statusOf(error), { code: codeToNumber(code), message, details: undefined });
+  });
+}
+
+test("details that are no google.rpc.Status leave code and message standing", () => {
+  for (const details of [new Uint8Array([0xff, 0xff]), new Uint8Array(), Buffer.from("plain text, of all things")]) {
+    const { code, message, violations } = errorOf({ code: 9, message: "conflict", details });
+    assert.deepEqual(
+      { code, message, violations },
+      { code: "failed_precondition", message: "conflict", violations: [] },
+    );
+  }
+});
+
+test("details of types unknown here are passed over", () => {
+  // google.rpc.Status { code: 9, details: [{ type_url: "t/x.Y", value: "?" }] }
+  const details = Buffer.from("08091a0a0a05742f782e5912013f", "hex");
+  assert.equal(errorOf({ code: 9, message: "", details }).reason, undefined);
+});
+
+test("a code nobody assigned is unknown", () => {
+  assert.equal(errorOf({ code: 99, message: "?" }).code, "unknown");
+});
+
+test("the descriptor written here says what Google's protos say", () => {
+  const root = join(import.meta.dirname, "../../..");
+  const protos = "node_modules/google-proto-files/google/rpc";
+  const path = [`${protos}/status.proto`, `${protos}/error_details.proto`].flatMap((file) => ["--path", file]);
+  const args = ["build", "node_modules/google-proto-files", ...path, "--as-file-descriptor-set", "-o", "-"];
+  const image = execFileSync(join(root, "node_modules/.bin/buf"), args, { cwd: root });
+  const published = createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
+  for (const message of errorDetailsFile.messages.flatMap((message) => [message, ...message.nestedMessages])) {
+    const theirs = published.getMessage(message.typeName);
+    assert.ok(theirs, message.typeName);
+    for (const field of message.fields) {
+      const other: DescField | undefined = theirs.fields.find(({ name }) => name === field.name);
+      const { number, type, label, typeName } = field.proto;
+      assert.deepEqual(
+        { number, type, label, typeName },
+        {
+          number: other?.proto.number,
+          type: other?.proto.type,
+          label: other?.proto.label,
+          typeName: other?.proto.typeName,
+        },
+      );
+    }
+  }
+});
