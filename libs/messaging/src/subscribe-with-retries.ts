@@ -1,6 +1,7 @@
 import type { Telemetry } from "@plumbline/telemetry";
 import { type Broker, compose, type Handler, type SubscribeOptions } from "./broker.ts";
 import { deadLettered } from "./middleware/dead-lettered.ts";
+import { logged } from "./middleware/logged.ts";
 import { type InPlaceRetries, retried } from "./middleware/retried.ts";
 import { notBeforeDue, retriedLater } from "./middleware/retried-later.ts";
 import { traced } from "./middleware/traced.ts";
@@ -29,6 +30,7 @@ export async function subscribeWithRetries(
   const handle = compose(
     [
       traced(telemetry),
+      logged(telemetry.logger),
       deadLettered(broker, telemetry),
       retriedLater(broker, telemetry, retryDelaysMs),
       retried(retries),
