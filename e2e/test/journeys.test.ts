@@ -161,7 +161,7 @@ test("every process answers for its health and counts its requests", async () =>
 
 test("the OpenAPI document names every route of the protos", async () => {
   const { json } = await call(`${running.base}/openapi.json`);
-  assert.equal(json["openapi"], "3.1.0");
+  assert.match(json["openapi"] as string, /^3\.1\./);
   assert.deepEqual(Object.keys(json["paths"] as object).toSorted(), [
     "/v1/greetings",
     "/v1/greetings/{name}",

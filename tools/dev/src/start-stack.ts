@@ -30,6 +30,9 @@ export interface Stack extends AsyncDisposable {
   readonly readyAfterMs: number;
 }
 
+/** What Postgres reports of an ordinary day: starts, stops, checkpoints. */
+const routine = / LOG: |^\s*$/;
+
 /**
  * Starts the embedded stack: Postgres, migrations, then every program of the table. Resolves when all are ready.
  * Disposing stops the services first and Postgres last, and keeps the data. Rejects with a message that says what to do,
