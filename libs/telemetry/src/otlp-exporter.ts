@@ -1,13 +1,31 @@
 import { ExportResultCode } from "@opentelemetry/core";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** OTLP over HTTP with protobuf. `endpoint` is a collector's base, as OTEL_EXPORTER_OTLP_ENDPOINT: `http://collector:4318`. */
+/**
+ * OTLP over HTTP with protobuf. `endpoint` is a collector's base, as OTEL_EXPORTER_OTLP_ENDPOINT: `http://collector:4318`.
+ * The package is loaded with the first batch: it costs more to start than the rest of telemetry together.
+ */
 export function otlpExporter(endpoint: string): SpanExporter {
   const base = endpoint.replace(/\/+$/, "");
-  return new OTLPTraceExporter({ url: base.endsWith("/v1/traces") ? base : `${base}/v1/traces`, timeoutMillis: 5_000 });
+  const url = base.endsWith("/v1/traces") ? base : `${base}/v1/traces`;
+  let loading: Promise<SpanExporter> | undefined;
+  const load = async (): Promise<SpanExporter> => {
+    const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-proto");
+    return new OTLPTraceExporter({ url, timeoutMillis: 5_000 });
+  };
+  return {
+    export(batch, done) {
+      loading ??= load();
+      loading.then(
+        (exporter) => exporter.export(batch, done),
+        () => {}, // A broken installation: the batch is late then, which is reported.
+      );
+    },
+    forceFlush: async () => (await loading)?.forceFlush?.(),
+    shutdown: async () => (await loading)?.shutdown(),
+  };
 }
 
 const quietMs = 60_000;

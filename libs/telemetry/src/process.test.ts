@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+
+function run(mode: string) {
+  const program = fileURLToPath(new URL("../test/programs/talk.ts", import.meta.url));
+  return spawn(process.execPath, ["-C", "source", program], {
+    env: { ...process.env, MODE: mode, NODE_OPTIONS: "", NODE_TEST_CONTEXT: undefined },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 20_000,
+  });
+}
+
+test("lines go to standard output, and nothing of telemetry keeps a process alive, disposed or not", async () => {
+  for (const mode of ["dispose", "nothing"]) {
+    const child = run(mode);
+    const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+    assert.equal(code, 0, err);
+    assert.equal(err, "");
+    for (const line of out.trimEnd().split("\n"))
+      assert.equal((JSON.parse(line) as { service: string }).service, "talk");
+  }
+});
+
+test("a process that exits at once has said everything", async () => {
+  const child = run("exit");
+  const [out, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
+  assert.equal(code, 1);
+  assert.match(out.trimEnd().split("\n").at(-1) ?? "", /"line":99/);
+});
+
+test("a process whose reader has gone goes on", async () => {
+  const child = run("reader gone");
+  child.stdout.once("data", () => child.stdout.destroy());
+  const [err, [code]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+  assert.equal(err.trim(), "survived");
+  assert.equal(code, 0);
+});

@@ -1,0 +1,23 @@
+// Says a few things in a process of its own. MODE says how it ends.
+import { startTelemetry } from "../../src/index.ts";
+
+const telemetry = startTelemetry({ service: "talk" });
+telemetry.metrics.counter("a_total", "A.", []).inc({});
+await telemetry.metrics.text(); // Starts everything that observes the process.
+telemetry.logger.info("first");
+switch (process.env["MODE"] ?? "") {
+  case "dispose":
+    telemetry.logger.info("x".repeat(1_000), { long: "y".repeat(30_000) });
+    await telemetry[Symbol.asyncDispose]();
+    break;
+  case "exit":
+    for (let line = 0; line < 100; line++) telemetry.logger.info("line", { line });
+    process.exit(1);
+    break;
+  case "reader gone":
+    for (let line = 0; line < 1_000; line++) {
+      telemetry.logger.info("line", { line });
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    console.error("survived");
+}
