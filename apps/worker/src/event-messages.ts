@@ -1,5 +1,5 @@
 import { OrderFulfilled, OrderRejected } from "@plumbline/contracts";
-import { createMessage, type Message, sideTopics } from "@plumbline/messaging";
+import { createMessage, type Message } from "@plumbline/messaging";
 import type { Fulfilment } from "./fulfil/order.ts";
 
 export const ordersTopic = "orders.events";
@@ -8,10 +8,6 @@ export const fulfilmentTopic = "fulfilment.events";
 export const group = "worker";
 /** Fixed when a topic is created: orders are shared out over them by id. */
 export const partitions = 6;
-/** When an order is tried again that failed in place: suppliers that are away for minutes cost no order its end. */
-export const retryDelaysMs = [5_000, 60_000, 600_000];
-/** Everything this service reads and writes. */
-export const topics = [ordersTopic, fulfilmentTopic, ...sideTopics(ordersTopic, group, retryDelaysMs)];
 
 /** What came of an order, as others read it; nothing where there is nothing to say. */
 export function toMessage({ orderId, outcome, time }: Fulfilment): Message | undefined {

@@ -1,67 +1,113 @@
 import { availableParallelism } from "node:os";
 import { aborted, sleep } from "@plumbline/concurrency";
-import { loadConfig, serviceSources } from "@plumbline/config";
+import { type Config, loadConfig, serviceSources } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
+import { ServiceError } from "@plumbline/errors";
 import { Health, run, serveOps } from "@plumbline/lifecycle";
-import { connectBroker, keepInbox, relayOutbox, subscribeWithRetries } from "@plumbline/messaging";
-import { openDatabase } from "@plumbline/postgres";
+import { connectBroker, keepInbox, relayOutbox, sideTopics, subscribeWithRetries } from "@plumbline/messaging";
+import { migrate, openDatabase } from "@plumbline/postgres";
 import { serve } from "@plumbline/rpc";
-import { startTelemetry } from "@plumbline/telemetry";
+import { startTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { WorkerConfig } from "./config.ts";
-import { group, ordersTopic, retryDelaysMs } from "./event-messages.ts";
+import { fulfilmentTopic, group, ordersTopic, partitions } from "./event-messages.ts";
 import { askSuppliersOverHttp } from "./fulfil/ask-suppliers.ts";
 import { LabelThreads } from "./label/label-threads.ts";
-import { migrateAll } from "./migrate.ts";
 import { PostgresFulfilments } from "./postgres/fulfilments.ts";
+import { migrations } from "./postgres/migrations/index.ts";
+import { requireMigrated } from "./postgres/require-migrated.ts";
 
-const config = await loadConfig(WorkerConfig, serviceSources("worker"));
-/** What is left of the grace once the drain is over, shared out to those who wait for running work. */
-const closeMs = Math.max(0, config.graceMs - config.drainMs);
+type Settings = Config<typeof WorkerConfig>;
 
-async function main(signal: AbortSignal): Promise<void> {
+/** The life of the process: resources open in the order of the lines and close in reverse. */
+async function main(config: Settings, signal: AbortSignal): Promise<void> {
   await using telemetry = startTelemetry({ service: "worker", ...config.telemetry });
-  const { metrics, logger, tracer } = telemetry;
-  await using database = await openDatabase({ ...config.database, applicationName: "worker" }, telemetry);
-  await using broker = await connectBroker(
-    { adapter: config.messaging.adapter, postgres: { url: config.messaging.url, applicationName: "worker" } },
-    telemetry,
-  );
-  if (process.argv[2] === "migrate") return await migrateAll(database, broker, logger);
+  await using database = await openFulfilments(config, telemetry);
+  await requireMigrated(database, { signal });
+  await using broker = await openBroker(config, telemetry);
+  await using labels = openLabels(config);
 
-  const { threads = availableParallelism(), timeoutMs } = config.label;
-  // As many labels wait as orders are worked on, so that none is refused.
-  await using labels = new LabelThreads({ threads, timeoutMs, queue: config.concurrency });
-  const health = new Health({ database: database.ping, broker: (options) => broker.ping(options) });
-  await using ops = await serveOps({ port: config.ops.port, health, metrics: () => metrics.text() });
+  const health = new Health(
+    { database: database.ping, broker: (options) => broker.ping(options) },
+    { onFailure: (check, error) => telemetry.logger.warn("dependency not reached", { check, error: String(error) }) },
+  );
+  await using ops = await serveOps({ ...config.ops, health, metrics: () => telemetry.metrics.text() });
 
   const app = createApp({
     askSuppliers: askSuppliersOverHttp(config.suppliers, telemetry),
-    drawLabel: (content, options) => tracer.span("draw label", {}, () => labels.draw(content, options)),
-    fulfilments: new PostgresFulfilments(database, tracer),
+    drawLabel: (content, options) => telemetry.tracer.span("draw label", {}, () => labels.draw(content, options)),
+    fulfilments: new PostgresFulfilments(database, telemetry.tracer),
     clock: { now: () => new Date() },
   });
 
-  const subscription = { group, concurrency: config.concurrency, retries: config.retries, retryDelaysMs };
-  await using _inbox = await keepInbox(database, broker, { group, topics: [ordersTopic], retryDelaysMs }, telemetry);
-  await using _relay = await relayOutbox(database, broker, { closeMs: closeMs * 0.1 }, telemetry);
+  const { concurrency } = config;
+  const { attempts, delaysMs: retryDelaysMs } = config.retries;
+  const inbox = { group, topics: [ordersTopic], retryDelaysMs, retentionMs: config.inbox.retentionMs };
+  const closing = shares(config);
+  await using _inbox = await keepInbox(database, broker, inbox, telemetry);
+  await using _relay = await relayOutbox(database, broker, { ...config.relay, closeMs: closing.relayMs }, telemetry);
   await using _orders = await subscribeWithRetries(
     broker,
     ordersTopic,
-    { ...subscription, closeMs: closeMs * 0.6 },
+    { group, concurrency, closeMs: closing.ordersMs, retryDelaysMs, retries: { attempts, baseMs: 200, maxMs: 2_000 } },
     app.onOrderEvent,
     telemetry,
   );
   await using server = await serve(
-    { ...config.rpc, graceMs: closeMs * 0.2 },
-    { services: [app.service], health, telemetry, descriptors: descriptorSet },
+    { ...config.rpc, graceMs: closing.callsMs },
+    { services: [app.service], descriptors: descriptorSet, health, telemetry },
   );
 
   health.ready();
-  logger.info("worker is ready", { port: server.port, opsPort: ops.port });
+  telemetry.logger.info("worker is listening", { port: server.port, opsPort: ops.port });
   await aborted(signal);
   health.drain();
   await sleep(config.drainMs); // Load balancers need a moment to look away.
 }
 
-await run(main, { graceMs: config.graceMs });
+/** Brings the database and the topics to what this version needs, and ends. Run it before a new version starts. */
+async function prepare(config: Settings, signal: AbortSignal): Promise<void> {
+  await using telemetry = startTelemetry({ service: "worker", ...config.telemetry });
+  await using database = await openFulfilments(config, telemetry);
+  const applied = await migrate(database, migrations, { signal });
+  await using broker = await openBroker(config, telemetry);
+  const topics = [ordersTopic, fulfilmentTopic, ...sideTopics(ordersTopic, group, config.retries.delaysMs)];
+  await broker.createTopics(topics, { partitions, signal });
+  telemetry.logger.info("worker is migrated", { applied, topics: topics.length });
+}
+
+function openFulfilments(config: Settings, telemetry: Telemetry) {
+  return openDatabase({ ...config.database, applicationName: "worker" }, telemetry);
+}
+
+function openBroker({ messaging: { adapter, url }, kafka }: Settings, telemetry: Telemetry) {
+  const postgres = url && { url, applicationName: "worker-messaging" };
+  return connectBroker({ adapter, postgres, kafka: { ...kafka, clientId: "worker" } }, telemetry);
+}
+
+function openLabels({ label: { threads = availableParallelism(), timeoutMs }, concurrency }: Settings) {
+  // As many labels may wait as orders are worked on: none is refused.
+  return new LabelThreads({ threads, timeoutMs, queue: concurrency });
+}
+
+/** What is closed one after the other shares the time after the drain; the rest is for what closes at once. */
+function shares({ drainMs, graceMs }: Settings) {
+  const ms = graceMs - drainMs;
+  return { callsMs: ms * 0.2, ordersMs: ms * 0.55, relayMs: ms * 0.1 };
+}
+
+const config = await loadConfig(WorkerConfig, serviceSources("worker")).catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
+if (config !== undefined) {
+  const [command, ...rest] = process.argv.slice(2);
+  await run(
+    async (signal) => {
+      if (command === undefined) return await main(config, signal);
+      if (command === "migrate" && rest.length === 0) return await prepare(config, signal);
+      throw new ServiceError("invalid_argument", 'worker takes no argument, or "migrate"');
+    },
+    { graceMs: config.graceMs },
+  );
+}

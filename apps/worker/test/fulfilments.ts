@@ -68,6 +68,16 @@ export function fulfilmentsContract(adapter: string, open: () => Promise<World>)
       assert.deepEqual(await typesOf(orderId), ["fulfilment.v1.OrderFulfilled"]);
     });
 
+    test("a message that has had its effect has no other, whatever order it names now", async () => {
+      const [first, settled, cancelled] = [newOrderId(), newOrderId(), newOrderId()];
+      const message = newMessageName();
+      await world.fulfilments.settle(message, fulfilmentOf(first));
+      await world.fulfilments.settle(message, fulfilmentOf(settled));
+      await world.fulfilments.cancel(message, { orderId: cancelled, time: new Date() });
+      assert.equal(await world.fulfilments.statusOf(settled), "open");
+      assert.equal(await world.fulfilments.statusOf(cancelled), "open");
+    });
+
     test("of the same message at the same time one has its effect", async () => {
       const orderId = newOrderId();
       const message = newMessageName();

@@ -17,13 +17,13 @@ export async function openTestDatabase(): Promise<AsyncDisposable & { readonly d
 }
 
 /** A database of its own for each world, whose outbox is relayed to the world's broker. */
-export const postgresStore: OpenStore = async (broker) => {
+export const postgresStore: OpenStore = async (broker, telemetry) => {
   await using opened = new AsyncDisposableStack();
   const { database } = opened.use(await openTestDatabase());
-  opened.use(await relayOutbox(database, broker, {}, noTelemetry));
+  opened.use(await relayOutbox(database, broker, {}, telemetry));
   const owned = opened.move();
   return {
-    fulfilments: new PostgresFulfilments(database, noTelemetry.tracer),
+    fulfilments: new PostgresFulfilments(database, telemetry.tracer),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 };

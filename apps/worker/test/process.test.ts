@@ -8,6 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { FulfilmentServiceService } from "@plumbline/contracts";
+import { testDatabase } from "@plumbline/engines";
 import { connect, createClient } from "@plumbline/rpc";
 import { type QuoteEvent, startSupplier } from "@plumbline/supplier";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -80,9 +81,9 @@ describe("from source", () => {
   });
 
   test("a worker killed at once after some orders are settled has one effect for each after a restart", async () => {
-    await using suppliers = await supplierWithQuotes();
+    await using suppliers = await supplierWithQuotes(50);
     const environment = { ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url };
-    const killed = await startWorker(environment);
+    const killed = await startWorker({ ...environment, WORKER_CONCURRENCY: "4" });
     const ids = await place(60);
     // Whatever stands between a commit, its acknowledgement and its relay, some of it is cut here.
     await eventually(
@@ -128,7 +129,7 @@ describe("from source", () => {
       ...around.environment,
       WORKER_SUPPLIERS_URL: suppliers.supplier.url,
       WORKER_SUPPLIERS_TIMEOUT_MS: "60000",
-      WORKER_GRACE_MS: "3000",
+      WORKER_GRACE_MS: "5000",
     };
     const worker = await startWorker(environment);
     const [id] = (await place(1)) as [string];
@@ -157,6 +158,14 @@ describe("from source", () => {
     const { code, output } = await finished(launch(sources, around.environment, ["migrate"]));
     assert.equal(code, 0, output);
   });
+});
+
+test("a worker whose database was not migrated says so and ends, exit 1", async () => {
+  await using own = await testDatabase();
+  const environment = { WORKER_DATABASE_URL: own.url, WORKER_MESSAGING_URL: own.url };
+  const { code, output } = await finished(launch(sources, environment));
+  assert.equal(code, 1);
+  assert.match(output, /lacks migration 1 \(fulfilments\).*run this program once with the argument "migrate"/);
 });
 
 test("settings that cannot be are all named at once, exit 1", async () => {

@@ -65,9 +65,10 @@ export async function startWorker(
   const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   const ready = await eventually(
     () =>
-      lines(output()).find(({ message }) => message === "worker is ready") ??
+      lines(output()).find(({ message }) => message === "worker is listening") ??
       (child.exitCode === null ? undefined : null),
     (line) => line !== undefined,
+    60_000,
   ).catch((error: unknown) => {
     child.kill("SIGKILL");
     throw new Error(`the worker is not ready:\n${output()}`, { cause: error });

@@ -10,7 +10,7 @@ import {
 } from "@plumbline/messaging";
 import { type Client, connect, createClient, serve } from "@plumbline/rpc";
 import { type QuoteEvent, type Supplier, startSupplier } from "@plumbline/supplier";
-import { noTelemetry } from "@plumbline/telemetry";
+import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp } from "../src/app.ts";
 import { fulfilmentTopic, group, ordersTopic, toMessage } from "../src/event-messages.ts";
 import { askSuppliersOverHttp } from "../src/fulfil/ask-suppliers.ts";
@@ -26,6 +26,7 @@ export interface WorldOptions {
   readonly concurrency?: number;
   /** Around the service's handler, inside the retries. */
   readonly around?: (next: Handler) => Handler;
+  readonly telemetry?: Telemetry;
 }
 
 /** The service as a whole over some store: events come in by a broker, quotes by HTTP, calls by gRPC. */
@@ -44,7 +45,10 @@ export interface World extends AsyncDisposable {
 }
 
 /** A store, and what carries its events to the broker. */
-export type OpenStore = (broker: Broker) => Promise<AsyncDisposable & { readonly fulfilments: Fulfilments }>;
+export type OpenStore = (
+  broker: Broker,
+  telemetry: Telemetry,
+) => Promise<AsyncDisposable & { readonly fulfilments: Fulfilments }>;
 
 export const memoryStore: OpenStore = async (broker) => {
   const sending: Promise<void>[] = [];
@@ -56,21 +60,27 @@ export const memoryStore: OpenStore = async (broker) => {
 };
 
 export async function openWorld(openStore: OpenStore, options: WorldOptions = {}): Promise<World> {
-  const { attempts = 1_000, retryDelaysMs = [], concurrency = 4, around = (next) => next } = options;
+  const {
+    attempts = 1_000,
+    retryDelaysMs = [],
+    concurrency = 4,
+    around = (next) => next,
+    telemetry = noTelemetry,
+  } = options;
   await using opened = new AsyncDisposableStack();
 
   const broker = opened.use(openMemoryBroker());
   const topics = [ordersTopic, fulfilmentTopic, ...sideTopics(ordersTopic, group, retryDelaysMs)];
   await broker.createTopics(topics, { partitions: 2 });
-  const { fulfilments } = opened.use(await openStore(broker));
+  const { fulfilments } = opened.use(await openStore(broker, telemetry));
   const quotes: QuoteEvent[] = [];
   const supplier = opened.use(await startSupplier({ port: 0, graceMs: 0, onQuote: (event) => quotes.push(event) }));
   const labels = opened.use(new LabelThreads({ threads: 2, queue: 100, timeoutMs: 30_000 }));
 
   const app = createApp({
     fulfilments,
-    askSuppliers: askSuppliersOverHttp({ url: supplier.url, concurrency: 8, timeoutMs: 10_000 }, noTelemetry),
-    drawLabel: (content, signal) => labels.draw(content, signal),
+    askSuppliers: askSuppliersOverHttp({ url: supplier.url, concurrency: 8, timeoutMs: 10_000 }, telemetry),
+    drawLabel: (content, options) => labels.draw(content, options),
     clock: { now: () => new Date() },
   });
 
@@ -81,7 +91,7 @@ export async function openWorld(openStore: OpenStore, options: WorldOptions = {}
   opened.use(await collect(fulfilmentTopic, answers));
   opened.use(await collect(deadTopic(ordersTopic, group), dead));
   const subscription = { group, concurrency, retries: { attempts, baseMs: 2, maxMs: 10 }, retryDelaysMs };
-  opened.use(await subscribeWithRetries(broker, ordersTopic, subscription, around(app.onOrderEvent), noTelemetry));
+  opened.use(await subscribeWithRetries(broker, ordersTopic, subscription, around(app.onOrderEvent), telemetry));
 
   const server = opened.use(
     await serve({ host: "127.0.0.1", port: 0, graceMs: 1_000 }, { services: [app.service], telemetry: noTelemetry }),

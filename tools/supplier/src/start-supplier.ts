@@ -10,6 +10,8 @@ import { changed, defaultSettings, type Settings, SettingsError } from "./settin
 export interface QuoteEvent {
   readonly sku: string;
   readonly step: "asked" | "answered" | "failed" | "aborted";
+  /** As the client sent it: the trace this quote belongs to. */
+  readonly traceparent: string | undefined;
 }
 
 export interface SupplierOptions {
@@ -57,14 +59,16 @@ export async function startSupplier(options: SupplierOptions): Promise<Supplier>
     return { sku, inStock: available >= quantity, available, unitPrice };
   };
 
-  const watched = async (sku: string, quantity: number, signal: AbortSignal) => {
-    onQuote({ sku, step: "asked" });
+  const watched = async (request: IncomingMessage, sku: string, quantity: number, signal: AbortSignal) => {
+    const traceparent = request.headers["traceparent"]?.toString();
+    const tell = (step: QuoteEvent["step"]) => onQuote({ sku, step, traceparent });
+    tell("asked");
     try {
       const answer = await quote(sku, quantity, signal);
-      onQuote({ sku, step: "answered" });
+      tell("answered");
       return answer;
     } catch (error) {
-      onQuote({ sku, step: signal.aborted ? "aborted" : "failed" });
+      tell(signal.aborted ? "aborted" : "failed");
       throw error;
     }
   };
@@ -74,7 +78,7 @@ export async function startSupplier(options: SupplierOptions): Promise<Supplier>
     const sku = /^\/v1\/quotes\/([^/]+)$/.exec(url.pathname)?.[1];
     if (sku !== undefined) {
       allow(request, "GET");
-      return watched(decoded(sku), quantityOf(url), signal);
+      return watched(request, decoded(sku), quantityOf(url), signal);
     }
     if (url.pathname === "/v1/settings") {
       allow(request, "GET", "PATCH");

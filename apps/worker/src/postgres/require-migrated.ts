@@ -1,0 +1,27 @@
+import type { Abortable } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import { type Queryable, sqlStateOf } from "@plumbline/postgres";
+import { migrations } from "./migrations/index.ts";
+
+/** Throws `failed_precondition` with what to do where the database lacks a migration. One that is ahead is fine: a newer version rolls out. */
+export async function requireMigrated(database: Queryable, options: Abortable = {}): Promise<void> {
+  const applied = await appliedTo(database, options);
+  const missing = migrations.filter(({ id }) => !applied.has(id));
+  if (missing.length === 0) return;
+  const names = missing.map(({ id, name }) => `${id} (${name})`).join(", ");
+  throw new ServiceError(
+    "failed_precondition",
+    `the database lacks migration ${names}: run this program once with the argument "migrate", then start it again`,
+    { reason: "DATABASE_NOT_MIGRATED" },
+  );
+}
+
+async function appliedTo(database: Queryable, options: Abortable): Promise<ReadonlySet<number>> {
+  try {
+    const rows = await database.query<{ id: number }>("select id from schema_migrations", [], options);
+    return new Set(rows.map(({ id }) => id));
+  } catch (error) {
+    if (sqlStateOf(error) === "42P01") return new Set(); // No such table: nothing was ever migrated.
+    throw error;
+  }
+}
