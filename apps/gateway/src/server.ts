@@ -1,6 +1,6 @@
+import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
-import { once } from "node:events";
 import { deadline, sleep } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 

@@ -61,8 +61,7 @@ describe("a stream", () => {
   });
 
   test("that fails before its first message answers with that failure's status", async () => {
-    // biome-ignore lint: a stream that only throws
-    await using gateway = await gatewayFor(async function* (): AsyncIterable<JsonValue> {
+    await using gateway = await gatewayFor(() => {
       throw new ServiceError("not_found", "no order 7", { reason: "ORDER_NOT_FOUND" });
     });
     const response = await gateway.fetch(watch);

@@ -1,4 +1,4 @@
-import { Router, type Response } from "express";
+import { type Response, Router } from "express";
 import type { OpenApi } from "../openapi/types.ts";
 import { css } from "./css.ts";
 import { html } from "./html.ts";

@@ -1,5 +1,5 @@
-import { fromBinary, type Message, type Registry } from "@bufbuild/protobuf";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { fromBinary, type Message, type Registry } from "@bufbuild/protobuf";
 import type { Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
 import { encodeMessage } from "../json/encode.ts";

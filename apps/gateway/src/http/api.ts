@@ -1,6 +1,6 @@
+import type { Registry } from "@bufbuild/protobuf";
 import { deadline } from "@plumbline/concurrency";
 import { codeOf, isServiceError, ServiceError } from "@plumbline/errors";
-import type { Registry } from "@bufbuild/protobuf";
 import type { Request, RequestHandler, Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
 import { bindRequest } from "../bindings/request.ts";

@@ -140,14 +140,13 @@ class Stream {
     }
     // The client is gone: there is nobody to tell.
     if (this.#response.destroyed) return;
+    const passes = passing.has(codeOf(error));
     // A status of 503 would end an EventSource for good, in the middle of what it watches, for a service that restarts.
-    const comesBack = this.#resumed && passing.has(codeOf(error));
-    if (!this.#response.headersSent && !comesBack) throw error;
+    if (!this.#response.headersSent && !(this.#resumed && passes)) throw error;
     const problem = recordFailure(error, this.#response, this.#options.logger);
     this.#open();
-    this.#writer.end(
-      this.#format.failure(JSON.stringify(problem)) + (comesBack ? this.#format.again(this.#comeAgainMs()) : ""),
-    );
+    const again = passes ? this.#format.again(this.#comeAgainMs()) : "";
+    this.#writer.end(this.#format.failure(JSON.stringify(problem)) + again);
   }
 
   #comeAgainMs(): number {

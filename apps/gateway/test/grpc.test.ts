@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { aborted, deadlineOf } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
+import type { LiveSettings } from "../src/app.ts";
+import { openClients } from "../src/clients.ts";
+import { allEvents, readEvents } from "./support/event-stream.ts";
+import { openGateway, type TestGateway } from "./support/gateway.ts";
+import { type Behaviour, orderOf, serveServices } from "./support/grpc-services.ts";
+import { plumbline } from "./support/orders.ts";
+
+/** The gateway in front of real gRPC servers. */
+async function open(
+  behaviour: Behaviour = {},
+  settings: Partial<LiveSettings> = {},
+  telemetry: Telemetry = noTelemetry,
+) {
+  const stack = new AsyncDisposableStack();
+  const services = stack.use(await serveServices(behaviour));
+  const clients = stack.use(await openClients({ all: `dns:///127.0.0.1:${services.port}` }, "grpc-js", telemetry));
+  const upstream = clients.get("all") ?? assert.fail();
+  const gateway: TestGateway = stack.use(await openGateway(plumbline, { upstream, settings, telemetry }));
+  return { gateway, services, clients, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+describe("over gRPC", () => {
+  test("an order is placed, read, watched, and its label fetched", async () => {
+    await using stack = await open({
+      async *watchOrder(id, after) {
+        for (const version of [1n, 2n, 3n]) if (version > after) yield orderOf({ id, version });
+      },
+    });
+    const { gateway } = stack;
+    const body = JSON.stringify({ customerId: "c", items: [{ sku: "tea", quantity: 2 }] });
+    const placed = await gateway.fetch("/v1/orders", {
+      method: "POST",
+      body,
+      headers: { "content-type": "application/json" },
+    });
+    assert.deepEqual(((await placed.json()) as { items: unknown }).items, [{ sku: "tea", quantity: 2 }]);
+    assert.equal(((await (await gateway.fetch("/v1/orders/7")).json()) as { id: string }).id, "7");
+    const label = await gateway.fetch("/v1/orders/7/label");
+    assert.equal(label.headers.get("content-type"), "image/png");
+    assert.deepEqual([...new Uint8Array(await label.arrayBuffer())], [0x89, 0x50]);
+    const events = await allEvents(await gateway.fetch("/v1/orders/7:watch", { headers: { "last-event-id": "1" } }));
+    assert.deepEqual(
+      events.flatMap(({ id }) => id ?? []),
+      ["2", "3"],
+    );
+  });
+
+  test("a failure keeps its code, reason, violations and time to come again", async () => {
+    await using stack = await open({
+      getOrder: async () => {
+        throw new ServiceError("failed_precondition", "it is fulfilled", {
+          reason: "ORDER_ALREADY_FULFILLED",
+          violations: [{ field: "order_id", description: "fulfilled" }],
+          retryAfterMs: 3000,
+        });
+      },
+    });
+    const response = await stack.gateway.fetch("/v1/orders/7");
+    assert.equal(response.status, 409);
+    assert.equal(response.headers.get("retry-after"), "3");
+    const { detail, code, reason, violations } = (await response.json()) as Record<string, unknown>;
+    assert.deepEqual(
+      { detail, code, reason, violations },
+      {
+        detail: "it is fulfilled",
+        code: "failed_precondition",
+        reason: "ORDER_ALREADY_FULFILLED",
+        violations: [{ field: "orderId", description: "fulfilled" }],
+      },
+    );
+  });
+
+  test("the caller's time, request id and idempotency key reach the handler", async () => {
+    const seen: Record<string, unknown> = {};
+    await using stack = await open({
+      getOrder: async (id, { signal, metadata }) => {
+        seen["id"] = metadata.get("x-request-id");
+        seen["key"] = metadata.get("idempotency-key");
+        seen["leftMs"] = (deadlineOf(signal) ?? Number.NaN) - Date.now();
+        return orderOf({ id });
+      },
+    });
+    await stack.gateway.fetch("/v1/orders/7", {
+      headers: { "x-request-id": "r-7", "idempotency-key": "k-7", "grpc-timeout": "2S" },
+    });
+    assert.deepEqual([seen["id"], seen["key"]], ["r-7", "k-7"]);
+    assert.ok(Number(seen["leftMs"]) > 500 && Number(seen["leftMs"]) <= 2100, String(seen["leftMs"]));
+  });
+
+  test("a client that hangs up aborts the handler's signal", async () => {
+    const { promise: started, resolve: start } = Promise.withResolvers<AbortSignal>();
+    await using stack = await open({
+      getOrder: async (id, { signal }) => {
+        start(signal);
+        await aborted(signal);
+        return orderOf({ id });
+      },
+    });
+    const client = new AbortController();
+    const answer = stack.gateway.fetch("/v1/orders/7", { signal: client.signal }).catch(() => "hung up");
+    const signal = await started;
+    assert.equal(signal.aborted, false);
+    client.abort();
+    await aborted(signal);
+    assert.equal(await answer, "hung up");
+  });
+
+  test("a client that leaves a stream aborts the handler's signal", async () => {
+    const { promise: started, resolve: start } = Promise.withResolvers<AbortSignal>();
+    await using stack = await open({
+      async *watchOrder(id, _after, { signal }) {
+        start(signal);
+        yield orderOf({ id });
+        await aborted(signal);
+      },
+    });
+    const client = new AbortController();
+    const events = readEvents(await stack.gateway.fetch("/v1/orders/7:watch", { signal: client.signal }));
+    await events.next();
+    await events.next();
+    client.abort();
+    await aborted(await started);
+  });
+
+  test("a slow service is a 504 in time, and its handler is told", async () => {
+    const { promise: gone, resolve } = Promise.withResolvers<void>();
+    await using stack = await open({
+      getOrder: async (id, { signal }) => {
+        await aborted(signal);
+        resolve();
+        return orderOf({ id });
+      },
+    });
+    const response = await stack.gateway.fetch("/v1/orders/7", { headers: { "grpc-timeout": "100m" } });
+    assert.equal(response.status, 504);
+    assert.equal(((await response.json()) as { code: string }).code, "deadline_exceeded");
+    await gone;
+  });
+
+  test("a service that is down is a 503 that tells no addresses, and is found again when it is back", async () => {
+    await using stack = await open();
+    const { gateway, services } = stack;
+    assert.equal((await gateway.fetch("/v1/orders/7")).status, 200);
+    await services.drain();
+    const response = await gateway.fetch("/v1/orders/7");
+    const text = await response.text();
+    assert.equal(response.status, 503);
+    assert.equal((JSON.parse(text) as { code: string }).code, "unavailable");
+    assert.doesNotMatch(text, /127\.0\.0\.1|ECONN|\d{4,}:/);
+    await using _back = await serveServices({}, noTelemetry, services.port);
+    const end = performance.now() + 15_000;
+    while ((await gateway.fetch("/v1/orders/7")).status !== 200)
+      assert.ok(performance.now() < end, "it was not found again");
+  });
+
+  test("a stream whose service restarts says so, and wishes its client to come again", async () => {
+    await using stack = await open();
+    const { gateway, services } = stack;
+    const events = readEvents(await gateway.fetch("/v1/orders/7:watch"));
+    for (let i = 0; i < 2; i++) await events.next();
+    await services.drain();
+    const rest = await Array.fromAsync(events);
+    assert.deepEqual(
+      rest.map(({ event, retry }) => (retry === undefined ? event : "retry")),
+      ["error", "retry"],
+    );
+  });
+
+  test("readiness waits until each service was reached", async () => {
+    await using stack = await open();
+    const { checks } = stack.clients;
+    assert.deepEqual(Object.keys(checks), ["all"]);
+    await checks["all"]?.({ signal: AbortSignal.timeout(5000) });
+  });
+});

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { Agent, request } from "node:http";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readEvents } from "./support/event-stream.ts";
+import { type Behaviour, orderOf, serveServices } from "./support/grpc-services.ts";
+
+const main = join(import.meta.dirname, "../src/main.ts");
+
+/** The gateway as its own process, in front of real gRPC services of this one. */
+async function start(behaviour: Behaviour, settings: Record<string, string> = {}) {
+  const services = await serveServices(behaviour);
+  const target = `dns:///127.0.0.1:${services.port}`;
+  const child = spawn(process.execPath, ["-C", "source", main], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: {
+      ...process.env,
+      GATEWAY_HTTP_HOST: "127.0.0.1",
+      GATEWAY_HTTP_PORT: "0",
+      GATEWAY_OPS_PORT: "0",
+      GATEWAY_UPSTREAMS_GREETER: target,
+      GATEWAY_UPSTREAMS_ORDERS: target,
+      GATEWAY_UPSTREAMS_FULFILMENT: target,
+      GATEWAY_RATE_LIMIT_PER_CLIENT_PER_SECOND: "0",
+      GATEWAY_RATE_LIMIT_GLOBAL_PER_SECOND: "0",
+      ...settings,
+    },
+  });
+  const exit = once(child, "exit") as Promise<[number | null, string | null]>;
+  const lines = createInterface({ input: child.stdout });
+  const port = await new Promise<number>((resolve, reject) => {
+    lines.on("line", (line) => {
+      const { message, port } = JSON.parse(line) as { message: string; port?: number };
+      if (message === "listening") resolve(Number(port));
+    });
+    void exit.then(([code]) => reject(new Error(`the gateway ended with ${code}`)));
+  });
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    stop: () => child.kill("SIGTERM"),
+    exit,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+      await exit;
+      await services[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** One request over a connection that is kept; its status, or why there is none. */
+function get(agent: Agent, port: number, path: string): Promise<number | string> {
+  return new Promise((resolve) => {
+    const sent = request({ agent, port, host: "127.0.0.1", path }, (response) => {
+      response.resume();
+      response.on("end", () => resolve(response.statusCode ?? 0));
+      response.on("error", (error) => resolve(`cut: ${error.message}`));
+    });
+    sent.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    sent.end();
+  });
+}
+
+describe("SIGTERM", () => {
+  test("under load: every request that was accepted is answered, and the exit code is 0 within the grace", async () => {
+    const accepted = new Set<string>();
+    await using gateway = await start({
+      getOrder: async (id) => {
+        accepted.add(id);
+        await sleep(20);
+        return orderOf({ id });
+      },
+    });
+    const answers = new Map<string, number | string>();
+    const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+    let stopping = false;
+    let next = 0;
+    const client = async (): Promise<void> => {
+      for (;;) {
+        const id = `o${next++}`;
+        const answer = await get(agent, gateway.port, `/v1/orders/${id}`);
+        answers.set(id, answer);
+        // New connections are refused once the port is closed: then this client is done.
+        if (stopping && answer !== 200) return;
+      }
+    };
+    const clients = Array.from({ length: 32 }, client);
+    while (answers.size < 200) await sleep(5);
+    stopping = true;
+    const asked = performance.now();
+    gateway.stop();
+    const [code] = await gateway.exit;
+    const tookMs = performance.now() - asked;
+    await Promise.all(clients);
+    agent.destroy();
+
+    assert.equal(code, 0);
+    assert.ok(tookMs < 5000, `${tookMs} ms`);
+    const lost = [...accepted].filter((id) => answers.get(id) !== 200);
+    assert.deepEqual(
+      lost.map((id) => `${id}: ${answers.get(id)}`),
+      [],
+    );
+    assert.ok(accepted.size > 200, `${accepted.size}`);
+    const failures = [...answers.values()].filter((answer) => answer !== 200);
+    assert.ok(
+      failures.every((failure) => failure === "ECONNREFUSED" || failure === "ECONNRESET"),
+      String(failures),
+    );
+  });
+
+  test("ends streams at once with the wish to come again, though they would go on", async () => {
+    await using gateway = await start({});
+    const events = readEvents(await fetch(`${gateway.url}/v1/orders/7:watch`));
+    await events.next();
+    assert.equal((await events.next()).value?.id, "1");
+    gateway.stop();
+    assert.equal((await events.next()).value?.comment, "come again");
+    assert.equal((await events.next()).done, true);
+    assert.deepEqual(await gateway.exit, [0, null]);
+  });
+
+  test("says not ready and goes on serving while it drains, and tells connections to close", async () => {
+    await using gateway = await start({}, { GATEWAY_DRAIN_MS: "1500" });
+    assert.equal((await fetch(`${gateway.url}/readyz`)).status, 200);
+    gateway.stop();
+    let ready = await fetch(`${gateway.url}/readyz`);
+    while (ready.status === 200) ready = await fetch(`${gateway.url}/readyz`);
+    assert.equal(ready.status, 503);
+    const response = await fetch(`${gateway.url}/v1/orders/7`);
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("connection"), "close");
+    assert.deepEqual(await gateway.exit, [0, null]);
+  });
+});
+
+test("a port that is taken is said so, with exit code 1", async () => {
+  await using gateway = await start({});
+  const child = spawn(process.execPath, ["-C", "source", main], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: {
+      ...process.env,
+      GATEWAY_HTTP_HOST: "127.0.0.1",
+      GATEWAY_HTTP_PORT: String(gateway.port),
+      GATEWAY_OPS_PORT: "0",
+    },
+  });
+  let printed = "";
+  child.stderr.on("data", (chunk: Buffer) => (printed += String(chunk)));
+  assert.deepEqual(await once(child, "exit"), [1, null]);
+  assert.match(printed, new RegExp(`port ${gateway.port} of 127\\.0\\.0\\.1 cannot be opened: another process has it`));
+});

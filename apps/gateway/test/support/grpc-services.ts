@@ -1,0 +1,58 @@
+import { aborted } from "@plumbline/concurrency";
+import {
+  descriptorSet,
+  FulfilmentServiceService,
+  GreeterService,
+  Order,
+  OrderStatus,
+  OrdersServiceService,
+} from "@plumbline/contracts";
+import { ServiceError } from "@plumbline/errors";
+import { type Call, type RpcServer, serve, service } from "@plumbline/rpc";
+import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
+
+/** The services as real gRPC servers would be, with what a test wants to happen in place of an order's life. */
+export interface Behaviour {
+  readonly getOrder?: (orderId: string, call: Call) => Promise<Order>;
+  readonly watchOrder?: (orderId: string, afterVersion: bigint, call: Call) => AsyncIterable<Order>;
+  readonly placeOrder?: (order: Order, call: Call) => Promise<Order>;
+}
+
+export const orderOf = (parts: Partial<Order>): Order =>
+  Order.fromPartial({ status: OrderStatus.ORDER_STATUS_PENDING, version: 1n, ...parts });
+
+/** One version, and then silence. */
+async function* forever(id: string, _afterVersion: bigint, { signal }: Call): AsyncIterable<Order> {
+  yield orderOf({ id });
+  await aborted(signal);
+}
+
+/** All services on one free port. */
+export async function serveServices(
+  behaviour: Behaviour = {},
+  telemetry: Telemetry = noTelemetry,
+  port = 0,
+): Promise<RpcServer> {
+  const unwanted = async (): Promise<never> => {
+    throw new ServiceError("unimplemented", "not in this test");
+  };
+  const orders = service(OrdersServiceService, {
+    placeOrder: (request, call) =>
+      (behaviour.placeOrder ?? (async (order) => order))(
+        orderOf({ id: "new", customerId: request.customerId, items: request.items }),
+        call,
+      ),
+    getOrder: (request, call) => (behaviour.getOrder ?? (async (id) => orderOf({ id })))(request.orderId, call),
+    listOrders: unwanted,
+    cancelOrder: unwanted,
+    watchOrder: ({ orderId, afterVersion }, call) => (behaviour.watchOrder ?? forever)(orderId, afterVersion, call),
+  });
+  const greeter = service(GreeterService, { sayHello: async ({ name }) => ({ message: `Hello ${name}` }) });
+  const fulfilment = service(FulfilmentServiceService, {
+    getLabel: async () => ({ contentType: "image/png", data: Buffer.from([0x89, 0x50]), extensions: [] }),
+  });
+  return serve(
+    { host: "127.0.0.1", port, graceMs: 1000 },
+    { services: [orders, greeter, fulfilment], telemetry, descriptors: descriptorSet },
+  );
+}
