@@ -66,12 +66,22 @@ for (const { name, value } of [
   });
 }
 
+test("what is past five levels is not shown, however it is reached", () => {
+  assert.deepEqual(plain({ a: { a: { a: { a: { a: { a: 1 } } } } } }), { a: { a: { a: { a: { a: "[object]" } } } } });
+  assert.deepEqual(plain([[[[[[1]]]]]]), [[[[["[array]"]]]]]);
+  assert.equal(plain(endless()), "[object]");
+});
+
 test("the budget is that of the line, shared by its fields", () => {
   const budget = newBudget();
   for (let field = 0; field < 100; field++) printable("x".repeat(2_000), budget);
   assert.ok(budget.characters <= 0);
   assert.equal(text("more", budget), "[cut]");
 });
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(printable(value)));
+}
 
 function endless(): object {
   return { toJSON: () => endless() };

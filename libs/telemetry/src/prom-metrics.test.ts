@@ -95,6 +95,15 @@ test("past a thousand series new label sets count as other, and that is said onc
   assert.deepEqual(warnings, ["orders_total: a metric has too many series: new ones count as other"]);
 });
 
+test("sets that read alike when put together are counted as what they are", async () => {
+  const { metrics, lines } = open();
+  const counter = metrics.counter("a_total", "A.", ["x", "y", "z"]);
+  for (let x = 0; x < 50; x++) {
+    for (let y = 0; y < 50; y++) counter.inc({ x: "1".repeat(x), y: "1".repeat(y), z: "1".repeat(100 - x - y) });
+  }
+  assert.equal((await lines("a_total")).length, 1_001);
+});
+
 test("label values are cut at 128 characters, and names that were not asked for are ignored", async () => {
   const { metrics, lines } = open();
   const counter = metrics.counter("a_total", "A.", ["x"]);

@@ -266,6 +266,14 @@ test("long attributes are cut, and links past 128 are left out", async () => {
   assert.equal(received.span("s").links.length, 128);
 });
 
+test("links past 128 are not even read", () => {
+  const { tracer } = start();
+  let reads = 0;
+  const link = Object.defineProperty({}, "traceparent", { enumerable: true, get: () => void reads++ });
+  tracer.span("s", { links: Array.from({ length: 1_000 }, () => link) }, () => {});
+  assert.ok(reads > 0 && reads <= 256, `${reads} reads`);
+});
+
 test("without an endpoint there are trace ids in logs and headers, and nothing is sent", async () => {
   const { tracer, logger, out } = start();
   const headers: Headers = {};

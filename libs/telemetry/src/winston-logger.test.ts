@@ -43,11 +43,16 @@ for (const [least, want] of [
 
 test("a line that is not written costs nothing: its fields are not even read", () => {
   const { logger } = open();
-  logger.debug("m", {
-    get expensive(): string {
-      throw new Error("read");
+  let reads = 0;
+  const fields = {
+    get expensive() {
+      return ++reads;
     },
-  });
+  };
+  logger.debug("m", fields);
+  assert.equal(reads, 0);
+  logger.info("m", fields);
+  assert.equal(reads, 1);
 });
 
 test("fields cannot pass themselves off as the line's own", () => {
@@ -154,6 +159,9 @@ test("causes that go round, and aggregates, end", () => {
   round.cause = new Error("b", { cause: round });
   logger.error("m", round);
   assert.deepEqual(out.last["error.causes"], [{ type: "Error", message: "b" }]);
+  const deep = Array.from({ length: 1_000 }).reduce<Error>((cause) => new Error("c", { cause }), new Error("root"));
+  logger.error("m", deep);
+  assert.equal((out.last["error.causes"] as unknown[]).length, 8);
   logger.error(
     "m",
     new AggregateError(
