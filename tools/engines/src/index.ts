@@ -4,3 +4,4 @@ export { type KafkaBroker, type KafkaOptions, startKafka } from "./kafka/start-k
 export { startTemporaryKafka, testKafka, whyNoKafka } from "./kafka/test-kafka.ts";
 export { type PostgresOptions, type PostgresServer, startPostgres } from "./start-postgres.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
+export { startTestEngines, type TestEngines } from "./test-engines.ts";

@@ -36,7 +36,7 @@ let shared: Promise<PostgresServer> | undefined;
 
 /** Stays up until the process ends, as the next test wants it again; it does not keep the process running. */
 async function sharedServer(): Promise<PostgresServer> {
-  shared ??= startTemporary().then((server) => {
+  shared ??= startTemporaryPostgres().then((server) => {
     server.process.unref();
     (server.process.stdin as Socket).unref();
     (server.process.stderr as Socket).unref();
@@ -55,7 +55,8 @@ const settings = {
   max_connections: 200,
 };
 
-async function startTemporary() {
+/** A server of the caller's own with nothing worth keeping; its folder goes with it when this process ends. */
+export async function startTemporaryPostgres() {
   const binaries = findBinaries();
   const walSegmentMb = 1; // 16 by default, most of what there would be to copy.
   const user = "postgres";

@@ -2,9 +2,11 @@
  * `npm test`: runs the tests of every project through Nx, then adds up what they counted.
  * The last line reads `N passed, N failed, N skipped`; what was skipped is listed above it with the reason.
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, globSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { startTestEngines } from "@plumbline/engines";
 
 interface Counts {
   readonly passed: number;
@@ -23,10 +25,17 @@ const projects = globSync("{apps,libs,tools}/*/package.json")
 // A project that dies before it has counted must not be taken for the run before.
 for (const project of projects) rmSync(`${project}/${countsFile}`, { force: true });
 
-const nx = spawnSync("nx", ["run-many", "-t", "test", "--outputStyle=static", ...process.argv.slice(2)], {
+const engines = await startTestEngines();
+console.log(engines.lines.join("\n"));
+
+// Not spawnSync: an engine's process is watched while the tests run.
+const nx = spawn("nx", ["run-many", "-t", "test", "--outputStyle=static", ...process.argv.slice(2)], {
   stdio: "inherit",
-  env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? "1" : "0" },
+  env: { ...process.env, ...engines.environment, FORCE_COLOR: process.stdout.isTTY ? "1" : "0" },
 });
+const [status, signal] = (await once(nx, "close")) as [number | null, string | null];
+
+await engines[Symbol.asyncDispose]();
 
 let passed = 0;
 let failed = 0;
@@ -34,7 +43,7 @@ let skipped = 0;
 const lines: string[] = [];
 for (const project of projects) {
   if (!existsSync(`${project}/${countsFile}`)) {
-    if (nx.status === 0) continue; // Not asked for: `npm test -- --projects=…`.
+    if (status === 0) continue; // Not asked for: `npm test -- --projects=…`.
     failed++;
     lines.push(`FAILED   ${project}: ended before its tests did`);
     continue;
@@ -46,12 +55,12 @@ for (const project of projects) {
   if (counts.failed > 0) lines.push(`FAILED   ${project}: ${counts.failed}`);
   for (const skip of counts.skips) lines.push(`SKIPPED  ${project}: ${skip}`);
 }
-if (nx.status !== 0 && failed === 0) {
+if (status !== 0 && failed === 0) {
   failed++;
-  lines.push(`FAILED   nx ended with ${nx.status ?? nx.signal ?? nx.error?.message}`);
+  lines.push(`FAILED   nx ended with ${status ?? signal}`);
 }
 
 console.log(
   `\n${lines.join("\n")}${lines.length > 0 ? "\n" : ""}\n${passed} passed, ${failed} failed, ${skipped} skipped`,
 );
-process.exitCode = failed > 0 || nx.status !== 0 ? 1 : 0;
+process.exitCode = failed > 0 || status !== 0 ? 1 : 0;

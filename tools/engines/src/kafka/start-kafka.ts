@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EngineError } from "../engine-error.ts";
+import { freePort } from "../free-port.ts";
 import { type SupervisedProcess, spawnSupervised } from "../supervised.ts";
 import { distribution, newCluster } from "./distribution.ts";
 import { jvmArguments, missingForJvm } from "./java.ts";
@@ -50,10 +50,9 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaBroker> {
   const isNew = !existsSync(join(dataDir, "data"));
   if (isNew) await newCluster(from, dataDir);
 
-  const [free, freeController] = await freePorts();
-  const port = options.port ?? free;
+  const port = options.port ?? (await freePort());
   // The controller's address is part of the quorum's state: a cluster keeps the one it was made with.
-  const controllerPort = isNew ? freeController : await controllerPortOf(dataDir);
+  const controllerPort = isNew ? await freePort() : await controllerPortOf(dataDir);
   const properties = await writeProperties(dataDir, { port, controllerPort }, options.settings ?? {});
 
   const archived = existsSync(from.archive);
@@ -142,16 +141,4 @@ async function ready(
 async function controllerPortOf(dataDir: string): Promise<number> {
   const text = await readFile(join(dataDir, "server.properties"), "utf8");
   return Number(/voters=1@127\.0\.0\.1:(\d+)/.exec(text)?.[1]);
-}
-
-async function freePorts(): Promise<[number, number]> {
-  const listen = () =>
-    new Promise<ReturnType<typeof createServer>>((settle, fail) => {
-      const server = createServer().once("error", fail);
-      server.listen(0, "127.0.0.1", () => settle(server));
-    });
-  const servers = await Promise.all([listen(), listen()]);
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports as [number, number];
 }

@@ -1,0 +1,54 @@
+import { hasContainer } from "./containers/available.ts";
+import { kafkaImage, startKafkaContainer } from "./containers/kafka.ts";
+import { postgresImage, startPostgresContainer } from "./containers/postgres.ts";
+import { startTemporaryKafka, whyNoKafka } from "./kafka/test-kafka.ts";
+import { startTemporaryPostgres } from "./test-database.ts";
+
+export interface TestEngines extends AsyncDisposable {
+  /** TEST_POSTGRES_URL and TEST_KAFKA_BROKERS for the processes that run tests; the latter only where there is a Kafka. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** A line for each engine: what it is and where it came from, or why there is none. */
+  readonly lines: readonly string[];
+}
+
+/**
+ * One Postgres and one Kafka for a whole run of tests, each from the first of: what the environment names, a container
+ * where a Docker engine answers, this machine itself (npm's binaries, the JVM).
+ */
+export async function startTestEngines(): Promise<TestEngines> {
+  await using started = new AsyncDisposableStack();
+  const environment: Record<string, string> = {};
+  const lines: string[] = [];
+  const add = async (
+    name: string,
+    key: string,
+    start: () => Promise<{ value: string; from: string } | { why: string }>,
+  ) => {
+    if (process.env[key] !== undefined) {
+      lines.push(`${name}: ${key} names it`);
+      return;
+    }
+    const engine = await start();
+    if ("why" in engine) lines.push(`${name}: NONE, its tests are skipped: ${engine.why}`);
+    else {
+      environment[key] = engine.value;
+      lines.push(`${name}: ${engine.from}`);
+    }
+  };
+  await Promise.all([
+    add("Postgres", "TEST_POSTGRES_URL", async () => {
+      const container = hasContainer(postgresImage);
+      const server = started.use(container ? await startPostgresContainer() : await startTemporaryPostgres());
+      return { value: server.url, from: container ? `container ${postgresImage}` : "embedded, from npm" };
+    }),
+    add("Kafka", "TEST_KAFKA_BROKERS", async () => {
+      const container = hasContainer(kafkaImage);
+      const why = container ? undefined : whyNoKafka();
+      if (why !== undefined) return { why };
+      const broker = started.use(container ? await startKafkaContainer() : await startTemporaryKafka());
+      return { value: broker.brokers, from: container ? `container ${kafkaImage}` : "on the local JVM" };
+    }),
+  ]);
+  const owned = started.move();
+  return { environment, lines: lines.toSorted(), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
