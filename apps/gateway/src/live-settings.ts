@@ -1,13 +1,10 @@
-import { type Source, type Update, watchConfig } from "@plumbline/config";
+import { type Config, type Source, watchConfig } from "@plumbline/config";
 import type { Logger } from "@plumbline/telemetry";
-import type { z } from "zod";
 import type { LiveSettings } from "./app.ts";
 import type { GatewayConfig } from "./config.ts";
 
-type Config = NonNullable<Update<z.output<typeof GatewayConfig>>["config"]>;
-
 /** The settings that hold while the gateway runs: rates, limits, times of streams. The others hold from the start. */
-export function liveSettings({ rateLimit, limits, streams }: Config): LiveSettings {
+export function liveSettings({ rateLimit, limits, streams }: Config<typeof GatewayConfig>): LiveSettings {
   return { rateLimits: rateLimit, limits, streams };
 }
 

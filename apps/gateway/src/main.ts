@@ -1,5 +1,5 @@
 import { aborted, sleep } from "@plumbline/concurrency";
-import { loadConfig, serviceSources } from "@plumbline/config";
+import { type Config, loadConfig, serviceSources } from "@plumbline/config";
 import { Health, run, serveOps } from "@plumbline/lifecycle";
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
@@ -11,15 +11,16 @@ import { listen } from "./server.ts";
 import { version } from "./version.ts";
 
 const sources = serviceSources("gateway");
-const loading = loadConfig(GatewayConfig, sources);
 
-async function main(signal: AbortSignal): Promise<void> {
-  const config = await loading;
+/** The life of the process: resources open in the order of the lines and close in reverse. */
+async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): Promise<void> {
   await using telemetry = startTelemetry({ service: "gateway", version, ...config.telemetry });
   const { logger, metrics } = telemetry;
   await using clients = await openClients(config.upstreams, config.transport, telemetry);
-  const health = new Health(clients.checks);
-  await using _ops = await serveOps({ port: config.ops.port, health, metrics: () => metrics.text() });
+  const health = new Health(clients.checks, {
+    onFailure: (check, error) => logger.warn("dependency not reached", { check, error: String(error) }),
+  });
+  await using ops = await serveOps({ ...config.ops, health, metrics: () => metrics.text() });
 
   let settings = liveSettings(config);
   await using _settings = followSettings(GatewayConfig, sources, logger, (changed) => {
@@ -37,22 +38,19 @@ async function main(signal: AbortSignal): Promise<void> {
     version,
     trustProxy: config.http.trustProxy,
   });
-  await using server = await listen(app, {
-    ...config.http,
-    graceMs: Math.max(0, config.graceMs - config.drainMs - 1000),
-  });
+  // A second is kept for what closes after the answers.
+  await using server = await listen(app, { ...config.http, graceMs: config.graceMs - config.drainMs - 1_000 });
 
   health.ready();
-  logger.info("listening", { port: server.port });
+  logger.info("gateway is listening", { port: server.port, opsPort: ops.port });
   await aborted(signal);
   health.drain();
-  drain.abort();
+  drain.abort(); // Streams end now: whoever watches has somewhere else to go.
   await sleep(config.drainMs); // Load balancers need a moment to look away.
 }
 
-// Settings that are wrong are main's failure, which run prints; there is then nothing to wait for.
-const graceMs = await loading.then(
-  (config) => config.graceMs,
-  () => 0,
-);
-await run(main, { graceMs });
+const config = await loadConfig(GatewayConfig, sources).catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
+if (config !== undefined) await run((signal) => main(config, signal), { graceMs: config.graceMs });

@@ -35,7 +35,7 @@ async function start(behaviour: Behaviour, settings: Record<string, string> = {}
   const port = await new Promise<number>((resolve, reject) => {
     lines.on("line", (line) => {
       const { message, port } = JSON.parse(line) as { message: string; port?: number };
-      if (message === "listening") resolve(Number(port));
+      if (message === "gateway is listening") resolve(Number(port));
     });
     void exit.then(([code]) => reject(new Error(`the gateway ended with ${code}`)));
   });
