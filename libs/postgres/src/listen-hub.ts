@@ -45,7 +45,9 @@ export class ListenHub implements AsyncDisposable {
   readonly #scope = derive();
   // Reconnecting and heartbeats belong to nobody's request, whoever came first.
   readonly #detached = AsyncLocalStorage.snapshot();
+  /** Being opened, or open. */
   #connection: Promise<Connection> | undefined;
+  #live: Connection | undefined;
 
   constructor(open: (options: Abortable) => Promise<Connection>, options: ListenHubOptions, logger: Logger) {
     this.#open = open;
@@ -102,10 +104,9 @@ export class ListenHub implements AsyncDisposable {
     const entries = this.#channels.get(channel);
     if (entries?.delete(entry) !== true || entries.size > 0) return;
     this.#channels.delete(channel);
-    // The statements of a connection run in order: a listener that comes now is heard after this. Without a connection there is nothing to undo.
-    await this.#connection
-      ?.then((open) => open.run({ text: `UNLISTEN ${escapeIdentifier(channel)}` }))
-      .catch(() => undefined);
+    // The statements of a connection run in order: who listens from now on does so after this. While there is no
+    // connection there is nothing to undo, and waiting for one would hold up whoever leaves.
+    await this.#live?.runToEnd(`UNLISTEN ${escapeIdentifier(channel)}`).catch(() => undefined);
   }
 
   async #first(): Promise<Connection> {
@@ -121,10 +122,12 @@ export class ListenHub implements AsyncDisposable {
     connection.onNotification(({ channel, payload }) => {
       for (const entry of this.#channels.get(channel) ?? []) entry.queue.push(payload ?? "");
     });
+    this.#live = connection;
     const heart = setInterval(() => void this.#beat(connection), this.#options.heartbeatMs);
     heart.unref();
     onAbort(connection.lost, () => {
       clearInterval(heart);
+      this.#live = undefined;
       if (this.#scope.signal.aborted) return;
       this.#logger.warn("listening connection lost", { error: String(connection.lost.reason) });
       this.#connection = this.#detached(() => this.#again());
@@ -146,12 +149,21 @@ export class ListenHub implements AsyncDisposable {
         }
         this.#adopt(connection);
         this.#logger.info("listening connection is back", { attempt });
-        for (const entries of this.#channels.values()) for (const entry of entries) tell(entry);
+        for (const entries of this.#channels.values()) for (const entry of entries) this.#tell(entry);
         return connection;
       } catch (error) {
         this.#scope.signal.throwIfAborted();
         this.#logger.debug("cannot listen yet", { attempt, error: String(error) });
       }
+    }
+  }
+
+  #tell(entry: Entry): void {
+    entry.queue.missed();
+    try {
+      entry.onReconnect?.();
+    } catch (error) {
+      this.#logger.error("onReconnect threw", error);
     }
   }
 
@@ -163,9 +175,4 @@ export class ListenHub implements AsyncDisposable {
 
 function listenTo(channel: string): { text: string } {
   return { text: `LISTEN ${escapeIdentifier(channel)}` };
-}
-
-function tell(entry: Entry): void {
-  entry.queue.missed();
-  entry.onReconnect?.();
 }

@@ -11,9 +11,9 @@ test("never more connections than the pool's size", async () => {
   await using database = await openDatabase({ url: place.url, applicationName: "p", poolSize: 3 }, noTelemetry);
   const work = Promise.all(Array.from({ length: 40 }, () => database.query(sleep(0.01))));
   let most = 0;
-  let done = false;
-  void work.finally(() => (done = true));
-  while (!done) most = Math.max(most, await backends(place.database));
+  const done = new AbortController();
+  void work.finally(() => done.abort());
+  while (!done.signal.aborted) most = Math.max(most, await backends(place.database));
   await work;
   assert.equal(most, 3);
 });

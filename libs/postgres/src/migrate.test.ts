@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { noTelemetry } from "@plumbline/telemetry";
+import { eventually, open } from "../test/support.ts";
+import { type Migration, migrate, openDatabase } from "./index.ts";
+
+const one: Migration = {
+  id: 1,
+  name: "orders",
+  sql: "CREATE TABLE orders (id int PRIMARY KEY);\nCREATE INDEX ON orders (id);",
+};
+const two: Migration = { id: 2, name: "customer", sql: "ALTER TABLE orders ADD customer text" };
+const three: Migration = { id: 3, name: "total", sql: "ALTER TABLE orders ADD total bigint" };
+
+test("migrations are applied in order, once", async () => {
+  await using place = await open();
+  const { database } = place;
+  assert.equal(await migrate(database, [two, one]), 2);
+  assert.equal(await migrate(database, [one, two]), 0);
+  assert.equal(await migrate(database, [one, two, three]), 1);
+  assert.deepEqual(await database.query("SELECT id, name FROM schema_migrations ORDER BY id"), [
+    { id: 1, name: "orders" },
+    { id: 2, name: "customer" },
+    { id: 3, name: "total" },
+  ]);
+  assert.deepEqual(await database.query("SELECT id, customer, total FROM orders"), []);
+});
+
+test("of several migrators at once one applies, and the others find it done", async () => {
+  await using place = await open();
+  const slow = { ...one, sql: `SELECT pg_sleep(0.1); ${one.sql}` };
+  await using stack = new AsyncDisposableStack();
+  const replicas = await Promise.all(
+    Array.from({ length: 5 }, async () =>
+      stack.use(await openDatabase({ url: place.url, applicationName: "r" }, noTelemetry)),
+    ),
+  );
+  const counts = await Promise.all(replicas.map(async (replica) => await migrate(replica, [slow, two, three])));
+  assert.deepEqual(counts.sort(), [0, 0, 0, 0, 3]);
+});
+
+for (const { name, later, reason, message } of [
+  {
+    name: "a migration changed after it was applied is refused",
+    later: [{ ...one, sql: "SELECT 1" }, two, three],
+    reason: "CHANGED",
+    message: /1 \(orders\) was changed/,
+  },
+  {
+    name: "an applied migration that is missing is refused",
+    later: [two, three],
+    reason: "MISSING",
+    message: /1 \(orders\) was applied .* not in the program/,
+  },
+  {
+    name: "a database ahead of the program is refused",
+    later: [one],
+    reason: "NEWER",
+    message: /2 \(customer\), which is newer/,
+  },
+]) {
+  test(name, async () => {
+    await using place = await open();
+    await migrate(place.database, [one, two]);
+    await assert.rejects(migrate(place.database, later), {
+      code: "failed_precondition",
+      reason: `MIGRATION_${reason}`,
+      message,
+    });
+    assert.deepEqual(await place.database.query("SELECT id FROM schema_migrations ORDER BY id"), [
+      { id: 1 },
+      { id: 2 },
+    ]);
+  });
+}
+
+test("a migration numbered below an applied one is refused", async () => {
+  await using place = await open();
+  await migrate(place.database, [one, three]);
+  await assert.rejects(migrate(place.database, [one, two, three]), {
+    reason: "MIGRATION_OUT_OF_ORDER",
+    message: /2 \(customer\)/,
+  });
+});
+
+test("an older version may start on a newer database where that is allowed, and changes nothing", async () => {
+  await using place = await open();
+  await migrate(place.database, [one, two, three]);
+  assert.equal(await migrate(place.database, [one, two], { allowNewer: true }), 0);
+});
+
+test("line ends make no difference", async () => {
+  await using place = await open();
+  await migrate(place.database, [one]);
+  assert.equal(await migrate(place.database, [{ ...one, sql: one.sql.replaceAll("\n", "\r\n") }]), 0);
+});
+
+test("a migration that fails leaves nothing of itself, keeps those before it, and can be tried again", async () => {
+  await using place = await open();
+  const { database } = place;
+  const broken = { ...two, sql: "CREATE TABLE half (); SELECT 1/0" };
+  await assert.rejects(migrate(database, [one, broken, three]), {
+    reason: "MIGRATION_FAILED",
+    message: /2 \(customer\) failed: division by zero/,
+  });
+  assert.deepEqual(await database.query("SELECT to_regclass('half') AS half, to_regclass('orders')::text AS orders"), [
+    { half: null, orders: "orders" },
+  ]);
+  assert.equal(await migrate(database, [one, two, three]), 2);
+});
+
+test("two sets keep their records apart", async () => {
+  await using place = await open();
+  await migrate(place.database, [one]);
+  assert.equal(
+    await migrate(place.database, [{ id: 1, name: "log", sql: "CREATE TABLE log ()" }], { table: "log_migrations" }),
+    1,
+  );
+});
+
+test("the same id twice, or one that is no number from 1, is a mistake of the program", async () => {
+  await using place = await open();
+  await assert.rejects(migrate(place.database, [one, { ...two, id: 1 }]), RangeError);
+  await assert.rejects(migrate(place.database, [{ ...one, id: 0 }]), RangeError);
+});
+
+test("waiting for another migrator ends with the deadline", async () => {
+  await using place = await open();
+  const { database } = place;
+  const slow = migrate(database, [{ ...one, sql: "SELECT pg_sleep(1)" }]);
+  const holds = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted";
+  await eventually("it migrates", async () => (await database.query(holds)).length === 1);
+  await assert.rejects(migrate(database, [one], { timeoutMs: 100 }), { name: "TimeoutError" });
+  assert.equal(await slow, 1);
+});
