@@ -23,7 +23,7 @@ for (const victim of ["orders", "worker", "gateway"]) {
     });
     for (const steps of [10, 60, 110]) {
       await until(() => progress.steps >= steps);
-      const killed = program.pid;
+      const killed: number | undefined = program.pid;
       assert.ok(killed);
       process.kill(killed, "SIGKILL");
       await until(() => program.pid !== undefined && program.pid !== killed);
