@@ -1,4 +1,4 @@
-import { retry, type RetryOptions } from "@plumbline/concurrency";
+import { type RetryOptions, retry } from "@plumbline/concurrency";
 import type { Middleware } from "../broker.ts";
 import { isPermanent } from "./permanent.ts";
 

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { Writable } from "node:stream";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { testDatabase } from "@plumbline/engines";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { type Database, migrate, openDatabase } from "@plumbline/postgres";
-import { noTelemetry } from "@plumbline/telemetry";
+import { noTelemetry, startTelemetry } from "@plumbline/telemetry";
 import type { Broker, Publisher } from "../broker.ts";
 import { eventually, group, message, messages, Received } from "../conformance/world.ts";
 import { openMemoryBroker } from "../memory/open-memory-broker.ts";
@@ -75,6 +76,26 @@ test("what a transaction appends is published after its commit, and never when i
   await untilPending(database, 0);
 });
 
+test("a message continues the trace that was active when it was appended, and the metrics say what waits", async () => {
+  await using service = await openService();
+  const { database, broker, received } = service;
+  const destination = new Writable({ write: (_chunk, _encoding, done) => done() });
+  await using telemetry = startTelemetry({ service: "test", destination });
+  const sent = message("a");
+  const traceId = await telemetry.tracer.span("place order", {}, async (span) => {
+    await database.transaction((tx) => appendToOutbox(tx, "events", sent, { tracer: telemetry.tracer }));
+    return span.traceId;
+  });
+  await using _ = await relayOutbox(database, broker, fast, telemetry);
+  await received.all([sent]);
+  assert.equal(received.deliveries[0]?.message.headers["traceparent"]?.split("-")[1], traceId);
+  await untilPending(database, 0);
+  const { body } = await telemetry.metrics.text();
+  assert.match(body, /^outbox_pending\S* 0$/m);
+  assert.match(body, /^outbox_lag_seconds\S* 0$/m);
+  assert.match(body, /^message_publish_duration_seconds_count\{.*topic="events".*\} 1$/m);
+});
+
 test("the commit wakes the relay: nobody waits for the next poll", async () => {
   await using service = await openService();
   const { database, broker, received } = service;
@@ -140,11 +161,12 @@ test("a thousand pairs of overlapping transactions, two relays: none is skipped,
   }
 });
 
-test("of several relays one sends; when its process is killed another takes over", async () => {
+test("of several relays one sends; when its process is killed another takes over", async (t) => {
   await using service = await openService();
   const { url, database, broker, received } = service;
   const script = fileURLToPath(import.meta.resolve("../../test/holding-relay.ts"));
   const child = spawn(process.execPath, ["-C", "source", script, url], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => child.kill("SIGKILL"));
   const sent = messages(20);
   await append(database, sent);
   await once(child.stdout, "data"); // It is active, in the middle of a send that never ends.

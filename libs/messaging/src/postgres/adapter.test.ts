@@ -118,7 +118,7 @@ test("a partition is handed over only after its running handler has ended", asyn
   assert.deepEqual(log, ["first 1", "second"]);
 });
 
-test("a subscriber killed with SIGKILL: others take over at once, and what it had not acknowledged is delivered again", async () => {
+test("a subscriber killed with SIGKILL: others take over at once, and what it had not acknowledged is delivered again", async (t) => {
   const { broker, topic } = await openTopic(4);
   await using _ = broker;
   const child = spawn(
@@ -126,6 +126,7 @@ test("a subscriber killed with SIGKILL: others take over at once, and what it ha
     ["-C", "source", fileURLToPath(import.meta.resolve("../../test/stuck-subscriber.ts")), engine.url, topic, "killed"],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
+  t.after(() => child.kill("SIGKILL"));
   const sent = messages(8, 8);
   await broker.publish(topic, sent);
   await once(child.stdout, "data"); // It holds a message and will never return.

@@ -1,4 +1,5 @@
 import type { Abortable } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
 import { type Database, type Listener, migrate, openDatabase } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
@@ -19,7 +20,7 @@ export interface PostgresBrokerOptions extends Partial<SubscriptionTimes> {
   readonly applicationName?: string | undefined;
   /** Connections for publishing. Default 4. */
   readonly poolSize?: number | undefined;
-  /** Each subscription has a connection of its own. Default 32. */
+  /** Each subscription has a connection of its own; past this `subscribe` is refused with `resource_exhausted`. Default 32. */
   readonly maxSubscriptions?: number | undefined;
   readonly maxMessageBytes?: number | undefined;
   /** How long opening waits for the database. Default 5 s. */
@@ -27,6 +28,8 @@ export interface PostgresBrokerOptions extends Partial<SubscriptionTimes> {
   /** How often messages past their retention are deleted, about. Default one minute. */
   readonly sweepMs?: number | undefined;
 }
+
+const defaultMaxSubscriptions = 32;
 
 /**
  * Messages in PostgreSQL: a log per partition, consumer groups with stored positions, NOTIFY to wake them and polling as
@@ -41,7 +44,7 @@ export async function openPostgresBroker(options: PostgresBrokerOptions, telemet
         applicationName: options.applicationName ?? "messaging",
         poolSize: options.poolSize ?? 4,
         connectTimeoutMs: options.connectTimeoutMs,
-        maxSessions: (options.maxSubscriptions ?? 32) + 1,
+        maxSessions: (options.maxSubscriptions ?? defaultMaxSubscriptions) + 1,
       },
       telemetry,
     ),
@@ -60,6 +63,7 @@ class PostgresBroker implements Broker {
   readonly #topics: Topics;
   readonly #times: SubscriptionTimes;
   readonly #maxMessageBytes: number;
+  readonly #maxSubscriptions: number;
   readonly #sweeper: AsyncDisposable;
   readonly #listeners: Listener[] = [];
   readonly #subscriptions = new Set<Subscription>();
@@ -71,6 +75,7 @@ class PostgresBroker implements Broker {
     this.#telemetry = telemetry;
     this.#topics = new Topics(database);
     this.#times = { pollMs, commitMs, statementMs };
+    this.#maxSubscriptions = options.maxSubscriptions ?? defaultMaxSubscriptions;
     this.#maxMessageBytes = options.maxMessageBytes ?? defaultMaxMessageBytes;
     const sweep = async (scope: Abortable): Promise<void> => {
       const deleted = await sweepMessages(database, scope);
@@ -93,6 +98,9 @@ class PostgresBroker implements Broker {
 
   readonly subscribe: Broker["subscribe"] = async (topic, options, handler) => {
     this.#refuseClosed();
+    if (this.#subscriptions.size >= this.#maxSubscriptions) {
+      throw new ServiceError("resource_exhausted", `${this.#maxSubscriptions} subscriptions are open`);
+    }
     const { logger } = this.#telemetry;
     const consumer = { topic, options, handler, logger, backlog: createBacklog(options) };
     const subscription = new Subscription(this.#database, this.#topics, consumer, this.#times);
