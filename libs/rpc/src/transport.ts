@@ -65,7 +65,7 @@ export interface IncomingCall {
   readonly peer: string;
   /** Milliseconds since the epoch; Infinity for none. */
   readonly deadline: number;
-  /** Read once. Ends early, without an error, when the client is gone: the signal tells why. */
+  /** Read once. Throws when the client is gone: half an upload must not look like a whole one. */
   readonly requests: AsyncIterable<Uint8Array>;
   /** `callback` runs when the client is gone before `finish`, at most once. */
   onCancel(callback: () => void): void;

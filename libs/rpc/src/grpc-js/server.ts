@@ -1,4 +1,5 @@
 import type { EventEmitter } from "node:events";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   Server,
   ServerCredentials,
@@ -172,10 +173,13 @@ async function* one(request: Uint8Array): AsyncIterable<Uint8Array> {
 async function* received(call: Duplex): AsyncIterable<Uint8Array> {
   try {
     for await (const message of call.iterator({ destroyOnReturn: false })) yield message as Buffer;
-  } catch (error) {
-    // The client went away: the call's signal has said so, and the handler sees its requests end.
-    if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
+  } catch (cause) {
+    throw new ServiceError("cancelled", "the client is gone", { cause });
   }
+  // grpc-js ends the messages of a client that was cut off as it ends those of one that is done, and says so a few ticks
+  // later.
+  await nextTurn();
+  if (call.cancelled) throw new ServiceError("cancelled", "the client is gone");
 }
 
 function failure({ code, message, details }: Status, trailers: Metadata): Error & { code: number; details: string } {
