@@ -134,6 +134,18 @@ test("aborting ends the wait with the reason", async () => {
   await assert.rejects(result, reason);
 });
 
+test("aborting during an attempt counts more than the deadline: the reason is thrown", async () => {
+  const controller = new AbortController();
+  const reason = new Error("stop");
+  using limit = deadline(50, { signal: controller.signal });
+  const task = async (): Promise<never> => {
+    controller.abort(reason);
+    throw down;
+  };
+  const options = { attempts: 2, baseMs: 60_000, maxMs: 60_000, random: () => 1, signal: limit.signal };
+  await assert.rejects(retry(task, options), reason);
+});
+
 test("an aborted signal begins no attempt, neither the first nor another", async () => {
   const controller = new AbortController();
   const reason = new Error("stop");

@@ -14,13 +14,16 @@ test("sleep resolves when its time has come, and not before", async (t) => {
   assert.equal(await stateOf(asleep), "resolved");
 });
 
-test("an aborted sleep ends with the reason and leaves neither timer nor listener", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
+test("an aborted sleep ends with the reason and leaves neither timer nor listener", async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
+  const before = timers();
   const controller = new AbortController();
   const reason = new Error("wake up");
-  const asleep = sleep(100, { signal: controller.signal });
+  const asleep = sleep(60_000, { signal: controller.signal });
+  assert.equal(timers(), before + 1);
   controller.abort(reason);
   await assert.rejects(asleep, reason);
+  assert.equal(timers(), before);
   assert.equal(getEventListeners(controller.signal, "abort").length, 0);
 });
 

@@ -105,6 +105,29 @@ test("after a failure nothing more is started, and who tries learns the cause", 
   await assert.rejects(group, failure);
 });
 
+test("a task whose place comes in the moment of an abort is not started", async () => {
+  for (let microtasks = 0; microtasks < 12; microtasks++) {
+    const controller = new AbortController();
+    const first = Promise.withResolvers<void>();
+    let began = 0;
+    await taskGroup(
+      (group) => {
+        void group.start(() => first.promise);
+        for (const _ of [2, 3]) {
+          void group.start(async (signal) => {
+            assert.ok(!signal.aborted, `started although aborted, ${microtasks} microtasks after its place was free`);
+            began++;
+          });
+        }
+        first.resolve();
+        void ticks(microtasks).then(() => controller.abort());
+      },
+      { signal: controller.signal, limit: 1 },
+    );
+    assert.ok(began <= 2);
+  }
+});
+
 // golang/go#27837: with a semaphore beside an errgroup, the loop's own "cancelled" hides the failure behind it.
 test("a loop held back by the limit does not hide the failure that stopped it", async () => {
   const failure = new Error("important message");

@@ -58,17 +58,16 @@ export async function taskGroup(
     if (active === 0) ended.resolve();
   };
   const launch = async (task: Task): Promise<void> => {
-    let place: Disposable | undefined;
     try {
+      const place = places && (places.tryAcquire() ?? (await places.acquire({ signal })));
+      // Last, because the group may abort between a place being passed on and its waiter going on. The place is not passed
+      // on then: nobody is to start any more.
       signal.throwIfAborted();
-      place = places && (places.tryAcquire() ?? (await places.acquire({ signal })));
-      signal.throwIfAborted();
+      void run(task, place);
     } catch (error) {
-      place?.[Symbol.dispose]();
       leave();
       throw error;
     }
-    void run(task, place);
   };
   const start = (task: Task): Promise<void> => {
     if (active === 0) return Promise.reject(new ServiceError("failed_precondition", "the task group has ended"));
