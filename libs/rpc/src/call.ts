@@ -1,5 +1,6 @@
 import type { CallKind } from "./definition.ts";
 import type { Metadata, MetadataValue } from "./metadata.ts";
+import type { Requests } from "./transport.ts";
 
 /** One call as its handler sees it. */
 export interface Call {
@@ -26,8 +27,7 @@ export interface Call {
 /** The same call as interceptors see it, in bytes. */
 export interface ServerCall extends Call {
   readonly kind: CallKind;
-  /** Can be read once. */
-  readonly requests: AsyncIterable<Uint8Array>;
+  readonly requests: Requests;
   /** Resolves when there is room for the next message. */
   send(message: Uint8Array): Promise<void>;
 }

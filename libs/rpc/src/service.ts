@@ -9,6 +9,7 @@ import {
   type ResponseOf,
   type ServiceDefinition,
 } from "./definition.ts";
+import type { Requests } from "./transport.ts";
 
 /** What a service does, method by method. Streams are async iterables; throwing ends a call with the error's code. */
 export type Handlers<D extends ServiceDefinition> = {
@@ -50,14 +51,16 @@ export function service<D extends ServiceDefinition>(definition: D, handlers: Ha
 
 function handle(method: MethodDefinition, handler: AnyHandler): (call: ServerCall) => Promise<void> {
   return async (call) => {
-    const request = method.requestStream ? decoded(method, call.requests) : await only(decoded(method, call.requests));
+    const request = method.requestStream
+      ? decoded(method, call.requests)
+      : decode(method, await requestOf(call.requests));
     const response = handler(request, call);
     if (!method.responseStream) return call.send(method.responseSerialize(await response));
     for await (const message of response as AsyncIterable<unknown>) await call.send(method.responseSerialize(message));
   };
 }
 
-async function* decoded(method: MethodDefinition, requests: AsyncIterable<Uint8Array>): AsyncIterable<unknown> {
+async function* decoded(method: MethodDefinition, requests: Requests): AsyncIterable<unknown> {
   for await (const bytes of requests) yield decode(method, bytes);
 }
 
@@ -70,12 +73,15 @@ function decode(method: MethodDefinition, bytes: Uint8Array): unknown {
   }
 }
 
-async function only<T>(messages: AsyncIterable<T>): Promise<T> {
-  const found: T[] = [];
-  for await (const message of messages) {
-    if (found.push(message) > 1) break;
+async function requestOf(requests: Requests): Promise<Uint8Array> {
+  const found: Uint8Array[] = [];
+  for await (const request of requests) {
+    if (found.push(request) > 1) break;
   }
+  const [request] = found;
   // gRPC's own words for a wrong number of messages: the two sides disagree on the method's shape.
-  if (found.length !== 1) throw new ServiceError("unimplemented", "this method takes exactly one request");
-  return found[0] as T;
+  if (request === undefined || found.length > 1) {
+    throw new ServiceError("unimplemented", "this method takes exactly one request");
+  }
+  return request;
 }

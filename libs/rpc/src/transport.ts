@@ -59,14 +59,19 @@ export interface ServerMethod {
   accept(call: IncomingCall): void;
 }
 
+/**
+ * What the client sends. A unary call has its one request at hand; a stream is read once, and throws when the client is
+ * gone: half an upload must not look like a whole one.
+ */
+export type Requests = readonly [Uint8Array] | AsyncIterable<Uint8Array>;
+
 /** One call that has arrived. A unary call has exactly one request; the transport has seen to it. */
 export interface IncomingCall {
   readonly metadata: Metadata;
   readonly peer: string;
   /** Milliseconds since the epoch; Infinity for none. */
   readonly deadline: number;
-  /** Read once. Throws when the client is gone: half an upload must not look like a whole one. */
-  readonly requests: AsyncIterable<Uint8Array>;
+  readonly requests: Requests;
   /** `callback` runs when the client is gone before `finish`, at most once. */
   onCancel(callback: () => void): void;
   sendHeaders(headers: Metadata): void;

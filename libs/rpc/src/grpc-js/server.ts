@@ -11,7 +11,7 @@ import { ServiceError } from "@plumbline/errors";
 import type { Metadata } from "../metadata.ts";
 import type { Status } from "../status.ts";
 import { detailsName } from "../status.ts";
-import type { IncomingCall, ServerMethod, ServerTransport, ServerTransportOptions } from "../transport.ts";
+import type { IncomingCall, Requests, ServerMethod, ServerTransport, ServerTransportOptions } from "../transport.ts";
 import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
@@ -102,20 +102,20 @@ abstract class GrpcIncoming<C extends Surface> implements IncomingCall {
     if (!this.isOver) this.call.sendMetadata(toGrpc(headers));
   }
 
-  abstract readonly requests: AsyncIterable<Uint8Array>;
+  abstract readonly requests: Requests;
   abstract send(message: Uint8Array): Promise<void>;
   abstract finish(status: Status, trailers: Metadata): void;
 }
 
 class UnaryIncoming extends GrpcIncoming<UnaryCall> {
-  readonly requests: AsyncIterable<Uint8Array>;
+  readonly requests: Requests;
   readonly #callback: sendUnaryData<Buffer>;
   #response: Buffer | undefined;
 
   constructor(call: UnaryCall, callback: sendUnaryData<Buffer>) {
     super(call);
     this.#callback = callback;
-    this.requests = one(call.request);
+    this.requests = [call.request];
   }
 
   override async send(message: Uint8Array): Promise<void> {
@@ -131,7 +131,7 @@ class UnaryIncoming extends GrpcIncoming<UnaryCall> {
 }
 
 class StreamIncoming extends GrpcIncoming<Duplex> {
-  readonly requests: AsyncIterable<Uint8Array>;
+  readonly requests: Requests;
   readonly #over = new UntilOver();
 
   constructor(call: Duplex) {
@@ -163,10 +163,6 @@ function unary(method: ServerMethod) {
 
 function stream(method: ServerMethod) {
   return (call: Duplex): void => method.accept(new StreamIncoming(call));
-}
-
-async function* one(request: Uint8Array): AsyncIterable<Uint8Array> {
-  yield request;
 }
 
 /** The messages of a stream. Leaving early keeps the stream: its other half still has the answer to carry. */
