@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { defaultPorts, freePorts, type Ports, type Stack, startStack } from "@plumbline/dev";
+import { freeStackPorts, type Ports, type Stack, startStack } from "@plumbline/dev";
 
 export const root = resolve(import.meta.dirname, "../..");
 
@@ -41,10 +41,4 @@ export async function runStack(environment: Readonly<Record<string, string>> = {
     rmSync(dataDir, { recursive: true, force: true });
     throw error;
   }
-}
-
-export async function freeStackPorts(): Promise<Ports> {
-  const names = Object.keys(defaultPorts);
-  const ports = await freePorts(names.length);
-  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as unknown as Ports;
 }

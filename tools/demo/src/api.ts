@@ -19,7 +19,7 @@ export interface Order {
 
 const requestMs = 10_000;
 /** Long enough for a service that was killed to be back; the idempotency key makes asking again safe. */
-const retries = { attempts: 12, baseMs: 100, maxMs: 5_000 };
+const retries = { attempts: 24, baseMs: 100, maxMs: 3_000, retryable: () => true };
 
 /** The public API, as a careful client calls it: a deadline for each request, the same key for each repeat of an order. */
 export class Api {

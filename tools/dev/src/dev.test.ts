@@ -7,8 +7,8 @@ import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
 import { prettyLine } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
-import { checkPorts, freePorts } from "./preflight.ts";
-import { defaultPorts, type Ports, programs } from "./stack.ts";
+import { checkPorts, freePorts, freeStackPorts } from "./preflight.ts";
+import { programs } from "./stack.ts";
 import { Supervised } from "./supervised.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -29,13 +29,8 @@ for (const { name, line, want } of [
   test(name, () => assert.equal(prettyLine("orders", line, 0, false), want));
 }
 
-async function portsOf(count = Object.keys(defaultPorts).length): Promise<Ports> {
-  const ports = await freePorts(count);
-  return Object.fromEntries(Object.keys(defaultPorts).map((name, index) => [name, ports[index]])) as unknown as Ports;
-}
-
 test("a taken port is named with its use and what to do; free ones pass", async () => {
-  const ports = await portsOf();
+  const ports = await freeStackPorts();
   await checkPorts(ports);
   const server = createServer();
   await new Promise<void>((done) => server.listen(ports.orders, "127.0.0.1", done));
@@ -47,7 +42,7 @@ test("a taken port is named with its use and what to do; free ones pass", async 
 });
 
 test("every program of the table has a port of its own", async () => {
-  const ports = await portsOf();
+  const ports = await freeStackPorts();
   const table = programs(ports, { orders: "o", worker: "w", messaging: "m" });
   assert.equal(new Set(table.map((program) => program.ready)).size, table.length);
 });

@@ -1,6 +1,6 @@
 /** The embedded stack: Postgres, the four services and the supplier as processes of this machine, from npm alone. */
 export { proportionalSetSize } from "./memory.ts";
-export { freePorts } from "./preflight.ts";
-export { defaultPorts, type Ports } from "./stack.ts";
+export { freeStackPorts } from "./preflight.ts";
+export type { Adapter, Ports } from "./stack.ts";
 export { type Stack, type StackOptions, startStack } from "./start-stack.ts";
 export type { Supervised } from "./supervised.ts";

@@ -1,5 +1,5 @@
 /**
- * `npm start`: the whole system on this machine until Ctrl-C. Options: --fresh (start with no data), --port-offset N (all
+ * `npm start`: the whole system on this machine until Ctrl-C. Options: --fresh (start with no data), --kafka (events on Apache Kafka), --port-offset N (all
  * ports N higher), --data FOLDER, --measure (print seconds to ready and memory when idle, then stop).
  */
 import { resolve } from "node:path";
@@ -18,6 +18,7 @@ async function main(signal: AbortSignal): Promise<void> {
     options: {
       data: { type: "string" },
       fresh: { type: "boolean", default: false },
+      kafka: { type: "boolean", default: false },
       measure: { type: "boolean", default: false },
       "port-offset": { type: "string", default: "0" },
     },
@@ -33,6 +34,7 @@ async function main(signal: AbortSignal): Promise<void> {
     ports,
     dataDir: values.data ?? dataFolder(root),
     fresh: values.fresh,
+    adapter: values.kafka ? "kafka" : "postgres",
     onLine: (name, line) => {
       if (!names.includes(name)) names.push(name);
       console.log(prettyLine(name, line, names.indexOf(name), color));
@@ -78,7 +80,11 @@ function memoryTable(stack: Stack): string {
   const rows = [...stack.programs.values()].map(
     (program) => [program.name, proportionalSetSize(program.pid ?? 0)] as const,
   );
-  const all = [...rows, ["postgres", proportionalSetSize(stack.postgresPid)] as const];
+  const engines = [["postgres", stack.postgresPid] as const, ["kafka", stack.kafkaPid] as const];
+  const running = engines
+    .filter(([, pid]) => pid !== undefined)
+    .map(([name, pid]) => [name, proportionalSetSize(pid ?? 0)] as const);
+  const all = [...rows, ...running];
   const mebibytes = (bytes: number | undefined) =>
     bytes === undefined ? "not known here" : `${Math.round(bytes / 2 ** 20)} MiB`;
   const total = all.every(([, bytes]) => bytes !== undefined)

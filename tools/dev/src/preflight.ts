@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
-import type { Ports } from "./stack.ts";
+import { defaultPorts, type Ports } from "./stack.ts";
 
 /** Rejects, naming every port that something else listens on, before anything has started. */
-export async function checkPorts(ports: Ports): Promise<void> {
+export async function checkPorts(ports: Partial<Ports>): Promise<void> {
   const entries = Object.entries(ports) as [keyof Ports, number][];
   const states = await Promise.all(entries.map(async ([name, port]) => ({ name, port, problem: await tryPort(port) })));
   const problems = states.filter((state) => state.problem !== undefined);
@@ -22,6 +22,13 @@ function tryPort(port: number): Promise<string | undefined> {
     });
     server.listen(port, "127.0.0.1", () => server.close(() => resolve(undefined)));
   });
+}
+
+/** A free port for each part of the stack. */
+export async function freeStackPorts(): Promise<Ports> {
+  const names = Object.keys(defaultPorts);
+  const ports = await freePorts(names.length);
+  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as unknown as Ports;
 }
 
 /** As many free ports as asked for. Another program may take one before it is used: the caller sees that as a taken port. */

@@ -27,6 +27,7 @@ export interface Ports {
   readonly ordersOps: number;
   readonly workerOps: number;
   readonly postgres: number;
+  readonly kafka: number;
 }
 
 export const defaultPorts: Ports = {
@@ -40,18 +41,27 @@ export const defaultPorts: Ports = {
   ordersOps: 9466,
   workerOps: 9467,
   postgres: 54329,
+  kafka: 19092,
 };
 
 /** One database for each owner of data, reached by a role of its own. */
 export const databases = ["orders", "worker", "messaging"] as const;
 export type DatabaseName = (typeof databases)[number];
 
+/** What carries the events: a database of the embedded Postgres, or Apache Kafka on the local JVM. */
+export type Adapter = "postgres" | "kafka";
+
 /** The programs in the order they start: those that are called before those that call. */
 export function programs(
   ports: Ports,
   urls: Readonly<Record<DatabaseName, string>>,
+  adapter: Adapter = "postgres",
   extra: Environment = {},
 ): Program[] {
+  const messaging = (name: string): Environment =>
+    adapter === "kafka"
+      ? { [`${name}_MESSAGING_ADAPTER`]: "kafka", [`${name}_KAFKA_BROKERS`]: `127.0.0.1:${ports.kafka}` }
+      : { [`${name}_MESSAGING_ADAPTER`]: "postgres", [`${name}_MESSAGING_URL`]: urls.messaging };
   const rpc = (name: string, port: number, opsPort: number): Environment => ({
     ...extra,
     [`${name}_RPC_PORT`]: String(port),
@@ -76,7 +86,7 @@ export function programs(
       environment: {
         ...rpc("ORDERS", ports.orders, ports.ordersOps),
         ORDERS_DATABASE_URL: urls.orders,
-        ORDERS_MESSAGING_URL: urls.messaging,
+        ...messaging("ORDERS"),
       },
       ready: `http://127.0.0.1:${ports.ordersOps}/readyz`,
     },
@@ -86,7 +96,7 @@ export function programs(
       environment: {
         ...rpc("WORKER", ports.worker, ports.workerOps),
         WORKER_DATABASE_URL: urls.worker,
-        WORKER_MESSAGING_URL: urls.messaging,
+        ...messaging("WORKER"),
         WORKER_SUPPLIERS_URL: `http://127.0.0.1:${ports.supplier}`,
       },
       ready: `http://127.0.0.1:${ports.workerOps}/readyz`,

@@ -2,9 +2,17 @@ import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { deadline } from "@plumbline/concurrency";
-import { createDatabase, startPostgres } from "@plumbline/engines";
+import { createDatabase, startKafka, startPostgres } from "@plumbline/engines";
 import { checkPorts } from "./preflight.ts";
-import { type DatabaseName, databases, type Environment, type Ports, type Program, programs } from "./stack.ts";
+import {
+  type Adapter,
+  type DatabaseName,
+  databases,
+  type Environment,
+  type Ports,
+  type Program,
+  programs,
+} from "./stack.ts";
 import { Supervised } from "./supervised.ts";
 
 export interface StackOptions {
@@ -13,6 +21,10 @@ export interface StackOptions {
   readonly ports: Ports;
   /** Removes the data of earlier runs first. */
   readonly fresh?: boolean;
+  /** What carries the events; "postgres" by default. */
+  readonly adapter?: Adapter;
+  /** Modules every program loads before its own, relative to the repository. */
+  readonly imports?: readonly string[];
   /** Settings every service gets. */
   readonly environment?: Environment;
   readonly onLine: (name: string, line: string) => void;
@@ -25,6 +37,9 @@ export interface StackOptions {
 export interface Stack extends AsyncDisposable {
   readonly programs: ReadonlyMap<string, Supervised>;
   readonly postgresPid: number;
+  readonly kafkaPid: number | undefined;
+  /** Addresses of the Kafka that runs, if one does. */
+  readonly kafkaBrokers: string | undefined;
   readonly databaseUrls: Readonly<Record<DatabaseName, string>>;
   /** Milliseconds from the call to everything ready. */
   readonly readyAfterMs: number;
@@ -39,37 +54,55 @@ const routine = / LOG: |^\s*$/;
  * and leaves nothing running.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { root, ports, onLine, signal, readyMs = 60_000, stopMs = 12_000 } = options;
+  const {
+    root,
+    ports,
+    onLine,
+    signal,
+    adapter = "postgres",
+    imports = [],
+    readyMs = 60_000,
+    stopMs = 12_000,
+  } = options;
   const began = performance.now();
   await using resources = new AsyncDisposableStack();
 
-  await checkPorts(ports);
+  const { kafka: kafkaPort, ...others } = ports;
+  await checkPorts(adapter === "kafka" ? ports : others);
   if (options.fresh === true) rmSync(options.dataDir, { recursive: true, force: true });
-  const [postgres] = await Promise.all([
+  const [postgres, kafka] = await Promise.all([
     startPostgres({
       dataDir: join(options.dataDir, "postgres"),
       port: ports.postgres,
-      onLog: (line) => onLine("postgres", line),
+      onLog: (line) => {
+        if (!routine.test(line)) onLine("postgres", line);
+      },
     }),
+    adapter === "kafka" ? startKafka({ dataDir: join(options.dataDir, "kafka"), port: kafkaPort }) : undefined,
     runScript(root, "libs/contracts/src/generate.ts", [], {}),
   ]);
   resources.use(postgres);
+  resources.use(kafka);
   signal?.throwIfAborted();
 
   const urls = Object.fromEntries(
     await Promise.all(databases.map(async (name) => [name, await createDatabase(postgres.url, name, { owner: name })])),
   ) as Record<DatabaseName, string>;
 
-  const table = programs(ports, urls, options.environment);
+  const table = programs(ports, urls, adapter, options.environment);
   await Promise.all(
     table.filter(ownsData).map((program) => runScript(root, program.entry, ["migrate"], program.environment)),
   );
 
   signal?.throwIfAborted();
 
-  const running = new Map(table.map((program) => [program.name, new Supervised(program, { root, onLine, stopMs })]));
+  const running = new Map(
+    table.map((program) => [program.name, new Supervised(program, { root, imports, onLine, stopMs })]),
+  );
   resources.defer(async () => {
-    await Promise.all([...running.values()].map((program) => program.stop()));
+    const { supplier, ...services } = Object.fromEntries(running);
+    await Promise.all(Object.values(services).map((program) => program.stop()));
+    await supplier?.stop(); // The worker may still ask it while it drains.
   });
   for (const program of running.values()) program.start();
   using limit = deadline(readyMs, { signal });
@@ -79,6 +112,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   return {
     programs: running,
     postgresPid: postgres.pid,
+    kafkaPid: kafka?.pid,
+    kafkaBrokers: kafka?.brokers,
     databaseUrls: urls,
     readyAfterMs: performance.now() - began,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -5,6 +5,8 @@ import type { Program } from "./stack.ts";
 
 export interface SupervisedOptions {
   readonly root: string;
+  /** Modules loaded before the program's own. */
+  readonly imports?: readonly string[];
   readonly onLine: (name: string, line: string) => void;
   /** How long a program may drain before it is ended by force. */
   readonly stopMs: number;
@@ -102,18 +104,15 @@ export class Supervised {
   }
 
   async #runOnce(): Promise<string> {
-    const { root, onLine } = this.#options;
+    const { root, imports = [], onLine } = this.#options;
+    const preloads = ["./tools/dev/src/with-parent.ts", ...imports].flatMap((module) => ["--import", module]);
     const { entry, args = [], environment } = this.#program;
-    const child = spawn(
-      process.execPath,
-      ["-C", "source", "--import", "./tools/dev/src/with-parent.ts", entry, ...args],
-      {
-        cwd: root,
-        env: { ...process.env, ...environment },
-        stdio: ["pipe", "pipe", "pipe"],
-        detached: true,
-      },
-    );
+    const child = spawn(process.execPath, ["-C", "source", ...preloads, entry, ...args], {
+      cwd: root,
+      env: { ...process.env, ...environment },
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: true,
+    });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on("line", (line) => {

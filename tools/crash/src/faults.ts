@@ -1,0 +1,86 @@
+/**
+ * Loaded into a service by `--import`: kills the process (SIGKILL, no handler runs) at a point that a file names. The
+ * service's code knows nothing of it. The file goes first, so a restarted process lives.
+ */
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import kafkajs from "kafkajs";
+import { Client } from "pg";
+import type { PointName } from "./points.ts";
+
+const service = /apps\/(\w+)\//.exec(process.argv[1] ?? "")?.[1] ?? "none";
+const file = join(process.env["CRASH_FOLDER"] ?? ".", service);
+const hits = new Map<string, number>();
+
+/** Counts a passage of the point, and kills at the one the file asks for: `NUMBER POINT`. */
+function pass(point: PointName): void {
+  let armed: string;
+  try {
+    armed = readFileSync(file, "utf8");
+  } catch {
+    return;
+  }
+  const [, at, name] = /^(\d+) (.*)$/.exec(armed) ?? [];
+  if (name !== point) return;
+  const count = (hits.get(armed) ?? 0) + 1;
+  hits.set(armed, count);
+  if (count < Number(at)) return;
+  rmSync(file);
+  process.kill(process.pid, "SIGKILL");
+}
+
+interface Connection {
+  once(event: "readyForQuery", listener: () => void): void;
+}
+interface PgClient {
+  connection: Connection;
+  /** What the open transaction has written. */
+  wrote?: Set<string>;
+}
+
+const pgClient = Client.prototype as unknown as { query(this: PgClient, ...args: unknown[]): unknown };
+// oxlint-disable-next-line typescript/unbound-method -- it is called with the client it belongs to.
+const { query } = pgClient;
+pgClient.query = function (this: PgClient, ...args: unknown[]) {
+  const first = args[0] as string | { text?: string; name?: string };
+  const text = typeof first === "string" ? first : (first?.text ?? "");
+  const name = typeof first === "string" ? "" : (first?.name ?? "");
+  const table = /insert into (\w+)/i.exec(text)?.[1];
+  if (/^\s*begin/i.test(text)) this.wrote = new Set();
+  if (table !== undefined) this.wrote?.add(table);
+  if (/delete from outbox/i.test(text)) pass("after the send, before the mark");
+  if (name === "messaging_publish") pass("before the relay sends");
+  if (!/\bcommit\b/i.test(text)) return query.apply(this, args);
+
+  const wrote = this.wrote ?? new Set();
+  if (service === "orders" && wrote.has("orders")) pass("before the order commits");
+  if (service === "orders" && wrote.has("inbox")) pass("before the answer commits");
+  if (service === "worker" && wrote.has("inbox")) pass("before the effect commits");
+  const result = query.apply(this, args);
+  this.connection.once("readyForQuery", () => {
+    if (service === "orders" && wrote.has("orders")) pass("after the order commits");
+    if (service === "worker" && wrote.has("inbox")) pass("after the effect commits, before the offset");
+  });
+  return result;
+};
+
+const { prototype } = kafkajs.Kafka;
+// oxlint-disable-next-line typescript/unbound-method -- likewise.
+const { producer } = prototype;
+prototype.producer = function (options) {
+  const made = producer.call(this, options);
+  return {
+    ...made,
+    send: async (record) => {
+      pass("before the relay sends");
+      return await made.send(record);
+    },
+  };
+};
+
+const { fetch } = globalThis;
+globalThis.fetch = async (...args) => {
+  const response = await fetch(...args);
+  pass("while suppliers are asked");
+  return response;
+};

@@ -1,0 +1,22 @@
+/** `npm run crash`: kills services at the worst moments. Options: --rounds N (24), --kafka. Exit 1 if anything is lost or doubled. */
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { runCrash } from "./run-crash.ts";
+import { table } from "./table.ts";
+
+const { values } = parseArgs({
+  options: { rounds: { type: "string", default: "24" }, kafka: { type: "boolean", default: false } },
+});
+const rounds = Number(values.rounds);
+if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1_000) {
+  console.error("--rounds takes a whole number from 1 to 1000");
+  process.exit(1);
+}
+const report = await runCrash({
+  root: resolve(import.meta.dirname, "../../.."),
+  rounds,
+  adapter: values.kafka ? "kafka" : "postgres",
+  onRound: (round, point) => console.log(`round ${round + 1} of ${rounds}: killing ${point}`),
+});
+console.log(table(report));
+process.exitCode = report.ok ? 0 : 1;
