@@ -9,6 +9,7 @@ import {
   type handleUnaryCall,
   Server,
   ServerCredentials,
+  status,
 } from "@grpc/grpc-js";
 import { ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -80,7 +81,7 @@ test("a stock server is called: bare codes, and headers that come several times"
     headers.add("twice", "a");
     headers.add("twice", "b");
     call.sendMetadata(headers);
-    if (`${call.request}` === "fail") callback({ code: 5, details: "no such thing" });
+    if (`${call.request}` === "fail") callback({ code: status.NOT_FOUND, details: "no such thing" });
     else callback(null, call.request);
   };
   server.register(unary.path, answer, asIs, asIs, "unary");
