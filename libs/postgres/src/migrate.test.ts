@@ -128,7 +128,8 @@ test("waiting for another migrator ends with the deadline", async () => {
   await using place = await open();
   const { database } = place;
   const slow = migrate(database, [{ ...one, sql: "SELECT pg_sleep(1)" }]);
-  const holds = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted";
+  const holds =
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
   await eventually("it migrates", async () => (await database.query(holds)).length === 1);
   await assert.rejects(migrate(database, [one], { timeoutMs: 100 }), { name: "TimeoutError" });
   assert.equal(await slow, 1);

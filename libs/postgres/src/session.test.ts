@@ -61,7 +61,8 @@ test("aborting cancels the statement a session waits in", async () => {
       signal: caller.signal,
     });
     const outcome = assert.rejects(waiting, { name: "AbortError" });
-    const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    const waits =
+      "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     await eventually("it waits", async () => (await database.query(waits)).length === 1);
     caller.abort();
     await outcome;

@@ -44,7 +44,7 @@ export async function runTransaction<T>(
     isOpen = false;
     signal?.throwIfAborted();
     refuseUnlessOpen(connection, firstFailure);
-    await observe("COMMIT", "COMMIT", () => commit(connection, limit > 0, commitTimeoutMs));
+    await observe("COMMIT", "COMMIT", () => commit(connection, commitTimeoutMs));
     return result;
   } catch (error) {
     isOpen = false;
@@ -70,10 +70,10 @@ function refuseUnlessOpen(connection: Connection, firstFailure: unknown): void {
   if (connection.transactionStatus !== "T") throw new Error("the transaction was ended by one of its own statements");
 }
 
-async function commit(connection: Connection, isLimited: boolean, timeoutMs: number): Promise<void> {
+async function commit(connection: Connection, timeoutMs: number): Promise<void> {
   try {
-    // A statement_timeout would cancel the commit too.
-    await connection.runToEnd(isLimited ? "SET LOCAL statement_timeout = 0; COMMIT" : "COMMIT", timeoutMs);
+    // No statement_timeout ends it either: PostgreSQL stops that clock first.
+    await connection.runToEnd("COMMIT", timeoutMs);
   } catch (error) {
     if (sqlStateOf(error) !== undefined && !connection.lost.aborted) throw error;
     throw new ServiceError("unknown", "the connection was lost during COMMIT: the change may have been made, or not", {

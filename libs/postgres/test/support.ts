@@ -27,7 +27,8 @@ export async function eventually(
 /** How many statements containing `marker` the server is running. */
 export async function running(database: Database, marker: string): Promise<number> {
   const rows = await database.query<{ n: bigint }>(
-    "SELECT count(*) AS n FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'",
+    `SELECT count(*) AS n FROM pg_stat_activity
+      WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%' || $1 || '%'`,
     [marker],
   );
   return Number(rows[0]?.n);

@@ -67,5 +67,7 @@ export function libraryPath(root: string, version: string): Record<string, strin
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
   }
-  return { [process.platform === "darwin" ? "DYLD_LIBRARY_PATH" : "LD_LIBRARY_PATH"]: folder };
+  // The folder of the libraries too: one found through a link looks for its own beside the link.
+  const path = `${folder}:${join(root, "native", "lib")}`;
+  return { [process.platform === "darwin" ? "DYLD_LIBRARY_PATH" : "LD_LIBRARY_PATH"]: path };
 }

@@ -16,6 +16,8 @@ export async function createDatabase(adminUrl: string, name: string, options: Da
   const client = new Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
+    // Two that alter one role at the same moment would fail: "tuple concurrently updated". Freed with the connection.
+    await client.query("SELECT pg_advisory_lock(hashtextextended('plumbline.create-database', 0))");
     const owner = escapeIdentifier(options.owner);
     const database = escapeIdentifier(name);
     const password = options.password === undefined ? "" : ` PASSWORD ${escapeLiteral(options.password)}`;
@@ -38,7 +40,9 @@ async function unlessThere(client: Client, sql: string): Promise<void> {
   try {
     await client.query(sql);
   } catch (error) {
-    // duplicate_database, duplicate_object, or unique_violation of the catalogue when two make it at the same moment.
-    if (!["42P04", "42710", "23505"].includes((error as DatabaseError).code ?? "")) throw error;
+    if (
+      !["42P04" /* duplicate_database */, "42710" /* duplicate_object */].includes((error as DatabaseError).code ?? "")
+    )
+      throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { chmod, chown, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Binaries } from "./binaries.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { EngineError } from "./engine-error.ts";
@@ -50,6 +50,8 @@ export function inspectFolder(dataDir: string, major: string): FolderState {
   return "ready";
 }
 
+const unfinished = ".new-";
+
 /** Makes a data folder. Another process never sees it half written: it is made beside its place and renamed. */
 export async function initialise(
   dataDir: string,
@@ -60,9 +62,10 @@ export async function initialise(
   const target = resolve(dataDir);
   try {
     await mkdir(dirname(target), { recursive: true });
+    await sweep(target);
     // An empty folder that is there already may be a mount, which cannot be renamed onto.
     const inPlace = existsSync(target);
-    const folder = inPlace ? target : await mkdtemp(`${target}.new-`);
+    const folder = inPlace ? target : await mkdtemp(`${target}${unfinished}`);
     try {
       await chmod(folder, 0o700);
       if (identity.uid !== undefined && identity.gid !== undefined) await chown(folder, identity.uid, identity.gid);
@@ -78,12 +81,21 @@ export async function initialise(
       throw new EngineError(
         "folder_unwritable",
         `The data folder ${target} cannot be made: ${(cause as Error).message}. Choose another, or give its parent to this user.`,
-        {
-          cause,
-        },
+        { cause },
       );
     }
     throw cause;
+  }
+}
+
+/** Removes what an initdb killed half way left beside its place. */
+async function sweep(target: string): Promise<void> {
+  for (const name of await readdir(dirname(target))) {
+    if (!name.startsWith(`${basename(target)}${unfinished}`)) continue;
+    const path = join(dirname(target), name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+    // A younger one may be another process's, which is at work.
+    if (mtimeMs < Date.now() - 600_000) await rm(path, { recursive: true, force: true });
   }
 }
 
@@ -108,9 +120,12 @@ async function initdb(folder: string, binaries: Binaries, identity: Identity, op
   ];
   args.push("--no-sync", "--no-instructions", `--auth=${options.password === undefined ? "trust" : "scram-sha-256"}`);
   if (options.walSegmentMb !== undefined) args.push(`--wal-segsize=${options.walSegmentMb}`);
-  // Through standard input: an argument would show in the list of processes.
-  if (options.password !== undefined) args.push("--pwfile=/dev/stdin");
-  await runAs(identity, binaries.initdb, args, { environment: binaries.environment, input: options.password ?? "" });
+  const { environment } = binaries;
+  if (options.password === undefined) return await runAs(identity, binaries.initdb, args, { environment });
+  // An argument would show in the list of processes, and Node's standard input is a socket, which cannot be opened by its
+  // name: `cat` makes it a pipe.
+  const piped = ["-c", 'cat | "$@" --pwfile=/dev/stdin', "sh", binaries.initdb, ...args];
+  await runAs(identity, "/bin/sh", piped, { environment, input: `${options.password}\n` });
 }
 
 /**
@@ -120,7 +135,12 @@ async function initdb(folder: string, binaries: Binaries, identity: Identity, op
 export async function templateFolder(binaries: Binaries, identity: Identity, options: InitOptions): Promise<string> {
   const owner = identity.uid ?? (identity.prefix.length > 0 ? "mapped" : "self");
   const template = join(cacheFolder(), `template-${binaries.version}-${owner}-${options.walSegmentMb ?? 16}`);
-  if (existsSync(template)) return template;
+  try {
+    if (inspectFolder(template, binaries.major) === "ready") return template;
+  } catch {
+    // Systems clean their temporary folders of old files, one by one.
+    await rm(template, { recursive: true, force: true });
+  }
   try {
     await initialise(template, binaries, identity, options);
   } catch (error) {

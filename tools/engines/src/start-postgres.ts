@@ -2,7 +2,7 @@ import { chmod } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { type Binaries, findBinaries } from "./binaries.ts";
-import { explain, initialise, inspectFolder } from "./data-folder.ts";
+import { explain, initialise, inspectFolder, runAs } from "./data-folder.ts";
 import { EngineError } from "./engine-error.ts";
 import { chooseIdentity, type Identity } from "./identity.ts";
 import { passStaleLock } from "./stale-lock.ts";
@@ -47,7 +47,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const user = options.user ?? "postgres";
   const lock = state === "ready" ? await passStaleLock(dataDir) : {};
   if (state === "absent") await initialise(dataDir, binaries, identity, { user, password: options.password });
-  else await narrowMode(dataDir);
+  else await adopt(dataDir, identity);
   return await launch(binaries, identity, { ...options, dataDir, user }, { environment: lock, lastSignal: "INT" });
 }
 
@@ -147,7 +147,11 @@ function whyNot(command: string, options: PostgresOptions, log: string): EngineE
   return explain(command, log);
 }
 
-/** PostgreSQL refuses a folder others can read, and a copy of one (`cp -r`, a restored backup) often is. */
-async function narrowMode(dataDir: string): Promise<void> {
-  await chmod(dataDir, 0o700).catch(() => undefined); // Not ours to change: PostgreSQL says what is wrong.
+/** What another user made, or a copy or a restored backup left open to others, PostgreSQL would refuse. */
+async function adopt(dataDir: string, identity: Identity): Promise<void> {
+  // Not ours to change? PostgreSQL says what is wrong.
+  await chmod(dataDir, 0o700).catch(() => undefined);
+  if (process.getuid?.() !== 0) return;
+  const owner = `${identity.uid ?? 0}:${identity.gid ?? 0}`;
+  await runAs({ prefix: [] }, "chown", ["-R", owner, dataDir]);
 }

@@ -72,12 +72,16 @@ export async function startTemporaryPostgres() {
       // Below the range systems take the ports of outgoing connections from; another process may still be quicker.
       const port = randomInt(20_000, 32_000);
       try {
-        return await launch(
-          binaries,
-          identity,
-          { dataDir, port, user, settings },
-          { environment: {}, lastSignal: "QUIT", removeFolder: dataDir },
-        );
+        const options = { dataDir, port, user, settings };
+        const last = { environment: {}, lastSignal: "QUIT", removeFolder: dataDir } as const;
+        const server = await launch(binaries, identity, options, last);
+        return {
+          ...server,
+          [Symbol.asyncDispose]: async () => {
+            await server[Symbol.asyncDispose]();
+            await rm(dataDir, { recursive: true, force: true });
+          },
+        };
       } catch (error) {
         if (!(error instanceof EngineError) || error.code !== "port_taken" || attempt === 10) throw error;
       }

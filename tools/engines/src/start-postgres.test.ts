@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { cp, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ask, eventually, freePort, isAlive, isRoot, startChild, temporaryFolder } from "../test/support.ts";
+import { createDatabase, startPostgres } from "./index.ts";
+
+const settings = { fsync: false };
+
+test("a server keeps its data from one start to the next", async () => {
+  await using folder = await temporaryFolder();
+  const options = { dataDir: join(folder.path, "deep", "data"), port: await freePort(), settings };
+  {
+    await using server = await startPostgres(options);
+    await ask(server.url, "CREATE TABLE t AS SELECT 1 AS a");
+    assert.ok(isAlive(server.pid));
+  }
+  await using server = await startPostgres(options);
+  assert.deepEqual(await ask(server.url, "SELECT a FROM t"), [{ a: 1 }]);
+});
+
+test("a server ends when its parent is killed with SIGKILL, and its folder recovers", async () => {
+  await using folder = await temporaryFolder();
+  const dataDir = join(folder.path, "data");
+  const port = await freePort();
+  await using first = await startChild(["server", dataDir, String(port)]);
+  const { url = "", pid } = first.said;
+  await ask(url, "CREATE TABLE t AS SELECT 1 AS a");
+  first.child.kill("SIGKILL");
+  // At once: the first one may still be stopping.
+  await using server = await startPostgres({ dataDir, port, settings });
+  assert.ok(!isAlive(pid));
+  assert.deepEqual(await ask(server.url, "SELECT a FROM t"), [{ a: 1 }]);
+});
+
+test("a folder whose server was killed with SIGKILL recovers, with every committed row", async () => {
+  await using folder = await temporaryFolder();
+  const options = { dataDir: join(folder.path, "data"), port: await freePort() };
+  const killed = await startPostgres(options);
+  await ask(killed.url, "CREATE TABLE t AS SELECT 1 AS a");
+  process.kill(killed.pid, "SIGKILL");
+  await killed.exited;
+  await using server = await startPostgres(options);
+  assert.deepEqual(await ask(server.url, "SELECT a FROM t"), [{ a: 1 }]);
+});
+
+test("a lock file whose process number another program has by now does not stop a start", async () => {
+  await using folder = await temporaryFolder();
+  const options = { dataDir: join(folder.path, "data"), port: await freePort(), settings };
+  const killed = await startPostgres(options);
+  process.kill(killed.pid, "SIGKILL");
+  await killed.exited;
+  // Of the same user, else PostgreSQL itself knows that it cannot be a server of this folder.
+  const { uid, gid } = await stat(options.dataDir);
+  const other = spawn("sleep", ["60"], isRoot ? { uid, gid } : {});
+  try {
+    const lock = join(options.dataDir, "postmaster.pid");
+    const lines = (await readFile(lock, "utf8")).split("\n");
+    await writeFile(lock, [other.pid, ...lines.slice(1)].join("\n"));
+    await using server = await startPostgres(options);
+    assert.deepEqual(await ask(server.url, "SELECT 1 AS a"), [{ a: 1 }]);
+  } finally {
+    other.kill();
+  }
+});
+
+test("a port that is taken is said, with the port, and nothing is lost", async () => {
+  await using folder = await temporaryFolder();
+  const squatter = createServer();
+  await new Promise<void>((listening) => squatter.listen(0, "127.0.0.1", listening));
+  const address = squatter.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const dataDir = join(folder.path, "data");
+  await assert.rejects(startPostgres({ dataDir, port, settings }), {
+    code: "port_taken",
+    message: new RegExp(`Port ${port} `),
+  });
+  squatter.close();
+  await using server = await startPostgres({ dataDir, port: await freePort(), settings });
+  assert.ok(server.pid > 0);
+});
+
+test("a second server on the same folder is refused, with whose it is", async () => {
+  await using folder = await temporaryFolder();
+  const dataDir = join(folder.path, "data");
+  await using server = await startPostgres({ dataDir, port: await freePort(), settings });
+  await assert.rejects(startPostgres({ dataDir, port: await freePort(), settings }), {
+    code: "folder_in_use",
+    message: new RegExp(`process ${server.pid}, port ${server.port}`),
+  });
+  assert.deepEqual(await ask(server.url, "SELECT 1 AS a"), [{ a: 1 }]);
+});
+
+for (const { name, files, code, message } of [
+  {
+    name: "a folder an interrupted initdb left is refused, and says to delete it",
+    files: { PG_VERSION: "18\n", "postgresql.conf": "" },
+    code: "folder_unfinished",
+    message: /half written.*Delete it/,
+  },
+  {
+    name: "a folder of an initdb interrupted at once is refused",
+    files: { PG_VERSION: "" },
+    code: "folder_unfinished",
+    message: /half written/,
+  },
+  {
+    name: "a folder with something else in it is refused, and left alone",
+    files: { "thesis.txt": "irreplaceable" },
+    code: "folder_unfinished",
+    message: /is no PostgreSQL data folder. Nothing was changed/,
+  },
+  {
+    name: "a folder of another PostgreSQL is refused, with both versions",
+    files: { PG_VERSION: "16\n", "postgresql.conf": "", "global/pg_control": "", "base/5/PG_VERSION": "16" },
+    code: "folder_other_version",
+    message: /PostgreSQL 16, and this is 18/,
+  },
+]) {
+  test(name, async () => {
+    await using folder = await temporaryFolder();
+    for (const [file, text] of Object.entries(files)) {
+      await mkdir(join(folder.path, "data", file, ".."), { recursive: true });
+      await writeFile(join(folder.path, "data", file), text);
+    }
+    const before = await readdir(join(folder.path, "data"), { recursive: true });
+    const starting = startPostgres({ dataDir: join(folder.path, "data"), port: await freePort() });
+    await assert.rejects(starting, { name: "EngineError", code, message });
+    assert.deepEqual(await readdir(join(folder.path, "data"), { recursive: true }), before);
+  });
+}
+
+test("a start that is killed while it makes the folder leaves nothing in its place", async () => {
+  await using folder = await temporaryFolder();
+  const dataDir = join(folder.path, "data");
+  const port = await freePort();
+  const starting = startChild(["server", dataDir, String(port)]).then(
+    (child) => void child.child.kill("SIGKILL"),
+    () => undefined,
+  );
+  void starting;
+  await eventually("initdb is at work", async () =>
+    (await readdir(folder.path)).some((name) => name.startsWith("data.new-")),
+  );
+  assert.ok(!(await readdir(folder.path)).includes("data"));
+  await starting;
+  await using server = await startPostgres({ dataDir, port, settings });
+  assert.deepEqual(await ask(server.url, "SELECT 1 AS a"), [{ a: 1 }]);
+});
+
+test("an empty folder that is there already is used", async () => {
+  await using folder = await temporaryFolder();
+  const dataDir = join(folder.path, "data");
+  await mkdir(dataDir);
+  await using server = await startPostgres({ dataDir, port: await freePort(), settings });
+  assert.deepEqual(await ask(server.url, "SELECT 1 AS a"), [{ a: 1 }]);
+});
+
+test("a folder that was copied, and so is open to others, still starts", async () => {
+  await using folder = await temporaryFolder();
+  const options = { dataDir: join(folder.path, "data"), port: await freePort(), settings };
+  await (await startPostgres(options))[Symbol.asyncDispose]();
+  const copy = join(folder.path, "copy");
+  await cp(options.dataDir, copy, { recursive: true });
+  await using server = await startPostgres({ ...options, dataDir: copy });
+  assert.deepEqual(await ask(server.url, "SELECT 1 AS a"), [{ a: 1 }]);
+});
+
+test("settings and log reach the server and the caller", async () => {
+  await using folder = await temporaryFolder();
+  const lines: string[] = [];
+  const dataDir = join(folder.path, "data");
+  const more = { ...settings, max_connections: 17 };
+  await using server = await startPostgres({
+    dataDir,
+    port: await freePort(),
+    settings: more,
+    onLog: (line) => lines.push(line),
+  });
+  assert.deepEqual(await ask(server.url, "SHOW max_connections"), [{ max_connections: "17" }]);
+  assert.ok(lines.some((line) => line.includes("ready to accept connections")));
+});
+
+test("each service's role reaches its own database, with its password, and no other", async () => {
+  await using folder = await temporaryFolder();
+  const options = { dataDir: join(folder.path, "data"), port: await freePort(), settings, password: "s3cret/:@ ü" };
+  await using server = await startPostgres(options);
+  const make = async (name: string) => await createDatabase(server.url, name, { owner: name, password: `of ${name}` });
+  const [orders] = await Promise.all([make("orders"), make("worker"), make("orders"), make("Odd name")]);
+  assert.deepEqual(await ask(await make("orders"), "CREATE TABLE t (); SELECT 1").catch(String), undefined);
+  const other = new URL(orders);
+  other.pathname = "/worker";
+  await assert.rejects(ask(other.href, "SELECT 1"), { code: "42501" });
+  const guess = new URL(orders);
+  guess.password = "guess";
+  await assert.rejects(ask(guess.href, "SELECT 1"), { code: "28P01" });
+  await assert.rejects(ask(orders, "CREATE ROLE more"), { code: "42501" });
+  assert.deepEqual(await ask(await make("Odd name"), "SELECT current_user AS u, current_database() AS d"), [
+    { u: "Odd name", d: "Odd name" },
+  ]);
+});

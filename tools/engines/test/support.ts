@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { Client } from "pg";
+
+/** A folder of the test's own, open to all users unless `mode` says otherwise. */
+export async function temporaryFolder(mode = 0o777): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "plumbline-engines-"));
+  await chmod(path, mode);
+  return { path, [Symbol.asyncDispose]: async () => await rm(path, { recursive: true, force: true, maxRetries: 20 }) };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const address = server.address();
+  await new Promise((closed) => server.close(closed));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+export async function ask<R = Record<string, unknown>>(url: string, sql: string): Promise<R[]> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    return (await client.query(sql)).rows as R[];
+  } finally {
+    await client.end();
+  }
+}
+
+export interface Said {
+  readonly url?: string;
+  readonly pid?: number;
+  readonly error?: string;
+  readonly code?: string;
+}
+
+export interface ChildOptions {
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Starts `child.ts` and resolves with what it printed. Disposing kills it. */
+export async function startChild(args: readonly string[], { user, environment = {} }: ChildOptions = {}) {
+  const script = fileURLToPath(new URL("child.ts", import.meta.url));
+  const env = { ...process.env, TEST_POSTGRES_URL: undefined, ...environment };
+  const child = spawn(process.execPath, [script, ...args], { ...user, env, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise<number | string>((done) =>
+    child.once("exit", (code, signal) => done(code ?? signal ?? "?")),
+  );
+  const said = await new Promise<Said>((first, fail) => {
+    createInterface({ input: child.stdout }).once("line", (line) => first(JSON.parse(line) as Said));
+    void ended.then((status) => fail(new Error(`it ended (${status}) and said nothing`)));
+  });
+  return {
+    child: child as ChildProcess,
+    said,
+    ended,
+    [Symbol.asyncDispose]: async () => void (child.kill("SIGKILL"), await ended),
+  };
+}
+
+export function isAlive(pid: number | undefined): boolean {
+  if (pid === undefined) throw new Error("no process");
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  // Dead, but its parent has not asked yet: in a container nobody may ever.
+  const state = existsSync("/proc/self") ? readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "") : "";
+  return !state.startsWith("Z");
+}
+
+export async function eventually(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
+  const giveUpAt = Date.now() + 20_000;
+  while (!(await ask())) {
+    if (Date.now() > giveUpAt) throw new Error(`not in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+export const isRoot = process.getuid?.() === 0;
+
+/** Gives a folder to a normal user. */
+export async function give(path: string, user: { readonly uid: number; readonly gid: number }): Promise<void> {
+  await chown(path, user.uid, user.gid);
+}
