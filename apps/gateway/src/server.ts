@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
-import { deadline, sleep } from "@plumbline/concurrency";
+import { aborted, deadline, sleep } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 
 export interface ServerOptions {
@@ -64,7 +64,7 @@ async function close(server: Server, graceMs: number, lingerMs: number): Promise
   const sweep = setInterval(() => server.closeIdleConnections(), 50);
   try {
     server.closeIdleConnections();
-    await Promise.race([closed, once(limit.signal, "abort")]);
+    await Promise.race([closed, aborted(limit.signal)]);
   } finally {
     clearInterval(sweep);
     server.closeAllConnections();

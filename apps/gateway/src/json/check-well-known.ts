@@ -35,5 +35,6 @@ function isCalendarDay(time: string): boolean {
   const [year = 0, month = 0, day = 0] = time.slice(0, 10).split("-").map(Number);
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
-  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  // A day that is not in its month comes out as one of the next, and those have other numbers.
+  return date.getUTCDate() === day;
 }

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { describe, test } from "node:test";
+import { type HttpServer, listen } from "./server.ts";
+
+const options = { host: "127.0.0.1", port: 0, graceMs: 5000, lingerMs: 2000 };
+
+/** A connection as a client keeps it, and what comes over it. */
+async function open(server: HttpServer): Promise<{ socket: Socket; received: (pattern: RegExp) => Promise<string> }> {
+  const socket = connect(server.port, "127.0.0.1");
+  let text = "";
+  socket.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+    socket.emit("more");
+  });
+  await once(socket, "connect");
+  const received = async (pattern: RegExp): Promise<string> => {
+    const signal = AbortSignal.timeout(10_000);
+    while (!pattern.test(text)) await once(socket, "more", { signal });
+    return text;
+  };
+  return { socket, received };
+}
+
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+describe("closing", () => {
+  test("still answers a request that comes over an idle connection, as its client could not know", async () => {
+    const server = await listen((request, response) => response.end(`[${request.url}]`), options);
+    const { socket, received } = await open(server);
+    socket.write(get("/1"));
+    await received(/\[\/1\]/);
+    const closed = server[Symbol.asyncDispose]();
+    await assert.rejects(once(connect(server.port, "127.0.0.1"), "connect"), { code: "ECONNREFUSED" });
+    socket.write(get("/2"));
+    await received(/\[\/2\]/);
+    await Promise.all([closed, once(socket, "close")]);
+  });
+
+  test("waits for an answer under way, and no longer than the grace", async () => {
+    let answer = (): void => {};
+    const started = Promise.withResolvers<void>();
+    const server = await listen(
+      (_request, response) => {
+        answer = () => response.end("[done]");
+        started.resolve();
+      },
+      { ...options, lingerMs: 0 },
+    );
+    const { socket, received } = await open(server);
+    socket.write(get("/"));
+    await started.promise;
+    const closed = server[Symbol.asyncDispose]();
+    setImmediate(answer);
+    await received(/\[done\]/);
+    await closed;
+  });
+
+  test("cuts what is not answered within the grace", async () => {
+    const started = Promise.withResolvers<void>();
+    const server = await listen(() => started.resolve(), { ...options, graceMs: 50 });
+    const { socket } = await open(server);
+    socket.write(get("/"));
+    await started.promise;
+    await Promise.all([server[Symbol.asyncDispose](), once(socket, "close")]);
+  });
+});
+
+describe("what is no HTTP", () => {
+  for (const { name, sent, status } of [
+    { name: "noise", sent: "\u0001\u0002\r\n\r\n", status: 400 },
+    {
+      name: "two lengths that differ",
+      sent: "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+      status: 400,
+    },
+    {
+      name: "a head that is too large",
+      sent: `GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(20_000)}\r\n\r\n`,
+      status: 431,
+    },
+  ]) {
+    test(`${name} is answered with ${status} and a problem document, and the connection ends`, async () => {
+      await using server = await listen((_request, response) => response.end(), { ...options, lingerMs: 0 });
+      const { socket, received } = await open(server);
+      socket.write(sent);
+      const text = await received(/\}$/);
+      assert.match(text, new RegExp(`^HTTP/1.1 ${status} `));
+      assert.equal((JSON.parse(text.slice(text.indexOf("{"))) as { status: number }).status, status);
+      if (!socket.closed) await once(socket, "close");
+    });
+  }
+});
