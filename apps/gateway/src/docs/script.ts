@@ -73,9 +73,11 @@ const show = async (response, output, shown) => {
   output.append(text);
   if (!type.startsWith("text/event-stream")) return (text.textContent = pretty(await response.text()));
   const decoder = new TextDecoder();
-  for await (const chunk of response.body) {
+  // Not "for await": some browsers cannot iterate over a body.
+  const reader = response.body.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
     // The last part of a long stream: the page has a bound as well.
-    text.textContent = (text.textContent + decoder.decode(chunk, { stream: true })).slice(-200000);
+    text.textContent = (text.textContent + decoder.decode(part.value, { stream: true })).slice(-200000);
     text.scrollTop = text.scrollHeight;
   }
   shown("The stream has ended.");
