@@ -6,14 +6,15 @@ import { test } from "node:test";
 import { startPostgres } from "@plumbline/engines";
 import { codeOf } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually } from "../test/support.ts";
+import { eventually, freePort } from "../test/support.ts";
 import { openDatabase } from "./index.ts";
 
 test("while the server is down every call is unavailable; once it is back everything works, listeners too", async () => {
   const folder = await mkdtemp(join(tmpdir(), "plumbline-restart-"));
   try {
     const dataDir = join(folder, "data");
-    const start = async () => await startPostgres({ dataDir, port: 29_417, settings: { fsync: false } });
+    const port = await freePort();
+    const start = async () => await startPostgres({ dataDir, port, settings: { fsync: false } });
     let server = await start();
     await using stack = new AsyncDisposableStack();
     stack.defer(async () => await server[Symbol.asyncDispose]());
@@ -50,23 +51,24 @@ test("while the server is down every call is unavailable; once it is back everyt
     server = await start();
     assert.deepEqual(await database.query("SELECT a FROM t"), [{ a: 1 }]);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 20 });
   }
 });
 
 test("openDatabase waits for a server that is starting", async () => {
   const folder = await mkdtemp(join(tmpdir(), "plumbline-restart-"));
   try {
-    const url = "postgresql://postgres@127.0.0.1:29418/postgres";
+    const port = await freePort();
+    const url = `postgresql://postgres@127.0.0.1:${port}/postgres`;
     const opening = openDatabase({ url, applicationName: "early", connectTimeoutMs: 20_000 }, noTelemetry);
     await using _server = await startPostgres({
       dataDir: join(folder, "data"),
-      port: 29_418,
+      port,
       settings: { fsync: false },
     });
     await using database = await opening;
     await database.ping();
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 20 });
   }
 });
