@@ -18,13 +18,20 @@ export const OrdersConfig = z
       poolSize: count(10, 1_000),
     }),
     messaging: z.object({
-      adapter: z.enum(["postgres", "memory"]).default("postgres"),
+      adapter: z.enum(["postgres", "kafka", "memory"]).default("postgres").describe("memory reaches nobody else"),
       url: secret().optional().describe("the database of the postgres adapter"),
     }),
-    answers: z.object({
-      concurrency: count(16, 1_000).describe("messages of fulfilment.events handled at once"),
-      attempts: count(5, 100).describe("in place, before a message is moved to a retry topic"),
-      retryDelaysMs: z
+    kafka: z.object({
+      brokers: z
+        .array(z.string().min(1))
+        .min(1)
+        .default(["127.0.0.1:19092"])
+        .describe("one is enough to find the others"),
+    }),
+    concurrency: count(16, 1_000).describe("answers of the worker handled at once"),
+    retries: z.object({
+      attempts: count(5, 100).describe("in place, before an answer is moved to a retry topic"),
+      delaysMs: z
         .array(z.int().min(1))
         .max(10)
         .default([5_000, 60_000, 600_000])

@@ -45,7 +45,8 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
     { watchMaxAgeMs: config.watch.maxAgeMs },
   );
 
-  const { retryDelaysMs, attempts, concurrency } = config.answers;
+  const { concurrency } = config;
+  const { attempts, delaysMs: retryDelaysMs } = config.retries;
   const inbox = { group, topics: [answersTopic], retryDelaysMs, retentionMs: config.inbox.retentionMs };
   const closing = shares(config);
   await using _keys = keepIdempotencyKeys(database, config.idempotency, telemetry);
@@ -77,7 +78,7 @@ async function prepare(config: Settings, signal: AbortSignal): Promise<void> {
   await using database = await openOrders(config, telemetry);
   const applied = await migrate(database, migrations, { signal });
   await using broker = await openBroker(config, telemetry);
-  const topics = [ordersTopic, answersTopic, ...sideTopics(answersTopic, group, config.answers.retryDelaysMs)];
+  const topics = [ordersTopic, answersTopic, ...sideTopics(answersTopic, group, config.retries.delaysMs)];
   await broker.createTopics(topics, { partitions, signal });
   telemetry.logger.info("orders is migrated", { applied, topics: topics.length });
 }
@@ -86,9 +87,9 @@ function openOrders(config: Settings, telemetry: Telemetry) {
   return openDatabase({ ...config.database, applicationName: "orders" }, telemetry);
 }
 
-function openBroker({ messaging: { adapter, url } }: Settings, telemetry: Telemetry) {
+function openBroker({ messaging: { adapter, url }, kafka }: Settings, telemetry: Telemetry) {
   const postgres = url && { url, applicationName: "orders-messaging" };
-  return connectBroker({ adapter, postgres, memory: {} }, telemetry);
+  return connectBroker({ adapter, postgres, kafka: { ...kafka, clientId: "orders" } }, telemetry);
 }
 
 /** What is closed one after the other shares the time after the drain; the rest is for what closes at once. */

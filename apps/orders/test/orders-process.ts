@@ -19,13 +19,16 @@ export interface OrdersProcess extends AsyncDisposable {
   readonly output: () => string;
 }
 
-/** Runs the program to its end. */
+/** Runs the program to its end; one that does not come to it within 30 s is killed. */
 export async function runOrders(
   environment: Record<string, string>,
   args: readonly string[] = [],
 ): Promise<{ code: number | NodeJS.Signals; output: string }> {
-  const { ended, output } = start(environment, args);
-  return { code: await ended, output: output() };
+  const { child, ended, output } = start(environment, args);
+  const late = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  const code = await ended;
+  clearTimeout(late);
+  return { code, output: output() };
 }
 
 /** The service as it is deployed, on free ports, once it listens. Disposing kills it. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before } from "node:test";
+import { deadline } from "@plumbline/concurrency";
 import { testDatabase } from "@plumbline/engines";
 import { codeOf } from "@plumbline/errors";
 import { type Database, migrate, openDatabase } from "@plumbline/postgres";
@@ -117,7 +118,8 @@ test("a change made by another process reaches the watchers of this one", async 
   await world.orders.add(order, placed(order));
   const elsewhere = new PostgresOrders(other, noTelemetry);
   const seen: bigint[] = [];
-  for await (const { version } of watchOrder(world, { orderId: order.id, afterVersion: 0n })) {
+  using limit = deadline(10_000);
+  for await (const { version } of watchOrder(world, { orderId: order.id, afterVersion: 0n }, limit)) {
     seen.push(version);
     if (version === 1n) {
       await elsewhere.change(order.id, (order) => ({ order: cancel(order, new Date()), events: [] }));
@@ -127,6 +129,9 @@ test("a change made by another process reaches the watchers of this one", async 
 });
 
 test("a watcher sees what changed while the listening connection was lost", async () => {
+  // Of its own, and young: until the first heartbeat LISTEN is what the connection did last.
+  await using world = await openPostgresWorld();
+  await using other = await openDatabase({ url: world.url, applicationName: "other" }, noTelemetry);
   const order = pendingOrder();
   await world.orders.add(order, placed(order));
   const pids = async (): Promise<number[]> =>
@@ -135,7 +140,8 @@ test("a watcher sees what changed while the listening connection was lost", asyn
         "select pid from pg_stat_activity where datname = current_database() and query ilike 'listen%'",
       )
     ).map(({ pid }) => pid);
-  const stream = watchOrder(world, { orderId: order.id, afterVersion: 0n });
+  using limit = deadline(10_000);
+  const stream = watchOrder(world, { orderId: order.id, afterVersion: 0n }, limit);
   assert.equal((await stream.next()).value?.version, 1n);
   const next = stream.next();
   const [lost] = await eventually(pids, (found) => found.length === 1);
@@ -160,7 +166,8 @@ test("an order's changes are announced by the commit, never by a rollback", asyn
     failure,
   );
   await world.orders.change(order.id, (order) => ({ order: { ...order, version: 2n }, events: [] }));
-  await watch.newerThan(1n);
+  using limit = deadline(10_000);
+  await watch.newerThan(1n, limit);
   const stop = new AbortController();
   const heard = watch.newerThan(2n, stop);
   stop.abort(new Error("nothing above 2"));

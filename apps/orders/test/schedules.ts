@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before } from "node:test";
-import { sleep } from "@plumbline/concurrency";
+import { deadline, sleep } from "@plumbline/concurrency";
 import * as fc from "fast-check";
 import { money } from "../src/domain/money.ts";
 import { OrderAlreadyFulfilledError, OrderAlreadyRejectedError, type Outcome } from "../src/domain/order.ts";
@@ -59,7 +59,8 @@ async function run({ orders, inbox, changes, announced }: World, tasks: readonly
   await orders.add(order, placed(order));
   const prefix = randomUUID();
   const cancels: (string | undefined)[] = [];
-  const watched = Array.fromAsync(watchOrder(ports, { orderId: order.id, afterVersion: 0n }));
+  using limit = deadline(10_000);
+  const watched = Array.fromAsync(watchOrder(ports, { orderId: order.id, afterVersion: 0n }, limit));
 
   async function take({ act }: Step): Promise<void> {
     if (act === "cancel") {

@@ -202,7 +202,8 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
         seen.push(...page.orders);
         pageToken = page.nextPageToken;
         await place(customerId);
-      } while (pageToken !== "");
+      } while (pageToken !== "" && seen.length < 10);
+      assert.equal(seen.length, 5);
       assert.equal(new Set(seen.map(({ id }) => id)).size, 5);
       assert.deepEqual(
         seen.map(({ id }) => id),
@@ -297,13 +298,6 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
         );
       });
     }
-
-    test("a watcher of a version yet to come is told the end of an order that ends before", async () => {
-      const { id: orderId } = await place();
-      const seen = Array.fromAsync(client.watchOrder({ orderId, afterVersion: 5n }));
-      await client.cancelOrder({ orderId });
-      assert.deepEqual(await seen, []);
-    });
 
     test("fifty watchers of one order all see its end", async () => {
       const { id: orderId } = await place();
