@@ -34,19 +34,20 @@ test("a failure to open closes what was open, is printed once with its cause, an
   assert.match(err, /ECONNREFUSED/);
 });
 
-test("a failure goes to onError instead of standard error when given", async () => {
-  const { code, out, err } = await ended("reports");
-  assert.equal(code, 1);
-  assert.equal(count(out, "reported: Error: it broke"), 1);
-  assert.equal(err, "");
-});
+for (const mode of ["fails to open", "throws uncaught", "rejects unhandled"]) {
+  test(`of a service that ${mode}, onError is told instead of standard error`, async () => {
+    const { code, out, err } = await ended(mode, { REPORTER: "says" });
+    assert.equal(code, 1);
+    assert.equal(count(out, "reported: Error: "), 1);
+    assert.equal(err, "");
+  });
+}
 
 test("a reporter that fails hides nothing", async () => {
-  using child = new Child("service", { MODE: "report fails", GRACE_MS: "100" });
-  await child.says("ready");
-  child.kill("SIGTERM");
-  const { code } = await child.ended;
-  assert.equal(code, 0);
+  const { code, err } = await ended("fails to open", { REPORTER: "fails" });
+  assert.equal(code, 1);
+  assert.match(err, /the broker cannot be reached/);
+  assert.match(err, /the reporter broke/);
 });
 
 for (const mode of ["rejects unhandled", "throws uncaught"]) {
@@ -68,12 +69,13 @@ test("a second signal ends at once with 1", async () => {
 });
 
 test("a signal that arrives twice at once is one: npm passes on the terminal's Ctrl-C", async () => {
-  using child = new Child("service");
+  using child = new Child("service", { MODE: "takes a moment to stop" });
   await child.says("ready");
   child.kill("SIGINT");
+  await child.says("stopping");
   child.kill("SIGINT");
-  child.kill("SIGTERM");
-  assert.equal((await child.ended).code, 0);
+  const { code, err } = await child.ended;
+  assert.equal(code, 0, err);
 });
 
 test("a shutdown longer than the grace ends with 1 and says so", async () => {
@@ -127,8 +129,8 @@ test("a channel to a living parent does not keep a process whose main is over", 
   assert.equal((await child.ended).code, 0);
 });
 
-async function ended(mode: string): Promise<Ended> {
-  using child = new Child("service", { MODE: mode });
+async function ended(mode: string, env: Record<string, string> = {}): Promise<Ended> {
+  using child = new Child("service", { MODE: mode, ...env });
   return await child.ended;
 }
 

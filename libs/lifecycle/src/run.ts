@@ -4,7 +4,7 @@ import { listenForStop, type StopRequests } from "./stop-requests.ts";
 export interface RunOptions {
   /** From the signal to the end, in milliseconds. A process that is still there then ends with code 1. */
   readonly graceMs: number;
-  /** Told why the process fails, once, before it ends with code 1. Prints to standard error when not given. */
+  /** Told why the process will end with code 1. Prints to standard error when not given. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface RunOptions {
  * Nothing else should call `process.exit`.
  */
 export async function run(main: (signal: AbortSignal) => Promise<void>, options: RunOptions): Promise<void> {
-  const report = once(options.onError ?? print);
+  const report = safely(options.onError ?? print);
   const die = (error: unknown): void => {
     report(error);
     process.exit(1);
@@ -76,11 +76,9 @@ class Grace {
   }
 }
 
-function once(report: (error: unknown) => void): (error: unknown) => void {
-  let reported = false;
+/** A reporter that fails must not hide what it was to report. */
+function safely(report: (error: unknown) => void): (error: unknown) => void {
   return (error) => {
-    if (reported) return;
-    reported = true;
     try {
       report(error);
     } catch (failure) {

@@ -98,7 +98,7 @@ async function answer(
   headers["content-type"] = reply.contentType;
   headers["content-length"] = String(Buffer.byteLength(reply.body));
   response.writeHead(reply.status, headers);
-  response.end(request.method === "HEAD" ? undefined : reply.body);
+  response.end(reply.body); // Of HEAD, Node sends the headers alone.
 }
 
 async function scrape({ metrics, onError }: OpsOptions): Promise<OpsAnswer> {

@@ -19,6 +19,8 @@ export class Child implements Disposable {
   constructor(program: string, env: Record<string, string> = {}, ipc = false) {
     const file = fileURLToPath(new URL(`programs/${program}.ts`, import.meta.url));
     this.process = spawn(process.execPath, ["-C", "source", file], {
+      timeout: 20_000, // A test that waits for an end which never comes fails, instead of waiting on.
+      killSignal: "SIGKILL",
       env: { ...process.env, NODE_OPTIONS: "", NODE_TEST_CONTEXT: undefined, ...env },
       stdio: ["ignore", "pipe", "pipe", ...(ipc ? (["ipc"] as const) : [])],
     });

@@ -1,5 +1,5 @@
 // What `run` is for: opens two resources, waits for the signal, closes in reverse. MODE says what goes wrong.
-import { aborted } from "@plumbline/concurrency";
+import { aborted, sleep } from "@plumbline/concurrency";
 import { run } from "../../src/index.ts";
 
 const mode = process.env["MODE"] ?? "";
@@ -29,23 +29,17 @@ async function main(signal: AbortSignal): Promise<void> {
   }
   await aborted(signal);
   say("stopping");
+  if (mode === "takes a moment to stop") await sleep(100);
   if (mode === "never ends") await never;
   if (mode === "fails to close") throw new Error("the server cannot be closed");
 }
 
-const onError =
-  mode === "reports" || mode === "report fails"
-    ? (error: unknown) => {
-        say(`reported: ${String(error)}`);
-        if (mode === "report fails") throw new Error("the reporter broke");
-      }
-    : undefined;
-if (process.env["MODE"] === "reports")
-  await run(
-    async () => {
-      throw new Error("it broke");
-    },
-    { graceMs: 5_000, onError },
-  );
-else await run(main, { graceMs: Number(process.env["GRACE_MS"] ?? 10_000), onError });
+const reporters: Record<string, (error: unknown) => void> = {
+  says: (error) => say(`reported: ${String(error)}`),
+  fails: () => {
+    throw new Error("the reporter broke");
+  },
+};
+const onError = reporters[process.env["REPORTER"] ?? ""];
+await run(main, { graceMs: Number(process.env["GRACE_MS"] ?? 10_000), onError });
 say("over");
