@@ -40,22 +40,28 @@ export const closingCases: readonly Case[] = [
     },
   },
   {
-    name: "closing does not wait for ever: at its bound the handler's signal aborts",
+    name: "closing does not wait for ever: at its bound the signal aborts, and a handler that returns later has acknowledged nothing",
     async run(world) {
       const { broker, topic } = await world.topic();
-      const started = gate();
-      const stuck = gate();
+      const [started, stuck, returned] = [gate(), gate(), gate()];
       let signal: AbortSignal | undefined;
       const subscription = await broker.subscribe(topic, group("stuck", { closeMs: 30 }), async (delivery) => {
         signal = delivery.signal;
         started.open();
         await stuck.passed;
+        returned.open();
       });
-      await broker.publish(topic, [message("a")]);
+      const sent = message("a");
+      await broker.publish(topic, [sent]);
       await started.passed;
       await subscription[Symbol.asyncDispose]();
       assert.equal(signal?.aborted, true);
       stuck.open();
+      await returned.passed;
+      await new Promise((resolve) => setImmediate(resolve));
+      const received = new Received();
+      await broker.subscribe(topic, group("stuck"), received.handler());
+      await received.all([sent]);
     },
   },
   {

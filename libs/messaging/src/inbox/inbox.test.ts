@@ -118,7 +118,9 @@ test("an inbox that forgets before the broker does is refused at the start", asy
   await broker.createTopics(["kept", ...sideTopics("kept", "workers", [5_000])], { partitions: 1, retentionMs: hour });
   const options = { group: "workers", topics: ["kept"], retryDelaysMs: [5_000] };
   // Three stations of an hour each: the topic, the retry topic, the dead letters.
-  const short = keepInbox(database, broker, { ...options, retentionMs: 3 * hour - 1 }, noTelemetry);
+  const short = async (): Promise<void> => {
+    await using _ = await keepInbox(database, broker, { ...options, retentionMs: 3 * hour - 1 }, noTelemetry);
+  };
   await assert.rejects(short, (error) => isServiceError(error) && error.reason === "INBOX_RETENTION_TOO_SHORT");
   await using _enough = await keepInbox(database, broker, { ...options, retentionMs: 3 * hour }, noTelemetry);
   await using _default = await keepInbox(database, broker, options, noTelemetry);
