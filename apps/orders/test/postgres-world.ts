@@ -9,17 +9,22 @@ import { PostgresInbox } from "../src/postgres/inbox.ts";
 import { migrations } from "../src/postgres/migrations/index.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
 import type { World } from "./ports.ts";
+import { type Proxy, proxyTo } from "./proxy.ts";
 
 export interface PostgresWorld extends World {
   readonly database: Database;
+  /** Of the database itself. */
   readonly url: string;
+  /** Between the service and its database. */
+  readonly proxy: Proxy;
 }
 
 /** A database of its own, and a relay that passes what its outbox holds on to a broker in this process. */
 export async function openPostgresWorld(): Promise<PostgresWorld> {
   await using stack = new AsyncDisposableStack();
   const { url } = stack.use(await testDatabase());
-  const database = stack.use(await openDatabase({ url, applicationName: "orders" }, noTelemetry));
+  const proxy = stack.use(await proxyTo(url));
+  const database = stack.use(await openDatabase({ url: proxy.url, applicationName: "orders" }, noTelemetry));
   await migrate(database, migrations);
 
   const messages: Message[] = [];
@@ -42,6 +47,7 @@ export async function openPostgresWorld(): Promise<PostgresWorld> {
     announced: () => messages,
     database,
     url,
+    proxy,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
