@@ -7,6 +7,8 @@ import { Client } from "pg";
 export interface Audit {
   /** Orders in the database whose OrderPlaced nobody published. */
   readonly lost: readonly string[];
+  /** Events still in an outbox, with what the broker said if it refused one. */
+  readonly unsent: readonly string[];
   /** Events about orders that no database knows. */
   readonly phantom: readonly string[];
   /** Orders with more than one effect: two results in the worker's database, or two different answers. */
@@ -20,6 +22,8 @@ export async function audit(urls: { orders: string; worker: string }, broker: Br
   const [placed, answered] = await Promise.all([read(broker, "orders.events"), read(broker, "fulfilment.events")]);
   const orders = await column(urls.orders, "SELECT id::text AS value FROM orders");
   const results = await column(urls.worker, "SELECT order_id::text AS value FROM fulfilments");
+  const unsentSql = "SELECT format('%s of %s is unsent %s', type, key, refused) AS value FROM outbox";
+  const unsent = await Promise.all([column(urls.orders, unsentSql), column(urls.worker, unsentSql)]);
   const known = new Set(orders);
   const announced = new Set(
     placed.filter((message) => message.type === "orders.v1.OrderPlaced").map((message) => message.key),
@@ -32,6 +36,7 @@ export async function audit(urls: { orders: string; worker: string }, broker: Br
   }
   return {
     lost: orders.filter((id) => !announced.has(id)),
+    unsent: unsent.flat(),
     phantom: [...new Set([...announced, ...answers.keys()])].filter((id) => !known.has(id)),
     doubled: [...repeated(results), ...[...answers].filter(([, ids]) => ids.size > 1).map(([id]) => id)],
   };

@@ -1,5 +1,6 @@
 /** `npm run crash`: kills services at the worst moments. Options: --rounds N (24), --kafka. Exit 1 if anything is lost or doubled. */
-import { resolve } from "node:path";
+import { createWriteStream, mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { runCrash } from "./run-crash.ts";
 import { table } from "./table.ts";
@@ -12,11 +13,16 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1_000) {
   console.error("--rounds takes a whole number from 1 to 1000");
   process.exit(1);
 }
+const root = resolve(import.meta.dirname, "../../..");
+mkdirSync(join(root, ".plumbline"), { recursive: true });
+const log = createWriteStream(join(root, ".plumbline", "crash.log"));
 const report = await runCrash({
-  root: resolve(import.meta.dirname, "../../.."),
+  root,
   rounds,
   adapter: values.kafka ? "kafka" : "postgres",
+  onLine: (name, line) => log.write(`${name} ${line}\n`),
   onRound: (round, point) => console.log(`round ${round + 1} of ${rounds}: killing ${point}`),
 });
 console.log(table(report));
+if (!report.ok) console.log("  what the services wrote: .plumbline/crash.log");
 process.exitCode = report.ok ? 0 : 1;

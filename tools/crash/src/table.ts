@@ -10,7 +10,7 @@ export function table(report: CrashReport): string {
       (row) => `  ${row.point.padEnd(width)}  ${String(row.kills).padStart(5)}  ${String(row.orders).padStart(6)}`,
     ),
     "",
-    ...[...report.wrong, ...report.lost, ...report.phantom, ...report.doubled]
+    ...[...report.wrong, ...report.lost, ...report.unsent, ...report.phantom, ...report.doubled]
       .slice(0, 10)
       .map((problem) => `  ${problem}`),
     `  ${report.orders} orders: ${report.lost.length} lost, ${report.phantom.length} phantom, ${report.doubled.length} doubled, ${report.wrong.length} wrong at the API`,
