@@ -116,11 +116,11 @@ test("suppliers that take too long are a failure, and hear that nobody waits any
   await seen.until(() => seen.count("aborted") === 2);
 });
 
-test("cancelling rejects with the reason and reaches the suppliers", async () => {
+test("cancelling rejects with the reason and reaches the suppliers", { timeout: 30_000 }, async () => {
   const seen = watcher();
   await using supplier = await startSupplier({ port: 0, settings: { latencyMs: 60_000 }, onQuote: seen.onQuote });
   const delivery = new AbortController();
-  const answer = asker(supplier.url)(itemsOf("tea"), { signal: delivery.signal });
+  const answer = asker(supplier.url, { timeoutMs: 60_000 })(itemsOf("tea"), { signal: delivery.signal });
   const rejected = assert.rejects(answer, /partition lost/);
   await seen.until(() => seen.count("asked") === 1);
   delivery.abort(new Error("partition lost"));

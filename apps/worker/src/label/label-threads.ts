@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type Abortable, deadline, Pool } from "@plumbline/concurrency";
 import type { LabelContent } from "./draw-label.ts";
-import { DrawingThread } from "./drawing-thread.ts";
+import { DrawingWorker } from "./drawing-worker.ts";
 import { threadEntry } from "./thread-entry.ts";
 
 export interface LabelThreadsOptions {
@@ -28,7 +28,7 @@ export class LabelThreads implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #timeoutMs: number;
   readonly #start: () => Worker;
-  readonly #idle: DrawingThread[] = [];
+  readonly #idle: DrawingWorker[] = [];
 
   constructor(options: LabelThreadsOptions) {
     const concurrency = Math.min(options.threads, availableParallelism());
@@ -61,11 +61,11 @@ export class LabelThreads implements AsyncDisposable {
   }
 
   /** The thread used last, as it is warm; a new one where none is idle. Those that ended meanwhile are forgotten. */
-  #take(): DrawingThread {
+  #take(): DrawingWorker {
     for (let thread = this.#idle.pop(); thread !== undefined; thread = this.#idle.pop()) {
       if (thread.isUsable) return thread;
     }
-    return new DrawingThread(this.#start());
+    return new DrawingWorker(this.#start());
   }
 }
 

@@ -4,7 +4,7 @@ import { ServiceError } from "@plumbline/errors";
 import type { LabelContent } from "./draw-label.ts";
 
 /** One worker thread that draws one label at a time. */
-export class DrawingThread {
+export class DrawingWorker {
   readonly #worker: Worker;
   #job: PromiseWithResolvers<Uint8Array> | undefined;
   #isUsable = true;
