@@ -1,0 +1,133 @@
+import { type Abortable, deadline } from "@plumbline/concurrency";
+import { codeOf, ServiceError } from "@plumbline/errors";
+import { connectBroker } from "@plumbline/messaging";
+import { type Inspector, type InspectorOptions, openInspector } from "@plumbline/messaging/inspect";
+import { noTelemetry } from "@plumbline/telemetry";
+import { findDeadLetters } from "./dead-letters.ts";
+import { type Command, help, parseCommand, UsageError } from "./options.ts";
+import { lagSums, lagTable, letterJson, letterTable, letterText, stepText } from "./print.ts";
+import { planReplay, replay } from "./replay.ts";
+
+/** What a run may touch of the process it runs in. */
+export interface Surroundings extends Abortable {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly print: (text: string) => void;
+  readonly warn: (text: string) => void;
+}
+
+/** Runs one command line and answers the exit code: 0, 1 for a failure, 2 for what cannot be meant. */
+export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { print, warn, environment } = surroundings;
+  try {
+    const command = parseCommand(args, environment);
+    if (command === undefined) {
+      print(help);
+      return 0;
+    }
+    using limit = deadline(command.timeoutMs, surroundings);
+    await using inspector = await openInspector(command.connection, noTelemetry);
+    return await commands[command.name](command, inspector, { ...surroundings, signal: limit.signal });
+  } catch (error) {
+    if (error instanceof UsageError) {
+      warn(`${error.message}\nnpm run events -- --help says more`);
+      return 2;
+    }
+    warn(advice(error));
+    return 1;
+  }
+}
+
+type Run = (command: Command, inspector: Inspector, surroundings: Surroundings) => Promise<number>;
+
+const list: Run = async ({ filter, json }, inspector, { print, signal }) => {
+  const { letters, matching } = await findDeadLetters(inspector, filter, { signal });
+  if (json) {
+    print(asJson({ matching, deadLetters: letters.map(letterJson) }));
+    return 0;
+  }
+  if (letters.length > 0) print(letterTable(letters));
+  print(count(letters.length, matching));
+  return 0;
+};
+
+const show: Run = async ({ filter, json }, inspector, { print, warn, signal }) => {
+  const { letters } = await findDeadLetters(inspector, { ...filter, replayed: true }, { signal });
+  if (letters.length === 0) {
+    warn(`no dead letter has the id ${filter.id}: dlq list --all shows what there is`);
+    return 1;
+  }
+  print(json ? asJson(letters.map(letterJson)) : letters.map(letterText).join("\n\n"));
+  return 0;
+};
+
+const replayAll: Run = async ({ filter, json, dryRun, connection }, inspector, { print, signal }) => {
+  const { letters, matching } = await findDeadLetters(inspector, filter, { signal });
+  const steps = await planReplay(inspector, letters, { signal });
+  if (!dryRun && steps.length > 0) {
+    await using broker = await connectBroker(brokerOptions(connection), noTelemetry);
+    await replay(broker, inspector, steps, { signal });
+  }
+  if (json) {
+    const planned = steps.map(({ target, letters: ofStep }) => ({
+      target,
+      ids: ofStep.map(({ message }) => message.id),
+    }));
+    print(asJson({ dryRun, matching, replayed: dryRun ? 0 : letters.length, steps: planned }));
+    return 0;
+  }
+  if (dryRun && letters.length > 0) print(letterTable(letters));
+  for (const step of steps) print(stepText(step, dryRun));
+  print(
+    letters.length === matching
+      ? count(letters.length, matching)
+      : `${count(letters.length, matching)}: run it again for the rest`,
+  );
+  return 0;
+};
+
+const lag: Run = async ({ filter: { topic, group }, json }, inspector, { print, signal }) => {
+  const names = topic === undefined ? (await inspector.topics({ signal })).map(({ name }) => name) : [topic];
+  const rows = (await inspector.lag(names, { signal })).filter((row) => group === undefined || row.group === group);
+  if (json) print(asJson({ partitions: rows, sums: lagSums(rows) }));
+  else print(rows.length === 0 ? "no group reads here" : lagTable(rows));
+  return 0;
+};
+
+const commands: Readonly<Record<Command["name"], Run>> = {
+  "dlq list": list,
+  "dlq show": show,
+  "dlq replay": replayAll,
+  lag,
+};
+
+function brokerOptions(connection: InspectorOptions) {
+  return connection.adapter === "postgres"
+    ? { adapter: connection.adapter, postgres: { url: connection.url, applicationName: "events" } }
+    : { adapter: connection.adapter, kafka: { brokers: connection.brokers, clientId: "events" } };
+}
+
+function count(shown: number, matching: number): string {
+  if (matching === 0) return "no dead letters";
+  const all = `${matching} dead letter${matching === 1 ? "" : "s"}`;
+  return shown === matching ? all : `${shown} of ${all}, the oldest (--limit)`;
+}
+
+/** Offsets are bigint, and exact as text. */
+function asJson(value: unknown): string {
+  return JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v), 2);
+}
+
+/** The error, and what to do about it. */
+function advice(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof ServiceError && error.reason === "NOT_A_MESSAGING_DATABASE") {
+    return `${text}: give the one the services use as --url, or start them once`;
+  }
+  if (codeOf(error) === "unavailable") {
+    return `${text}: is it running? npm start runs one; --adapter, --url and --brokers choose another`;
+  }
+  if (codeOf(error) === "not_found") return `${text}: lag without --topic shows those there are`;
+  if (codeOf(error) === "deadline_exceeded")
+    return "not done in time: give it longer with --timeout SECONDS, or less with --topic and --group";
+  return text;
+}
