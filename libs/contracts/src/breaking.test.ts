@@ -34,6 +34,13 @@ for (const { name, file, from, to, says } of [
     says: "OrderPlaced",
   },
   {
+    name: "a field that an event lost",
+    file: "fulfilment/v1/events.proto",
+    from: "  orders.v1.Money total = 2;\n",
+    to: "",
+    says: "OrderFulfilled",
+  },
+  {
     name: "a changed type",
     file: "orders/v1/orders.proto",
     from: "int64 minor_units = 2;",

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { descriptorSet, OrderCancelled, OrderFulfilled, OrderPlaced, OrderRejected } from "./index.ts";
+
+/*
+ * Events as they lie in topics, inboxes and dead letters since the month their file is named after. A file is never changed:
+ * when an event gains a field, a file of that month is added beside the old ones.
+ */
+interface Fixture {
+  readonly type: string;
+  readonly hex: string;
+  /** As JSON: 64-bit numbers as text, times in ISO 8601. */
+  readonly value: unknown;
+}
+
+const events = {
+  "orders.v1.OrderPlaced": OrderPlaced,
+  "orders.v1.OrderCancelled": OrderCancelled,
+  "fulfilment.v1.OrderFulfilled": OrderFulfilled,
+  "fulfilment.v1.OrderRejected": OrderRejected,
+} satisfies Record<string, { decode(data: Uint8Array): unknown }>;
+
+const folder = join(import.meta.dirname, "../fixtures");
+const fixtures = readdirSync(folder).map((file) => ({
+  file,
+  fixture: JSON.parse(readFileSync(join(folder, file), "utf8")) as Fixture,
+}));
+
+function decode({ type }: Fixture, data: Uint8Array): unknown {
+  assert.ok(type in events, `no codec for ${type}`);
+  const value = events[type as keyof typeof events].decode(data);
+  return JSON.parse(JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v)));
+}
+
+for (const { file, fixture } of fixtures) {
+  const data = Buffer.from(fixture.hex, "hex");
+
+  test(`${file} is read as what was written then`, () => {
+    assert.deepEqual(decode(fixture, data), fixture.value);
+  });
+
+  test(`${file} is read as the same where a later version added fields`, () => {
+    const added = new BinaryWriter()
+      .tag(1_001, WireType.LengthDelimited)
+      .string("a note")
+      .tag(1_002, WireType.Varint)
+      .int64(7n)
+      .tag(1_003, WireType.Bit64)
+      .double(0.5)
+      .tag(1_004, WireType.Bit32)
+      .fixed32(7)
+      .finish();
+    assert.deepEqual(decode(fixture, Buffer.concat([data, added])), fixture.value);
+    assert.deepEqual(decode(fixture, Buffer.concat([added, data])), fixture.value);
+  });
+}
+
+test("every event has a fixture, and each shows every field of its event", () => {
+  const { file: files } = fromBinary(FileDescriptorSetSchema, descriptorSet);
+  const described = files
+    .filter(({ name }) => name.endsWith("/events.proto"))
+    .flatMap((file) => file.messageType.map(({ name }) => `${file.package}.${name}`));
+  assert.deepEqual(Object.keys(events).toSorted(), described.toSorted());
+  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet));
+  for (const type of described) {
+    const latest = fixtures.findLast(({ fixture }) => fixture.type === type);
+    const fields = registry.getMessage(type)?.fields.map(({ jsonName }) => jsonName) ?? [];
+    assert.deepEqual(Object.keys(latest?.fixture.value ?? {}).toSorted(), fields.toSorted(), type);
+  }
+});
