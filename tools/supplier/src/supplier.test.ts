@@ -177,7 +177,10 @@ test("closing lets a quote being answered finish and refuses new ones", async ()
   const closed = supplier[Symbol.asyncDispose]();
   await assert.rejects(get(`${supplier.url}/healthz`));
   assert.equal((await answer).status, 200);
+  const answered = performance.now();
   await closed;
+  // A client keeps its connection for seconds in case there is more to ask.
+  assert.ok(performance.now() - answered < 2_000, "closing does not wait for idle connections");
 });
 
 test("closing cuts a quote that takes longer than the grace", async () => {
