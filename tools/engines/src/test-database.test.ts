@@ -94,7 +94,7 @@ test("a cache folder that someone else made is not used", async () => {
   assert.match(child.said.error ?? "", /belongs to another user/);
 });
 
-test("libraries whose short names npm could not install are found through links of our own", async () => {
+test("libraries whose short names npm could not install are found through links of our own", async (t) => {
   await using folder = await temporaryFolder();
   const { postgres } = findBinaries();
   const from = dirname(dirname(postgres));
@@ -107,6 +107,9 @@ test("libraries whose short names npm could not install are found through links 
   await cp(join(from, "pg-symlinks.json"), join(native, "pg-symlinks.json"));
   const run = (environment: Record<string, string>): string =>
     execFileSync(join(native, "bin", "initdb"), ["--version"], { env: environment, encoding: "utf8", stdio: "pipe" });
+  const { TMPDIR } = process.env;
+  process.env["TMPDIR"] = folder.path; // Its links go with the test.
+  t.after(() => (TMPDIR === undefined ? delete process.env["TMPDIR"] : (process.env["TMPDIR"] = TMPDIR)));
   assert.throws(() => run({}), /libpq|shared libraries|not loaded/);
   assert.match(run(libraryPath(folder.path, "test")), /PostgreSQL/);
   await writeFile(join(native, "pg-symlinks.json"), "[]");
