@@ -49,6 +49,16 @@ async function untilHoldings(topic: string, name: string, wanted: readonly numbe
   }
 }
 
+/** Ends the sessions of all members of the topic's groups, as a failing network would. */
+async function cutSessions(topic: string): Promise<void> {
+  await database.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND classid::int IN (SELECT id FROM consumer_groups WHERE topic = $1)`,
+    [topic],
+  );
+}
+
 test("many publishers at once: offsets are without gaps, and a reader never sees one before those below it", async () => {
   const { broker, topic } = await openTopic(3);
   await using _ = broker;
@@ -156,15 +166,27 @@ test("a member whose session is cut aborts its handlers and does not acknowledge
   const sent = message("a");
   await broker.publish(topic, [sent]);
   await eventually(() => signals.length === 1, "the first delivery");
-  await database.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2
-       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-       AND classid::int = (SELECT id FROM consumer_groups WHERE topic = $1)`,
-    [topic],
-  );
+  await cutSessions(topic);
   await eventually(() => signals[0]?.aborted === true, "the abort");
   finish.open();
   await eventually(() => signals.length === 2, "the second delivery");
+});
+
+test("a member whose session is cut while it closes aborts its handlers at once, and does not wait out its bound", {
+  timeout: 20_000,
+}, async () => {
+  const { broker, topic } = await openTopic(1);
+  await using _ = broker;
+  const started = gate();
+  const subscription = await broker.subscribe(topic, group("cut", { closeMs: 60_000 }), async ({ signal }) => {
+    started.open();
+    await new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
+  });
+  await broker.publish(topic, [message("a")]);
+  await started.passed;
+  const closing = subscription[Symbol.asyncDispose]();
+  await cutSessions(topic);
+  await closing;
 });
 
 test("without a single notification messages are found by polling", async () => {
