@@ -123,6 +123,8 @@ class KafkaBroker implements Broker {
       });
       using limit = deadline(createMs, options);
       while ((await absent()).length > 0) await sleep(20, limit);
+      // Listed is not led: a send to a partition without a leader stores the others' part and is then repeated whole.
+      await this.#admin.fetchTopicMetadata({ topics: missing });
     } catch (error) {
       throw fromKafka(error, topics.join(", "));
     }
