@@ -25,5 +25,6 @@ for (const [name, print] of [
 test("a secret reveals its value when asked, and cannot be changed", () => {
   assert.equal(value.reveal(), "hunter2");
   assert.equal(`${value}`, "[secret]");
+  assert.equal(inspect({ value }), "{ value: [secret] }");
   assert.throws(() => Object.assign(value, { toString: () => "hunter2" }), TypeError);
 });

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { onAbort } from "@plumbline/concurrency";
 
-const pollMs = 2_000;
+const usualPollMs = 2_000;
 
 /**
  * Yields when the content of the file may be another, and once at the start. It watches the folder, not the file: editors
@@ -11,10 +11,10 @@ const pollMs = 2_000;
  * with the old one. What no event tells (network and shared file systems, links that lead elsewhere, a folder that comes
  * later) is found by reading the file every two seconds: of a ConfigMap not even the time of change can be trusted.
  */
-export async function* fileChanges(path: string, signal: AbortSignal): AsyncIterable<void> {
+export async function* fileChanges(path: string, signal: AbortSignal, pollMs = usualPollMs): AsyncIterable<void> {
   let last: string | undefined;
   while (!signal.aborted) {
-    using next = new NextEvent(dirname(path), signal); // Before reading, so that nothing falls between.
+    using next = new NextEvent(dirname(path), pollMs, signal); // Before reading, so that nothing falls between.
     const content = await contentOf(path);
     if (signal.aborted) return;
     if (content !== last) {
@@ -32,7 +32,7 @@ class NextEvent implements Disposable {
   readonly #timer: NodeJS.Timeout;
   readonly #abort: Disposable;
 
-  constructor(folder: string, signal: AbortSignal) {
+  constructor(folder: string, pollMs: number, signal: AbortSignal) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.happened = promise;
     this.#timer = setTimeout(resolve, pollMs).unref();
