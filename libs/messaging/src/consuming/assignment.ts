@@ -30,7 +30,8 @@ export class Assignment {
   readonly #lost = new AbortController();
   #position: bigint;
   #held = 0;
-  #empty = Promise.withResolvers<void>();
+  /** Each its own: a session may be lost while a stop waits. */
+  readonly #waitingForEmpty = new Set<() => void>();
 
   /** @param position what the group has committed: the first offset to handle */
   constructor(consumer: Consumer, partition: number, position: bigint) {
@@ -82,7 +83,7 @@ export class Assignment {
     if (handled && !this.#lost.signal.aborted) this.#tracker.finish(offset);
     this.#held--;
     place[Symbol.dispose]();
-    if (this.#held === 0) this.#empty.resolve();
+    if (this.#held === 0) for (const wake of this.#waitingForEmpty) wake();
     this.#consumer.onProgress();
   }
 
@@ -101,10 +102,12 @@ export class Assignment {
 
   async #emptyWithin(ms: number): Promise<void> {
     if (this.#held === 0) return;
-    this.#empty = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waitingForEmpty.add(resolve);
     using limit = deadline(ms);
-    using _ = onAbort(limit.signal, this.#empty.resolve);
-    await this.#empty.promise;
+    using _ = onAbort(limit.signal, resolve);
+    await promise;
+    this.#waitingForEmpty.delete(resolve);
   }
 }
 
