@@ -4,7 +4,7 @@ import { descriptorSet } from "@plumbline/contracts";
 import { ServiceError } from "@plumbline/errors";
 import { Health, run, serveOps } from "@plumbline/lifecycle";
 import { connectBroker, keepInbox, relayOutbox, sideTopics, subscribeWithRetries } from "@plumbline/messaging";
-import { migrate, openDatabase } from "@plumbline/postgres";
+import { migrate, openDatabase, requireMigrated } from "@plumbline/postgres";
 import { serve } from "@plumbline/rpc";
 import { startTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp, newOrderId, systemClock } from "./app.ts";
@@ -16,7 +16,6 @@ import { PostgresInbox } from "./postgres/inbox.ts";
 import { keepIdempotencyKeys } from "./postgres/keep-idempotency-keys.ts";
 import { migrations } from "./postgres/migrations/index.ts";
 import { PostgresOrders } from "./postgres/orders.ts";
-import { requireMigrated } from "./postgres/require-migrated.ts";
 
 type Settings = Config<typeof OrdersConfig>;
 
@@ -24,7 +23,7 @@ type Settings = Config<typeof OrdersConfig>;
 async function main(config: Settings, signal: AbortSignal): Promise<void> {
   await using telemetry = startTelemetry({ service: "orders", ...config.telemetry });
   await using database = await openOrders(config, telemetry);
-  await requireMigrated(database, { signal });
+  await requireMigrated(database, migrations, { signal });
   await using broker = await openBroker(config, telemetry);
 
   const health = new Health(

@@ -3,15 +3,12 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before } from "node:test";
 import { deadline } from "@plumbline/concurrency";
-import { testDatabase } from "@plumbline/engines";
 import { codeOf } from "@plumbline/errors";
-import { type Database, migrate, openDatabase } from "@plumbline/postgres";
+import { type Database, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { cancel } from "../src/domain/order.ts";
 import { pruneKeys } from "../src/postgres/idempotency-keys.ts";
-import { migrations } from "../src/postgres/migrations/index.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
-import { requireMigrated } from "../src/postgres/require-migrated.ts";
 import { watchOrder } from "../src/use-cases/watch-order.ts";
 import { newCustomer, pendingOrder, placed } from "./builders.ts";
 import { eventually } from "./eventually.ts";
@@ -193,16 +190,4 @@ test("a key that was pruned can be used for something else", async () => {
   const next = pendingOrder({ customerId: order.customerId });
   const idempotencyKey = { key, bodyHash: Buffer.alloc(32, 2) };
   assert.deepEqual(await world.orders.add(next, placed(next), { idempotencyKey }), next);
-});
-
-test("a database that was never migrated is refused with what to do, one that is ahead is not", async () => {
-  await using empty = await testDatabase();
-  await using database = await openDatabase({ url: empty.url, applicationName: "orders" }, noTelemetry);
-  await assert.rejects(requireMigrated(database), /lacks migration 1 \(orders\).*with the argument "migrate"/);
-  await migrate(database, migrations.slice(0, 2));
-  await assert.rejects(requireMigrated(database), /lacks migration 3 \(outbox\), 4 \(inbox\)/);
-  assert.equal(await migrate(database, migrations), 2);
-  await requireMigrated(database);
-  await migrate(database, [...migrations, { id: 99, name: "the future", sql: "select 1" }]);
-  await requireMigrated(database);
 });

@@ -5,7 +5,7 @@ import { descriptorSet } from "@plumbline/contracts";
 import { ServiceError } from "@plumbline/errors";
 import { Health, run, serveOps } from "@plumbline/lifecycle";
 import { connectBroker, keepInbox, relayOutbox, sideTopics, subscribeWithRetries } from "@plumbline/messaging";
-import { migrate, openDatabase } from "@plumbline/postgres";
+import { migrate, openDatabase, requireMigrated } from "@plumbline/postgres";
 import { serve } from "@plumbline/rpc";
 import { startTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
@@ -15,7 +15,6 @@ import { askSuppliersOverHttp } from "./fulfil/ask-suppliers.ts";
 import { LabelThreads } from "./label/label-threads.ts";
 import { PostgresFulfilments } from "./postgres/fulfilments.ts";
 import { migrations } from "./postgres/migrations/index.ts";
-import { requireMigrated } from "./postgres/require-migrated.ts";
 
 type Settings = Config<typeof WorkerConfig>;
 
@@ -23,7 +22,7 @@ type Settings = Config<typeof WorkerConfig>;
 async function main(config: Settings, signal: AbortSignal): Promise<void> {
   await using telemetry = startTelemetry({ service: "worker", ...config.telemetry });
   await using database = await openFulfilments(config, telemetry);
-  await requireMigrated(database, { signal });
+  await requireMigrated(database, migrations, { signal });
   await using broker = await openBroker(config, telemetry);
   await using labels = openLabels(config);
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { noTelemetry } from "@plumbline/telemetry";
 import { eventually, open } from "../test/support.ts";
-import { type Migration, migrate, openDatabase } from "./index.ts";
+import { type Migration, migrate, openDatabase, requireMigrated } from "./index.ts";
 
 const one: Migration = {
   id: 1,
@@ -133,4 +133,15 @@ test("waiting for another migrator ends with the deadline", async () => {
   await eventually("it migrates", async () => (await database.query(holds)).length === 1);
   await assert.rejects(migrate(database, [one], { timeoutMs: 100 }), { name: "TimeoutError" });
   assert.equal(await slow, 1);
+});
+
+test("a program refuses a database that lacks a migration, with what to do, and takes one that is ahead", async () => {
+  await using place = await open();
+  const { database } = place;
+  await assert.rejects(requireMigrated(database, [one]), /lacks migration 1 \(orders\).*with the argument "migrate"/);
+  await migrate(database, [one]);
+  await assert.rejects(requireMigrated(database, [one, two, three]), /lacks migration 2 \(customer\), 3 \(total\)/);
+  await migrate(database, [one, two, three]);
+  await requireMigrated(database, [one, two, three]);
+  await requireMigrated(database, [one]);
 });

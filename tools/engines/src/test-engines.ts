@@ -37,18 +37,30 @@ export async function startTestEngines(): Promise<TestEngines> {
   };
   await Promise.all([
     add("Postgres", "TEST_POSTGRES_URL", async () => {
-      const container = hasContainer(postgresImage);
-      const server = started.use(container ? await startPostgresContainer() : await startTemporaryPostgres());
-      return { value: server.url, from: container ? `container ${postgresImage}` : "embedded, from npm" };
+      const container = await fromContainer(postgresImage, startPostgresContainer);
+      const server = started.use(container.engine ?? (await startTemporaryPostgres()));
+      return { value: server.url, from: container.engine ? container.from : `embedded, from npm${container.from}` };
     }),
     add("Kafka", "TEST_KAFKA_BROKERS", async () => {
-      const container = hasContainer(kafkaImage);
-      const why = container ? undefined : whyNoKafka();
-      if (why !== undefined) return { why };
-      const broker = started.use(container ? await startKafkaContainer() : await startTemporaryKafka());
-      return { value: broker.brokers, from: container ? `container ${kafkaImage}` : "on the local JVM" };
+      const container = await fromContainer(kafkaImage, startKafkaContainer);
+      const why = container.engine ? undefined : whyNoKafka();
+      if (why !== undefined) return { why: `${why}${container.from}` };
+      const broker = started.use(container.engine ?? (await startTemporaryKafka()));
+      return { value: broker.brokers, from: container.engine ? container.from : `on the local JVM${container.from}` };
     }),
   ]);
   const owned = started.move();
   return { environment, lines: lines.toSorted(), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** The engine from a container, or why it is not from one: an engine that answers may still lack the reaper's image. */
+async function fromContainer<T>(image: string, start: () => Promise<T>): Promise<{ engine?: T; from: string }> {
+  if (!hasContainer(image)) return { from: "" };
+  try {
+    return { engine: await start(), from: `container ${image}` };
+  } catch (error) {
+    return {
+      from: ` (the container ${image} did not start: ${error instanceof Error ? error.message : String(error)})`,
+    };
+  }
 }

@@ -1,10 +1,15 @@
+import type { Abortable } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import { type Queryable, sqlStateOf } from "@plumbline/postgres";
-import type { Abortable } from "../use-cases/ports.ts";
-import { migrations } from "./migrations/index.ts";
+import { sqlStateOf } from "./errors.ts";
+import type { Migration } from "./migrate.ts";
+import type { Queryable } from "./queryable.ts";
 
 /** Throws `failed_precondition` with what to do where the database lacks a migration. One that is ahead is fine: a newer version rolls out. */
-export async function requireMigrated(database: Queryable, options: Abortable = {}): Promise<void> {
+export async function requireMigrated(
+  database: Queryable,
+  migrations: readonly Pick<Migration, "id" | "name">[],
+  options: Abortable = {},
+): Promise<void> {
   const applied = await appliedTo(database, options);
   const missing = migrations.filter(({ id }) => !applied.has(id));
   if (missing.length === 0) return;
