@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { codeOf } from "@plumbline/errors";
-import { conformance } from "../conformance.ts";
 import { group, message, messages, Received } from "../conformance/world.ts";
+import { conformance } from "../conformance.ts";
 import { MemoryLog } from "./memory-log.ts";
 import { openMemoryBroker } from "./open-memory-broker.ts";
 

@@ -4,7 +4,7 @@ import { createBacklog } from "../consuming/backlog.ts";
 import { closedError } from "../errors.ts";
 import { defaultMaxMessageBytes, defaultRetentionMs, refuseLarge } from "../limits.ts";
 import type { Message } from "../message.ts";
-import { MemoryGroup, type Member } from "./memory-group.ts";
+import { type Member, MemoryGroup } from "./memory-group.ts";
 import { MemoryLog } from "./memory-log.ts";
 
 export interface MemoryBrokerOptions {
