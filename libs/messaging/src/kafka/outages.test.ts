@@ -136,16 +136,16 @@ test("twenty members join and leave under load: nothing is lost, and each key is
   const received = new Received();
   await using _steady = await publisher.subscribe(topic, group("g"), received.handler());
   const sent = Array.from({ length: 1_000 }, (_, index) => message(`key-${index % 20}`, String(index)));
-  let publishing = true;
+  const load = { isOn: true };
   const published = (async () => {
     for (const one of sent) {
       await publisher.publish(topic, [one]);
       await sleep(5);
     }
-    publishing = false;
+    load.isOn = false;
   })();
   let joins = 0;
-  while (publishing || joins < 20) {
+  while (load.isOn || joins < 20) {
     await using member = await open();
     await using _ = await member.subscribe(
       topic,

@@ -1,0 +1,45 @@
+/** Two ways of doing one thing, measured in turn in one run: a slow or busy machine slows both, and the ratio holds. */
+export interface Comparison {
+  readonly name: string;
+  readonly unit: string;
+  readonly slow: { readonly name: string; readonly values: readonly number[] };
+  readonly fast: { readonly name: string; readonly values: readonly number[] };
+  /** The ratio of the medians that is claimed. */
+  readonly least: number;
+}
+
+/** Runs each side `rounds` times, A B A B: what `measure` returns counts, the more the better. */
+export async function compare(
+  about: { readonly name: string; readonly unit: string; readonly least: number },
+  slow: { readonly name: string; readonly measure: () => Promise<number> },
+  fast: { readonly name: string; readonly measure: () => Promise<number> },
+  rounds: number,
+): Promise<Comparison> {
+  const values: [number[], number[]] = [[], []];
+  for (let round = 0; round < rounds; round++) {
+    values[0].push(await slow.measure());
+    values[1].push(await fast.measure());
+  }
+  return { ...about, slow: { name: slow.name, values: values[0] }, fast: { name: fast.name, values: values[1] } };
+}
+
+export function ratio({ slow, fast }: Comparison): number {
+  return median(fast.values) / median(slow.values);
+}
+
+/** The comparison as text: medians with their spread, and the ratio beside what is claimed. */
+export function describe(comparison: Comparison): string {
+  const side = ({ name, values }: Comparison["slow"]) =>
+    `  ${name.padEnd(26)}${Math.round(median(values))} ${comparison.unit} (${Math.round(Math.min(...values))} to ${Math.round(Math.max(...values))}, n = ${values.length})`;
+  const found = ratio(comparison);
+  const verdict = found >= comparison.least ? "" : "  MISSED";
+  return `${comparison.name}\n${side(comparison.slow)}\n${side(comparison.fast)}\n  ratio ${found.toFixed(1)}, claimed ${comparison.least}${verdict}`;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}

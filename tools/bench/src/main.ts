@@ -1,0 +1,43 @@
+/** `npm run bench`: ratios, medians and spread, each pair measured in turn in one run. Options: --rounds N (5). Exit 1 if a claim is missed. */
+import { parseArgs } from "node:util";
+import { testDatabase, testKafka, whyNoKafka } from "@plumbline/engines";
+import { connectBroker } from "@plumbline/messaging";
+import { noTelemetry } from "@plumbline/telemetry";
+import { compare, describe, ratio } from "./compare.ts";
+import { handlingRate, relayRate } from "./messaging.ts";
+
+const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" } } });
+const rounds = Number(values.rounds);
+if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
+  console.error("--rounds takes a whole number from 1 to 100");
+  process.exit(1);
+}
+
+await using place = await testDatabase();
+const adapters = [{ adapter: "postgres", postgres: { url: place.url, applicationName: "bench" } } as const];
+const why = whyNoKafka();
+const kafka =
+  why === undefined
+    ? [{ adapter: "kafka", kafka: { brokers: (await testKafka()).split(","), clientId: "bench" } } as const]
+    : [];
+if (why !== undefined) console.log(`Kafka is left out: ${why}`);
+
+for (const options of [...adapters, ...kafka]) {
+  await using broker = await connectBroker(options, noTelemetry);
+  const relay = await compare(
+    { name: `relay to ${options.adapter}, messages of 200 bytes`, unit: "messages/s", least: 5 },
+    { name: "one message a send", measure: async () => await relayRate(broker, 1, 300) },
+    { name: "200 messages a send", measure: async () => await relayRate(broker, 200, 3_000) },
+    rounds,
+  );
+  const handling = await compare(
+    { name: `handlers of 5 ms on ${options.adapter}`, unit: "messages/s", least: 10 },
+    { name: "concurrency 1", measure: async () => await handlingRate(broker, 1, 200) },
+    { name: "concurrency 16", measure: async () => await handlingRate(broker, 16, 2_000) },
+    rounds,
+  );
+  for (const comparison of [relay, handling]) {
+    console.log(`\n${describe(comparison)}`);
+    if (ratio(comparison) < comparison.least) process.exitCode = 1;
+  }
+}
