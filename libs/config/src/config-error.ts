@@ -29,9 +29,12 @@ export class ConfigError extends Error {
       `the configuration has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}\n${lines.join("\n")}`,
     );
     this.problems = Object.freeze([...problems]);
+    // Node prints an error nobody caught with its stack and fields. What is wrong is in a file or a variable, not in the
+    // code, and the message has said it.
+    this.stack = `${this.name}: ${this.message}`;
+    Object.defineProperty(this, "problems", { enumerable: false });
   }
 
-  // Without the stack: what is wrong is in a file or a variable, not in the code.
   [inspect.custom](): string {
     return `${this.name}: ${this.message}`;
   }

@@ -156,6 +156,15 @@ test("a rule over several settings is checked last, and named by its own words",
   ]);
 });
 
+test("a rule that points at a setting which is not set is named by its own words too", async () => {
+  const schema = z
+    .object({ adapter: z.string().default("postgres"), url: secret().optional() })
+    .refine(({ url }) => url !== undefined, { path: ["url"], message: "required by the adapter postgres" });
+  assert.deepEqual(await problemsOf(loadConfig(schema, [env("X", {})])), [
+    { key: "url", source: "not set: X_URL", expected: "required by the adapter postgres" },
+  ]);
+});
+
 test("a file that cannot be read is one problem, not one for each setting it would have had", async () => {
   using dir = folder();
   const problems = await problemsOf(loadConfig(Orders, [file(dir.at("missing.yaml")), env("ORDERS", {})]));

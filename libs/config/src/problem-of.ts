@@ -14,10 +14,11 @@ export function problemOf(
   const setting = settings.find((candidate) => candidate.path.every((name, index) => path[index] === name));
   const key = path.join(".") || "*";
   if (setting === undefined) return { key, source: from(sources), expected: plain(issue.message) };
-  const entry = entries.get(setting.key);
-  if (entry === undefined) return { key, source: `not set: ${places(sources, setting)}`, expected: setting.expected };
   const isWhole = path.length === setting.path.length;
+  // A rule in the schema's own words says more than the type: "required by the adapter postgres".
   const expected = isWhole && !isCustom(issue) ? setting.expected : plain(issue.message);
+  const entry = entries.get(setting.key);
+  if (entry === undefined) return { key, source: `not set: ${places(sources, setting)}`, expected };
   return { key, source: entry.origin, expected: `${expected}${isWhole ? not(setting, entry.value) : ""}` };
 }
 
