@@ -38,14 +38,7 @@ export function winstonLogger(options: LoggerOptions): {
     transports: [new winston.transports.Stream({ stream: lines, eol: "\n" })],
   });
 
-  const write = (
-    level: LogLevel,
-    message: string,
-    bound: Fields,
-    error: unknown,
-    hasError: boolean,
-    fields: Fields,
-  ): void => {
+  const write: Write = (level, message, bound, fields, error) => {
     if (levels[level] > levels[options.level]) return; // Before any work: most debug lines are never read.
     const budget = newBudget();
     const record = head(level, printable(message, budget)); // Not just text: a caller may be mistaken.
@@ -55,7 +48,7 @@ export function winstonLogger(options: LoggerOptions): {
       record["span_id"] = active.spanId;
     }
     // The error before the fields: when the line is full, what failed is what must be left.
-    if (hasError) Object.assign(record, errorFields(error, budget));
+    if (error !== undefined) Object.assign(record, errorFields(error, budget));
     addFields(record, bound, budget);
     addFields(record, fields, budget);
     sink.log({ level, message, record });
@@ -64,22 +57,14 @@ export function winstonLogger(options: LoggerOptions): {
   return { logger: bind(write, {}), flush: () => lines.flush() };
 }
 
-type Write = (
-  level: LogLevel,
-  message: string,
-  bound: Fields,
-  error: unknown,
-  hasError: boolean,
-  fields: Fields,
-) => void;
+type Write = (level: LogLevel, message: string, bound: Fields, fields: Fields, error?: unknown) => void;
 
 function bind(write: Write, bound: Fields): Logger {
   return {
-    debug: (message, fields = {}) => write("debug", message, bound, undefined, false, fields),
-    info: (message, fields = {}) => write("info", message, bound, undefined, false, fields),
-    warn: (message, fields = {}) => write("warn", message, bound, undefined, false, fields),
-    // By the number of arguments: `throw undefined` is an error too, while error(message) has none.
-    error: (...[message, error, fields = {}]) => write("error", message, bound, error, error !== undefined, fields),
+    debug: (message, fields = {}) => write("debug", message, bound, fields),
+    info: (message, fields = {}) => write("info", message, bound, fields),
+    warn: (message, fields = {}) => write("warn", message, bound, fields),
+    error: (message, error, fields = {}) => write("error", message, bound, fields, error),
     child: (fields) => bind(write, { ...bound, ...fields }),
   };
 }
