@@ -13,7 +13,7 @@ const events = run({
   files: files.sort(),
   execArgv: ["-C", "source", "--enable-source-maps"],
   concurrency: 2,
-  timeout: 240_000,
+  timeout: 600_000,
 });
 events.on("test:pass", (test) => {
   if (test.details.type === "suite") return;

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { type CrashReport, runCrash, table } from "@plumbline/crash";
+import { whyNoKafka } from "@plumbline/engines";
+import { root } from "../src/stack.ts";
+
+function check(report: CrashReport, rounds: number): void {
+  assert.ok(report.ok, table(report));
+  assert.equal(
+    report.rows.reduce((sum, row) => sum + row.kills, 0),
+    rounds,
+  );
+}
+
+test("services killed 24 times at the worst moments, events in Postgres: nothing lost, phantom or doubled", async () => {
+  check(await runCrash({ root, rounds: 24, adapter: "postgres" }), 24);
+});
+
+test("services killed 16 times at the worst moments, events on Kafka: nothing lost, phantom or doubled", {
+  skip: whyNoKafka() ?? false,
+}, async () => {
+  check(await runCrash({ root, rounds: 16, adapter: "kafka" }), 16);
+});
