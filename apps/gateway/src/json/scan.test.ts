@@ -45,7 +45,8 @@ describe("a JSON text", () => {
     fc.assert(
       fc.property(fc.oneof(fc.json(), broken), (text) => {
         const problem = scanJson(text);
-        assert.equal(problem === undefined || problem.duplicate !== undefined, parses(text), text);
+        // A key given twice is the first problem, and says nothing of the text behind it.
+        if (problem?.duplicate === undefined) assert.equal(problem === undefined, parses(text), text);
       }),
       { numRuns: 2000 },
     );

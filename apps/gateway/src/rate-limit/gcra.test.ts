@@ -30,6 +30,14 @@ describe("a rate", () => {
     assert.equal(gcra.take("a", rate).allowed, false);
   });
 
+  test("gives whole times at any time of the clock", () => {
+    const { at, gcra } = limiter();
+    for (const now of [0.1, 1381.659645023028, 6275.520787848592, 15940.532725653871]) {
+      at(now);
+      assert.equal(gcra.take(`key ${now}`, { perSecond: 0.5, burst: 2 }).resetMs, 2_000);
+    }
+  });
+
   test("counts each key for itself", () => {
     const { gcra } = limiter();
     for (let i = 0; i < 4; i++) gcra.take("a", rate);

@@ -54,8 +54,8 @@ export class Gcra {
     return {
       allowed,
       remaining: Math.max(0, Math.floor(left / intervalMs + 1e-6)),
-      retryAfterMs: Math.max(0, intervalMs - left),
-      resetMs: next - now,
+      retryAfterMs: toMicroseconds(Math.max(0, intervalMs - left)),
+      resetMs: toMicroseconds(next - now),
     };
   }
 
@@ -74,4 +74,9 @@ export class Gcra {
       looked += 1;
     }
   }
+}
+
+/** What adding and taking away a large clock leaves behind must not make 2 s into 3 when it is rounded up to whole seconds. */
+function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
 }
