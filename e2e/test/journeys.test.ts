@@ -166,9 +166,9 @@ test("the OpenAPI document names every route of the protos", async () => {
     "/v1/greetings",
     "/v1/greetings/{name}",
     "/v1/orders",
-    "/v1/orders/{order_id}",
-    "/v1/orders/{order_id}/label",
-    "/v1/orders/{order_id}:cancel",
-    "/v1/orders/{order_id}:watch",
+    "/v1/orders/{orderId}",
+    "/v1/orders/{orderId}/label",
+    "/v1/orders/{orderId}:cancel",
+    "/v1/orders/{orderId}:watch",
   ]);
 });

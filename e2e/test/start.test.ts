@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -133,10 +133,14 @@ test("a taken port is named, with what to do, and nothing is left running", asyn
 test("a data folder that is no data folder is refused with what to do, and left as it is", async () => {
   const dataDir = mkdtempSync(join(tmpdir(), "plumbline-broken-"));
   const postgres = join(dataDir, "postgres");
-  await import("node:fs").then((fs) => fs.mkdirSync(postgres));
+  mkdirSync(postgres);
   writeFileSync(join(postgres, "precious.txt"), "not ours");
   await using refused = start([], dataDir);
   assert.equal((await refused.ended).code, 1);
-  assert.match(refused.output(), /--fresh/);
+  assert.match(
+    refused.output(),
+    /is no PostgreSQL data folder\. Nothing was changed: choose another folder, or delete this one/,
+  );
+  assert.equal(readFileSync(join(postgres, "precious.txt"), "utf8"), "not ours");
   assert.doesNotMatch(refused.output(), /\bat .*\.ts:\d+/);
 });

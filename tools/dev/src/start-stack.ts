@@ -69,7 +69,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const { kafka: kafkaPort, ...others } = ports;
   await checkPorts(adapter === "kafka" ? ports : others);
-  if (options.fresh === true) rmSync(options.dataDir, { recursive: true, force: true });
+  if (options.fresh === true) {
+    // Only what the stack made: the folder around it may be somebody's own.
+    for (const engine of ["postgres", "kafka"]) rmSync(join(options.dataDir, engine), { recursive: true, force: true });
+  }
   const [postgres, kafka] = await Promise.all([
     startPostgres({
       dataDir: join(options.dataDir, "postgres"),
