@@ -21,6 +21,11 @@ export class Feed {
     this.committed = position;
   }
 
+  /** The offset after the last one taken. */
+  get next(): bigint {
+    return this.#next;
+  }
+
   /** True while fetched records wait for places. */
   get waiting(): boolean {
     return this.#records.length > 0;

@@ -1,3 +1,4 @@
+import { sleep } from "@plumbline/concurrency";
 import type { EachBatchPayload, Kafka, Consumer as KafkaConsumer } from "kafkajs";
 import type { Consumer } from "../consuming/assignment.ts";
 import { Feed } from "./feed.ts";
@@ -11,6 +12,10 @@ export interface MembershipOptions {
 
 /** How often progress is committed while there is any; a crash delivers at most this much again. */
 const commitEveryMs = 100;
+/** For a broker that may not answer any more; the group then notices by the session. */
+const leaveMs = 5_000;
+/** What is left of a crashed one holds up the next no longer than this. */
+const abandonMs = 1_000;
 
 /**
  * One stay in a consumer group, from joining to leaving or to a crash. Handlers never run inside kafkajs's own callbacks:
@@ -23,6 +28,9 @@ export class Membership {
   readonly #kafka: KafkaConsumer;
   readonly #feeds = new Map<number, Feed>();
   readonly #crashed = Promise.withResolvers<Error>();
+  /** What the group gave us. Of a batch fetched before a rebalance and taken over after it, the rest may be somebody else's. */
+  #assigned: ReadonlySet<number> = new Set();
+  #starting: Promise<void> = Promise.resolve();
   #commitTimer: NodeJS.Timeout | undefined;
   #committing: Promise<void> = Promise.resolve();
   #closing = false;
@@ -56,14 +64,8 @@ export class Membership {
 
   /** Joins and starts fetching. Rejects when the broker cannot be reached. */
   async start(): Promise<void> {
-    await this.#kafka.connect();
-    await this.#kafka.subscribe({ topics: [this.#consumer.topic], fromBeginning: true });
-    await this.#kafka.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: 1,
-      eachBatch: async (payload) => this.#takeOver(payload),
-    });
+    this.#starting = this.#start();
+    await this.#starting;
   }
 
   /** Something was handled: there may be places for what waits, and something to commit. */
@@ -89,28 +91,62 @@ export class Membership {
       }),
     );
     clearTimeout(this.#commitTimer);
-    await this.#commit();
-    await this.#kafka.disconnect();
+    await within(leaveMs, this.#commit());
+    await within(leaveMs, this.#leave());
   }
 
   /** After a crash: another member may own the partitions by now. */
   async abandon(reason: unknown): Promise<void> {
     this.#closing = true;
     clearTimeout(this.#commitTimer);
-    await Promise.all([this.#lose([...this.#feeds.keys()], reason), this.#kafka.disconnect().catch(() => undefined)]);
+    await Promise.all([this.#lose([...this.#feeds.keys()], reason), within(abandonMs, this.#leave())]);
+  }
+
+  async #start(): Promise<void> {
+    await this.#kafka.connect();
+    if (this.#closing) return;
+    await this.#kafka.subscribe({ topics: [this.#consumer.topic], fromBeginning: true });
+    if (this.#closing) return;
+    await this.#kafka.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 1,
+      eachBatch: async (payload) => this.#takeOver(payload),
+    });
+  }
+
+  /** Not before it has started: kafkajs would join all the same, and be a member that nobody can end and nobody serves. */
+  async #leave(): Promise<void> {
+    await this.#starting.catch(() => undefined);
+    await this.#kafka.disconnect();
   }
 
   #takeOver(payload: EachBatchPayload): void {
     const { batch } = payload;
-    if (this.#closing) return;
-    let feed = this.#feeds.get(batch.partition);
+    const { partition } = batch;
+    if (this.#closing) {
+      // Or it would be fetched again and again for as long as the running handlers take.
+      this.#pause(partition);
+      return;
+    }
+    if (!this.#assigned.has(partition)) return;
+    let feed = this.#feeds.get(partition);
+    if (feed !== undefined && BigInt(batch.highWatermark) < feed.next) {
+      // Deleted and made anew under its old name, or cut: what comes is new, whatever its offsets.
+      void this.#lose([partition], new Error("the partition's log starts again"));
+      feed = undefined;
+    }
     if (feed === undefined) {
-      feed = new Feed(this.#consumer, batch.partition, BigInt(batch.messages[0]?.offset ?? 0));
-      this.#feeds.set(batch.partition, feed);
+      feed = new Feed(this.#consumer, partition, BigInt(batch.messages[0]?.offset ?? 0));
+      this.#feeds.set(partition, feed);
     }
     feed.push(batch.messages);
     payload.resolveOffset(batch.lastOffset());
-    if (feed.waiting) this.#kafka.pause([{ topic: batch.topic, partitions: [batch.partition] }]);
+    if (feed.waiting) this.#pause(partition);
+  }
+
+  #pause(partition: number): void {
+    this.#kafka.pause([{ topic: this.#consumer.topic, partitions: [partition] }]);
   }
 
   #resume(partition: number): void {
@@ -122,7 +158,10 @@ export class Membership {
   }
 
   #keepOnly(partitions: readonly number[]): void {
-    const lost = [...this.#feeds.keys()].filter((partition) => !partitions.includes(partition));
+    this.#assigned = new Set(partitions);
+    const lost = [...this.#feeds.keys()].filter((partition) => !this.#assigned.has(partition));
+    // kafkajs remembers what is paused beyond a rebalance: a partition that comes back would never be fetched.
+    if (!this.#closing) for (const partition of lost) this.#resume(partition);
     void this.#lose(lost, new Error("the group gave this partition to another member"));
   }
 
@@ -162,4 +201,11 @@ export class Membership {
     });
     return this.#committing;
   }
+}
+
+/** Waits for it at most that long; what comes of it later is of no interest. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const limit = new AbortController();
+  const settled = work.catch(() => undefined).finally(() => limit.abort());
+  await Promise.race([settled, sleep(ms, limit).catch(() => undefined)]);
 }

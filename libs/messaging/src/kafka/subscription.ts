@@ -1,4 +1,4 @@
-import { fullJitter, sleep } from "@plumbline/concurrency";
+import { aborted, fullJitter, sleep } from "@plumbline/concurrency";
 import type { Logger } from "@plumbline/telemetry";
 import type { Kafka } from "kafkajs";
 import type { Handler, SubscribeOptions } from "../broker.ts";
@@ -19,10 +19,13 @@ export interface SubscriptionOptions {
 
 const restartBackoff = { baseMs: 200, maxMs: 5_000 };
 const topicPollMs = 250;
+/** Contact in a membership that crashes sooner than this proves nothing: a poisoned log crashes each one after its first fetch. */
+const lastingMs = 30_000;
 
 /**
  * Stays subscribed: joins the group, joins again after a crash with a growing pause, waits for a topic that is not there
- * yet. When the broker has not answered for `giveUpMs` it says so and stops, rather than to look healthy for ever.
+ * yet. A membership that falls silent without a crash is ended like one that crashed. When there was no lasting contact
+ * for `giveUpMs` it says so and stops, rather than to look healthy for ever.
  */
 export class Subscription implements AsyncDisposable {
   readonly #options: SubscriptionOptions;
@@ -71,25 +74,28 @@ export class Subscription implements AsyncDisposable {
 
   /** One membership. Resolves with the reason of its crash, or nothing when we were closed. */
   async #stayOnce(): Promise<Error | undefined> {
-    const { kafka, sessionMs, maxFetchBytes } = this.#options;
+    const { kafka, sessionMs, maxFetchBytes, giveUpMs } = this.#options;
+    const joinedAt = performance.now();
+    let contactAt = joinedAt;
     const membership = new Membership(kafka, this.#consumer, {
       sessionMs,
       maxFetchBytes,
       onContact: () => {
-        this.#lastContact = performance.now();
+        contactAt = performance.now();
+        if (contactAt - joinedAt >= Math.min(lastingMs, giveUpMs / 4)) this.#lastContact = contactAt;
       },
     });
     this.#membership = membership;
     const { signal } = this.#closed;
-    const closing = new Promise<undefined>((resolve) => {
-      signal.addEventListener("abort", () => resolve(undefined), { once: true });
-    });
+    const ended = new AbortController();
     try {
       const failed = membership.start().then(
         () => membership.crashed,
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );
-      const crash = await Promise.race([failed, closing]);
+      const closing = aborted(signal).then(() => undefined);
+      const silent = silence(giveUpMs / 2, () => contactAt, ended.signal);
+      const crash = await Promise.race([failed, closing, silent]);
       if (crash === undefined) {
         await membership.close();
         return undefined;
@@ -97,6 +103,7 @@ export class Subscription implements AsyncDisposable {
       await membership.abandon(crash);
       return crash;
     } finally {
+      ended.abort();
       this.#membership = undefined;
     }
   }
@@ -110,7 +117,7 @@ export class Subscription implements AsyncDisposable {
       logger.warn("subscription interrupted, joining again", { ...fields, error: String(error) });
       return true;
     }
-    const gaveUp = new Error(`no contact with Kafka for ${silentMs} ms: ${options.group} gives up ${topic}`, {
+    const gaveUp = new Error(`no lasting contact with Kafka for ${silentMs} ms: ${options.group} gives up ${topic}`, {
       cause: error,
     });
     logger.error("subscription gives up", gaveUp, fields);
@@ -123,6 +130,19 @@ export class Subscription implements AsyncDisposable {
     while (!(await this.#options.topicExists(this.#consumer.topic))) {
       this.#lastContact = performance.now(); // The broker answered that there is none.
       await sleep(topicPollMs, { signal });
+    }
+  }
+}
+
+/** Resolves when there was no contact for `ms`: a membership may hang without a crash (tulios/kafkajs#1443). */
+async function silence(ms: number, contactAt: () => number, signal: AbortSignal): Promise<Error | undefined> {
+  for (;;) {
+    const leftMs = contactAt() + ms - performance.now();
+    if (leftMs <= 0) return new Error(`the membership was silent for ${ms} ms`);
+    try {
+      await sleep(leftMs, { signal });
+    } catch {
+      return undefined; // It ended otherwise.
     }
   }
 }
