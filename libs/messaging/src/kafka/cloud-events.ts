@@ -16,21 +16,25 @@ const attributes = new Set([
   "content-type",
 ]);
 
-/** `partition` is chosen by the caller, so that every adapter and this one agree on a key's neighbours. */
+/**
+ * `partition` is chosen by the caller, so that every adapter and this one agree on a key's neighbours.
+ *
+ * The record's timestamp is left to the moment of sending: the broker deletes by it, so with the event's own time a dead
+ * letter replayed after the retention would be deleted before it is handled, and it refuses times in its future.
+ */
 export function toRecord(message: Message, partition: number): ProducerMessage {
   return {
     key: message.key,
     value: Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength),
-    timestamp: String(message.time.getTime()),
     partition,
     headers: {
+      ...message.headers,
       ce_specversion: "1.0",
       ce_id: message.id,
       ce_source: message.source,
       ce_type: message.type,
       ce_time: message.time.toISOString(),
       "content-type": message.contentType,
-      ...message.headers,
     },
   };
 }
