@@ -1,4 +1,5 @@
 import { type Abortable, deadline, sleep } from "@plumbline/concurrency";
+import { codeOf } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
 import kafkajs, { type Admin, type Producer } from "kafkajs";
 import type { Broker, Handler, SubscribeOptions, TopicOptions } from "../broker.ts";
@@ -34,7 +35,7 @@ class KafkaBroker implements Broker {
   readonly #producer: Producer;
   readonly #sender: Sender;
   readonly #subscriptions = new Set<Subscription>();
-  /** Partition counts of topics that exist. They never change: see TopicOptions. Bounded by the topics published to. */
+  /** Partition counts of topics that exist. They never change while the topic is there: see TopicOptions. Bounded by the topics published to. */
   readonly #partitions = new Map<string, number>();
   #closed = false;
 
@@ -65,7 +66,7 @@ class KafkaBroker implements Broker {
     options.signal?.throwIfAborted();
     refuseLarge(messages, this.#options.maxMessageBytes ?? defaultMaxMessageBytes);
     if (messages.length === 0) return;
-    await orAborted(this.#send(topic, messages), options);
+    await orAborted(this.#send(topic, messages, options), options);
   }
 
   async subscribe(topic: string, options: SubscribeOptions, handler: Handler): Promise<AsyncDisposable> {
@@ -82,7 +83,10 @@ class KafkaBroker implements Broker {
       giveUpMs,
       maxFetchBytes: Math.max(262_144, 2 * maxMessageBytes),
       onGiveUp: this.#options.onGiveUp ?? throwUncaught,
-      topicExists: async (name) => (await this.#partitionsOf(name)) !== undefined,
+      topicExists: async (name) => {
+        this.#partitions.delete(name); // Asked before each join: it may have been deleted since.
+        return (await this.#partitionsOf(name)) !== undefined;
+      },
     });
     this.#subscriptions.add(subscription);
     return {
@@ -153,10 +157,15 @@ class KafkaBroker implements Broker {
     await Promise.allSettled([this.#producer.disconnect(), this.#admin.disconnect()]);
   }
 
-  async #send(topic: string, messages: readonly Message[]): Promise<void> {
+  async #send(topic: string, messages: readonly Message[], options: Abortable): Promise<void> {
     const partitions = await this.#partitionsOf(topic);
     if (partitions === undefined) throw missingTopicError(topic);
-    await this.#sender.send(topic, messages, (key) => partitionOf(key, partitions));
+    try {
+      await this.#sender.send(topic, messages, (key) => partitionOf(key, partitions), options);
+    } catch (error) {
+      if (codeOf(error) === "not_found") this.#partitions.delete(topic);
+      throw error;
+    }
   }
 
   async #partitionsOf(topic: string): Promise<number | undefined> {

@@ -1,3 +1,4 @@
+import type { Abortable } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import kafkajs, { type Producer } from "kafkajs";
 import { type Message, sizeOf } from "../message.ts";
@@ -8,6 +9,7 @@ interface Task {
   readonly topic: string;
   readonly messages: readonly Message[];
   readonly partitionOf: (key: string) => number;
+  readonly signal: AbortSignal | undefined;
   readonly settle: (error?: unknown) => void;
 }
 
@@ -20,7 +22,8 @@ const maxWaiting = 10_000;
 /**
  * Sends in order, one request at a time: overlapping sends of one kafkajs producer can overtake each other when one is
  * retried (tulios/kafkajs#598). What is published while a request is on its way goes with the next one, so many small
- * publishes cost few requests. Bounded: beyond 10,000 waiting calls it refuses.
+ * publishes cost few requests. Bounded: beyond 10,000 waiting calls it refuses, and a call that was aborted while it waited
+ * is not sent: during an outage a caller that tries again would otherwise leave a copy behind with each attempt.
  */
 export class Sender {
   readonly #producer: Producer;
@@ -32,7 +35,12 @@ export class Sender {
   }
 
   /** Resolves once the broker has all messages on as many copies as it asks for. */
-  send(topic: string, messages: readonly Message[], partitionOf: (key: string) => number): Promise<void> {
+  send(
+    topic: string,
+    messages: readonly Message[],
+    partitionOf: (key: string) => number,
+    { signal }: Abortable = {},
+  ): Promise<void> {
     if (this.#waiting.length >= maxWaiting) {
       throw new ServiceError("resource_exhausted", `${maxWaiting} publishes wait already`, {
         reason: "PUBLISH_QUEUE_FULL",
@@ -40,7 +48,7 @@ export class Sender {
     }
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown) => (error === undefined ? resolve() : reject(error));
-      this.#waiting.push({ topic, messages, partitionOf, settle });
+      this.#waiting.push({ topic, messages, partitionOf, signal, settle });
       this.#sending ??= this.#drain().finally(() => {
         this.#sending = undefined;
       });
@@ -53,8 +61,10 @@ export class Sender {
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const topic = this.#waiting[0]?.topic as string;
+    for (;;) {
+      this.#dropAborted();
+      const topic = this.#waiting[0]?.topic;
+      if (topic === undefined) return;
       const tasks = this.#take(topic);
       try {
         for (const chunk of chunks(
@@ -72,6 +82,12 @@ export class Sender {
         for (const task of tasks) task.settle(fromKafka(error, topic));
       }
     }
+  }
+
+  #dropAborted(): void {
+    const wanted = this.#waiting.filter((task) => task.signal?.aborted !== true);
+    for (const task of this.#waiting) if (task.signal?.aborted === true) task.settle(task.signal.reason);
+    this.#waiting.splice(0, this.#waiting.length, ...wanted);
   }
 
   /** The first waiting task and those of its topic right behind it, as far as one request goes. */
