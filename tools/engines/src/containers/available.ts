@@ -15,3 +15,9 @@ export function hasContainer(image: string): boolean {
   const answer = spawnSync("docker", args, { encoding: "utf8", timeout: 10_000 });
   return answer.error === undefined && answer.status === 0;
 }
+
+/** Where its ports are: this machine's loopback, unless the engine is another machine's. testcontainers would take a bridge's address. */
+export function hostOf(container: { getHost(): string }): string {
+  const engine = process.env["DOCKER_HOST"] ?? "unix://";
+  return engine.startsWith("unix://") ? "127.0.0.1" : container.getHost();
+}

@@ -1,4 +1,5 @@
 import { GenericContainer, Wait } from "testcontainers";
+import { hostOf } from "./available.ts";
 
 export const postgresImage = "postgres:18";
 
@@ -24,7 +25,7 @@ export async function startPostgresContainer(): Promise<AsyncDisposable & { read
     .withStartupTimeout(120_000)
     .start();
   return {
-    url: `postgresql://postgres:test@${container.getHost()}:${container.getMappedPort(5432)}/postgres`,
+    url: `postgresql://postgres:test@${hostOf(container)}:${container.getMappedPort(5432)}/postgres`,
     [Symbol.asyncDispose]: async () => {
       await container.stop();
     },
