@@ -1,6 +1,6 @@
-import { sleep } from "@plumbline/concurrency";
 import { OrderFulfilled, OrderRejected } from "@plumbline/contracts";
-import { type BrokerOptions, connectBroker, type Message } from "@plumbline/messaging";
+import type { Message } from "@plumbline/messaging";
+import { type InspectorOptions, openInspector } from "@plumbline/messaging/inspect";
 import { noTelemetry } from "@plumbline/telemetry";
 import { Client } from "pg";
 
@@ -15,10 +15,8 @@ export interface Audit {
   readonly doubled: readonly string[];
 }
 
-const quietMs = 1_000;
-
 /** Compares what the databases hold with what the broker carried, from the first message on. */
-export async function audit(urls: { orders: string; worker: string }, broker: BrokerOptions): Promise<Audit> {
+export async function audit(urls: { orders: string; worker: string }, broker: InspectorOptions): Promise<Audit> {
   const [placed, answered] = await Promise.all([read(broker, "orders.events"), read(broker, "fulfilment.events")]);
   const orders = await column(urls.orders, "SELECT id::text AS value FROM orders");
   const results = await column(urls.worker, "SELECT order_id::text AS value FROM fulfilments");
@@ -42,23 +40,11 @@ export async function audit(urls: { orders: string; worker: string }, broker: Br
   };
 }
 
-/** Everything a topic keeps, as a group nobody else has. Ends when nothing came for a second. */
-async function read(options: BrokerOptions, topic: string): Promise<Message[]> {
-  await using broker = await connectBroker(options, noTelemetry);
+/** Everything a topic keeps, up to the end the broker names: a reader that waits for silence mistakes a slow broker for a lost event. */
+async function read(options: InspectorOptions, topic: string): Promise<Message[]> {
+  await using inspector = await openInspector(options, noTelemetry);
   const messages: Message[] = [];
-  let last = performance.now();
-  await using _ = await broker.subscribe(
-    topic,
-    { group: `audit-${crypto.randomUUID()}`, concurrency: 8 },
-    async (delivery) => {
-      messages.push(delivery.message);
-      last = performance.now();
-    },
-  );
-  while (messages.length === 0 || performance.now() - last < quietMs) {
-    if (performance.now() - last > 20 * quietMs) break;
-    await sleep(50);
-  }
+  await inspector.read([topic], ({ message }) => messages.push(message));
   return messages;
 }
 
