@@ -27,6 +27,18 @@ export const WorkerConfig = z
         .min(1)
         .default(["127.0.0.1:19092"])
         .describe("one is enough to find the others"),
+      ssl: z.boolean().default(false),
+      sasl: z
+        .object({
+          mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).default("scram-sha-512"),
+          username: z.string().min(1),
+          password: secret(),
+        })
+        .optional(),
+      sessionMs: durationMs(30_000).describe(
+        "without a heartbeat a member is taken for dead; the broker sets the least",
+      ),
+      giveUpMs: durationMs(600_000).describe("without lasting contact the process ends, to be started again"),
     }),
     concurrency: count(16, 1_000).describe("orders worked on at once"),
     retries: z.object({

@@ -12,7 +12,7 @@ export interface KafkaOptions {
     | {
         readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
         readonly username: string;
-        readonly password: string;
+        readonly password: string | { reveal(): string };
       }
     | undefined;
   /** How connections are made: through a proxy, say. */
@@ -21,7 +21,7 @@ export interface KafkaOptions {
   readonly maxMessageBytes?: number | undefined;
   /** After this long without a heartbeat a member is taken for dead. Default 30 s; the broker sets the least. */
   readonly sessionMs?: number | undefined;
-  /** A subscription that had no contact for this long gives up. Default 10 min. */
+  /** A subscription that had no lasting contact for this long gives up. Default 10 min. */
   readonly giveUpMs?: number | undefined;
   /**
    * Called once when a subscription gives up: the process should end, so that what watches it starts another. Without
@@ -45,10 +45,14 @@ export function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafk
     logCreator: () => (entry) => log(logger, entry),
     ...(options.socketFactory === undefined ? {} : { socketFactory: options.socketFactory }),
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    ...(options.sasl === undefined
-      ? {}
-      : { sasl: options.sasl as { mechanism: "plain"; username: string; password: string } }),
+    ...(options.sasl === undefined ? {} : { sasl: saslOf(options.sasl) }),
   });
+}
+
+/** kafkajs has a type for each mechanism; for these three they differ by the name only. */
+function saslOf({ mechanism, username, password }: NonNullable<KafkaOptions["sasl"]>): kafkajs.SASLOptions {
+  const plain = typeof password === "string" ? password : password.reveal();
+  return { mechanism: mechanism as "plain", username, password: plain };
 }
 
 function log(logger: Logger, { namespace, log: { message, error, broker, groupId } }: LogEntry): void {
