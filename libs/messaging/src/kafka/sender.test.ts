@@ -37,3 +37,22 @@ test("what is published while a request is on its way goes as one request", asyn
   await Promise.all(all);
   assert.deepEqual(sent, [["a"], ["b", "c"]]);
 });
+
+test("a message the broker refuses fails its own call, not those that went with it", async () => {
+  const sent: string[] = [];
+  const send = async ({ messages }: ProducerRecord) => {
+    const texts = messages.map(({ value }) => String(value));
+    if (texts.includes("large")) throw Object.assign(new Error("too large"), { type: "MESSAGE_TOO_LARGE" });
+    sent.push(...texts);
+    return [];
+  };
+  const sender = new Sender({ send } as unknown as Producer);
+  const outcomes = await Promise.allSettled(
+    ["first", "a", "large", "b"].map((text) => sender.send("topic", [message("key", text)], () => 0)),
+  );
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ["fulfilled", "fulfilled", "rejected", "fulfilled"],
+  );
+  assert.deepEqual(sent, ["first", "a", "b"]);
+});

@@ -1,5 +1,5 @@
 import type { Abortable } from "@plumbline/concurrency";
-import { ServiceError } from "@plumbline/errors";
+import { codeOf, ServiceError } from "@plumbline/errors";
 import kafkajs, { type Producer } from "kafkajs";
 import { type Message, sizeOf } from "../message.ts";
 import { toRecord } from "./cloud-events.ts";
@@ -65,22 +65,29 @@ export class Sender {
       this.#dropAborted();
       const topic = this.#waiting[0]?.topic;
       if (topic === undefined) return;
-      const tasks = this.#take(topic);
-      try {
-        for (const chunk of chunks(
-          tasks.flatMap(({ messages, partitionOf }) => messages.map((message) => ({ message, partitionOf }))),
-        )) {
-          await this.#producer.send({
-            topic,
-            acks: -1,
-            compression: kafkajs.CompressionTypes.None,
-            messages: chunk.map(({ message, partitionOf }) => toRecord(message, partitionOf(message.key))),
-          });
-        }
-        for (const task of tasks) task.settle();
-      } catch (error) {
-        for (const task of tasks) task.settle(fromKafka(error, topic));
+      await this.#sendTogether(topic, this.#take(topic));
+    }
+  }
+
+  async #sendTogether(topic: string, tasks: readonly Task[]): Promise<void> {
+    try {
+      for (const chunk of chunks(
+        tasks.flatMap(({ messages, partitionOf }) => messages.map((message) => ({ message, partitionOf }))),
+      )) {
+        await this.#producer.send({
+          topic,
+          acks: -1,
+          compression: kafkajs.CompressionTypes.None,
+          messages: chunk.map(({ message, partitionOf }) => toRecord(message, partitionOf(message.key))),
+        });
       }
+      for (const task of tasks) task.settle();
+    } catch (error) {
+      const failure = fromKafka(error, topic);
+      // Refused for good, perhaps for one call's message or for being together: nobody's fault is another's.
+      if (tasks.length > 1 && codeOf(failure) === "invalid_argument") {
+        for (const task of tasks) await this.#sendTogether(topic, [task]);
+      } else for (const task of tasks) task.settle(failure);
     }
   }
 
