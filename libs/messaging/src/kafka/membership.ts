@@ -12,6 +12,7 @@ export interface MembershipOptions {
 
 /** How often progress is committed while there is any; a crash delivers at most this much again. */
 const commitEveryMs = 100;
+const recommitMs = 1_000;
 /** For a broker that may not answer any more; the group then notices by the session. */
 const leaveMs = 5_000;
 /** What is left of a crashed one holds up the next no longer than this. */
@@ -75,10 +76,7 @@ export class Membership {
       feed.pump();
       if (!feed.waiting && !this.#closing) this.#resume(feed.assignment.partition);
     }
-    this.#commitTimer ??= setTimeout(() => {
-      this.#commitTimer = undefined;
-      void this.#commit();
-    }, commitEveryMs);
+    this.#commitIn(commitEveryMs);
   }
 
   /** Takes no new record, waits for running handlers, commits what they did, and leaves the group. */
@@ -176,7 +174,14 @@ export class Membership {
     );
   }
 
-  /** One commit at a time: a later one must not be overtaken by an earlier one. A failed one is made up for by the next. */
+  #commitIn(ms: number): void {
+    this.#commitTimer ??= setTimeout(() => {
+      this.#commitTimer = undefined;
+      void this.#commit();
+    }, ms);
+  }
+
+  /** One commit at a time: a later one must not be overtaken by an earlier one. A failed one is repeated: no message may follow. */
   #commit(): Promise<void> {
     this.#committing = this.#committing.then(async () => {
       const due = [...this.#feeds.values()].filter((feed) => feed.assignment.committable > feed.committed);
@@ -197,6 +202,7 @@ export class Membership {
           group: this.#consumer.options.group,
           error: String(error),
         });
+        if (!this.#closing) this.#commitIn(recommitMs);
       }
     });
     return this.#committing;

@@ -16,6 +16,7 @@ class FakeConsumer {
   readonly paused = new Set<number>();
   readonly #listeners = new Map<string, (event: { payload: unknown }) => void>();
   #run: ConsumerRunConfig | undefined;
+  refusedCommits = 0;
   connecting: Promise<void> = Promise.resolve();
   disconnecting: Promise<void> = Promise.resolve();
 
@@ -39,6 +40,7 @@ class FakeConsumer {
     await this.disconnecting;
   }
   async commitOffsets(offsets: readonly { partition: number; offset: string }[]) {
+    if (this.refusedCommits-- > 0) throw new Error("the coordinator moves");
     for (const { partition, offset } of offsets) this.committed.set(partition, offset);
   }
   pause([{ partitions }]: [{ partitions: number[] }]) {
@@ -243,5 +245,15 @@ test("a membership that falls silent without a crash is replaced, also where it 
   consumer.join(0);
   await consumer.fetch(0, [0]);
   await eventually(() => received.ids.length === 1, "a delivery");
+  await subscription[Symbol.asyncDispose]();
+});
+
+test("a commit that failed is repeated, also when no message follows", async () => {
+  const { subscription, running } = subscribe(async () => undefined);
+  const consumer = await running();
+  consumer.refusedCommits = 1;
+  consumer.join(0);
+  await consumer.fetch(0, [0]);
+  await eventually(() => consumer.committed.get(0) === "1", "the commit");
   await subscription[Symbol.asyncDispose]();
 });
