@@ -15,6 +15,8 @@ import { Subscription } from "./subscription.ts";
 const defaultSessionMs = 30_000;
 const defaultGiveUpMs = 600_000;
 const createMs = 10_000;
+/** How much longer than its retention a message may be there: well within what an inbox remembers beyond it. */
+const maxSegmentMs = 24 * 3_600_000;
 const defaultRetentionMs = 7 * 24 * 3_600_000;
 
 /**
@@ -122,7 +124,7 @@ class KafkaBroker implements Broker {
         topics: missing.map((topic) => ({
           topic,
           numPartitions: options.partitions,
-          configEntries: [{ name: "retention.ms", value: String(options.retentionMs ?? defaultRetentionMs) }],
+          configEntries: retention(options.retentionMs ?? defaultRetentionMs),
         })),
       });
       using limit = deadline(createMs, options);
@@ -187,6 +189,14 @@ class KafkaBroker implements Broker {
   #refuseClosed(): void {
     if (this.#closed) throw closedError();
   }
+}
+
+/** The broker deletes whole segments, by their last record: with its own limit of a week it keeps messages for two. */
+function retention(ms: number): { name: string; value: string }[] {
+  return [
+    { name: "retention.ms", value: String(ms) },
+    { name: "segment.ms", value: String(Math.max(1, Math.min(ms, maxSegmentMs))) },
+  ];
 }
 
 /** Stops waiting when the signal aborts; what was sent stays sent. */

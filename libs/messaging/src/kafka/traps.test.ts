@@ -150,3 +150,18 @@ test("a long backlog is handled without holding more than the capacity and one f
   await eventually(() => seen.size === count, "the whole backlog");
   assert.ok(most <= 16);
 });
+
+test("a message outlives its retention by a day at most: segments end daily", { skip }, async () => {
+  await using broker = await open();
+  const topic = unique("topic");
+  await broker.createTopics([topic], { partitions: 1 });
+  const kafka = new kafkajs.Kafka({ brokers: (await testKafka()).split(","), logLevel: kafkajs.logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ["segment.ms"] }],
+  });
+  assert.equal(resources[0]?.configEntries[0]?.configValue, String(24 * 3_600_000));
+  await admin.disconnect();
+});
