@@ -60,7 +60,12 @@ export function programs(
 ): Program[] {
   const messaging = (name: string): Environment =>
     adapter === "kafka"
-      ? { [`${name}_MESSAGING_ADAPTER`]: "kafka", [`${name}_KAFKA_BROKERS`]: `127.0.0.1:${ports.kafka}` }
+      ? {
+          [`${name}_MESSAGING_ADAPTER`]: "kafka",
+          [`${name}_KAFKA_BROKERS`]: `127.0.0.1:${ports.kafka}`,
+          // One that is killed gives its partitions back after this; 30 s would be a long look at a terminal.
+          [`${name}_KAFKA_SESSION_MS`]: "6000",
+        }
       : { [`${name}_MESSAGING_ADAPTER`]: "postgres", [`${name}_MESSAGING_URL`]: urls.messaging };
   const rpc = (name: string, port: number, opsPort: number): Environment => ({
     ...extra,
