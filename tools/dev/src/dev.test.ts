@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -9,6 +9,7 @@ import { prettyLine } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
 import { checkPorts, freePorts, freeStackPorts } from "./preflight.ts";
 import { programs } from "./stack.ts";
+import { startStack } from "./start-stack.ts";
 import { Supervised } from "./supervised.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -45,6 +46,23 @@ test("every program of the table has a port of its own", async () => {
   const ports = await freeStackPorts();
   const table = programs(ports, { orders: "o", worker: "w", messaging: "m" });
   assert.equal(new Set(table.map((program) => program.ready)).size, table.length);
+});
+
+test("a start that fails waits for what was starting beside it, and stops that too", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "stack-"));
+  const ports = await freeStackPorts();
+  try {
+    // A root without the generator: it fails long before Postgres is up.
+    await assert.rejects(
+      startStack({ root: folder, dataDir: join(folder, "data"), ports, onLine: () => undefined }),
+      /generate\.ts +failed/,
+    );
+    assert.ok(existsSync(join(folder, "data", "postgres", "PG_VERSION")), "Postgres was waited for");
+    assert.ok(!existsSync(join(folder, "data", "postgres", "postmaster.pid")), "and stopped");
+    await checkPorts(ports);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 /** A script of the test's own, run as the stack runs a program. */

@@ -73,19 +73,20 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     // Only what the stack made: the folder around it may be somebody's own.
     for (const engine of ["postgres", "kafka"]) rmSync(join(options.dataDir, engine), { recursive: true, force: true });
   }
-  const [postgres, kafka] = await Promise.all([
-    startPostgres({
-      dataDir: join(options.dataDir, "postgres"),
-      port: ports.postgres,
-      onLog: (line) => {
-        if (!routine.test(line)) onLine("postgres", line);
-      },
-    }),
-    adapter === "kafka" ? startKafka({ dataDir: join(options.dataDir, "kafka"), port: kafkaPort }) : undefined,
+  const own = async <T extends AsyncDisposable>(starting: Promise<T>): Promise<T> => resources.use(await starting);
+  const [postgres, kafka] = await allEnded([
+    own(
+      startPostgres({
+        dataDir: join(options.dataDir, "postgres"),
+        port: ports.postgres,
+        onLog: (line) => {
+          if (!routine.test(line)) onLine("postgres", line);
+        },
+      }),
+    ),
+    adapter === "kafka" ? own(startKafka({ dataDir: join(options.dataDir, "kafka"), port: kafkaPort })) : undefined,
     runScript(root, "libs/contracts/src/generate.ts", [], {}),
   ]);
-  resources.use(postgres);
-  resources.use(kafka);
   signal?.throwIfAborted();
 
   const urls = Object.fromEntries(
@@ -121,6 +122,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     readyAfterMs: performance.now() - began,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** As Promise.all, but rejects only when all have ended: what a slower one starts must have an owner, or it stays behind. */
+async function allEnded<T extends readonly unknown[]>(
+  work: readonly [...T],
+): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
 }
 
 function ownsData(program: Program): boolean {
