@@ -1,4 +1,5 @@
 import { durationMs, port } from "@plumbline/config";
+import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
 
 /** The settings of greeter. In the environment `rpc.port` is GREETER_RPC_PORT. */
@@ -11,7 +12,7 @@ export const GreeterConfig = z
     }),
     ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9465) }),
     telemetry: z.object({
-      logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+      logLevel: z.enum(logLevels).default("info"),
       otlpEndpoint: z.url().optional().describe("a collector, http://collector:4318; none, and nothing is exported"),
       sampleRatio: z.number().min(0).max(1).default(1),
     }),

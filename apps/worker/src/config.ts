@@ -1,4 +1,5 @@
 import { durationMs, port, secret } from "@plumbline/config";
+import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
 
 const hour = 3_600_000;
@@ -71,7 +72,7 @@ export const WorkerConfig = z
         .describe("handled messages are remembered; a day longer than the broker keeps them when not given"),
     }),
     telemetry: z.object({
-      logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+      logLevel: z.enum(logLevels).default("info"),
       otlpEndpoint: z.url().optional().describe("a collector, http://collector:4318; none, and nothing is exported"),
       sampleRatio: z.number().min(0).max(1).default(1),
     }),
