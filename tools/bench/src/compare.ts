@@ -30,7 +30,7 @@ export function ratio({ slow, fast }: Comparison): number {
 /** The comparison as text: medians with their spread, and the ratio beside what is claimed. */
 export function describe(comparison: Comparison): string {
   const side = ({ name, values }: Comparison["slow"]) =>
-    `  ${name.padEnd(26)}${Math.round(median(values))} ${comparison.unit} (${Math.round(Math.min(...values))} to ${Math.round(Math.max(...values))}, n = ${values.length})`;
+    `  ${name.padEnd(26)}${figure(median(values))} ${comparison.unit} (${figure(Math.min(...values))} to ${figure(Math.max(...values))}, n = ${values.length})`;
   const found = ratio(comparison);
   const verdict = found >= comparison.least ? "" : "  MISSED";
   return `${comparison.name}\n${side(comparison.slow)}\n${side(comparison.fast)}\n  ratio ${found.toFixed(1)}, claimed ${comparison.least}${verdict}`;
@@ -42,4 +42,8 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1
     ? (sorted[middle] as number)
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+function figure(value: number): string {
+  return value < 100 ? value.toFixed(1) : String(Math.round(value));
 }

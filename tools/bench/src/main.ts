@@ -4,6 +4,7 @@ import { testDatabase, testKafka, whyNoKafka } from "@plumbline/engines";
 import { connectBroker } from "@plumbline/messaging";
 import { noTelemetry } from "@plumbline/telemetry";
 import { compare, describe, ratio } from "./compare.ts";
+import { idleMs } from "./idle.ts";
 import { handlingRate, relayRate } from "./messaging.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" } } });
@@ -21,6 +22,18 @@ const kafka =
     ? [{ adapter: "kafka", kafka: { brokers: (await testKafka()).split(","), clientId: "bench" } } as const]
     : [];
 if (why !== undefined) console.log(`Kafka is left out: ${why}`);
+
+if (why === undefined) {
+  const brokers = (await testKafka()).split(",");
+  const idle = await compare(
+    { name: "idle connections to Kafka", unit: "ms between wakes", least: 10 },
+    { name: "kafkajs as it comes", measure: async () => await idleMs(brokers, false) },
+    { name: "our broker over it", measure: async () => await idleMs(brokers, true) },
+    rounds,
+  );
+  console.log(`\n${describe(idle)}`);
+  if (ratio(idle) < idle.least) process.exitCode = 1;
+}
 
 for (const options of [...adapters, ...kafka]) {
   await using broker = await connectBroker(options, noTelemetry);

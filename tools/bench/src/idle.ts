@@ -1,0 +1,34 @@
+import { spawn } from "node:child_process";
+
+const seconds = 2;
+
+const asItComes = `
+  import kafkajs from "kafkajs";
+  const kafka = new kafkajs.Kafka({ brokers: BROKERS, logLevel: 0 });
+  const [admin, producer] = [kafka.admin(), kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })];
+  await Promise.all([admin.connect(), producer.connect()]);
+  await admin.listTopics();`;
+
+const asOurBroker = `
+  import { connectBroker } from "@plumbline/messaging";
+  import { noTelemetry } from "@plumbline/telemetry";
+  const broker = await connectBroker({ adapter: "kafka", kafka: { brokers: BROKERS, clientId: "idle" } }, noTelemetry);
+  await broker.ping();`;
+
+/** Milliseconds between two wakes of a process that only holds its connections to Kafka: kafkajs as it comes, or our broker over it. */
+export async function idleMs(brokers: readonly string[], ours: boolean): Promise<number> {
+  const script = `${(ours ? asOurBroker : asItComes).replace("BROKERS", JSON.stringify(brokers))}
+  const before = process.resourceUsage().voluntaryContextSwitches;
+  setTimeout(() => {
+    console.log(process.resourceUsage().voluntaryContextSwitches - before);
+    process.exit(0);
+  }, ${seconds * 1_000});`;
+  const child = spawn(process.execPath, ["-C", "source", "--no-warnings", "--input-type=module", "-e", script], {
+    cwd: import.meta.dirname,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let wakes = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (wakes += text));
+  await new Promise((resolve) => child.once("close", resolve));
+  return (seconds * 1_000) / Number(wakes);
+}
