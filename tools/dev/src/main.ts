@@ -72,7 +72,7 @@ Try:
   curl -X POST ${base}/v1/orders -H 'content-type: application/json' -d '{"customerId":"me","items":[{"sku":"tea","quantity":2}]}'
   curl '${base}/v1/orders?customerId=me'
 
-Then, in another terminal: npm run demo. Ctrl-C stops everything and keeps the data.
+Then, in another terminal: npm run demo${ports.gateway === defaultPorts.gateway ? "" : ` -- --url ${base}`}. Ctrl-C stops everything and keeps the data.
 `;
 }
 
@@ -98,7 +98,14 @@ function memoryTable(stack: Stack): string {
 }
 
 const stop = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => stop.abort());
+let signals = 0;
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    stop.abort();
+    // npm passes Ctrl-C on, so the terminal's own comes twice; a third is a person who will not wait. What runs ends with us.
+    if (++signals > 2) process.exit(1);
+  });
+}
 try {
   await main(stop.signal);
 } catch (error) {

@@ -35,7 +35,7 @@ const nx = spawn("nx", ["run-many", "-t", "test", "--outputStyle=static", ...pro
     ...process.env,
     ...engines.environment,
     // An input of the cache: what was skipped without a Kafka runs once there is one, and a pass on one engine is none on another.
-    TEST_ENGINES: engines.lines.join("; "),
+    TEST_ENGINES_USED: engines.lines.join("; "),
     FORCE_COLOR: process.stdout.isTTY ? "1" : "0",
   },
 });

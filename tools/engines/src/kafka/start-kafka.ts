@@ -43,7 +43,10 @@ const stopTimeoutMs = 15_000;
 export async function startKafka(options: KafkaOptions): Promise<KafkaBroker> {
   const missing = missingForJvm();
   if (missing !== undefined)
-    throw new EngineError("missing_library", `${missing}: install it, or name a broker in TEST_KAFKA_BROKERS.`);
+    throw new EngineError(
+      "missing_library",
+      `${missing}: install it, or do without Kafka (npm start without --kafka; tests use TEST_KAFKA_BROKERS if set).`,
+    );
   const from = await distribution();
   const dataDir = resolve(options.dataDir);
   await mkdir(dataDir, { recursive: true });
