@@ -1,5 +1,4 @@
 /** The embedded stack: Postgres, the four services and the supplier as processes of this machine, from npm alone. */
-export { proportionalSetSize } from "./memory.ts";
 export { freeStackPorts } from "./preflight.ts";
 export type { Adapter, Ports } from "./stack.ts";
 export { type Stack, type StackOptions, startStack } from "./start-stack.ts";
