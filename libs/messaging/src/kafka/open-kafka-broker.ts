@@ -6,7 +6,6 @@ import type { Broker, Handler, SubscribeOptions, TopicOptions } from "../broker.
 import { closedError, missingTopicError } from "../errors.ts";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
 import type { Message } from "../message.ts";
-import { partitionOf } from "../partition-of.ts";
 import { createKafka, type KafkaOptions } from "./client.ts";
 import { fromKafka } from "./errors.ts";
 import { Sender } from "./sender.ts";
@@ -51,7 +50,11 @@ class KafkaBroker implements Broker {
       allowAutoTopicCreation: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     });
-    this.#sender = new Sender(this.#producer);
+    this.#sender = new Sender(this.#producer, async (topic) => {
+      const partitions = await this.#partitionsOf(topic);
+      if (partitions === undefined) throw missingTopicError(topic);
+      return partitions;
+    });
   }
 
   async connect(): Promise<void> {
@@ -160,10 +163,8 @@ class KafkaBroker implements Broker {
   }
 
   async #send(topic: string, messages: readonly Message[], options: Abortable): Promise<void> {
-    const partitions = await this.#partitionsOf(topic);
-    if (partitions === undefined) throw missingTopicError(topic);
     try {
-      await this.#sender.send(topic, messages, (key) => partitionOf(key, partitions), options);
+      await this.#sender.send(topic, messages, options);
     } catch (error) {
       if (codeOf(error) === "not_found") this.#partitions.delete(topic);
       throw error;

@@ -4,24 +4,29 @@ import type { Producer, ProducerRecord } from "kafkajs";
 import { gate, message } from "../conformance/world.ts";
 import { Sender } from "./sender.ts";
 
+const onePartition = async () => 1;
+
 function slowProducer() {
   const sent: string[][] = [];
+  const asked = gate();
   const answer = gate();
   const send = async ({ messages }: ProducerRecord) => {
     sent.push(messages.map(({ value }) => String(value)));
+    asked.open();
     await answer.passed;
     return [];
   };
-  return { sent, answer, producer: { send } as unknown as Producer };
+  return { sent, asked, answer, producer: { send } as unknown as Producer };
 }
 
 test("what is aborted while it waits is not sent, and what waits behind it is", async () => {
-  const { sent, answer, producer } = slowProducer();
-  const sender = new Sender(producer);
+  const { sent, asked, answer, producer } = slowProducer();
+  const sender = new Sender(producer, onePartition);
   const caller = new AbortController();
-  const first = sender.send("topic", [message("key", "first")], () => 0);
-  const aborted = sender.send("topic", [message("key", "aborted")], () => 0, { signal: caller.signal });
-  const last = sender.send("topic", [message("key", "last")], () => 0);
+  const first = sender.send("topic", [message("key", "first")]);
+  await asked.passed;
+  const aborted = sender.send("topic", [message("key", "aborted")], { signal: caller.signal });
+  const last = sender.send("topic", [message("key", "last")]);
   const outcome = assert.rejects(aborted, { name: "AbortError" });
   caller.abort();
   answer.open();
@@ -30,11 +35,13 @@ test("what is aborted while it waits is not sent, and what waits behind it is", 
 });
 
 test("what is published while a request is on its way goes as one request", async () => {
-  const { sent, answer, producer } = slowProducer();
-  const sender = new Sender(producer);
-  const all = ["a", "b", "c"].map((text) => sender.send("topic", [message("key", text)], () => 0));
+  const { sent, asked, answer, producer } = slowProducer();
+  const sender = new Sender(producer, onePartition);
+  const first = sender.send("topic", [message("key", "a")]);
+  await asked.passed;
+  const others = ["b", "c"].map((text) => sender.send("topic", [message("key", text)]));
   answer.open();
-  await Promise.all(all);
+  await Promise.all([first, ...others]);
   assert.deepEqual(sent, [["a"], ["b", "c"]]);
 });
 
@@ -46,13 +53,61 @@ test("a message the broker refuses fails its own call, not those that went with 
     sent.push(...texts);
     return [];
   };
-  const sender = new Sender({ send } as unknown as Producer);
+  const sender = new Sender({ send } as unknown as Producer, onePartition);
   const outcomes = await Promise.allSettled(
-    ["first", "a", "large", "b"].map((text) => sender.send("topic", [message("key", text)], () => 0)),
+    ["first", "a", "large", "b"].map((text) => sender.send("topic", [message("key", text)])),
   );
   assert.deepEqual(
     outcomes.map(({ status }) => status),
     ["fulfilled", "fulfilled", "rejected", "fulfilled"],
   );
   assert.deepEqual(sent, ["first", "a", "b"]);
+});
+
+test("what is published first is sent first, also when its topic's partitions are not known yet", async () => {
+  const { sent, answer, producer } = slowProducer();
+  answer.open();
+  const asked: string[] = [];
+  const known = gate();
+  const sender = new Sender(producer, async (topic) => {
+    asked.push(topic);
+    if (asked.length === 1) await known.passed;
+    return 1;
+  });
+  const all = ["a", "b", "c"].map((text) => sender.send("topic", [message("key", text)]));
+  known.open();
+  await Promise.all(all);
+  assert.deepEqual(sent, [["a", "b", "c"]]);
+  assert.deepEqual(asked, ["topic"]);
+});
+
+test("a topic whose partitions cannot be learned fails what goes to it, and nothing else", async () => {
+  const { sent, answer, producer } = slowProducer();
+  answer.open();
+  const sender = new Sender(producer, async (topic) => {
+    if (topic === "missing") throw new Error("no such topic");
+    return 1;
+  });
+  const outcomes = await Promise.allSettled(
+    ["topic", "missing", "missing", "topic"].map((topic, index) => sender.send(topic, [message("key", `${index}`)])),
+  );
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ["fulfilled", "rejected", "rejected", "fulfilled"],
+  );
+  assert.deepEqual(sent, [["0"], ["3"]]);
+});
+
+test("what is published in the moment the last request ends is sent too", async () => {
+  for (let ticks = 0; ticks < 10; ticks++) {
+    const { sent, answer, producer } = slowProducer();
+    const sender = new Sender(producer, onePartition);
+    const first = sender.send("topic", [message("key", "first")]);
+    answer.open();
+    await first;
+    for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+    void sender.send("topic", [message("key", "second")]);
+    await sender.idle();
+    assert.deepEqual(sent, [["first"], ["second"]], `after ${ticks} ticks`);
+  }
 });
