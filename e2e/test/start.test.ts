@@ -6,11 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
+import { freeStackPorts, type Ports } from "@plumbline/dev";
 import { call, post } from "../src/http.ts";
 import { root } from "../src/stack.ts";
-
-// Ports of a range nothing else here uses; each test takes its own so that they can run one after another without waiting.
-let offset = 2_000 + (process.pid % 300) * 10;
 
 interface Start extends AsyncDisposable {
   readonly process: ChildProcess;
@@ -21,25 +19,14 @@ interface Start extends AsyncDisposable {
 }
 
 /** `npm start` as a user runs it, on other ports and with a data folder of its own. */
-function start(
-  args: readonly string[] = [],
+async function start(
   dataDir = mkdtempSync(join(tmpdir(), "plumbline-start-")),
-): Start & { dataDir: string } {
-  offset += 10;
-  const port = 8080 + offset;
+  ports?: Ports,
+): Promise<Start & { dataDir: string }> {
+  const { gateway: port } = ports ?? (await freeStackPorts());
   const child = spawn(
     "sh",
-    [
-      "tools/with-node.sh",
-      "-C",
-      "source",
-      "tools/dev/src/main.ts",
-      "--port-offset",
-      String(offset),
-      "--data",
-      dataDir,
-      ...args,
-    ],
+    ["tools/with-node.sh", "-C", "source", "tools/dev/src/main.ts", "--ports-from", String(port), "--data", dataDir],
     {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
@@ -87,7 +74,7 @@ async function gone(base: string, ms = 20_000): Promise<void> {
 }
 
 test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the data is there at the next start", async () => {
-  const first = start();
+  const first = await start();
   await first.printed(/Ready after/);
   const curls = [...first.output().matchAll(/^ {2}(curl .*)$/gm)].map((match) => match[1] as string);
   assert.equal(curls.length, 3);
@@ -101,20 +88,20 @@ test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the
   assert.deepEqual(await first.ended, { code: 0, signal: null }, first.output());
   await gone(first.base, 1_000);
 
-  await using second = start([], first.dataDir);
+  await using second = await start(first.dataDir);
   await second.printed(/Ready after/);
   const listed = await call(`${second.base}/v1/orders?customerId=me`);
   assert.equal((listed.json["orders"] as unknown[]).length, 1);
 });
 
 test("when the supervisor is killed its children end, and the next start recovers the data folder", async () => {
-  const first = start();
+  const first = await start();
   await first.printed(/Ready after/);
   await post(`${first.base}/v1/orders`, { customerId: "survivor", items: [{ sku: "tea", quantity: 1 }] });
   first.process.kill("SIGKILL");
   await gone(first.base);
 
-  await using second = start([], first.dataDir);
+  await using second = await start(first.dataDir);
   await second.printed(/Ready after/);
   const listed = await call(`${second.base}/v1/orders?customerId=survivor`);
   assert.equal((listed.json["orders"] as unknown[]).length, 1);
@@ -122,11 +109,11 @@ test("when the supervisor is killed its children end, and the next start recover
 
 test("a taken port is named, with what to do, and nothing is left running", async () => {
   const server = createServer();
-  const port = 8080 + offset + 10;
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  await using refused = start();
+  const ports = await freeStackPorts();
+  await new Promise<void>((resolve) => server.listen(ports.orders, "127.0.0.1", resolve));
+  await using refused = await start(undefined, ports);
   assert.equal((await refused.ended).code, 1);
-  assert.match(refused.output(), new RegExp(`${port} for gateway.*\\n.*(lsof|--port-offset)`, "s"));
+  assert.match(refused.output(), new RegExp(`${ports.orders} for orders.*\\n.*lsof.*--ports-from`, "s"));
   server.close();
 });
 
@@ -135,7 +122,7 @@ test("a data folder that is no data folder is refused with what to do, and left 
   const postgres = join(dataDir, "postgres");
   mkdirSync(postgres);
   writeFileSync(join(postgres, "precious.txt"), "not ours");
-  await using refused = start([], dataDir);
+  await using refused = await start(dataDir);
   assert.equal((await refused.ended).code, 1);
   assert.match(
     refused.output(),

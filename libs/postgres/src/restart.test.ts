@@ -3,10 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { startPostgres } from "@plumbline/engines";
+import { freePort, startPostgres } from "@plumbline/engines";
 import { codeOf } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually, freePort } from "../test/support.ts";
+import { eventually } from "../test/support.ts";
 import { openDatabase } from "./index.ts";
 
 test("while the server is down every call is unavailable; once it is back everything works, listeners too", async () => {

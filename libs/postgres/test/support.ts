@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { testDatabase } from "@plumbline/engines";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { type Database, type DatabaseOptions, openDatabase } from "../src/index.ts";
@@ -40,12 +39,4 @@ export async function backends(database: Database): Promise<number> {
     "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
   );
   return Number(rows[0]?.n);
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

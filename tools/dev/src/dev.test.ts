@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
+import { freePort } from "@plumbline/engines";
 import { prettyLine } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
-import { checkPorts, freePorts, freeStackPorts } from "./preflight.ts";
+import { checkPorts, freeStackPorts } from "./preflight.ts";
 import { programs } from "./stack.ts";
 import { startStack } from "./start-stack.ts";
 import { Supervised } from "./supervised.ts";
@@ -37,7 +38,7 @@ test("a taken port is named with its use and what to do; free ones pass", async 
   await new Promise<void>((done) => server.listen(ports.orders, "127.0.0.1", done));
   await assert.rejects(
     checkPorts(ports),
-    new RegExp(`${ports.orders} for orders: something else listens there[^]*--port-offset`),
+    new RegExp(`${ports.orders} for orders: something else listens there[^]*--ports-from`),
   );
   server.close();
 });
@@ -93,8 +94,8 @@ const server = (port: number) =>
 const inTime = () => ({ signal: AbortSignal.timeout(20_000) });
 
 test("a program that is killed is started again and says so", async () => {
-  const [port] = await freePorts(1);
-  await using running = supervise(server(port as number), `http://127.0.0.1:${port}`);
+  const port = await freePort();
+  await using running = supervise(server(port), `http://127.0.0.1:${port}`);
   await running.program.ready(inTime());
   const first = running.program.pid as number;
   process.kill(first, "SIGKILL");
@@ -112,8 +113,8 @@ test("a program that never gets ready is given up with its last lines", async ()
 });
 
 test("stopping ends a program that ignores SIGTERM, by force", async () => {
-  const [port] = await freePorts(1);
-  const deaf = server(port as number).replace("process.exit(0)", "console.log('no')");
+  const port = await freePort();
+  const deaf = server(port).replace("process.exit(0)", "console.log('no')");
   const running = supervise(deaf, `http://127.0.0.1:${port}`);
   await running.program.ready(inTime());
   await running[Symbol.asyncDispose]();

@@ -1,13 +1,13 @@
 /**
- * `npm start`: the whole system on this machine until Ctrl-C. Options: --fresh (start with no data), --kafka (events on Apache Kafka), --port-offset N (all
- * ports N higher), --data FOLDER, --measure (print seconds to ready and memory when idle, then stop).
+ * `npm start`: the whole system on this machine until Ctrl-C. Options: --fresh (start with no data), --kafka (events on Apache Kafka), --ports-from N (all
+ * ports in a row from N), --data FOLDER, --measure (print seconds to ready and memory when idle, then stop).
  */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { aborted, sleep } from "@plumbline/concurrency";
 import { prettyLine } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
-import { dataFolder, defaultPorts, type Ports } from "./stack.ts";
+import { dataFolder, defaultPorts, type Ports, portsFrom } from "./stack.ts";
 import { type Stack, startStack } from "./start-stack.ts";
 
 const idleMs = 5_000;
@@ -20,10 +20,10 @@ async function main(signal: AbortSignal): Promise<void> {
       fresh: { type: "boolean", default: false },
       kafka: { type: "boolean", default: false },
       measure: { type: "boolean", default: false },
-      "port-offset": { type: "string", default: "0" },
+      "ports-from": { type: "string" },
     },
   });
-  const ports = movePorts(defaultPorts, Number(values["port-offset"]));
+  const ports = values["ports-from"] === undefined ? defaultPorts : movedPorts(Number(values["ports-from"]));
   const root = resolve(import.meta.dirname, "../../..");
   const names: string[] = [];
 
@@ -50,11 +50,11 @@ async function main(signal: AbortSignal): Promise<void> {
   console.log("Stopping: services first, then Postgres. Data is kept; npm start -- --fresh begins anew.");
 }
 
-function movePorts(ports: Ports, offset: number): Ports {
-  if (!Number.isInteger(offset) || offset < 0 || offset > 10_000) {
-    throw new Error("--port-offset takes a whole number from 0 to 10000");
+function movedPorts(first: number): Ports {
+  if (!Number.isInteger(first) || first < 1_024 || first > 65_000) {
+    throw new Error("--ports-from takes a whole number from 1024 to 65000, 20000 for one");
   }
-  return Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, port + offset])) as unknown as Ports;
+  return portsFrom(first);
 }
 
 function banner(stack: Stack, ports: Ports): string {

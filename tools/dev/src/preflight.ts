@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
-import { defaultPorts, type Ports } from "./stack.ts";
+import { freePorts } from "@plumbline/engines";
+import { defaultPorts, type Ports, portsFrom } from "./stack.ts";
 
 /** Rejects, naming every port that something else listens on, before anything has started. */
 export async function checkPorts(ports: Partial<Ports>): Promise<void> {
@@ -10,7 +11,7 @@ export async function checkPorts(ports: Partial<Ports>): Promise<void> {
   const lines = problems.map(({ name, port, problem }) => `  ${port} for ${name}: ${problem}`);
   throw new Error(
     `${lines.length === 1 ? "A port is" : "Ports are"} not free:\n${lines.join("\n")}\nIs the stack running already? ` +
-      `Stop what listens there (to find it: lsof -i :${problems[0]?.port}), or move the stack: npm start -- --port-offset 1000`,
+      `Stop what listens there (to find it: lsof -i :${problems[0]?.port}), or move the stack: npm start -- --ports-from 20000`,
   );
 }
 
@@ -24,26 +25,8 @@ function tryPort(port: number): Promise<string | undefined> {
   });
 }
 
-/** A free port for each part of the stack. */
+/** Free ports for the stack, which no other test and no outgoing connection takes. */
 export async function freeStackPorts(): Promise<Ports> {
-  const names = Object.keys(defaultPorts);
-  const ports = await freePorts(names.length);
-  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as unknown as Ports;
-}
-
-/** As many free ports as asked for. Another program may take one before it is used: the caller sees that as a taken port. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer().once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const [first] = await freePorts(Object.keys(defaultPorts).length);
+  return portsFrom(first as number);
 }

@@ -44,6 +44,11 @@ export const defaultPorts: Ports = {
   kafka: 19092,
 };
 
+/** All of them in a row, in the order above. */
+export function portsFrom(first: number): Ports {
+  return Object.fromEntries(Object.keys(defaultPorts).map((name, index) => [name, first + index])) as unknown as Ports;
+}
+
 /** One database for each owner of data, reached by a role of its own. */
 export const databases = ["orders", "worker", "messaging"] as const;
 export type DatabaseName = (typeof databases)[number];

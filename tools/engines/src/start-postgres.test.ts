@@ -4,8 +4,8 @@ import { cp, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises"
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ask, eventually, freePort, isAlive, isRoot, startChild, temporaryFolder } from "../test/support.ts";
-import { createDatabase, startPostgres } from "./index.ts";
+import { ask, eventually, isAlive, isRoot, startChild, temporaryFolder } from "../test/support.ts";
+import { createDatabase, freePort, startPostgres } from "./index.ts";
 
 const settings = { fsync: false };
 

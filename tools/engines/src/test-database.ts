@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,6 +7,7 @@ import { Client } from "pg";
 import { findBinaries } from "./binaries.ts";
 import { runAs, templateFolder } from "./data-folder.ts";
 import { EngineError } from "./engine-error.ts";
+import { freePort } from "./free-ports.ts";
 import { chooseIdentity } from "./identity.ts";
 import { launch, type PostgresServer } from "./start-postgres.ts";
 
@@ -69,8 +70,7 @@ export async function startTemporaryPostgres() {
     await chmod(dataDir, 0o700);
     await runAs(identity, "cp", ["-R", `${template}/.`, dataDir]);
     for (let attempt = 1; ; attempt++) {
-      // Below the range systems take the ports of outgoing connections from; another process may still be quicker.
-      const port = randomInt(20_000, 32_000);
+      const port = await freePort(); // A program that does not ask for its port there may still be quicker.
       try {
         const options = { dataDir, port, user, settings };
         const last = { environment: {}, lastSignal: "QUIT", removeFolder: dataDir } as const;

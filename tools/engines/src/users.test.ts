@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ask, eventually, freePort, give, isAlive, isRoot, startChild, temporaryFolder } from "../test/support.ts";
+import { ask, eventually, give, isAlive, isRoot, startChild, temporaryFolder } from "../test/support.ts";
+import { freePort } from "./free-ports.ts";
 
 /** daemon, which every Linux has. */
 const user = { uid: 1, gid: 1 };

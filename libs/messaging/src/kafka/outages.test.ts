@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
-import { startKafka, testKafka, whyNoKafka } from "@plumbline/engines";
+import { freePort, startKafka, testKafka, whyNoKafka } from "@plumbline/engines";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
 import { eventually, message, messages, Received, unique } from "../conformance/world.ts";
@@ -47,8 +47,8 @@ async function proxy(target: () => number) {
     outbound.pipe(inbound);
   });
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  await listen(0);
-  const { port } = server.address() as net.AddressInfo;
+  const port = await freePort(); // Of the system's own choice, a client that tries while it is cut could take it.
+  await listen(port);
   const cut = async () => {
     const closed = new Promise((resolve) => server.close(resolve));
     for (const socket of sockets) socket.resetAndDestroy();

@@ -1,5 +1,5 @@
 import { GenericContainer, Wait } from "testcontainers";
-import { freePort } from "../free-port.ts";
+import { freePort } from "../free-ports.ts";
 
 export const kafkaImage = "apache/kafka:4.4.0";
 

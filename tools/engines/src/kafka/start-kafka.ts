@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EngineError } from "../engine-error.ts";
-import { freePort } from "../free-port.ts";
+import { freePort } from "../free-ports.ts";
 import { type SupervisedProcess, spawnSupervised } from "../supervised.ts";
 import { distribution, newCluster } from "./distribution.ts";
 import { jvmArguments, missingForJvm } from "./java.ts";
