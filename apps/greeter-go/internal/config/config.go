@@ -1,0 +1,145 @@
+// Package config reads the settings of greeter from the environment: the names, defaults and bounds of apps/greeter.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const prefix = "GREETER_"
+
+// Settings of the process.
+type Settings struct {
+	RPC       RPC
+	Ops       Listen
+	Telemetry Telemetry
+	Drain     time.Duration // Not ready but still serving, so that load balancers look away.
+	Grace     time.Duration // From the signal to the end, the drain included.
+}
+
+// Listen is where something listens. Port 0 takes a free one.
+type Listen struct {
+	Host string
+	Port int
+}
+
+// Address is host:port.
+func (l Listen) Address() string { return net.JoinHostPort(l.Host, strconv.Itoa(l.Port)) }
+
+// RPC is the gRPC server's part.
+type RPC struct {
+	Listen
+	MaxConcurrent int // Calls at once; more are shed as unavailable.
+}
+
+// Telemetry says what is told, and to whom.
+type Telemetry struct {
+	LogLevel     slog.Level
+	OTLPEndpoint string // A collector's base URL; none, and nothing is exported.
+	SampleRatio  float64
+}
+
+// FromEnvironment reads "NAME=value" pairs. An empty variable is one that is not set. The error names every problem at once.
+func FromEnvironment(environment []string) (Settings, error) {
+	r := reader{values: map[string]string{}}
+	for _, pair := range environment {
+		name, value, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, prefix) && value != "" {
+			r.values[name] = value
+		}
+	}
+	settings := Settings{
+		RPC: RPC{
+			Listen:        Listen{Host: r.text("RPC_HOST", "0.0.0.0"), Port: r.number("RPC_PORT", 50_051, 0, 65_535)},
+			MaxConcurrent: r.number("RPC_MAX_CONCURRENT", 1_000, 1, 1<<31-1),
+		},
+		Ops: Listen{Host: r.text("OPS_HOST", "0.0.0.0"), Port: r.number("OPS_PORT", 9465, 0, 65_535)},
+		Telemetry: Telemetry{
+			LogLevel:     r.level("TELEMETRY_LOG_LEVEL", slog.LevelInfo),
+			OTLPEndpoint: r.url("TELEMETRY_OTLP_ENDPOINT"),
+			SampleRatio:  r.ratio("TELEMETRY_SAMPLE_RATIO", 1),
+		},
+		Drain: r.milliseconds("DRAIN_MS", 0),
+		Grace: r.milliseconds("GRACE_MS", 10_000),
+	}
+	// grpc-go is the one transport of this twin; the setting is read so that both can be given the same environment.
+	r.text("RPC_TRANSPORT", "")
+	if settings.Drain+2*time.Second > settings.Grace {
+		r.refuse("GRACE_MS", "at least two seconds more than drainMs")
+	}
+	for name := range r.values {
+		r.problems = append(r.problems, fmt.Errorf("%s: no such setting", name))
+	}
+	if len(r.problems) > 0 {
+		return Settings{}, fmt.Errorf("the settings are wrong:\n%w", errors.Join(r.problems...))
+	}
+	return settings, nil
+}
+
+// reader takes what it reads out of values, so that what is left is unknown.
+type reader struct {
+	values   map[string]string
+	problems []error
+}
+
+func (r *reader) refuse(name, expected string) {
+	r.problems = append(r.problems, fmt.Errorf("%s%s: expected %s", prefix, name, expected))
+}
+
+func (r *reader) text(name, preset string) string {
+	value, set := r.values[prefix+name]
+	delete(r.values, prefix+name)
+	if !set {
+		return preset
+	}
+	return value
+}
+
+func (r *reader) number(name string, preset, least, most int) int {
+	value, err := strconv.Atoi(r.text(name, strconv.Itoa(preset)))
+	if err != nil || value < least || value > most {
+		r.refuse(name, fmt.Sprintf("a whole number from %d to %d", least, most))
+	}
+	return value
+}
+
+func (r *reader) milliseconds(name string, preset int) time.Duration {
+	return time.Duration(r.number(name, preset, 0, 86_400_000)) * time.Millisecond
+}
+
+func (r *reader) ratio(name string, preset float64) float64 {
+	value, err := strconv.ParseFloat(r.text(name, strconv.FormatFloat(preset, 'g', -1, 64)), 64)
+	if err != nil || !(value >= 0 && value <= 1) {
+		r.refuse(name, "a number from 0 to 1")
+	}
+	return value
+}
+
+func (r *reader) level(name string, preset slog.Level) slog.Level {
+	switch r.text(name, strings.ToLower(preset.String())) {
+	case "debug":
+		return slog.LevelDebug
+	case "info":
+		return slog.LevelInfo
+	case "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	}
+	r.refuse(name, "one of debug, info, warn, error")
+	return preset
+}
+
+func (r *reader) url(name string) string {
+	value := r.text(name, "")
+	if parsed, err := url.Parse(value); value != "" && (err != nil || parsed.Scheme == "" || parsed.Host == "") {
+		r.refuse(name, "a URL, such as http://collector:4318")
+	}
+	return value
+}

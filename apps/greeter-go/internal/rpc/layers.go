@@ -1,0 +1,203 @@
+package rpc
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/plumbline/plumbline/apps/greeter-go/internal/telemetry"
+)
+
+// OpenTelemetry's advice for durations in seconds.
+var buckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+
+// layers are around every call, the outermost first: a span, metrics, the limit, one log line.
+type layers struct {
+	tel      *telemetry.Telemetry
+	draining context.Context
+	permits  chan struct{}
+	duration *prometheus.HistogramVec
+	running  *prometheus.GaugeVec
+	methods  sync.Map // By the path of a call, what is counted under its name: no more than there are methods.
+}
+
+type method struct {
+	name    string
+	isProbe bool
+	running prometheus.Gauge
+	ok      prometheus.Observer
+}
+
+func newLayers(maxConcurrent int, tel *telemetry.Telemetry, draining context.Context) *layers {
+	l := &layers{
+		tel:      tel,
+		draining: draining,
+		permits:  make(chan struct{}, maxConcurrent),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "rpc_server_call_duration_seconds",
+			Help:    "Duration of the gRPC calls served, streams to their end, by method and status code.",
+			Buckets: buckets,
+		}, []string{"method", "code"}),
+		running: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "rpc_server_calls_in_flight",
+			Help: "gRPC calls being served now, by method.",
+		}, []string{"method"}),
+	}
+	tel.Registry.MustRegister(l.duration, l.running)
+	return l
+}
+
+func (l *layers) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	var response any
+	err := l.around(ctx, info.FullMethod, func(ctx context.Context) (err error) {
+		// A handler that awaits nothing would answer a caller who has given up.
+		if ctx.Err() != nil {
+			return status.FromContextError(ctx.Err()).Err()
+		}
+		response, err = next(ctx, request)
+		return err
+	})
+	return response, err
+}
+
+// A stream ends when the server drains, whatever its handler waits for: its client has somewhere else to go.
+func (l *layers) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	return l.around(stream.Context(), info.FullMethod, func(context.Context) error {
+		ended := make(chan error, 1)
+		go func() { ended <- next(srv, stream) }()
+		select {
+		case err := <-ended:
+			return err
+		case <-stream.Context().Done():
+			return status.FromContextError(stream.Context().Err()).Err()
+		case <-l.draining.Done():
+			return status.Error(codes.Unavailable, "the server is draining")
+		}
+	})
+}
+
+func (l *layers) around(ctx context.Context, path string, work func(context.Context) error) error {
+	m := l.method(path)
+	incoming, _ := metadata.FromIncomingContext(ctx)
+	ctx = propagation.TraceContext{}.Extract(ctx, carrier(incoming))
+	ctx, span := l.tel.Tracer.Start(ctx, m.name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+		attribute.String("rpc.system.name", "grpc"), attribute.String("rpc.method", m.name),
+	))
+	defer span.End()
+	start := time.Now()
+	m.running.Inc()
+	defer m.running.Dec()
+
+	err := l.limited(m, func() error {
+		start := time.Now()
+		err := work(ctx)
+		l.log(ctx, m, err, time.Since(start))
+		return err
+	})
+
+	code := status.Code(err)
+	span.SetAttributes(attribute.String("rpc.response.status_code", strings.ToUpper(words[code])))
+	seconds := time.Since(start).Seconds()
+	if code == codes.OK {
+		m.ok.Observe(seconds)
+	} else {
+		l.duration.WithLabelValues(m.name, words[code]).Observe(seconds)
+	}
+	return err
+}
+
+// limited sheds calls past the limit: under overload a quick no is worth more than a slow yes. Health checks pass, or an
+// orchestrator would restart a server for being busy.
+func (l *layers) limited(m *method, work func() error) error {
+	if m.isProbe {
+		return work()
+	}
+	select {
+	case l.permits <- struct{}{}:
+		defer func() { <-l.permits }()
+		return work()
+	default:
+		full, err := status.New(codes.Unavailable, "the server is at its limit").WithDetails(
+			&errdetails.RetryInfo{RetryDelay: durationpb.New(100 * time.Millisecond)},
+		)
+		if err != nil {
+			return status.Error(codes.Unavailable, "the server is at its limit")
+		}
+		return full.Err()
+	}
+}
+
+// log writes one line per call, when it ends. Probes are told apart by their level.
+func (l *layers) log(ctx context.Context, m *method, err error, took time.Duration) {
+	code := status.Code(err)
+	address := "unknown"
+	if from, ok := peer.FromContext(ctx); ok {
+		address = from.Addr.String()
+	}
+	fields := []any{"method", m.name, "code", words[code], "durationMs", telemetry.Milliseconds(took), "peer", address}
+	switch {
+	case code == codes.Internal || code == codes.Unknown || code == codes.DataLoss:
+		l.tel.Log.ErrorContext(ctx, "call failed", append(fields, "error.message", err.Error())...)
+	case code == codes.Unavailable || code == codes.DeadlineExceeded || code == codes.ResourceExhausted:
+		l.tel.Log.WarnContext(ctx, "call", append(fields, "detail", status.Convert(err).Message())...)
+	case code == codes.OK && m.isProbe:
+		l.tel.Log.DebugContext(ctx, "call", fields...)
+	default:
+		l.tel.Log.InfoContext(ctx, "call", fields...)
+	}
+}
+
+func (l *layers) method(path string) *method {
+	if known, ok := l.methods.Load(path); ok {
+		return known.(*method)
+	}
+	name := strings.TrimPrefix(path, "/")
+	known, _ := l.methods.LoadOrStore(path, &method{
+		name:    name,
+		isProbe: strings.HasPrefix(name, "grpc.health."),
+		running: l.running.WithLabelValues(name),
+		ok:      l.duration.WithLabelValues(name, words[codes.OK]),
+	})
+	return known.(*method)
+}
+
+// words are the codes as every log line, metric and document of this repository has them.
+var words = [...]string{
+	codes.OK: "ok", codes.Canceled: "cancelled", codes.Unknown: "unknown", codes.InvalidArgument: "invalid_argument",
+	codes.DeadlineExceeded: "deadline_exceeded", codes.NotFound: "not_found", codes.AlreadyExists: "already_exists",
+	codes.PermissionDenied: "permission_denied", codes.ResourceExhausted: "resource_exhausted",
+	codes.FailedPrecondition: "failed_precondition", codes.Aborted: "aborted", codes.OutOfRange: "out_of_range",
+	codes.Unimplemented: "unimplemented", codes.Internal: "internal", codes.Unavailable: "unavailable",
+	codes.DataLoss: "data_loss", codes.Unauthenticated: "unauthenticated",
+}
+
+// carrier reads W3C trace context from metadata; nothing is written into what came in.
+type carrier metadata.MD
+
+func (c carrier) Get(name string) string {
+	if values := metadata.MD(c).Get(name); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+func (carrier) Set(string, string) {}
+func (c carrier) Keys() []string {
+	names := make([]string, 0, len(c))
+	for name := range c {
+		names = append(names, name)
+	}
+	return names
+}

@@ -1,0 +1,68 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	greeterv1 "github.com/plumbline/plumbline/apps/greeter-go/gen/greeter/v1"
+	"github.com/plumbline/plumbline/apps/greeter-go/internal/config"
+	"github.com/plumbline/plumbline/apps/greeter-go/internal/ops"
+	"github.com/plumbline/plumbline/apps/greeter-go/internal/telemetry"
+)
+
+const maxMessageBytes = 4 * 1024 * 1024
+
+// Server listens until drained.
+type Server struct {
+	Port   int
+	Failed <-chan error // Why it no longer accepts connections, if it broke.
+	grpc   *grpc.Server
+	drain  context.CancelFunc
+}
+
+// Serve listens for calls, with the limits apps/greeter has.
+func Serve(settings config.RPC, health *ops.Health, tel *telemetry.Telemetry) (*Server, error) {
+	listener, err := net.Listen("tcp", settings.Address())
+	if err != nil {
+		return nil, fmt.Errorf("the rpc address %s cannot be opened: %w", settings.Address(), err)
+	}
+	draining, drain := context.WithCancel(context.Background())
+	layers := newLayers(settings.MaxConcurrent, tel, draining)
+	server := grpc.NewServer(
+		grpc.UnaryInterceptor(layers.unary),
+		grpc.StreamInterceptor(layers.stream),
+		grpc.MaxConcurrentStreams(1_000),
+		grpc.MaxRecvMsgSize(maxMessageBytes),
+		grpc.MaxSendMsgSize(maxMessageBytes),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		// Clients of ours ask every 30 s, and may between calls.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+	)
+	greeterv1.RegisterGreeterServer(server, service{})
+	healthpb.RegisterHealthServer(server, health.GRPC)
+	health.Name(greeterv1.Greeter_ServiceDesc.ServiceName)
+	reflection.Register(server)
+
+	failed := make(chan error, 1)
+	go func() {
+		if err := server.Serve(listener); err != nil {
+			failed <- err
+		}
+	}()
+	return &Server{Port: listener.Addr().(*net.TCPAddr).Port, Failed: failed, grpc: server, drain: drain}, nil
+}
+
+// Drain stops accepting, ends streams at once, waits up to grace for unary calls, then cuts what is left.
+func (s *Server) Drain(grace time.Duration) {
+	s.drain()
+	cut := time.AfterFunc(grace, s.grpc.Stop)
+	defer cut.Stop()
+	s.grpc.GracefulStop()
+}

@@ -1,0 +1,15 @@
+/** Go's own tests of this module, counted with all others. What it says over the wire is tested in e2e, beside greeter. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { resolve } from "node:path";
+import { test } from "node:test";
+import { whyNoGo } from "@plumbline/go";
+
+const folder = resolve(import.meta.dirname, "..");
+const why = whyNoGo(folder);
+
+test("go test passes in every package", { skip: why ?? false, timeout: 300_000 }, () => {
+  const { status, stdout, stderr } = spawnSync("go", ["test", "./..."], { cwd: folder, encoding: "utf8" });
+  assert.equal(status, 0, `${stdout}${stderr}`);
+  assert.match(stdout, /^ok\s/m);
+});

@@ -1,0 +1,228 @@
+/** One contract, two languages: the same calls to greeter and greeter-go, as real processes. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { GreeterService } from "@plumbline/contracts";
+import { codeOf } from "@plumbline/errors";
+import { whyNoGo } from "@plumbline/go";
+import { type Channel, connect, createClient, HealthService, servingStatus } from "@plumbline/rpc";
+import { noTelemetry } from "@plumbline/telemetry";
+import { contract } from "../src/greeter-contract.ts";
+import { buildGreeterInGo, Greeter, greeterInTypeScript, type Program } from "../src/greeter-process.ts";
+import { root } from "../src/stack.ts";
+
+const open = (target: string): Promise<Channel> =>
+  // Larger than what a server takes, so that it is the server that refuses.
+  connect({ target, timeoutMs: 5_000, maxMessageBytes: 16 * 1024 * 1024 }, noTelemetry);
+
+const withoutGo = whyNoGo(join(root, "apps/greeter-go"));
+const start = { TypeScript: () => greeterInTypeScript, Go: buildGreeterInGo } as const;
+
+for (const language of ["TypeScript", "Go"] as const) {
+  describe(`greeter in ${language}`, { timeout: 300_000 }, () => {
+    const options = { skip: (language === "Go" && withoutGo) || false, timeout: 60_000 };
+    let program: Program & Partial<Disposable>;
+    let greeter: Greeter;
+    let channel: Channel;
+    before(async () => {
+      if (options.skip !== false) return;
+      program = start[language]();
+      greeter = new Greeter(program);
+      channel = await open((await greeter.addresses).rpc);
+    });
+    after(async () => {
+      await channel?.[Symbol.asyncDispose]();
+      greeter?.[Symbol.dispose]();
+      program?.[Symbol.dispose]?.();
+    });
+
+    for (const { name, call, want } of contract) {
+      test(name, options, async () => {
+        if ("answer" in want) {
+          const got = await call(channel);
+          assert.deepEqual(got instanceof Uint8Array ? Uint8Array.from(got) : got, want.answer);
+        } else await assert.rejects(call(channel), want.failure);
+      });
+    }
+
+    test("a client that cancels leaves the server as it was", options, async () => {
+      const stop = new AbortController();
+      const statuses = createClient(HealthService, channel).watch({ service: "" }, { signal: stop.signal });
+      await assert.rejects(async () => {
+        for await (const { status } of statuses) {
+          assert.equal(status, servingStatus.SERVING);
+          stop.abort();
+        }
+      }, /abort/i);
+      assert.deepEqual(await createClient(GreeterService, channel).sayHello({ name: "Ada" }), { message: "Hello Ada" });
+    });
+
+    test("calls past the limit are shed with a time to come again, and health is not", options, async () => {
+      using full = new Greeter(program, { GREETER_RPC_MAX_CONCURRENT: "1" });
+      await using channel = await open((await full.addresses).rpc);
+      // Reflection counts as a call like any other, and stays open as long as we like.
+      const stop = new AbortController();
+      const held = channel.bidiStream(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        (async function* () {
+          yield Uint8Array.from([0x3a, 0]);
+          await once(stop.signal, "abort");
+        })(),
+        { signal: stop.signal },
+      );
+      const answers = held[Symbol.asyncIterator]();
+      await answers.next();
+      await assert.rejects(createClient(GreeterService, channel).sayHello({ name: "Ada" }), {
+        code: "unavailable",
+        message: "the server is at its limit",
+        retryAfterMs: 100,
+      });
+      assert.equal((await createClient(HealthService, channel).check({ service: "" })).status, servingStatus.SERVING);
+      stop.abort();
+      await answers.next().catch(() => {});
+    });
+
+    test("a call is one line, in its caller's trace", options, async () => {
+      const trace = "0af7651916cd43dd8448eb211c80319c";
+      const metadata = { traceparent: `00-${trace}-b7ad6b7169203331-01` };
+      await createClient(GreeterService, channel).sayHello({ name: "Ada" }, { metadata });
+      const line = await greeter.line((line) => line["trace_id"] === trace);
+      const fields = "code durationMs level message method peer service span_id time trace_id";
+      assert.equal(Object.keys(line).sort().join(" "), fields);
+      const { level, service, message, method, code } = line;
+      assert.deepEqual(
+        { level, service, message, method, code },
+        { level: "info", service: "greeter", message: "call", method: "greeter.v1.Greeter/SayHello", code: "ok" },
+      );
+      assert.match(String(line["time"]), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      assert.match(String(line["span_id"]), /^(?!b7ad6b7169203331)[0-9a-f]{16}$/);
+      assert.match(String(line["peer"]), /^127\.0\.0\.1:\d+$/);
+      assert.equal(typeof line["durationMs"], "number");
+    });
+
+    test("a call without a trace begins one", options, async () => {
+      await createClient(GreeterService, channel)
+        .sayHello({ name: "" })
+        .catch(() => {});
+      const line = await greeter.line((line) => line["code"] === "invalid_argument");
+      assert.match(String(line["trace_id"]), /^[0-9a-f]{32}$/);
+    });
+
+    test("metrics have the same names and labels", options, async () => {
+      const client = createClient(GreeterService, channel);
+      await client.sayHello({ name: "Ada" });
+      await client.sayHello({ name: "" }).catch(() => {});
+      const text = await (await fetch(`${(await greeter.addresses).ops}/metrics`)).text();
+      for (const code of ["ok", "invalid_argument"]) {
+        assert.match(text, series("rpc_server_call_duration_seconds_count", "greeter.v1.Greeter/SayHello", code));
+        assert.match(text, series("rpc_server_call_duration_seconds_bucket", "greeter.v1.Greeter/SayHello", code));
+      }
+      assert.match(text, /^rpc_server_calls_in_flight\{method="greeter\.v1\.Greeter\/SayHello"\} 0$/m);
+      assert.match(text, /^target_info\{service_name="greeter",service_version=""\} 1$/m);
+      const bounds = [...text.matchAll(/duration_seconds_bucket\{.*?le="([^"]+)"/g)].map(([, le]) => le);
+      const want = "0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 +Inf";
+      assert.equal([...new Set(bounds)].join(" "), want);
+    });
+
+    for (const { path, status, body } of [
+      { path: "/healthz", status: 200, body: { status: "SERVING" } },
+      { path: "/readyz", status: 200, body: { status: "SERVING", draining: false, parts: {} } },
+    ]) {
+      test(`${path} answers an orchestrator`, options, async () => {
+        const response = await fetch((await greeter.addresses).ops + path);
+        assert.equal(response.status, status);
+        assert.deepEqual(await response.json(), body);
+        assert.equal(response.headers.get("cache-control"), "no-store");
+        assert.equal(response.headers.get("content-type"), "application/json");
+      });
+    }
+
+    test("the ops port has nothing else, and takes no writes", options, async () => {
+      const { ops } = await greeter.addresses;
+      assert.equal((await fetch(`${ops}/`)).status, 404);
+      const refused = await fetch(`${ops}/metrics`, { method: "POST", body: "x" });
+      assert.equal(refused.status, 405);
+      assert.equal(refused.headers.get("allow"), "GET, HEAD");
+    });
+
+    test("while it drains it is not ready, says so to watchers, and serves on", options, async () => {
+      using draining = new Greeter(program, { GREETER_DRAIN_MS: "1500" });
+      const { rpc, ops } = await draining.addresses;
+      await using channel = await open(rpc);
+      const statuses: number[] = [];
+      const watching = (async () => {
+        for await (const { status } of createClient(HealthService, channel).watch({ service: "" })) {
+          statuses.push(status);
+          if (status === servingStatus.SERVING) draining.child.kill("SIGTERM");
+          else {
+            const ready = await fetch(`${ops}/readyz`);
+            assert.equal(ready.status, 503);
+            assert.deepEqual(await ready.json(), { status: "NOT_SERVING", draining: true, parts: {} });
+            await createClient(GreeterService, channel).sayHello({ name: "Ada" });
+          }
+        }
+      })();
+      // After the drain the stream is ended with a status that tells its reader to come again elsewhere.
+      await assert.rejects(watching, { code: "unavailable", message: "the server is draining" });
+      assert.deepEqual(statuses, [servingStatus.SERVING, servingStatus.NOT_SERVING]);
+      assert.deepEqual(await draining.exited, [0, null]);
+      assert.equal(await draining.errors, "");
+    });
+
+    test("told to stop under load, it answers every call it accepted", options, async () => {
+      using busy = new Greeter(program);
+      await using channel = await open((await busy.addresses).rpc);
+      const client = createClient(GreeterService, channel);
+      const warm = Promise.withResolvers<void>();
+      const refusals: unknown[] = [];
+      let answered = 0;
+      const callers = Array.from({ length: 32 }, async () => {
+        for (;;) {
+          try {
+            await client.sayHello({ name: "Ada" });
+            if (++answered === 500) warm.resolve();
+          } catch (error) {
+            refusals.push(error);
+            return;
+          }
+        }
+      });
+      await warm.promise;
+      busy.child.kill("SIGTERM");
+      await Promise.all(callers);
+      assert.deepEqual(await busy.exited, [0, null]);
+      for (const error of refusals) {
+        assert.equal(codeOf(error), "unavailable");
+        assert.match((error as Error).message, /ECONNREFUSED/); // A connection that broke would be a call that was lost.
+      }
+      const accepted = busy.lines.filter((line) => line["method"] === "greeter.v1.Greeter/SayHello");
+      assert.equal(accepted.length, answered);
+    });
+
+    test("settings that are wrong end it with 1, all named at once", options, async () => {
+      using wrong = new Greeter(program, { GREETER_RPC_PORT: "high", GREETER_NAME: "x" });
+      assert.deepEqual(await wrong.exited, [1, null]);
+      for (const name of ["GREETER_RPC_PORT", "GREETER_NAME"]) assert.match(await wrong.errors, new RegExp(name));
+    });
+
+    test("a port that is taken ends it with 1, and says which", options, async () => {
+      const taken = createServer().listen(0, "127.0.0.1");
+      await once(taken, "listening");
+      try {
+        const { port } = taken.address() as { port: number };
+        using late = new Greeter(program, { GREETER_RPC_PORT: `${port}` });
+        assert.deepEqual(await late.exited, [1, null]);
+        assert.match(await late.errors, new RegExp(`127\\.0\\.0\\.1:${port}.*(another process|in use)`));
+      } finally {
+        taken.close();
+      }
+    });
+  });
+}
+
+function series(name: string, method: string, code: string): RegExp {
+  const labels = [`code="${code}"`, `method="${method.replaceAll(".", "\\.").replaceAll("/", "\\/")}"`];
+  return new RegExp(`^${name}\\{(?=[^}]*${labels[0]})(?=[^}]*${labels[1]})[^}]*\\} [1-9]`, "m");
+}

@@ -1,0 +1,1 @@
+export { goBuild, whyNoGo } from "./go.ts";
