@@ -10,7 +10,8 @@ import { failed } from "./http/fail.ts";
 import { healthRoutes } from "./http/health.ts";
 import { observe } from "./http/observe.ts";
 import { openApi } from "./openapi/document.ts";
-import { limitRate, type RateLimits } from "./rate-limit/limit-rate.ts";
+import { limitRate } from "./rate-limit/limit-rate.ts";
+import type { RateLimiter, RateLimits } from "./rate-limit/rate-limiter.ts";
 import { type StreamTimes, streamer } from "./streams/stream.ts";
 import { Router } from "./template/router.ts";
 import type { Upstream } from "./upstream.ts";
@@ -30,6 +31,8 @@ export interface AppOptions {
   readonly upstreamFor: (protoPackage: string) => Upstream | undefined;
   /** Asked with each request. */
   readonly settings: () => LiveSettings;
+  /** Counts requests against `settings().rateLimits`. */
+  readonly limiter: RateLimiter;
   readonly health: Health;
   /** Aborts when the gateway stops taking work: streams end, answers close their connections. */
   readonly drain: AbortSignal;
@@ -60,7 +63,7 @@ export function createApp(options: AppOptions): Express {
   });
   app.use(healthRoutes(options.health));
   app.use(observe(router, telemetry));
-  app.use(limitRate(() => settings().rateLimits));
+  app.use(limitRate(options.limiter, () => settings().rateLimits));
   app.use(pages(openApi(bindings, options.version)));
   const stream = streamer({ registry, times: () => settings().streams, drain, logger: telemetry.logger });
   app.use(api({ registry, upstreamOf, limits: () => settings().limits, stream }));

@@ -1,5 +1,5 @@
 import type { FileRegistry } from "@bufbuild/protobuf";
-import { durationMs, port } from "@plumbline/config";
+import { durationMs, port, type Secret, secret } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
 import { transportNames } from "@plumbline/rpc";
 import { logLevels } from "@plumbline/telemetry";
@@ -38,7 +38,15 @@ export function gatewayConfig(registry: FileRegistry) {
       ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9464) }),
       upstreams: upstreams(registry),
       transport: z.enum(transportNames).default("grpc-js").describe("carries the calls to the services"),
-      rateLimit: z.object({ perClient: rate(500, 1_000), global: rate(5_000, 10_000) }),
+      rateLimit: z.object({
+        perClient: rate(500, 1_000),
+        global: rate(5_000, 10_000),
+        store: z.enum(["memory", "redis"]).default("memory").describe("memory: each gateway counts for itself"),
+        redisUrl: secret()
+          .refine(isRedisUrl, "expected redis://user:password@host:port, or rediss: for TLS")
+          .optional()
+          .describe("where gateways count together: redis://user:password@host:port"),
+      }),
       limits: z.object({
         bodyBytes: z.int().min(1_024).max(16_777_216).default(1_048_576).describe("the largest body of a request"),
         timeoutMs: durationMs(5_000).describe("for a unary call whose client does not say"),
@@ -64,7 +72,16 @@ export function gatewayConfig(registry: FileRegistry) {
     .refine(({ drainMs, graceMs }) => drainMs + 2_000 <= graceMs, {
       path: ["graceMs"],
       message: "at least two seconds more than drainMs",
+    })
+    .refine(({ rateLimit }) => rateLimit.store !== "redis" || rateLimit.redisUrl !== undefined, {
+      path: ["rateLimit", "redisUrl"],
+      message: "required by the store redis",
     });
+}
+
+/** The client's own complaint would print the whole address, password included. */
+function isRedisUrl(value: Secret): boolean {
+  return /^rediss?:$/.test(URL.parse(value.reveal())?.protocol ?? "");
 }
 
 function upstreams(registry: FileRegistry) {

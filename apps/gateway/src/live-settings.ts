@@ -5,7 +5,8 @@ import type { GatewayConfig } from "./config.ts";
 
 /** The settings that hold while the gateway runs: rates, limits, times of streams. The others hold from the start. */
 export function liveSettings({ rateLimit, limits, streams }: Config<typeof GatewayConfig>): LiveSettings {
-  return { rateLimits: rateLimit, limits, streams };
+  const { perClient, global } = rateLimit;
+  return { rateLimits: { perClient, global }, limits, streams };
 }
 
 /**
@@ -25,8 +26,9 @@ export function followSettings(
         logger.warn("settings refused: the last good ones stay", { problems: error.message });
         continue;
       }
-      apply(liveSettings(config));
-      logger.info("settings in force", { rateLimit: config.rateLimit, limits: config.limits });
+      const settings = liveSettings(config);
+      apply(settings);
+      logger.info("settings in force", { rateLimit: settings.rateLimits, limits: settings.limits });
     }
   })().catch((error: unknown) => {
     if (!stop.signal.aborted) logger.error("settings are no longer followed", error);

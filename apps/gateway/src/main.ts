@@ -7,6 +7,7 @@ import { upstreamName } from "./bindings/packages.ts";
 import { openClients } from "./clients.ts";
 import { GatewayConfig, registry } from "./config.ts";
 import { followSettings, liveSettings } from "./live-settings.ts";
+import { openLimiter } from "./rate-limit/open-limiter.ts";
 import { listen } from "./server.ts";
 import { version } from "./version.ts";
 
@@ -22,6 +23,8 @@ async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): 
   });
   await using ops = await serveOps({ ...config.ops, health, metrics: () => metrics.text() });
 
+  await using limiter = await openLimiter(config.rateLimit, telemetry);
+
   let settings = liveSettings(config);
   await using _settings = followSettings(GatewayConfig, sources, logger, (changed) => {
     settings = changed;
@@ -32,6 +35,7 @@ async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): 
     registry,
     upstreamFor: (protoPackage) => clients.get(upstreamName(protoPackage)),
     settings: () => settings,
+    limiter,
     health,
     drain: drain.signal,
     telemetry,

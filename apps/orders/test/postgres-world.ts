@@ -1,4 +1,4 @@
-import { testDatabase } from "@plumbline/engines";
+import { type Proxy, proxyTo, testDatabase } from "@plumbline/engines";
 import { type Message, openMemoryBroker, relayOutbox } from "@plumbline/messaging";
 import { type Database, migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -9,7 +9,6 @@ import { PostgresInbox } from "../src/postgres/inbox.ts";
 import { migrations } from "../src/postgres/migrations/index.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
 import type { World } from "./ports.ts";
-import { type Proxy, proxyTo } from "./proxy.ts";
 
 export interface PostgresWorld extends World {
   readonly database: Database;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before } from "node:test";
 import { OrderPlaced, OrderStatus } from "@plumbline/contracts";
-import { testDatabase } from "@plumbline/engines";
+import { type Proxy, proxyTo, testDatabase } from "@plumbline/engines";
 import { codeOf } from "@plumbline/errors";
 import { type Broker, type Message, openPostgresBroker } from "@plumbline/messaging";
 import { type Database, openDatabase } from "@plumbline/postgres";
@@ -11,7 +11,6 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { newCustomer } from "./builders.ts";
 import { eventually } from "./eventually.ts";
 import { runOrders, startOrders } from "./orders-process.ts";
-import { type Proxy, proxyTo } from "./proxy.ts";
 import { answer, type OrdersClient } from "./service.ts";
 
 const stack = new AsyncDisposableStack();

@@ -2,18 +2,19 @@ import { hasContainer } from "./containers/available.ts";
 import { kafkaImage, startKafkaContainer } from "./containers/kafka.ts";
 import { postgresImage, startPostgresContainer } from "./containers/postgres.ts";
 import { startTemporaryKafka, whyNoKafka } from "./kafka/test-kafka.ts";
+import { startTemporaryRedis, whyNoRedis } from "./redis/test-redis.ts";
 import { startTemporaryPostgres } from "./test-database.ts";
 
 export interface TestEngines extends AsyncDisposable {
-  /** TEST_POSTGRES_URL and TEST_KAFKA_BROKERS for the processes that run tests; the latter only where there is a Kafka. */
+  /** TEST_POSTGRES_URL, TEST_KAFKA_BROKERS and TEST_REDIS_URL for the processes that run tests, the latter two only where there is one. */
   readonly environment: Readonly<Record<string, string>>;
   /** A line for each engine: what it is and where it came from, or why there is none. */
   readonly lines: readonly string[];
 }
 
 /**
- * One Postgres and one Kafka for a whole run of tests, each from the first of: what the environment names, a container
- * where a Docker engine answers, this machine itself (npm's binaries, the JVM).
+ * One Postgres, one Kafka and one Redis for a whole run of tests, each from the first of: what the environment names, a
+ * container where a Docker engine answers, this machine itself (npm's binaries, the JVM, redis-server).
  */
 export async function startTestEngines(): Promise<TestEngines> {
   await using started = new AsyncDisposableStack();
@@ -47,6 +48,12 @@ export async function startTestEngines(): Promise<TestEngines> {
       if (why !== undefined) return { why: `${why}${container.from}` };
       const broker = started.use(container.engine ?? (await startTemporaryKafka()));
       return { value: broker.brokers, from: container.engine ? container.from : `on the local JVM${container.from}` };
+    }),
+    add("Redis", "TEST_REDIS_URL", async () => {
+      const why = whyNoRedis();
+      if (why !== undefined) return { why };
+      const server = started.use(await startTemporaryRedis());
+      return { value: server.url, from: server.from };
     }),
   ]);
   const owned = started.move();

@@ -41,7 +41,7 @@ export class Gcra {
 
   /** `rate` is asked with each request: another one holds from then on, also for buckets that are not full. */
   take(key: string, rate: Rate): Decision {
-    if (rate.perSecond === 0) return { allowed: true, remaining: rate.burst, retryAfterMs: 0, resetMs: 0 };
+    if (rate.perSecond === 0) return decide(true, 0, rate);
     const now = this.#now();
     const intervalMs = 1000 / rate.perSecond;
     const capacityMs = rate.burst * intervalMs;
@@ -50,13 +50,7 @@ export class Gcra {
     const allowed = fullAt + intervalMs <= now + capacityMs + 1e-6;
     const next = allowed ? fullAt + intervalMs : fullAt;
     this.#store(key, next, now);
-    const left = now + capacityMs - next;
-    return {
-      allowed,
-      remaining: Math.max(0, Math.floor(left / intervalMs + 1e-6)),
-      retryAfterMs: toMicroseconds(Math.max(0, intervalMs - left)),
-      resetMs: toMicroseconds(next - now),
-    };
+    return decide(allowed, next - now, rate);
   }
 
   #store(key: string, fullAt: number, now: number): void {
@@ -74,6 +68,19 @@ export class Gcra {
       looked += 1;
     }
   }
+}
+
+/** What a bucket that is full again in `fullInMs` says of itself. */
+export function decide(allowed: boolean, fullInMs: number, { perSecond, burst }: Rate): Decision {
+  if (perSecond === 0) return { allowed, remaining: burst, retryAfterMs: 0, resetMs: 0 };
+  const intervalMs = 1000 / perSecond;
+  const leftMs = burst * intervalMs - fullInMs;
+  return {
+    allowed,
+    remaining: Math.max(0, Math.floor(leftMs / intervalMs + 1e-6)),
+    retryAfterMs: toMicroseconds(Math.max(0, intervalMs - leftMs)),
+    resetMs: toMicroseconds(fullInMs),
+  };
 }
 
 /** What adding and taking away a large clock leaves behind must not make 2 s into 3 when it is rounded up to whole seconds. */

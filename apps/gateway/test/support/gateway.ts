@@ -2,6 +2,8 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { Health } from "@plumbline/lifecycle";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp, type LiveSettings } from "../../src/app.ts";
+import { MemoryLimiter } from "../../src/rate-limit/memory-limiter.ts";
+import type { RateLimiter } from "../../src/rate-limit/rate-limiter.ts";
 import { listen } from "../../src/server.ts";
 import type { Upstream } from "../../src/upstream.ts";
 
@@ -17,6 +19,7 @@ export interface TestGateway extends AsyncDisposable {
 export interface TestOptions {
   readonly upstream: Upstream;
   readonly settings?: Partial<LiveSettings> | (() => Partial<LiveSettings>);
+  readonly limiter?: RateLimiter;
   readonly telemetry?: Telemetry;
   readonly graceMs?: number;
   readonly lingerMs?: number;
@@ -38,6 +41,7 @@ export async function openGateway(registry: FileRegistry, options: TestOptions):
     registry,
     upstreamFor: () => options.upstream,
     settings: () => ({ ...defaults, ...(typeof overrides === "function" ? overrides() : overrides) }),
+    limiter: options.limiter ?? new MemoryLimiter(),
     health,
     drain: drain.signal,
     telemetry: options.telemetry ?? noTelemetry,

@@ -6,6 +6,9 @@ export interface Proxy extends AsyncDisposable {
   readonly url: string;
   /** Ends every connection, and each new one at once: as if the other side were gone. */
   cut(): void;
+  /** Passes nothing on and keeps every connection open: as if the other side had stopped in the middle. */
+  freeze(): void;
+  /** After `cut` or `freeze`: what was held back goes on. */
   restore(): void;
 }
 
@@ -14,6 +17,7 @@ export async function proxyTo(url: string): Promise<Proxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   let isCut = false;
+  let isFrozen = false;
   const server = createServer((client) => {
     if (isCut) {
       client.destroy();
@@ -30,7 +34,9 @@ export async function proxyTo(url: string): Promise<Proxy> {
         sockets.delete(socket);
         peer.destroy();
       });
-      socket.pipe(peer);
+      socket.on("data", (chunk) => peer.write(chunk));
+      socket.on("end", () => peer.end());
+      if (isFrozen) socket.pause();
     }
   });
   server.listen(0, "127.0.0.1");
@@ -46,8 +52,14 @@ export async function proxyTo(url: string): Promise<Proxy> {
       isCut = true;
       drop();
     },
+    freeze() {
+      isFrozen = true;
+      for (const socket of sockets) socket.pause();
+    },
     restore() {
       isCut = false;
+      isFrozen = false;
+      for (const socket of sockets) socket.resume();
     },
     async [Symbol.asyncDispose]() {
       const closed = once(server, "close");

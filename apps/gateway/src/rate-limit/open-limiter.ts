@@ -1,0 +1,21 @@
+import type { Secret } from "@plumbline/config";
+import type { Telemetry } from "@plumbline/telemetry";
+import { MemoryLimiter } from "./memory-limiter.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
+import { openRedisLimiter } from "./redis/open-redis-limiter.ts";
+
+export interface LimiterSettings {
+  readonly store: "memory" | "redis";
+  /** Given when the store is redis; the settings see to it. */
+  readonly redisUrl?: Secret | undefined;
+}
+
+/** The limiter that the settings name. Disposing closes its connection. */
+export async function openLimiter(
+  { store, redisUrl }: LimiterSettings,
+  telemetry: Telemetry,
+): Promise<RateLimiter & AsyncDisposable> {
+  if (store === "redis" && redisUrl !== undefined) return await openRedisLimiter({ url: redisUrl.reveal() }, telemetry);
+  const memory = new MemoryLimiter();
+  return { take: (client, limits) => memory.take(client, limits), [Symbol.asyncDispose]: async () => {} };
+}

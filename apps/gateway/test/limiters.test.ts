@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { proxyTo, type TestRedis, testRedis, whyNoRedis } from "@plumbline/engines";
+import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
+import { createClient } from "@redis/client";
+import * as fc from "fast-check";
+import { decide, Gcra } from "../src/rate-limit/gcra.ts";
+import { MemoryLimiter } from "../src/rate-limit/memory-limiter.ts";
+import type { RateLimiter, RateLimits } from "../src/rate-limit/rate-limiter.ts";
+import { gcraScript } from "../src/rate-limit/redis/gcra-script.ts";
+import { openRedisLimiter } from "../src/rate-limit/redis/open-redis-limiter.ts";
+import { limiterConformance } from "./limiter-conformance.ts";
+import { openGateway } from "./support/gateway.ts";
+import { MemoryUpstream } from "./support/memory-upstream.ts";
+import { plumbline } from "./support/orders.ts";
+
+const skip = whyNoRedis() ?? false;
+let redis: TestRedis;
+before(async () => {
+  if (skip === false) redis = await testRedis();
+});
+after(async () => await redis?.[Symbol.asyncDispose]());
+
+/** Telemetry that remembers what was said of the limiter. */
+function heard(): { telemetry: Pick<Telemetry, "logger" | "metrics">; lines: string[]; fallbacks: () => number } {
+  const lines: string[] = [];
+  let fallbacks = 0;
+  const say = (message: string): void => void lines.push(message);
+  return {
+    telemetry: {
+      logger: { ...noTelemetry.logger, info: say, warn: say },
+      metrics: { ...noTelemetry.metrics, counter: () => ({ inc: () => void fallbacks++ }) },
+    },
+    lines,
+    fallbacks: () => fallbacks,
+  };
+}
+
+limiterConformance(
+  "memory",
+  { shared: { off: "each gateway counts for itself; that is what the redis limiter is for" } },
+  { skip: false },
+  async () => {
+    const limiter = new MemoryLimiter();
+    return { limiter, beside: async () => limiter, [Symbol.asyncDispose]: async () => {} };
+  },
+);
+
+limiterConformance("redis", { shared: true }, { skip }, async () => {
+  await using opening = new AsyncDisposableStack();
+  const prefix = `test:${randomUUID()}:`;
+  // A test machine may be busy for longer than a request should wait; a fallback would then count by itself.
+  const { telemetry, fallbacks } = heard();
+  const open = async () => opened.use(await openRedisLimiter({ url: redis.url, prefix, commandMs: 10_000 }, telemetry));
+  const opened = opening.move();
+  opened.defer(() => assert.equal(fallbacks(), 0, "Redis did not decide every request"));
+  return { limiter: await open(), beside: open, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+});
+
+describe("the script", { skip }, () => {
+  test("decides as the limiter in memory does, at any times and rates", async () => {
+    const client = createClient({ url: redis.url });
+    await client.connect();
+    const rates = fc.record({
+      perSecond: fc.constantFrom(0, 0.3, 1, 7, 10, 333, 5_000),
+      burst: fc.integer({ min: 1, max: 5 }),
+    });
+    const schedule = fc.array(fc.record({ gapMs: fc.integer({ min: 0, max: 2_000 }), rate: rates }), { maxLength: 30 });
+    try {
+      await fc.assert(
+        fc.asyncProperty(schedule, async (steps) => {
+          const keys = [`test:${randomUUID()}`, `test:${randomUUID()}`];
+          let now = 30_000_000_000; // Milliseconds since 2025, a moment of 2025.
+          const gcra = new Gcra(10, () => now);
+          for (const { gapMs, rate } of steps) {
+            now += gapMs;
+            const args = [rate.perSecond, rate.burst, 0, 1].map(String);
+            // Together, since a key expires by Redis's own clock, which must not be ahead of the script's here.
+            const [reply] = await client
+              .multi()
+              .eval(gcraScript(`local now = ${now}`), { keys, arguments: args })
+              .persist(keys[0] ?? "")
+              .exec();
+            const [allowed, fullInMs] = reply as unknown as [number, string];
+            const asked = decide(allowed === 1, Number(fullInMs), rate);
+            const expected = gcra.take("a", rate);
+            assert.equal(asked.allowed, expected.allowed);
+            assert.equal(asked.remaining, expected.remaining);
+            assert.ok(Math.abs(asked.resetMs - expected.resetMs) < 0.01, `${asked.resetMs} ${expected.resetMs}`);
+          }
+          await client.del(keys);
+        }),
+        { numRuns: 200 },
+      );
+    } finally {
+      client.destroy();
+    }
+  });
+
+  test("leaves no key behind: each expires when its bucket is full", async () => {
+    const client = createClient({ url: redis.url });
+    await client.connect();
+    try {
+      const prefix = `test:${randomUUID()}:`;
+      await using limiter = await openRedisLimiter({ url: redis.url, prefix, commandMs: 10_000 }, noTelemetry);
+      await limiter.take("a", { perClient: { perSecond: 1, burst: 60 }, global: { perSecond: 0, burst: 1 } });
+      const expiresInMs = await client.pTTL(`${prefix}client:a`);
+      assert.ok(expiresInMs > 0 && expiresInMs <= 1_000, `${expiresInMs} ms`);
+      assert.equal(await client.exists(`${prefix}global`), 0);
+    } finally {
+      client.destroy();
+    }
+  });
+});
+
+describe("while Redis is away", { skip, timeout: 60_000 }, () => {
+  const limits: RateLimits = { perClient: { perSecond: 0.001, burst: 3 }, global: { perSecond: 0, burst: 1 } };
+
+  /** Two gateways' limiters behind one network that can fail. */
+  async function open(commandMs = 50) {
+    await using opening = new AsyncDisposableStack();
+    const proxy = opening.use(await proxyTo(redis.url));
+    const prefix = `test:${randomUUID()}:`;
+    const gateways = [heard(), heard()];
+    const limiters: RateLimiter[] = [];
+    for (const { telemetry } of gateways) {
+      limiters.push(opening.use(await openRedisLimiter({ url: proxy.url, prefix, commandMs }, telemetry)));
+    }
+    const [a, b] = limiters;
+    assert.ok(a !== undefined && b !== undefined);
+    const opened = opening.move();
+    const said = (gateway: 0 | 1) => gateways[gateway]?.lines.map((line) => line.split(":")[0]);
+    const fallbacks = (): number => gateways.reduce((sum, { fallbacks }) => sum + fallbacks(), 0);
+    return { proxy, a, b, said, fallbacks, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  }
+
+  async function until(condition: () => boolean): Promise<void> {
+    const end = performance.now() + 20_000;
+    while (!condition()) {
+      assert.ok(performance.now() < end, "waited 20 s");
+      await new Promise(setImmediate);
+    }
+  }
+
+  const spend = async (limiter: RateLimiter, requests: number): Promise<boolean[]> => {
+    const answers = [];
+    for (let i = 0; i < requests; i++) answers.push((await limiter.take("a", limits)).client.allowed);
+    return answers;
+  };
+
+  test("each gateway counts for itself, from what it saw before, and says so once", async () => {
+    await using world = await open(10_000);
+    assert.deepEqual(await spend(world.a, 2), [true, true]);
+    world.proxy.cut();
+    await until(() => world.said(0)?.length === 1 && world.said(1)?.length === 1);
+    assert.deepEqual(await spend(world.a, 3), [true, false, false]);
+    assert.deepEqual(await spend(world.b, 4), [true, true, true, false]);
+    assert.deepEqual(world.said(0), ["Redis is away"]);
+    assert.equal(world.fallbacks(), 7);
+  });
+
+  test("and when it is back they count together again, by themselves", async () => {
+    await using world = await open(10_000);
+    world.proxy.cut();
+    await until(() => world.said(0)?.length === 1 && world.said(1)?.length === 1);
+    world.proxy.restore();
+    await until(() => world.said(0)?.length === 2 && world.said(1)?.length === 2);
+    assert.deepEqual(world.said(0), ["Redis is away", "Redis is back"]);
+    assert.deepEqual(await spend(world.a, 2), [true, true]);
+    assert.deepEqual(await spend(world.b, 2), [true, false]);
+    assert.equal(world.fallbacks(), 0);
+  });
+
+  test("a Redis that no longer answers holds a request for its deadline once, and the next ones not at all", async () => {
+    await using world = await open(200);
+    await spend(world.a, 1);
+    world.proxy.freeze();
+    const began = performance.now();
+    const first = await Promise.all(Array.from({ length: 20 }, () => world.a.take("b", limits)));
+    const heldMs = performance.now() - began;
+    assert.ok(heldMs >= 195 && heldMs < 2_000, `${heldMs} ms`);
+    assert.equal(first.filter(({ client }) => client.allowed).length, 3);
+    assert.deepEqual(world.said(0), ["Redis is away"]);
+    const again = performance.now();
+    for (let i = 0; i < 100; i++) await world.a.take("c", limits);
+    assert.ok(performance.now() - again < 200, "requests still wait for a Redis that is known to be away");
+    world.proxy.restore();
+    await until(() => world.said(0)?.length === 2);
+  });
+
+  test("a gateway starts, is ready and serves: its rate limit is its own", async () => {
+    await using proxy = await proxyTo(redis.url);
+    proxy.cut();
+    const { telemetry, lines } = heard();
+    await using limiter = await openRedisLimiter({ url: proxy.url }, telemetry);
+    const upstream = new MemoryUpstream(plumbline, { SayHello: () => ({ message: "Hello" }) });
+    await using gateway = await openGateway(plumbline, { upstream, limiter, settings: { rateLimits: limits } });
+    assert.equal((await gateway.fetch("/readyz")).status, 200);
+    const statuses = [];
+    for (let i = 0; i < 4; i++) statuses.push((await gateway.fetch("/v1/greetings/a")).status);
+    assert.deepEqual(statuses, [200, 200, 200, 429]);
+    assert.equal(lines.length, 1);
+  });
+});
+
+test("two gateways refuse a client together, with 429, Retry-After and the RateLimit fields", { skip }, async () => {
+  const upstream = new MemoryUpstream(plumbline, { SayHello: () => ({ message: "Hello" }) });
+  const options = { url: redis.url, prefix: `test:${randomUUID()}:`, commandMs: 10_000 };
+  const settings = { rateLimits: { perClient: { perSecond: 0.5, burst: 2 }, global: { perSecond: 0, burst: 1 } } };
+  await using one = await openRedisLimiter(options, noTelemetry);
+  await using two = await openRedisLimiter(options, noTelemetry);
+  await using first = await openGateway(plumbline, { upstream, settings, limiter: one });
+  await using second = await openGateway(plumbline, { upstream, settings, limiter: two });
+  assert.equal((await first.fetch("/v1/greetings/a")).headers.get("ratelimit"), '"client";r=1;t=2');
+  assert.equal((await second.fetch("/v1/greetings/a")).headers.get("ratelimit"), '"client";r=0;t=4');
+  const refused = await first.fetch("/v1/greetings/a");
+  assert.equal(refused.status, 429);
+  assert.equal(refused.headers.get("retry-after"), "2");
+  assert.equal(refused.headers.get("ratelimit-policy"), '"client";q=2;w=4');
+});
