@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EngineError } from "../engine-error.ts";
-import { freePort } from "../free-port.ts";
+import { freePort } from "../free-ports.ts";
 import { spawnSupervised } from "../supervised.ts";
 
 const startTimeoutMs = 10_000;
