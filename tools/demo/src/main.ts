@@ -1,11 +1,14 @@
-/** `npm run demo`: 200 orders through a running stack. Options: --url (http://localhost:8080), --orders N. Exit 1 if any is lost or doubled. */
+/**
+ * `npm run demo`: 200 orders through a running stack. Options: --url (by default the first of localhost:8080 to 8089 that
+ * is ready), --orders N. Exit 1 if any is lost or doubled.
+ */
 import { parseArgs } from "node:util";
+import { findGateway } from "./find-gateway.ts";
 import { runDemo, table } from "./run-demo.ts";
 
 const { values } = parseArgs({
-  options: { url: { type: "string", default: "http://localhost:8080" }, orders: { type: "string", default: "200" } },
+  options: { url: { type: "string" }, orders: { type: "string", default: "200" } },
 });
-const base = values.url.replace(/\/$/, "");
 const total = Number(values.orders);
 if (!Number.isInteger(total) || total < 1 || total > 10_000) {
   console.error("--orders takes a whole number from 1 to 10000");
@@ -24,13 +27,14 @@ function onProgress({ placed, ended }: { placed: number; ended: number }): void 
 }
 
 try {
+  const base = (values.url ?? (await findGateway())).replace(/\/$/, "");
   console.log(`${total} orders to ${base}`);
   const report = await runDemo({ base, orders: total, onProgress });
   console.log(table(report));
   process.exitCode = report.ok ? 0 : 1;
 } catch (error) {
   console.error(
-    `\nThe demo needs the running stack (npm start): ${error instanceof Error ? error.message : String(error)}`,
+    `\nThe demo needs the running stack (npm start, or docker compose up): ${error instanceof Error ? error.message : String(error)}`,
   );
   process.exitCode = 1;
 }

@@ -1,4 +1,5 @@
-import { createRequire } from "node:module";
+// Imported, not required at run time: a bundle holds what is imported.
+import KafkaRequestQueue from "kafkajs/src/network/requestQueue/index.js";
 
 /**
  * kafkajs 2.2.4 looks for throttled requests by a timer that it starts again each time it fires, throttled or not. Without
@@ -31,7 +32,5 @@ function scheduleCheckPendingRequests(this: RequestQueue): void {
 
 /** Replaces the method in kafkajs's own class, which every connection of this process shares. Repeating it changes nothing. */
 export function quietRequestQueue(): void {
-  const require = createRequire(import.meta.url);
-  const { prototype } = require("kafkajs/src/network/requestQueue") as { prototype: RequestQueue };
-  prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests;
+  KafkaRequestQueue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests;
 }

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Runs once, on an empty data folder: a database for each service that owns data, and a role that may use that one only.
+set -eu
+
+own() {
+  psql --set ON_ERROR_STOP=1 --set name="$1" --set password="$2" --username "$POSTGRES_USER" --dbname postgres <<'SQL'
+CREATE ROLE :"name" LOGIN PASSWORD :'password' NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 100;
+CREATE DATABASE :"name" OWNER :"name";
+-- Without this every role may connect to every database.
+REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
+SQL
+}
+
+own orders "$ORDERS_DATABASE_PASSWORD"
+own worker "$WORKER_DATABASE_PASSWORD"
+psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres \
+  --command 'REVOKE ALL ON DATABASE postgres FROM PUBLIC' --command 'REVOKE ALL ON DATABASE template1 FROM PUBLIC'

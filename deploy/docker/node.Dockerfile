@@ -1,0 +1,60 @@
+# syntax=docker/dockerfile:1
+# One image for each Node app: `docker build --build-arg APP=orders -f deploy/docker/node.Dockerfile .`
+# What stands above the stage `app` is shared by all of them. A change in one app's source builds again from there, and
+# ends in one layer: the app's own.
+
+FROM --platform=$BUILDPLATFORM node:26-bookworm-slim AS dependencies
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+COPY --parents apps/*/package.json libs/*/package.json tools/*/package.json e2e/package.json ./
+# Packages' own scripts stay off: what esbuild and buf need is in the package of this platform.
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
+
+FROM dependencies AS libraries
+COPY tsconfig.json buf.yaml buf.gen.yaml ./
+COPY protos protos
+COPY libs libs
+RUN node libs/contracts/src/generate.ts
+COPY tools/build tools/build
+RUN node_modules/.bin/esbuild tools/build/probe.ts tools/build/warm.ts --outdir=/image --platform=node --format=esm --target=node26
+
+FROM libraries AS app
+ARG APP
+ARG FOLDER=apps/${APP}
+COPY ${FOLDER} ${FOLDER}
+WORKDIR /src/${FOLDER}
+RUN node /src/tools/build/app.ts && rm dist/*.map && mkdir dist/compile-cache && mv dist /bundle \
+ && echo '{ "type": "module" }' >/bundle/package.json
+
+FROM app AS bill
+RUN node /src/tools/build/sbom.ts
+# `docker build --target sbom --output .` writes sbom.cdx.json. Its date and number differ each time: it is not in the image.
+FROM scratch AS sbom
+COPY --from=bill /src/*/*/dist/sbom.cdx.json /
+
+FROM gcr.io/distroless/nodejs26-debian13:nonroot AS node
+WORKDIR /app
+COPY --link --from=libraries /image/probe.js ./
+
+# As the user of the image, whose number is a part of the cache's key.
+FROM node AS warm
+COPY --chown=65532:65532 --from=app /bundle ./
+COPY --from=libraries /image/warm.js /tmp/warm.mjs
+RUN ["/nodejs/bin/node", "/tmp/warm.mjs", "/app/compile-cache", "/app"]
+
+FROM node
+ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/compile-cache
+# Owned by root: whoever runs the image can change nothing in it.
+COPY --link --chown=0:0 --from=warm /app ./
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --start-interval=1s --retries=3 \
+  CMD ["/nodejs/bin/node", "/app/probe.js"]
+CMD ["main.js"]
+ARG APP
+ARG VERSION=0.0.0-dev
+ARG REVISION=unknown
+ARG SOURCE=unknown
+LABEL org.opencontainers.image.title="plumbline-${APP}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.licenses="Apache-2.0"
