@@ -1,7 +1,8 @@
 import { grpcJs } from "./grpc-js/index.ts";
+import { http2 } from "./http2/index.ts";
 import type { Transport } from "./transport.ts";
 
-const transports = { "grpc-js": grpcJs } satisfies Record<string, Transport>;
+const transports = { "grpc-js": grpcJs, http2 } satisfies Record<string, Transport>;
 
 /** By the name it has in settings. */
 export type TransportName = keyof typeof transports;

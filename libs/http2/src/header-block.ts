@@ -1,0 +1,46 @@
+import { ConnectionError, ErrorCode } from "./error-code.ts";
+
+/** A block of 64 KiB comes in five frames. Many more, and smaller ones, are no one's header block ("CONTINUATION flood"). */
+const maxFrames = 64;
+
+/** Collects a header block that comes in several frames. At most one is open per connection: nothing may come in between. */
+export class HeaderBlock {
+  readonly #maxSize: number;
+  #parts: Buffer[] = [];
+  #size = 0;
+  streamId = 0;
+  endsStream = false;
+
+  /** `maxSize`: octets as they are on the wire. */
+  constructor(maxSize: number) {
+    this.#maxSize = maxSize;
+  }
+
+  get isOpen(): boolean {
+    return this.streamId !== 0;
+  }
+
+  begin(streamId: number, endsStream: boolean): void {
+    this.streamId = streamId;
+    this.endsStream = endsStream;
+  }
+
+  add(part: Buffer): void {
+    this.#size += part.length;
+    if (this.#size > this.#maxSize || this.#parts.push(part) > maxFrames) {
+      throw new ConnectionError(
+        ErrorCode.enhanceYourCalm,
+        `a header block of more than ${this.#maxSize} octets, or ${maxFrames} frames`,
+      );
+    }
+  }
+
+  /** The whole block; the next may begin. */
+  take(): Buffer {
+    const whole = Buffer.concat(this.#parts, this.#size);
+    this.#parts = [];
+    this.#size = 0;
+    this.streamId = 0;
+    return whole;
+  }
+}

@@ -1,0 +1,6 @@
+/** A header block that cannot be decoded. The table's state is lost with it, so it ends the connection. */
+export class HpackError extends Error {
+  static {
+    this.prototype.name = "HpackError";
+  }
+}

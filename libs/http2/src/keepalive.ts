@@ -1,0 +1,42 @@
+export interface KeepaliveOptions {
+  /** How long a connection may be silent before it is asked. */
+  readonly intervalMs: number;
+  /** How long it may be silent after that. */
+  readonly timeoutMs: number;
+}
+
+/** Asks a silent peer whether it is still there, and gives it up when it stays silent. */
+export class Keepalive implements Disposable {
+  readonly #options: KeepaliveOptions;
+  readonly #isWanted: () => boolean;
+  readonly #ask: () => void;
+  readonly #giveUp: () => void;
+  #heard = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: KeepaliveOptions, on: { isWanted(): boolean; ask(): void; giveUp(): void }) {
+    this.#options = options;
+    this.#isWanted = on.isWanted;
+    this.#ask = on.ask;
+    this.#giveUp = on.giveUp;
+    this.#wait();
+  }
+
+  /** Something came from the peer. Called for every read, so it only takes a note. */
+  heard(): void {
+    this.#heard = true;
+  }
+
+  #wait(): void {
+    this.#heard = false;
+    this.#timer = setTimeout(() => {
+      if (this.#heard || !this.#isWanted()) return this.#wait();
+      this.#ask();
+      this.#timer = setTimeout(() => (this.#heard ? this.#wait() : this.#giveUp()), this.#options.timeoutMs).unref();
+    }, this.#options.intervalMs).unref();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}

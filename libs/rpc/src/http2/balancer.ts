@@ -1,0 +1,142 @@
+import { lookup } from "node:dns/promises";
+import { type Abortable, onAbort } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import type { Connection, KeepaliveOptions } from "@plumbline/http2";
+import { Subchannel } from "./subchannel.ts";
+import type { Address, Target } from "./target.ts";
+
+/** How often a name is looked up, at most. */
+const lookupEveryMs = 5_000;
+
+/**
+ * Gives calls their connections: all addresses of the target in turns ("round_robin"). Addresses are looked up when first
+ * asked for, and again when a connection is lost. Nothing is done while nobody asks.
+ */
+export class Balancer {
+  readonly #target: Target;
+  readonly #keepalive: KeepaliveOptions;
+  readonly #onChange: () => void;
+  #subchannels = new Map<string, Subchannel>();
+  #inTurn: Subchannel[] = [];
+  #turn = 0;
+  #lookedUpAt = Number.NEGATIVE_INFINITY;
+  #isLookingUp = false;
+  #isStale = true;
+  #lookupError: unknown;
+  #isClosed = false;
+  readonly #watchers = new Set<() => void>();
+
+  /** `onChange` is called when a call that found no connection may find one now, or learn that there is none. */
+  constructor(target: Target, keepalive: KeepaliveOptions, onChange: () => void) {
+    this.#target = target;
+    this.#keepalive = keepalive;
+    this.#onChange = onChange;
+  }
+
+  /**
+   * A connection with room, or undefined when there may be one soon. Throws `unavailable` when no address can be reached:
+   * then each has been tried, and is tried again later.
+   */
+  pick(): Connection | undefined {
+    this.#lookUpIfStale();
+    const { length } = this.#inTurn;
+    let found: Connection | undefined;
+    for (let tried = 0; tried < length; tried++) {
+      const subchannel = this.#inTurn[(this.#turn + tried) % length]!;
+      if (subchannel.state === "idle") subchannel.connect();
+      if (found !== undefined) continue;
+      found = subchannel.available;
+      if (found !== undefined) this.#turn = (this.#turn + tried + 1) % length;
+    }
+    if (found !== undefined) return found;
+    if (length === 0) {
+      if (this.#isLookingUp) return undefined;
+      throw this.#unavailable(this.#lookupError);
+    }
+    if (this.#inTurn.some(({ state }) => state !== "waiting")) return undefined;
+    throw this.#unavailable(this.#inTurn[this.#turn % length]?.lastError);
+  }
+
+  /** Resolves when a connection stands. */
+  async ready({ signal }: Abortable): Promise<void> {
+    for (;;) {
+      signal?.throwIfAborted();
+      if (this.#isClosed) throw new ServiceError("unavailable", "the channel is closed");
+      this.#lookUpIfStale();
+      for (const subchannel of this.#inTurn) subchannel.connect();
+      if (this.#inTurn.some(({ state }) => state === "ready")) return;
+      const changed = Promise.withResolvers<void>();
+      using _ = onAbort(signal, changed.resolve);
+      this.#watchers.add(changed.resolve);
+      // A name that cannot be resolved changes nothing here, so it is looked up again after a while.
+      const again = this.#inTurn.length === 0 ? setTimeout(changed.resolve, lookupEveryMs) : undefined;
+      await changed.promise;
+      clearTimeout(again);
+      this.#watchers.delete(changed.resolve);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const subchannel of this.#inTurn) subchannel.destroy();
+    this.#inTurn = [];
+    this.#subchannels.clear();
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const resolve of this.#watchers) resolve();
+    this.#onChange();
+  }
+
+  #lookUpIfStale(): void {
+    if (!this.#isStale || this.#isLookingUp || this.#isClosed) return;
+    if (performance.now() < this.#lookedUpAt + lookupEveryMs) return;
+    this.#isStale = false;
+    this.#lookedUpAt = performance.now();
+    if (this.#target.addresses !== undefined) this.#use(this.#target.addresses);
+    else if (this.#target.name !== undefined) void this.#lookUp(this.#target.name);
+  }
+
+  async #lookUp({ host, port }: Address): Promise<void> {
+    this.#isLookingUp = true;
+    try {
+      const found = await lookup(host, { all: true });
+      this.#use(found.map(({ address }) => ({ host: address, port })));
+      this.#lookupError = undefined;
+    } catch (error) {
+      // What was known before is better than nothing.
+      this.#lookupError = error;
+      this.#isStale = true;
+    }
+    this.#isLookingUp = false;
+    if (!this.#isClosed) this.#changed();
+  }
+
+  #use(addresses: readonly Address[]): void {
+    if (this.#isClosed) return;
+    const before = this.#subchannels;
+    this.#subchannels = new Map();
+    for (const address of addresses) {
+      const key = `${address.host} ${address.port}`;
+      this.#subchannels.set(key, before.get(key) ?? this.#subchannel(address));
+      before.delete(key);
+    }
+    for (const gone of before.values()) gone.drain();
+    this.#inTurn = [...this.#subchannels.values()];
+  }
+
+  #subchannel(address: Address): Subchannel {
+    return new Subchannel(address, this.#keepalive, {
+      changed: () => this.#changed(),
+      lost: () => {
+        this.#isStale = true;
+      },
+    });
+  }
+
+  #unavailable(cause: unknown): ServiceError {
+    const why = cause instanceof Error ? `: ${cause.message}` : "";
+    return new ServiceError("unavailable", `${this.#target.authority} cannot be reached${why}`, { cause });
+  }
+}

@@ -1,0 +1,3 @@
+import { conformance } from "../conformance.ts";
+
+conformance({ server: "http2", client: "grpc-js" });

@@ -1,0 +1,102 @@
+import { ServiceError } from "@plumbline/errors";
+
+const prefixLength = 5;
+
+/** The five octets before a message: not compressed, and its length. */
+export function prefixOf(message: Uint8Array): Uint8Array {
+  const { length } = message;
+  const prefix = new Uint8Array(prefixLength);
+  prefix[1] = length >>> 24;
+  prefix[2] = length >>> 16;
+  prefix[3] = length >>> 8;
+  prefix[4] = length;
+  return prefix;
+}
+
+/** Takes a whole message. `octets` is how many of this push belong to it, its prefix included. */
+export type OnMessage = (message: Uint8Array, octets: number) => void;
+
+/**
+ * Cuts a stream's DATA into messages. One that came whole in a frame is a view of it; one in parts is copied together in a
+ * buffer that grows with what has come, whatever length it claims, to twice of that at most.
+ */
+export class MessageReader {
+  readonly #maxBytes: number;
+  readonly #onMessage: OnMessage;
+  /** The beginning of a message, its prefix included. */
+  #partial: Buffer = empty;
+  #filled = 0;
+
+  constructor(maxBytes: number, onMessage: OnMessage) {
+    this.#maxBytes = maxBytes;
+    this.#onMessage = onMessage;
+  }
+
+  /** Whether the data so far ends between two messages. */
+  get isAtEnd(): boolean {
+    return this.#filled === 0;
+  }
+
+  /**
+   * Returns how many octets were taken for a message that is not whole. Throws `resource_exhausted` for one above the bound
+   * and `unimplemented` for a compressed one; after that it is not used again.
+   */
+  push(data: Buffer): number {
+    let at = 0;
+    if (this.#filled > 0) {
+      at = this.#complete(data);
+      if (this.#filled > 0) return data.length;
+    }
+    for (;;) {
+      const left = data.length - at;
+      if (left < prefixLength) break;
+      const length = prefixLength + this.#lengthAt(data, at);
+      if (left < length) break;
+      this.#onMessage(data.subarray(at + prefixLength, at + length), length);
+      at += length;
+    }
+    const left = data.length - at;
+    if (left > 0) this.#append(data, at, data.length);
+    return left;
+  }
+
+  /** Adds what belongs to the partial message, hands that on if it is whole, and returns where the next begins. */
+  #complete(data: Buffer): number {
+    let at = 0;
+    if (this.#filled < prefixLength) {
+      at = Math.min(data.length, prefixLength - this.#filled);
+      this.#append(data, 0, at);
+      if (this.#filled < prefixLength) return at;
+    }
+    const length = prefixLength + this.#lengthAt(this.#partial, 0);
+    const end = Math.min(data.length, at + length - this.#filled);
+    this.#append(data, at, end);
+    if (this.#filled < length) return end;
+    const message = this.#partial.subarray(prefixLength, length);
+    this.#partial = empty;
+    this.#filled = 0;
+    this.#onMessage(message, end);
+    return end;
+  }
+
+  #append(data: Buffer, from: number, to: number): void {
+    const filled = this.#filled + to - from;
+    if (filled > this.#partial.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(64, filled * 2));
+      this.#partial.copy(grown, 0, 0, this.#filled);
+      this.#partial = grown;
+    }
+    data.copy(this.#partial, this.#filled, from, to);
+    this.#filled = filled;
+  }
+
+  #lengthAt(bytes: Buffer, at: number): number {
+    if (bytes[at] !== 0)
+      throw new ServiceError("unimplemented", "compressed messages are not supported: send identity");
+    const length = bytes.readUInt32BE(at + 1);
+    if (length <= this.#maxBytes) return length;
+    throw new ServiceError("resource_exhausted", `a message of ${length} bytes, above the ${this.#maxBytes} allowed`);
+  }
+}
+
+const empty = Buffer.alloc(0);

@@ -1,0 +1,98 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { ServiceError } from "@plumbline/errors";
+import { Connection, type Http2Stream, type HeaderField, type StreamHandler } from "@plumbline/http2";
+import type { ServerMethod, ServerTransport, ServerTransportOptions } from "../transport.ts";
+import { accept } from "./accept.ts";
+
+export async function listen(
+  options: ServerTransportOptions,
+  methods: readonly ServerMethod[],
+): Promise<ServerTransport> {
+  const server = new Http2Server(options, methods);
+  await server.bind();
+  return server;
+}
+
+class Http2Server implements ServerTransport {
+  readonly #options: ServerTransportOptions;
+  readonly #methods: ReadonlyMap<string, ServerMethod>;
+  readonly #server: Server;
+  readonly #connections = new Set<Connection>();
+  #isClosing = false;
+
+  constructor(options: ServerTransportOptions, methods: readonly ServerMethod[]) {
+    this.#options = options;
+    this.#methods = new Map(methods.map((method) => [method.path, method]));
+    this.#server = createServer({ noDelay: true }, (socket) => this.#take(socket));
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  bind(): Promise<void> {
+    const { host, port } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once("error", (cause: NodeJS.ErrnoException) => {
+      const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+      const message = `the rpc address ${address} cannot be opened: ${reasonOf(cause)}`;
+      reject(new ServiceError("unavailable", message, { cause }));
+    });
+    this.#server.listen({ host, port }, resolve);
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections) connection.drain();
+    await closed; // It waits for the sockets too.
+  }
+
+  destroy(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #take(socket: Socket): void {
+    const { maxConcurrentStreams, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs } = this.#options;
+    const timers = new Set<NodeJS.Timeout>();
+    const connection = new Connection(
+      socket,
+      "server",
+      {
+        onStream: (stream: Http2Stream, fields: readonly HeaderField[], isLast: boolean): StreamHandler =>
+          accept(stream, fields, isLast, { methods: this.#methods, peer, maxMessageBytes }),
+        onClose: () => {
+          this.#connections.delete(connection);
+          for (const timer of timers) clearTimeout(timer);
+        },
+      },
+      { maxConcurrentStreams, keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs } },
+    );
+    const { peer } = connection;
+    this.#connections.add(connection);
+    if (this.#isClosing) connection.drain();
+    this.#age(connection, timers);
+  }
+
+  /** After its age a connection drains, after its grace it is cut. */
+  #age(connection: Connection, timers: Set<NodeJS.Timeout>): void {
+    const { maxConnectionAgeMs, maxConnectionAgeGraceMs } = this.#options;
+    if (maxConnectionAgeMs === undefined) return;
+    // A tenth more or less, or the connections made when a replica came up would all leave it together.
+    const ageMs = maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
+    const drain = setTimeout(() => {
+      connection.drain();
+      if (maxConnectionAgeGraceMs === undefined) return;
+      timers.add(setTimeout(() => connection.destroy(), maxConnectionAgeGraceMs).unref());
+    }, ageMs);
+    timers.add(drain.unref());
+  }
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  if (code === "EADDRINUSE") return "another process has it";
+  if (code === "EACCES") return "this user may not";
+  return message;
+}

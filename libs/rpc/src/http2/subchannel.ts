@@ -1,0 +1,118 @@
+import { connect, type Socket } from "node:net";
+import { Connection, type KeepaliveOptions } from "@plumbline/http2";
+import type { Address } from "./target.ts";
+
+/** gRPC's "connection-backoff", but from 100 ms to 5 s: a service that restarts is found within seconds. */
+const backoff = { firstMs: 100, factor: 1.6, jitter: 0.2, maxMs: 5_000 };
+const connectTimeoutMs = 10_000;
+
+export interface SubchannelListener {
+  /** It became ready, or lost its connection, or has room again. */
+  changed(): void;
+  /** A connection was lost, or could not be made: addresses may have changed. */
+  lost(): void;
+}
+
+/**
+ * One address: at most one connection that takes calls. It connects when asked; after a failure it waits, longer each time,
+ * before it can be asked again. A connection the server is done with ends by itself, while a new one is made.
+ */
+export class Subchannel {
+  readonly #address: Address;
+  readonly #keepalive: KeepaliveOptions;
+  readonly #listener: SubchannelListener;
+  readonly #connections = new Set<Connection>();
+  #connection: Connection | undefined;
+  #state: "idle" | "connecting" | "ready" | "waiting" = "idle";
+  #failures = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  /** Why the last attempt failed. */
+  lastError: Error | undefined;
+
+  constructor(address: Address, keepalive: KeepaliveOptions, listener: SubchannelListener) {
+    this.#address = address;
+    this.#keepalive = keepalive;
+    this.#listener = listener;
+  }
+
+  get state(): "idle" | "connecting" | "ready" | "waiting" {
+    return this.#state;
+  }
+
+  /** The connection, while it has room for a call. */
+  get available(): Connection | undefined {
+    return this.#connection?.hasRoom ? this.#connection : undefined;
+  }
+
+  /** Connects when idle; else does nothing. */
+  connect(): void {
+    if (this.#state !== "idle" || this.#isClosed) return;
+    this.#state = "connecting";
+    const socket = connect({ ...this.#address, noDelay: true });
+    const timeout = setTimeout(() => socket.destroy(new Error("connecting took too long")), connectTimeoutMs);
+    timeout.unref();
+    const connection = this.#open(socket, () => clearTimeout(timeout));
+    this.#connection = connection;
+    this.#connections.add(connection);
+  }
+
+  #open(socket: Socket, onReady: () => void): Connection {
+    const gone = (error: Error | undefined): void => {
+      onReady();
+      if (this.#connection !== connection) return;
+      this.#connection = undefined;
+      if (this.#state === "connecting") this.#wait(error);
+      else this.#state = "idle";
+      this.#listener.lost();
+      this.#listener.changed();
+    };
+    const connection: Connection = new Connection(
+      socket,
+      "client",
+      {
+        onSettings: () => {
+          onReady();
+          if (this.#connection === connection && this.#state === "connecting") {
+            this.#state = "ready";
+            this.#failures = 0;
+          }
+          this.#listener.changed();
+        },
+        onStreamClosed: () => this.#listener.changed(),
+        onGoAway: () => gone(undefined),
+        onClose: (error) => {
+          this.#connections.delete(connection);
+          gone(error ?? new Error("the server closed the connection"));
+        },
+      },
+      { keepalive: this.#keepalive },
+    );
+    return connection;
+  }
+
+  #wait(error: Error | undefined): void {
+    this.lastError = error;
+    this.#state = "waiting";
+    const longest = Math.min(backoff.maxMs, backoff.firstMs * backoff.factor ** this.#failures++);
+    const waitMs = longest * (1 + backoff.jitter * (Math.random() * 2 - 1));
+    this.#retry = setTimeout(() => {
+      this.#state = "idle";
+      this.#listener.changed();
+    }, waitMs);
+  }
+
+  /** Takes no more calls; those that run go on. */
+  drain(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    this.#connection = undefined;
+    this.#state = "idle";
+    for (const connection of this.#connections) connection.drain();
+  }
+
+  destroy(): void {
+    this.drain();
+    for (const connection of this.#connections) connection.destroy();
+  }
+}
