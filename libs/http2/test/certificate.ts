@@ -1,0 +1,20 @@
+/** For localhost, signed by itself, valid for a hundred years. It protects nothing. */
+export const certificate = `-----BEGIN CERTIFICATE-----
+MIIBmjCCAUGgAwIBAgIUV0Cwp7bzvZggg2uXBbJEpzow6HQwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNTEzNDQ1NFoYDzIxMjYxMTAx
+MTM0NDU0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARu1bsddiDbGQNx4fCRhydCml1Xwo4VgxmuCsJmdw4+eoXQGSAZ2W1U
+k347GPRX5Vc8e3fxB+pF9hQIJvdi6T70o28wbTAdBgNVHQ4EFgQUvpqeO7m8uS+0
+n1cZVdAzoJiJaAgwHwYDVR0jBBgwFoAUvpqeO7m8uS+0n1cZVdAzoJiJaAgwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDRwAwRAIgILBmlgk3/vzm1cqT4REpc+RRIvYPoTvx3nwUSMQgGpgCIBeg
+EM8Mntm6MjI836a0ZhlmDsuvXiQ4kK83Z4LoCDeD
+-----END CERTIFICATE-----
+`;
+
+export const privateKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgBgMbjfwk30kE7XzB
+rVJ3Ghnf5cbcN+wT2o3gm45ixYuhRANCAARu1bsddiDbGQNx4fCRhydCml1Xwo4V
+gxmuCsJmdw4+eoXQGSAZ2W1Uk347GPRX5Vc8e3fxB+pF9hQIJvdi6T70
+-----END PRIVATE KEY-----
+`;

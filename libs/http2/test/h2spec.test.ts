@@ -1,0 +1,32 @@
+/** The whole of h2spec, strict cases included, in the clear and over TLS. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { peer } from "@plumbline/peers";
+import { certificate, privateKey } from "./certificate.ts";
+import { startEcho } from "./programs/echo-server.ts";
+
+const run = promisify(execFile);
+const { path: h2spec, missing } = await peer("h2spec").then(
+  (path) => ({ path, missing: undefined }),
+  (error: unknown) => ({ path: "", missing: error instanceof Error ? error.message : "h2spec cannot be built" }),
+);
+const skip = missing === undefined ? false : `NOT TESTED: ${missing}`;
+
+for (const { name, tls, flags } of [
+  { name: "every case of h2spec passes, strict ones too", tls: undefined, flags: [] },
+  {
+    name: "every case of h2spec passes over TLS",
+    tls: { cert: certificate, key: privateKey },
+    flags: ["--tls", "--insecure"],
+  },
+]) {
+  test(name, { skip, timeout: 120_000 }, async () => {
+    await using server = await startEcho(tls);
+    const { stdout } = await run(h2spec, ["--strict", "--port", `${server.port}`, ...flags]);
+    const [, all, passed, failed] = /(\d+) tests, (\d+) passed, \d+ skipped, (\d+) failed/.exec(stdout) ?? [];
+    assert.ok(Number(all) >= 146, stdout);
+    assert.deepEqual([passed, failed], [all, "0"]);
+  });
+}

@@ -1,0 +1,59 @@
+/** A server for tests: answers every request with 200, and with what came or a few octets. */
+import type { AddressInfo } from "node:net";
+import type { TlsOptions } from "node:tls";
+import { Connection, createListener, HeaderField, type Http2Stream, type StreamHandler } from "../../src/index.ts";
+
+const headers = [new HeaderField(":status", "200"), new HeaderField("content-type", "text/plain", { repeats: true })];
+const hello = Buffer.from("hello\n");
+
+export async function startEcho(tls?: TlsOptions): Promise<AsyncDisposable & { readonly port: number }> {
+  const connections = new Set<Connection>();
+  const server = createListener((socket) => {
+    const connection: Connection = new Connection(socket, "server", {
+      onStream: (stream, _fields, isLast) => new Echo(stream, isLast),
+      onClose: () => connections.delete(connection),
+    });
+    connections.add(connection);
+  }, tls);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const connection of connections) connection.destroy();
+      await closed;
+    },
+  };
+}
+
+class Echo implements StreamHandler {
+  readonly #stream: Http2Stream;
+  readonly #parts: Buffer[] = [];
+
+  constructor(stream: Http2Stream, isLast: boolean) {
+    this.#stream = stream;
+    if (isLast) this.#answer();
+  }
+
+  onHeaders(): void {}
+
+  onData(bytes: Buffer, isLast: boolean): void {
+    this.#parts.push(bytes);
+    this.#stream.consume(bytes.length);
+    if (isLast) this.#answer();
+  }
+
+  onTrailers(): void {
+    this.#answer();
+  }
+
+  onReset(): void {}
+
+  onDrain(): void {}
+
+  #answer(): void {
+    const body = Buffer.concat(this.#parts);
+    this.#stream.sendHeaders(headers, false);
+    this.#stream.sendData(body.length > 0 ? body : hello, true);
+  }
+}

@@ -1,0 +1,1 @@
+export { type Peer, peer } from "./peer.ts";
