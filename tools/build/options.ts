@@ -1,7 +1,5 @@
-import { rmSync } from "node:fs";
+import { globSync } from "node:fs";
 import type { BuildOptions } from "esbuild";
-
-rmSync("dist", { recursive: true, force: true }); // A file of an earlier build must not survive in this one.
 
 /** What every build shares: modern Node, ES modules, source maps beside the code, names kept for readable stacks. */
 export const options = {
@@ -16,3 +14,18 @@ export const options = {
   legalComments: "external",
   logLevel: "warning",
 } satisfies BuildOptions;
+
+/** The bundle of the app in the current folder. */
+export function appOptions() {
+  return {
+    ...options,
+    entryPoints: ["src/main.ts", ...globSync("src/**/*-thread.ts")],
+    entryNames: "[name]",
+    // CommonJS dependencies inside an ES module call `require` for Node's own modules.
+    banner: {
+      js: 'import { createRequire as $createRequire } from "node:module"; const require = $createRequire(import.meta.url);',
+    },
+    // Packages load these if somebody installed them. We did not: found here, they are of some tool's, by chance.
+    external: ["pg-native", "supports-color"],
+  } satisfies BuildOptions;
+}

@@ -1,0 +1,31 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+import { text } from "node:stream/consumers";
+
+/** Where docker-compose.yml is. */
+export const root = resolve(import.meta.dirname, "../../..");
+
+/** The standard output of a docker command. Rejects with what it complained about. */
+export async function docker(args: readonly string[]): Promise<string> {
+  const child = spawn("docker", args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const [out, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
+  if (code !== 0) throw new Error(`docker ${args.slice(0, 3).join(" ")} ended with ${code}:\n${complaint.trim()}`);
+  return out;
+}
+
+/** Runs a docker command whose output is for the terminal. */
+export async function dockerShown(args: readonly string[]): Promise<void> {
+  const [code] = await ended(spawn("docker", args, { cwd: root, stdio: "inherit" }));
+  if (code !== 0) throw new Error(`docker ${args.join(" ")} ended with ${code}`);
+}
+
+/** As `docker`, for commands that print one JSON value on each line. */
+export async function dockerLines<T>(args: readonly string[]): Promise<T[]> {
+  const lines = (await docker(args)).split("\n").filter((line) => line !== "");
+  return lines.map((line) => JSON.parse(line) as T);
+}
+
+async function ended(child: ReturnType<typeof spawn>): Promise<[number | null, string | null]> {
+  return (await once(child, "close")) as [number | null, string | null];
+}
