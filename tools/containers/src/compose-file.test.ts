@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import { parse } from "yaml";
+import { root } from "./docker.ts";
+import { memoryBudget } from "./memory-report.ts";
+
+interface Service {
+  readonly image: string;
+  readonly container_name?: string;
+  readonly ports?: readonly string[];
+  readonly mem_limit?: string;
+  readonly read_only?: boolean;
+  readonly cap_drop?: readonly string[];
+  readonly security_opt?: readonly string[];
+  readonly privileged?: boolean;
+  readonly stop_grace_period?: string;
+  readonly restart?: string;
+  readonly profiles?: readonly string[];
+  readonly healthcheck?: unknown;
+}
+
+const { services } = parse(readFileSync(join(root, "docker-compose.yml"), "utf8"), { merge: true }) as {
+  services: Readonly<Record<string, Service>>;
+};
+const isStep = (name: string) => name.endsWith("-migrate");
+const scaled = ["gateway", "greeter", "orders", "worker"];
+
+for (const [name, service] of Object.entries(services)) {
+  test(`${name} is reached from this machine only`, () => {
+    for (const port of service.ports ?? []) assert.match(port, /^127\.0\.0\.1:/);
+  });
+
+  test(`${name} may not become more than it is`, () => {
+    assert.deepEqual(service.cap_drop, ["ALL"]);
+    assert.deepEqual(service.security_opt, ["no-new-privileges:true"]);
+    assert.equal(service.privileged, undefined);
+    // Kafka's image writes its settings beside its programs when it starts.
+    assert.equal(service.read_only, name !== "kafka");
+  });
+
+  test(`${name} has a limit, a grace and a version`, () => {
+    assert.match(service.mem_limit ?? "", /^\d+m$/);
+    assert.equal(service.stop_grace_period, "15s");
+    assert.match(service.image, /:(\$\{PLUMBLINE_TAG\}|\d[\d.]*)$/);
+  });
+}
+
+for (const name of scaled) {
+  test(`${name} may run more than once: no name and no single port of the host are its own`, () => {
+    const service = services[name];
+    assert.ok(service);
+    assert.equal(service.container_name, undefined);
+    for (const port of service.ports ?? []) assert.match(port, /^127\.0\.0\.1:\$\{GATEWAY_PORTS\}:/);
+  });
+}
+
+test("the limits of what stays up add to the budget at most", () => {
+  const standing = Object.entries(services).filter(([name, { profiles }]) => profiles === undefined && !isStep(name));
+  const mebibytes = standing.map(([, { mem_limit = "" }]) => Number.parseInt(mem_limit, 10));
+  const total = mebibytes.reduce((sum, next) => sum + next, 0);
+  assert.ok(total * 1_048_576 <= memoryBudget, `${total} MiB`);
+});
+
+test("each secret of .env says that it is for development", () => {
+  const secrets = readFileSync(join(root, ".env"), "utf8").matchAll(/^(\w*PASSWORD)=(.*)$/gm);
+  const found = [...secrets].map(([, name, value]) => [name, value?.endsWith("-development-only")]);
+  assert.deepEqual(
+    found.map(([name]) => name),
+    ["POSTGRES_PASSWORD", "ORDERS_DATABASE_PASSWORD", "WORKER_DATABASE_PASSWORD"],
+  );
+  for (const [name, isMarked] of found) assert.ok(isMarked, `${name} is not marked`);
+});
