@@ -1,3 +1,5 @@
+// The declaration is named here because projects that read this source do not include it.
+/// <reference path="./kafkajs-internals.d.ts" />
 // Imported, not required at run time: a bundle holds what is imported.
 import KafkaRequestQueue from "kafkajs/src/network/requestQueue/index.js";
 
