@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { freeStackPorts, type Ports, type Stack, startStack } from "@plumbline/dev";
+import { freeStackPorts, type Ports, type Stack, type StackOptions, startStack } from "@plumbline/dev";
 
 export const root = resolve(import.meta.dirname, "../..");
 
@@ -15,7 +15,7 @@ export interface Running extends AsyncDisposable {
 }
 
 /** The whole system on free ports with a data folder of its own, removed at the end. */
-export async function runStack(environment: Readonly<Record<string, string>> = {}): Promise<Running> {
+export async function runStack(options: Pick<StackOptions, "environment" | "bundles"> = {}): Promise<Running> {
   const ports = await freeStackPorts();
   const dataDir = mkdtempSync(join(tmpdir(), "plumbline-e2e-"));
   const lines: { name: string; line: string }[] = [];
@@ -24,7 +24,7 @@ export async function runStack(environment: Readonly<Record<string, string>> = {
       root,
       dataDir,
       ports,
-      environment,
+      ...options,
       onLine: (name, line) => lines.push({ name, line }),
     });
     return {

@@ -25,6 +25,8 @@ export interface StackOptions {
   readonly adapter?: Adapter;
   /** Modules every program loads before its own, relative to the repository. */
   readonly imports?: readonly string[];
+  /** Runs the services' bundles, which have to be built, instead of their sources. */
+  readonly bundles?: boolean;
   /** Settings every service gets. */
   readonly environment?: Environment;
   readonly onLine: (name: string, line: string) => void;
@@ -93,7 +95,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await Promise.all(databases.map(async (name) => [name, await createDatabase(postgres.url, name, { owner: name })])),
   ) as Record<DatabaseName, string>;
 
-  const table = programs(ports, urls, adapter, options.environment);
+  const sources = programs(ports, urls, adapter, options.environment);
+  const table = options.bundles === true ? sources.map(bundled) : sources;
   await Promise.all(
     table.filter(ownsData).map((program) => runScript(root, program.entry, ["migrate"], program.environment)),
   );
@@ -130,6 +133,10 @@ async function allEnded<T extends readonly unknown[]>(
 ): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
   await Promise.allSettled(work);
   return await Promise.all(work);
+}
+
+function bundled(program: Program): Program {
+  return { ...program, entry: program.entry.replace(/^(apps\/.*)\/src\/main\.ts$/, "$1/dist/main.js") };
 }
 
 function ownsData(program: Program): boolean {

@@ -1,3 +1,4 @@
+export { hasContainer } from "./containers/available.ts";
 export { createDatabase, type DatabaseOptions } from "./create-database.ts";
 export { EngineError, type EngineErrorCode } from "./engine-error.ts";
 export { freePort, freePorts } from "./free-ports.ts";

@@ -1,0 +1,8 @@
+/** The journeys against a system that runs already: `E2E_URL=http://localhost:8080 npx nx journeys @plumbline/e2e`. */
+import { httpJourneys } from "./journeys.ts";
+
+const url = process.env["E2E_URL"];
+if (url === undefined) throw new Error("E2E_URL must say where the gateway is: http://localhost:8080");
+const base = url.replace(/\/$/, "");
+
+httpJourneys(() => base);

@@ -1,0 +1,13 @@
+/** The journeys against what images hold: one bundle for each service. */
+import { after, before } from "node:test";
+import { type Running, runStack } from "../src/stack.ts";
+import { httpJourneys, operatorJourneys } from "./journeys.ts";
+
+let running: Running;
+before(async () => {
+  running = await runStack({ bundles: true });
+});
+after(() => running?.[Symbol.asyncDispose]());
+
+httpJourneys(() => running.base);
+operatorJourneys(() => running);
