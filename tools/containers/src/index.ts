@@ -1,4 +1,5 @@
-/** The stack of docker-compose.yml for tests that run it; COMPOSE_PROJECT_NAME and the variables of .env choose which. */
-export { builtImages, containers } from "./compose.ts";
+/** The stack of docker-compose.yml as functions; COMPOSE_PROJECT_NAME and the variables of .env choose which one. */
+export { builtImages, type Container, containers } from "./compose.ts";
 export { docker } from "./docker.ts";
 export { endReport } from "./end-report.ts";
+export { table } from "./table.ts";

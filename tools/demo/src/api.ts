@@ -1,4 +1,4 @@
-import { retry } from "@plumbline/concurrency";
+import { deadline, retry } from "@plumbline/concurrency";
 
 export interface Item {
   readonly sku: string;
@@ -18,8 +18,9 @@ export interface Order {
 }
 
 const requestMs = 10_000;
-/** Long enough for a service that was killed to be back; the idempotency key makes asking again safe. */
-const retries = { attempts: 24, baseMs: 100, maxMs: 3_000, retryable: () => true };
+/** How long a call is tried again: longer than an engine that was killed takes to be back. The idempotency key makes it safe. */
+const patienceMs = 90_000;
+const retries = { attempts: 1_000, baseMs: 100, maxMs: 2_000, retryable: () => true };
 
 /** The public API, as a careful client calls it: a deadline for each request, the same key for each repeat of an order. */
 export class Api {
@@ -65,11 +66,15 @@ export class Api {
   }
 
   /** Sends again after a failure that passes: no connection, 429, 502, 503, 504. Any other answer is the caller's. */
-  #send(path: string, init?: RequestInit): Promise<Response> {
-    return retry(async () => {
-      const response = await fetch(this.#base + path, { ...init, signal: AbortSignal.timeout(requestMs) });
-      if (![429, 502, 503, 504].includes(response.status)) return response;
-      throw new Error(`${init?.method ?? "GET"} ${path}: ${response.status} ${await response.text()}`);
-    }, retries);
+  async #send(path: string, init?: RequestInit): Promise<Response> {
+    using limit = deadline(patienceMs);
+    return await retry(
+      async () => {
+        const response = await fetch(this.#base + path, { ...init, signal: AbortSignal.timeout(requestMs) });
+        if (![429, 502, 503, 504].includes(response.status)) return response;
+        throw new Error(`${init?.method ?? "GET"} ${path}: ${response.status} ${await response.text()}`);
+      },
+      { ...retries, signal: limit.signal },
+    );
   }
 }

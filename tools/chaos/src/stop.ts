@@ -1,0 +1,63 @@
+import { sleep } from "@plumbline/concurrency";
+import { containers, docker, endReport } from "@plumbline/containers";
+import { Api, type Order } from "@plumbline/demo";
+import { Balancer } from "./balancer.ts";
+import { describeLoad } from "./describe-load.ts";
+import { OrdersLoad } from "./orders-load.ts";
+import type { Report } from "./report.ts";
+import type { Stack } from "./stack.ts";
+
+const perSecond = 50;
+const beforeMs = 4_000;
+/** An event that was on its way may have taken the retry topics: 5 s, then a minute. */
+const settleMs = 120_000;
+
+/** Stops everything under load: each container ends in order, and after the next start every accepted order ends too. */
+export async function stop(stack: Stack, print: (text: string) => void): Promise<Report> {
+  await stack.up();
+  const balancer = new Balancer(await stack.gateways());
+  const load = new OrdersLoad(balancer);
+  const enough = new AbortController();
+  const watching = balancer.run(enough.signal);
+  while (balancer.pick() === undefined) await sleep(100);
+  const running = load.run(perSecond, enough.signal);
+  let stoppedMs: number;
+  try {
+    await sleep(beforeMs);
+    print("stopping everything under load");
+    const began = performance.now();
+    await docker(["compose", "stop"]);
+    stoppedMs = performance.now() - began;
+  } finally {
+    enough.abort();
+    await watching;
+  }
+  const result = await running;
+  const ended = endReport(await containers());
+
+  print(`starting again: ${load.accepted.length} orders were accepted`);
+  await stack.up();
+  const [base = ""] = await stack.gateways();
+  const lost = await notEnded(new Api(base), load);
+  return {
+    ok: ended.ok && lost.length === 0 && load.accepted.length > 0,
+    text: [
+      ended.text,
+      `  stopped in ${(stoppedMs / 1_000).toFixed(1)} s`,
+      describeLoad(result, perSecond).replace("failed", "found the gateway gone"),
+      `  ${load.accepted.length - lost.length} of ${load.accepted.length} accepted orders ended, ${lost.length} lost`,
+      ...lost.slice(0, 10).map((id) => `  ${id}`),
+    ].join("\n"),
+  };
+}
+
+/** Accepted orders that are not listed, or have no end in time, or more than one. */
+async function notEnded(api: Api, { customerId, accepted }: OrdersLoad): Promise<string[]> {
+  const until = performance.now() + settleMs;
+  for (;;) {
+    const listed = new Map<string, Order>((await api.list(customerId)).map((order) => [order.id, order]));
+    const missing = accepted.filter((id) => listed.get(id)?.version !== "2");
+    if (missing.length === 0 || performance.now() > until) return missing;
+    await sleep(250);
+  }
+}
