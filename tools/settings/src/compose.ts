@@ -1,0 +1,46 @@
+import { parse } from "yaml";
+import type { Started } from "./started.ts";
+
+interface ComposeFile {
+  readonly services: Readonly<Record<string, ComposeService>>;
+}
+
+interface ComposeService {
+  readonly build?: { readonly args?: { readonly APP?: string; readonly FOLDER?: string } };
+  readonly environment?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The apps that a compose file starts, with their environment as their containers get it. `variables` are those of `.env`.
+ * Throws when the file uses one that is not there and has no default.
+ */
+export function composeServices(text: string, variables: ReadonlyMap<string, string>): readonly Started[] {
+  const { services } = parse(text, { merge: true }) as ComposeFile;
+  return Object.entries(services).flatMap(([name, { build, environment = {} }]) => {
+    const app = build?.args?.APP;
+    // What is built from another folder is a tool without a schema.
+    if (app === undefined || build?.args?.FOLDER !== undefined) return [];
+    if (Array.isArray(environment)) throw new Error(`${name}: write environment as a map, NAME: value, not as a list`);
+    const values = Object.entries(environment).map(([key, value]) => [
+      key,
+      interpolate(String(value ?? ""), variables, `${name}: ${key}`),
+    ]);
+    return [{ where: `${name} in docker-compose.yml`, app, environment: Object.fromEntries(values) }];
+  });
+}
+
+/** The variables of an `.env` file of plain NAME=value lines. */
+export function envFile(text: string): ReadonlyMap<string, string> {
+  return new Map([...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]));
+}
+
+/** The forms of interpolation that the file uses: ${NAME}, ${NAME:-default}, and $$ for a dollar. */
+function interpolate(text: string, variables: ReadonlyMap<string, string>, where: string): string {
+  return text.replaceAll(/\$\$|\$\{(\w+)(?::-([^}]*))?\}/g, (whole, name?: string, preset?: string) => {
+    if (name === undefined) return whole.slice(1);
+    const value = variables.get(name);
+    if (preset !== undefined) return value === undefined || value === "" ? preset : value;
+    if (value === undefined) throw new Error(`${where} uses \${${name}}, which .env does not set: add it there`);
+    return value;
+  });
+}

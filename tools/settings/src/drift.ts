@@ -1,0 +1,44 @@
+import { ConfigError, loadConfig, serviceSources } from "@plumbline/config";
+import type { Service } from "./services.ts";
+import type { Started } from "./started.ts";
+
+/** What a container may be given beside its settings. */
+const ofOthers: ReadonlySet<string> = new Set(["NODE_OPTIONS", "PROBE_URL", "TZ"]);
+
+/**
+ * One line for each thing that would keep a started service from reading its settings, and for each service that `started`
+ * leaves out; none when all is well. Files in `config/` count: they are read from the working folder, as the service does.
+ */
+export async function findDrift(services: readonly Service[], started: readonly Started[]): Promise<readonly string[]> {
+  const schemas = new Map(services.map(({ name, schema }) => [name, schema]));
+  const problems = await Promise.all(
+    started.map(async ({ where, app, environment }) => {
+      const schema = schemas.get(app);
+      if (schema === undefined) return [`${where}: there is no apps/${app}/src/config.ts to check it by`];
+      const prefix = `${app.toUpperCase()}_`;
+      const strangers = Object.keys(environment).filter((name) => !name.startsWith(prefix) && !ofOthers.has(name));
+      return [
+        ...strangers.map(
+          (name) => `${where}: ${name} is not read by ${app}: its settings begin with ${prefix}; remove it`,
+        ),
+        ...(await settingsProblems(where, { name: app, schema }, environment)),
+      ];
+    }),
+  );
+  const missing = services.filter(({ name }) => !started.some(({ app }) => app === name));
+  return [...problems.flat(), ...missing.map(({ name }) => `${name} is started nowhere: add it or remove the app`)];
+}
+
+async function settingsProblems(
+  where: string,
+  { name, schema }: Service,
+  environment: Started["environment"],
+): Promise<readonly string[]> {
+  try {
+    await loadConfig(schema, serviceSources(name, environment));
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map(({ key, source, expected }) => `${where}: ${key} (${source}): expected ${expected}`);
+  }
+}

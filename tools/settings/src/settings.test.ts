@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { durationMs, port, secret } from "@plumbline/config";
+import { z } from "zod";
+import { composeServices, envFile } from "./compose.ts";
+import { settingsDocument } from "./document.ts";
+import { findDrift } from "./drift.ts";
+import type { Service } from "./services.ts";
+
+const shop: Service = {
+  name: "shop",
+  schema: z.object({
+    rpc: z.object({ port: port(50_060) }),
+    database: z.object({ url: secret().describe("postgresql://… | a role's own") }),
+    brokers: z.array(z.string()).default(["a:1", "b:2"]),
+    drainMs: durationMs(0),
+    note: z.string().optional(),
+  }),
+};
+
+const compose = (environment: string, build = "{ args: { APP: shop } }") => `
+x-shop: &shop
+  SHOP_DATABASE_URL: postgresql://shop:\${PASSWORD}@postgres/shop
+services:
+  shop:
+    build: ${build}
+    environment:
+      <<: *shop
+      SHOP_RPC_PORT: 50060
+${environment}
+  postgres: { image: "postgres:18", environment: { POSTGRES_PASSWORD: x } }
+`;
+const variables = envFile("# development\nPASSWORD=p\nEMPTY=\n");
+const driftOf = async (text: string) => await findDrift([shop], composeServices(text, variables));
+
+test("an environment that the schema takes is no drift, with or without defaults and variables", async () => {
+  assert.deepEqual(
+    await driftOf(compose("      SHOP_NOTE: ${EMPTY}\n      SHOP_DRAIN_MS: ${DRAIN:-500}\n      PROBE_URL: http://x")),
+    [],
+  );
+});
+
+for (const { name, text, want } of [
+  {
+    name: "an unknown variable is named, with what was meant",
+    text: compose("      SHOP_RPC_PROT: 1"),
+    want: /^shop in docker-compose\.yml: SHOP_RPC_PROT .*did you mean SHOP_RPC_PORT/,
+  },
+  {
+    name: "a required setting that is missing is named by its variable",
+    text: compose("").replace("<<: *shop", "SHOP_NOTE: x"),
+    want: /database\.url \(not set: .*SHOP_DATABASE_URL/,
+  },
+  {
+    name: "a wrong value is named with what would be right, after interpolation",
+    text: compose("      SHOP_DRAIN_MS: ${DRAIN:-soon}"),
+    want: /drainMs \(SHOP_DRAIN_MS\): expected a whole number/,
+  },
+  {
+    name: "a variable of no service's prefix is one that nobody reads",
+    text: compose("      SHPO_NOTE: x"),
+    want: /SHPO_NOTE is not read by shop/,
+  },
+  {
+    name: "an app without a schema is named",
+    text: compose("", "{ args: { APP: stall } }"),
+    want: /there is no apps\/stall\/src\/config\.ts/,
+  },
+]) {
+  test(name, async () => assert.match((await driftOf(text)).join("\n"), want));
+}
+
+test("a service that nothing starts is drift", async () => {
+  assert.deepEqual(await findDrift([shop], []), ["shop is started nowhere: add it or remove the app"]);
+});
+
+test("what is built from a folder of tools has no schema to be held against", () => {
+  const text = compose("", "{ args: { APP: supplier, FOLDER: tools/supplier } }");
+  assert.deepEqual(composeServices(text, variables), []);
+});
+
+test("a variable that .env does not set is named, with who uses it", () => {
+  assert.throws(
+    () => composeServices(compose("      SHOP_NOTE: ${NOPE}"), variables),
+    /shop: SHOP_NOTE uses \$\{NOPE\}/,
+  );
+});
+
+test("two dollars are one, and no variable", () => {
+  const [started] = composeServices(compose("      SHOP_NOTE: $${PASSWORD}"), variables);
+  assert.equal(started?.environment["SHOP_NOTE"], "${PASSWORD}");
+});
+
+test("the page has a row for each setting: its variable, what it takes, default, secret, description", () => {
+  const rows = settingsDocument([shop])
+    .split("\n")
+    .filter((line) => line.startsWith("| `"));
+  assert.deepEqual(rows, [
+    "| `SHOP_RPC_PORT` | `rpc.port` | a whole number from 0 to 65535 | `50060` |  |",
+    "| `SHOP_DATABASE_URL` | `database.url` | text that is not empty | **required** | **secret**; postgresql://… \\| a role's own |",
+    "| `SHOP_BROKERS` | `brokers` | a list, each text, written `a, b` | `a:1, b:2` |  |",
+    "| `SHOP_DRAIN_MS` | `drainMs` | a whole number from 0 to 2147483647 | `0` |  |",
+    "| `SHOP_NOTE` | `note` | text | – |  |",
+  ]);
+});
