@@ -1,4 +1,5 @@
 import { durationMs, port } from "@plumbline/config";
+import { transportNames } from "@plumbline/rpc";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
 
@@ -8,6 +9,7 @@ export const GreeterConfig = z
     rpc: z.object({
       host: z.string().default("0.0.0.0"),
       port: port(50_051),
+      transport: z.enum(transportNames).default("grpc-js").describe("carries the calls"),
       maxConcurrent: z.int().min(1).default(1_000).describe("calls at once; more are shed as unavailable"),
     }),
     ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9465) }),

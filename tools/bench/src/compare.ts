@@ -36,7 +36,7 @@ export function describe(comparison: Comparison): string {
   return `${comparison.name}\n${side(comparison.slow)}\n${side(comparison.fast)}\n  ratio ${found.toFixed(1)}, claimed ${comparison.least}${verdict}`;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1

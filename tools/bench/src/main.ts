@@ -1,56 +1,42 @@
-/** `npm run bench`: ratios, medians and spread, each pair measured in turn in one run. Options: --rounds N (5). Exit 1 if a claim is missed. */
+/**
+ * `npm run bench`: what the README claims of messaging; exit code 1 if a claim is missed. `npm run bench -- peers`: our services beside
+ * their twins in Go and what else a user would pick. `npm run bench -- micro`: our libraries beside npm's.
+ * Options: --rounds N (5). Of peers: --only rpc,gateway,chain,start; --ms N, how long one measurement takes (1200); --rate N
+ * calls a second at a fixed rate (1000; 0 leaves it out); --json FILE. Of micro: --json FILE.
+ */
 import { parseArgs } from "node:util";
-import { testDatabase, testKafka, whyNoKafka } from "@plumbline/engines";
-import { connectBroker } from "@plumbline/messaging";
-import { noTelemetry } from "@plumbline/telemetry";
-import { compare, describe, ratio } from "./compare.ts";
-import { idleMs } from "./idle.ts";
-import { handlingRate, relayRate } from "./messaging.ts";
 
-const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" } } });
-const rounds = Number(values.rounds);
-if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
-  console.error("--rounds takes a whole number from 1 to 100");
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string", default: "5" },
+    only: { type: "string", default: "rpc,gateway,chain,start" },
+    ms: { type: "string", default: "1200" },
+    rate: { type: "string", default: "1000" },
+    json: { type: "string" },
+  },
+});
+
+function whole(name: "rounds" | "ms" | "rate", least: number, most: number): number {
+  const value = Number(values[name]);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  console.error(`--${name} takes a whole number from ${least} to ${most}`);
   process.exit(1);
 }
 
-await using place = await testDatabase();
-const adapters = [{ adapter: "postgres", postgres: { url: place.url, applicationName: "bench" } } as const];
-const why = whyNoKafka();
-const kafka =
-  why === undefined
-    ? [{ adapter: "kafka", kafka: { brokers: (await testKafka()).split(","), clientId: "bench" } } as const]
-    : [];
-if (why !== undefined) console.log(`Kafka is left out: ${why}`);
-
-if (why === undefined) {
-  const brokers = (await testKafka()).split(",");
-  const idle = await compare(
-    { name: "idle connections to Kafka", unit: "ms between wakes", least: 10 },
-    { name: "kafkajs as it comes", measure: async () => await idleMs(brokers, false) },
-    { name: "our broker over it", measure: async () => await idleMs(brokers, true) },
-    rounds,
-  );
-  console.log(`\n${describe(idle)}`);
-  if (ratio(idle) < idle.least) process.exitCode = 1;
-}
-
-for (const options of [...adapters, ...kafka]) {
-  await using broker = await connectBroker(options, noTelemetry);
-  const relay = await compare(
-    { name: `relay to ${options.adapter}, messages of 200 bytes`, unit: "messages/s", least: 5 },
-    { name: "one message a send", measure: async () => await relayRate(broker, 1, 300) },
-    { name: "200 messages a send", measure: async () => await relayRate(broker, 200, 3_000) },
-    rounds,
-  );
-  const handling = await compare(
-    { name: `handlers of 5 ms on ${options.adapter}`, unit: "messages/s", least: 10 },
-    { name: "concurrency 1", measure: async () => await handlingRate(broker, 1, 200) },
-    { name: "concurrency 16", measure: async () => await handlingRate(broker, 16, 2_000) },
-    rounds,
-  );
-  for (const comparison of [relay, handling]) {
-    console.log(`\n${describe(comparison)}`);
-    if (ratio(comparison) < comparison.least) process.exitCode = 1;
-  }
+const rounds = whole("rounds", 1, 100);
+const [command] = positionals;
+if (command === "peers") {
+  const { peers } = await import("./peers/peers.ts");
+  const only = values.only.split(",");
+  await peers({ rounds, only, ms: whole("ms", 100, 20_000), rate: whole("rate", 0, 50_000), json: values.json });
+} else if (command === "micro") {
+  const { micro } = await import("./micro/micro.ts");
+  await micro(rounds, values.json);
+} else if (command === undefined) {
+  const { claims } = await import("./claims.ts");
+  await claims(rounds);
+} else {
+  console.error(`"${command}" is not measured here: expected peers, micro, or nothing`);
+  process.exitCode = 1;
 }

@@ -1,1 +1,1 @@
-export { goBuild, whyNoGo } from "./go.ts";
+export { generate, goBuild, whyNoGo } from "./go.ts";

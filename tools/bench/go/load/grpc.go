@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// greeter.v1.HelloRequest{name: "Ada"} as a gRPC message: not compressed, five bytes.
+var hello = []byte{0, 0, 0, 0, 5, 0x0a, 3, 'A', 'd', 'a'}
+
+const path = "/greeter.v1.Greeter/SayHello"
+
+// loadGRPC keeps streams calls at a time on each of conns connections.
+func loadGRPC(o options) ([]*result, error) {
+	conns := make([]*conn, o.conns)
+	for i := range conns {
+		c, err := dial(o)
+		if err != nil {
+			return nil, err
+		}
+		defer c.net.Close()
+		conns[i] = c
+	}
+	start := time.Now()
+	end := start.Add(o.duration)
+	var wait sync.WaitGroup
+	results := make([]*result, o.conns)
+	for i, c := range conns {
+		results[i] = &c.result
+		c.end = end
+		_ = c.net.SetReadDeadline(end.Add(5 * time.Second))
+		wait.Go(c.read)
+		if o.rate == 0 {
+			c.lock.Lock()
+			for range o.streams {
+				c.call(time.Now())
+			}
+			c.flush()
+			c.lock.Unlock()
+		}
+	}
+	if o.rate > 0 {
+		pace(conns, o, start, end)
+	}
+	wait.Wait()
+	return results, nil
+}
+
+// pace starts each call when it is due, in turn over the connections, whatever has become of the others.
+func pace(conns []*conn, o options, start, end time.Time) {
+	for n := 0; ; n++ {
+		due := start.Add(time.Duration(n) * time.Second / time.Duration(o.rate))
+		if !due.Before(end) {
+			break
+		}
+		time.Sleep(time.Until(due))
+		c := conns[n%len(conns)]
+		c.lock.Lock()
+		c.call(due)
+		c.flush()
+		c.lock.Unlock()
+	}
+	for _, c := range conns {
+		c.lock.Lock()
+		c.closing = true
+		c.hangUpIfDone()
+		c.lock.Unlock()
+	}
+}
+
+type conn struct {
+	result
+	options options
+	net     net.Conn
+	end     time.Time
+	reader  *bufio.Reader
+	framer  *http2.Framer
+
+	lock    sync.Mutex // What is below is used by the reader and by pace.
+	writer  *bufio.Writer
+	headers *hpack.Encoder
+	block   bytes.Buffer
+	next    uint32
+	due     map[uint32]time.Time
+	window  int64 // What the server lets us send on this connection.
+	closing bool  // No call will follow.
+}
+
+func dial(o options) (*conn, error) {
+	socket, err := net.Dial("tcp", o.address)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{options: o, net: socket, next: 1, due: map[uint32]time.Time{}, window: 65_535}
+	c.reader = bufio.NewReaderSize(socket, 32<<10)
+	c.writer = bufio.NewWriterSize(socket, 32<<10)
+	c.framer = http2.NewFramer(c.writer, c.reader)
+	c.framer.SetReuseFrames()
+	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	c.headers = hpack.NewEncoder(&c.block)
+	_, _ = c.writer.WriteString(http2.ClientPreface)
+	_ = c.framer.WriteSettings(http2.Setting{ID: http2.SettingEnablePush, Val: 0})
+	_ = c.framer.WriteWindowUpdate(0, 1<<30) // Answers are small: this is for the whole run.
+	return c, c.writer.Flush()
+}
+
+// call writes one request.
+func (c *conn) call(due time.Time) {
+	if c.window < int64(len(hello)) {
+		c.fail("the server's window is closed")
+		return
+	}
+	c.window -= int64(len(hello))
+	c.block.Reset()
+	for _, field := range [...]hpack.HeaderField{
+		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: path},
+		{Name: ":authority", Value: c.options.address}, {Name: "content-type", Value: "application/grpc"},
+		{Name: "te", Value: "trailers"}, {Name: "user-agent", Value: "load/1"}, {Name: "grpc-timeout", Value: "5S"},
+	} {
+		_ = c.headers.WriteField(field)
+	}
+	_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: c.next, BlockFragment: c.block.Bytes(), EndHeaders: true})
+	_ = c.framer.WriteData(c.next, true, hello)
+	c.due[c.next] = due
+	c.next += 2
+}
+
+func (c *conn) flush() { _ = c.writer.Flush() }
+
+func (c *conn) read() {
+	for {
+		frame, err := c.framer.ReadFrame()
+		c.lock.Lock()
+		if err == nil {
+			err = c.take(frame)
+		}
+		if err == nil && c.reader.Buffered() == 0 {
+			c.flush()
+		}
+		over := c.closing && len(c.due) == 0
+		if err != nil && !over {
+			c.fail(err.Error())
+		}
+		c.lock.Unlock()
+		if err != nil || over {
+			return
+		}
+	}
+}
+
+func (c *conn) take(frame http2.Frame) error {
+	switch f := frame.(type) {
+	case *http2.MetaHeadersFrame:
+		for _, field := range f.Fields {
+			if field.Name == "grpc-status" && field.Value != "0" {
+				c.fail("grpc-status " + field.Value)
+				delete(c.due, f.StreamID)
+			}
+		}
+		if f.StreamEnded() {
+			c.answered(f.StreamID)
+		}
+	case *http2.DataFrame:
+		if f.StreamEnded() {
+			return errors.New("a call ended without a status")
+		}
+	case *http2.RSTStreamFrame:
+		c.fail(fmt.Sprintf("stream reset: %v", f.ErrCode))
+		delete(c.due, f.StreamID)
+		c.answered(f.StreamID)
+	case *http2.SettingsFrame:
+		if !f.IsAck() {
+			if size, set := f.Value(http2.SettingHeaderTableSize); set {
+				c.headers.SetMaxDynamicTableSizeLimit(size)
+			}
+			return c.framer.WriteSettingsAck()
+		}
+	case *http2.PingFrame:
+		if !f.IsAck() {
+			return c.framer.WritePing(true, f.Data)
+		}
+	case *http2.WindowUpdateFrame:
+		if f.StreamID == 0 {
+			c.window += int64(f.Increment)
+		}
+	case *http2.GoAwayFrame:
+		return fmt.Errorf("the server goes away: %v", f.ErrCode)
+	}
+	return nil
+}
+
+func (c *conn) answered(stream uint32) {
+	now := time.Now()
+	if due, known := c.due[stream]; known {
+		c.nanos = append(c.nanos, now.Sub(due).Nanoseconds())
+		delete(c.due, stream)
+	}
+	if c.options.rate > 0 {
+		return
+	}
+	if now.Before(c.end) {
+		c.call(now)
+	} else {
+		c.closing = true
+	}
+}
+
+// hangUpIfDone wakes a reader that has nothing left to wait for.
+func (c *conn) hangUpIfDone() {
+	if len(c.due) == 0 {
+		_ = c.net.SetReadDeadline(time.Now())
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// loadHTTP keeps one request at a time on each of conns × streams connections, over HTTP/1.1.
+func loadHTTP(o options) ([]*result, error) {
+	results := make([]*result, o.conns*o.streams)
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	start := time.Now()
+	end := start.Add(o.duration)
+	for i := range results {
+		conn, err := net.Dial("tcp", o.address)
+		if err != nil {
+			return nil, err
+		}
+		results[i] = &result{}
+		wait.Go(func() {
+			defer conn.Close()
+			requests(conn, o, results[i], start, end, &next)
+		})
+	}
+	wait.Wait()
+	return results, nil
+}
+
+func requests(conn net.Conn, o options, r *result, start, end time.Time, next *atomic.Int64) {
+	request := []byte("GET /v1/greetings/Ada HTTP/1.1\r\nHost: " + o.address + "\r\nAccept: application/json\r\n\r\n")
+	reader := bufio.NewReader(conn)
+	_ = conn.SetDeadline(end.Add(5 * time.Second))
+	for {
+		due := time.Now()
+		if o.rate > 0 {
+			due = start.Add(time.Duration(next.Add(1)-1) * time.Second / time.Duration(o.rate))
+			time.Sleep(time.Until(due))
+		}
+		if !due.Before(end) {
+			return
+		}
+		if _, err := conn.Write(request); err != nil {
+			r.fail(err.Error())
+			return
+		}
+		status, err := readAnswer(reader)
+		if err != nil {
+			r.fail(err.Error())
+			return
+		}
+		if status != 200 {
+			r.fail(fmt.Sprintf("status %d", status))
+			continue
+		}
+		r.nanos = append(r.nanos, time.Since(due).Nanoseconds())
+	}
+}
+
+var (
+	lengthName  = []byte("content-length:")
+	chunkedName = []byte("transfer-encoding: chunked")
+)
+
+func readAnswer(reader *bufio.Reader) (int, error) {
+	line, err := reader.ReadSlice('\n')
+	if err != nil {
+		return 0, err
+	}
+	if len(line) < 12 {
+		return 0, errors.New("no status line")
+	}
+	status, err := strconv.Atoi(string(line[9:12]))
+	if err != nil {
+		return 0, err
+	}
+	length, chunked := 0, false
+	for {
+		line, err := reader.ReadSlice('\n')
+		if err != nil {
+			return 0, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			break
+		}
+		if len(line) > len(lengthName) && bytes.EqualFold(line[:len(lengthName)], lengthName) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(line[len(lengthName):]))); err != nil {
+				return 0, err
+			}
+		}
+		chunked = chunked || bytes.EqualFold(line, chunkedName)
+	}
+	for chunked {
+		line, err := reader.ReadSlice('\n')
+		if err != nil {
+			return 0, err
+		}
+		size, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 16, 32)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := io.CopyN(io.Discard, reader, size+2); err != nil {
+			return 0, err
+		}
+		chunked = size > 0
+	}
+	_, err = reader.Discard(length)
+	return status, err
+}

@@ -1,0 +1,50 @@
+import { testDatabase, testKafka, whyNoKafka } from "@plumbline/engines";
+import { connectBroker } from "@plumbline/messaging";
+import { noTelemetry } from "@plumbline/telemetry";
+import { compare, describe, ratio } from "./compare.ts";
+import { idleMs } from "./idle.ts";
+import { handlingRate, relayRate } from "./messaging.ts";
+
+/** What the README claims of messaging: ratios, medians and spread, each pair measured in turn. Sets exit code 1 if a claim is missed. */
+export async function claims(rounds: number): Promise<void> {
+  await using place = await testDatabase();
+  const adapters = [{ adapter: "postgres", postgres: { url: place.url, applicationName: "bench" } } as const];
+  const why = whyNoKafka();
+  const kafka =
+    why === undefined
+      ? [{ adapter: "kafka", kafka: { brokers: (await testKafka()).split(","), clientId: "bench" } } as const]
+      : [];
+  if (why !== undefined) console.log(`Kafka is left out: ${why}`);
+
+  if (why === undefined) {
+    const brokers = (await testKafka()).split(",");
+    const idle = await compare(
+      { name: "idle connections to Kafka", unit: "ms between wakes", least: 10 },
+      { name: "kafkajs as it comes", measure: async () => await idleMs(brokers, false) },
+      { name: "our broker over it", measure: async () => await idleMs(brokers, true) },
+      rounds,
+    );
+    console.log(`\n${describe(idle)}`);
+    if (ratio(idle) < idle.least) process.exitCode = 1;
+  }
+
+  for (const options of [...adapters, ...kafka]) {
+    await using broker = await connectBroker(options, noTelemetry);
+    const relay = await compare(
+      { name: `relay to ${options.adapter}, messages of 200 bytes`, unit: "messages/s", least: 5 },
+      { name: "one message a send", measure: async () => await relayRate(broker, 1, 300) },
+      { name: "200 messages a send", measure: async () => await relayRate(broker, 200, 3_000) },
+      rounds,
+    );
+    const handling = await compare(
+      { name: `handlers of 5 ms on ${options.adapter}`, unit: "messages/s", least: 10 },
+      { name: "concurrency 1", measure: async () => await handlingRate(broker, 1, 200) },
+      { name: "concurrency 16", measure: async () => await handlingRate(broker, 16, 2_000) },
+      rounds,
+    );
+    for (const comparison of [relay, handling]) {
+      console.log(`\n${describe(comparison)}`);
+      if (ratio(comparison) < comparison.least) process.exitCode = 1;
+    }
+  }
+}

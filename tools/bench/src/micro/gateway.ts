@@ -1,0 +1,113 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import {
+  create,
+  createFileRegistry,
+  type DescMessage,
+  type FileRegistry,
+  fromBinary,
+  type JsonValue,
+  type Message,
+  toJson,
+} from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { descriptorSet } from "@plumbline/contracts";
+import type { Contest } from "./contest.ts";
+
+interface Matcher {
+  add(method: string, template: unknown, value: unknown): void;
+  match(method: string, path: string): { readonly kind: string };
+}
+interface Encode {
+  encodeMessage(message: DescMessage, value: Message, registry: FileRegistry): JsonValue;
+}
+interface Parse {
+  parseJson(bytes: Uint8Array): unknown;
+}
+interface FindMyWay {
+  on(method: string, path: string, handler: () => void): void;
+  find(method: string, path: string): unknown;
+}
+
+const routes = [
+  ["GET", "/v1/greetings/{name}"],
+  ["POST", "/v1/greetings"],
+  ["POST", "/v1/orders"],
+  ["GET", "/v1/orders/{order_id}"],
+  ["GET", "/v1/orders"],
+  ["POST", "/v1/orders/{order_id}:cancel"],
+  ["GET", "/v1/orders/{order_id}:watch"],
+  ["GET", "/v1/orders/{order_id}/label"],
+] as const;
+
+/** The gateway's own parts. They are no library, so they are loaded by their place. */
+export async function gatewayContests(root: string, peers: string): Promise<Contest[]> {
+  const part = async <T>(file: string): Promise<T> => (await import(join(root, "apps/gateway/src", file))) as T;
+  const { encodeMessage } = await part<Encode>("json/encode.ts");
+  const { parseJson } = await part<Parse>("json/parse.ts");
+  const { Router } = await part<{ Router: new () => Matcher }>("template/router.ts");
+  const { parseTemplate } = await part<{ parseTemplate(text: string): unknown }>("template/parse.ts");
+  const require = createRequire(join(peers, "package.json"));
+  const findMyWay = require("find-my-way") as (options?: object) => FindMyWay;
+
+  const router = new Router();
+  const peer = findMyWay({ caseSensitive: true });
+  for (const [method, template] of routes) {
+    router.add(method, parseTemplate(template), template);
+    // Its own syntax, and without the verbs: it has no way to tell `{id}:cancel` from an id.
+    if (!template.includes(":")) peer.on(method, template.replace(/\{(\w+)\}/, ":$1"), () => {});
+  }
+
+  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet));
+  const order = registry.getMessage("orders.v1.Order");
+  if (order === undefined) throw new Error("orders.v1.Order is not in the contracts");
+  const message = create(order, {
+    id: "01a212eb-18d9-76fc-8cbf-e52f6f016975",
+    customerId: "me",
+    items: [
+      { sku: "tea", quantity: 2 },
+      { sku: "oolong", quantity: 1 },
+    ],
+    status: 2,
+    total: { currencyCode: "EUR", minorUnits: 1234n },
+    version: 3n,
+  } as never);
+  const body = Buffer.from('{"customerId":"me","items":[{"sku":"tea","quantity":2},{"sku":"oolong","quantity":1}]}');
+
+  return [
+    {
+      name: "route: GET /v1/orders/{id}",
+      contenders: [
+        { name: "Router", run: repeat(() => router.match("GET", "/v1/orders/01a212eb")) },
+        { name: "find-my-way", run: repeat(() => peer.find("GET", "/v1/orders/01a212eb")) },
+      ],
+    },
+    {
+      name: "JSON of an order, unset fields emitted",
+      contenders: [
+        { name: "encodeMessage", run: repeat(() => JSON.stringify(encodeMessage(order, message, registry))) },
+        {
+          name: "@bufbuild toJson",
+          run: repeat(() => JSON.stringify(toJson(order, message, { alwaysEmitImplicit: true, registry }))),
+        },
+      ],
+    },
+    {
+      name: "body of 87 bytes, duplicate keys refused",
+      contenders: [
+        { name: "parseJson", run: repeat(() => parseJson(body)) },
+        { name: "JSON.parse alone", run: repeat(() => JSON.parse(body.toString("utf8"))) },
+      ],
+    },
+  ];
+}
+
+/** What is made is kept until the next, so that no compiler leaves the work out. */
+let kept: unknown;
+
+function repeat(work: () => unknown): (times: number) => void {
+  return (times) => {
+    for (let turn = 0; turn < times; turn++) kept = work();
+    if (kept === undefined) throw new Error("nothing was made");
+  };
+}

@@ -1,0 +1,34 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/**
+ * The folder of the peers with their dependencies, installed from their own lock file on first use: 75 MB that only this bench
+ * needs. Undefined, said loudly, when they cannot be installed.
+ */
+export function installPeers(root: string): string | undefined {
+  const folder = join(root, "tools/bench/peers");
+  const installed = join(folder, "node_modules/.package-lock.json");
+  const lock = readFileSync(join(folder, "package-lock.json"), "utf8");
+  if (existsSync(installed) && sameVersions(lock, readFileSync(installed, "utf8"))) return folder;
+  console.log("Installing the peers (once)…");
+  const { status } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (status === 0) return folder;
+  console.log("SKIPPED  the Node peers: npm ci failed in tools/bench/peers");
+  return undefined;
+}
+
+function sameVersions(lock: string, installed: string): boolean {
+  const versions = (text: string): string => {
+    const { packages } = JSON.parse(text) as { packages: Record<string, { version?: string; optional?: boolean }> };
+    return Object.entries(packages)
+      .filter(([path, { optional }]) => path !== "" && optional !== true)
+      .map(([path, { version }]) => `${path}@${version}`)
+      .sort()
+      .join("\n");
+  };
+  return versions(lock) === versions(installed);
+}

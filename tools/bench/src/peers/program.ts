@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { availableParallelism } from "node:os";
+import { sleep } from "@plumbline/concurrency";
+
+/** How to start one process that listens on 127.0.0.1 at `port`. */
+export interface Program {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly port: number;
+}
+
+/** Whether processes can be kept on one core each: what is measured on the first, what calls it on the second. */
+export const canPin = availableParallelism() >= 2 && spawnSync("taskset", ["-V"]).status === 0;
+
+/** A command that runs on one core. */
+export function pinned(core: 0 | 1, command: string, args: readonly string[]): [string, string[]] {
+  return canPin ? ["taskset", ["-c", `${core}`, command, ...args]] : [command, [...args]];
+}
+
+/** A process that listens. Its log goes to /dev/null, so that writing a line costs the same in each. */
+export class Running implements AsyncDisposable {
+  /** From the start to the first connection it accepted. */
+  readonly startMs: number;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, startMs: number) {
+    this.#child = child;
+    this.startMs = startMs;
+  }
+
+  static async start({ command, args, env, port }: Program, core: 0 | 1, cwd: string): Promise<Running> {
+    const began = performance.now();
+    const child = spawn(...pinned(core, command, args), {
+      cwd,
+      env: { PATH: process.env["PATH"], ...env },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    const giveUpAt = began + 30_000;
+    while (!(await accepts(port))) {
+      if (child.exitCode !== null || performance.now() > giveUpAt) {
+        child.kill("SIGKILL");
+        throw new Error(`${command} ${args.join(" ")} did not listen on ${port}`);
+      }
+      await sleep(2);
+    }
+    return new Running(child, performance.now() - began);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** User and system seconds so far, children that have ended included (proc_pid_stat(5): utime to cstime, in hundredths). */
+  cpuSeconds(): number {
+    const fields = readFileSync(`/proc/${this.pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
+  }
+
+  residentMiB(): number {
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.kill("SIGTERM");
+    const late = setTimeout(() => this.#child.kill("SIGKILL"), 3_000);
+    await gone;
+    clearTimeout(late);
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}

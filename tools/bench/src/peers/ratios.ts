@@ -1,0 +1,60 @@
+import { cpuOf, rateOf } from "./report.ts";
+import type { Measured } from "./measure.ts";
+import type { Group, Mode } from "./targets.ts";
+
+/** Ours beside another, with what was aimed at. */
+export interface Ratio {
+  readonly name: string;
+  readonly value: number;
+  readonly aim: string;
+  readonly met: boolean;
+}
+
+interface Aim {
+  readonly group: Group;
+  readonly ours: string;
+  readonly theirs: string;
+  readonly of: "CPU per call" | "calls/s";
+  readonly aim: number;
+}
+
+const aims: readonly Aim[] = [
+  { group: "rpc", ours: "greeter", theirs: "greeter-go", of: "CPU per call", aim: 1 },
+  { group: "rpc", ours: "greeter", theirs: "grpc-go", of: "CPU per call", aim: 1 },
+  { group: "rpc", ours: "greeter", theirs: "bare grpc-js", of: "CPU per call", aim: 1 },
+  { group: "gateway", ours: "gateway", theirs: "grpc-gateway", of: "CPU per call", aim: 0.8 },
+  { group: "gateway", ours: "gateway", theirs: "Fastify + grpc-js", of: "calls/s", aim: 4 },
+  { group: "gateway", ours: "gateway", theirs: "NestJS + grpc-js", of: "calls/s", aim: 5 },
+  { group: "gateway", ours: "gateway", theirs: "Express + grpc-js", of: "CPU per call", aim: 1 },
+  { group: "gateway", ours: "gateway", theirs: "node:http + grpc-js", of: "CPU per call", aim: 1 },
+  { group: "chain", ours: "gateway + greeter", theirs: "grpc-gateway + greeter-go", of: "calls/s", aim: 1.2 },
+];
+
+/** Every ratio both sides of which were measured, in each mode and over each of our transports. */
+export function ratios(measured: readonly Measured[]): Ratio[] {
+  const found: Ratio[] = [];
+  for (const { group, ours, theirs, of, aim } of aims) {
+    for (const mode of ["bare", "full"] as const) {
+      const peer = measured.find((one) => is(one, group, theirs, mode));
+      if (peer === undefined) continue;
+      for (const own of measured.filter((one) => is(one, group, `${ours} (`, mode))) {
+        const value = of === "calls/s" ? rateOf(own) / rateOf(peer) : cpuOf(own) / cpuOf(peer);
+        const met = of === "calls/s" ? value >= aim : value <= aim;
+        const name = `${own.target.name} / ${theirs}, ${mode}: ${of}`;
+        found.push({ name, value, aim: `${of === "calls/s" ? ">=" : "<="} ${aim}`, met });
+      }
+    }
+  }
+  for (const on of measured.filter(({ target }) => target.mode === "full, 10 % of traces exported")) {
+    const off = measured.find((one) => is(one, "gateway", on.target.name, "full"));
+    if (off === undefined) continue;
+    const value = rateOf(on) / rateOf(off);
+    found.push({ name: `${on.target.name}, traces 10 % / none: calls/s`, value, aim: ">= 0.9", met: value >= 0.9 });
+  }
+  return found;
+}
+
+function is({ target }: Measured, group: Group, name: string, mode: Mode): boolean {
+  const fits = name.endsWith("(") ? target.name.startsWith(name) : target.name === name;
+  return target.group === group && target.mode === mode && fits;
+}

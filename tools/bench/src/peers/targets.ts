@@ -1,0 +1,175 @@
+import { join } from "node:path";
+import { type TransportName, transportNames } from "@plumbline/rpc";
+import { freePort, type Program } from "./program.ts";
+
+export type Group = "rpc" | "gateway" | "chain";
+export type Mode = "bare" | "full" | "full, 10 % of traces exported";
+
+/** Something that answers SayHello, by gRPC or HTTP. */
+export interface Target {
+  readonly name: string;
+  readonly group: Group;
+  readonly mode: Mode;
+  /** What is measured; the last one is called. */
+  readonly programs: readonly Program[];
+}
+
+/** What the targets are made of. */
+export interface Parts {
+  readonly root: string;
+  /** Where the Go commands are, and the folder the peers are installed in; undefined leaves them out. */
+  readonly go: string | undefined;
+  readonly peers: string | undefined;
+  /** A folder of this run: compile caches, garbage collection reports. */
+  readonly folder: string;
+  /** The greeter behind the gateways, not measured. */
+  readonly upstream: number;
+  /** Takes spans by OTLP. */
+  readonly collector: string;
+}
+
+const high = "100000";
+const bareAndFull = ["bare", "full"] as const;
+
+export async function targets(parts: Parts): Promise<Target[]> {
+  const all: Target[] = [];
+  const add = async (
+    name: string,
+    group: Group,
+    mode: Mode,
+    ...make: readonly ((port: number, before: number) => Program)[]
+  ): Promise<void> => {
+    const programs: Program[] = [];
+    let before = parts.upstream;
+    for (const one of make) {
+      const port = await freePort();
+      programs.push(one(port, before));
+      before = port;
+    }
+    all.push({ name, group, mode, programs });
+  };
+
+  for (const transport of transportNames) {
+    for (const mode of bareAndFull) {
+      await add(`greeter (${transport})`, "rpc", mode, greeter(parts, mode, transport));
+      await add(`gateway (${transport})`, "gateway", mode, gateway(parts, mode, transport));
+      await add(
+        `gateway + greeter (${transport})`,
+        "chain",
+        mode,
+        greeter(parts, mode, transport),
+        gateway(parts, mode, transport),
+      );
+    }
+    const exporting = "full, 10 % of traces exported";
+    await add(`gateway (${transport})`, "gateway", exporting, gateway(parts, exporting, transport));
+  }
+  const { go, peers } = parts;
+  if (go !== undefined) {
+    await add("grpc-go", "rpc", "bare", (port) => plain(join(go, "bare"), { PORT: `${port}` }, port));
+    for (const mode of bareAndFull) {
+      const grpcGateway = (port: number, before: number): Program =>
+        plain(join(go, "gateway"), asPeer(mode, port, before), port);
+      await add("greeter-go", "rpc", mode, greeterGo(go, mode));
+      await add("grpc-gateway", "gateway", mode, grpcGateway);
+      await add("grpc-gateway + greeter-go", "chain", mode, greeterGo(go, mode), grpcGateway);
+    }
+  }
+  if (peers !== undefined) {
+    const peer = (file: string, mode: Mode) => (port: number, before: number) =>
+      node(parts, join(peers, file), asPeer(mode, port, before), port);
+    await add("bare grpc-js", "rpc", "bare", peer("grpc-js-server.js", "bare"));
+    await add("bare node:http2", "rpc", "bare", peer("http2-server.js", "bare"));
+    for (const mode of bareAndFull) {
+      await add("Fastify + grpc-js", "gateway", mode, peer("fastify.js", mode));
+      await add("NestJS + grpc-js", "gateway", mode, peer("nest.js", mode));
+      await add("Express + grpc-js", "gateway", mode, peer("express.js", mode));
+      await add("node:http + grpc-js", "gateway", mode, peer("node-http.js", mode));
+    }
+  }
+  return all;
+}
+
+/** The greeter that stands behind all gateways: the cheapest there is, so that it is not what is measured. */
+export function upstream(parts: Pick<Parts, "root" | "go" | "folder">, port: number): Program {
+  return parts.go === undefined ? greeter(parts, "bare", "grpc-js")(port) : greeterGo(parts.go, "bare")(port);
+}
+
+function greeterEnvironment(mode: Mode, port: number): Record<string, string> {
+  return {
+    GREETER_RPC_HOST: "127.0.0.1",
+    GREETER_RPC_PORT: `${port}`,
+    GREETER_RPC_MAX_CONCURRENT: high,
+    GREETER_OPS_HOST: "127.0.0.1",
+    GREETER_OPS_PORT: "0",
+    GREETER_TELEMETRY_LOG_LEVEL: mode === "bare" ? "error" : "info",
+  };
+}
+
+function greeterGo(go: string, mode: Mode) {
+  return (port: number): Program => plain(join(go, "greeter-go"), greeterEnvironment(mode, port), port);
+}
+
+function greeter(parts: Pick<Parts, "root" | "folder">, mode: Mode, transport: TransportName) {
+  return (port: number): Program => {
+    const env = { ...greeterEnvironment(mode, port), GREETER_RPC_TRANSPORT: transport };
+    return node(parts, join(parts.root, "apps/greeter/dist/main.js"), env, port);
+  };
+}
+
+function gateway(parts: Parts, mode: Mode, transport: TransportName) {
+  return (port: number, before: number): Program => {
+    const perSecond = mode === "bare" ? "0" : "1000000";
+    const env: Record<string, string> = {
+      GATEWAY_HTTP_HOST: "127.0.0.1",
+      GATEWAY_HTTP_PORT: `${port}`,
+      GATEWAY_OPS_HOST: "127.0.0.1",
+      GATEWAY_OPS_PORT: "0",
+      GATEWAY_TRANSPORT: transport,
+      GATEWAY_UPSTREAMS_GREETER: `ipv4:127.0.0.1:${before}`,
+      GATEWAY_LIMITS_CONCURRENT: high,
+      GATEWAY_RATE_LIMIT_PER_CLIENT_PER_SECOND: perSecond,
+      GATEWAY_RATE_LIMIT_GLOBAL_PER_SECOND: perSecond,
+      GATEWAY_TELEMETRY_LOG_LEVEL: mode === "bare" ? "error" : "info",
+    };
+    if (mode !== "bare" && mode !== "full") {
+      Object.assign(env, {
+        GATEWAY_TELEMETRY_OTLP_ENDPOINT: parts.collector,
+        GATEWAY_TELEMETRY_SAMPLE_RATIO: "0.1",
+      });
+    }
+    return node(parts, join(parts.root, "apps/gateway/dist/main.js"), env, port);
+  };
+}
+
+function asPeer(mode: Mode, port: number, before: number): Record<string, string> {
+  return {
+    PORT: `${port}`,
+    UPSTREAM: `127.0.0.1:${before}`,
+    FULL: mode === "bare" ? "0" : "1",
+    NODE_ENV: "production",
+  };
+}
+
+function plain(command: string, env: Readonly<Record<string, string>>, port: number): Program {
+  return { command, args: [], env, port };
+}
+
+/** Node as an image runs it: a compile cache, and here an observer of its garbage collection. */
+function node(
+  { folder }: Pick<Parts, "folder">,
+  file: string,
+  env: Readonly<Record<string, string>>,
+  port: number,
+): Program {
+  return {
+    command: process.execPath,
+    args: ["--import", join(import.meta.dirname, "gc.ts"), file],
+    env: { ...env, NODE_COMPILE_CACHE: join(folder, "compile-cache"), GC_FILE: gcFile(folder, port) },
+    port,
+  };
+}
+
+export function gcFile(folder: string, port: number): string {
+  return join(folder, `gc-${port}.json`);
+}
