@@ -6,7 +6,7 @@ import { connect } from "./client.js";
 const sayHello = connect();
 const prefix = "/v1/greetings/";
 
-createServer(async (request, response) => {
+async function answer(request, response) {
   if (request.method !== "GET" || !request.url.startsWith(prefix)) return void response.writeHead(404).end();
   const name = decodeURIComponent(request.url.slice(prefix.length));
   if (!isFull) return send(response, await sayHello(name));
@@ -15,7 +15,9 @@ createServer(async (request, response) => {
   response.once("close", () => exchange.end(response.statusCode));
   if (exchange.refused !== undefined) return void response.writeHead(exchange.refused).end();
   send(response, await exchange.call((...options) => sayHello(name, ...options)));
-}).listen(Number(process.env["PORT"]), "127.0.0.1");
+}
+
+createServer((request, response) => void answer(request, response)).listen(Number(process.env["PORT"]), "127.0.0.1");
 
 function send(response, answer) {
   const body = Buffer.from(JSON.stringify(answer));

@@ -19,9 +19,11 @@ const { values, positionals } = parseArgs({
 
 function whole(name: "rounds" | "ms" | "rate", least: number, most: number): number {
   const value = Number(values[name]);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  console.error(`--${name} takes a whole number from ${least} to ${most}`);
-  process.exit(1);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    console.error(`--${name} takes a whole number from ${least} to ${most}`);
+    process.exit(1);
+  }
+  return value;
 }
 
 const rounds = whole("rounds", 1, 100);

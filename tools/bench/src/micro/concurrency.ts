@@ -1,10 +1,8 @@
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { Channel, Pool, Semaphore } from "@plumbline/concurrency";
 import type { Contest } from "./contest.ts";
+import { fromPeers } from "./from-peers.ts";
 
-// The peers' own types are where the peers are installed, which is not everywhere.
 type Limit = <T>(task: () => Promise<T>) => Promise<T>;
 interface Queue {
   add<T>(task: () => Promise<T>): Promise<T>;
@@ -21,11 +19,14 @@ const atOnce = 8;
 const workers = 64;
 
 export function concurrencyContests(peers: string): Contest[] {
-  const require = createRequire(join(peers, "package.json"));
-  const { default: pLimit } = require("p-limit") as { default: (concurrency: number) => Limit };
-  const { default: PQueue } = require("p-queue") as { default: new (options: { concurrency: number }) => Queue };
-  const { Sema: AsyncSema } = require("async-sema") as { Sema: new (permits: number) => Sema };
-  const { Semaphore: MutexSemaphore } = require("async-mutex") as { Semaphore: new (permits: number) => Mutex };
+  const { default: pLimit } = fromPeers(peers, "p-limit") as { default: (concurrency: number) => Limit };
+  const { default: PQueue } = fromPeers(peers, "p-queue") as {
+    default: new (options: { concurrency: number }) => Queue;
+  };
+  const { Sema: AsyncSema } = fromPeers(peers, "async-sema") as { Sema: new (permits: number) => Sema };
+  const { Semaphore: MutexSemaphore } = fromPeers(peers, "async-mutex") as {
+    Semaphore: new (permits: number) => Mutex;
+  };
 
   const task = async (): Promise<void> => {};
   const limit = pLimit(atOnce);

@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import {
   create,
@@ -13,16 +12,17 @@ import {
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { descriptorSet } from "@plumbline/contracts";
 import type { Contest } from "./contest.ts";
+import { fromPeers } from "./from-peers.ts";
 
 interface Matcher {
   add(method: string, template: unknown, value: unknown): void;
   match(method: string, path: string): { readonly kind: string };
 }
 interface Encode {
-  encodeMessage(message: DescMessage, value: Message, registry: FileRegistry): JsonValue;
+  readonly encodeMessage: (message: DescMessage, value: Message, registry: FileRegistry) => JsonValue;
 }
 interface Parse {
-  parseJson(bytes: Uint8Array): unknown;
+  readonly parseJson: (bytes: Uint8Array) => unknown;
 }
 interface FindMyWay {
   on(method: string, path: string, handler: () => void): void;
@@ -46,9 +46,8 @@ export async function gatewayContests(root: string, peers: string): Promise<Cont
   const { encodeMessage } = await part<Encode>("json/encode.ts");
   const { parseJson } = await part<Parse>("json/parse.ts");
   const { Router } = await part<{ Router: new () => Matcher }>("template/router.ts");
-  const { parseTemplate } = await part<{ parseTemplate(text: string): unknown }>("template/parse.ts");
-  const require = createRequire(join(peers, "package.json"));
-  const findMyWay = require("find-my-way") as (options?: object) => FindMyWay;
+  const { parseTemplate } = await part<{ readonly parseTemplate: (text: string) => unknown }>("template/parse.ts");
+  const findMyWay = fromPeers(peers, "find-my-way") as (options?: object) => FindMyWay;
 
   const router = new Router();
   const peer = findMyWay({ caseSensitive: true });
@@ -71,7 +70,7 @@ export async function gatewayContests(root: string, peers: string): Promise<Cont
     status: 2,
     total: { currencyCode: "EUR", minorUnits: 1234n },
     version: 3n,
-  } as never);
+  });
   const body = Buffer.from('{"customerId":"me","items":[{"sku":"tea","quantity":2},{"sku":"oolong","quantity":1}]}');
 
   return [

@@ -1,8 +1,7 @@
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { Writable } from "node:stream";
 import { startTelemetry } from "@plumbline/telemetry";
 import type { Contest } from "./contest.ts";
+import { fromPeers } from "./from-peers.ts";
 
 interface Bare {
   info(fields: object, message: string): void;
@@ -24,9 +23,8 @@ const fields = {
 
 /** One line of an access log, to nowhere. Ours bounds every value and adds the ids of the active span; the others do not. */
 export function loggerContest(peers: string): Contest {
-  const require = createRequire(join(peers, "package.json"));
-  const pino = require("pino") as (options: object, stream: object) => Bare;
-  const winston = require("winston") as Winston;
+  const pino = fromPeers(peers, "pino") as (options: object, stream: object) => Bare;
+  const winston = fromPeers(peers, "winston") as Winston;
   const nowhere = () => new Writable({ decodeStrings: false, write: (_chunk, _encoding, done) => done() });
 
   const { logger: ours } = startTelemetry({ service: "bench", destination: nowhere() });

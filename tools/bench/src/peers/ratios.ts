@@ -1,5 +1,5 @@
-import { cpuOf, rateOf } from "./report.ts";
 import type { Measured } from "./measure.ts";
+import { cpuOf, rateOf } from "./report.ts";
 import type { Group, Mode } from "./targets.ts";
 
 /** Ours beside another, with what was aimed at. */
