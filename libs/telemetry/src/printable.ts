@@ -55,8 +55,9 @@ function copyObject(value: object, depth: number, budget: Budget, path: readonly
     return copy(value.toJSON(), depth - 1, budget, inside);
   }
   if (Array.isArray(value) || value instanceof Set) return copyList(value, depth, budget, inside);
-  const entries = value instanceof Map ? mapEntries(value) : objectEntries(value);
-  return copyEntries(entries, depth, budget, inside);
+  return value instanceof Map
+    ? copyMap(value, depth, budget, inside)
+    : copyFields(value as Record<string, unknown>, depth, budget, inside);
 }
 
 function copyList(values: Iterable<unknown>, depth: number, budget: Budget, path: readonly object[]): Json {
@@ -71,35 +72,52 @@ function copyList(values: Iterable<unknown>, depth: number, budget: Budget, path
   return list;
 }
 
-function copyEntries(
-  entries: Iterable<[string, unknown]>,
+function copyFields(
+  value: Readonly<Record<string, unknown>>,
   depth: number,
   budget: Budget,
   path: readonly object[],
 ): Json {
-  // No prototype: a key called __proto__ is then a key like any other.
-  const result: Record<string, Json> = Object.create(null);
-  let count = 0;
-  for (const [key, value] of entries) {
-    if (value === undefined) continue;
-    if (count++ === maxEntries || budget.values <= 0) {
-      result["[cut]"] = true;
-      break;
-    }
-    result[text(key, budget)] = copy(value, depth - 1, budget, path);
-  }
-  return result;
-}
-
-function* objectEntries(value: object): Iterable<[string, unknown]> {
+  const result = keyed();
   // for-in stops early on a huge object, where Object.entries would copy it first.
   for (const key in value) {
-    if (Object.hasOwn(value, key)) yield [key, (value as Record<string, unknown>)[key]];
+    if (Object.hasOwn(value, key) && !put(result, key, value[key], depth, budget, path)) break;
   }
+  return result.entries;
 }
 
-function* mapEntries(value: Map<unknown, unknown>): Iterable<[string, unknown]> {
-  for (const [key, entry] of value) yield [typeof key === "string" ? key : `[${typeof key}]`, entry];
+function copyMap(map: Map<unknown, unknown>, depth: number, budget: Budget, path: readonly object[]): Json {
+  const result = keyed();
+  for (const [key, value] of map) {
+    if (!put(result, typeof key === "string" ? key : `[${typeof key}]`, value, depth, budget, path)) break;
+  }
+  return result.entries;
+}
+
+interface Keyed {
+  readonly entries: Record<string, Json>;
+  count: number;
+}
+
+// No prototype: a key called __proto__ is then a key like any other.
+const keyed = (): Keyed => ({ entries: Object.create(null), count: 0 });
+
+/** False when there is no room for this entry, nor for any other. */
+function put(
+  result: Keyed,
+  key: string,
+  value: unknown,
+  depth: number,
+  budget: Budget,
+  path: readonly object[],
+): boolean {
+  if (value === undefined) return true;
+  if (result.count++ === maxEntries || budget.values <= 0) {
+    result.entries["[cut]"] = true;
+    return false;
+  }
+  result.entries[text(key, budget)] = copy(value, depth - 1, budget, path);
+  return true;
 }
 
 // Drivers put whole URLs into their errors: a password there is a secret in a log.
