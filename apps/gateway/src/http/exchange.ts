@@ -5,6 +5,8 @@ import type { Match } from "../template/router.ts";
 /** What the gateway knows of one request and its answer, from the first middleware to the access log. */
 export interface Exchange {
   readonly requestId: string;
+  /** The client's address, through the proxies that are trusted: read once, since Express works it out at each reading. */
+  readonly client: string | undefined;
   /** Where it leads. Throws when the path cannot be decoded. */
   readonly match: () => Match<Binding>;
   /** What went wrong, once something has. */

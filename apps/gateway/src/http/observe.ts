@@ -33,7 +33,7 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
       "http.route": route,
       "url.path": request.path,
       "url.scheme": request.protocol,
-      "client.address": request.ip,
+      "client.address": exchange.client,
       "user_agent.original": request.headers["user-agent"],
     };
 
@@ -61,7 +61,7 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
         status,
         durationMs: Math.round(seconds * 1e6) / 1e3,
         requestId: exchange.requestId,
-        client: request.ip,
+        client: exchange.client,
         ...(exchange.code !== undefined && { code: exchange.code }),
         // What the caller was not told, where it was not the caller's mistake.
         ...(exchange.failure instanceof Error && status >= 500 && { error: exchange.failure.message }),
@@ -74,7 +74,11 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
 function begin(request: Request, response: Response, router: Router<Binding>): Exchange {
   let found: Match<Binding> | undefined;
   const match = (): Match<Binding> => (found ??= router.match(request.method, request.path));
-  const exchange: Exchange = { requestId: requestIdOf(request.get("x-request-id")), match };
+  const exchange: Exchange = {
+    requestId: requestIdOf(request.get("x-request-id")),
+    client: request.ip,
+    match,
+  };
   setExchange(response, exchange);
   response.setHeader("X-Request-Id", exchange.requestId);
   return exchange;

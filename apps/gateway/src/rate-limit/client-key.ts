@@ -6,6 +6,7 @@ import { isIPv6 } from "node:net";
  */
 export function clientKey(address: string | undefined): string {
   if (address === undefined) return "unknown";
+  if (!address.includes(":")) return address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
   if (!isIPv6(address)) return address;

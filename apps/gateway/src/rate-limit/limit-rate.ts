@@ -1,5 +1,6 @@
 import { ServiceError } from "@plumbline/errors";
 import type { RequestHandler } from "express";
+import { exchangeOf } from "../http/exchange.ts";
 import { clientKey } from "./client-key.ts";
 import type { Decision } from "./gcra.ts";
 import type { RateLimiter, RateLimits } from "./rate-limiter.ts";
@@ -9,9 +10,9 @@ import type { RateLimiter, RateLimits } from "./rate-limiter.ts";
  * flood is not taken from the others' share. Fields as in draft-ietf-httpapi-ratelimit-headers-10.
  */
 export function limitRate(limiter: RateLimiter, limits: () => RateLimits): RequestHandler {
-  return async (request, response, next) => {
+  return async (_request, response, next) => {
     const { perClient, global } = limits();
-    const verdict = await limiter.take(clientKey(request.ip), { perClient, global });
+    const verdict = await limiter.take(clientKey(exchangeOf(response).client), { perClient, global });
     if (perClient.perSecond > 0) {
       response.setHeader(
         "RateLimit-Policy",
