@@ -2,6 +2,7 @@ import { ServiceError } from "@plumbline/errors";
 
 /** Decodes a variable of one part: all of it, a `%2F` too. Throws ServiceError invalid_argument when it is broken. */
 export function decodeWhole(part: string): string {
+  if (!part.includes("%")) return part;
   try {
     return decodeURIComponent(part);
   } catch {

@@ -68,7 +68,9 @@ export class Router<T> {
   match(method: string, path: string): Match<T> {
     const raw = path.slice(1).split("/");
     const parts = raw.map(decodeWhole);
-    const candidates = [...this.#withVerb(raw, parts), ...leaves(this.#root, parts, 0, "")];
+    const candidates: Candidate<T>[] = [];
+    this.#withVerb(raw, parts, candidates);
+    leaves(this.#root, parts, 0, "", candidates);
     // With a verb that fits, the reading without it is no alternative, not even for another method.
     const verb = candidates[0]?.verb;
     const fitting = candidates.filter((candidate) => candidate.verb === verb);
@@ -84,12 +86,12 @@ export class Router<T> {
     return { kind: "method", allow: [...allow].sort() };
   }
 
-  #withVerb(raw: readonly string[], parts: readonly string[]): readonly Candidate<T>[] {
+  #withVerb(raw: readonly string[], parts: readonly string[], found: Candidate<T>[]): void {
     const last = raw.at(-1) ?? "";
     const colon = last.lastIndexOf(":");
-    if (colon < 0) return [];
+    if (colon < 0) return;
     const named = [...parts.slice(0, -1), decodeWhole(last.slice(0, colon))];
-    return [...leaves(this.#root, named, 0, decodeWhole(last.slice(colon + 1)))];
+    leaves(this.#root, named, 0, decodeWhole(last.slice(colon + 1)), found);
   }
 }
 
@@ -99,20 +101,20 @@ interface Candidate<T> {
   readonly parts: readonly string[];
 }
 
-/** All that fits, the most specific first. Bounded by the number of templates: a part follows two branches at most. */
-function* leaves<T>(node: Node<T>, parts: readonly string[], at: number, verb: string): Generator<Candidate<T>> {
+/** Adds all that fits, the most specific first. Bounded by the number of templates: a part follows two branches at most. */
+function leaves<T>(node: Node<T>, parts: readonly string[], at: number, verb: string, found: Candidate<T>[]): void {
   const part = parts[at];
   if (part === undefined) {
     const methods = node.leaves.get(verb);
-    if (methods !== undefined) yield { verb, methods, parts };
+    if (methods !== undefined) found.push({ verb, methods, parts });
   } else {
     const literal = node.literals.get(part);
-    if (literal !== undefined) yield* leaves(literal, parts, at + 1, verb);
+    if (literal !== undefined) leaves(literal, parts, at + 1, verb, found);
     // An empty part is no value: `/v1/orders/` is not the order "".
-    if (node.one !== undefined && part !== "") yield* leaves(node.one, parts, at + 1, verb);
+    if (node.one !== undefined && part !== "") leaves(node.one, parts, at + 1, verb, found);
   }
   const rest = node.rest?.leaves.get(verb);
-  if (rest !== undefined) yield { verb, methods: rest, parts };
+  if (rest !== undefined) found.push({ verb, methods: rest, parts });
 }
 
 function params(template: Template, raw: readonly string[], parts: readonly string[]): Map<string, string> {
