@@ -11,6 +11,10 @@ export const GreeterConfig = z
       port: port(50_051),
       transport: z.enum(transportNames).default("grpc-js").describe("carries the calls"),
       maxConcurrent: z.int().min(1).default(1_000).describe("calls at once; more are shed as unavailable"),
+      maxConnectionAgeMs: durationMs(300_000).describe(
+        "a connection then ends, give or take a tenth, so that clients find new replicas; 0: never",
+      ),
+      maxConnectionAgeGraceMs: durationMs(60_000).describe("and the calls on it may go on for this long"),
     }),
     ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9465) }),
     telemetry: z.object({

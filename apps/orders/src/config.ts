@@ -12,6 +12,10 @@ export const OrdersConfig = z
       host: z.string().default("0.0.0.0"),
       port: port(50_052),
       maxConcurrent: count(1_000, 100_000).describe("calls at once; more are shed as unavailable"),
+      maxConnectionAgeMs: durationMs(300_000).describe(
+        "a connection then ends, give or take a tenth, so that clients find new replicas; 0: never",
+      ),
+      maxConnectionAgeGraceMs: durationMs(960_000).describe("and the calls and streams on it may go on for this long"),
     }),
     ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9466) }),
     database: z.object({
@@ -85,4 +89,8 @@ export const OrdersConfig = z
   .refine(({ drainMs, graceMs }) => drainMs + 1_000 <= graceMs, {
     path: ["graceMs"],
     message: "at least a second more than drainMs",
+  })
+  .refine(({ rpc, watch }) => rpc.maxConnectionAgeMs === 0 || watch.maxAgeMs <= rpc.maxConnectionAgeGraceMs, {
+    path: ["rpc", "maxConnectionAgeGraceMs"],
+    message: "at least watch.maxAgeMs, or streams are cut",
   });

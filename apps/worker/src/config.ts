@@ -12,6 +12,10 @@ export const WorkerConfig = z
       host: z.string().default("0.0.0.0"),
       port: port(50_053),
       maxConcurrent: count(1_000, 100_000).describe("calls at once; more are shed as unavailable"),
+      maxConnectionAgeMs: durationMs(300_000).describe(
+        "a connection then ends, give or take a tenth, so that clients find new replicas; 0: never",
+      ),
+      maxConnectionAgeGraceMs: durationMs(60_000).describe("and the calls on it may go on for this long"),
     }),
     ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9467) }),
     database: z.object({

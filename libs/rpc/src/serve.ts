@@ -27,8 +27,13 @@ export interface ServeOptions {
   readonly maxConcurrentStreams?: number | undefined;
   /** The largest message in either direction, 4 MiB when not given. A larger one ends its call: `resource_exhausted`. */
   readonly maxMessageBytes?: number | undefined;
-  /** After this age a connection is told to go elsewhere, so that clients find new replicas. Never when not given. */
+  /**
+   * At this age, give or take a tenth, a connection is told to take its next calls elsewhere: that makes clients ask for the
+   * addresses again and find new replicas. Never when 0 or not given.
+   */
   readonly maxConnectionAgeMs?: number | undefined;
+  /** How long the calls under way on such a connection may go on before they are cut; `graceMs` when not given. */
+  readonly maxConnectionAgeGraceMs?: number | undefined;
   /** How often a connection is asked whether its client is still there, 60 s when not given. Silence for 20 s ends it. */
   readonly keepaliveMs?: number | undefined;
   /** How long `drain` waits for unary calls before their signals abort, 10 s when not given. */
@@ -90,8 +95,10 @@ export async function serve(options: ServeOptions, parts: ServeParts): Promise<R
       port: options.port,
       maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
       maxConcurrentStreams: options.maxConcurrentStreams ?? 1_000,
-      maxConnectionAgeMs: options.maxConnectionAgeMs,
-      maxConnectionAgeGraceMs: options.maxConnectionAgeMs === undefined ? undefined : graceMs,
+      ...(options.maxConnectionAgeMs && {
+        maxConnectionAgeMs: options.maxConnectionAgeMs,
+        maxConnectionAgeGraceMs: options.maxConnectionAgeGraceMs ?? graceMs,
+      }),
       keepaliveMs: options.keepaliveMs ?? 60_000,
       keepaliveTimeoutMs: 20_000,
     },

@@ -50,10 +50,17 @@ class GrpcJsClient implements ClientTransport {
   }
 
   async unary(outgoing: OutgoingCall, request: Uint8Array): Promise<UnaryResponse> {
-    using call = this.#start(outgoing);
-    call.send(request).catch(() => {}); // What is wrong with it comes back as the status.
-    call.halfClose();
-    const message = await call.read();
+    for (let attempt = 1; ; attempt++) {
+      using call = this.#start(outgoing);
+      call.send(request).catch(() => {}); // What is wrong with it comes back as the status.
+      call.halfClose();
+      const message = await call.read();
+      if (message === undefined && attempt < mostRefused && (await call.wasRefused())) continue;
+      return await this.#answered(call, message);
+    }
+  }
+
+  async #answered(call: GrpcCall, message: Uint8Array | undefined): Promise<UnaryResponse> {
     const trailers = await call.end();
     if (message === undefined) throw new ServiceError("unimplemented", "the server answered without a message");
     return { message, headers: call.headers, trailers };
@@ -100,6 +107,17 @@ class GrpcJsClient implements ClientTransport {
     this.#channel.close();
   }
 }
+
+/**
+ * A connection that ends refuses the calls still on their way to it. No handler saw them (RFC 9113, section 8.7), so they are
+ * made again, on another connection. grpc-js does that once, which is not enough while several replicas end theirs, and
+ * not at all when it hears of the refusal while it writes the request.
+ */
+const mostRefused = 4;
+const refusals = new Set([
+  "Stream refused by server",
+  "Write error: Stream closed with error code NGHTTP2_REFUSED_STREAM",
+]);
 
 /** One call: messages are read one at a time, and disposing cancels what has not ended. */
 class GrpcCall implements Disposable {
@@ -182,6 +200,12 @@ class GrpcCall implements Disposable {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (code === status.CANCELLED) this.#outgoing.signal?.throwIfAborted();
     throw errorOf({ code, message: details, details: trailers.getBinary(detailsName) });
+  }
+
+  /** Once it has ended: whether the server turned it away before any handler saw it. */
+  async wasRefused(): Promise<boolean> {
+    const { code, details } = await this.#status.promise;
+    return code === status.UNAVAILABLE && refusals.has(details);
   }
 
   cancel(details: string): void {

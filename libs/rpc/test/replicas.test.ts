@@ -1,0 +1,169 @@
+/** Calls to a service of several replicas behind one name: real servers, on 127.0.0.1 and up, and a real name server. */
+import "./ask-name-server.ts";
+import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import { platform } from "node:os";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { aborted } from "@plumbline/concurrency";
+import { noTelemetry } from "@plumbline/telemetry";
+import { type Client, connect, createClient, type RpcServer, type ServeOptions, serve, service } from "../src/index.ts";
+import { startNameServer } from "./name-server.ts";
+
+const text = {
+  requestSerialize: (value: string): Uint8Array => Buffer.from(value),
+  requestDeserialize: (bytes: Uint8Array): string => Buffer.from(bytes).toString(),
+  responseSerialize: (value: string): Uint8Array => Buffer.from(value),
+  responseDeserialize: (bytes: Uint8Array): string => Buffer.from(bytes).toString(),
+};
+/** Answers which replica was asked. */
+const Who = {
+  ask: { path: "/plumbline.test.Who/Ask", requestStream: false, responseStream: false, ...text },
+  watch: { path: "/plumbline.test.Who/Watch", requestStream: false, responseStream: true, ...text },
+} as const;
+
+const options = {
+  skip: platform() === "linux" ? false : "needs 127.0.0.2 and up, which only Linux has without setting them up",
+  timeout: 60_000,
+};
+
+/** Replicas of one service: one port, an address for each. */
+async function openReplicas(first: readonly string[], serving: Partial<ServeOptions> = {}) {
+  await using opening = new AsyncDisposableStack();
+  const port = await freePort();
+  const names = opening.use(await startNameServer(first));
+  const running = new Map<string, RpcServer>();
+  const start = async (host: string): Promise<void> => {
+    const who = service(Who, {
+      ask: async () => host,
+      async *watch(_, { signal }) {
+        yield host;
+        await aborted(signal);
+      },
+    });
+    const server = await serve({ host, port, graceMs: 5_000, ...serving }, { services: [who], telemetry: noTelemetry });
+    running.set(host, opened.use(server));
+  };
+  const target = `dns://${names.authority}/replicas.test:${port}`;
+  const channel = opening.use(await connect({ target, timeoutMs: 10_000 }, noTelemetry));
+  const opened = opening.move();
+  for (const host of first) await start(host);
+  return {
+    names,
+    channel,
+    client: createClient(Who, channel),
+    start,
+    stop: async (host: string) => await running.get(host)?.drain(),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((listening) => server.once("listening", listening));
+  const { port } = server.address() as { port: number };
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+type WhoClient = Client<typeof Who>;
+
+/** How many of `calls` each replica answered. */
+async function spread(client: WhoClient, calls: number): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (let i = 0; i < calls; i++) {
+    const host = await client.ask("");
+    counts[host] = (counts[host] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Calls one after the other until all of `hosts` and no others have answered ten rounds. */
+async function untilAnsweredBy(client: WhoClient, hosts: readonly string[]): Promise<void> {
+  const end = performance.now() + 30_000;
+  for (;;) {
+    const answered = Object.keys(await spread(client, hosts.length * 10)).toSorted();
+    if (answered.join() === hosts.join()) return;
+    assert.ok(performance.now() < end, `answered by ${answered.join()} and not by ${hosts.join()}`);
+    await sleep(20);
+  }
+}
+
+test("calls go to all replicas of a name, in turns", options, async () => {
+  const hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+  await using world = await openReplicas(hosts);
+  await untilAnsweredBy(world.client, hosts);
+  assert.deepEqual(await spread(world.client, 300), { "127.0.0.1": 100, "127.0.0.2": 100, "127.0.0.3": 100 });
+});
+
+test("a channel is ready with one replica, and calls go there, while others cannot be reached", options, async () => {
+  await using world = await openReplicas(["127.0.0.1"]);
+  world.names.addresses = ["127.0.0.9", "127.0.0.1"];
+  await world.channel.ready({ signal: AbortSignal.timeout(10_000) });
+  assert.deepEqual(await spread(world.client, 50), { "127.0.0.1": 50 });
+});
+
+test("a replica that comes gets its share once a connection has reached its age", options, async () => {
+  await using world = await openReplicas(["127.0.0.1", "127.0.0.2"], { maxConnectionAgeMs: 500 });
+  await untilAnsweredBy(world.client, ["127.0.0.1", "127.0.0.2"]);
+  await world.start("127.0.0.3");
+  world.names.addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+  await untilAnsweredBy(world.client, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+});
+
+test("without an age nobody asks for the addresses again", options, async () => {
+  await using world = await openReplicas(["127.0.0.1"], { maxConnectionAgeMs: 0 });
+  await world.client.ask("");
+  const { asked } = world.names;
+  await world.start("127.0.0.2");
+  world.names.addresses = ["127.0.0.1", "127.0.0.2"];
+  await sleep(6_000); // Longer than the least time between two questions.
+  assert.deepEqual(await spread(world.client, 20), { "127.0.0.1": 20 });
+  assert.equal(world.names.asked, asked);
+});
+
+test(
+  "replicas that reach their connections' age or are stopped and replaced under load fail no call",
+  options,
+  async () => {
+    const hosts = ["127.0.0.1", "127.0.0.2"];
+    await using world = await openReplicas(hosts, { maxConnectionAgeMs: 300 });
+    await untilAnsweredBy(world.client, hosts);
+    const stop = new AbortController();
+    let calls = 0;
+    const failures: unknown[] = [];
+    const load = Array.from({ length: 8 }, async () => {
+      while (!stop.signal.aborted) {
+        calls++;
+        await world.client.ask("").catch(async (error: unknown) => {
+          failures.push(error);
+          await sleep(20);
+        });
+      }
+    });
+    try {
+      for (let round = 0; round < 4; round++) {
+        const host = hosts[round % 2] ?? "";
+        await world.stop(host);
+        await sleep(100);
+        await world.start(host);
+        await untilAnsweredBy(world.client, hosts);
+      }
+    } finally {
+      stop.abort();
+      await Promise.all(load);
+    }
+    assert.deepEqual(failures.map(String), []);
+    assert.ok(calls > 100, `${calls} calls`);
+  },
+);
+
+test("a stream on a connection that has reached its age goes on until the age's grace is over", options, async () => {
+  await using world = await openReplicas(["127.0.0.1"], { maxConnectionAgeMs: 200, maxConnectionAgeGraceMs: 1_500 });
+  const began = performance.now();
+  await assert.rejects(async () => {
+    for await (const _ of world.client.watch("")) continue;
+  });
+  const tookMs = performance.now() - began;
+  assert.ok(tookMs > 1_500 && tookMs < 5_000, `${tookMs} ms`);
+});
