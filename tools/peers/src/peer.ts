@@ -19,7 +19,13 @@ export type Peer = keyof typeof packages;
  * The path of a peer, built by Go in a few seconds (the first time a minute, with its downloads). Rejects with an error that
  * says what is missing where there is no Go, or its modules cannot be fetched.
  */
-export async function peer(name: Peer): Promise<string> {
+export function peer(name: Peer): Promise<string> {
+  return (builds[name] ??= build(name));
+}
+
+const builds: Partial<Record<Peer, Promise<string>>> = {};
+
+async function build(name: Peer): Promise<string> {
   const folder = join(root, "node_modules/.cache/peers");
   await mkdir(folder, { recursive: true });
   const path = join(folder, name);

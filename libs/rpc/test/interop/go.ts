@@ -1,0 +1,37 @@
+/** The interop programs of grpc-go, as peers on loopback. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
+import { peer } from "@plumbline/peers";
+
+const run = promisify(execFile);
+
+/** Runs one case against a server of ours. Rejects with what the program printed when the case fails. */
+export async function goClient(testCase: string, port: number): Promise<void> {
+  const flags = ["-server_host=127.0.0.1", `-server_port=${port}`, `-test_case=${testCase}`];
+  await run(await peer("interop-client"), flags, { timeout: 30_000 });
+}
+
+export async function startGoServer(): Promise<AsyncDisposable & { readonly port: number }> {
+  const port = await freePort();
+  const child: ChildProcess = spawn(await peer("interop-server"), [`-port=${port}`], { stdio: "ignore" });
+  const exited = once(child, "exit");
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await exited;
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}

@@ -1,0 +1,58 @@
+/** grpc.testing.TestService, as the interop cases ask of a server. */
+import { sleep } from "@plumbline/concurrency";
+import { codeFromNumber, ServiceError } from "@plumbline/errors";
+import { noTelemetry } from "@plumbline/telemetry";
+import type { Call } from "../../src/call.ts";
+import { type RpcServer, serve } from "../../src/serve.ts";
+import { service } from "../../src/service.ts";
+import type { TransportName } from "../../src/transports.ts";
+import { type EchoStatus, type Payload, TestService } from "./testing.ts";
+
+function echoMetadata({ metadata, setHeader, setTrailer }: Call): void {
+  const initial = metadata.get("x-grpc-test-echo-initial");
+  if (initial !== undefined) setHeader("x-grpc-test-echo-initial", initial);
+  const trailing = metadata.getBinary("x-grpc-test-echo-trailing-bin");
+  if (trailing !== undefined) setTrailer("x-grpc-test-echo-trailing-bin", trailing);
+}
+
+function echoStatus(status: EchoStatus | undefined): void {
+  if (status !== undefined && status.code !== 0) throw new ServiceError(codeFromNumber(status.code), status.message);
+}
+
+function payload(size = 0): { payload: Payload } {
+  return { payload: { body: new Uint8Array(size) } };
+}
+
+const testService = service(TestService, {
+  emptyCall: async () => ({}),
+  async unaryCall({ responseSize, responseStatus }, call) {
+    echoMetadata(call);
+    echoStatus(responseStatus);
+    return payload(responseSize);
+  },
+  async streamingInputCall(requests) {
+    let aggregatedPayloadSize = 0;
+    for await (const { payload } of requests) aggregatedPayloadSize += payload?.body.length ?? 0;
+    return { aggregatedPayloadSize };
+  },
+  async *streamingOutputCall({ responseParameters = [] }, { signal }) {
+    for (const { size, intervalUs = 0 } of responseParameters) {
+      await sleep(intervalUs / 1_000, { signal });
+      yield payload(size);
+    }
+  },
+  async *fullDuplexCall(requests, call) {
+    echoMetadata(call);
+    for await (const { responseParameters = [], responseStatus } of requests) {
+      echoStatus(responseStatus);
+      for (const { size, intervalUs = 0 } of responseParameters) {
+        await sleep(intervalUs / 1_000, call);
+        yield payload(size);
+      }
+    }
+  },
+});
+
+export function serveInterop(transport: TransportName): Promise<RpcServer> {
+  return serve({ host: "127.0.0.1", port: 0, transport }, { services: [testService], telemetry: noTelemetry });
+}
