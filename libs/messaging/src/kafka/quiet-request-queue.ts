@@ -1,6 +1,5 @@
-// The declaration is named here because projects that read this source do not include it.
-/// <reference path="./kafkajs-internals.d.ts" />
 // Imported, not required at run time: a bundle holds what is imported.
+// @ts-expect-error -- kafkajs's types leave its inner classes out; `RequestQueue` below is what we use of this one.
 import KafkaRequestQueue from "kafkajs/src/network/requestQueue/index.js";
 
 /**
@@ -34,5 +33,6 @@ function scheduleCheckPendingRequests(this: RequestQueue): void {
 
 /** Replaces the method in kafkajs's own class, which every connection of this process shares. Repeating it changes nothing. */
 export function quietRequestQueue(): void {
-  KafkaRequestQueue.prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests;
+  const { prototype } = KafkaRequestQueue as { prototype: RequestQueue };
+  prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests;
 }
