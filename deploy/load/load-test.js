@@ -1,0 +1,78 @@
+/**
+ * The public API under load, for k6: 200 users for 30 s who greet, place orders, look at them and list them, with a pause between. Its
+ * thresholds are the SLO; k6 ends with 99 when one is missed. `npm run load` runs it against http://127.0.0.1:8080, or BASE_URL.
+ *
+ * All users come from one address, which the gateway lets have 500 requests a second and 1,000 at once (config/gateway.yaml,
+ * rateLimit.perClient): with a pause of a second they stay below. For more, shorten PAUSE_MS and raise that limit; it holds as soon as the file
+ * is saved.
+ */
+import { check, sleep } from "k6";
+import exec from "k6/execution";
+import http from "k6/http";
+
+const base = __ENV.BASE_URL ?? "http://127.0.0.1:8080";
+const pauseMs = Number(__ENV.PAUSE_MS ?? 1000);
+const skus = ["tea", "pot", "cup"];
+
+export const options = {
+  scenarios: {
+    users: { executor: "constant-vus", vus: Number(__ENV.VUS ?? 200), duration: __ENV.DURATION ?? "30s" },
+  },
+  summaryTrendStats: ["avg", "med", "p(95)", "p(99)", "max"],
+  // The SLO.
+  thresholds: {
+    http_req_failed: ["rate<0.001"],
+    checks: ["rate>0.999"],
+    "http_req_duration{name:greet}": ["p(99)<250"],
+    "http_req_duration{name:place}": ["p(99)<500"],
+    "http_req_duration{name:get}": ["p(99)<250"],
+    "http_req_duration{name:list}": ["p(99)<250"],
+  },
+};
+
+/** A system that is not ready would be measured as slow, and it is not that. */
+export function setup() {
+  const { status, body } = http.get(`${base}/readyz`, {
+    responseCallback: http.expectedStatuses(200, 503),
+    tags: { name: "ready" },
+  });
+  if (status !== 200)
+    exec.test.abort(
+      `${base}/readyz answered ${status} ${body ?? ""}: start the system first (npm start, or docker compose up --wait)`,
+    );
+  return { run: Date.now().toString(36) };
+}
+
+/** One user's visit. */
+export default function visit({ run }) {
+  if (exec.vu.iterationInScenario === 0) sleep((pauseMs / 1000) * 4 * Math.random()); // Users do not arrive together.
+  const customer = `load-${run}-${exec.vu.idInTest}`;
+  expect(http.get(`${base}/v1/greetings/${customer}`, { tags: { name: "greet" } }), 200);
+  pause();
+
+  const order = JSON.stringify({
+    customerId: customer,
+    items: [{ sku: skus[exec.vu.iterationInScenario % skus.length], quantity: 1 }],
+  });
+  const placed = http.post(`${base}/v1/orders`, order, {
+    headers: { "Content-Type": "application/json", "Idempotency-Key": `${customer}-${exec.vu.iterationInScenario}` },
+    tags: { name: "place" },
+  });
+  if (!expect(placed, 200)) return pause();
+  pause();
+
+  expect(http.get(`${base}/v1/orders/${placed.json("id")}`, { tags: { name: "get" } }), 200);
+  pause();
+
+  expect(http.get(`${base}/v1/orders?customerId=${customer}&pageSize=10`, { tags: { name: "list" } }), 200);
+  pause();
+}
+
+function expect(response, status) {
+  return check(response, { [`${response.request.method} answers ${status}`]: () => response.status === status });
+}
+
+/** Half to one and a half of the pause, so that users do not move in step. */
+function pause() {
+  sleep((pauseMs / 1000) * (0.5 + Math.random()));
+}
