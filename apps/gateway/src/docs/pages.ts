@@ -1,4 +1,4 @@
-import { type Response, Router } from "express";
+import type { RequestHandler, Response } from "express";
 import type { OpenApi } from "../openapi/types.ts";
 import { css } from "./css.ts";
 import { html } from "./html.ts";
@@ -9,16 +9,21 @@ const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** What the gateway serves without an RPC behind it: an index, the OpenAPI document, and a page to try it. */
-export function pages(document: OpenApi): Router {
+export function pages(document: OpenApi): RequestHandler {
   const index = JSON.stringify({ docs: "/docs", openapi: "/openapi.json", health: "/healthz", ready: "/readyz" });
-  const json = JSON.stringify(document);
-  const router = Router({ caseSensitive: true, strict: true });
-  router.get("/", (_request, response) => send(response, "application/json", index));
-  router.get("/openapi.json", (_request, response) => send(response, "application/json", json));
-  router.get("/docs", (_request, response) => send(response, "text/html; charset=utf-8", html));
-  router.get("/docs/docs.js", (_request, response) => send(response, "text/javascript; charset=utf-8", script));
-  router.get("/docs/docs.css", (_request, response) => send(response, "text/css; charset=utf-8", css));
-  return router;
+  const known = new Map([
+    ["/", { type: "application/json", body: index }],
+    ["/openapi.json", { type: "application/json", body: JSON.stringify(document) }],
+    ["/docs", { type: "text/html; charset=utf-8", body: html }],
+    ["/docs/docs.js", { type: "text/javascript; charset=utf-8", body: script }],
+    ["/docs/docs.css", { type: "text/css; charset=utf-8", body: css }],
+  ]);
+  return (request, response, next) => {
+    // One lookup, where a router would try each path on every request that is meant for an RPC.
+    const page = known.get(request.path);
+    if (page === undefined || (request.method !== "GET" && request.method !== "HEAD")) next();
+    else send(response, page.type, page.body);
+  };
 }
 
 function send(response: Response, type: string, body: string): void {
