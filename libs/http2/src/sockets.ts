@@ -23,7 +23,7 @@ export function createListener(onSocket: (socket: Socket) => void, tls?: TlsServ
 /** A socket that connects. It may be given to a `Connection` at once: what is sent waits. */
 export function dial(address: { readonly host: string; readonly port: number }, tls?: TlsClientOptions): Socket {
   if (tls === undefined) return connectTcp({ ...address, noDelay: true });
-  const socket = connectTls({ servername: address.host, ...tlsDefaults, ...tls, ...address });
+  const socket = connectTls({ ...tlsDefaults, ...tls, ...address });
   socket.once("secureConnect", () => {
     if (socket.alpnProtocol !== "h2") socket.destroy(new Error("the server does not speak HTTP/2 (ALPN h2)"));
   });

@@ -6,11 +6,17 @@ import { Connection, createListener, HeaderField, type Http2Stream, type StreamH
 const headers = [new HeaderField(":status", "200"), new HeaderField("content-type", "text/plain", { repeats: true })];
 const hello = Buffer.from("hello\n");
 
-export async function startEcho(tls?: TlsOptions): Promise<AsyncDisposable & { readonly port: number }> {
+export interface EchoServer extends AsyncDisposable {
+  readonly port: number;
+  /** Connections that are open. */
+  readonly size: number;
+}
+
+export async function startEcho(tls?: TlsOptions, answer: readonly HeaderField[] = headers): Promise<EchoServer> {
   const connections = new Set<Connection>();
   const server = createListener((socket) => {
     const connection: Connection = new Connection(socket, "server", {
-      onStream: (stream, _fields, isLast) => new Echo(stream, isLast),
+      onStream: (stream, _fields, isLast) => new Echo(stream, isLast, answer),
       onClose: () => connections.delete(connection),
     });
     connections.add(connection);
@@ -18,6 +24,9 @@ export async function startEcho(tls?: TlsOptions): Promise<AsyncDisposable & { r
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
+    get size() {
+      return connections.size;
+    },
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const connection of connections) connection.destroy();
@@ -28,10 +37,12 @@ export async function startEcho(tls?: TlsOptions): Promise<AsyncDisposable & { r
 
 class Echo implements StreamHandler {
   readonly #stream: Http2Stream;
+  readonly #headers: readonly HeaderField[];
   readonly #parts: Buffer[] = [];
 
-  constructor(stream: Http2Stream, isLast: boolean) {
+  constructor(stream: Http2Stream, isLast: boolean, headers: readonly HeaderField[]) {
     this.#stream = stream;
+    this.#headers = headers;
     if (isLast) this.#answer();
   }
 
@@ -53,7 +64,7 @@ class Echo implements StreamHandler {
 
   #answer(): void {
     const body = Buffer.concat(this.#parts);
-    this.#stream.sendHeaders(headers, false);
+    this.#stream.sendHeaders(this.#headers, false);
     this.#stream.sendData(body.length > 0 ? body : hello, true);
   }
 }

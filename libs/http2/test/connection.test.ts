@@ -1,0 +1,316 @@
+/** Two connections of ours, or one and a raw peer, over real sockets. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { test } from "node:test";
+import { Flag, FrameType, maxStreamId, preface } from "../src/frames/types.ts";
+import {
+  Connection,
+  type ConnectionHandler,
+  type ConnectionOptions,
+  createListener,
+  dial,
+  ErrorCode,
+  HeaderField,
+  type Http2Stream,
+  type StreamError,
+  type StreamHandler,
+} from "../src/index.ts";
+import { certificate, privateKey } from "./certificate.ts";
+import { startEcho } from "./programs/echo-server.ts";
+import { block, frame, RawPeer, request, settings, uint32 } from "./raw-peer.ts";
+
+const get = [
+  new HeaderField(":method", "GET"),
+  new HeaderField(":scheme", "http"),
+  new HeaderField(":path", "/"),
+  new HeaderField(":authority", "test", { repeats: true }),
+];
+
+/** What a stream heard, with a promise for its end. */
+class Heard implements StreamHandler {
+  readonly body: Buffer[] = [];
+  headers: readonly HeaderField[] = [];
+  drains = 0;
+  stream: Http2Stream | undefined;
+  readonly #ended = Promise.withResolvers<StreamError | undefined>();
+  readonly ended = this.#ended.promise;
+  /** Octets are consumed as they come, unless this is false. */
+  consumes = true;
+
+  onHeaders(fields: readonly HeaderField[], isLast: boolean): void {
+    this.headers = fields;
+    if (isLast) this.#ended.resolve(undefined);
+  }
+
+  onData(bytes: Buffer, isLast: boolean): void {
+    this.body.push(bytes);
+    if (this.consumes) this.stream?.consume(bytes.length);
+    if (isLast) this.#ended.resolve(undefined);
+  }
+
+  onTrailers(): void {
+    this.#ended.resolve(undefined);
+  }
+
+  onReset(error: StreamError): void {
+    this.#ended.resolve(error);
+  }
+
+  onDrain(): void {
+    this.drains++;
+  }
+}
+
+async function client(socket: Socket, options: ConnectionOptions = {}, on: ConnectionHandler = {}) {
+  const ready = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<Error | undefined>();
+  const connection = new Connection(
+    socket,
+    "client",
+    { ...on, onSettings: ready.resolve, onClose: closed.resolve },
+    options,
+  );
+  await Promise.race([ready.promise, closed.promise]);
+  return {
+    connection,
+    closed: closed.promise,
+    open(isLast = true): Heard {
+      const heard = new Heard();
+      heard.stream = connection.open(get, isLast, heard);
+      return heard;
+    },
+    [Symbol.dispose]: () => connection.destroy(),
+  };
+}
+
+/** A raw peer as the server of one connection. */
+async function rawServer(...pairs: readonly [number, number][]) {
+  const listener = createServer().listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as AddressInfo;
+  const socket = connect({ host: "127.0.0.1", port });
+  const [accepted] = (await once(listener, "connection")) as [Socket];
+  listener.close();
+  const peer = new PrefaceSkipper(accepted);
+  peer.send(settings(...pairs));
+  return { peer, socket };
+}
+
+class PrefaceSkipper extends RawPeer {
+  constructor(socket: Socket) {
+    const emit = socket.emit.bind(socket);
+    let left = preface.length;
+    socket.emit = (name: string, ...values: unknown[]) => {
+      const [chunk] = values;
+      if (name !== "data" || left === 0 || !Buffer.isBuffer(chunk)) return emit(name, ...values);
+      const skipped = Math.min(left, chunk.length);
+      left -= skipped;
+      return chunk.length > skipped && emit(name, chunk.subarray(skipped));
+    };
+    super(socket);
+  }
+}
+
+test("a request is answered, over TLS as in the clear", async () => {
+  for (const tls of [undefined, { cert: certificate, key: privateKey }]) {
+    await using server = await startEcho(tls);
+    const socket = dial({ host: "127.0.0.1", port: server.port }, tls && { ca: certificate });
+    using one = await client(socket);
+    const heard = one.open();
+    assert.equal(await heard.ended, undefined);
+    assert.equal(Buffer.concat(heard.body).toString(), "hello\n");
+  }
+});
+
+test("a TLS server that does not speak HTTP/2 is left, and so is such a client", async () => {
+  await using server = await startEcho({ cert: certificate, key: privateKey });
+  const { connect } = await import("node:tls");
+  const silent = connect({ host: "127.0.0.1", port: server.port, ca: certificate });
+  await once(silent, "close");
+
+  const listener = createListener(() => {}, { cert: certificate, key: privateKey, ALPNProtocols: ["http/1.1"] });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as AddressInfo;
+  using one = await client(dial({ host: "127.0.0.1", port }, { ca: certificate }));
+  assert.ok((await one.closed) instanceof Error);
+  listener.close();
+});
+
+test("a body larger than every window crosses whole, and holds no more than the window unread", async () => {
+  await using server = await startEcho();
+  using one = await client(dial({ host: "127.0.0.1", port: server.port }), { streamWindow: 65_535 });
+  const heard = one.open(false);
+  const body = Buffer.alloc(3_000_000, "0123456789");
+  heard.consumes = false;
+  assert.equal(heard.stream?.sendData(body, true), false);
+  const size = () => heard.body.reduce((sum, { length }) => sum + length, 0);
+  while (size() < 65_535) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(size(), 65_535);
+  heard.consumes = true;
+  heard.stream?.consume(65_535);
+  assert.equal(await heard.ended, undefined);
+  assert.ok(Buffer.concat(heard.body).equals(body));
+});
+
+test("data waits for the windows of the stream and of the connection, and for a smaller one to be earned back", async () => {
+  await using server = await startEcho();
+  using peer = await RawPeer.of(server.port, [4, 2]);
+  peer.send(request(1));
+  await peer.until(() => peer.received(1) === 2);
+  peer.send(settings([4, 0])); // The window of the stream is -2 now.
+  peer.send(frame(FrameType.windowUpdate, 0, 1, uint32(2)));
+  await peer.synchronised();
+  assert.equal(peer.received(1), 2);
+  peer.send(settings([4, 3])); // One octet more than was sent: 3 of its own, 2 granted, 2 sent.
+  await peer.until(() => peer.received(1) === 5);
+  peer.send(frame(FrameType.windowUpdate, 0, 1, uint32(100)));
+  await peer.until(() => peer.received(1) === 6);
+});
+
+test("streams that wait for the connection's window are served in turns", async () => {
+  const { peer, socket } = await rawServer([4, 10_000_000]);
+  using one = await client(socket);
+  const both = [one.open(false), one.open(false)];
+  for (const { stream } of both) stream?.sendData(Buffer.alloc(200_000), true);
+  await peer.until(() => peer.received(1) + peer.received(3) === 65_535);
+  peer.send(frame(FrameType.windowUpdate, 0, 0, uint32(131_072)));
+  await peer.until(() => peer.received(1) + peer.received(3) === 65_535 + 131_072);
+  assert.ok(Math.abs(peer.received(1) - peer.received(3)) < 66_000, `${peer.received(1)} and ${peer.received(3)}`);
+});
+
+test("what could not be sent at once is told of when it is on its way, once", async () => {
+  const { peer, socket } = await rawServer([4, 10]);
+  using one = await client(socket);
+  const heard = one.open(false);
+  assert.equal(heard.stream?.sendData(Buffer.alloc(25), false), false);
+  assert.throws(() => heard.stream?.sendData(Buffer.alloc(1), false), /onDrain/);
+  peer.send(frame(FrameType.windowUpdate, 0, 1, uint32(10)));
+  await peer.until(() => peer.received(1) === 20);
+  assert.equal(heard.drains, 0);
+  peer.send(frame(FrameType.windowUpdate, 0, 1, uint32(10)));
+  await peer.until(() => peer.received(1) === 25);
+  assert.equal(heard.drains, 1);
+  assert.equal(heard.stream?.sendData(Buffer.alloc(5), true), true);
+});
+
+test("a server that drains says so twice, serves what comes in between, and closes when all has ended", async () => {
+  const accepted: Http2Stream[] = [];
+  const listener = createListener((socket) => {
+    const connection = new Connection(socket, "server", {
+      onStream(stream) {
+        accepted.push(stream);
+        return new Heard();
+      },
+    });
+    listener.once("drain", () => connection.drain());
+  });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  using peer = await RawPeer.of((listener.address() as AddressInfo).port);
+  peer.send(request(1));
+  await peer.synchronised();
+  listener.emit("drain");
+  const first = await peer.frame(FrameType.goAway);
+  assert.equal(first.payload.readUInt32BE(), maxStreamId);
+  const ping = await peer.until(() => peer.frames.find(({ type, flags }) => type === FrameType.ping && flags === 0));
+  peer.send(request(3), frame(FrameType.ping, Flag.ack, 0, ping.payload), request(5));
+  const second = await peer.until(() => peer.frames.filter(({ type }) => type === FrameType.goAway)[1]);
+  assert.equal(second.payload.readUInt32BE(), 3);
+  assert.equal(accepted.length, 2);
+  for (const stream of accepted) stream.sendHeaders([new HeaderField(":status", "204")], true);
+  await peer.until(() => peer.isClosed || undefined).catch(() => {});
+  assert.ok(peer.frames.some(({ type, streamId }) => type === FrameType.headers && streamId === 3));
+  assert.ok(!peer.frames.some(({ streamId }) => streamId === 5));
+  listener.close();
+});
+
+test("streams above the last of a GOAWAY hear that nothing was done with them, those below go on", async () => {
+  const { peer, socket } = await rawServer();
+  let gone = 0;
+  using one = await client(socket, {}, { onGoAway: () => gone++ });
+  const [first, second] = [one.open(), one.open()];
+  await peer.frame(FrameType.headers, 3);
+  peer.send(frame(FrameType.goAway, 0, 0, Buffer.concat([uint32(1), uint32(0)])));
+  const error = await second.ended;
+  assert.deepEqual([error?.isUnprocessed, error?.origin, gone], [true, "connection", 1]);
+  assert.ok(!one.connection.isOpen);
+  peer.send(frame(FrameType.headers, Flag.endHeaders | Flag.endStream, 1, block([":status", "200"])));
+  assert.equal(await first.ended, undefined);
+  assert.equal(await one.closed, undefined, "it hangs up when the last has ended");
+});
+
+test("a stream that is refused was not processed, one that is reset otherwise may have been", async () => {
+  const { peer, socket } = await rawServer();
+  using one = await client(socket);
+  const [refused, reset] = [one.open(), one.open()];
+  peer.send(frame(FrameType.rstStream, 0, 1, uint32(ErrorCode.refusedStream)));
+  peer.send(frame(FrameType.rstStream, 0, 3, uint32(ErrorCode.internalError)));
+  assert.equal((await refused.ended)?.isUnprocessed, true);
+  assert.equal((await reset.ended)?.isUnprocessed, false);
+});
+
+test("a lost connection ends its streams, and says why", async () => {
+  const { peer, socket } = await rawServer();
+  using one = await client(socket);
+  const heard = one.open();
+  await peer.frame(FrameType.headers, 1);
+  peer.socket.resetAndDestroy();
+  assert.equal((await heard.ended)?.origin, "connection");
+  assert.match(String(await one.closed), /ECONNRESET/);
+});
+
+test("a client opens no more streams than the server allows, and hears when there is room", async () => {
+  const { peer, socket } = await rawServer([3, 1]);
+  let closed = 0;
+  using one = await client(socket, {}, { onStreamClosed: () => closed++ });
+  const first = one.open();
+  assert.equal(one.connection.hasRoom, false);
+  assert.throws(() => one.open(), /no room/);
+  peer.send(frame(FrameType.headers, Flag.endHeaders | Flag.endStream, 1, block([":status", "200"])));
+  await first.ended;
+  assert.deepEqual([one.connection.hasRoom, closed], [true, 1]);
+});
+
+test("a peer that is silent is asked, and given up when it does not answer", async () => {
+  const { peer, socket } = await rawServer();
+  using one = await client(socket, { keepalive: { intervalMs: 20, timeoutMs: 20 } });
+  const heard = one.open();
+  await peer.frame(FrameType.ping);
+  assert.equal((await heard.ended)?.origin, "connection");
+  assert.match(String(await one.closed), /does not answer/);
+});
+
+test("a peer that answers pings is kept however long it is silent", async () => {
+  await using server = await startEcho();
+  using one = await client(dial({ host: "127.0.0.1", port: server.port }), {
+    keepalive: { intervalMs: 5, timeoutMs: 2_000 },
+  });
+  one.open(false);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(one.connection.isOpen);
+});
+
+test("a peer that never says its settings is left", async () => {
+  const listener = createServer().listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  using one = await client(connect((listener.address() as AddressInfo).port), { handshakeTimeoutMs: 30 });
+  assert.match(String(await one.closed), /no settings/);
+  listener.close();
+});
+
+test("a field that HTTP/2 cannot carry is refused before anything is sent", async () => {
+  await using server = await startEcho();
+  using one = await client(dial({ host: "127.0.0.1", port: server.port }));
+  for (const [name, value] of [
+    ["Upper", "x"],
+    ["x", "a\r\nb: c"],
+    ["x", "\u010a"],
+    ["connection", "close"],
+  ] as const) {
+    const fields = [...get, new HeaderField(name, value)];
+    assert.throws(() => one.connection.open(fields, true, new Heard()), TypeError);
+  }
+});
