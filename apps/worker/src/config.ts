@@ -1,4 +1,5 @@
 import { durationMs, port, secret } from "@plumbline/config";
+import { transportNames } from "@plumbline/rpc";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
 
@@ -16,6 +17,7 @@ export const WorkerConfig = z
         "a connection then ends, give or take a tenth, so that clients find new replicas; 0: never",
       ),
       maxConnectionAgeGraceMs: durationMs(60_000).describe("and the calls on it may go on for this long"),
+      transport: z.enum(transportNames).default("grpc-js").describe("carries the calls"),
     }),
     ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9467) }),
     database: z.object({

@@ -3,15 +3,13 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { peer } from "@plumbline/peers";
+import { peer, whyNoPeers } from "@plumbline/peers";
 import { certificate, privateKey } from "./certificate.ts";
 import { startEcho } from "./programs/echo-server.ts";
 
 const run = promisify(execFile);
-const { path: h2spec, missing } = await peer("h2spec").then(
-  (path) => ({ path, missing: undefined }),
-  (error: unknown) => ({ path: "", missing: error instanceof Error ? error.message : "h2spec cannot be built" }),
-);
+const missing = whyNoPeers();
+const h2spec = missing === undefined ? peer("h2spec") : "";
 const skip = missing === undefined ? false : `NOT TESTED: ${missing}`;
 
 for (const { name, tls, flags } of [

@@ -1,1 +1,1 @@
-export { type Peer, peer } from "./peer.ts";
+export { type Peer, peer, whyNoPeers } from "./peer.ts";

@@ -1,10 +1,9 @@
-import { execFile } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { promisify } from "node:util";
+import { goBuild, whyNoGo } from "@plumbline/go";
 
-const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../../..");
+const folder = resolve(import.meta.dirname, "..");
 
 /** Other people's programs that ours are tested against, by the Go package that `go.mod` pins. */
 const packages = {
@@ -15,34 +14,20 @@ const packages = {
 
 export type Peer = keyof typeof packages;
 
-/**
- * The path of a peer, built by Go in a few seconds (the first time a minute, with its downloads). Rejects with an error that
- * says what is missing where there is no Go, or its modules cannot be fetched.
- */
-export function peer(name: Peer): Promise<string> {
-  return (builds[name] ??= build(name));
+const built = new Map<Peer, string>();
+
+/** Why there are no peers here: Go is missing or too old, or its modules cannot be fetched. Undefined when there are. */
+export function whyNoPeers(): string | undefined {
+  return whyNoGo(folder);
 }
 
-const builds: Partial<Record<Peer, Promise<string>>> = {};
-
-async function build(name: Peer): Promise<string> {
-  const folder = join(root, "node_modules/.cache/peers");
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, name);
-  try {
-    await run("go", ["build", "-buildvcs=false", "-mod=readonly", "-o", path, packages[name]], {
-      cwd: resolve(import.meta.dirname, ".."),
-      timeout: 300_000,
-    });
-  } catch (cause) {
-    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    const why = isMissing ? "Go is not installed (1.26 or later)" : lastLine(cause);
-    throw new Error(`${name} cannot be built: ${why}`, { cause });
-  }
+/** The path of a peer, built in seconds (the first time a minute). Throws where `whyNoPeers` says why, or with Go's words. */
+export function peer(name: Peer): string {
+  const known = built.get(name);
+  if (known !== undefined) return known;
+  const cache = join(root, "node_modules/.cache/peers");
+  mkdirSync(cache, { recursive: true });
+  const path = goBuild(folder, packages[name], join(cache, name));
+  built.set(name, path);
   return path;
-}
-
-function lastLine(error: unknown): string {
-  const text = error instanceof Error && "stderr" in error && error.stderr ? String(error.stderr) : String(error);
-  return text.trim().split("\n").at(-1) ?? text;
 }

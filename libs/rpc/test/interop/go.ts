@@ -11,12 +11,12 @@ const run = promisify(execFile);
 /** Runs one case against a server of ours. Rejects with what the program printed when the case fails. */
 export async function goClient(testCase: string, port: number): Promise<void> {
   const flags = ["-server_host=127.0.0.1", `-server_port=${port}`, `-test_case=${testCase}`];
-  await run(await peer("interop-client"), flags, { timeout: 30_000 });
+  await run(peer("interop-client"), flags, { timeout: 30_000 });
 }
 
 export async function startGoServer(): Promise<AsyncDisposable & { readonly port: number }> {
   const port = await freePort();
-  const child: ChildProcess = spawn(await peer("interop-server"), [`-port=${port}`], { stdio: "ignore" });
+  const child: ChildProcess = spawn(peer("interop-server"), [`-port=${port}`], { stdio: "ignore" });
   const exited = once(child, "exit");
   return {
     port,

@@ -55,7 +55,12 @@ async function runClient(name: TransportName): Promise<void> {
     const client = createClient(Conformance, await connect({ target, transport: name }, noTelemetry));
     one = () => client.unary("a request of thirty-two letters.");
   } else {
-    const channel = transport(name).connect({ target, maxMessageBytes: 4e6, keepaliveMs: 3e4, keepaliveTimeoutMs: 1e4 });
+    const channel = transport(name).connect({
+      target,
+      maxMessageBytes: 4e6,
+      keepaliveMs: 3e4,
+      keepaliveTimeoutMs: 1e4,
+    });
     one = () => channel.unary({ path, metadata: none, deadline: Date.now() + 30_000 }, request);
   }
   process.on("message", async (count: number) => {
@@ -95,10 +100,16 @@ async function compare(): Promise<void> {
       if (round >= 0) figures.push([serverUs / calls, us / calls, calls / (ms / 1_000)]);
     }
   }
-  console.log(`client -> server                server us   client us   calls/s   (median of ${rounds}, ${calls} calls, ${concurrency} at once)`);
+  console.log(
+    `client -> server                server us   client us   calls/s   (median of ${rounds}, ${calls} calls, ${concurrency} at once)`,
+  );
   for (const { pair, server, client, figures } of running) {
-    const median = (index: number): number => figures.map((row) => row[index] ?? 0).sort((a, b) => a - b)[rounds >> 1] ?? 0;
-    console.log(pair.padEnd(32) + [median(0).toFixed(1), median(1).toFixed(1), median(2).toFixed(0)].map((text) => text.padEnd(12)).join(""));
+    const median = (index: number): number =>
+      figures.map((row) => row[index] ?? 0).sort((a, b) => a - b)[rounds >> 1] ?? 0;
+    console.log(
+      pair.padEnd(32) +
+        [median(0).toFixed(1), median(1).toFixed(1), median(2).toFixed(0)].map((text) => text.padEnd(12)).join(""),
+    );
     server.disconnect();
     client.disconnect();
   }
