@@ -5,7 +5,7 @@ import { httpJourneys, operatorJourneys } from "./journeys.ts";
 
 let running: Running;
 before(async () => {
-  running = await runStack({ bundles: true });
+  running = await runStack({ entry: "bundle" });
 });
 after(() => running?.[Symbol.asyncDispose]());
 

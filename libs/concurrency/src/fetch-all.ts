@@ -14,6 +14,8 @@ export interface FetchAllOptions extends Abortable {
   readonly concurrency: number;
   /** For all of them together, their bodies included. */
   readonly timeoutMs: number;
+  /** Makes each request; the platform's `fetch` when not given. A place for what surrounds one, such as a span. */
+  readonly fetch?: ((url: URL, init: RequestInit) => Promise<Response>) | undefined;
 }
 
 /**
@@ -36,7 +38,8 @@ export async function fetchAll<T>(
     async (group) => {
       for (const [index, url] of urls.entries()) {
         await group.start(async (signal) => {
-          results[index] = await fetchOne(url, requests[index]?.init, signal, (response) => read(response, index));
+          const send = (init: RequestInit) => (options.fetch ?? fetch)(url, init);
+          results[index] = await fetchOne(url, requests[index]?.init, signal, send, (response) => read(response, index));
         });
       }
     },
@@ -49,12 +52,13 @@ async function fetchOne<T>(
   url: URL,
   init: RequestInit | undefined,
   signal: AbortSignal,
+  send: (init: RequestInit) => Promise<Response>,
   read: (response: Response) => Promise<T>,
 ): Promise<T> {
   using scope = derive({ signal });
   const own = init?.signal ?? undefined;
   using _link = onAbort(own, () => scope.abort(own?.reason));
-  const response = await fetch(url, { ...init, signal: scope.signal }).catch((error: unknown) => {
+  const response = await send({ ...init, signal: scope.signal }).catch((error: unknown) => {
     scope.signal.throwIfAborted();
     throw new ServiceError("unavailable", `no answer from ${url.origin}`, { cause: error });
   });

@@ -31,7 +31,7 @@ export function withHeaders(message: Message, headers: Readonly<Record<string, s
   return { ...message, headers: { ...message.headers, ...headers } };
 }
 
-/** Headers this library adds to a message that was given up. They do not count as size: a message at the limit must fit its dead-letter topic. */
+/** Headers this library adds to a message that was given up, beside its trace context. They do not count as size: a message at the limit must fit its dead-letter topic. */
 export const ownHeader = "plumbline-";
 
 /** What counts towards a broker's limit: data, attributes and headers in UTF-8, without the adapter's own framing. */
@@ -41,7 +41,7 @@ export function sizeOf(message: Message): number {
     bytes += Buffer.byteLength(text);
   }
   for (const [name, value] of Object.entries(message.headers)) {
-    if (!name.startsWith(ownHeader)) bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+    if (!name.startsWith(ownHeader) && name !== "traceparent") bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
   }
   return bytes;
 }

@@ -1,5 +1,5 @@
 import { codeOf } from "@plumbline/errors";
-import type { Telemetry } from "@plumbline/telemetry";
+import type { Span, Telemetry } from "@plumbline/telemetry";
 import { sqlStateOf } from "./errors.ts";
 import type { ConnectionPool } from "./pool.ts";
 
@@ -11,7 +11,10 @@ export interface Peer {
 
 export type Observe = <T>(operation: string, sql: string, work: () => Promise<T>) => Promise<T>;
 
-/** A client span and a duration for each statement, after OpenTelemetry's conventions for databases. */
+/**
+ * A duration for each statement, and a client span within the trace it is made for, after OpenTelemetry's conventions for
+ * databases. A statement outside of any trace has no span: the polls of a relay would each be a trace of one span.
+ */
 export function observer(telemetry: Telemetry, peer: Peer): Observe {
   const durations = telemetry.metrics.histogram(
     "db_client_operation_duration_seconds",
@@ -25,22 +28,26 @@ export function observer(telemetry: Telemetry, peer: Peer): Observe {
     "server.address": peer.host,
     "server.port": peer.port,
   };
+  const timed = async <T>(operation: string, work: () => Promise<T>, span?: Span): Promise<T> => {
+    const start = performance.now();
+    let code = "ok";
+    try {
+      return await work();
+    } catch (error) {
+      code = codeOf(error);
+      const state = sqlStateOf(error);
+      if (state !== undefined) span?.setAttribute("db.response.status_code", state);
+      throw error;
+    } finally {
+      durations.observe({ db: peer.database, operation, code }, (performance.now() - start) / 1000);
+    }
+  };
   return (operation, sql, work) => {
+    if (telemetry.tracer.current() === undefined) return timed(operation, work);
     const attributes = { ...fixed, "db.operation.name": operation, "db.query.text": sql };
-    return telemetry.tracer.span(`postgres ${operation}`, { kind: "client", attributes }, async (span) => {
-      const start = performance.now();
-      let code = "ok";
-      try {
-        return await work();
-      } catch (error) {
-        code = codeOf(error);
-        const state = sqlStateOf(error);
-        if (state !== undefined) span.setAttribute("db.response.status_code", state);
-        throw error;
-      } finally {
-        durations.observe({ db: peer.database, operation, code }, (performance.now() - start) / 1000);
-      }
-    });
+    return telemetry.tracer.span(`postgres ${operation}`, { kind: "client", attributes }, (span) =>
+      timed(operation, work, span),
+    );
   };
 }
 

@@ -6,6 +6,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
+import { LinkBasedSampler } from "./link-based-sampler.ts";
 import { otelTracer } from "./otel-tracer.ts";
 import type { Tracer } from "./tracer.ts";
 
@@ -24,7 +25,7 @@ export function sdkTracer(options: SdkTracerOptions): { readonly tracer: Tracer;
       "service.name": options.service,
       ...(options.version !== undefined && { "service.version": options.version }),
     }),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.sampleRatio) }),
+    sampler: new ParentBasedSampler({ root: new LinkBasedSampler(new TraceIdRatioBasedSampler(options.sampleRatio)) }),
     spanLimits: { attributeValueLengthLimit: 2_048 },
     spanProcessors: [
       new BatchSpanProcessor({

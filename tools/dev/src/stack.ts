@@ -56,13 +56,29 @@ export type DatabaseName = (typeof databases)[number];
 /** What carries the events: a database of the embedded Postgres, or Apache Kafka on the local JVM. */
 export type Adapter = "postgres" | "kafka";
 
+/** What runs of a service: its source, which needs no build, or its bundle (`nx build`). */
+export type Entry = "source" | "bundle";
+
+/** The script of each service, relative to the repository. */
+export function entries(entry: Entry): Readonly<Record<"greeter" | "orders" | "worker" | "gateway", string>> {
+  const file = entry === "source" ? "src/main.ts" : "dist/main.js";
+  return {
+    greeter: `apps/greeter/${file}`,
+    orders: `apps/orders/${file}`,
+    worker: `apps/worker/${file}`,
+    gateway: `apps/gateway/${file}`,
+  };
+}
+
 /** The programs in the order they start: those that are called before those that call. */
 export function programs(
   ports: Ports,
   urls: Readonly<Record<DatabaseName, string>>,
   adapter: Adapter = "postgres",
   extra: Environment = {},
+  entry: Entry = "source",
 ): Program[] {
+  const scripts = entries(entry);
   const messaging = (name: string): Environment =>
     adapter === "kafka"
       ? {
@@ -86,13 +102,13 @@ export function programs(
     },
     {
       name: "greeter",
-      entry: "apps/greeter/src/main.ts",
+      entry: scripts.greeter,
       environment: rpc("GREETER", ports.greeter, ports.greeterOps),
       ready: `http://127.0.0.1:${ports.greeterOps}/readyz`,
     },
     {
       name: "orders",
-      entry: "apps/orders/src/main.ts",
+      entry: scripts.orders,
       environment: {
         ...rpc("ORDERS", ports.orders, ports.ordersOps),
         ORDERS_DATABASE_URL: urls.orders,
@@ -102,7 +118,7 @@ export function programs(
     },
     {
       name: "worker",
-      entry: "apps/worker/src/main.ts",
+      entry: scripts.worker,
       environment: {
         ...rpc("WORKER", ports.worker, ports.workerOps),
         WORKER_DATABASE_URL: urls.worker,
@@ -113,7 +129,7 @@ export function programs(
     },
     {
       name: "gateway",
-      entry: "apps/gateway/src/main.ts",
+      entry: scripts.gateway,
       environment: {
         ...extra,
         GATEWAY_HTTP_PORT: String(ports.gateway),

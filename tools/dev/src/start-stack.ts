@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { deadline } from "@plumbline/concurrency";
 import { createDatabase, startKafka, startPostgres } from "@plumbline/engines";
@@ -8,6 +8,8 @@ import {
   type Adapter,
   type DatabaseName,
   databases,
+  entries,
+  type Entry,
   type Environment,
   type Ports,
   type Program,
@@ -23,10 +25,10 @@ export interface StackOptions {
   readonly fresh?: boolean;
   /** What carries the events; "postgres" by default. */
   readonly adapter?: Adapter;
+  /** What runs of the services: their source, as in development, or the bundles that an image holds. "source" by default. */
+  readonly entry?: Entry;
   /** Modules every program loads before its own, relative to the repository. */
   readonly imports?: readonly string[];
-  /** Runs the services' bundles, which have to be built, instead of their sources. */
-  readonly bundles?: boolean;
   /** Settings every service gets. */
   readonly environment?: Environment;
   readonly onLine: (name: string, line: string) => void;
@@ -62,6 +64,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     onLine,
     signal,
     adapter = "postgres",
+    entry = "source",
     imports = [],
     readyMs = 60_000,
     stopMs = 12_000,
@@ -71,6 +74,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const { kafka: kafkaPort, ...others } = ports;
   await checkPorts(adapter === "kafka" ? ports : others);
+  if (entry === "bundle") requireBundles(root);
   if (options.fresh === true) {
     // Only what the stack made: the folder around it may be somebody's own.
     for (const engine of ["postgres", "kafka"]) rmSync(join(options.dataDir, engine), { recursive: true, force: true });
@@ -95,8 +99,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await Promise.all(databases.map(async (name) => [name, await createDatabase(postgres.url, name, { owner: name })])),
   ) as Record<DatabaseName, string>;
 
-  const sources = programs(ports, urls, adapter, options.environment);
-  const table = options.bundles === true ? sources.map(bundled) : sources;
+  const table = programs(ports, urls, adapter, options.environment, entry);
   await Promise.all(
     table.filter(ownsData).map((program) => runScript(root, program.entry, ["migrate"], program.environment)),
   );
@@ -135,8 +138,9 @@ async function allEnded<T extends readonly unknown[]>(
   return await Promise.all(work);
 }
 
-function bundled(program: Program): Program {
-  return { ...program, entry: program.entry.replace(/^(apps\/.*)\/src\/main\.ts$/, "$1/dist/main.js") };
+function requireBundles(root: string): void {
+  const missing = Object.values(entries("bundle")).filter((file) => !existsSync(join(root, file)));
+  if (missing.length > 0) throw new Error(`not built: ${missing.join(", ")}. Run npx nx run-many -t build first`);
 }
 
 function ownsData(program: Program): boolean {

@@ -1,3 +1,4 @@
+import type { Span } from "@plumbline/telemetry";
 import type { Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
 import type { Match } from "../template/router.ts";
@@ -9,6 +10,8 @@ export interface Exchange {
   readonly client: string | undefined;
   /** Where it leads. Throws when the path cannot be decoded. */
   readonly match: () => Match<Binding>;
+  /** The request's span, for what happens while it is answered. */
+  span?: Pick<Span, "addEvent">;
   /** What went wrong, once something has. */
   failure?: unknown;
   /** The code of the failure, also of one inside a stream whose status was 200. */

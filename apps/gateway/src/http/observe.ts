@@ -1,4 +1,4 @@
-import type { Telemetry } from "@plumbline/telemetry";
+import type { Span, Telemetry } from "@plumbline/telemetry";
 import type { Request, RequestHandler, Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
 import type { Match, Router } from "../template/router.ts";
@@ -37,10 +37,8 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
       "user_agent.original": request.headers["user-agent"],
     };
 
-    const answer = async (span: {
-      setAttribute(key: string, value: number): void;
-      fail(error: unknown): void;
-    }): Promise<void> => {
+    const answer = async (span: Span): Promise<void> => {
+      exchange.span = span;
       const closed = new Promise<void>((resolve) => response.once("close", resolve));
       active.inc({ method });
       next();

@@ -8,6 +8,7 @@ import { resumeField, versionField } from "../bindings/request.ts";
 import { jsonOf } from "../http/answer.ts";
 import type { StreamCall } from "../http/api.ts";
 import { untilClientGone } from "../http/client-gone.ts";
+import { exchangeOf } from "../http/exchange.ts";
 import { recordFailure } from "../http/fail.ts";
 import { chooseFormat } from "./choose-format.ts";
 import type { StreamFormat } from "./format.ts";
@@ -123,6 +124,8 @@ class Stream {
     const message = fromBinary(output, bytes) as Message & Record<string, unknown>;
     const version = versionField(this.#binding);
     const id = version === undefined ? undefined : String(message[version.localName]);
+    // When each line went out; the span keeps the first 128.
+    exchangeOf(this.#response).span?.addEvent("stream.message", { "stream.message.id": id });
     return this.#format.message(jsonOf(this.#binding, message, this.#options.registry), id);
   }
 

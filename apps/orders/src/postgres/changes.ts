@@ -14,9 +14,9 @@ export async function followChanges(
   const listener = await database.listen(channel);
   async function passOn(): Promise<void> {
     for await (const { payload, missed } of listener) {
-      const change = /^(\S+) (\d+)$/.exec(payload);
+      const change = /^(\S+) (\d+)(?: (\S+))?$/.exec(payload);
       if (missed || change === null) watchers.announceAll();
-      else watchers.announce(change[1] as string, BigInt(change[2] as string));
+      else watchers.announce(change[1] as string, BigInt(change[2] as string), change[3]);
     }
   }
   const passing = passOn();

@@ -6,7 +6,7 @@ import { ordersTopic, toMessage } from "../event-messages.ts";
 import { type Abortable, type OrderEvent, OrderNotFoundError, type Orders } from "../use-cases/ports.ts";
 import { columns, type OrderRow, toOrder, toValues } from "./order-row.ts";
 
-/** Where changes are announced to watchers, of all processes. The payload is `id version`. */
+/** Where changes are announced to watchers, of all processes. The payload is `id version traceparent`, the last where the change has a trace. */
 export const channel = "order_changed";
 
 /** What is done to orders within one transaction, whoever opened it: a request, or a message with its inbox. */
@@ -47,7 +47,7 @@ export class OrderTransaction implements Pick<Orders, "change"> {
     await this.#tx.query(
       `update orders set status = $2, currency_code = $3, minor_units = $4, rejection_reason = $5, version = $6,
          update_time = $7
-       where id = $1 returning pg_notify('${channel}', id || ' ' || version)`,
+       where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $8::text))`,
       [
         id,
         next.order.status,
@@ -56,11 +56,18 @@ export class OrderTransaction implements Pick<Orders, "change"> {
         next.order.rejectionReason,
         next.order.version,
         next.order.updateTime,
+        this.#traceparent(),
       ],
       { signal, name: "update_order" },
     );
     await this.#append(next.events, { signal });
     return next.order;
+  }
+
+  #traceparent(): string | null {
+    const context: Record<string, string> = {};
+    this.#tracer.inject(context);
+    return context["traceparent"] ?? null;
   }
 
   async #append(events: readonly OrderEvent[], { signal }: Abortable): Promise<void> {

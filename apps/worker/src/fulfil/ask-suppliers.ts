@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { OrderItem, Quote } from "./order.ts";
 import type { AskSuppliers } from "./ports.ts";
 import { readText } from "./read-text.ts";
+import { tracedFetch } from "./traced-fetch.ts";
 
 export interface SuppliersOptions {
   /** Where quotes are asked: `http://127.0.0.1:8090`. */
@@ -29,40 +30,40 @@ export function askSuppliersOverHttp(options: SuppliersOptions, telemetry: Telem
     "Time to ask the suppliers for all items of one order.",
     ["outcome"],
   );
+  const fetchQuote = tracedFetch(telemetry.tracer, "/v1/quotes/{sku}");
   return async (items, { signal } = {}) => {
     const started = performance.now();
     let outcome = "error";
     const attributes = { "order.items": items.length };
-    try {
-      const quotes = await telemetry.tracer.span("ask suppliers", { kind: "client", attributes }, () => {
-        const headers: Record<string, string> = { accept: "application/json" };
-        telemetry.tracer.inject(headers);
-        return ask(items, headers, options, { signal });
-      });
-      outcome = "ok";
-      return quotes;
-    } finally {
-      duration.observe({ outcome }, (performance.now() - started) / 1000);
-    }
+    return await telemetry.tracer.span("ask suppliers", { attributes }, async () => {
+      try {
+        const quotes = await ask(items, fetchQuote, options, { signal });
+        outcome = "ok";
+        return quotes;
+      } finally {
+        duration.observe({ outcome }, (performance.now() - started) / 1000);
+      }
+    });
   };
 }
 
 async function ask(
   items: readonly OrderItem[],
-  headers: Readonly<Record<string, string>>,
+  fetchQuote: ReturnType<typeof tracedFetch>,
   { url, concurrency, timeoutMs }: SuppliersOptions,
   { signal }: Abortable,
 ): Promise<Quote[]> {
   const requests = items.map(({ sku, quantity }) => ({
     url: new URL(`v1/quotes/${encodeURIComponent(sku)}?quantity=${quantity}`, url.endsWith("/") ? url : `${url}/`),
     // A redirect could lead anywhere, and no supplier needs one.
-    init: { headers, redirect: "error" as const },
+    init: { headers: { accept: "application/json" }, redirect: "error" as const },
   }));
   try {
     return await fetchAll(requests, (response, index) => quoteOf(response, items[index]?.sku ?? ""), {
       concurrency,
       timeoutMs,
       signal,
+      fetch: fetchQuote,
     });
   } catch (error) {
     signal?.throwIfAborted();

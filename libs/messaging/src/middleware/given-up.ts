@@ -1,5 +1,7 @@
+import type { Abortable } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
-import type { Delivery } from "../broker.ts";
+import type { Tracer } from "@plumbline/telemetry";
+import type { Delivery, Publisher } from "../broker.ts";
 import { type Message, withHeaders } from "../message.ts";
 import { AttemptsExhaustedError } from "./retried.ts";
 
@@ -35,6 +37,28 @@ export function givenUp(delivery: Delivery, error: unknown): GivenUp {
     [givenUpHeaders.time]: new Date().toISOString(),
   });
   return { message, attempts, cause };
+}
+
+/** Publishes to a topic of the group's own, within the trace of the delivery that failed: what is done with it next is caused by this. */
+export async function publishGivenUp(
+  publisher: Publisher,
+  tracer: Tracer,
+  topic: string,
+  { message, attempts, cause }: GivenUp,
+  { signal }: Abortable,
+): Promise<void> {
+  const attributes = {
+    "messaging.operation.type": "send",
+    "messaging.destination.name": topic,
+    "messaging.message.id": message.id,
+    "plumbline.attempts": attempts,
+    "plumbline.error_code": codeOf(cause),
+  };
+  await tracer.span(`publish ${topic}`, { kind: "producer", attributes }, async () => {
+    const headers: Record<string, string> = {};
+    tracer.inject(headers);
+    await publisher.publish(topic, [withHeaders(message, headers)], { signal });
+  });
 }
 
 /** The topic the message was published to, also where this delivery comes from one of the group's retry topics. */

@@ -3,7 +3,7 @@ import type { Telemetry } from "@plumbline/telemetry";
 import type { Delivery, Middleware, Publisher } from "../broker.ts";
 import { withHeaders } from "../message.ts";
 import { retryTopic } from "../topics.ts";
-import { givenUp, originOf } from "./given-up.ts";
+import { givenUp, originOf, publishGivenUp } from "./given-up.ts";
 import { isPermanent } from "./permanent.ts";
 
 const dueHeader = "plumbline-due";
@@ -23,13 +23,15 @@ export function retriedLater(publisher: Publisher, telemetry: Telemetry, delaysM
     try {
       await next(delivery);
     } catch (error) {
-      const { message, attempts, cause } = givenUp(delivery, error);
+      const gaveUp = givenUp(delivery, error);
+      const { message, attempts, cause } = gaveUp;
       const delayMs = isPermanent(cause) ? undefined : nextDelay(delivery, delaysMs);
       if (delivery.signal.aborted || delayMs === undefined) throw error;
       const { group } = delivery;
       const topic = originOf(delivery);
       const due = withHeaders(message, { [dueHeader]: new Date(Date.now() + delayMs).toISOString() });
-      await publisher.publish(retryTopic(topic, group, delayMs), [due], { signal: delivery.signal });
+      const later = retryTopic(topic, group, delayMs);
+      await publishGivenUp(publisher, telemetry.tracer, later, { ...gaveUp, message: due }, delivery);
       counter.inc({ topic, group, delay_ms: delayMs });
       telemetry.logger.error("message retried later", cause, { topic, group, id: message.id, attempts, delayMs });
     }

@@ -24,12 +24,14 @@ export function traced(telemetry: Telemetry): Middleware {
       "messaging.message.body.size": message.data.byteLength,
       "cloudevents.event_type": message.type,
     };
-    try {
-      const options = { kind: "consumer", parent: message.headers, attributes } as const;
-      await telemetry.tracer.span(`process ${topic}`, options, () => next(delivery));
-      outcome = "ok";
-    } finally {
-      duration.observe({ topic, group, outcome }, (performance.now() - started) / 1000);
-    }
+    const options = { kind: "consumer", parent: message.headers, attributes } as const;
+    await telemetry.tracer.span(`process ${topic}`, options, async () => {
+      try {
+        await next(delivery);
+        outcome = "ok";
+      } finally {
+        duration.observe({ topic, group, outcome }, (performance.now() - started) / 1000);
+      }
+    });
   };
 }

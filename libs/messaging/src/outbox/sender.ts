@@ -1,8 +1,9 @@
 import { type Abortable, deadline } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import type { Queryable } from "@plumbline/postgres";
-import type { Histogram, Telemetry } from "@plumbline/telemetry";
+import type { Histogram, SpanOptions, Telemetry } from "@plumbline/telemetry";
 import type { Publisher } from "../broker.ts";
+import type { Message } from "../message.ts";
 import { deleteRows, type OutboxRow, refuseRow } from "./outbox-rows.ts";
 
 /** Publishes rows, one send per topic, and deletes what was accepted. In between no transaction is open. */
@@ -64,14 +65,29 @@ export class Sender {
     let outcome = "error";
     using limit = deadline(this.#sendTimeoutMs, options);
     const messages = rows.map(({ message }) => message);
-    const span = { kind: "producer", links: messages.map(({ headers }) => headers) } as const;
-    try {
-      await this.#telemetry.tracer.span(`publish ${topic}`, span, () =>
-        this.#publisher.publish(topic, messages, limit),
-      );
-      outcome = "ok";
-    } finally {
-      this.#duration.observe({ topic, outcome }, (performance.now() - started) / 1000);
-    }
+    await this.#telemetry.tracer.span(`publish ${topic}`, batchSpan(topic, messages), async () => {
+      try {
+        await this.#publisher.publish(topic, messages, limit);
+        outcome = "ok";
+      } finally {
+        this.#duration.observe({ topic, outcome }, (performance.now() - started) / 1000);
+      }
+    });
   }
+}
+
+/** Linked to every message's trace, and part of it where all are of one: a batch of many traces belongs to none (ADR 14). */
+function batchSpan(topic: string, messages: readonly Message[]): SpanOptions {
+  const headers = messages.map((message) => message.headers);
+  const traces = new Set(headers.map(({ traceparent }) => traceparent?.split("-")[1]));
+  return {
+    kind: "producer",
+    links: headers,
+    parent: traces.size === 1 ? headers[0] : {},
+    attributes: {
+      "messaging.operation.type": "send",
+      "messaging.destination.name": topic,
+      "messaging.batch.message_count": messages.length,
+    },
+  };
 }
