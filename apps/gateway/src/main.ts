@@ -21,7 +21,7 @@ async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): 
   const health = new Health(clients.checks, {
     onFailure: (check, error) => logger.warn("dependency not reached", { check, error: String(error) }),
   });
-  await using ops = await serveOps({ ...config.ops, health, metrics: () => metrics.text() });
+  await using ops = await serveOps({ ...config.ops, health, metrics: (format) => metrics.text(format) });
 
   await using limiter = await openLimiter(config.rateLimit, telemetry);
 

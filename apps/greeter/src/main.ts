@@ -12,7 +12,7 @@ async function main(config: Config<typeof GreeterConfig>, signal: AbortSignal): 
   await using telemetry = startTelemetry({ service: "greeter", ...config.telemetry });
 
   const health = new Health(); // Nothing to depend on.
-  await using ops = await serveOps({ ...config.ops, health, metrics: () => telemetry.metrics.text() });
+  await using ops = await serveOps({ ...config.ops, health, metrics: (format) => telemetry.metrics.text(format) });
   await using server = await serve(
     // A second is kept for what closes after the calls.
     { ...config.rpc, graceMs: config.graceMs - config.drainMs - 1_000 },

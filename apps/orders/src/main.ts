@@ -30,7 +30,7 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
     { database: database.ping, broker: (options) => broker.ping(options) },
     { onFailure: (check, error) => telemetry.logger.warn("dependency not reached", { check, error: String(error) }) },
   );
-  await using ops = await serveOps({ ...config.ops, health, metrics: () => telemetry.metrics.text() });
+  await using ops = await serveOps({ ...config.ops, health, metrics: (format) => telemetry.metrics.text(format) });
 
   const watchers = new OrderWatchers(config.watch.maxWatchers, telemetry);
   const app = createApp(

@@ -80,14 +80,30 @@ const anyValue: Parameters<typeof decode>[1] = {
   4: one("double", double),
   5: one(
     "array",
-    nested(() => ({ 1: many("values", nested(() => anyValue)) })),
+    nested(() => ({
+      1: many(
+        "values",
+        nested(() => anyValue),
+      ),
+    })),
   ),
   6: one(
     "map",
-    nested(() => ({ 1: many("values", nested(() => keyValue)) })),
+    nested(() => ({
+      1: many(
+        "values",
+        nested(() => keyValue),
+      ),
+    })),
   ),
 };
-const keyValue = { 1: one("key", text), 2: one("value", nested(() => anyValue)) };
+const keyValue = {
+  1: one("key", text),
+  2: one(
+    "value",
+    nested(() => anyValue),
+  ),
+};
 const attributes = many(
   "attributes",
   nested(() => keyValue),
@@ -132,8 +148,24 @@ const recordFields = {
 
 /** Of ExportTraceServiceRequest and ExportLogsServiceRequest alike: resources, in them scopes, in them what was sent. */
 function request(name: string, fields: Parameters<typeof decode>[1]) {
-  const scope = { 2: many(name, nested(() => fields)) };
-  return { 1: many("resources", nested(() => ({ 1: resource, 2: many("scopes", nested(() => scope)) }))) };
+  const scope = {
+    2: many(
+      name,
+      nested(() => fields),
+    ),
+  };
+  return {
+    1: many(
+      "resources",
+      nested(() => ({
+        1: resource,
+        2: many(
+          "scopes",
+          nested(() => scope),
+        ),
+      })),
+    ),
+  };
 }
 
 const kinds = ["internal", "internal", "server", "client", "producer", "consumer"] as const;

@@ -12,7 +12,9 @@ export interface Receiver extends AsyncDisposable {
 }
 
 /** A collector in this process: OTLP over HTTP with protobuf, as the services' exporters send it. It keeps all, so let a test be short. */
-export async function startReceiver(options: { readonly host?: string; readonly port?: number } = {}): Promise<Receiver> {
+export async function startReceiver(
+  options: { readonly host?: string; readonly port?: number } = {},
+): Promise<Receiver> {
   const { host = "127.0.0.1", port = 0 } = options;
   const spans: Span[] = [];
   const logs: LogRecord[] = [];

@@ -39,7 +39,9 @@ export async function fetchAll<T>(
       for (const [index, url] of urls.entries()) {
         await group.start(async (signal) => {
           const send = (init: RequestInit) => (options.fetch ?? fetch)(url, init);
-          results[index] = await fetchOne(url, requests[index]?.init, signal, send, (response) => read(response, index));
+          results[index] = await fetchOne(url, requests[index]?.init, signal, send, (response) =>
+            read(response, index),
+          );
         });
       }
     },

@@ -4,11 +4,11 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import test from "node:test";
 import { Health } from "./health.ts";
-import { serveOps } from "./serve-ops.ts";
+import { type OpsOptions, serveOps } from "./serve-ops.ts";
 
 const text = async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" });
 
-async function open(health = new Health(), metrics: () => Promise<{ contentType: string; body: string }> = text) {
+async function open(health = new Health(), metrics: OpsOptions["metrics"] = text) {
   const errors: unknown[] = [];
   const ops = await serveOps({ host: "127.0.0.1", port: 0, health, metrics, onError: (error) => errors.push(error) });
   const get = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${ops.port}${path}`, init);
@@ -48,6 +48,28 @@ test("metrics come with their content type, a query is ignored", async () => {
   assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4");
   assert.equal(await response.text(), "up 1\n");
 });
+
+for (const { accept, openMetrics } of [
+  { accept: undefined, openMetrics: false },
+  { accept: "*/*", openMetrics: false },
+  { accept: "text/plain;version=0.0.4", openMetrics: false },
+  { accept: "application/openmetrics-text;q=0, text/plain", openMetrics: false },
+  {
+    accept:
+      "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1",
+    openMetrics: true,
+  },
+]) {
+  test(`a scraper that accepts ${accept ?? "nothing in particular"} gets ${openMetrics ? "OpenMetrics" : "text"}`, async () => {
+    const render = async (format: { openMetrics: boolean }) => ({
+      contentType: "text/plain",
+      body: `${format.openMetrics}`,
+    });
+    await using ops = await open(new Health(), render);
+    const response = await ops.get("/metrics", accept === undefined ? {} : { headers: { accept } });
+    assert.equal(await response.text(), String(openMetrics));
+  });
+}
 
 test("HEAD answers like GET without a body", async () => {
   await using ops = await open();

@@ -11,7 +11,10 @@ export interface OpsOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly health: Health;
-  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  /** As OpenMetrics for a scraper that accepts it, else in Prometheus's text format. */
+  readonly metrics: (format: {
+    readonly openMetrics: boolean;
+  }) => Promise<{ readonly contentType: string; readonly body: string }>;
   /** Told of a scrape that failed; its reader gets "internal" and no more. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -24,7 +27,9 @@ const metricsMs = 5_000;
  * so that probes can see the drain.
  */
 export async function serveOps(options: OpsOptions): Promise<AsyncDisposable & { readonly port: number }> {
-  const metrics = shared(() => scrape(options));
+  const plain = shared(() => scrape(options, { openMetrics: false }));
+  const open = shared(() => scrape(options, { openMetrics: true }));
+  const metrics = ({ headers }: IncomingMessage) => (acceptsOpenMetrics(headers.accept) ? open() : plain());
   const server = createServer(
     {
       headersTimeout: 5_000,
@@ -75,12 +80,12 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   health: Health,
-  metrics: () => Promise<OpsAnswer>,
+  metrics: (request: IncomingMessage) => Promise<OpsAnswer>,
 ): Promise<void> {
   const path = (request.url ?? "/").split("?", 1)[0];
   const found =
     path === "/metrics"
-      ? metrics
+      ? () => metrics(request)
       : path === "/healthz" || path === "/readyz"
         ? () => answerHealth(health, path)
         : undefined;
@@ -101,14 +106,21 @@ async function answer(
   response.end(reply.body); // Of HEAD, Node sends the headers alone.
 }
 
-async function scrape({ metrics, onError }: OpsOptions): Promise<OpsAnswer> {
+/** Prometheus asks for it by name, before its own format. */
+function acceptsOpenMetrics(accept = ""): boolean {
+  return accept
+    .split(",")
+    .some((range) => /^\s*application\/openmetrics-text\b/.test(range) && !/;\s*q=0(?:\.0*)?\s*(?:;|$)/.test(range));
+}
+
+async function scrape({ metrics, onError }: OpsOptions, format: { readonly openMetrics: boolean }): Promise<OpsAnswer> {
   const stop = new AbortController();
   const late = sleep(metricsMs, undefined, { signal: stop.signal }).then(() => {
     throw new Error(`no metrics within ${metricsMs} ms`);
   });
   late.catch(() => {}); // Loses the race as a rule, and is then nobody's.
   try {
-    return { status: 200, ...(await Promise.race([metrics(), late])) };
+    return { status: 200, ...(await Promise.race([metrics(format), late])) };
   } catch (error) {
     onError?.(error);
     return { status: 500, contentType: "text/plain; charset=utf-8", body: "internal\n" };

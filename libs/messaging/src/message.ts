@@ -41,7 +41,8 @@ export function sizeOf(message: Message): number {
     bytes += Buffer.byteLength(text);
   }
   for (const [name, value] of Object.entries(message.headers)) {
-    if (!name.startsWith(ownHeader) && name !== "traceparent") bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+    if (!name.startsWith(ownHeader) && name !== "traceparent")
+      bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
   }
   return bytes;
 }

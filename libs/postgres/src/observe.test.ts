@@ -12,12 +12,13 @@ interface Recorded {
 }
 
 /** Telemetry that can be looked at. */
-function recorder(): { telemetry: Telemetry; recorded: Recorded } {
+function recorder({ within = true } = {}): { telemetry: Telemetry; recorded: Recorded } {
   const recorded: Recorded = { spans: [], durations: [], gauges: new Map() };
   const telemetry: Telemetry = {
     ...noTelemetry,
     tracer: {
       ...noTelemetry.tracer,
+      current: () => (within ? { traceId: "1", spanId: "2" } : undefined),
       span: (name, options, work) =>
         noTelemetry.tracer.span(name, options, (span) => {
           const attributes: Record<string, Attributes[string]> = { ...options.attributes };
@@ -59,6 +60,17 @@ test("each statement has a client span and a duration, named by its name or its 
   assert.equal(recorded.spans[0]?.attributes["db.query.text"], "SELECT 1 AS n");
   assert.equal(recorded.spans[2]?.attributes["db.response.status_code"], "22012");
   await place[Symbol.asyncDispose]();
+});
+
+test("a statement outside of any trace is timed and has no span: a poll would be a trace of one", async () => {
+  const { telemetry, recorded } = recorder({ within: false });
+  await using place = await open({}, telemetry);
+  await place.database.query("SELECT 1", [], { name: "poll" });
+  assert.deepEqual(
+    recorded.durations.map(({ operation, code }) => `${operation} ${code}`),
+    ["poll ok"],
+  );
+  assert.deepEqual(recorded.spans, []);
 });
 
 test("the pool shows how many connections are used and idle and how many callers wait, until it is closed", async () => {

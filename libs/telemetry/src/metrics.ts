@@ -18,8 +18,12 @@ export interface Gauge<L extends string = string> {
 }
 
 export interface Histogram<L extends string = string> {
-  /** Durations are in seconds. */
+  /** Durations are in seconds. Within a span that is sampled, its ids become the bucket's exemplar: observe inside. */
   observe(labels: Labels<L>, value: number): void;
+}
+
+export interface TextOptions {
+  readonly openMetrics?: boolean | undefined;
 }
 
 /**
@@ -36,6 +40,6 @@ export interface Metrics {
     labelNames: readonly L[],
     buckets?: readonly number[],
   ): Histogram<L>;
-  /** Everything, in the text format that Prometheus reads. */
-  text(): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** Everything, in Prometheus's text format; as OpenMetrics histograms carry exemplars too. */
+  text(options?: TextOptions): Promise<{ readonly contentType: string; readonly body: string }>;
 }

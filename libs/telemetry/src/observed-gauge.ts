@@ -1,6 +1,7 @@
 import * as prom from "prom-client";
 import type { Fields } from "./logger.ts";
 import type { Gauge, Labels } from "./metrics.ts";
+import type { AnyRegistry } from "./metrics-text.ts";
 import type { SeriesLimit } from "./series-limit.ts";
 
 const readMs = 1_000;
@@ -20,7 +21,7 @@ export class ObservedGauge<L extends string> implements Gauge<L> {
   #warned = false;
 
   constructor(
-    options: { name: string; help: string; labelNames: string[]; registers: prom.Registry[] },
+    options: { name: string; help: string; labelNames: string[]; registers: AnyRegistry[] },
     limit: SeriesLimit<L>,
     warn: (message: string, fields: Fields) => void,
   ) {

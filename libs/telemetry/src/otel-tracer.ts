@@ -10,6 +10,7 @@ import {
   type Tracer as OtelTracer,
   ROOT_CONTEXT,
   SpanStatusCode,
+  TraceFlags,
   trace,
 } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -53,6 +54,13 @@ export function otelTracer(otel: OtelTracer): Tracer {
       return active && { traceId: active.traceId, spanId: active.spanId };
     },
   };
+}
+
+/** The ids of the active span where it is sampled: there is something to look up then. */
+export function sampledIds(): { readonly trace_id: string; readonly span_id: string } | undefined {
+  const active = trace.getSpanContext(context.active());
+  if (active === undefined || (active.traceFlags & TraceFlags.SAMPLED) === 0) return undefined;
+  return { trace_id: active.traceId, span_id: active.spanId };
 }
 
 function run<T>(span: OtelSpan, kind: SpanKind, parent: Context, work: (span: Span) => T): T {

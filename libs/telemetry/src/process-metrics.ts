@@ -1,15 +1,61 @@
+import { constants, type PerformanceEntry, PerformanceObserver, performance } from "node:perf_hooks";
 import * as prom from "prom-client";
 
 let registry: prom.Registry | undefined;
 
 /**
- * CPU, memory, file descriptors, event loop lag and garbage collection of this process. One registry for all: they
+ * CPU, memory, file descriptors, event loop and garbage collection of this process. One registry for all: they
  * describe the process, and prom-client's observers cannot be taken down, so a second set would only leak.
  */
 export function processMetrics(): prom.Registry {
   if (registry === undefined) {
     registry = new prom.Registry();
     prom.collectDefaultMetrics({ register: registry });
+    observeGarbageCollection(registry);
+    observeEventLoop(registry);
   }
   return registry;
+}
+
+const types: Readonly<Record<number, string>> = {
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: "major",
+  [constants.NODE_PERFORMANCE_GC_MINOR]: "minor",
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: "incremental",
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: "weakcb",
+};
+
+/** Ours, as prom-client's counts one collection of each batch that Node reports, and knows nothing between 10 and 100 ms. */
+function observeGarbageCollection(register: prom.Registry): void {
+  register.removeSingleMetric("nodejs_gc_duration_seconds");
+  const pauses = new prom.Histogram({
+    name: "v8js_gc_duration_seconds",
+    help: "Pauses for garbage collection, by type: major, minor, incremental or weakcb.",
+    labelNames: ["type"],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+    registers: [register],
+  });
+  const observer = new PerformanceObserver((list) => {
+    // Of this entry type each has the detail, which the types of Node leave out.
+    const entries = list.getEntries() as (PerformanceEntry & { readonly detail: { readonly kind: number } })[];
+    for (const { duration, detail } of entries) {
+      const { kind } = detail;
+      pauses.observe({ type: types[kind] ?? "other" }, duration / 1_000);
+    }
+  });
+  observer.observe({ entryTypes: ["gc"] });
+}
+
+/** How busy the loop is, beside prom-client's lag: near 1, whatever comes next waits. */
+function observeEventLoop(register: prom.Registry): void {
+  let before = performance.eventLoopUtilization();
+  new prom.Gauge({
+    name: "nodejs_eventloop_utilization_ratio",
+    help: "Share of the time since the last scrape that the event loop was busy, 0 to 1.",
+    registers: [register],
+    collect() {
+      const now = performance.eventLoopUtilization();
+      this.set(performance.eventLoopUtilization(now, before).utilization);
+      before = now;
+    },
+  });
 }

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { context, ROOT_CONTEXT, trace } from "@opentelemetry/api";
+import { enableContext } from "./active-context.ts";
 import { PromMetrics } from "./prom-metrics.ts";
 
 function open() {
@@ -154,11 +157,61 @@ test("two services in one process have metrics of their own, and both show the p
     for (const name of [
       "nodejs_eventloop_lag_p99_seconds",
       "process_resident_memory_bytes",
-      "nodejs_gc_duration_seconds",
+      "nodejs_eventloop_utilization_ratio",
+      "v8js_gc_duration_seconds",
     ]) {
       assert.ok((await lines(name)).length > 0, name);
     }
   }
+});
+
+test("what is observed in a sampled span has its ids as an exemplar, in OpenMetrics only", async () => {
+  const { metrics } = open();
+  const [histogram, counter] = [metrics.histogram("a_seconds", "A.", ["code"]), metrics.counter("b_total", "B.", [])];
+  const ids = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
+  const within = (traceFlags: number, value: number) =>
+    context.with(trace.setSpanContext(ROOT_CONTEXT, { ...ids, traceFlags }), () =>
+      histogram.observe({ code: "ok" }, value),
+    );
+  enableContext();
+  within(1, 0.02);
+  within(0, 3);
+  within(1, 60);
+  histogram.observe({ code: "ok" }, 0.3);
+  counter.inc({});
+
+  const { contentType, body } = await metrics.text({ openMetrics: true });
+  assert.match(contentType, /^application\/openmetrics-text; version=1\.0\.0/);
+  const exemplars = body.split("\n").filter((line) => line.includes(" # "));
+  assert.deepEqual(
+    exemplars.map((line) => line.replace(/ [\d.]+$/, "")),
+    [
+      `a_seconds_bucket{le="0.025",code="ok"} 1 # {trace_id="${ids.traceId}",span_id="${ids.spanId}"} 0.02`,
+      `a_seconds_bucket{le="+Inf",code="ok"} 4 # {trace_id="${ids.traceId}",span_id="${ids.spanId}"} 60`,
+    ],
+  );
+  assert.match(body, /^# TYPE b counter\nb_total 1$/m);
+  assert.ok(body.endsWith("\n# EOF\n"));
+
+  const plain = (await metrics.text()).body;
+  assert.doesNotMatch(plain, / # |# EOF/);
+  assert.match(plain, /^# TYPE b_total counter\nb_total 1$/m);
+});
+
+test("each garbage collection is counted by its type", async () => {
+  const { lines } = open();
+  await lines("v8js");
+  const collected = async () =>
+    Number((await lines('v8js_gc_duration_seconds_count{type="minor"}'))[0]?.split(" ").at(-1) ?? 0);
+  const before = await collected();
+  const limit = AbortSignal.timeout(10_000);
+  let seen: unknown[] = [];
+  while ((await collected()) < before + 3) {
+    limit.throwIfAborted();
+    seen = Array.from({ length: 200_000 }, (_, index) => ({ index }));
+    await setImmediate();
+  }
+  assert.ok(seen.length > 0);
 });
 
 test("a scrape is Prometheus text, says which service it is, and has no name twice", async () => {

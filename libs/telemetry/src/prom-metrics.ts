@@ -1,7 +1,9 @@
 import * as prom from "prom-client";
 import type { Fields } from "./logger.ts";
-import type { Counter, Gauge, Histogram, Metrics } from "./metrics.ts";
+import type { Counter, Gauge, Histogram, Metrics, TextOptions } from "./metrics.ts";
+import { type AnyRegistry, metricsText, openMetricsRegistry } from "./metrics-text.ts";
 import { ObservedGauge } from "./observed-gauge.ts";
+import { sampledIds } from "./otel-tracer.ts";
 import { processMetrics } from "./process-metrics.ts";
 import { SeriesLimit } from "./series-limit.ts";
 
@@ -22,7 +24,7 @@ interface Registered {
 
 /** Metrics by prom-client, in a registry of their own beside the process's. */
 export class PromMetrics implements Metrics {
-  readonly #registry = new prom.Registry();
+  readonly #registry = openMetricsRegistry();
   readonly #registered = new Map<string, Registered>();
   readonly #warn: PromMetricsOptions["warn"];
 
@@ -63,20 +65,20 @@ export class PromMetrics implements Metrics {
     buckets: readonly number[] = durationBuckets,
   ): Histogram<L> {
     return this.#once("histogram", name, labelNames, (options) => {
-      const metric = new prom.Histogram({ ...options, help, buckets: [...buckets] });
+      const metric = new prom.Histogram({ ...options, help, buckets: [...buckets], enableExemplars: true });
       const limit = this.#limit(name, labelNames);
       return {
         observe(labels, value) {
-          if (Number.isFinite(value)) metric.observe(limit.admit(labels), value);
+          if (!Number.isFinite(value)) return;
+          const exemplarLabels = sampledIds();
+          metric.observe({ labels: limit.admit(labels), value, ...(exemplarLabels && { exemplarLabels }) });
         },
       } satisfies Histogram<L>;
     });
   }
 
-  async text(): Promise<{ contentType: string; body: string }> {
-    const own = await this.#registry.metrics();
-    const shared = await processMetrics().metrics();
-    return { contentType: this.#registry.contentType, body: `${own}\n${shared}` };
+  text(options?: TextOptions): Promise<{ contentType: string; body: string }> {
+    return metricsText([this.#registry, processMetrics()], options);
   }
 
   #once<M>(kind: string, name: string, labelNames: readonly string[], make: (options: Options) => M): M {
@@ -101,5 +103,5 @@ export class PromMetrics implements Metrics {
 interface Options {
   readonly name: string;
   readonly labelNames: string[];
-  readonly registers: prom.Registry[];
+  readonly registers: AnyRegistry[];
 }

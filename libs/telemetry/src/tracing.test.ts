@@ -254,6 +254,21 @@ test("no secret of a failing URL reaches a span", async () => {
   assert.doesNotMatch(JSON.stringify(received.spans), /hunter2/);
 });
 
+test("a root with links is kept where one of the traces it links to is; other roots by their share", async () => {
+  const kept = remote;
+  const left = { traceparent: `${remote.traceparent.slice(0, -2)}00` };
+  const all = await traced(({ tracer }) => void tracer.span("unkept batch", { links: [left, left] }, () => {}), {});
+  assert.equal(all.spans.length, 0);
+  const none = await traced(
+    ({ tracer }) => {
+      tracer.span("kept batch", { links: [left, kept] }, () => tracer.span("its insert", {}, () => {}));
+      tracer.span("chance", {}, () => {});
+    },
+    { sampleRatio: 0 },
+  );
+  assert.deepEqual(none.spans.map(({ name }) => name).toSorted(), ["its insert", "kept batch"]);
+});
+
 test("long attributes are cut, and links past 128 are left out", async () => {
   const received = await traced(({ tracer }) =>
     tracer.span(

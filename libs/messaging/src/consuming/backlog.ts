@@ -11,10 +11,11 @@ export interface Backlog {
   /** Messages held, running and waiting. */
   readonly places: Semaphore;
   readonly capacity: number;
+  readonly concurrency: number;
 }
 
 export function createBacklog(options: SubscribeOptions): Backlog {
   const { concurrency } = options;
   const capacity = Math.max(concurrency, options.capacity ?? Math.max(32, 4 * concurrency));
-  return { slots: new Semaphore(concurrency), places: new Semaphore(capacity), capacity };
+  return { slots: new Semaphore(concurrency), places: new Semaphore(capacity), capacity, concurrency };
 }

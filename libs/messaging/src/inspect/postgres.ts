@@ -4,6 +4,7 @@ import { type Database, openDatabase } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import { missingTopicError } from "../errors.ts";
 import { fetchFrom } from "../postgres/fetch.ts";
+import { partitionLags } from "../postgres/lag.ts";
 import type { GroupLag, Inspector, LogEntry, TopicSummary } from "./inspector.ts";
 
 const fetchSize = 200;
@@ -62,19 +63,8 @@ class PostgresInspector implements Inspector {
 
   async lag(topics: readonly string[], options: Abortable = {}): Promise<GroupLag[]> {
     await this.#refuseMissing(topics, options);
-    // What retention deleted is behind nobody: a position below the oldest message kept counts from there.
-    const sql = `
-      SELECT p.topic, g.name AS group, p.partition, p.next_offset AS end, s.position AS committed,
-        p.next_offset - greatest(coalesce(s.position, 0), coalesce(oldest."offset", p.next_offset)) AS lag
-      FROM partitions AS p
-        JOIN consumer_groups AS g ON g.topic = p.topic
-        LEFT JOIN positions AS s ON s.group_id = g.id AND s.partition = p.partition
-        LEFT JOIN LATERAL (
-          SELECT "offset" FROM messages AS m
-          WHERE m.topic = p.topic AND m.partition = p.partition ORDER BY "offset" LIMIT 1
-        ) AS oldest ON true
-      WHERE p.topic = ANY($1)
-      ORDER BY p.topic COLLATE "C", g.name COLLATE "C", p.partition`;
+    const sql = `${partitionLags}
+      WHERE p.topic = ANY($1) ORDER BY p.topic COLLATE "C", g.name COLLATE "C", p.partition`;
     const rows = await this.#database.query<Omit<GroupLag, "committed"> & { committed: bigint | null }>(
       sql,
       [topics],

@@ -18,6 +18,11 @@ const leaveMs = 5_000;
 /** What is left of a crashed one holds up the next no longer than this. */
 const abandonMs = 1_000;
 
+/** A Kafka group whose members subscribe to different topics gets them assigned as if all did: a group for each topic. */
+export function groupIdOf(topic: string, group: string): string {
+  return `${topic}.${group}`;
+}
+
 /**
  * One stay in a consumer group, from joining to leaving or to a crash. Handlers never run inside kafkajs's own callbacks:
  * they only take records over, so heartbeats go on however long a handler takes (tulios/kafkajs#1647), and leaving never
@@ -39,8 +44,7 @@ export class Membership {
   constructor(kafka: Kafka, consumer: Consumer, options: MembershipOptions) {
     this.#consumer = consumer;
     this.#kafka = kafka.consumer({
-      // A Kafka group whose members subscribe to different topics gets them assigned as if all did: a group for each topic.
-      groupId: `${consumer.topic}.${consumer.options.group}`,
+      groupId: groupIdOf(consumer.topic, consumer.options.group),
       sessionTimeout: options.sessionMs,
       rebalanceTimeout: Math.max(2 * options.sessionMs, 10_000),
       heartbeatInterval: Math.max(100, Math.floor(options.sessionMs / 10)),

@@ -3,11 +3,15 @@ import { codeOf } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
 import kafkajs, { type Admin, type Producer } from "kafkajs";
 import type { Broker, Handler, SubscribeOptions, TopicOptions } from "../broker.ts";
+import { createBacklog } from "../consuming/backlog.ts";
+import { consumerGauges } from "../consuming/consumer-gauges.ts";
 import { closedError, missingTopicError } from "../errors.ts";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
 import type { Message } from "../message.ts";
 import { createKafka, type KafkaOptions } from "./client.ts";
 import { fromKafka } from "./errors.ts";
+import { groupLag } from "./lag.ts";
+import { groupIdOf } from "./membership.ts";
 import { Sender } from "./sender.ts";
 import { Subscription } from "./subscription.ts";
 
@@ -81,7 +85,11 @@ class KafkaBroker implements Broker {
       giveUpMs = defaultGiveUpMs,
       maxMessageBytes = defaultMaxMessageBytes,
     } = this.#options;
-    const subscription = new Subscription(topic, options, handler, {
+    const { group } = options;
+    const backlog = createBacklog(options);
+    const lag = () => groupLag(this.#admin, topic, groupIdOf(topic, group));
+    const gauges = consumerGauges(this.#telemetry, { topic, group }, backlog, lag);
+    const subscription = new Subscription(topic, options, handler, backlog, {
       kafka: this.#kafka,
       logger: this.#telemetry.logger,
       sessionMs,
@@ -96,6 +104,7 @@ class KafkaBroker implements Broker {
     this.#subscriptions.add(subscription);
     return {
       [Symbol.asyncDispose]: async () => {
+        gauges[Symbol.dispose]();
         await subscription[Symbol.asyncDispose]();
         this.#subscriptions.delete(subscription);
       },

@@ -5,6 +5,7 @@ import { noTelemetry } from "@plumbline/telemetry";
 import type { Batch, Consumer, ConsumerRunConfig, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import type { Handler, SubscribeOptions } from "../broker.ts";
 import { eventually, gate, Received } from "../conformance/world.ts";
+import { createBacklog } from "../consuming/backlog.ts";
 import { Subscription, type SubscriptionOptions } from "./subscription.ts";
 
 const topic = "topic";
@@ -93,7 +94,8 @@ function subscribe(
       return consumer as unknown as Consumer;
     },
   } as unknown as Kafka;
-  const subscription = new Subscription(topic, { group: "g", concurrency: 2, closeMs: 100, ...more }, handler, {
+  const subscribing = { group: "g", concurrency: 2, closeMs: 100, ...more };
+  const subscription = new Subscription(topic, subscribing, handler, createBacklog(subscribing), {
     kafka,
     logger: noTelemetry.logger,
     sessionMs: 1_000,

@@ -3,7 +3,7 @@ import type { Logger } from "@plumbline/telemetry";
 import type { Kafka } from "kafkajs";
 import type { Handler, SubscribeOptions } from "../broker.ts";
 import type { Consumer } from "../consuming/assignment.ts";
-import { createBacklog } from "../consuming/backlog.ts";
+import type { Backlog } from "../consuming/backlog.ts";
 import { Membership } from "./membership.ts";
 
 export interface SubscriptionOptions {
@@ -35,13 +35,19 @@ export class Subscription implements AsyncDisposable {
   #membership: Membership | undefined;
   #lastContact = performance.now();
 
-  constructor(topic: string, options: SubscribeOptions, handler: Handler, subscription: SubscriptionOptions) {
+  constructor(
+    topic: string,
+    options: SubscribeOptions,
+    handler: Handler,
+    backlog: Backlog,
+    subscription: SubscriptionOptions,
+  ) {
     this.#options = subscription;
     this.#consumer = {
       topic,
       options,
       handler,
-      backlog: createBacklog(options),
+      backlog,
       logger: subscription.logger,
       onProgress: () => this.#membership?.progress(),
     };

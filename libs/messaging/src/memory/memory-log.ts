@@ -82,6 +82,17 @@ export class MemoryLog {
     this.#positions(topic, group)[partition] = position;
   }
 
+  /** Messages of the topic that the group has not handled. */
+  lag(topic: string, group: string): number {
+    const partitions = this.#topics.get(topic)?.partitions ?? [];
+    return partitions
+      .map(({ first, messages }, index) => {
+        const end = Number(first) + messages.length;
+        return end - Math.max(Number(first), Number(this.committed(topic, group, index)));
+      })
+      .reduce((sum, lag) => sum + lag, 0);
+  }
+
   /** Calls back after each change. Disposing ends that. */
   watch(callback: () => void): Disposable {
     this.#changed.add(callback);

@@ -1,6 +1,7 @@
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
 import { createBacklog } from "../consuming/backlog.ts";
+import { consumerGauges } from "../consuming/consumer-gauges.ts";
 import { closedError } from "../errors.ts";
 import { defaultMaxMessageBytes, defaultRetentionMs, refuseLarge } from "../limits.ts";
 import type { Message } from "../message.ts";
@@ -34,16 +35,20 @@ export function openMemoryBroker(options: MemoryBrokerOptions = {}, telemetry: T
       whileOpen();
       const backlog = createBacklog(subscribeOptions);
       const member: Member = { topic, options: subscribeOptions, handler, backlog, logger: telemetry.logger };
+      const { group } = subscribeOptions;
+      const lag = async () => log.lag(topic, group);
+      const gauges = consumerGauges(telemetry, { topic, group }, backlog, lag);
       let left: Promise<void> | undefined;
       const subscription: AsyncDisposable = {
         [Symbol.asyncDispose]: () => {
+          gauges[Symbol.dispose]();
           subscriptions.delete(subscription);
           return (left ??= leave(log, topic, member));
         },
       };
       subscriptions.add(subscription);
       // Joining waits for the hand-over from other members, which may take as long as their handlers run.
-      void groupOf(log, topic, subscribeOptions.group).join(member);
+      void groupOf(log, topic, group).join(member);
       return subscription;
     },
 

@@ -4,9 +4,11 @@ import { type Database, type Listener, migrate, openDatabase } from "@plumbline/
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
 import { createBacklog } from "../consuming/backlog.ts";
+import { consumerGauges } from "../consuming/consumer-gauges.ts";
 import { closedError } from "../errors.ts";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
 import { regularly } from "../regularly.ts";
+import { groupLag } from "./lag.ts";
 import { membersChannel, messagesChannel, migrations } from "./migrations.ts";
 import { publishTo } from "./publish.ts";
 import { sweepMessages } from "./retention.ts";
@@ -102,11 +104,16 @@ class PostgresBroker implements Broker {
       throw new ServiceError("resource_exhausted", `${this.#maxSubscriptions} subscriptions are open`);
     }
     const { logger } = this.#telemetry;
-    const consumer = { topic, options, handler, logger, backlog: createBacklog(options) };
+    const { group } = options;
+    const backlog = createBacklog(options);
+    const consumer = { topic, options, handler, logger, backlog };
+    const lag = () => groupLag(this.#database, topic, group);
+    const gauges = consumerGauges(this.#telemetry, { topic, group }, backlog, lag);
     const subscription = new Subscription(this.#database, this.#topics, consumer, this.#times);
     this.#subscriptions.add(subscription);
     return {
       [Symbol.asyncDispose]: async () => {
+        gauges[Symbol.dispose]();
         await subscription[Symbol.asyncDispose]();
         this.#subscriptions.delete(subscription);
       },

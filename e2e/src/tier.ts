@@ -1,0 +1,83 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import type { Entry } from "@plumbline/dev";
+import { type Receiver, startReceiver } from "./otlp/receiver.ts";
+import { root, runStack } from "./stack.ts";
+
+export const services = ["gateway", "greeter", "orders", "worker"] as const;
+export type Service = (typeof services)[number];
+
+/** Where the tests of telemetry run: the same tests on each. */
+export interface Tier extends AsyncDisposable {
+  readonly base: string;
+  readonly supplier: string;
+  /** Where each service serves /metrics. */
+  readonly ops: Readonly<Record<Service, string>>;
+  readonly receiver: Receiver;
+  /** Whether it tries twice, the second time after 2 s, so that a test can wait for a dead letter. */
+  readonly retriesSoon: boolean;
+}
+
+/**
+ * The system that somebody else runs, if the environment names one: `E2E_BASE_URL` (the gateway), `E2E_SUPPLIER_URL`,
+ * `E2E_OPS_URLS` (four, in the order of `services`, with commas), and `E2E_OTLP_PORT`, where its services send OTLP to us.
+ */
+export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => Promise<Tier>) | undefined {
+  const { E2E_BASE_URL: base, E2E_SUPPLIER_URL: supplier, E2E_OPS_URLS, E2E_OTLP_PORT } = environment;
+  if (base === undefined) return undefined;
+  const urls = E2E_OPS_URLS?.split(",") ?? [];
+  if (supplier === undefined || urls.length !== services.length || E2E_OTLP_PORT === undefined) {
+    throw new Error(`E2E_BASE_URL needs E2E_SUPPLIER_URL, E2E_OTLP_PORT, and E2E_OPS_URLS for ${services.join(", ")}`);
+  }
+  return async () => {
+    const receiver = await startReceiver({ host: "0.0.0.0", port: Number(E2E_OTLP_PORT) });
+    const ops = Object.fromEntries(services.map((name, index) => [name, urls[index]])) as Tier["ops"];
+    return {
+      base,
+      supplier,
+      ops,
+      receiver,
+      retriesSoon: false,
+      [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
+    };
+  };
+}
+
+/** The embedded stack, which sends its telemetry here. Bundles are built first. */
+export async function embeddedTier(entry: Entry): Promise<Tier> {
+  await using stack = new AsyncDisposableStack();
+  if (entry === "bundle") await Promise.all(services.map(build));
+  const receiver = stack.use(await startReceiver());
+  const telemetry = services.map((name) => [`${name.toUpperCase()}_TELEMETRY_OTLP_ENDPOINT`, receiver.endpoint]);
+  const retries = { WORKER_RETRIES_ATTEMPTS: "1", WORKER_RETRIES_DELAYS_MS: "2000" };
+  const running = stack.use(await runStack({ ...Object.fromEntries(telemetry), ...retries }, entry));
+  const { ports } = running;
+  const at = (port: number) => `http://127.0.0.1:${port}`;
+  const owned = stack.move();
+  return {
+    base: running.base,
+    supplier: at(ports.supplier),
+    ops: {
+      gateway: at(ports.gatewayOps),
+      greeter: at(ports.greeterOps),
+      orders: at(ports.ordersOps),
+      worker: at(ports.workerOps),
+    },
+    receiver,
+    retriesSoon: true,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** As `nx build` does for an app. */
+function build(app: Service): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const script = join(root, "tools/build/app.ts");
+    const child = spawn(process.execPath, [script], {
+      cwd: join(root, "apps", app),
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    child.once("error", reject);
+    child.once("close", (code) => (code === 0 ? resolve() : reject(new Error(`the build of ${app} failed`))));
+  });
+}

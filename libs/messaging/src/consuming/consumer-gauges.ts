@@ -1,0 +1,29 @@
+import type { Telemetry } from "@plumbline/telemetry";
+import type { Backlog } from "./backlog.ts";
+
+/**
+ * How full one member is, and how far its group is behind, read at each scrape. `lag` counts the messages of the topic that
+ * the group has not handled, over all members: each says the same. Disposing takes the readings away.
+ */
+export function consumerGauges(
+  { metrics }: Pick<Telemetry, "metrics">,
+  consumer: { readonly topic: string; readonly group: string },
+  { slots, places, concurrency, capacity }: Backlog,
+  lag: () => Promise<number>,
+): Disposable {
+  const { topic, group } = consumer;
+  const gauges = new DisposableStack();
+  const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
+    gauges.use(metrics.gauge(name, help, ["topic", "group"]).observe(read, { topic, group }));
+  };
+  gauge("message_handlers_running", "Messages being handled by this member.", () => concurrency - slots.available);
+  gauge("message_handlers_limit", "Messages this member may handle at once.", () => concurrency);
+  gauge(
+    "message_held",
+    "Messages this member holds, in its lanes or being handled.",
+    () => capacity - places.available,
+  );
+  gauge("message_held_limit", "Messages this member may hold.", () => capacity);
+  gauge("message_consumer_lag", "Messages of the topic that the group has not handled yet.", lag);
+  return gauges;
+}
