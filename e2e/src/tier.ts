@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Entry } from "@plumbline/dev";
 import { type Receiver, startReceiver } from "./otlp/receiver.ts";
-import { root, runStack } from "./stack.ts";
+import { type Running, root, runStack } from "./stack.ts";
 
 export const services = ["gateway", "greeter", "orders", "worker"] as const;
 export type Service = (typeof services)[number];
@@ -16,11 +16,13 @@ export interface Tier extends AsyncDisposable {
   readonly receiver: Receiver;
   /** Whether it tries twice, the second time after 2 s, so that a test can wait for a dead letter. */
   readonly retriesSoon: boolean;
+  /** What its programs write, where this process started them. */
+  readonly lines?: Running["lines"];
 }
 
 /**
  * The system that somebody else runs, if the environment names one: `E2E_BASE_URL` (the gateway), `E2E_SUPPLIER_URL`,
- * `E2E_OPS_URLS` (four, in the order of `services`, with commas), and `E2E_OTLP_PORT`, where its services send OTLP to us.
+ * `E2E_OPS_URLS` (four, in the order of `services`, with commas), and `E2E_OTLP_PORT`, where its services send spans and logs to us.
  */
 export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => Promise<Tier>) | undefined {
   const { E2E_BASE_URL: base, E2E_SUPPLIER_URL: supplier, E2E_OPS_URLS, E2E_OTLP_PORT } = environment;
@@ -48,7 +50,13 @@ export async function embeddedTier(entry: Entry): Promise<Tier> {
   await using stack = new AsyncDisposableStack();
   if (entry === "bundle") await Promise.all(services.map(build));
   const receiver = stack.use(await startReceiver());
-  const telemetry = services.map((name) => [`${name.toUpperCase()}_TELEMETRY_OTLP_ENDPOINT`, receiver.endpoint]);
+  const telemetry = services.flatMap((name) => {
+    const prefix = `${name.toUpperCase()}_TELEMETRY_OTLP`;
+    return [
+      [`${prefix}_ENDPOINT`, receiver.endpoint],
+      [`${prefix}_LOGS`, "true"],
+    ];
+  });
   const retries = { WORKER_RETRIES_ATTEMPTS: "1", WORKER_RETRIES_DELAYS_MS: "2000" };
   const running = stack.use(await runStack({ ...Object.fromEntries(telemetry), ...retries }, entry));
   const { ports } = running;
@@ -65,6 +73,7 @@ export async function embeddedTier(entry: Entry): Promise<Tier> {
     },
     receiver,
     retriesSoon: true,
+    lines: running.lines,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -64,6 +64,7 @@ export function gatewayConfig(registry: FileRegistry) {
       telemetry: z.object({
         logLevel: z.enum(logLevels).default("info"),
         otlpEndpoint: z.url().optional().describe("a collector, http://collector:4318; none, and nothing is exported"),
+        otlpLogs: z.boolean().default(false).describe("log lines go to the collector too"),
         sampleRatio: z.number().min(0).max(1).default(1),
       }),
       drainMs: durationMs(0).describe("not ready but still serving, so that load balancers look away"),

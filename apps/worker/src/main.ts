@@ -25,6 +25,7 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
   await requireMigrated(database, migrations, { signal });
   await using broker = await openBroker(config, telemetry);
   await using labels = openLabels(config);
+  labels.observe(telemetry);
 
   const health = new Health(
     { database: database.ping, broker: (options) => broker.ping(options) },

@@ -71,6 +71,8 @@ export function observePool(telemetry: Telemetry, peer: Peer, pool: ConnectionPo
   );
   stack.use(connections.observe(() => pool.inUse, { db, state: "used" }));
   stack.use(connections.observe(() => pool.idle, { db, state: "idle" }));
+  const most = telemetry.metrics.gauge("db_client_connection_max", "Connections the pool may have.", ["db"]);
+  stack.use(most.observe(() => pool.size, { db }));
   stack.use(waiting.observe(() => pool.waiting, { db }));
   return stack;
 }

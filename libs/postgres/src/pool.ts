@@ -34,6 +34,10 @@ export class ConnectionPool implements AsyncDisposable {
     this.#permits = new Semaphore(options.size);
   }
 
+  get size(): number {
+    return this.#options.size;
+  }
+
   get inUse(): number {
     return this.#options.size - this.#permits.available;
   }

@@ -5,6 +5,7 @@ import type { Destination } from "./lines.ts";
 import type { LogLevel } from "./logger.ts";
 import { otelTracer } from "./otel-tracer.ts";
 import { otlpExporter, watched } from "./otlp-exporter.ts";
+import { OtlpLogs } from "./otlp-logs.ts";
 import { PromMetrics } from "./prom-metrics.ts";
 import { sdkTracer } from "./sdk-tracer.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -18,6 +19,8 @@ export interface TelemetryOptions {
   readonly logLevel?: LogLevel | undefined;
   /** A collector's base URL, `http://collector:4318`. Without it spans are not recorded; ids still reach logs and headers. */
   readonly otlpEndpoint?: string | undefined;
+  /** Sends log lines there too, beside standard output; off when not given, and without `otlpEndpoint`. */
+  readonly otlpLogs?: boolean | undefined;
   /** Share of new traces that is exported, 0 to 1 (the default). A trace begun elsewhere keeps the decision made there. */
   readonly sampleRatio?: number | undefined;
   /** How long disposing waits for the last spans and lines, 3,000 ms when not given. */
@@ -33,17 +36,27 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   enableContext();
   // Reads only the global context, so it works for a logger that must exist before the tracer does.
   const ids = otelTracer(new IdTracer());
+  const { service, version, otlpEndpoint } = options;
+  const logs =
+    options.otlpLogs === true && otlpEndpoint !== undefined
+      ? new OtlpLogs({ endpoint: otlpEndpoint, service, version })
+      : undefined;
   const { logger, flush } = winstonLogger({
     service: options.service,
     level: options.logLevel ?? "info",
     destination: options.destination ?? process.stdout,
     current: () => ids.current(),
+    forward: logs && ((level, record) => logs.add(level, record)),
   });
   const metrics = new PromMetrics({
     service: options.service,
     version: options.version,
     warn: (message, fields) => logger.warn(message, fields),
   });
+  logs?.report(
+    logger,
+    metrics.counter("telemetry_exported_logs_total", "Log lines handed to the collector.", ["outcome"]),
+  );
   const exporter =
     options.exporter ?? (options.otlpEndpoint === undefined ? undefined : otlpExporter(options.otlpEndpoint));
   const traced =
@@ -59,6 +72,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
       // Spans first: that they were lost is a line. A failure to flush must not become the service's own failure.
       if (traced && !(await within(limit, traced.shutdown())))
         logger.warn("spans were lost: the collector was too slow");
+      if (logs) await within(limit, logs.shutdown());
       await within(limit, flush());
     },
   };

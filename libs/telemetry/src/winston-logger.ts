@@ -9,6 +9,8 @@ export interface LoggerOptions {
   readonly service: string;
   readonly level: LogLevel;
   readonly destination: Destination;
+  /** Given each line that is written, to send it elsewhere too. */
+  readonly forward?: ((level: LogLevel, record: Readonly<Record<string, Json>>) => void) | undefined;
   /** The ids of the active span. */
   readonly current: () => { readonly traceId: string; readonly spanId: string } | undefined;
 }
@@ -55,6 +57,7 @@ export function winstonLogger(options: LoggerOptions): {
     if (bound !== none) addFields(record, bound, budget);
     if (fields !== none) addFields(record, fields, budget);
     sink.log({ level, message, record });
+    options.forward?.(level, record);
   };
 
   return { logger: bind(write, none), flush: () => lines.flush() };

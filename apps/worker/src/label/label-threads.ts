@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type Abortable, deadline, Pool } from "@plumbline/concurrency";
+import type { Telemetry } from "@plumbline/telemetry";
 import type { LabelContent } from "./draw-label.ts";
 import { DrawingWorker } from "./drawing-worker.ts";
 import { threadEntry } from "./thread-entry.ts";
@@ -26,15 +27,25 @@ const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 1
  */
 export class LabelThreads implements AsyncDisposable {
   readonly #pool: Pool;
+  readonly #concurrency: number;
   readonly #timeoutMs: number;
   readonly #start: () => Worker;
   readonly #idle: DrawingWorker[] = [];
 
   constructor(options: LabelThreadsOptions) {
     const concurrency = Math.min(options.threads, availableParallelism());
+    this.#concurrency = concurrency;
     this.#pool = new Pool({ concurrency, queue: options.queue });
     this.#timeoutMs = options.timeoutMs;
     this.#start = options.start ?? startWorker;
+  }
+
+  /** How full the pool is, read at each scrape, until the telemetry ends. */
+  observe({ metrics }: Pick<Telemetry, "metrics">): void {
+    const gauge = (name: string, help: string, read: () => number) => metrics.gauge(name, help, []).observe(read);
+    gauge("label_threads_running", "Threads that draw a label.", () => this.#pool.running);
+    gauge("label_threads_limit", "Threads that may draw at once.", () => this.#concurrency);
+    gauge("label_threads_waiting", "Labels that wait for a thread.", () => this.#pool.queued);
   }
 
   /** The label as a PNG. Throws PoolFullError, the signal's reason, a TimeoutError, or `internal` where drawing failed. */

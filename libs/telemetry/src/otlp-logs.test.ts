@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import test from "node:test";
+import { Memory } from "../test/memory.ts";
+import { startTelemetry } from "./start-telemetry.ts";
+
+/** Takes log lines as a collector does, and answers with `status`. */
+async function logCollector(status = 200) {
+  const bodies: string[] = [];
+  const server = createServer(async (request, response) => {
+    const body = await buffer(request);
+    if (request.url === "/v1/logs") bodies.push(body.toString("latin1"));
+    response.writeHead(request.url === "/v1/logs" ? status : 200).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    text: () => bodies.join(""),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function start(url: string, otlpLogs = true) {
+  const out = new Memory();
+  return { out, ...startTelemetry({ service: "orders", destination: out, otlpEndpoint: url, otlpLogs }) };
+}
+
+test("with the setting each line goes to the collector too, with its fields and the ids of its span", async () => {
+  await using collector = await logCollector();
+  const { logger, tracer, metrics, ...telemetry } = start(collector.url);
+  const spanId = tracer.span("s", {}, (span) => {
+    logger.info("order placed", { orderId: "o-1" });
+    return span.spanId;
+  });
+  logger.debug("below the level");
+  await telemetry[Symbol.asyncDispose]();
+  for (const part of [
+    "order placed",
+    "orderId",
+    "o-1",
+    "service.name",
+    Buffer.from(spanId, "hex").toString("latin1"),
+  ]) {
+    assert.ok(collector.text().includes(part), part);
+  }
+  assert.ok(!collector.text().includes("below the level"));
+  assert.match((await metrics.text()).body, /^telemetry_exported_logs_total\{outcome="sent"\} 1$/m);
+});
+
+test("without the setting none does, and there is no metric of it", async () => {
+  await using collector = await logCollector();
+  const { logger, metrics, ...telemetry } = start(collector.url, false);
+  logger.info("order placed");
+  await telemetry[Symbol.asyncDispose]();
+  assert.equal(collector.text(), "");
+  assert.doesNotMatch((await metrics.text()).body, /telemetry_exported_logs_total/);
+});
+
+test("past 2,048 that wait a line is lost to the collector, counted, and still on standard output", async () => {
+  await using collector = await logCollector();
+  const { logger, metrics, out, ...telemetry } = start(collector.url);
+  for (let line = 0; line < 2_050; line++) logger.info("line", { line });
+  assert.match((await metrics.text()).body, /^telemetry_exported_logs_total\{outcome="lost"\} 2$/m);
+  assert.equal(out.last["line"], 2_049);
+  await telemetry[Symbol.asyncDispose]();
+  assert.match((await metrics.text()).body, /^telemetry_exported_logs_total\{outcome="sent"\} 2048$/m);
+});
+
+test("what the collector refuses is counted and warned about once", async () => {
+  await using collector = await logCollector(503);
+  const { logger, metrics, out, ...telemetry } = start(collector.url);
+  logger.info("line");
+  await telemetry[Symbol.asyncDispose]();
+  assert.equal(out.last["message"], "log lines were lost: the collector did not take them");
+  assert.match((await metrics.text()).body, /^telemetry_exported_logs_total\{outcome="lost"\} 2$/m);
+});
