@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import test, { after, before, describe } from "node:test";
 import { promisify } from "node:util";
-import { containers, docker, endReport } from "@plumbline/containers";
+import { containers, docker, endReport, sizes } from "@plumbline/containers";
 import { runDemo, table } from "@plumbline/demo";
 import { type ComposeStack, composeStack, whyNoCompose } from "../src/compose-stack.ts";
 import { root } from "../src/stack.ts";
@@ -25,6 +25,11 @@ function inContainers(): void {
   after(() => stack?.[Symbol.asyncDispose]());
 
   httpJourneys(() => base);
+
+  test("the images are as small as is claimed", async () => {
+    const printed: string[] = [];
+    assert.equal(await sizes((text) => printed.push(text)), 0, printed.join("\n"));
+  });
 
   test("200 of 200 orders are accounted for", async () => {
     const report = await runDemo({ base, orders: 200 });

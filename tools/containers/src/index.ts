@@ -2,4 +2,5 @@
 export { builtImages, type Container, containers } from "./compose.ts";
 export { docker } from "./docker.ts";
 export { endReport } from "./end-report.ts";
+export { sizes } from "./sizes.ts";
 export { table } from "./table.ts";
