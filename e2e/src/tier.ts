@@ -1,8 +1,6 @@
-import { spawn } from "node:child_process";
-import { join } from "node:path";
 import type { Entry } from "@plumbline/dev";
 import { type Receiver, startReceiver } from "./otlp/receiver.ts";
-import { type Running, root, runStack } from "./stack.ts";
+import { type Running, runStack } from "./stack.ts";
 
 export const services = ["gateway", "greeter", "orders", "worker"] as const;
 export type Service = (typeof services)[number];
@@ -45,10 +43,9 @@ export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => 
   };
 }
 
-/** The embedded stack, which sends its telemetry here. Bundles are built first. */
+/** The embedded stack, which sends its telemetry here. Bundles are built before: `nx test` does it. */
 export async function embeddedTier(entry: Entry): Promise<Tier> {
   await using stack = new AsyncDisposableStack();
-  if (entry === "bundle") await Promise.all(services.map(build));
   const receiver = stack.use(await startReceiver());
   const telemetry = services.flatMap((name) => {
     const prefix = `${name.toUpperCase()}_TELEMETRY_OTLP`;
@@ -76,17 +73,4 @@ export async function embeddedTier(entry: Entry): Promise<Tier> {
     lines: running.lines,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-/** As `nx build` does for an app. */
-function build(app: Service): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const script = join(root, "tools/build/app.ts");
-    const child = spawn(process.execPath, [script], {
-      cwd: join(root, "apps", app),
-      stdio: ["ignore", "inherit", "inherit"],
-    });
-    child.once("error", reject);
-    child.once("close", (code) => (code === 0 ? resolve() : reject(new Error(`the build of ${app} failed`))));
-  });
 }
