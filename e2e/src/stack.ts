@@ -15,7 +15,7 @@ export interface Running extends AsyncDisposable {
 }
 
 /** The whole system on free ports with a data folder of its own, removed at the end. */
-export async function runStack(options: Pick<StackOptions, "environment" | "entry"> = {}): Promise<Running> {
+export async function runStack(options: Pick<StackOptions, "environment" | "entry" | "change"> = {}): Promise<Running> {
   const ports = await freeStackPorts();
   const dataDir = mkdtempSync(join(tmpdir(), "plumbline-e2e-"));
   const lines: { name: string; line: string }[] = [];

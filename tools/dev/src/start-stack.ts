@@ -29,6 +29,8 @@ export interface StackOptions {
   readonly entry?: Entry;
   /** Modules every program loads before its own, relative to the repository. */
   readonly imports?: readonly string[];
+  /** Changes the table of programs, for replicas or other settings of one. Migrations stay those of "orders" and "worker". */
+  readonly change?: (table: readonly Program[]) => readonly Program[];
   /** Settings every service gets. */
   readonly environment?: Environment;
   readonly onLine: (name: string, line: string) => void;
@@ -99,7 +101,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await Promise.all(databases.map(async (name) => [name, await createDatabase(postgres.url, name, { owner: name })])),
   ) as Record<DatabaseName, string>;
 
-  const table = programs(ports, urls, adapter, options.environment, entry);
+  const known = programs(ports, urls, adapter, options.environment, entry);
+  const table = options.change?.(known) ?? known;
   await Promise.all(
     table.filter(ownsData).map((program) => runScript(root, program.entry, ["migrate"], program.environment)),
   );

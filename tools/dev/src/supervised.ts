@@ -43,6 +43,11 @@ export class Supervised {
     return this.#program.name;
   }
 
+  /** Answers 200 once it is ready. */
+  get readyUrl(): string {
+    return this.#program.ready;
+  }
+
   /** Process id while it runs. */
   get pid(): number | undefined {
     return this.#child?.pid;
