@@ -26,8 +26,8 @@ export function derive(options: Abortable = {}): Scope {
 }
 
 /**
- * A signal that aborts with a `TimeoutError` after `ms` milliseconds, or earlier with its parent. Zero or less aborts at
- * once, so the time left of a deadline can be passed as it is; Infinity sets none.
+ * A scope that aborts with a `TimeoutError` after `ms` milliseconds, or earlier with its parent or by `abort`. Zero or
+ * less aborts at once, so the time left of a deadline can be passed as it is; Infinity sets none.
  *
  *     using limit = deadline(250, { signal });
  *     const response = await fetch(url, { signal: limit.signal });
@@ -36,7 +36,7 @@ export function derive(options: Abortable = {}): Scope {
  * AbortSignal.timeout(ms)])` has no such end: it is kept until the timeout fires, however early the work was done, and a
  * parent that never aborts can keep more (nodejs/node#54614).
  */
-export function deadline(ms: number, options: Abortable = {}): Disposable & { readonly signal: AbortSignal } {
+export function deadline(ms: number, options: Abortable = {}): Scope {
   if (Number.isNaN(ms)) throw new RangeError("a deadline is a number of milliseconds");
   const scope = derive(options);
   const at = Math.min(Date.now() + ms, deadlineOf(options.signal) ?? Number.POSITIVE_INFINITY);
@@ -46,6 +46,7 @@ export function deadline(ms: number, options: Abortable = {}): Disposable & { re
   const timer = scope.signal.aborted ? undefined : after(ms, expire);
   return {
     signal: scope.signal,
+    abort: (reason) => scope.abort(reason),
     [Symbol.dispose]() {
       timer?.[Symbol.dispose]();
       scope[Symbol.dispose]();

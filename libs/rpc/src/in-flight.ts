@@ -19,11 +19,13 @@ export class InFlight {
    */
   accept(path: string, kind: CallKind, incoming: IncomingCall, run: (call: ServerCall) => Promise<void>): void {
     using stack = new DisposableStack();
-    const scope = stack.use(derive({ signal: this.#grace.signal }));
-    const { signal } =
+    const parent = { signal: this.#grace.signal };
+    const scope = stack.use(
       incoming.deadline === Number.POSITIVE_INFINITY
-        ? scope
-        : stack.use(deadline(incoming.deadline - Date.now(), { signal: scope.signal }));
+        ? derive(parent)
+        : deadline(incoming.deadline - Date.now(), parent),
+    );
+    const { signal } = scope;
     incoming.onCancel(() => scope.abort(whyCancelled(incoming.deadline)));
     if (kind !== "unary") {
       stack.use(

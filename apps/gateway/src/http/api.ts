@@ -8,7 +8,7 @@ import type { Upstream } from "../upstream.ts";
 import { Admission } from "./admission.ts";
 import { answerOf, sendAnswer } from "./answer.ts";
 import { readBody } from "./body.ts";
-import { untilClientGone } from "./client-gone.ts";
+import { abortWhenClientGone } from "./client-gone.ts";
 import { exchangeOf } from "./exchange.ts";
 import { metadataOf } from "./metadata.ts";
 import { timeoutOf } from "./timeout.ts";
@@ -69,8 +69,8 @@ export function api({ registry, upstreamOf, limits, stream }: ApiOptions): Reque
     // Awaited, since the place in the bound is given back when this function ends.
     if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
 
-    using client = untilClientGone(response);
-    using limit = deadline(timeout, client);
+    using limit = deadline(timeout);
+    using _client = abortWhenClientGone(response, limit);
     try {
       const answer = await upstream.unary(binding.rpcPath, message, {
         signal: limit.signal,

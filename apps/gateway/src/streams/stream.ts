@@ -1,5 +1,5 @@
 import { fromBinary, type Message, type Registry } from "@bufbuild/protobuf";
-import { onAbort, type Scope } from "@plumbline/concurrency";
+import { derive, onAbort, type Scope } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import type { Logger } from "@plumbline/telemetry";
 import type { Request, Response } from "express";
@@ -7,7 +7,7 @@ import type { Binding } from "../bindings/binding.ts";
 import { resumeField, versionField } from "../bindings/request.ts";
 import { jsonOf } from "../http/answer.ts";
 import type { StreamCall } from "../http/api.ts";
-import { untilClientGone } from "../http/client-gone.ts";
+import { abortWhenClientGone } from "../http/client-gone.ts";
 import { exchangeOf } from "../http/exchange.ts";
 import { recordFailure } from "../http/fail.ts";
 import { chooseFormat } from "./choose-format.ts";
@@ -49,7 +49,8 @@ export function streamer(
 ): (call: StreamCall, request: Request, response: Response) => Promise<void> {
   return async (call, request, response) => {
     const format = chooseFormat(request);
-    using client = untilClientGone(response);
+    using client = derive();
+    using _client = abortWhenClientGone(response, client);
     const stream = new Stream(call.binding, response, format, options, isResumed(call.binding, request));
     await stream.run(call, client);
   };

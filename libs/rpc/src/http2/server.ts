@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { ServiceError } from "@plumbline/errors";
-import { Connection, type Http2Stream, type HeaderField, type StreamHandler } from "@plumbline/http2";
+import { Connection, type HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
 import type { ServerMethod, ServerTransport, ServerTransportOptions } from "../transport.ts";
 import { accept } from "./accept.ts";
 

@@ -59,10 +59,10 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
   return measured;
 }
 
-/** Until its code is compiled, which takes tens of thousands of calls, or 20 seconds. */
+/** Until its code is compiled, which takes tens of thousands of calls, or 12 seconds. */
 async function warmUp(target: Target, generator: string): Promise<void> {
-  const giveUpAt = performance.now() + 20_000;
-  for (let calls = 0; calls < 30_000 && performance.now() < giveUpAt; ) {
+  const giveUpAt = performance.now() + 12_000;
+  for (let calls = 0; calls < 25_000 && performance.now() < giveUpAt; ) {
     calls += (await load(generator, kindOf(target), portOf(target), 1_000)).calls;
   }
 }
