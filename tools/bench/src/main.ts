@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: what the README claims of messaging; exit code 1 if a claim is missed. `npm run bench -- peers`: our services beside
  * their twins in Go and what else a user would pick. `npm run bench -- micro`: our libraries beside npm's.
- * Options: --rounds N (5). Of peers: --only rpc,gateway,chain,start; --ms N, how long one measurement takes (1200); --rate N
+ * Options: --rounds N (5). Of peers: --only rpc,gateway,chain,start; --names A,B, only targets whose name has one of these; --ms N, how long one measurement takes (1200); --rate N
  * calls a second at a fixed rate (1000; 0 leaves it out); --json FILE. Of micro: --json FILE.
  */
 import { parseArgs } from "node:util";
@@ -13,6 +13,7 @@ const { values, positionals } = parseArgs({
     only: { type: "string", default: "rpc,gateway,chain,start" },
     ms: { type: "string", default: "1200" },
     rate: { type: "string", default: "1000" },
+    names: { type: "string", default: "" },
     json: { type: "string" },
   },
 });
@@ -31,7 +32,8 @@ const [command] = positionals;
 if (command === "peers") {
   const { peers } = await import("./peers/peers.ts");
   const only = values.only.split(",");
-  await peers({ rounds, only, ms: whole("ms", 100, 20_000), rate: whole("rate", 0, 50_000), json: values.json });
+  const names = values.names.split(",");
+  await peers({ rounds, only, names, ms: whole("ms", 100, 20_000), rate: whole("rate", 0, 50_000), json: values.json });
 } else if (command === "micro") {
   const { micro } = await import("./micro/micro.ts");
   await micro(rounds, values.json);

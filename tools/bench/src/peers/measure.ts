@@ -59,12 +59,17 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
   return measured;
 }
 
-/** Until its code is compiled, which takes tens of thousands of calls, or 12 seconds. */
+const warmCalls = 25_000;
+
+/** Until its code is compiled, which takes tens of thousands of calls, or 40 seconds: on a busy machine that is said. */
 async function warmUp(target: Target, generator: string): Promise<void> {
-  const giveUpAt = performance.now() + 12_000;
-  for (let calls = 0; calls < 25_000 && performance.now() < giveUpAt; ) {
+  const giveUpAt = performance.now() + 40_000;
+  let calls = 0;
+  while (calls < warmCalls && performance.now() < giveUpAt) {
     calls += (await load(generator, kindOf(target), portOf(target), 1_000)).calls;
   }
+  if (calls < warmCalls)
+    console.log(`NOT WARM  ${target.name}, ${target.mode}: ${calls} calls of ${warmCalls} before it is measured`);
 }
 
 async function sample(target: Target, running: readonly Running[], plan: Plan, rate: number): Promise<Sample> {

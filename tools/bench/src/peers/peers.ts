@@ -14,6 +14,8 @@ import { type Group, targets, upstream } from "./targets.ts";
 export interface PeersOptions {
   readonly rounds: number;
   readonly only: readonly string[];
+  /** Parts of names: targets that have none of them are left out. */
+  readonly names: readonly string[];
   readonly ms: number;
   readonly rate: number;
   readonly json: string | undefined;
@@ -22,7 +24,7 @@ export interface PeersOptions {
 const root = resolve(import.meta.dirname, "../../../..");
 
 /** Our services beside what else a user would pick, in one run. Prints tables and ratios; `json` names a file for everything. */
-export async function peers({ rounds, only, ms, rate, json }: PeersOptions): Promise<void> {
+export async function peers({ rounds, only, names, ms, rate, json }: PeersOptions): Promise<void> {
   const why = whyNoGo(join(root, "tools/bench/go"));
   if (why !== undefined) {
     console.log(`SKIPPED  peers: the load generator and half of the peers are Go programs, and ${why}`);
@@ -38,7 +40,7 @@ export async function peers({ rounds, only, ms, rate, json }: PeersOptions): Pro
     const port = await freePort();
     const parts = { root, go, peers, folder, upstream: port, collector: collector.url };
     await using _upstream = await Running.start(upstream(parts, port), 1, folder);
-    const all = await targets(parts);
+    const all = (await targets(parts)).filter(({ name }) => names.some((part) => name.includes(part)));
 
     const machine = machineOf();
     console.log(`\n${machine}\n`);
