@@ -1,6 +1,6 @@
 import { deadline } from "@plumbline/concurrency";
 import { type Order as OrderMessage, OrdersServiceService } from "@plumbline/contracts";
-import { ServiceError } from "@plumbline/errors";
+import { codeOf, ServiceError } from "@plumbline/errors";
 import { type ServiceImplementation, service } from "@plumbline/rpc";
 import { cancelOrder } from "../use-cases/cancel-order.ts";
 import { getOrder } from "../use-cases/get-order.ts";
@@ -19,11 +19,12 @@ export interface OrdersServiceOptions {
 /** OrdersService over the use cases: each call's signal reaches every statement made for it. */
 export function ordersService(ports: Ports, { watchMaxAgeMs }: OrdersServiceOptions): ServiceImplementation {
   return service(OrdersServiceService, {
-    placeOrder: ({ customerId, items }, { metadata, signal }) =>
-      named(async () => {
-        const command = { customerId, items, idempotencyKey: metadata.get("idempotency-key") };
-        return toOrderMessage(await placeOrder(ports, command, { signal }));
-      }),
+    placeOrder: ({ customerId, items }, { metadata, signal }) => {
+      const idempotencyKey = metadata.get("idempotency-key");
+      const place = async () =>
+        toOrderMessage(await placeOrder(ports, { customerId, items, idempotencyKey }, { signal }));
+      return named(idempotencyKey === undefined ? place : () => repeatable(place));
+    },
 
     getOrder: ({ orderId }, { signal }) =>
       named(async () => toOrderMessage(await getOrder(ports, orderId, { signal }))),
@@ -35,7 +36,7 @@ export function ordersService(ports: Ports, { watchMaxAgeMs }: OrdersServiceOpti
       }),
 
     cancelOrder: ({ orderId }, { signal }) =>
-      named(async () => toOrderMessage(await cancelOrder(ports, orderId, { signal }))),
+      named(() => repeatable(async () => toOrderMessage(await cancelOrder(ports, orderId, { signal })))),
 
     async *watchOrder(request, call): AsyncGenerator<OrderMessage, void> {
       using age = deadline(watchMaxAgeMs, { signal: call.signal });
@@ -59,5 +60,18 @@ async function named<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     throw toServiceError(error);
+  }
+}
+
+/** A change that may be asked for twice: when its outcome is not known, asking again tells. Of others only a person can judge. */
+async function repeatable<T>(change: () => Promise<T>): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    if (codeOf(error) !== "unknown") throw error;
+    throw new ServiceError("unavailable", "whether the change was made is not known: send the same request again", {
+      reason: "OUTCOME_UNKNOWN",
+      cause: error,
+    });
   }
 }
