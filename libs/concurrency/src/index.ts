@@ -1,4 +1,5 @@
 export type { Abortable } from "./abortable.ts";
+export { AdaptiveLimit, type AdaptiveLimitOptions, type Place } from "./adaptive-limit.ts";
 export { Channel, ChannelClosedError, type Received } from "./channel.ts";
 export { deadline, deadlineOf, derive, type Scope } from "./deadline.ts";
 export { type FetchAllOptions, type FetchRequest, fetchAll } from "./fetch-all.ts";

@@ -5,7 +5,7 @@ import test from "node:test";
 import { loadConfig, serviceSources } from "@plumbline/config";
 import { parse } from "yaml";
 import { composeServices, envFile } from "./compose.ts";
-import { metricsIn, metricsInCode, type Registered } from "./metrics-in-code.ts";
+import { type KnownMetric, knownMetrics } from "./known-metrics.ts";
 import { askedBy } from "./promql.ts";
 import { findServices } from "./services.ts";
 
@@ -22,31 +22,31 @@ interface Alert {
 const alerts = (read("deploy/observability/alerts.yml") as { groups: { rules: Alert[] }[] }).groups.flatMap(
   ({ rules }) => rules,
 );
-const registered = metricsInCode(root);
+const known = knownMetrics(readFileSync(join(root, "docs/telemetry.md"), "utf8"));
 /** Prometheus' own. */
 const labelsOfAll = ["job", "instance"];
 
-/** What is wrong with an expression: metrics that nothing registers, labels that none of its metrics has. */
-function problemsOf(expression: string, known: readonly Registered[]): readonly string[] {
+/** What is wrong with an expression: metrics that there are not, labels that none of its metrics has. */
+function problemsOf(expression: string, known: readonly KnownMetric[]): readonly string[] {
   const { metrics, labels } = askedBy(expression);
   const found = metrics.filter((name) => name !== "up").map((name) => [name, metricOf(name, known)] as const);
   const allowed = new Set([...labelsOfAll, ...found.flatMap(([, metric]) => metric?.labels ?? [])]);
   if (found.some(([, metric]) => metric?.kind === "histogram")) allowed.add("le");
   return [
-    ...found.filter(([, metric]) => metric === undefined).map(([name]) => `${name} is registered nowhere`),
+    ...found.filter(([, metric]) => metric === undefined).map(([name]) => `${name} is no metric of the services`),
     ...labels.filter((label) => !allowed.has(label)).map((label) => `no metric here has the label ${label}`),
   ];
 }
 
-function metricOf(name: string, known: readonly Registered[]): Registered | undefined {
+function metricOf(name: string, known: readonly KnownMetric[]): KnownMetric | undefined {
   const [, base = name, suffix] = /^(\w+)_(bucket|count|sum)$/.exec(name) ?? [];
-  if (suffix === undefined) return known.find((metric) => metric.kind !== "histogram" && metric.name.test(name));
-  return known.find((metric) => metric.kind === "histogram" && metric.name.test(base));
+  if (suffix === undefined) return known.find((metric) => metric.kind !== "histogram" && metric.name === name);
+  return known.find((metric) => metric.kind === "histogram" && metric.name === base);
 }
 
 for (const { alert, expr, labels, annotations } of alerts) {
-  test(`${alert} asks for metrics and labels that the code registers`, () => {
-    assert.deepEqual(problemsOf(expr, registered), []);
+  test(`${alert} asks for metrics and labels that the services have`, () => {
+    assert.deepEqual(problemsOf(expr, known), []);
   });
 
   test(`${alert} says how urgent it is and has a runbook that names it`, () => {
@@ -59,17 +59,17 @@ for (const { alert, expr, labels, annotations } of alerts) {
 
 for (const { expression, want } of [
   { expression: 'sum by (code) (rate(jobs_total{code!="1"}[5m])) > 0', want: [] },
-  { expression: "rate(job_total[5m])", want: ["job_total is registered nowhere"] },
+  { expression: "rate(job_total[5m])", want: ["job_total is no metric of the services"] },
   { expression: "rate(jobs_total{status='1'}[5m])", want: ["no metric here has the label status"] },
   { expression: "histogram_quantile(0.9, sum by (le) (rate(job_get_seconds_bucket[1m])))", want: [] },
-  { expression: "job_get_seconds > 1", want: ["job_get_seconds is registered nowhere"] },
+  { expression: "job_get_seconds > 1", want: ["job_get_seconds is no metric of the services"] },
   { expression: "jobs_total unless jobs_total offset 10m", want: [] },
 ]) {
   test(`${expression}: ${want.length === 0 ? "nothing is wrong" : want}`, () => {
-    const known = metricsIn(
-      'm.counter("jobs_total", "Jobs.", ["code"]);\nm.histogram<"a">(\n  `job_${verb}_seconds`,\n  `Of ${verb}.`,\n  ["a"])',
+    const few = knownMetrics(
+      "| `jobs_total` | counter | code | a |\n| `job_get_seconds` | histogram | a, b | a, b |\n",
     );
-    assert.deepEqual(problemsOf(expression, known), want);
+    assert.deepEqual(problemsOf(expression, few), want);
   });
 }
 

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { AdaptiveLimit, type Place } from "./adaptive-limit.ts";
+
+const workers = 4;
+const serviceMs = 10;
+/** Calls a second that the simulated server can answer. */
+const capacity = (workers * 1000) / serviceMs;
+
+/**
+ * A server of some workers with a queue in front of them, in virtual time. Calls come at a fixed rate, whether or not
+ * earlier ones were answered, as users do. Returns calls answered a second and the 99th percentile of their latency.
+ */
+function serve(limit: AdaptiveLimit, clock: { now: number }, rate: number, ms: number) {
+  const free = Array.from({ length: workers }, () => clock.now);
+  const running: { readonly end: number; readonly place: Place }[] = [];
+  const latencies: number[] = [];
+  const from = clock.now;
+  const end = from + ms;
+  const finishUntil = (time: number): void => {
+    for (let next = running[0]; next !== undefined && next.end <= time; next = running[0]) {
+      running.shift();
+      clock.now = next.end;
+      next.place[Symbol.dispose]();
+    }
+  };
+  let seed = 1;
+  const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
+  for (let at = from; at < end; at += (1000 / rate) * 2 * random()) {
+    finishUntil(at);
+    clock.now = at;
+    const place = limit.tryAcquire();
+    if (place === undefined) continue;
+    const worker = free.indexOf(Math.min(...free));
+    const done = Math.max(free[worker] ?? at, at) + serviceMs;
+    free[worker] = done;
+    running.push({ end: done, place });
+    // The first half is for the limit to find its place.
+    if (at > from + ms / 2) latencies.push(done - at);
+  }
+  finishUntil(Number.POSITIVE_INFINITY);
+  const sorted = latencies.toSorted((a, b) => a - b);
+  return { perSecond: latencies.length / (ms / 2000), p99: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN };
+}
+
+test("at twice what a server can do, it still does nearly all it can, and for those let in not much slower than at its peak", () => {
+  const clock = { now: 0 };
+  const limit = new AdaptiveLimit({ max: 1_000, min: 4, now: () => clock.now });
+  const peak = serve(limit, clock, capacity * 0.9, 20_000);
+  const overloaded = serve(limit, clock, capacity * 2, 120_000);
+  assert.ok(overloaded.perSecond >= 0.9 * capacity, `${overloaded.perSecond} of ${capacity} a second`);
+  assert.ok(overloaded.p99 <= 2 * peak.p99, `${overloaded.p99} ms, at the peak ${peak.p99} ms`);
+});
+
+test("without overload nobody is refused", () => {
+  const clock = { now: 0 };
+  const limit = new AdaptiveLimit({ max: 1_000, now: () => clock.now });
+  const { perSecond } = serve(limit, clock, capacity * 0.5, 20_000);
+  assert.ok(Math.abs(perSecond - capacity * 0.5) < capacity * 0.05, `${perSecond} a second`);
+  assert.equal(limit.limit, 1_000);
+});
+
+test("after an overload the limit grows back until calls are no longer refused", () => {
+  const clock = { now: 0 };
+  const limit = new AdaptiveLimit({ max: 100, min: 4, now: () => clock.now });
+  serve(limit, clock, capacity * 0.5, 5_000);
+  serve(limit, clock, capacity * 3, 30_000);
+  const low = limit.limit;
+  const { perSecond } = serve(limit, clock, capacity * 0.7, 20_000);
+  assert.ok(low < 50, `${low} under overload`);
+  assert.ok(Math.abs(perSecond - capacity * 0.7) < capacity * 0.05, `${perSecond} a second`);
+});
+
+test("the limit stays between its bounds and what runs below it, whatever calls take and however they end", () => {
+  const step = fc.record({ start: fc.nat(40), end: fc.nat(40), wait: fc.nat(500), discard: fc.boolean() });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 50 }), fc.nat(50), fc.array(step, { maxLength: 200 }), (min, more, steps) => {
+      let now = 0;
+      const max = min + more;
+      const limit = new AdaptiveLimit({ min, max, now: () => now });
+      const places: Place[] = [];
+      for (const { start, end, wait, discard } of steps) {
+        for (let n = 0; n < start; n++) {
+          const before = limit.inFlight;
+          const place = limit.tryAcquire();
+          assert.equal(place === undefined, before >= limit.limit);
+          if (place !== undefined) places.push(place);
+        }
+        now += wait;
+        for (const place of places.splice(0, end)) {
+          if (discard) place.discard();
+          place[Symbol.dispose](); // Twice gives back once.
+        }
+        assert.ok(Number.isInteger(limit.limit) && limit.limit >= min && limit.limit <= max);
+        assert.equal(limit.inFlight, places.length);
+      }
+    }),
+  );
+});
+
+test("what is discarded teaches nothing", () => {
+  let now = 0;
+  const limit = new AdaptiveLimit({ max: 10, now: () => now });
+  for (let n = 0; n < 100; n++) {
+    const place = limit.tryAcquire();
+    now += 50;
+    place?.discard();
+  }
+  assert.equal(limit.latencyMs, undefined);
+});
+
+test("the latency is the mean of the last window", () => {
+  let now = 0;
+  const limit = new AdaptiveLimit({ max: 10, now: () => now });
+  for (let n = 0; n < 10; n++) {
+    const place = limit.tryAcquire();
+    now += n % 2 === 0 ? 10 : 30;
+    place?.[Symbol.dispose]();
+  }
+  assert.equal(limit.latencyMs, 20);
+});
+
+test("a service that has become slower for good is believed: its calls are refused for a while, not forever", () => {
+  let now = 0;
+  const limit = new AdaptiveLimit({ max: 40, min: 4, now: () => now });
+  /** Twenty calls at once, each as slow as the others: nothing queues. Returns how many were let in. */
+  const round = (ms: number): number => {
+    const places = Array.from({ length: 20 }, () => limit.tryAcquire()).filter((place) => place !== undefined);
+    now += ms;
+    for (const place of places) place[Symbol.dispose]();
+    return places.length;
+  };
+  for (let n = 0; n < 100; n++) round(100);
+  for (let n = 0; n < 100; n++) round(1_000);
+  assert.ok(round(1_000) < 20);
+  for (let n = 0; n < 3_000; n++) round(1_000);
+  assert.equal(round(1_000), 20);
+});
+
+for (const options of [{ max: 0 }, { max: 1.5 }, { max: 5, min: 6 }, { max: 5, min: 0 }]) {
+  test(`${JSON.stringify(options)} are no bounds`, () => assert.throws(() => new AdaptiveLimit(options), RangeError));
+}

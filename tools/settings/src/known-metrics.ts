@@ -1,0 +1,16 @@
+/** A metric of the services. */
+export interface KnownMetric {
+  readonly name: string;
+  readonly kind: string;
+  readonly labels: readonly string[];
+}
+
+/**
+ * The rows of the table of metrics in `page`, docs/telemetry.md: e2e/test/signals.test.ts holds that against what the services
+ * answer when they are scraped.
+ */
+export function knownMetrics(page: string): readonly KnownMetric[] {
+  return [...page.matchAll(/^\| `([a-z]\w+)` \| (counter|gauge|histogram) \|([^|]*)\|/gm)].map(
+    ([, name = "", kind = "", labels = ""]) => ({ name, kind, labels: labels.match(/\w+/g) ?? [] }),
+  );
+}
