@@ -2,8 +2,13 @@ import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { startTelemetry, type Telemetry } from "@plumbline/telemetry";
+import { recording } from "../../test/recording.ts";
 import type { Handler } from "../broker.ts";
 import { message } from "../conformance/world.ts";
+import { openMemoryBroker } from "../memory/open-memory-broker.ts";
+import type { Message } from "../message.ts";
+import { subscribeWithRetries } from "../subscribe-with-retries.ts";
+import { sideTopics } from "../topics.ts";
 import { traced } from "./traced.ts";
 
 const quiet = (): Telemetry =>
@@ -26,6 +31,43 @@ test("the handler runs in the trace that the message's headers name", async () =
     traceparent: `00-${traceId}-b7ad6b7169203331-01`,
   });
   assert.equal(trace, traceId);
+});
+
+test("a message that is given up goes on in its trace, below the failure, to the retry topic and to the dead letters", async () => {
+  const telemetry = recording();
+  const broker = openMemoryBroker();
+  const topics = ["events", ...sideTopics("events", "readers", [1])];
+  await broker.createTopics(topics, { partitions: 1 });
+  const options = {
+    group: "readers",
+    concurrency: 1,
+    retryDelaysMs: [1],
+    retries: { attempts: 1, baseMs: 1, maxMs: 1 },
+  };
+  const failing = async () => Promise.reject(new Error("failed"));
+  await subscribeWithRetries(broker, "events", options, failing, telemetry);
+  const dead = Promise.withResolvers<Message>();
+  await broker.subscribe("events.readers.dead", { group: "operator", concurrency: 1 }, async (delivery) => {
+    dead.resolve(delivery.message);
+  });
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  await broker.publish("events", [{ ...message("a"), headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` } }]);
+  const { headers } = await dead.promise;
+  await broker[Symbol.asyncDispose]();
+  await telemetry[Symbol.asyncDispose]();
+
+  let above = "b7ad6b7169203331";
+  for (const name of [
+    "process events",
+    "publish events.readers.retry.1ms",
+    "process events.readers.retry.1ms",
+    "publish events.readers.dead",
+  ]) {
+    const span = telemetry.spans.find((one) => one.name === name);
+    assert.deepEqual([span?.traceId, span?.parent], [traceId, above], name);
+    above = span?.spanId ?? "";
+  }
+  assert.equal(headers["traceparent"], `00-${traceId}-${above}-01`);
 });
 
 test("each delivery is timed by topic, group and outcome, and a failure stays a failure", async () => {

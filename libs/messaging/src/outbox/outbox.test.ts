@@ -8,6 +8,7 @@ import { testDatabase } from "@plumbline/engines";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { type Database, migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry, startTelemetry } from "@plumbline/telemetry";
+import { recording } from "../../test/recording.ts";
 import type { Broker, Publisher } from "../broker.ts";
 import { eventually, group, message, messages, Received } from "../conformance/world.ts";
 import { openMemoryBroker } from "../memory/open-memory-broker.ts";
@@ -94,6 +95,37 @@ test("a message continues the trace that was active when it was appended, and th
   assert.match(body, /^outbox_pending\S* 0$/m);
   assert.match(body, /^outbox_lag_seconds\S* 0$/m);
   assert.match(body, /^message_publish_duration_seconds_count\{.*topic="events".*\} 1$/m);
+});
+
+test("a publish links to the trace of each message, and is part of it where all are of one", async () => {
+  const telemetry = recording();
+  await using service = await openService();
+  const { database, broker, received } = service;
+  const place = (ids: readonly string[]) =>
+    telemetry.tracer.span("place order", {}, async ({ traceId, spanId }) => {
+      const sent = ids.map((key) => message(key));
+      await database.transaction(async (tx) => {
+        for (const one of sent) await appendToOutbox(tx, "events", one, { tracer: telemetry.tracer });
+      });
+      return { sent, link: { traceId, spanId } };
+    });
+  const alone = await place(["a", "b"]);
+  const relay = await relayOutbox(database, broker, fast, telemetry);
+  await received.all(alone.sent);
+  await untilPending(database, 0);
+  await relay[Symbol.asyncDispose]();
+  const [one, other] = [await place(["c"]), await place(["d"])];
+  await using _ = await relayOutbox(database, broker, fast, telemetry);
+  await received.all([...alone.sent, ...one.sent, ...other.sent]);
+  await untilPending(database, 0);
+  await telemetry[Symbol.asyncDispose]();
+
+  const [first, second] = telemetry.spans.filter(({ name }) => name === "publish events");
+  assert.deepEqual(first?.links, [alone.link, alone.link]);
+  assert.deepEqual(first?.parent, alone.link.spanId);
+  assert.deepEqual(second?.links, [one.link, other.link]);
+  assert.equal(second?.parent, undefined);
+  assert.ok(![one.link.traceId, other.link.traceId].includes(second?.traceId ?? ""));
 });
 
 test("the commit wakes the relay: nobody waits for the next poll", async () => {

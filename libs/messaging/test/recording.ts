@@ -1,0 +1,28 @@
+import { Writable } from "node:stream";
+import { startTelemetry, type Telemetry, type TelemetryOptions } from "@plumbline/telemetry";
+
+export interface RecordedSpan {
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parent: string | undefined;
+  readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
+}
+
+/** Telemetry whose spans can be looked at once it is disposed. */
+export function recording(): Telemetry & { readonly spans: readonly RecordedSpan[] } {
+  const spans: RecordedSpan[] = [];
+  const ids = ({ traceId, spanId }: { traceId: string; spanId: string }) => ({ traceId, spanId });
+  const exporter: TelemetryOptions["exporter"] = {
+    export(batch, done) {
+      for (const span of batch) {
+        const links = span.links.map(({ context }) => ids(context));
+        spans.push({ name: span.name, ...ids(span.spanContext()), parent: span.parentSpanContext?.spanId, links });
+      }
+      done({ code: 0 });
+    },
+    shutdown: async () => {},
+  };
+  const destination = new Writable({ write: (_chunk, _encoding, done) => done() });
+  return { ...startTelemetry({ service: "test", destination, exporter }), spans };
+}
