@@ -1,4 +1,17 @@
-import { boolean, decode, double, enumeration, hex, int64, many, nanoseconds, nested, one, text } from "./wire.ts";
+import {
+  boolean,
+  decode,
+  double,
+  enumeration,
+  type Fields,
+  hex,
+  int64,
+  many,
+  nanoseconds,
+  nested,
+  one,
+  text,
+} from "./wire.ts";
 
 /** What a service sends by OTLP, as far as the tests look at it. Names and numbers are those of opentelemetry-proto 1.x. */
 export interface Span {
@@ -73,7 +86,7 @@ interface Request<Key extends string, Item> {
   })[];
 }
 
-const anyValue: Parameters<typeof decode>[1] = {
+const anyValue: Fields = {
   1: one("text", text),
   2: one("boolean", boolean),
   3: one("int", int64),
@@ -147,7 +160,7 @@ const recordFields = {
 };
 
 /** Of ExportTraceServiceRequest and ExportLogsServiceRequest alike: resources, in them scopes, in them what was sent. */
-function request(name: string, fields: Parameters<typeof decode>[1]) {
+function request(name: string, fields: Fields) {
   const scope = {
     2: many(
       name,
@@ -172,7 +185,7 @@ const kinds = ["internal", "internal", "server", "client", "producer", "consumer
 const failedStatus = 2;
 
 export function spansOf(body: Uint8Array): Span[] {
-  const { resources } = decode<Request<"spans", RawSpan>>(body, request("spans", spanFields));
+  const { resources } = decode(body, request("spans", spanFields)) as Request<"spans", RawSpan>;
   return resources.flatMap(({ resource: of, scopes }) => {
     const described = plain(of?.attributes ?? []);
     return scopes.flatMap(({ spans }) =>
@@ -197,7 +210,7 @@ export function spansOf(body: Uint8Array): Span[] {
 }
 
 export function logRecordsOf(body: Uint8Array): LogRecord[] {
-  const { resources } = decode<Request<"records", RawRecord>>(body, request("records", recordFields));
+  const { resources } = decode(body, request("records", recordFields)) as Request<"records", RawRecord>;
   return resources.flatMap(({ resource: of, scopes }) => {
     const service = String(plain(of?.attributes ?? [])["service.name"]);
     return scopes.flatMap(({ records }) =>

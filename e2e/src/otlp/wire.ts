@@ -10,7 +10,7 @@ interface Field {
 }
 
 /** The fields of a message that are read, by their number; the others are passed over, as protobuf has it. */
-type Fields = Readonly<Record<number, Field>>;
+export type Fields = Readonly<Record<number, Field>>;
 
 export function one<T>(name: string, read: Reader<T>): Field {
   return { name, read, many: false };
@@ -29,12 +29,12 @@ export const double: Reader<number> = (reader) => reader.double();
 export const nanoseconds: Reader<bigint> = (reader) => BigInt(reader.fixed64());
 
 /** A message inside another. A function, because messages may hold themselves. */
-export function nested<T>(fields: () => Fields): Reader<T> {
-  return (reader) => decode<T>(reader.bytes(), fields());
+export function nested(fields: () => Fields): Reader<unknown> {
+  return (reader) => decode(reader.bytes(), fields());
 }
 
 /** Reads `bytes` after `fields`: a repeated field is an array, empty where it is absent, and any other may be missing. */
-export function decode<T>(bytes: Uint8Array, fields: Fields): T {
+export function decode(bytes: Uint8Array, fields: Fields): unknown {
   const reader = new BinaryReader(bytes);
   const result: Record<string, unknown> = {};
   for (const { name, many } of Object.values(fields)) if (many) result[name] = [];
@@ -45,5 +45,5 @@ export function decode<T>(bytes: Uint8Array, fields: Fields): T {
     else if (field.many) (result[field.name] as unknown[]).push(field.read(reader));
     else result[field.name] = field.read(reader);
   }
-  return result as T;
+  return result;
 }

@@ -9,6 +9,10 @@ export interface RecordedSpan {
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
 }
 
+// OpenTelemetry's ExportResultCode.SUCCESS, whose package is no dependency here.
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment
+const sent = { code: 0 } as Parameters<Parameters<NonNullable<TelemetryOptions["exporter"]>["export"]>[1]>[0];
+
 /** Telemetry whose spans can be looked at once it is disposed. */
 export function recording(): Telemetry & { readonly spans: readonly RecordedSpan[] } {
   const spans: RecordedSpan[] = [];
@@ -19,7 +23,7 @@ export function recording(): Telemetry & { readonly spans: readonly RecordedSpan
         const links = span.links.map(({ context }) => ids(context));
         spans.push({ name: span.name, ...ids(span.spanContext()), parent: span.parentSpanContext?.spanId, links });
       }
-      done({ code: 0 });
+      done(sent);
     },
     shutdown: async () => {},
   };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import test from "node:test";
@@ -9,11 +9,12 @@ import { startTelemetry } from "./start-telemetry.ts";
 /** Takes log lines as a collector does, and answers with `status`. */
 async function logCollector(status = 200) {
   const bodies: string[] = [];
-  const server = createServer(async (request, response) => {
+  const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await buffer(request);
     if (request.url === "/v1/logs") bodies.push(body.toString("latin1"));
     response.writeHead(request.url === "/v1/logs" ? status : 200).end();
-  });
+  };
+  const server = createServer((request, response) => void take(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

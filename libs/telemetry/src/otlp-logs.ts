@@ -64,7 +64,10 @@ export class OtlpLogs {
   }
 
   add(level: LogLevel, record: LogRecord): void {
-    if (this.#waiting.length >= most) return void this.#counter?.inc({ outcome: "lost" });
+    if (this.#waiting.length >= most) {
+      this.#counter?.inc({ outcome: "lost" });
+      return;
+    }
     this.#waiting.push({ level, record, at: Date.now() });
     this.#sending ??= this.#sendLater();
   }

@@ -48,13 +48,13 @@ function observeGarbageCollection(register: prom.Registry): void {
 /** How busy the loop is, beside prom-client's lag: near 1, whatever comes next waits. */
 function observeEventLoop(register: prom.Registry): void {
   let before = performance.eventLoopUtilization();
-  new prom.Gauge({
+  const gauge = new prom.Gauge({
     name: "nodejs_eventloop_utilization_ratio",
     help: "Share of the time since the last scrape that the event loop was busy, 0 to 1.",
     registers: [register],
     collect() {
       const now = performance.eventLoopUtilization();
-      this.set(performance.eventLoopUtilization(now, before).utilization);
+      gauge.set(performance.eventLoopUtilization(now, before).utilization);
       before = now;
     },
   });
