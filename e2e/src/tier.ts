@@ -55,7 +55,7 @@ export async function embeddedTier(entry: Entry): Promise<Tier> {
     ];
   });
   const retries = { WORKER_RETRIES_ATTEMPTS: "1", WORKER_RETRIES_DELAYS_MS: "[2000]" };
-  const running = stack.use(await runStack({ ...Object.fromEntries(telemetry), ...retries }, entry));
+  const running = stack.use(await runStack({ environment: { ...Object.fromEntries(telemetry), ...retries }, entry }));
   const { ports } = running;
   const at = (port: number) => `http://127.0.0.1:${port}`;
   const owned = stack.move();
