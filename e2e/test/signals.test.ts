@@ -71,10 +71,13 @@ test("every span has a name of the page, and every name of the page is seen of e
 for (const service of services) {
   test(`${service} has the metrics of the page, of their type and with their labels, and no others`, async () => {
     const found = metricsOf((await call(`${tier.ops[service]}/metrics`)).text);
-    const documented = rows("Metrics").filter(([, , , of]) => words(of).includes(service));
+    const documented = rows("Metrics").filter(([, , , of]) => words(code(of).replaceAll("?", "")).includes(service));
     const patterns = documented.map(([name]) => code(name)).filter((name) => name.endsWith("*"));
     const own = [...found.keys()].filter((name) => !patterns.some((pattern) => name.startsWith(pattern.slice(0, -1))));
-    const named = documented.filter(([name]) => !code(name).endsWith("*"));
+    // With a question mark: only where a setting asks for it.
+    const named = documented.filter(
+      ([name, , , of]) => !code(name).endsWith("*") && (words(of).includes(service) || found.has(code(name))),
+    );
     assert.deepEqual(own.toSorted(), named.map(([name]) => code(name)).toSorted());
     for (const [name = "", type, labels] of named) {
       const metric = found.get(code(name));
