@@ -37,6 +37,15 @@ test("a deadline aborts with its parent, for the parent's reason", () => {
   assert.equal(reasonOf(limit.signal), reason);
 });
 
+test("a deadline can be aborted before its time, for a reason of its own that time does not change", (t) => {
+  t.mock.timers.enable(clock);
+  using limit = deadline(250);
+  const reason = new Error("the client hung up");
+  limit.abort(reason);
+  t.mock.timers.tick(1000);
+  assert.equal(reasonOf(limit.signal), reason);
+});
+
 test("a deadline below an aborted signal begins aborted", () => {
   const reason = new Error("too late");
   using limit = deadline(60_000, { signal: AbortSignal.abort(reason) });
