@@ -1,3 +1,0 @@
-import { conformance } from "../conformance.ts";
-
-conformance({ server: "http2", client: "grpc-js" });
