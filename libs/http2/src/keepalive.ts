@@ -5,6 +5,13 @@ export interface KeepaliveOptions {
   readonly timeoutMs: number;
 }
 
+interface Actions {
+  /** Whether silence matters now. */
+  readonly isWanted: () => boolean;
+  readonly ask: () => void;
+  readonly giveUp: () => void;
+}
+
 /** Asks a silent peer whether it is still there, and gives it up when it stays silent. */
 export class Keepalive implements Disposable {
   readonly #options: KeepaliveOptions;
@@ -14,7 +21,7 @@ export class Keepalive implements Disposable {
   #heard = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: KeepaliveOptions, on: { isWanted(): boolean; ask(): void; giveUp(): void }) {
+  constructor(options: KeepaliveOptions, on: Actions) {
     this.#options = options;
     this.#isWanted = on.isWanted;
     this.#ask = on.ask;

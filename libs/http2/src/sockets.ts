@@ -1,7 +1,7 @@
-import { createServer, connect as connectTcp, type Server, type Socket } from "node:net";
+import { connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import {
-  createServer as createTlsServer,
   connect as connectTls,
+  createServer as createTlsServer,
   type ConnectionOptions as TlsClientOptions,
   type TlsOptions as TlsServerOptions,
 } from "node:tls";

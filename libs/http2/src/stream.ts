@@ -1,4 +1,4 @@
-import { ErrorCode, StreamError } from "./error-code.ts";
+import { ErrorCode, type StreamError } from "./error-code.ts";
 import { ReceiveWindow, SendWindow } from "./flow-control.ts";
 import type { HeaderField } from "./hpack/field.ts";
 

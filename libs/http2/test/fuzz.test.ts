@@ -1,6 +1,6 @@
 /** A short run of the fuzzer; `npm run fuzz -w libs/http2 -- --seconds N` goes on for longer. */
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { attack, roles, sessions } from "./fuzz.ts";
 
 for (const role of roles) {

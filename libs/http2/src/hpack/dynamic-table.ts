@@ -5,7 +5,7 @@ import type { HeaderField } from "./field.ts";
  * in octets: an entry that is larger than all of it empties it and is not kept.
  */
 export class DynamicTable {
-  #ring: (HeaderField | undefined)[] = new Array<HeaderField | undefined>(64);
+  #ring = emptyRing(64);
   /** How many were ever added: the ring's next place, and the stable name of an entry (see `Encoder`). */
   #added = 0;
   #length = 0;
@@ -70,10 +70,15 @@ export class DynamicTable {
   }
 
   #grow(): void {
-    const ring = new Array<HeaderField | undefined>(this.#ring.length * 2);
+    const ring = emptyRing(this.#ring.length * 2);
     for (let number = this.#added - this.#length; number < this.#added; number++) {
       ring[number & (ring.length - 1)] = this.#ring[number & (this.#ring.length - 1)];
     }
     this.#ring = ring;
   }
+}
+
+/** `length` is a power of two. */
+function emptyRing(length: number): (HeaderField | undefined)[] {
+  return Array.from({ length }, () => undefined);
 }

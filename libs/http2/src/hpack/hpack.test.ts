@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Decoder } from "./decoder.ts";
 import { Encoder } from "./encoder.ts";
 import { HpackError } from "./error.ts";

@@ -2,10 +2,11 @@
  * The fuzzer for as long as asked: `npm run fuzz -w libs/http2 -- --seconds 600`. Prints how many sessions it tried and how
  * the heap went; stops at the first that is taken wrongly, with its seed and the smallest case that shows it.
  */
-import { setFlagsFromString } from "node:v8";
+
 import { parseArgs } from "node:util";
+import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { attack, roles, sessions } from "../fuzz.ts";
 
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" }, seed: { type: "string" } } });

@@ -124,10 +124,10 @@ export class StreamOutgoing extends Outgoing implements Disposable {
     if (isLast) this.cancel(new ServiceError("internal", "the server ended the call without a grpc-status"));
   }
 
-  override onReset(error: StreamError): void {
+  override onReset(reset: StreamError): void {
     this.#attached = Promise.withResolvers();
     this.onDrain();
-    super.onReset(error);
+    super.onReset(reset);
   }
 
   protected override settle(error: unknown, trailers: Metadata | undefined, isEarly: boolean): void {

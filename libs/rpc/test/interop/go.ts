@@ -1,8 +1,8 @@
 /** The interop programs of grpc-go, as peers on loopback. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { promisify } from "node:util";
 import { peer } from "@plumbline/peers";
 

@@ -1,7 +1,7 @@
 /** gRPC's interop cases against grpc-go, in both directions, over each transport. */
 import { test } from "node:test";
-import { noTelemetry } from "@plumbline/telemetry";
 import { peer, whyNoPeers } from "@plumbline/peers";
+import { noTelemetry } from "@plumbline/telemetry";
 import { connect } from "../../src/connect.ts";
 import { transportNames } from "../../src/transports.ts";
 import { cases } from "./cases.ts";

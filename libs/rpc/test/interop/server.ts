@@ -8,11 +8,11 @@ import { service } from "../../src/service.ts";
 import type { TransportName } from "../../src/transports.ts";
 import { type EchoStatus, type Payload, TestService } from "./testing.ts";
 
-function echoMetadata({ metadata, setHeader, setTrailer }: Call): void {
-  const initial = metadata.get("x-grpc-test-echo-initial");
-  if (initial !== undefined) setHeader("x-grpc-test-echo-initial", initial);
-  const trailing = metadata.getBinary("x-grpc-test-echo-trailing-bin");
-  if (trailing !== undefined) setTrailer("x-grpc-test-echo-trailing-bin", trailing);
+function echoMetadata(call: Call): void {
+  const initial = call.metadata.get("x-grpc-test-echo-initial");
+  if (initial !== undefined) call.setHeader("x-grpc-test-echo-initial", initial);
+  const trailing = call.metadata.getBinary("x-grpc-test-echo-trailing-bin");
+  if (trailing !== undefined) call.setTrailer("x-grpc-test-echo-trailing-bin", trailing);
 }
 
 function echoStatus(status: EchoStatus | undefined): void {

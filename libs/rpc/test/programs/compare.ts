@@ -3,7 +3,7 @@
  * transport alone, "full" is `serve` and `createClient` around it, without telemetry. Closed loop, rounds interleaved; the
  * figures are medians, in microseconds of user and system time.
  */
-import { fork, type ChildProcess } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { noTelemetry } from "@plumbline/telemetry";
 import { Conformance } from "../../src/conformance/world.ts";
@@ -63,7 +63,7 @@ async function runClient(name: TransportName): Promise<void> {
     });
     one = () => channel.unary({ path, metadata: none, deadline: Date.now() + 30_000 }, request);
   }
-  process.on("message", async (count: number) => {
+  async function measure(count: number): Promise<void> {
     const before = process.cpuUsage();
     const start = performance.now();
     let left = count;
@@ -74,7 +74,8 @@ async function runClient(name: TransportName): Promise<void> {
     );
     const { user, system } = process.cpuUsage(before);
     process.send?.({ us: user + system, ms: performance.now() - start });
-  });
+  }
+  process.on("message", (count: number) => void measure(count));
   process.on("disconnect", () => process.exit());
   process.send?.({});
 }
