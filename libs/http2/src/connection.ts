@@ -26,6 +26,8 @@ export interface ConnectionOptions {
   /** A header list, as RFC 9113 counts it, 64 KiB when not given. */
   readonly maxHeaderListSize?: number | undefined;
   readonly keepalive?: KeepaliveOptions | undefined;
+  /** The number of a client's first stream, 1 when not given. Odd. What happens at the last can be tried near it. */
+  readonly firstStreamId?: number | undefined;
   /** From connecting to the peer's first frame, 10 s when not given. */
   readonly handshakeTimeoutMs?: number | undefined;
 }
@@ -35,7 +37,10 @@ export interface ConnectionHandler {
   onStream?(stream: Http2Stream, fields: readonly HeaderField[], isLast: boolean): StreamHandler;
   /** The peer's settings have come: the first time the connection is ready, later its limits may have changed. */
   onSettings?(): void;
-  /** The peer takes no new streams. Those it has not processed hear `onReset` themselves. */
+  /**
+   * No new streams can be opened: the peer says so, or their numbers are used up. Those the peer has not processed hear
+   * `onReset` themselves; when the others have ended the connection closes.
+   */
   onGoAway?(code: number): void;
   /** A stream has ended: there is room for another. */
   onStreamClosed?(): void;
@@ -87,7 +92,7 @@ export class Connection implements StreamHost {
   #prefaceLeft: Buffer | undefined;
   #isCongested = false;
   #lastPeerId = 0;
-  #nextId = 1;
+  #nextId: number;
   /** Streams above this get no answer: we have said so in GOAWAY. */
   #acceptUpTo = maxStreamId;
   #isDraining = false;
@@ -99,6 +104,7 @@ export class Connection implements StreamHost {
 
   constructor(socket: Socket, role: "client" | "server", handler: ConnectionHandler, options: ConnectionOptions = {}) {
     this.isServer = role === "server";
+    this.#nextId = options.firstStreamId ?? 1;
     this.#socket = socket;
     this.#handler = handler;
     this.#limits = {
@@ -170,9 +176,14 @@ export class Connection implements StreamHost {
   /** A client's: begins a stream with its request. Only while `hasRoom`. */
   open(fields: readonly HeaderField[], isLast: boolean, handler: StreamHandler): Http2Stream {
     if (!this.hasRoom) throw new Error("the connection has no room for another stream");
+    refuseMalformed(fields);
     const stream = this.#add(this.#nextId, handler);
     this.#nextId += 2;
     stream.sendHeaders(fields, isLast);
+    if (this.#nextId > maxStreamId) {
+      this.drain();
+      this.#handler.onGoAway?.(ErrorCode.noError);
+    }
     return stream;
   }
 
@@ -203,10 +214,7 @@ export class Connection implements StreamHost {
   }
 
   writeHeaders(streamId: number, fields: readonly HeaderField[], isLast: boolean): void {
-    for (const { kind, name } of fields) {
-      if (kind === FieldKind.malformed)
-        throw new TypeError(`HTTP/2 cannot carry the header field ${JSON.stringify(name)}`);
-    }
+    refuseMalformed(fields);
     this.#writer.headers(streamId, fields, isLast, this.#remote.maxFrameSize);
   }
 
@@ -669,6 +677,13 @@ const unheard: StreamHandler = {
   onReset: () => {},
   onDrain: () => {},
 };
+
+function refuseMalformed(fields: readonly HeaderField[]): void {
+  for (const { kind, name } of fields) {
+    if (kind === FieldKind.malformed)
+      throw new TypeError(`HTTP/2 cannot carry the header field ${JSON.stringify(name)}`);
+  }
+}
 
 function paddingOf(bytes: Buffer, start: number, end: number): number {
   if (end === start) throw new ConnectionError(ErrorCode.frameSizeError, "a padded frame without the padding's length");

@@ -313,4 +313,17 @@ test("a field that HTTP/2 cannot carry is refused before anything is sent", asyn
     const fields = [...get, new HeaderField(name, value)];
     assert.throws(() => one.connection.open(fields, true, new Heard()), TypeError);
   }
+  assert.equal(one.connection.size, 0);
+});
+
+test("when the numbers of streams are used up the connection takes no more, and closes after the last", async () => {
+  await using server = await startEcho();
+  let gone = 0;
+  const socket = dial({ host: "127.0.0.1", port: server.port });
+  using one = await client(socket, { firstStreamId: maxStreamId - 2 }, { onGoAway: () => gone++ });
+  const [first, last] = [one.open(), one.open()];
+  assert.deepEqual([one.connection.isOpen, gone], [false, 1]);
+  assert.equal(await first.ended, undefined);
+  assert.equal(await last.ended, undefined);
+  assert.equal(await one.closed, undefined);
 });
