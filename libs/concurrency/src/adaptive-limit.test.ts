@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import fc from "fast-check";
+import { array, boolean, assert as check, integer, nat, property, record } from "fast-check";
 import { AdaptiveLimit, type Place } from "./adaptive-limit.ts";
 
 const workers = 4;
@@ -73,9 +73,9 @@ test("after an overload the limit grows back until calls are no longer refused",
 });
 
 test("the limit stays between its bounds and what runs below it, whatever calls take and however they end", () => {
-  const step = fc.record({ start: fc.nat(40), end: fc.nat(40), wait: fc.nat(500), discard: fc.boolean() });
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 50 }), fc.nat(50), fc.array(step, { maxLength: 200 }), (min, more, steps) => {
+  const step = record({ start: nat(40), end: nat(40), wait: nat(500), discard: boolean() });
+  check(
+    property(integer({ min: 1, max: 50 }), nat(50), array(step, { maxLength: 200 }), (min, more, steps) => {
       let now = 0;
       const max = min + more;
       const limit = new AdaptiveLimit({ min, max, now: () => now });
