@@ -32,7 +32,7 @@ export class Balancer {
       await Promise.all(
         [...this.#ready.keys()].map(async (gateway) => {
           const isReady = await says(gateway);
-          if (this.#ready.has(gateway)) this.#ready.set(gateway, isReady);
+          if (isReady !== undefined && this.#ready.has(gateway)) this.#ready.set(gateway, isReady);
         }),
       );
       await sleep(checkMs, { signal }).catch(() => undefined);
@@ -40,12 +40,13 @@ export class Balancer {
   }
 }
 
-async function says(gateway: string): Promise<boolean> {
+/** Undefined when it took too long: slow is not no. */
+async function says(gateway: string): Promise<boolean | undefined> {
   try {
     const response = await fetch(`${gateway}/readyz`, { signal: AbortSignal.timeout(answerMs) });
     await response.body?.cancel();
     return response.ok;
-  } catch {
-    return false;
+  } catch (error) {
+    return error instanceof Error && error.name === "TimeoutError" ? undefined : false;
   }
 }

@@ -6,7 +6,7 @@ import { OrdersLoad } from "./orders-load.ts";
 import type { Report } from "./report.ts";
 import type { Stack } from "./stack.ts";
 
-const perSecond = 50;
+const perSecond = 20;
 /** Before the first restart, between two, and after the last. */
 const calmMs = 3_000;
 

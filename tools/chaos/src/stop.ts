@@ -7,7 +7,7 @@ import { OrdersLoad } from "./orders-load.ts";
 import type { Report } from "./report.ts";
 import type { Stack } from "./stack.ts";
 
-const perSecond = 50;
+const perSecond = 20;
 const beforeMs = 4_000;
 /** An event that was on its way may have taken the retry topics: 5 s, then a minute. */
 const settleMs = 120_000;
@@ -33,7 +33,12 @@ export async function stop(stack: Stack, print: (text: string) => void): Promise
     await watching;
   }
   const result = await running;
-  const ended = endReport(await containers());
+  const stopped = await containers();
+  const ended = endReport(stopped);
+  const failed = stopped.filter(({ ExitCode }) => ![0, 143].includes(ExitCode));
+  const logs = await Promise.all(
+    failed.map(async ({ ID, Name }) => `${Name}:\n${await docker(["logs", "--tail", "5", ID])}`),
+  );
 
   print(`starting again: ${load.accepted.length} orders were accepted`);
   await stack.up();
@@ -43,6 +48,7 @@ export async function stop(stack: Stack, print: (text: string) => void): Promise
     ok: ended.ok && lost.length === 0 && load.accepted.length > 0,
     text: [
       ended.text,
+      ...logs,
       `  stopped in ${(stoppedMs / 1_000).toFixed(1)} s`,
       describeLoad(result, perSecond).replace("failed", "found the gateway gone"),
       `  ${load.accepted.length - lost.length} of ${load.accepted.length} accepted orders ended, ${lost.length} lost`,
