@@ -37,7 +37,7 @@ export async function stop(stack: Stack, print: (text: string) => void): Promise
   const ended = endReport(stopped);
   const failed = stopped.filter(({ ExitCode }) => ![0, 143].includes(ExitCode));
   const logs = await Promise.all(
-    failed.map(async ({ ID, Name }) => `${Name}:\n${await docker(["logs", "--tail", "5", ID])}`),
+    failed.map(async ({ Service }) => await docker(["compose", "logs", "--no-color", "--tail", "5", Service])),
   );
 
   print(`starting again: ${load.accepted.length} orders were accepted`);
