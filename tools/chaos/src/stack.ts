@@ -61,6 +61,7 @@ export async function openStack(): Promise<Stack> {
   await down(); // What a run that was killed left.
   await upWith();
   const opened = opening.move();
+  let closing: Promise<void> | undefined;
   return {
     gateways: () => addresses("gateway"),
     supplier: async () => (await addresses("supplier"))[0] as string,
@@ -77,6 +78,7 @@ export async function openStack(): Promise<Stack> {
     start: (service) => upWith("--no-deps", service),
     up: (scale = {}) =>
       upWith(...Object.entries(scale).flatMap(([service, count]) => ["--scale", `${service}=${count}`])),
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    // A signal and the end of the command may both ask: each waits until it is gone.
+    [Symbol.asyncDispose]: () => (closing ??= opened.disposeAsync()),
   };
 }
