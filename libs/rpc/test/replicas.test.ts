@@ -3,11 +3,21 @@ import "./ask-name-server.ts";
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { platform } from "node:os";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { aborted } from "@plumbline/concurrency";
 import { noTelemetry } from "@plumbline/telemetry";
-import { type Client, connect, createClient, type RpcServer, type ServeOptions, serve, service } from "../src/index.ts";
+import {
+  type Client,
+  connect,
+  createClient,
+  type RpcServer,
+  type ServeOptions,
+  serve,
+  service,
+  type TransportName,
+  transportNames,
+} from "../src/index.ts";
 import { startNameServer } from "./name-server.ts";
 
 const text = {
@@ -28,7 +38,7 @@ const options = {
 };
 
 /** Replicas of one service: one port, an address for each. */
-async function openReplicas(first: readonly string[], serving: Partial<ServeOptions> = {}) {
+async function openReplicas(transport: TransportName, first: readonly string[], serving: Partial<ServeOptions> = {}) {
   await using opening = new AsyncDisposableStack();
   const port = await freePort();
   const names = opening.use(await startNameServer(first));
@@ -41,11 +51,14 @@ async function openReplicas(first: readonly string[], serving: Partial<ServeOpti
         await aborted(signal);
       },
     });
-    const server = await serve({ host, port, graceMs: 5_000, ...serving }, { services: [who], telemetry: noTelemetry });
+    const server = await serve(
+      { host, port, transport, graceMs: 5_000, ...serving },
+      { services: [who], telemetry: noTelemetry },
+    );
     running.set(host, opened.use(server));
   };
   const target = `dns://${names.authority}/replicas.test:${port}`;
-  const channel = opening.use(await connect({ target, timeoutMs: 10_000 }, noTelemetry));
+  const channel = opening.use(await connect({ target, transport, timeoutMs: 10_000 }, noTelemetry));
   const opened = opening.move();
   for (const host of first) await start(host);
   return {
@@ -89,81 +102,96 @@ async function untilAnsweredBy(client: WhoClient, hosts: readonly string[]): Pro
   }
 }
 
-test("calls go to all replicas of a name, in turns", options, async () => {
-  const hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
-  await using world = await openReplicas(hosts);
-  await untilAnsweredBy(world.client, hosts);
-  assert.deepEqual(await spread(world.client, 300), { "127.0.0.1": 100, "127.0.0.2": 100, "127.0.0.3": 100 });
-});
-
-test("a channel is ready with one replica, and calls go there, while others cannot be reached", options, async () => {
-  await using world = await openReplicas(["127.0.0.1"]);
-  world.names.addresses = ["127.0.0.9", "127.0.0.1"];
-  await world.channel.ready({ signal: AbortSignal.timeout(10_000) });
-  assert.deepEqual(await spread(world.client, 50), { "127.0.0.1": 50 });
-});
-
-test("a replica that comes gets its share once a connection has reached its age", options, async () => {
-  await using world = await openReplicas(["127.0.0.1", "127.0.0.2"], { maxConnectionAgeMs: 500 });
-  await untilAnsweredBy(world.client, ["127.0.0.1", "127.0.0.2"]);
-  await world.start("127.0.0.3");
-  world.names.addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
-  await untilAnsweredBy(world.client, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
-});
-
-test("without an age nobody asks for the addresses again", options, async () => {
-  await using world = await openReplicas(["127.0.0.1"], { maxConnectionAgeMs: 0 });
-  await world.client.ask("");
-  const { asked } = world.names;
-  await world.start("127.0.0.2");
-  world.names.addresses = ["127.0.0.1", "127.0.0.2"];
-  await sleep(6_000); // Longer than the least time between two questions.
-  assert.deepEqual(await spread(world.client, 20), { "127.0.0.1": 20 });
-  assert.equal(world.names.asked, asked);
-});
-
-test(
-  "replicas that reach their connections' age or are stopped and replaced under load fail no call",
-  options,
-  async () => {
-    const hosts = ["127.0.0.1", "127.0.0.2"];
-    await using world = await openReplicas(hosts, { maxConnectionAgeMs: 300 });
-    await untilAnsweredBy(world.client, hosts);
-    const stop = new AbortController();
-    let calls = 0;
-    const failures: unknown[] = [];
-    const load = Array.from({ length: 8 }, async () => {
-      while (!stop.signal.aborted) {
-        calls++;
-        await world.client.ask("").catch(async (error: unknown) => {
-          failures.push(error);
-          await sleep(20);
-        });
-      }
+for (const transport of transportNames) {
+  void describe(`over ${transport}`, () => {
+    void test("calls go to all replicas of a name, in turns", options, async () => {
+      const hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+      await using world = await openReplicas(transport, hosts);
+      await untilAnsweredBy(world.client, hosts);
+      assert.deepEqual(await spread(world.client, 300), { "127.0.0.1": 100, "127.0.0.2": 100, "127.0.0.3": 100 });
     });
-    try {
-      for (let round = 0; round < 4; round++) {
-        const host = hosts[round % 2] ?? "";
-        await world.stop(host);
-        await sleep(100);
-        await world.start(host);
-        await untilAnsweredBy(world.client, hosts);
-      }
-    } finally {
-      stop.abort();
-      await Promise.all(load);
-    }
-    assert.deepEqual(failures.map(String), []);
-    assert.ok(calls > 100, `${calls} calls`);
-  },
-);
 
-test("a stream on a connection that has reached its age goes on until the age's grace is over", options, async () => {
-  await using world = await openReplicas(["127.0.0.1"], { maxConnectionAgeMs: 200, maxConnectionAgeGraceMs: 1_500 });
-  const began = performance.now();
-  await assert.rejects(async () => {
-    for await (const _ of world.client.watch("")) continue;
+    void test(
+      "a channel is ready with one replica, and calls go there, while others cannot be reached",
+      options,
+      async () => {
+        await using world = await openReplicas(transport, ["127.0.0.1"]);
+        world.names.addresses = ["127.0.0.9", "127.0.0.1"];
+        await world.channel.ready({ signal: AbortSignal.timeout(10_000) });
+        assert.deepEqual(await spread(world.client, 50), { "127.0.0.1": 50 });
+      },
+    );
+
+    void test("a replica that comes gets its share once a connection has reached its age", options, async () => {
+      await using world = await openReplicas(transport, ["127.0.0.1", "127.0.0.2"], { maxConnectionAgeMs: 500 });
+      await untilAnsweredBy(world.client, ["127.0.0.1", "127.0.0.2"]);
+      await world.start("127.0.0.3");
+      world.names.addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
+      await untilAnsweredBy(world.client, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+    });
+
+    void test("without an age nobody asks for the addresses again", options, async () => {
+      await using world = await openReplicas(transport, ["127.0.0.1"], { maxConnectionAgeMs: 0 });
+      await world.client.ask("");
+      const { asked } = world.names;
+      await world.start("127.0.0.2");
+      world.names.addresses = ["127.0.0.1", "127.0.0.2"];
+      await sleep(6_000); // Longer than the least time between two questions.
+      assert.deepEqual(await spread(world.client, 20), { "127.0.0.1": 20 });
+      assert.equal(world.names.asked, asked);
+    });
+
+    void test(
+      "replicas that reach their connections' age or are stopped and replaced under load fail no call",
+      options,
+      async () => {
+        const hosts = ["127.0.0.1", "127.0.0.2"];
+        await using world = await openReplicas(transport, hosts, { maxConnectionAgeMs: 300 });
+        await untilAnsweredBy(world.client, hosts);
+        const stop = new AbortController();
+        let calls = 0;
+        const failures: unknown[] = [];
+        const load = Array.from({ length: 8 }, async () => {
+          while (!stop.signal.aborted) {
+            calls++;
+            await world.client.ask("").catch(async (error: unknown) => {
+              failures.push(error);
+              await sleep(20);
+            });
+          }
+        });
+        try {
+          for (let round = 0; round < 4; round++) {
+            const host = hosts[round % 2] ?? "";
+            await world.stop(host);
+            await sleep(100);
+            await world.start(host);
+            await untilAnsweredBy(world.client, hosts);
+          }
+        } finally {
+          stop.abort();
+          await Promise.all(load);
+        }
+        assert.deepEqual(failures.map(String), []);
+        assert.ok(calls > 100, `${calls} calls`);
+      },
+    );
+
+    void test(
+      "a stream on a connection that has reached its age goes on until the age's grace is over",
+      options,
+      async () => {
+        await using world = await openReplicas(transport, ["127.0.0.1"], {
+          maxConnectionAgeMs: 200,
+          maxConnectionAgeGraceMs: 1_500,
+        });
+        const began = performance.now();
+        await assert.rejects(async () => {
+          for await (const _ of world.client.watch("")) continue;
+        });
+        const tookMs = performance.now() - began;
+        assert.ok(tookMs > 1_500 && tookMs < 5_000, `${tookMs} ms`);
+      },
+    );
   });
-  const tookMs = performance.now() - began;
-  assert.ok(tookMs > 1_500 && tookMs < 5_000, `${tookMs} ms`);
-});
+}

@@ -1,7 +1,7 @@
-import { lookup } from "node:dns/promises";
 import { type Abortable, onAbort } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Connection, KeepaliveOptions } from "@plumbline/http2";
+import { resolveName } from "./resolve-name.ts";
 import { Subchannel } from "./subchannel.ts";
 import type { Address, Target } from "./target.ts";
 
@@ -101,8 +101,8 @@ export class Balancer {
   async #lookUp({ host, port }: Address): Promise<void> {
     this.#isLookingUp = true;
     try {
-      const found = await lookup(host, { all: true });
-      this.#use(found.map(({ address }) => ({ host: address, port })));
+      const found = await resolveName(host, this.#target.nameServer);
+      this.#use(found.map((address) => ({ host: address, port })));
       this.#lookupError = undefined;
     } catch (error) {
       // What was known before is better than nothing.

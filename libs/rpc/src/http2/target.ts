@@ -6,6 +6,8 @@ export interface Target {
   readonly authority: string;
   readonly addresses?: readonly Address[];
   readonly name?: Address;
+  /** "host:port" of the name server to ask instead of this machine's. */
+  readonly nameServer?: string;
 }
 
 export interface Address {
@@ -13,13 +15,14 @@ export interface Address {
   readonly port: number;
 }
 
-/** "dns:///orders:50052", "ipv4:10.0.0.1:50052,10.0.0.2:50052", "ipv6:[::1]:50052", or "host:port". */
+/** "dns:///orders:50052", "dns://10.0.0.53:53/orders:50052", "ipv4:10.0.0.1:50052,10.0.0.2:50052", "ipv6:[::1]:50052", or "host:port". */
 export function parseTarget(target: string): Target {
-  const [, scheme = "dns", rest = ""] = /^(?:(dns|ipv4|ipv6):(?:\/\/[^/]*\/)?)?(.+)$/.exec(target) ?? [];
+  const [, scheme = "dns", nameServer = "", rest = ""] =
+    /^(?:(dns|ipv4|ipv6):(?:\/\/([^/]*)\/)?)?(.+)$/.exec(target) ?? [];
   if (scheme !== "dns")
     return { authority: rest.split(",", 1)[0] ?? rest, addresses: rest.split(",").map(parseAddress) };
   const name = parseAddress(rest);
-  return { authority: rest, name };
+  return { authority: rest, name, ...(nameServer !== "" && { nameServer }) };
 
   function parseAddress(text: string): Address {
     const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:/[\]]+)):(\d{1,5})$/.exec(text);
