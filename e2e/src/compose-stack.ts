@@ -30,11 +30,11 @@ export async function composeStack(): Promise<ComposeStack> {
   Object.assign(process.env, {
     COMPOSE_PROJECT_NAME: `plumbline-e2e-${process.pid}`,
     PLUMBLINE_TAG: `e2e-${process.pid}`,
-    GATEWAY_PORTS: `${first}-${first + 1}`,
-    POSTGRES_PORT: String(first + 2),
-    KAFKA_PORT: String(first + 3),
-    REDIS_PORT: String(first + 4),
-    SUPPLIER_PORT: String(first + 5),
+    HOST_PORTS_GATEWAY: `${first}-${first + 1}`,
+    HOST_PORT_POSTGRES: String(first + 2),
+    HOST_PORT_KAFKA: String(first + 3),
+    HOST_PORT_REDIS: String(first + 4),
+    HOST_PORT_SUPPLIER: String(first + 5),
   });
   const remove = async () => {
     await docker(["compose", "down", "--volumes", "--timeout", "2"]);

@@ -11,7 +11,7 @@ REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
 SQL
 }
 
-own orders "$ORDERS_DATABASE_PASSWORD"
-own worker "$WORKER_DATABASE_PASSWORD"
+own orders "$POSTGRES_ORDERS_PASSWORD"
+own worker "$POSTGRES_WORKER_PASSWORD"
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres \
   --command 'REVOKE ALL ON DATABASE postgres FROM PUBLIC' --command 'REVOKE ALL ON DATABASE template1 FROM PUBLIC'

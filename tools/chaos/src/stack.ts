@@ -29,11 +29,11 @@ export async function openStack(): Promise<Stack> {
   Object.assign(process.env, {
     COMPOSE_PROJECT_NAME: "plumbline-chaos",
     COMPOSE_PROGRESS: "quiet",
-    GATEWAY_PORTS: `${first}-${others[2]}`,
-    POSTGRES_PORT: others[3],
-    KAFKA_PORT: others[4],
-    REDIS_PORT: others[5],
-    SUPPLIER_PORT: others[6],
+    HOST_PORTS_GATEWAY: `${first}-${others[2]}`,
+    HOST_PORT_POSTGRES: others[3],
+    HOST_PORT_KAFKA: others[4],
+    HOST_PORT_REDIS: others[5],
+    HOST_PORT_SUPPLIER: others[6],
   });
   const down = async () => void (await docker(["compose", "down", "--volumes", "--remove-orphans", "--timeout", "1"]));
   const upWith = async (...options: readonly string[]) =>

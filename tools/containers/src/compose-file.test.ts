@@ -52,7 +52,7 @@ for (const name of scaled) {
     const service = services[name];
     assert.ok(service);
     assert.equal(service.container_name, undefined);
-    for (const port of service.ports ?? []) assert.match(port, /^127\.0\.0\.1:\$\{GATEWAY_PORTS\}:/);
+    for (const port of service.ports ?? []) assert.match(port, /^127\.0\.0\.1:\$\{HOST_PORTS_GATEWAY\}:/);
   });
 }
 
@@ -68,7 +68,15 @@ test("each secret of .env says that it is for development", () => {
   const found = [...secrets].map(([, name, value]) => [name, value?.endsWith("-development-only")]);
   assert.deepEqual(
     found.map(([name]) => name),
-    ["POSTGRES_PASSWORD", "ORDERS_DATABASE_PASSWORD", "WORKER_DATABASE_PASSWORD"],
+    ["POSTGRES_PASSWORD", "POSTGRES_ORDERS_PASSWORD", "POSTGRES_WORKER_PASSWORD"],
   );
   for (const [name, isMarked] of found) assert.ok(isMarked, `${name} is not marked`);
+});
+
+test("no variable of .env has the name of a service's setting: Nx gives them to all it runs", () => {
+  const names = [...readFileSync(join(root, ".env"), "utf8").matchAll(/^(\w+)=/gm)].map(([, name]) => name ?? "");
+  assert.deepEqual(
+    names.filter((name) => /^(GATEWAY|GREETER|ORDERS|WORKER|SUPPLIER|TEST|E2E)_/.test(name)),
+    [],
+  );
 });
