@@ -327,3 +327,15 @@ test("when the numbers of streams are used up the connection takes no more, and 
   assert.equal(await last.ended, undefined);
   assert.equal(await one.closed, undefined);
 });
+
+test("what was not consumed when a stream ends goes back to the connection's window", { timeout: 10_000 }, async () => {
+  await using server = await startEcho();
+  const windows = { streamWindow: 65_535, connectionWindow: 100_000 };
+  using one = await client(dial({ host: "127.0.0.1", port: server.port }), windows);
+  for (let count = 0; count < 5; count++) {
+    const heard = one.open(false);
+    heard.consumes = false;
+    heard.stream?.sendData(Buffer.alloc(60_000), true);
+    assert.equal(await heard.ended, undefined);
+  }
+});

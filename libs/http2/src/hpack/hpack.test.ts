@@ -265,3 +265,10 @@ test("any octets are decoded or refused, and the list is never larger than was a
     { numRuns: 2_000 },
   );
 });
+
+test("of several sizes between two blocks the smallest and the last are told", () => {
+  const encoder = new Encoder();
+  for (const size of [100, 0, 50, 80]) encoder.resize(size);
+  assert.equal(encode(encoder, []).toString("hex"), "203f31");
+  assert.equal(encode(encoder, []).length, 0);
+});
