@@ -98,6 +98,7 @@ export class Connection implements StreamHost {
   #isDraining = false;
   #peerIsGoing = false;
   #drainTimer: NodeJS.Timeout | undefined;
+  #linger: NodeJS.Timeout | undefined;
   #isClosing = false;
   #isClosed = false;
   #failure: Error | undefined;
@@ -645,7 +646,7 @@ export class Connection implements StreamHost {
     this.#isClosing = true;
     this.#writer.flush();
     this.#socket.end();
-    setTimeout(() => this.#socket.destroy(), lingerMs).unref();
+    this.#linger = setTimeout(() => this.#socket.destroy(), lingerMs).unref();
     this.#endStreams();
   }
 
@@ -655,6 +656,7 @@ export class Connection implements StreamHost {
     this.#isClosing = true;
     clearTimeout(this.#handshake);
     clearTimeout(this.#drainTimer);
+    clearTimeout(this.#linger); // It would keep the connection, with its buffers, for its second.
     this.#keepalive?.[Symbol.dispose]();
     this.#endStreams();
     this.#handler.onClose?.(this.#failure);
