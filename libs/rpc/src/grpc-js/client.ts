@@ -17,6 +17,7 @@ import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../t
 import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
+import { PendingConnections, pendingConnectionsOption } from "./pending-connections.ts";
 
 export function connect(options: ClientTransportOptions): ClientTransport {
   return new GrpcJsClient(options);
@@ -29,6 +30,7 @@ export function connect(options: ClientTransportOptions): ClientTransport {
 class GrpcJsClient implements ClientTransport {
   readonly #channel: Channel;
   readonly #calls = new Set<GrpcCall>();
+  readonly #pending = new PendingConnections();
   #closed = false;
 
   constructor(options: ClientTransportOptions) {
@@ -42,6 +44,7 @@ class GrpcJsClient implements ClientTransport {
       "grpc.service_config_disable_resolution": 1,
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_channelz": 0,
+      [pendingConnectionsOption]: this.#pending,
       // A service that restarts is found within seconds rather than two minutes.
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 5_000,
@@ -105,6 +108,7 @@ class GrpcJsClient implements ClientTransport {
     this.#closed = true;
     for (const call of this.#calls) call.cancel("the channel was closed");
     this.#channel.close();
+    this.#pending[Symbol.dispose]();
   }
 }
 
