@@ -13,7 +13,8 @@ const main = join(import.meta.dirname, "../src/main.ts");
 
 /** The gateway as its own process, in front of real gRPC services of this one. */
 async function start(behaviour: Behaviour, settings: Record<string, string> = {}) {
-  const services = await serveServices(behaviour);
+  await using opened = new AsyncDisposableStack();
+  const services = opened.use(await serveServices(behaviour)); // Listening, it would keep a test whose gateway did not start.
   const target = `dns:///127.0.0.1:${services.port}`;
   const child = spawn(process.execPath, ["-C", "source", main], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -39,6 +40,7 @@ async function start(behaviour: Behaviour, settings: Record<string, string> = {}
     });
     void exit.then(([code]) => reject(new Error(`the gateway ended with ${code}`)));
   });
+  const owned = opened.move();
   return {
     port,
     url: `http://127.0.0.1:${port}`,
@@ -47,7 +49,7 @@ async function start(behaviour: Behaviour, settings: Record<string, string> = {}
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
       await exit;
-      await services[Symbol.asyncDispose]();
+      await owned.disposeAsync();
     },
   };
 }
