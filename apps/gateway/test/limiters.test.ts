@@ -189,6 +189,29 @@ describe("while Redis is away", { skip, timeout: 60_000 }, () => {
     await until(() => world.said(0)?.length === 2);
   });
 
+  test("a Redis that is there and refuses commands is tried less and less often", async (t) => {
+    t.mock.method(Math, "random", () => 1);
+    const user = `refused-${randomUUID()}`;
+    const admin = createClient({ url: redis.url });
+    await admin.connect();
+    try {
+      await admin.sendCommand(["ACL", "SETUSER", user, "on", "nopass", "~*", "+@connection"]);
+      const url = Object.assign(new URL(redis.url), { username: user, password: "any" }).href;
+      const { telemetry, lines } = heard();
+      await using limiter = await openRedisLimiter({ url, commandMs: 10_000 }, telemetry);
+      const began = performance.now();
+      // Found and lost four times, at the longest after 100, 200, 400 and 800 ms.
+      while (lines.length < 9) {
+        await limiter.take("a", limits);
+        await new Promise(setImmediate);
+      }
+      assert.ok(performance.now() - began >= 1_490, `${performance.now() - began} ms`);
+    } finally {
+      await admin.sendCommand(["ACL", "DELUSER", user]).catch(() => {});
+      admin.destroy();
+    }
+  });
+
   test("a gateway starts, is ready and serves: its rate limit is its own", async () => {
     await using proxy = await proxyTo(redis.url);
     proxy.cut();

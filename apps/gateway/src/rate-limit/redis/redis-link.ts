@@ -30,6 +30,8 @@ export class RedisLink implements AsyncDisposable {
   readonly #stop = new AbortController();
   #client: RedisClient | undefined;
   #finding: Promise<void> = Promise.resolve();
+  /** Attempts to connect since a command was last answered. */
+  #attempts = 0;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -50,7 +52,9 @@ export class RedisLink implements AsyncDisposable {
     const client = this.#client;
     if (client === undefined) throw new ServiceError("unavailable", "Redis is away");
     try {
-      return await inTime(command(client), this.#options.commandMs);
+      const answer = await inTime(command(client), this.#options.commandMs);
+      this.#attempts = 0;
+      return answer;
     } catch (error) {
       this.#lose(client, error);
       throw error;
@@ -74,9 +78,10 @@ export class RedisLink implements AsyncDisposable {
 
   async #find(): Promise<void> {
     const { signal } = this.#stop;
-    for (let attempt = 1; !signal.aborted; attempt++) {
+    while (!signal.aborted) {
       try {
-        await sleep(fullJitter(attempt, backoff), { signal });
+        // A Redis that answers PING and refuses commands (READONLY, NOPERM) is found and lost again: less and less often.
+        await sleep(fullJitter(++this.#attempts, backoff), { signal });
         await this.#connect({ signal });
         return this.#options.onFound();
       } catch {
