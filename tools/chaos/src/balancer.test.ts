@@ -56,3 +56,21 @@ test("gateways that say they are ready get requests in turn; one that says no, o
     b.close();
   }
 });
+
+test("who waits for the first ready gateway is told when there is none in time", async () => {
+  const a = await gateway();
+  a.state.ready = false;
+  const balancer = new Balancer([a.url]);
+  const stop = new AbortController();
+  const running = balancer.run(stop.signal);
+  try {
+    await assert.rejects(balancer.ready(1), new RegExp(`no gateway of ${a.url} said within 1 ms`));
+    a.state.ready = true;
+    await balancer.ready();
+    assert.equal(balancer.pick(), a.url);
+  } finally {
+    stop.abort();
+    await running;
+    a.close();
+  }
+});

@@ -2,6 +2,7 @@ import { sleep } from "@plumbline/concurrency";
 
 const checkMs = 100;
 const answerMs = 1_000;
+const firstMs = 30_000;
 
 /**
  * What a load balancer in front of the gateways does, and no more: it asks each for /readyz every 100 ms and picks those
@@ -25,6 +26,19 @@ export class Balancer {
   pick(): string | undefined {
     const ready = [...this.#ready].filter(([, isReady]) => isReady).map(([gateway]) => gateway);
     return ready[this.#turn++ % ready.length];
+  }
+
+  /** Resolves when one has said that it is ready; rejects when none has within `ms`, 30 s when not given. */
+  async ready(ms = firstMs): Promise<void> {
+    const until = performance.now() + ms;
+    while (![...this.#ready.values()].includes(true)) {
+      if (performance.now() > until) {
+        throw new Error(
+          `no gateway of ${[...this.#ready.keys()].join(", ") || "none"} said within ${ms} ms that it is ready`,
+        );
+      }
+      await sleep(checkMs);
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {

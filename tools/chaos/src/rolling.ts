@@ -5,6 +5,7 @@ import { describeLoad } from "./describe-load.ts";
 import { OrdersLoad } from "./orders-load.ts";
 import type { Report } from "./report.ts";
 import type { Stack } from "./stack.ts";
+import type { LoadResult } from "./steady-load.ts";
 
 const perSecond = 20;
 /** Before the first restart, between two, and after the last. */
@@ -17,10 +18,11 @@ export async function rolling(stack: Stack, print: (text: string) => void): Prom
   const load = new OrdersLoad(balancer);
   const stop = new AbortController();
   const watching = balancer.run(stop.signal);
-  while (balancer.pick() === undefined) await sleep(100);
-  const running = load.run(perSecond, stop.signal);
   const rows: string[][] = [];
+  let running: Promise<LoadResult>;
   try {
+    await balancer.ready();
+    running = load.run(perSecond, stop.signal);
     await sleep(calmMs);
     for (const service of ["gateway", "orders"]) {
       for (const replica of await stack.replicas(service)) {

@@ -6,6 +6,7 @@ import { describeLoad } from "./describe-load.ts";
 import { OrdersLoad } from "./orders-load.ts";
 import type { Report } from "./report.ts";
 import type { Stack } from "./stack.ts";
+import type { LoadResult } from "./steady-load.ts";
 
 const perSecond = 20;
 const beforeMs = 4_000;
@@ -19,10 +20,11 @@ export async function stop(stack: Stack, print: (text: string) => void): Promise
   const load = new OrdersLoad(balancer);
   const enough = new AbortController();
   const watching = balancer.run(enough.signal);
-  while (balancer.pick() === undefined) await sleep(100);
-  const running = load.run(perSecond, enough.signal);
+  let running: Promise<LoadResult>;
   let stoppedMs: number;
   try {
+    await balancer.ready();
+    running = load.run(perSecond, enough.signal);
     await sleep(beforeMs);
     print("stopping everything under load");
     const began = performance.now();
