@@ -1,9 +1,8 @@
 /** The interop programs of grpc-go, as peers on loopback. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { promisify } from "node:util";
+import { freePort } from "@plumbline/engines";
 import { peer } from "@plumbline/peers";
 
 const run = promisify(execFile);
@@ -25,13 +24,4 @@ export async function startGoServer(): Promise<AsyncDisposable & { readonly port
       await exited;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
