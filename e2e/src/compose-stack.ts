@@ -9,6 +9,9 @@ const bases = [
   "redis:8",
 ];
 
+/** How long everything may take to be healthy once it is built, on a busy machine. */
+const healthyS = 300;
+
 /** Why the stack cannot run in containers here; false when it can. */
 export function whyNoCompose(): string | false {
   const missing = bases.filter((image) => !hasContainer(image));
@@ -41,7 +44,7 @@ export async function composeStack(): Promise<ComposeStack> {
     await docker(["image", "rm", ...(await builtImages()).values()]);
   };
   try {
-    await docker(["compose", "up", "--build", "--detach", "--wait"]);
+    await docker(["compose", "up", "--build", "--detach", "--wait", "--wait-timeout", `${healthyS}`]);
   } catch (error) {
     const logs = await docker(["compose", "logs", "--tail", "20"]).catch(String);
     await remove().catch(() => {}); // What failed first is what is told.

@@ -9,7 +9,8 @@ import { steadyLoad } from "../src/steady-load.ts";
 let replicas: Replicas;
 before(async () => {
   replicas = await runReplicas({
-    GATEWAY_DRAIN_MS: "1000",
+    // As in docker-compose.yml. Longer than a look at /readyz may take on a busy machine (1 s), or the load comes too late.
+    GATEWAY_DRAIN_MS: "2000",
     GATEWAY_RATE_LIMIT_PER_CLIENT_PER_SECOND: "0",
     // Short, so that ends of connections fall among the requests too.
     ORDERS_RPC_MAX_CONNECTION_AGE_MS: "3000",
