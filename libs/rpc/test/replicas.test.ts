@@ -1,11 +1,11 @@
 /** Calls to a service of several replicas behind one name: real servers, on 127.0.0.1 and up, and a real name server. */
 import "./ask-name-server.ts";
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { platform } from "node:os";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { aborted } from "@plumbline/concurrency";
+import { freePort } from "@plumbline/engines";
 import { noTelemetry } from "@plumbline/telemetry";
 import {
   type Client,
@@ -69,14 +69,6 @@ async function openReplicas(transport: TransportName, first: readonly string[], 
     stop: async (host: string) => await running.get(host)?.drain(),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((listening) => server.once("listening", listening));
-  const { port } = server.address() as { port: number };
-  await new Promise((closed) => server.close(closed));
-  return port;
 }
 
 type WhoClient = Client<typeof Who>;
