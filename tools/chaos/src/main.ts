@@ -44,9 +44,9 @@ try {
     console.log(`\n${text}\n`);
     if (!ok) process.exitCode = 1;
   }
+  console.log(process.exitCode === 1 ? "A promise was broken." : "Every promise was kept.");
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error("Not finished:", error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }
-console.log(process.exitCode === 1 ? "A promise was broken." : "Every promise was kept.");
 process.exit(); // A demo that was given up may be trying still.

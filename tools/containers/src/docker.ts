@@ -27,5 +27,10 @@ export async function dockerLines<T>(args: readonly string[]): Promise<T[]> {
 }
 
 async function ended(child: ReturnType<typeof spawn>): Promise<[number | null, string | null]> {
-  return (await once(child, "close")) as [number | null, string | null];
+  try {
+    return (await once(child, "close")) as [number | null, string | null];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new Error("docker is not on PATH: install Docker 25 or later, with compose 2.24 or later", { cause: error });
+  }
 }
