@@ -3,6 +3,8 @@ export interface AdaptiveLimitOptions {
   readonly min?: number | undefined;
   /** The hard upper bound, and where the limit begins: who is not overloaded never notices it. */
   readonly max: number;
+  /** Milliseconds: while calls take no longer than this on average the limit does not fall. 0 when not given. */
+  readonly quickMs?: number | undefined;
   /** Milliseconds of a clock that does not go back; `performance.now` when not given. */
   readonly now?: (() => number) | undefined;
 }
@@ -27,6 +29,8 @@ const slowly = 1 / 600;
 /** After as many windows that refused, the limit is at its least for two: one to drain the queue, one to learn from. */
 const probeAfter = 600;
 const probeWindows = 2;
+/** With fewer inside than `min` for this long there is no overload to remember: the limit is at `max` again. */
+const calmMs = 2_000;
 
 /**
  * A limit on what runs at once that finds itself, after the gradient of Netflix's concurrency-limits: while calls take as
@@ -36,23 +40,28 @@ const probeWindows = 2;
  *     if (place === undefined) throw new ServiceError("unavailable", "overloaded", { retryAfterMs: 100 });
  *
  * Where it differs: the baseline follows slower calls only while none are refused, or an overload that lasts would in time
- * become what is normal (once a minute it looks, with as few inside as may be); and a limit far above what runs falls from twice what runs, not from where nobody was.
+ * become what is normal (once a minute it looks, with as few inside as may be); a limit far above what runs falls from twice what runs, not from where nobody was;
+ * and a quiet moment ends it, so that a burst after a burst finds the room that the first one found.
  */
 export class AdaptiveLimit {
   readonly #min: number;
   readonly #max: number;
+  readonly #quickMs: number;
   readonly #now: () => number;
   #limit: number;
   #inFlight = 0;
   #baseline: number | undefined;
   #latency: number | undefined;
+  #fastest: number | undefined;
+  /** When `min` or more were last inside. */
+  #busyAt: number;
   #window: Window;
   /** Windows in a row that refused, and windows of a probe still to come, with the limit to go back to. */
   #refusing = 0;
   #probing = 0;
   #resumed = 0;
 
-  constructor({ max, min = Math.min(10, max), now = () => performance.now() }: AdaptiveLimitOptions) {
+  constructor({ max, min = Math.min(10, max), quickMs = 0, now = () => performance.now() }: AdaptiveLimitOptions) {
     if (!Number.isSafeInteger(max) || max < 1) throw new RangeError("max is a whole number, at least 1");
     if (!Number.isSafeInteger(min) || min < 1 || min > max) {
       throw new RangeError("min is a whole number from 1 to max");
@@ -60,8 +69,10 @@ export class AdaptiveLimit {
     this.#min = min;
     this.#max = max;
     this.#limit = max;
+    this.#quickMs = quickMs;
     this.#now = now;
-    this.#window = newWindow(now());
+    this.#busyAt = now();
+    this.#window = newWindow(this.#busyAt);
   }
 
   /** A whole number from `min` to `max`. */
@@ -78,33 +89,44 @@ export class AdaptiveLimit {
     return this.#latency;
   }
 
+  /** The least a call takes now, in milliseconds: the fastest of the last window. Undefined until there was one. */
+  get fastestMs(): number | undefined {
+    return this.#fastest;
+  }
+
   /** A place, or undefined when there is none. Nobody waits: a queue in front of a full service makes everyone late. */
   tryAcquire(): Place | undefined {
+    const startedAt = this.#now();
+    if (this.#inFlight >= this.#min) this.#busyAt = startedAt;
+    else if (startedAt - this.#busyAt > calmMs && this.#probing === 0) this.#limit = this.#max;
     if (this.#inFlight >= this.limit) {
       this.#window.refused = true;
       return undefined;
     }
     this.#inFlight++;
     this.#window.peak = Math.max(this.#window.peak, this.#inFlight);
-    const startedAt = this.#now();
     let held = true;
     const release = (learn: boolean): void => {
       if (!held) return;
       held = false;
+      const now = this.#now();
+      if (this.#inFlight >= this.#min) this.#busyAt = now;
       this.#inFlight--;
-      if (learn) this.#learn(startedAt);
+      if (learn) this.#learn(startedAt, now);
     };
     return { discard: () => release(false), [Symbol.dispose]: () => release(true) };
   }
 
-  #learn(startedAt: number): void {
-    const now = this.#now();
+  #learn(startedAt: number, now: number): void {
     const window = this.#window;
+    const latency = Math.max(0, now - startedAt);
     window.samples++;
-    window.sum += Math.max(0, now - startedAt);
+    window.sum += latency;
+    window.fastest = Math.min(window.fastest, latency);
     if (window.samples < windowSamples || now - window.openedAt < windowMs) return;
     this.#window = newWindow(now);
     this.#window.peak = this.#inFlight;
+    this.#fastest = window.fastest;
     this.#adapt(window.sum / window.samples, window);
   }
 
@@ -117,7 +139,8 @@ export class AdaptiveLimit {
     if (latency < baseline) this.#baseline += (latency - baseline) * quickly;
     // While calls are refused, those let in are slow for the queue that this limit allows.
     else if (!refused) this.#baseline += (latency - baseline) * slowly;
-    const gradient = latency === 0 ? 1 : Math.max(0.5, Math.min(1, (tolerance * this.#baseline) / latency));
+    const gradient =
+      latency === 0 ? 1 : Math.max(0.5, Math.min(1, Math.max(this.#quickMs, tolerance * this.#baseline) / latency));
     // With room to spare, quick calls are no reason for more.
     if (gradient === 1 && peak < this.#limit / 2) return;
     const from = gradient < 1 ? Math.min(this.#limit, Math.max(2 * peak, this.#min)) : this.#limit;
@@ -146,11 +169,12 @@ interface Window {
   readonly openedAt: number;
   samples: number;
   sum: number;
+  fastest: number;
   refused: boolean;
   /** The most that ran at once. */
   peak: number;
 }
 
 function newWindow(openedAt: number): Window {
-  return { openedAt, samples: 0, sum: 0, refused: false, peak: 0 };
+  return { openedAt, samples: 0, sum: 0, fastest: Number.POSITIVE_INFINITY, refused: false, peak: 0 };
 }
