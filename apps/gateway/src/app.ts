@@ -66,7 +66,7 @@ export function createApp(options: AppOptions): Express {
   app.use(limitRate(options.limiter, () => settings().rateLimits));
   app.use(pages(openApi(bindings, options.version)));
   const stream = streamer({ registry, times: () => settings().streams, drain, logger: telemetry.logger });
-  app.use(api({ registry, upstreamOf, limits: () => settings().limits, stream }));
+  app.use(api({ registry, upstreamOf, limits: () => settings().limits, metrics: telemetry.metrics, stream }));
   app.use(failed(telemetry.logger));
   return app;
 }

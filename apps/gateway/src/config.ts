@@ -52,6 +52,10 @@ export function gatewayConfig(registry: FileRegistry) {
         timeoutMs: durationMs(5_000).describe("for a unary call whose client does not say"),
         maxTimeoutMs: durationMs(60_000).describe("the most a client may ask for with Grpc-Timeout"),
         concurrent: count(1_000).describe("unary requests at once; more are shed"),
+        adaptive: z
+          .boolean()
+          .default(true)
+          .describe("and below that, while they are slower than without a queue or would come too late"),
         streams: count(1_000).describe("streams at once; more are shed"),
       }),
       streams: z.object({

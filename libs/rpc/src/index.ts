@@ -1,3 +1,4 @@
+export { Admission } from "./admission.ts";
 export type { Call, ClientCall, ServerCall } from "./call.ts";
 export type { CallOptions, Channel, UnaryResponse } from "./channel.ts";
 export { type Client, type ClientOptions, type ClientRetry, createClient } from "./client.ts";

@@ -1,6 +1,7 @@
 import { ServiceError } from "@plumbline/errors";
 import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
+import { Admission } from "./admission.ts";
 import type { ServerCall } from "./call.ts";
 import { healthService } from "./health.ts";
 import { InFlight } from "./in-flight.ts";
@@ -23,6 +24,11 @@ export interface ServeOptions {
   readonly transport?: TransportName | undefined;
   /** Calls running at once, over all connections; more are shed as `unavailable`. 1,000 when not given. */
   readonly maxConcurrent?: number | undefined;
+  /**
+   * Sheds unary calls below that too, as `unavailable`, while they take much longer than they do without a queue, and those
+   * that cannot be answered before their deadline. True when not given.
+   */
+  readonly adaptive?: boolean | undefined;
   /** Calls open at once on one connection; more wait in the client. 1,000 when not given. */
   readonly maxConcurrentStreams?: number | undefined;
   /** The largest message in either direction, 4 MiB when not given. A larger one ends its call: `resource_exhausted`. */
@@ -72,10 +78,16 @@ export async function serve(options: ServeOptions, parts: ServeParts): Promise<R
   if (descriptors !== undefined) services.push(...reflectionServices(descriptors, services));
 
   const inFlight = new InFlight();
+  const admission = new Admission({
+    max: () => options.maxConcurrent ?? 1_000,
+    adaptive: () => options.adaptive ?? true,
+    refusal: (why) => new ServiceError("unavailable", `the server is at its limit: ${why}`, { retryAfterMs: 100 }),
+    metrics: telemetry.metrics,
+  });
   const layers = [
     serverTracing(telemetry.tracer),
     serverMetrics(telemetry.metrics),
-    limit(options.maxConcurrent ?? 1_000),
+    limit(admission),
     logging(telemetry.logger),
     errors,
     ...(parts.interceptors ?? []),

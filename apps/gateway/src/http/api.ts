@@ -1,11 +1,12 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { deadline } from "@plumbline/concurrency";
 import { codeOf, isServiceError, ServiceError } from "@plumbline/errors";
+import { Admission } from "@plumbline/rpc";
+import type { Metrics } from "@plumbline/telemetry";
 import type { Request, RequestHandler, Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
 import { bindRequest } from "../bindings/request.ts";
 import type { Upstream } from "../upstream.ts";
-import { Admission } from "./admission.ts";
 import { answerOf, sendAnswer } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { abortWhenClientGone } from "./client-gone.ts";
@@ -20,6 +21,8 @@ export interface Limits {
   readonly maxTimeoutMs: number;
   /** Unary requests at once. */
   readonly concurrent: number;
+  /** Unary requests are shed below that too, while they are slow or cannot be answered in time. True when not given. */
+  readonly adaptive?: boolean | undefined;
   /** Streams at once. */
   readonly streams: number;
 }
@@ -28,6 +31,7 @@ export interface ApiOptions {
   readonly registry: Registry;
   readonly upstreamOf: (binding: Binding) => Upstream;
   readonly limits: () => Limits;
+  readonly metrics: Pick<Metrics, "counter" | "gauge">;
   /** Serves a binding that streams, once the request has become a message. */
   readonly stream: (call: StreamCall, request: Request, response: Response) => Promise<void>;
 }
@@ -40,9 +44,10 @@ export interface StreamCall {
 }
 
 /** Every RPC that has an HTTP form, as one handler: match, bind, call, answer. Failures are thrown. */
-export function api({ registry, upstreamOf, limits, stream }: ApiOptions): RequestHandler {
-  const calls = new Admission("requests", () => limits().concurrent);
-  const streams = new Admission("streams", () => limits().streams);
+export function api({ registry, upstreamOf, limits, metrics, stream }: ApiOptions): RequestHandler {
+  const adaptive = () => limits().adaptive ?? true;
+  const calls = new Admission({ max: () => limits().concurrent, adaptive, refusal: refusalOf("requests"), metrics });
+  const streams = new Admission({ max: () => limits().streams, adaptive, refusal: refusalOf("streams"), metrics });
 
   return async (request, response) => {
     const exchange = exchangeOf(response);
@@ -53,7 +58,8 @@ export function api({ registry, upstreamOf, limits, stream }: ApiOptions): Reque
 
     const binding = match.value;
     if (binding.streams && request.method === "HEAD") return refuseMethod(request, response, ["GET"]);
-    using _place = binding.streams ? streams.enter() : calls.enter();
+    const method = binding.rpcPath.slice(1);
+    using _place = binding.streams ? streams.hold(method) : calls.hold(method);
     const { bodyBytes, timeoutMs, maxTimeoutMs } = limits();
     const metadata = metadataOf(request.headers, exchange.requestId);
     const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
@@ -72,11 +78,10 @@ export function api({ registry, upstreamOf, limits, stream }: ApiOptions): Reque
     using limit = deadline(timeout);
     using _client = abortWhenClientGone(response, limit);
     try {
-      const answer = await upstream.unary(binding.rpcPath, message, {
-        signal: limit.signal,
-        timeoutMs: timeout,
-        metadata,
-      });
+      // Around the call alone: how long a client takes to send its body is no sign of overload.
+      const answer = await calls.run(method, timeout, () =>
+        upstream.unary(binding.rpcPath, message, { signal: limit.signal, timeoutMs: timeout, metadata }),
+      );
       sendAnswer(response, answerOf(binding, answer.message, registry));
     } catch (error) {
       if (!isServiceError(error) && codeOf(error) === "deadline_exceeded") {
@@ -87,6 +92,11 @@ export function api({ registry, upstreamOf, limits, stream }: ApiOptions): Reque
       throw error;
     }
   };
+}
+
+function refusalOf(what: string): () => ServiceError {
+  return () =>
+    new ServiceError("unavailable", `Too many ${what} at once.`, { reason: "OVERLOADED", retryAfterMs: 1000 });
 }
 
 function refuseMethod(request: Request, response: Response, allow: readonly string[]): void {

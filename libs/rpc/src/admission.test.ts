@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { ServiceError } from "@plumbline/errors";
+import { noTelemetry } from "@plumbline/telemetry";
+import { Admission } from "./admission.ts";
+
+/** An admission in virtual time, and what it counted as shed. */
+function world({ max = 1_000, adaptive = true } = {}) {
+  const clock = { now: 0 };
+  const shed: string[] = [];
+  const gauges = new Map<string, () => number | Promise<number>>();
+  const { metrics } = noTelemetry;
+  const admission = new Admission({
+    max: () => max,
+    adaptive: () => adaptive,
+    refusal: (why) => new ServiceError("unavailable", why, { retryAfterMs: 100 }),
+    now: () => clock.now,
+    metrics: {
+      counter: () => ({
+        inc: (labels: Readonly<Record<string, string | number>>) => void shed.push(`${labels["reason"]}`),
+      }),
+      gauge: (name, help, labels) => ({
+        ...metrics.gauge(name, help, labels),
+        observe(read) {
+          gauges.set(name, read);
+          return { [Symbol.dispose]() {} };
+        },
+      }),
+    },
+  });
+
+  /** Starts `count` calls at once and ends them after `ms`; how many were let in. */
+  async function round(
+    method: string,
+    count: number,
+    ms: number,
+    options: { left?: number; error?: Error } = {},
+  ): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const before = shed.length;
+    const all = Array.from({ length: count }, () => admission.run(method, options.left ?? 5_000, () => promise));
+    const settled = Promise.allSettled(all);
+    clock.now += ms;
+    if (options.error === undefined) resolve();
+    else reject(options.error);
+    await settled;
+    return count - (shed.length - before);
+  }
+  return { admission, clock, shed, round, gauges };
+}
+
+test("two hundred at once are let in, out of the blue and again after that", async () => {
+  const { round, clock } = world();
+  for (let n = 0; n < 20; n++) {
+    assert.equal(await round("Place", 200, 1_500), 200);
+    clock.now += 3_000;
+  }
+});
+
+test("a hundred at once, always, are let in while they are as fast as they were", async () => {
+  const { round } = world();
+  for (let n = 0; n < 200; n++) assert.equal(await round("Get", 100, n % 2 === 0 ? 5 : 45), 100);
+});
+
+test("calls that have become much slower are shed, as unavailable with a time to come again, but never the first twenty", async () => {
+  const { admission, round, shed } = world();
+  for (let n = 0; n < 50; n++) await round("Get", 100, 50);
+  for (let n = 0; n < 100; n++) await round("Get", 100, 1_000);
+  assert.ok((await round("Get", 100, 1_000)) < 100);
+  assert.equal(await round("Get", 20, 1_000), 20);
+  assert.ok(shed.every((reason) => reason === "limit"));
+  const never = Array.from({ length: 100 }, () => admission.run("Get", 5_000, () => new Promise<void>(() => {})));
+  await assert.rejects(Promise.race(never), { code: "unavailable", retryAfterMs: 100 });
+});
+
+test("after two quiet seconds an overload is forgotten", async () => {
+  const { round, clock } = world();
+  for (let n = 0; n < 50; n++) await round("Get", 100, 50);
+  for (let n = 0; n < 100; n++) await round("Get", 100, 1_000);
+  clock.now += 2_001;
+  assert.equal(await round("Get", 200, 50), 200);
+});
+
+test("slow calls of one method refuse none of another", async () => {
+  const { round } = world();
+  for (let n = 0; n < 50; n++) await round("Slow", 100, 50);
+  for (let n = 0; n < 100; n++) await round("Slow", 100, 2_000);
+  assert.ok((await round("Slow", 100, 2_000)) < 100);
+  for (let n = 0; n < 20; n++) assert.equal(await round("Fast", 100, 10, { left: 100 }), 100);
+});
+
+test("a call with less time left than the fastest takes is refused at once, but not while fewer than twenty run", async () => {
+  const { admission, round, shed } = world();
+  for (let n = 0; n < 10; n++) await round("Get", 15, 300);
+  assert.equal(await round("Get", 20, 300, { left: 299 }), 20);
+  const running = Promise.withResolvers<void>();
+  const all = Array.from({ length: 20 }, () => admission.run("Get", 5_000, () => running.promise));
+  await assert.rejects(
+    admission.run("Get", 299, () => assert.fail("it ran")),
+    { code: "unavailable", retryAfterMs: 100 },
+  );
+  assert.deepEqual(shed, ["deadline"]);
+  await admission.run("Get", 300, async () => undefined);
+  running.resolve();
+  await Promise.all(all);
+});
+
+test("when no call has the time it takes, twenty at once still try, and all are let in again when it is faster", async () => {
+  const { round } = world();
+  const late = new ServiceError("deadline_exceeded", "too late");
+  for (let n = 0; n < 10; n++) await round("Get", 100, 300);
+  for (let n = 0; n < 10; n++) assert.equal(await round("Get", 100, 200, { left: 200, error: late }), 20);
+  await round("Get", 100, 100, { left: 200 });
+  assert.equal(await round("Get", 100, 100, { left: 200 }), 100);
+});
+
+test("failures teach nothing, those too late teach that calls are slow", async () => {
+  const quick = world();
+  const broken = new ServiceError("internal", "broken");
+  for (let n = 0; n < 20; n++) await quick.round("Get", 100, 200);
+  for (let n = 0; n < 200; n++) await quick.round("Get", 100, 1, { error: broken });
+  for (let n = 0; n < 20; n++) assert.equal(await quick.round("Get", 100, 300), 100, "a quick failure is no baseline");
+
+  const slow = world();
+  const late = new ServiceError("deadline_exceeded", "too late");
+  for (let n = 0; n < 20; n++) await slow.round("Get", 100, 50);
+  for (let n = 0; n < 100; n++) await slow.round("Get", 100, 5_000, { error: late });
+  assert.ok((await slow.round("Get", 100, 5_000, { error: late })) < 100);
+});
+
+test("no more are held than the bound, whether or not it adapts, and a place is given back once", () => {
+  for (const adaptive of [true, false]) {
+    const { admission, shed } = world({ max: 2, adaptive });
+    const first = admission.hold("Get");
+    using _second = admission.hold("Put");
+    assert.throws(() => admission.hold("Get"), { code: "unavailable" });
+    first[Symbol.dispose]();
+    first[Symbol.dispose]();
+    using _third = admission.hold("Get");
+    assert.throws(() => admission.hold("Get"), { code: "unavailable" });
+    assert.deepEqual(shed, ["max", "max"]);
+  }
+});
+
+test("switched off nothing is shed below the bound", async () => {
+  const { round } = world({ adaptive: false });
+  for (let n = 0; n < 50; n++) await round("Get", 100, 50);
+  for (let n = 0; n < 100; n++) assert.equal(await round("Get", 100, 5_000, { left: 1 }), 100);
+});
+
+test("the metrics tell the limit, never above the bound, and what runs", async () => {
+  const { admission, gauges } = world({ max: 300 });
+  const running = Promise.withResolvers<void>();
+  const all = Array.from({ length: 7 }, () => admission.run("Get", 5_000, () => running.promise));
+  assert.equal(await gauges.get("admission_limit")?.(), 300);
+  assert.equal(await gauges.get("admission_running")?.(), 7);
+  running.resolve();
+  await Promise.all(all);
+  assert.equal(await gauges.get("admission_running")?.(), 0);
+});
