@@ -57,9 +57,9 @@ test("two hundred at once are let in, out of the blue and again after that", asy
   }
 });
 
-test("a hundred at once, always, are let in while they are as fast as they were", async () => {
+test("a hundred at once, always, are let in while they are quick, be it for the noise of the machine", async () => {
   const { round } = world();
-  for (let n = 0; n < 200; n++) assert.equal(await round("Get", 100, n % 2 === 0 ? 5 : 45), 100);
+  for (let n = 0; n < 400; n++) assert.equal(await round("Get", 100, n < 100 ? 5 : 45), 100);
 });
 
 test("calls that have become much slower are shed, as unavailable with a time to come again, but never the first twenty", async () => {

@@ -1,8 +1,9 @@
 /**
  * `npm run bench`: what the README claims of messaging; exit code 1 if a claim is missed. `npm run bench -- peers`: our services beside
  * their twins in Go and what else a user would pick. `npm run bench -- micro`: our libraries beside npm's.
+ * `npm run bench -- overload`: the gateway at twice what it can do, with its limit and without.
  * Options: --rounds N (5). Of peers: --only rpc,gateway,chain,start; --names A,B, only targets whose name has one of these; --ms N, how long one measurement takes (1200); --rate N
- * calls a second at a fixed rate (1000; 0 leaves it out); --json FILE. Of micro: --json FILE.
+ * calls a second at a fixed rate (1000; 0 leaves it out); --json FILE. Of micro: --json FILE. Of overload: --ms.
  */
 import { parseArgs } from "node:util";
 
@@ -34,6 +35,9 @@ if (command === "peers") {
   const only = values.only.split(",");
   const names = values.names.split(",");
   await peers({ rounds, only, names, ms: whole("ms", 100, 20_000), rate: whole("rate", 0, 50_000), json: values.json });
+} else if (command === "overload") {
+  const { overload } = await import("./overload/overload.ts");
+  await overload({ rounds, ms: whole("ms", 100, 20_000) });
 } else if (command === "micro") {
   const { micro } = await import("./micro/micro.ts");
   await micro(rounds, values.json);
@@ -41,6 +45,6 @@ if (command === "peers") {
   const { claims } = await import("./claims.ts");
   await claims(rounds);
 } else {
-  console.error(`"${command}" is not measured here: expected peers, micro, or nothing`);
+  console.error(`"${command}" is not measured here: expected peers, micro, overload, or nothing`);
   process.exitCode = 1;
 }

@@ -39,14 +39,16 @@ test("health checks are answered by a server that is full", async () => {
 test("a thousand streams that last are no overload: neither they nor the calls beside them are shed", async () => {
   const { clock, call } = world(2_000);
   const { signal } = derive();
-  const end = Promise.withResolvers<void>();
-  const streams = Array.from({ length: 1_000 }, () => call("a.B/Watch", "server_stream", signal, () => end.promise));
-  await call("a.B/Get", "unary", signal, async () => undefined);
-  clock.now += 60_000;
-  end.resolve();
-  await Promise.all(streams);
-  const again = Array.from({ length: 1_000 }, () => call("a.B/Watch", "server_stream", signal, async () => undefined));
-  await Promise.all(again);
+  const round = async (ms: number): Promise<void> => {
+    const end = Promise.withResolvers<void>();
+    const streams = Array.from({ length: 1_000 }, () => call("a.B/Watch", "server_stream", signal, () => end.promise));
+    await call("a.B/Get", "unary", signal, async () => undefined);
+    clock.now += ms;
+    end.resolve();
+    await Promise.all(streams);
+  };
+  for (let n = 0; n < 10; n++) await round(100);
+  for (let n = 0; n < 100; n++) await round(60_000);
 });
 
 test("the deadline a call came with is the one that counts", async () => {

@@ -15,7 +15,7 @@ export interface Load {
   readonly max: number;
 }
 
-/** 32 calls at once, over 4 connections of 8 streams (gRPC) or 32 connections (HTTP). */
+/** 32 calls at once, over 4 connections of 8 streams (gRPC) or 32 connections (HTTP). Rejects when one fails. */
 export async function load(
   generator: string,
   kind: "grpc" | "http",
@@ -23,15 +23,28 @@ export async function load(
   ms: number,
   rate = 0,
 ): Promise<Load> {
+  const report = await loadUnchecked(generator, kind, port, ms, rate);
+  if (report.calls === 0 || report.failed > 0) {
+    throw new Error(`${report.failed} calls to port ${port} failed, ${report.calls} were answered: ${report.why}`);
+  }
+  return report;
+}
+
+/** The same where calls may be refused; `connections` of HTTP, 32 when not given: as many requests at once. */
+export async function loadUnchecked(
+  generator: string,
+  kind: "grpc" | "http",
+  port: number,
+  ms: number,
+  rate: number,
+  connections?: number,
+): Promise<Load> {
   const args = ["-kind", kind, "-address", `127.0.0.1:${port}`, "-duration", `${ms}ms`, "-rate", `${rate}`];
+  if (connections !== undefined) args.push("-conns", `${connections}`);
   const [command, all] = pinned(1, generator, args);
   const { stdout } = await promisify(execFile)(command, all, {
     timeout: ms + 20_000,
     env: { ...process.env, GOMAXPROCS: "1" },
   });
-  const report = JSON.parse(stdout) as Load;
-  if (report.calls === 0 || report.failed > 0) {
-    throw new Error(`${report.failed} calls to port ${port} failed, ${report.calls} were answered: ${report.why}`);
-  }
-  return report;
+  return JSON.parse(stdout) as Load;
 }

@@ -1,12 +1,13 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { generate, goBuild, whyNoGo } from "@plumbline/go";
+import { whyNoGo } from "@plumbline/go";
+import { buildGo, buildOurs } from "./build.ts";
 import { installPeers } from "./install.ts";
+import { machineOf } from "./machine.ts";
 import { type Measured, measure, startTimes } from "./measure.ts";
-import { canPin, freePort, Running } from "./program.ts";
+import { freePort, Running } from "./program.ts";
 import { ratios } from "./ratios.ts";
 import { markdown, spread, table } from "./report.ts";
 import { type Group, targets, upstream } from "./targets.ts";
@@ -32,8 +33,8 @@ export async function peers({ rounds, only, names, ms, rate, json }: PeersOption
   }
   const folder = mkdtempSync(join(tmpdir(), "plumbline-bench-"));
   try {
-    buildOurs();
-    const go = buildGo(folder);
+    buildOurs(root);
+    const go = buildGo(root, folder);
     const peers = installPeers(root);
     const collector = await startCollector();
     await using _ = { [Symbol.asyncDispose]: async () => void collector.server.close() };
@@ -80,23 +81,6 @@ function started(all: Awaited<ReturnType<typeof targets>>) {
   return all.filter(({ group, mode }) => group !== "chain" && (mode === "full" || group === "rpc"));
 }
 
-function buildOurs(): void {
-  const projects = "@plumbline/gateway,@plumbline/greeter,@plumbline/greeter-go";
-  const { status } = spawnSync(join(root, "node_modules/.bin/nx"), ["run-many", "-t", "build", "-p", projects], {
-    cwd: root,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  if (status !== 0) throw new Error(`the services could not be built: npx nx run-many -t build -p ${projects}`);
-}
-
-function buildGo(folder: string): string {
-  const module = join(root, "tools/bench/go");
-  if (!existsSync(join(module, "gen"))) generate(root, module);
-  for (const name of ["load", "bare", "gateway"]) goBuild(module, `./${name}`, join(folder, name));
-  goBuild(join(root, "apps/greeter-go"), ".", join(folder, "greeter-go"));
-  return folder;
-}
-
 /** Takes spans and forgets them. */
 async function startCollector(): Promise<{ readonly url: string; readonly server: ReturnType<typeof createServer> }> {
   const port = await freePort();
@@ -105,16 +89,6 @@ async function startCollector(): Promise<{ readonly url: string; readonly server
   });
   await new Promise<void>((listening) => server.listen(port, "127.0.0.1", listening));
   return { url: `http://127.0.0.1:${port}`, server };
-}
-
-function machineOf(): string {
-  const [cpu] = cpus();
-  const load = readFileSync("/proc/loadavg", "utf8").split(" ").slice(0, 3).join(" ");
-  const go = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8" }).stdout.trim();
-  const pinning = canPin
-    ? "measured processes pinned to one core, load generator and upstream to another"
-    : "processes not pinned: no taskset, or one core";
-  return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpu?.model ?? "unknown CPU"}, load average ${load}, Node ${process.version}, ${go}; ${pinning}`;
 }
 
 /** Of a sample everything is kept but what the target's processes were started with. */

@@ -117,7 +117,7 @@ function greeter(parts: Pick<Parts, "root" | "folder">, mode: Mode, transport: T
   };
 }
 
-function gateway(parts: Parts, mode: Mode, transport: TransportName) {
+export function gateway(parts: Pick<Parts, "root" | "folder" | "collector">, mode: Mode, transport: TransportName) {
   return (port: number, before: number): Program => {
     const perSecond = mode === "bare" ? "0" : "1000000";
     const env: Record<string, string> = {

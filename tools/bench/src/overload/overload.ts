@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { whyNoGo } from "@plumbline/go";
+import { median } from "../compare.ts";
+import { buildGo, buildOurs } from "../peers/build.ts";
+import { load, loadUnchecked } from "../peers/load.ts";
+import { machineOf } from "../peers/machine.ts";
+import { freePort, Running } from "../peers/program.ts";
+import { markdown } from "../peers/report.ts";
+import { gateway, upstream } from "../peers/targets.ts";
+
+export interface OverloadOptions {
+  readonly rounds: number;
+  /** How long one rate is measured. */
+  readonly ms: number;
+}
+
+interface Seen {
+  readonly goodput: number;
+  readonly refused: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const root = resolve(import.meta.dirname, "../../../..");
+/** Of the peak; 0.9 is what the others are compared with, near the peak and not yet in a queue. */
+const shares = [0.5, 0.9, 1, 2] as const;
+/** Times 8: as many requests at once as the generator can have, where users would have no bound. */
+const connections = 64;
+const warmCalls = 25_000;
+
+/**
+ * The gateway at shares of what it can do, with its limit and without: requests come at a fixed rate, whether or not earlier
+ * ones were answered, and latency counts from when each was due. The peak is that of a closed loop of 32, of the same process.
+ */
+export async function overload({ rounds, ms }: OverloadOptions): Promise<void> {
+  const why = whyNoGo(join(root, "tools/bench/go"));
+  if (why !== undefined) return console.log(`SKIPPED  overload: the load generator is a Go program, and ${why}`);
+  const folder = mkdtempSync(join(tmpdir(), "plumbline-bench-"));
+  try {
+    buildOurs(root);
+    const go = buildGo(root, folder);
+    const generator = join(go, "load");
+    const behind = await freePort();
+    await using _upstream = await Running.start(upstream({ root, go, folder }, behind), 1, folder);
+    console.log(`\n${machineOf()}\n`);
+    const rows: string[][] = [];
+    const found: string[][] = [];
+    for (const adaptive of [true, false]) {
+      const port = await freePort();
+      const program = gateway({ root, folder, collector: "" }, "bare", "http2")(port, behind);
+      const env = { ...program.env, GATEWAY_LIMITS_ADAPTIVE: `${adaptive}` };
+      await using _gateway = await Running.start({ ...program, env }, 0, folder);
+      const name = adaptive ? "on" : "off";
+      const giveUpAt = performance.now() + 30_000;
+      let warm = 0;
+      while (warm < warmCalls && performance.now() < giveUpAt)
+        warm += (await load(generator, "http", port, 1_000)).calls;
+      if (warm < warmCalls) console.log(`NOT WARM  limit ${name}: ${warm} calls of ${warmCalls} before it is measured`);
+
+      const goodputs: number[] = [];
+      const latencies: number[] = [];
+      const all = new Map<number, Seen[]>(shares.map((share) => [share, []]));
+      for (let round = 0; round < rounds; round++) {
+        const closed = await load(generator, "http", port, ms);
+        const peak = closed.calls / closed.seconds;
+        const seen = new Map<number, Seen>();
+        for (const share of shares) {
+          const at = async (time: number): Promise<Seen> => {
+            const report = await loadUnchecked(generator, "http", port, time, Math.round(peak * share), connections);
+            const { calls, failed, seconds, p50, p99 } = report;
+            return { goodput: calls / seconds, refused: failed / (calls + failed), p50: p50 / 1000, p99: p99 / 1000 };
+          };
+          await at(1_000); // For the limit to find its place.
+          const one = await at(ms);
+          seen.set(share, one);
+          all.get(share)?.push(one);
+        }
+        goodputs.push((seen.get(2)?.goodput ?? Number.NaN) / peak);
+        latencies.push((seen.get(2)?.p99 ?? Number.NaN) / (seen.get(0.9)?.p99 ?? Number.NaN));
+      }
+      for (const [share, samples] of all) {
+        const of = (key: keyof Seen): number => median(samples.map((one) => one[key]));
+        const latency = `${of("p50").toFixed(1)} / ${of("p99").toFixed(1)}`;
+        rows.push([name, `${share}`, of("goodput").toFixed(0), `${(of("refused") * 100).toFixed(1)} %`, latency]);
+      }
+      const [goodput, latency] = [median(goodputs), median(latencies)];
+      found.push([`limit ${name}: goodput at 2 x / peak`, goodput.toFixed(2), ">= 0.9", goodput >= 0.9 ? "yes" : "no"]);
+      found.push([`limit ${name}: p99 at 2 x / at 0.9`, latency.toFixed(2), "<= 2", latency <= 2 ? "yes" : "no"]);
+    }
+    console.log(`${markdown([["limit", "of the peak", "answered/s", "refused", "p50 / p99, ms"], ...rows])}\n`);
+    console.log(markdown([["ratio", "found", "aim", "met"], ...found]));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,15 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { canPin } from "./program.ts";
+
+/** What a run was measured on, in one line. */
+export function machineOf(): string {
+  const [cpu] = cpus();
+  const load = readFileSync("/proc/loadavg", "utf8").split(" ").slice(0, 3).join(" ");
+  const go = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8" }).stdout.trim();
+  const pinning = canPin
+    ? "measured processes pinned to one core, load generator and upstream to another"
+    : "processes not pinned: no taskset, or one core";
+  return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpu?.model ?? "unknown CPU"}, load average ${load}, Node ${process.version}, ${go}; ${pinning}`;
+}
