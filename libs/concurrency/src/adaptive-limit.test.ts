@@ -138,6 +138,22 @@ test("a service that has become slower for good is believed: its calls are refus
   assert.equal(round(1_000), 20);
 });
 
+test("a pause of the machine, half a second and what waited in it, refuses nobody; one that does not end does", () => {
+  let now = 0;
+  const limit = new AdaptiveLimit({ max: 100, min: 4, now: () => now });
+  const round = (ms: number): number => {
+    const places = Array.from({ length: 60 }, () => limit.tryAcquire()).filter((place) => place !== undefined);
+    now += ms;
+    for (const place of places) place[Symbol.dispose]();
+    return places.length;
+  };
+  for (let n = 0; n < 20; n++) round(100);
+  for (let n = 0; n < 5; n++) round(1_000);
+  assert.equal(limit.limit, 100);
+  for (let n = 0; n < 20; n++) round(1_000);
+  assert.ok(round(1_000) < 60);
+});
+
 for (const options of [{ max: 0 }, { max: 1.5 }, { max: 5, min: 6 }, { max: 5, min: 0 }]) {
   test(`${JSON.stringify(options)} are no bounds`, () => assert.throws(() => new AdaptiveLimit(options), RangeError));
 }

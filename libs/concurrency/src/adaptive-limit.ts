@@ -26,6 +26,8 @@ const smoothing = 0.2;
 const quickly = 0.5;
 /** How far a slower one does: a service that has become slower is believed after a minute or so. */
 const slowly = 1 / 600;
+/** As many slow windows in a row, while nobody is refused, are a burst or a pause of the machine: it is let drain. */
+const patience = 5;
 /** After as many windows that refused, the limit is at its least for two: one to drain the queue, one to learn from. */
 const probeAfter = 600;
 const probeWindows = 2;
@@ -56,6 +58,8 @@ export class AdaptiveLimit {
   /** When `min` or more were last inside. */
   #busyAt: number;
   #window: Window;
+  /** Windows in a row that were slow. */
+  #slow = 0;
   /** Windows in a row that refused, and windows of a probe still to come, with the limit to go back to. */
   #refusing = 0;
   #probing = 0;
@@ -141,6 +145,8 @@ export class AdaptiveLimit {
     else if (!refused) this.#baseline += (latency - baseline) * slowly;
     const gradient =
       latency === 0 ? 1 : Math.max(0.5, Math.min(1, Math.max(this.#quickMs, tolerance * this.#baseline) / latency));
+    this.#slow = gradient < 1 ? this.#slow + 1 : 0;
+    if (gradient < 1 && !refused && this.#slow <= patience) return;
     // With room to spare, quick calls are no reason for more.
     if (gradient === 1 && peak < this.#limit / 2) return;
     const from = gradient < 1 ? Math.min(this.#limit, Math.max(2 * peak, this.#min)) : this.#limit;

@@ -55,7 +55,8 @@ export async function behind(adaptive: boolean, rates: readonly number[], ms: nu
     const calls: Promise<void>[] = [];
     for (let n = 0; (n * 1_000) / rate < ms; n++) {
       const due = start + (n * 1_000) / rate;
-      if (due > performance.now()) await wait(due - performance.now());
+      const left = due - performance.now();
+      if (left > 0) await wait(left);
       calls.push(call(due));
     }
     await Promise.all(calls);
