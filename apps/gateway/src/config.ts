@@ -54,8 +54,10 @@ export function gatewayConfig(registry: FileRegistry) {
         concurrent: count(1_000).describe("unary requests at once; more are shed"),
         adaptive: z
           .boolean()
-          .default(true)
-          .describe("and below that, while they are slower than without a queue or would come too late"),
+          .default(false)
+          .describe(
+            "whether they are shed below that too, while they are slower than without a queue or would come too late",
+          ),
         streams: count(1_000).describe("streams at once; more are shed"),
       }),
       streams: z.object({

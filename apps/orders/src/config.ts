@@ -15,8 +15,10 @@ export const OrdersConfig = z
       maxConcurrent: count(1_000, 100_000).describe("calls at once; more are shed as unavailable"),
       adaptive: z
         .boolean()
-        .default(true)
-        .describe("and unary calls below that, while they are slower than without a queue or would come too late"),
+        .default(false)
+        .describe(
+          "whether unary calls are shed below that too, while they are slower than without a queue or would come too late",
+        ),
       maxConnectionAgeMs: durationMs(300_000).describe(
         "a connection then ends, give or take a tenth, so that clients find new replicas; 0: never",
       ),

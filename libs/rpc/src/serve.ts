@@ -26,7 +26,7 @@ export interface ServeOptions {
   readonly maxConcurrent?: number | undefined;
   /**
    * Sheds unary calls below that too, as `unavailable`, while they take much longer than they do without a queue, and those
-   * that cannot be answered before their deadline. True when not given.
+   * that cannot be answered before their deadline. False when not given.
    */
   readonly adaptive?: boolean | undefined;
   /** Calls open at once on one connection; more wait in the client. 1,000 when not given. */
@@ -80,7 +80,7 @@ export async function serve(options: ServeOptions, parts: ServeParts): Promise<R
   const inFlight = new InFlight();
   const admission = new Admission({
     max: () => options.maxConcurrent ?? 1_000,
-    adaptive: () => options.adaptive ?? true,
+    adaptive: () => options.adaptive ?? false,
     refusal: (why) => new ServiceError("unavailable", `the server is at its limit: ${why}`, { retryAfterMs: 100 }),
     metrics: telemetry.metrics,
   });

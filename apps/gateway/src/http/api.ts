@@ -21,7 +21,7 @@ export interface Limits {
   readonly maxTimeoutMs: number;
   /** Unary requests at once. */
   readonly concurrent: number;
-  /** Unary requests are shed below that too, while they are slow or cannot be answered in time. True when not given. */
+  /** Unary requests are shed below that too, while they are slow or cannot be answered in time. False when not given. */
   readonly adaptive?: boolean | undefined;
   /** Streams at once. */
   readonly streams: number;
@@ -45,7 +45,7 @@ export interface StreamCall {
 
 /** Every RPC that has an HTTP form, as one handler: match, bind, call, answer. Failures are thrown. */
 export function api({ registry, upstreamOf, limits, metrics, stream }: ApiOptions): RequestHandler {
-  const adaptive = () => limits().adaptive ?? true;
+  const adaptive = () => limits().adaptive ?? false;
   const calls = new Admission({ max: () => limits().concurrent, adaptive, refusal: refusalOf("requests"), metrics });
   const streams = new Admission({ max: () => limits().streams, adaptive, refusal: refusalOf("streams"), metrics });
 
