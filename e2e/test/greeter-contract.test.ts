@@ -76,7 +76,7 @@ for (const language of ["TypeScript", "Go"] as const) {
       await answers.next();
       await assert.rejects(createClient(GreeterService, channel).sayHello({ name: "Ada" }), {
         code: "unavailable",
-        message: "the server is at its limit",
+        message: "the server is at its limit: too many calls at once",
         retryAfterMs: 100,
       });
       assert.equal((await createClient(HealthService, channel).check({ service: "" })).status, servingStatus.SERVING);

@@ -130,11 +130,11 @@ func (l *layers) limited(m *method, work func() error) error {
 		defer func() { <-l.permits }()
 		return work()
 	default:
-		full, err := status.New(codes.Unavailable, "the server is at its limit").WithDetails(
+		full, err := status.New(codes.Unavailable, "the server is at its limit: too many calls at once").WithDetails(
 			&errdetails.RetryInfo{RetryDelay: durationpb.New(100 * time.Millisecond)},
 		)
 		if err != nil {
-			return status.Error(codes.Unavailable, "the server is at its limit")
+			return status.Error(codes.Unavailable, "the server is at its limit: too many calls at once")
 		}
 		return full.Err()
 	}
