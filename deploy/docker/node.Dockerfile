@@ -8,7 +8,7 @@ WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 COPY --parents apps/*/package.json libs/*/package.json tools/*/package.json e2e/package.json ./
 # Packages' own scripts stay off: what esbuild and buf need is in the package of this platform.
-RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
+RUN --mount=type=cache,target=/npm-cache npm ci --ignore-scripts --cache /npm-cache
 
 FROM dependencies AS libraries
 COPY tsconfig.json buf.yaml buf.gen.yaml ./
