@@ -1,75 +1,69 @@
-import * as prom from "prom-client";
 import type { Fields } from "./logger.ts";
 import type { Gauge, Labels } from "./metrics.ts";
-import type { AnyRegistry } from "./metrics-text.ts";
-import type { SeriesLimit } from "./series-limit.ts";
+import type { Sample } from "./prom-metric.ts";
+import { Series } from "./series.ts";
 
 const readMs = 1_000;
 
-interface Reader {
-  readonly labels: Record<string, string>;
-  readonly read: () => number | Promise<number>;
+type Read = () => number | Promise<number>;
+
+interface Slot {
+  readonly labels: Readonly<Record<string, string>>;
+  /** What it was set to; undefined as long as it is only read. */
+  value: number | undefined;
+  readonly readers: Set<{ readonly read: Read }>;
 }
 
 /** A gauge that is set, counted up and down, or read when it is scraped. */
 export class ObservedGauge<L extends string> implements Gauge<L> {
-  readonly #gauge: prom.Gauge;
-  readonly #limit: SeriesLimit<L>;
-  readonly #readers = new Set<Reader>();
-  readonly #warn: (message: string, fields: Fields) => void;
   readonly #name: string;
+  readonly #series: Series<L, Slot>;
+  readonly #warn: (message: string, fields: Fields) => void;
   #warned = false;
 
-  constructor(
-    options: { name: string; help: string; labelNames: string[]; registers: AnyRegistry[] },
-    limit: SeriesLimit<L>,
-    warn: (message: string, fields: Fields) => void,
-  ) {
-    this.#name = options.name;
-    this.#limit = limit;
+  constructor(name: string, labelNames: readonly L[], warn: (message: string, fields: Fields) => void) {
+    this.#name = name;
     this.#warn = warn;
-    this.#gauge = new prom.Gauge({ ...options, collect: () => this.#collect() });
+    const value = labelNames.length === 0 ? 0 : undefined;
+    this.#series = new Series(name, labelNames, warn, (labels) => ({ labels, value, readers: new Set() }));
   }
 
   set(labels: Labels<L>, value: number): void {
-    if (Number.isFinite(value)) this.#gauge.set(this.#limit.admit(labels), value);
+    if (Number.isFinite(value)) this.#series.of(labels).value = value;
   }
 
   inc(labels: Labels<L>, by = 1): void {
-    if (Number.isFinite(by)) this.#gauge.inc(this.#limit.admit(labels), by);
+    if (!Number.isFinite(by)) return;
+    const slot = this.#series.of(labels);
+    slot.value = (slot.value ?? 0) + by;
   }
 
   dec(labels: Labels<L>, by = 1): void {
-    if (Number.isFinite(by)) this.#gauge.dec(this.#limit.admit(labels), by);
+    this.inc(labels, -by);
   }
 
-  observe(read: () => number | Promise<number>, labels: Labels<L> = {} as Labels<L>): Disposable {
-    const reader = { labels: this.#limit.admit(labels), read };
-    this.#readers.add(reader);
-    return {
-      [Symbol.dispose]: () => {
-        this.#readers.delete(reader);
-        this.#gauge.remove(reader.labels);
-      },
-    };
+  observe(read: Read, labels: Labels<L> = {} as Labels<L>): Disposable {
+    const slot = this.#series.of(labels);
+    const reader = { read }; // The same function may be given twice.
+    slot.value = undefined;
+    slot.readers.add(reader);
+    return { [Symbol.dispose]: () => void slot.readers.delete(reader) };
   }
 
-  async #collect(): Promise<void> {
-    if (this.#readers.size === 0) return;
-    const readers = [...this.#readers];
-    const values = await Promise.all(readers.map((reader) => this.#read(reader)));
-    const sums = new Map<string, { labels: Record<string, string>; sum: number }>();
-    for (const [index, { labels }] of readers.entries()) {
-      this.#gauge.remove(labels); // An old value would look like a fresh one when this read fails.
-      const value = values[index];
-      if (value === undefined || !Number.isFinite(value)) continue;
-      const key = JSON.stringify(labels);
-      sums.set(key, { labels, sum: (sums.get(key)?.sum ?? 0) + value });
-    }
-    for (const { labels, sum } of sums.values()) this.#gauge.set(labels, sum);
+  /** The samples of a scrape. A series whose readers all failed is left out: an old value would look like a fresh one. */
+  async read(): Promise<readonly Sample[]> {
+    const samples = await Promise.all(this.#series.all.map((slot) => this.#sample(slot)));
+    return samples.filter((sample) => sample !== undefined);
   }
 
-  async #read({ read }: Reader): Promise<number | undefined> {
+  async #sample({ labels, value, readers }: Slot): Promise<Sample | undefined> {
+    const read = await Promise.all([...readers].map((reader) => this.#read(reader.read)));
+    let sum = value;
+    for (const one of read) if (one !== undefined && Number.isFinite(one)) sum = (sum ?? 0) + one;
+    return sum === undefined ? undefined : { labels, value: sum };
+  }
+
+  async #read(read: Read): Promise<number | undefined> {
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new Error(`no value within ${readMs} ms`)), readMs);
     try {

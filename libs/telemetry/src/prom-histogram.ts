@@ -28,11 +28,11 @@ export class PromHistogram<L extends string> implements Histogram<L> {
   ) {
     this.#name = name;
     this.#bounds = bounds;
-    const size = bounds.length + 1;
+    const length = bounds.length + 1;
     this.#series = new Series(name, labelNames, warn, (labels) => ({
       labels,
-      counts: new Array<number>(size).fill(0),
-      exemplars: new Array<Exemplar | undefined>(size).fill(undefined),
+      counts: Array.from({ length }, () => 0),
+      exemplars: Array.from({ length }, () => undefined),
       sum: 0,
     }));
   }

@@ -1,11 +1,11 @@
-import * as prom from "prom-client";
 import type { Fields } from "./logger.ts";
 import type { Counter, Gauge, Histogram, Metrics, TextOptions } from "./metrics.ts";
-import { type AnyRegistry, metricsText, openMetricsRegistry } from "./metrics-text.ts";
+import { metricsText, openMetricsRegistry } from "./metrics-text.ts";
 import { ObservedGauge } from "./observed-gauge.ts";
-import { sampledIds } from "./otel-tracer.ts";
 import { processMetrics } from "./process-metrics.ts";
-import { SeriesLimit } from "./series-limit.ts";
+import { PromHistogram } from "./prom-histogram.ts";
+import { type Description, register } from "./prom-metric.ts";
+import { Series } from "./series.ts";
 
 export interface PromMetricsOptions {
   readonly service: string;
@@ -17,12 +17,15 @@ export interface PromMetricsOptions {
 const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
 interface Registered {
-  readonly kind: string;
+  readonly type: string;
   readonly labels: string;
   readonly metric: unknown;
 }
 
-/** Metrics by prom-client, in a registry of their own beside the process's. */
+/**
+ * Metrics in a registry of prom-client of their own, beside the process's. What is counted is kept here and handed over at a
+ * scrape: prom-client's own metrics check and hash their labels each time, which cost a call as much as its log line.
+ */
 export class PromMetrics implements Metrics {
   readonly #registry = openMetricsRegistry();
   readonly #registered = new Map<string, Registered>();
@@ -38,24 +41,23 @@ export class PromMetrics implements Metrics {
   }
 
   counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
-    return this.#once("counter", name, labelNames, (options) => {
-      const metric = new prom.Counter({ ...options, help });
-      const limit = this.#limit(name, labelNames);
+    return this.#once({ type: "counter", name, help }, labelNames, (description) => {
+      const series = new Series(name, labelNames, this.#warn, (labels) => ({ labels, value: 0 }));
+      register(this.#registry, description, () => series.all);
       return {
         inc(labels, by = 1) {
-          if (by >= 0 && Number.isFinite(by)) metric.inc(limit.admit(labels), by);
+          if (by >= 0 && Number.isFinite(by)) series.of(labels).value += by;
         },
       } satisfies Counter<L>;
     });
   }
 
   gauge<L extends string>(name: string, help: string, labelNames: readonly L[]): Gauge<L> {
-    return this.#once(
-      "gauge",
-      name,
-      labelNames,
-      (options) => new ObservedGauge({ ...options, help }, this.#limit(name, labelNames), this.#warn),
-    );
+    return this.#once({ type: "gauge", name, help }, labelNames, (description) => {
+      const gauge = new ObservedGauge(name, labelNames, this.#warn);
+      register(this.#registry, description, () => gauge.read());
+      return gauge;
+    });
   }
 
   histogram<L extends string>(
@@ -64,16 +66,10 @@ export class PromMetrics implements Metrics {
     labelNames: readonly L[],
     buckets: readonly number[] = durationBuckets,
   ): Histogram<L> {
-    return this.#once("histogram", name, labelNames, (options) => {
-      const metric = new prom.Histogram({ ...options, help, buckets: [...buckets], enableExemplars: true });
-      const limit = this.#limit(name, labelNames);
-      return {
-        observe(labels, value) {
-          if (!Number.isFinite(value)) return;
-          const exemplarLabels = sampledIds();
-          metric.observe({ labels: limit.admit(labels), value, ...(exemplarLabels && { exemplarLabels }) });
-        },
-      } satisfies Histogram<L>;
+    return this.#once({ type: "histogram", name, help }, labelNames, (description) => {
+      const histogram = new PromHistogram(name, labelNames, buckets, this.#warn);
+      register(this.#registry, description, () => histogram.read());
+      return histogram;
     });
   }
 
@@ -81,27 +77,18 @@ export class PromMetrics implements Metrics {
     return metricsText([this.#registry, processMetrics()], options);
   }
 
-  #once<M>(kind: string, name: string, labelNames: readonly string[], make: (options: Options) => M): M {
+  #once<M>(description: Description, labelNames: readonly string[], make: (description: Description) => M): M {
+    const { name, type } = description;
     const labels = labelNames.join(",");
     const known = this.#registered.get(name);
     if (known === undefined) {
-      const metric = make({ name, labelNames: [...labelNames], registers: [this.#registry] });
-      this.#registered.set(name, { kind, labels, metric });
+      const metric = make(description);
+      this.#registered.set(name, { type, labels, metric });
       return metric;
     }
-    if (known.kind !== kind || known.labels !== labels) {
-      throw new Error(`${name} is already a ${known.kind} with the labels [${known.labels}]`);
+    if (known.type !== type || known.labels !== labels) {
+      throw new Error(`${name} is already a ${known.type} with the labels [${known.labels}]`);
     }
-    return known.metric as M; // Made by the same call with the same kind.
+    return known.metric as M; // Made by the same call with the same type.
   }
-
-  #limit<L extends string>(name: string, labelNames: readonly L[]): SeriesLimit<L> {
-    return new SeriesLimit(name, labelNames, this.#warn);
-  }
-}
-
-interface Options {
-  readonly name: string;
-  readonly labelNames: string[];
-  readonly registers: AnyRegistry[];
 }
