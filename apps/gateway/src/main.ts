@@ -6,6 +6,7 @@ import { createApp } from "./app.ts";
 import { upstreamName } from "./bindings/packages.ts";
 import { openClients } from "./clients.ts";
 import { GatewayConfig, registry } from "./config.ts";
+import { expressMessages } from "./http/express-messages.ts";
 import { followSettings, liveSettings } from "./live-settings.ts";
 import { openLimiter } from "./rate-limit/open-limiter.ts";
 import { listen } from "./server.ts";
@@ -43,7 +44,11 @@ async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): 
     trustProxy: config.http.trustProxy,
   });
   // A second is kept for what closes after the answers.
-  await using server = await listen(app, { ...config.http, graceMs: config.graceMs - config.drainMs - 1_000 });
+  await using server = await listen(app, {
+    ...config.http,
+    graceMs: config.graceMs - config.drainMs - 1_000,
+    messages: expressMessages(app),
+  });
 
   health.ready();
   logger.info("gateway is listening", { port: server.port, opsPort: ops.port });

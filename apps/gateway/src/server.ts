@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type ServerOptions as HttpOptions, type RequestListener, type Server } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 import { aborted, deadline, sleep } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
@@ -18,6 +18,8 @@ export interface ServerOptions {
   /** How long a request's head and body may take to arrive. */
   readonly requestTimeoutMs?: number;
   readonly maxConnections?: number;
+  /** What requests and answers are made as; Node's own when not given. */
+  readonly messages?: Pick<HttpOptions, "IncomingMessage" | "ServerResponse"> | undefined;
 }
 
 /** A listening HTTP server. Disposing it refuses new connections, waits for the answers under way, then closes. */
@@ -34,6 +36,7 @@ export async function listen(handler: RequestListener, options: ServerOptions): 
       keepAliveTimeout: 65_000,
       connectionsCheckingInterval: 1000,
       maxHeaderSize: 16 * 1024,
+      ...options.messages,
     },
     handler,
   );

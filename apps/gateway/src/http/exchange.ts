@@ -18,11 +18,15 @@ export interface Exchange {
   code?: string;
 }
 
+const key = Symbol("exchange");
+type WithExchange = Response & { [key]: Exchange };
+
 /** The exchange that the outermost middleware put beside a response. */
 export function exchangeOf(response: Response): Exchange {
-  return response.locals["exchange"] as Exchange;
+  return (response as WithExchange)[key];
 }
 
+/** Not in `response.locals`, which is a dictionary to the engine. */
 export function setExchange(response: Response, exchange: Exchange): void {
-  response.locals["exchange"] = exchange;
+  (response as WithExchange)[key] = exchange;
 }

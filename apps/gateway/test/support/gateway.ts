@@ -2,6 +2,7 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { Health } from "@plumbline/lifecycle";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp, type LiveSettings } from "../../src/app.ts";
+import { expressMessages } from "../../src/http/express-messages.ts";
 import { MemoryLimiter } from "../../src/rate-limit/memory-limiter.ts";
 import type { RateLimiter } from "../../src/rate-limit/rate-limiter.ts";
 import { listen } from "../../src/server.ts";
@@ -53,6 +54,7 @@ export async function openGateway(registry: FileRegistry, options: TestOptions):
     port: 0,
     graceMs: options.graceMs ?? 2000,
     lingerMs: options.lingerMs ?? 0,
+    messages: expressMessages(app),
   });
   health.ready();
   const url = `http://127.0.0.1:${server.port}`;
