@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Context, type ContextManager, context, ROOT_CONTEXT } from "@opentelemetry/api";
+import { type Context, type ContextManager, context } from "@opentelemetry/api";
+import { emptyContext } from "./linked-context.ts";
 
 /**
  * Lets OpenTelemetry's API carry the active span through promises and timers. The API has one manager per process; it
@@ -14,7 +15,7 @@ class AsyncContext implements ContextManager {
   readonly #storage = new AsyncLocalStorage<Context>();
 
   active(): Context {
-    return this.#storage.getStore() ?? ROOT_CONTEXT;
+    return this.#storage.getStore() ?? emptyContext;
   }
 
   with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(

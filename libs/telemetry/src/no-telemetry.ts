@@ -1,22 +1,29 @@
 import type { Logger } from "./logger.ts";
 import type { Counter, Gauge, Histogram, Metrics } from "./metrics.ts";
 import type { Telemetry } from "./telemetry.ts";
-import type { Span, Tracer } from "./tracer.ts";
+import type { OpenSpan, Tracer } from "./tracer.ts";
 
 const nothing = (): void => {};
 
 const logger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => logger };
 
 // The ids that W3C trace context calls invalid: nobody takes them for a trace.
-const span: Span = {
+const span: OpenSpan = {
   traceId: "0".repeat(32),
   spanId: "0".repeat(16),
   setAttribute: nothing,
   addEvent: nothing,
   fail: nothing,
+  inject: nothing,
+  end: nothing,
 };
 
-const tracer: Tracer = { span: (_name, _options, work) => work(span), inject: nothing, current: () => undefined };
+const tracer: Tracer = {
+  span: (_name, _options, work) => work(span),
+  start: () => span,
+  inject: nothing,
+  current: () => undefined,
+};
 
 const counter: Counter = { inc: nothing };
 const gauge: Gauge = { set: nothing, inc: nothing, dec: nothing, observe: () => ({ [Symbol.dispose]: nothing }) };

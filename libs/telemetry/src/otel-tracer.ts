@@ -2,22 +2,24 @@ import {
   type Context,
   context,
   defaultTextMapGetter,
-  defaultTextMapSetter,
+  INVALID_TRACEID,
   type Link,
   type Attributes as OtelAttributes,
   type Span as OtelSpan,
   SpanKind as OtelSpanKind,
+  type SpanOptions as OtelSpanOptions,
   type Tracer as OtelTracer,
-  ROOT_CONTEXT,
+  type SpanContext,
   SpanStatusCode,
   TraceFlags,
   trace,
 } from "@opentelemetry/api";
-import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { TRACE_PARENT_HEADER, TRACE_STATE_HEADER, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { codeOf } from "@plumbline/errors";
 import { messageOf, typeOf } from "./error-fields.ts";
+import { emptyContext } from "./linked-context.ts";
 import { newBudget, text } from "./printable.ts";
-import type { Attributes, Carrier, Span, SpanKind, Tracer } from "./tracer.ts";
+import type { Attributes, AttributeValue, Carrier, OpenSpan, Span, SpanKind, SpanOptions, Tracer } from "./tracer.ts";
 
 const kinds: Readonly<Record<SpanKind, OtelSpanKind>> = {
   internal: OtelSpanKind.INTERNAL,
@@ -31,28 +33,39 @@ const kinds: Readonly<Record<SpanKind, OtelSpanKind>> = {
 const propagator = new W3CTraceContextPropagator();
 const maxLinks = 128;
 
-/** Our Tracer over OpenTelemetry's, whichever: the SDK's, or the one that only passes ids on. */
-export function otelTracer(otel: OtelTracer): Tracer {
+/**
+ * Our Tracer over OpenTelemetry's, whichever: the SDK's, or the one that only passes ids on, for which `keepsNothing` says
+ * that a span need not be described.
+ */
+export function otelTracer(otel: OtelTracer, { keepsNothing = false } = {}): Tracer {
+  const begin = (name: string, options: SpanOptions, parent: Context): OtelSpan =>
+    otel.startSpan(name, keepsNothing ? {} : described(options), parent);
   return {
     span(name, options, work) {
-      const parent = options.parent === undefined ? context.active() : extract(options.parent);
-      const links = options.links?.slice(0, maxLinks).flatMap(linkTo);
-      const span = otel.startSpan(
-        name,
-        {
-          kind: kinds[options.kind ?? "internal"],
-          ...(options.attributes && { attributes: present(options.attributes) }),
-          ...(links && { links }),
-        },
-        parent,
-      );
-      return run(span, options.kind ?? "internal", parent, work);
+      const parent = parentOf(options);
+      const span = begin(name, options, parent);
+      return run(new StartedSpan(span, options.kind), trace.setSpan(parent, span), work);
     },
-    inject: (carrier) => propagator.inject(context.active(), carrier, defaultTextMapSetter),
+    start(name, options) {
+      return new StartedSpan(begin(name, options, parentOf(options)), options.kind);
+    },
+    inject: (carrier) => inject(trace.getSpanContext(context.active()), carrier),
     current() {
       const active = trace.getSpanContext(context.active());
       return active && { traceId: active.traceId, spanId: active.spanId };
     },
+  };
+}
+
+function parentOf({ parent }: SpanOptions): Context {
+  return parent === undefined ? context.active() : extract(parent);
+}
+
+function described({ kind = "internal", attributes, links }: SpanOptions): OtelSpanOptions {
+  return {
+    kind: kinds[kind],
+    ...(attributes && { attributes: present(attributes) }),
+    ...(links && { links: links.slice(0, maxLinks).flatMap(linkTo) }),
   };
 }
 
@@ -63,38 +76,69 @@ export function sampledIds(): { readonly trace_id: string; readonly span_id: str
   return { trace_id: active.traceId, span_id: active.spanId };
 }
 
-function run<T>(span: OtelSpan, kind: SpanKind, parent: Context, work: (span: Span) => T): T {
-  const fail = (error: unknown): never => {
-    recordError(span, kind, error);
-    span.end();
-    throw error;
-  };
+function run<T>(span: StartedSpan, active: Context, work: (span: Span) => T): T {
   let result: T;
   try {
-    result = context.with(trace.setSpan(parent, span), () => work(wrap(span, kind)));
+    result = context.with(active, work, undefined, span);
   } catch (error) {
-    return fail(error);
+    return failed(span, error);
   }
   if (!isThenable(result)) {
     span.end();
     return result;
   }
-  const settled = result.then((value) => {
-    span.end();
-    return value;
-  }, fail);
+  const settled = result.then(
+    (value) => {
+      span.end();
+      return value;
+    },
+    (error: unknown) => failed(span, error),
+  );
   return settled as T;
 }
 
-function wrap(span: OtelSpan, kind: SpanKind): Span {
-  const { traceId, spanId } = span.spanContext();
-  return {
-    traceId,
-    spanId,
-    setAttribute: (key, value) => void span.setAttribute(key, Array.isArray(value) ? [...value] : value),
-    addEvent: (name, attributes) => void span.addEvent(name, attributes && present(attributes)),
-    fail: (error) => recordError(span, kind, error),
-  };
+function failed(span: StartedSpan, error: unknown): never {
+  span.fail(error);
+  span.end();
+  throw error;
+}
+
+class StartedSpan implements OpenSpan {
+  readonly #span: OtelSpan;
+  readonly #kind: SpanKind;
+
+  constructor(span: OtelSpan, kind: SpanKind = "internal") {
+    this.#span = span;
+    this.#kind = kind;
+  }
+
+  get traceId(): string {
+    return this.#span.spanContext().traceId;
+  }
+
+  get spanId(): string {
+    return this.#span.spanContext().spanId;
+  }
+
+  setAttribute(key: string, value: AttributeValue): void {
+    this.#span.setAttribute(key, Array.isArray(value) ? [...value] : value);
+  }
+
+  addEvent(name: string, attributes?: Attributes): void {
+    if (this.#span.isRecording()) this.#span.addEvent(name, attributes && present(attributes));
+  }
+
+  fail(error: unknown): void {
+    recordError(this.#span, this.#kind, error);
+  }
+
+  inject(carrier: Record<string, string>): void {
+    inject(this.#span.spanContext(), carrier);
+  }
+
+  end(): void {
+    this.#span.end();
+  }
 }
 
 // OpenTelemetry's RPC conventions: a server that rightly refuses has not failed, whereas its caller has.
@@ -117,7 +161,16 @@ function recordError(span: OtelSpan, kind: SpanKind, error: unknown): void {
 }
 
 function extract(carrier: Carrier): Context {
-  return propagator.extract(ROOT_CONTEXT, carrier, defaultTextMapGetter);
+  // Most callers send none.
+  if (carrier[TRACE_PARENT_HEADER] === undefined) return emptyContext;
+  return propagator.extract(emptyContext, carrier, defaultTextMapGetter);
+}
+
+/** W3C Trace Context, version 00. Written here, since the propagator takes a context and checks ids that are our own. */
+function inject(ids: SpanContext | undefined, carrier: Record<string, string>): void {
+  if (ids === undefined || ids.traceId === INVALID_TRACEID) return;
+  carrier[TRACE_PARENT_HEADER] = `00-${ids.traceId}-${ids.spanId}-0${ids.traceFlags & TraceFlags.SAMPLED}`;
+  if (ids.traceState) carrier[TRACE_STATE_HEADER] = ids.traceState.serialize();
 }
 
 function linkTo(carrier: Carrier): Link[] {

@@ -35,7 +35,7 @@ export interface TelemetryOptions {
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   enableContext();
   // Reads only the global context, so it works for a logger that must exist before the tracer does.
-  const ids = otelTracer(new IdTracer());
+  const ids = otelTracer(new IdTracer(), { keepsNothing: true });
   const { service, version, otlpEndpoint } = options;
   const logs =
     options.otlpLogs === true && otlpEndpoint !== undefined

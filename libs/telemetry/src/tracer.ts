@@ -30,12 +30,24 @@ export interface Span {
   fail(error: unknown): void;
 }
 
+/** A span that its maker ends. */
+export interface OpenSpan extends Span {
+  /** As `Tracer.inject`, of this span. */
+  inject(carrier: Record<string, string>): void;
+  end(): void;
+}
+
 export interface Tracer {
   /**
    * Runs `work` in a new span, active for everything it calls and awaits, and ends the span when `work` has returned,
    * thrown, or its promise has settled. What it throws is recorded and thrown on.
    */
   span<T>(name: string, options: SpanOptions, work: (span: Span) => T): T;
+  /**
+   * Begins a span that is not active: what happens meanwhile belongs to the span around it. For a call to elsewhere, below
+   * which nothing here has spans of its own; making a span active costs more than the rest of it.
+   */
+  start(name: string, options: SpanOptions): OpenSpan;
   /** Writes the active span as W3C `traceparent` (and `tracestate`) into `carrier`, sampled or not; nothing without one. */
   inject(carrier: Record<string, string>): void;
   /** The ids of the active span, for an answer or a row that should be found again. */

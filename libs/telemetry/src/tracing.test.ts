@@ -281,12 +281,29 @@ test("long attributes are cut, and links past 128 are left out", async () => {
   assert.equal(received.span("s").links.length, 128);
 });
 
-test("links past 128 are not even read", () => {
-  const { tracer } = start();
+test("links past 128 are not even read", async () => {
   let reads = 0;
   const link = Object.defineProperty({}, "traceparent", { enumerable: true, get: () => void reads++ });
-  tracer.span("s", { links: Array.from({ length: 1_000 }, () => link) }, () => {});
+  await traced(({ tracer }) => tracer.span("s", { links: Array.from({ length: 1_000 }, () => link) }, () => {}));
   assert.ok(reads > 0 && reads <= 256, `${reads} reads`);
+});
+
+test("a span that was started is not active: it is ended by its maker, and its ids go out with it", async () => {
+  const headers: Headers = {};
+  const received = await traced(({ tracer }) =>
+    tracer.span("outer", {}, (outer) => {
+      const span = tracer.start("call", { kind: "client", attributes: { peer: "x", none: undefined } });
+      assert.equal(tracer.current()?.spanId, outer.spanId);
+      span.inject(headers);
+      assert.equal(headers["traceparent"], `00-${span.traceId}-${span.spanId}-01`);
+      span.fail(new Error("no answer"));
+      span.end();
+    }),
+  );
+  const { parentSpanId, statusMessage, attributes } = received.span("call");
+  assert.equal(parentSpanId, received.span("outer").spanId);
+  assert.equal(statusMessage, "no answer");
+  assert.deepEqual(Object.keys(attributes).toSorted(), ["error.type", "peer"]);
 });
 
 test("without an endpoint there are trace ids in logs and headers, and nothing is sent", async () => {

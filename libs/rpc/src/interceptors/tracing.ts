@@ -13,16 +13,27 @@ export function serverTracing(tracer: Tracer): Interceptor<ServerCall> {
 
 /** A client span for each call, whose context goes out with it. */
 export function clientTracing(tracer: Tracer): Interceptor<ClientCall> {
-  return (call, next) =>
-    tracer.span(call.method, { kind: "client", attributes: attributes(call) }, (span) => {
+  return async (call, next) => {
+    const span = tracer.start(call.method, { kind: "client", attributes: attributes(call) });
+    try {
       const carrier: Record<string, string> = {};
-      tracer.inject(carrier);
-      for (const [name, value] of Object.entries(carrier)) call.metadata.set(name, value);
-      return told(span, next(call));
-    });
+      span.inject(carrier);
+      for (const name in carrier) call.metadata.set(name, carrier[name] ?? "");
+      await next(call);
+      span.setAttribute(statusCode, "OK");
+    } catch (error) {
+      span.setAttribute(statusCode, codeOf(error).toUpperCase());
+      span.fail(error);
+      throw error;
+    } finally {
+      span.end();
+    }
+  };
 }
 
 // OpenTelemetry's semantic conventions for gRPC.
+const statusCode = "rpc.response.status_code";
+
 function attributes(call: ClientCall | ServerCall): Record<string, string> {
   return { "rpc.system.name": "grpc", "rpc.method": call.method };
 }
@@ -30,9 +41,9 @@ function attributes(call: ClientCall | ServerCall): Record<string, string> {
 async function told(span: Span, work: Promise<void>): Promise<void> {
   try {
     await work;
-    span.setAttribute("rpc.response.status_code", "OK");
+    span.setAttribute(statusCode, "OK");
   } catch (error) {
-    span.setAttribute("rpc.response.status_code", codeOf(error).toUpperCase());
+    span.setAttribute(statusCode, codeOf(error).toUpperCase());
     throw error;
   }
 }
