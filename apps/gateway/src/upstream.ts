@@ -1,8 +1,8 @@
 /** How one call is made. */
 export interface UpstreamCall {
-  /** Aborts when the client hung up, and carries the deadline of the call. */
+  /** Aborts when nobody waits for the answer any more: the client hung up. */
   readonly signal: AbortSignal;
-  /** The longest it may take; the signal's own deadline holds as well. */
+  /** The longest it may take: after that it rejects with deadline_exceeded. */
   readonly timeoutMs: number;
   readonly metadata: Readonly<Record<string, string>>;
 }

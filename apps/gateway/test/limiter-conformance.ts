@@ -97,7 +97,9 @@ export function limiterConformance(
     void test("of many requests at once exactly the burst passes", async () => {
       await using world = await open();
       const limits = { perClient: slow(20), global: unlimited };
-      const verdicts = await Promise.all(Array.from({ length: 200 }, () => world.limiter.take("a", limits)));
+      const verdicts = await Promise.all(
+        Array.from({ length: 200 }, async () => await world.limiter.take("a", limits)),
+      );
       assert.equal(verdicts.filter(allowed).length, 20);
     });
 

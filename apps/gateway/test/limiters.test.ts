@@ -177,7 +177,7 @@ describe("while Redis is away", { skip, timeout: 60_000 }, () => {
     await spend(world.a, 1);
     world.proxy.freeze();
     const began = performance.now();
-    const first = await Promise.all(Array.from({ length: 20 }, () => world.a.take("b", limits)));
+    const first = await Promise.all(Array.from({ length: 20 }, async () => await world.a.take("b", limits)));
     const heldMs = performance.now() - began;
     assert.ok(heldMs >= 195 && heldMs < 2_000, `${heldMs} ms`);
     assert.equal(first.filter(({ client }) => client.allowed).length, 3);

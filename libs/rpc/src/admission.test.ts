@@ -128,16 +128,15 @@ test("failures teach nothing, those too late teach that calls are slow", async (
   assert.ok((await slow.round("Get", 100, 5_000, { error: late })) < 100);
 });
 
-test("no more are held than the bound, whether or not it adapts, and a place is given back once", () => {
+test("no more are held than the bound, whether or not it adapts, and a place that is left is free", () => {
   for (const adaptive of [true, false]) {
     const { admission, shed } = world({ max: 2, adaptive });
-    const first = admission.hold("Get");
-    using _second = admission.hold("Put");
-    assert.throws(() => admission.hold("Get"), { code: "unavailable" });
-    first[Symbol.dispose]();
-    first[Symbol.dispose]();
-    using _third = admission.hold("Get");
-    assert.throws(() => admission.hold("Get"), { code: "unavailable" });
+    admission.enter("Get");
+    admission.enter("Put");
+    assert.throws(() => admission.enter("Get"), { code: "unavailable" });
+    admission.leave();
+    admission.enter("Get");
+    assert.throws(() => admission.enter("Get"), { code: "unavailable" });
     assert.deepEqual(shed, ["max", "max"]);
   }
 });

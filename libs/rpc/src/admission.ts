@@ -47,25 +47,28 @@ export class Admission {
     ]);
   }
 
-  /** A place among all, until disposed, for as long as anything of the call is held in memory. Throws `refusal` when all are taken. */
-  hold(method: string): Disposable {
+  /**
+   * Takes a place among all, for as long as anything of the call is held in memory: until `leave`, called once for each.
+   * Throws `refusal` when all are taken.
+   */
+  enter(method: string): void {
     if (this.#total >= this.#options.max()) throw this.#refuse(method, "max", "too many calls at once");
     this.#total++;
-    let held = true;
-    return {
-      [Symbol.dispose]: () => {
-        if (held) this.#total--;
-        held = false;
-      },
-    };
+  }
+
+  leave(): void {
+    this.#total--;
   }
 
   /**
    * Runs `work` if it is likely to be answered in time, and learns from how long it takes. Rejects with `refusal` otherwise.
    * Not for streams: they last as long as their clients like. Methods are a closed set: each has its limit and its series.
    */
-  async run<T>(method: string, remainingMs: number, work: () => Promise<T>): Promise<T> {
-    if (!this.#options.adaptive()) return await work();
+  run<T>(method: string, remainingMs: number, work: () => Promise<T>): Promise<T> {
+    return this.#options.adaptive() ? this.#runAdaptive(method, remainingMs, work) : work();
+  }
+
+  async #runAdaptive<T>(method: string, remainingMs: number, work: () => Promise<T>): Promise<T> {
     const limit = this.#limitOf(method);
     const { inFlight, fastestMs = 0 } = limit;
     if (inFlight >= always && remainingMs < fastestMs) {

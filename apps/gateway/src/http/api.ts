@@ -1,6 +1,5 @@
 import type { Registry } from "@bufbuild/protobuf";
-import { deadline } from "@plumbline/concurrency";
-import { codeOf, isServiceError, ServiceError } from "@plumbline/errors";
+import { codeOf, ServiceError } from "@plumbline/errors";
 import { Admission } from "@plumbline/rpc";
 import type { Metrics } from "@plumbline/telemetry";
 import type { Request, RequestHandler, Response } from "express";
@@ -8,8 +7,8 @@ import type { Binding } from "../bindings/binding.ts";
 import { bindRequest } from "../bindings/request.ts";
 import type { Upstream } from "../upstream.ts";
 import { answerOf, sendAnswer } from "./answer.ts";
-import { readBody } from "./body.ts";
-import { abortWhenClientGone } from "./client-gone.ts";
+import { hasBody, noBody, readBody } from "./body.ts";
+import { clientGone } from "./client-gone.ts";
 import { exchangeOf } from "./exchange.ts";
 import { metadataOf } from "./metadata.ts";
 import { timeoutOf } from "./timeout.ts";
@@ -58,40 +57,43 @@ export function api({ registry, upstreamOf, limits, metrics, stream }: ApiOption
 
     const binding = match.value;
     if (binding.streams && request.method === "HEAD") return refuseMethod(request, response, ["GET"]);
+    const admission = binding.streams ? streams : calls;
     const method = binding.rpcPath.slice(1);
-    using _place = binding.streams ? streams.hold(method) : calls.hold(method);
-    const { bodyBytes, timeoutMs, maxTimeoutMs } = limits();
-    const metadata = metadataOf(request.headers, exchange.requestId);
-    const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
-    const body = await readBody(request, bodyBytes);
-    const parts = {
-      params: match.params,
-      query: queryOf(request.url),
-      body,
-      lastEventId: request.get("last-event-id"),
-    };
-    const message = bindRequest(binding, parts, registry);
-    const upstream = upstreamOf(binding);
-    // Awaited, since the place in the bound is given back when this function ends.
-    if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
-
-    using limit = deadline(timeout);
-    using _client = abortWhenClientGone(response, limit);
+    admission.enter(method);
     try {
-      // Around the call alone: how long a client takes to send its body is no sign of overload.
-      const answer = await calls.run(method, timeout, () =>
-        upstream.unary(binding.rpcPath, message, { signal: limit.signal, timeoutMs: timeout, metadata }),
-      );
-      sendAnswer(response, answerOf(binding, answer.message, registry));
-    } catch (error) {
-      if (!isServiceError(error) && codeOf(error) === "deadline_exceeded") {
-        throw new ServiceError("deadline_exceeded", `The service did not answer within ${timeout} ms.`, {
-          cause: error,
-        });
+      const { bodyBytes, timeoutMs, maxTimeoutMs } = limits();
+      const metadata = metadataOf(request.headers, exchange.requestId);
+      const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
+      const body = hasBody(request) ? await readBody(request, bodyBytes) : noBody;
+      const lastEventId = request.get("last-event-id");
+      const parts = { params: match.params, query: queryOf(request.url), body, lastEventId };
+      const message = bindRequest(binding, parts, registry);
+      const upstream = upstreamOf(binding);
+      // Awaited, since the place in the bound is given back when this function ends.
+      if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
+
+      const call = { signal: clientGone(request), timeoutMs: timeout, metadata };
+      const startedAt = performance.now();
+      try {
+        // Around the call alone: how long a client takes to send its body is no sign of overload.
+        const answer = await calls.run(method, timeout, () => upstream.unary(binding.rpcPath, message, call));
+        sendAnswer(response, answerOf(binding, answer.message, registry));
+      } catch (error) {
+        throw isLate(error, startedAt, timeout) ? tooLate(timeout, error) : error;
       }
-      throw error;
+    } finally {
+      admission.leave();
     }
   };
+}
+
+/** Whether a call has used up its time, whoever said so first, we or the service: not one that the service gave less. */
+function isLate(error: unknown, startedAt: number, timeoutMs: number): boolean {
+  return codeOf(error) === "deadline_exceeded" && performance.now() - startedAt >= timeoutMs - 20;
+}
+
+function tooLate(timeoutMs: number, cause: unknown): ServiceError {
+  return new ServiceError("deadline_exceeded", `The service did not answer within ${timeoutMs} ms.`, { cause });
 }
 
 function refusalOf(what: string): () => ServiceError {

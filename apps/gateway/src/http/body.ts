@@ -4,13 +4,18 @@ import { ServiceError } from "@plumbline/errors";
 /** A body that is too large is answered at once and then read on this far, so that the client gets to see the answer. */
 const drainBytes = 16 * 1024 * 1024;
 
+export const noBody = new Uint8Array(0);
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return (headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined;
+}
+
 /**
  * The whole body, at most `maxBytes`. Throws ServiceError: BODY_TOO_LARGE, or UNSUPPORTED_MEDIA_TYPE when there is a body
  * and it is not plain application/json. How long a body may take is bounded by the server's requestTimeout.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
   const declared = Number(request.headers["content-length"] ?? 0);
-  if (declared === 0 && request.headers["transfer-encoding"] === undefined) return new Uint8Array(0);
   if (declared > maxBytes) throw tooLarge(request, maxBytes);
 
   const chunks: Buffer[] = [];

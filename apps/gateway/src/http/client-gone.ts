@@ -1,12 +1,19 @@
-import type { ServerResponse } from "node:http";
-import type { Scope } from "@plumbline/concurrency";
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 
-/** Aborts `scope` when the client hangs up before its answer is complete, until disposed. */
-export function abortWhenClientGone(response: ServerResponse, scope: Scope): Disposable {
-  const onClose = (): void => {
-    if (!response.writableFinished) scope.abort(new DOMException("the client hung up", "AbortError"));
-  };
-  response.once("close", onClose);
-  if (response.destroyed) onClose();
-  return { [Symbol.dispose]: () => void response.off("close", onClose) };
+const signals = new WeakMap<Socket, AbortSignal>();
+
+/**
+ * Aborts when the client of a request hangs up. One for each connection: whatever is still being answered on it then, nobody
+ * will read.
+ */
+export function clientGone({ socket }: IncomingMessage): AbortSignal {
+  const known = signals.get(socket);
+  if (known !== undefined) return known;
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(new DOMException("the client hung up", "AbortError"));
+  if (socket.destroyed) abort();
+  else socket.once("close", abort);
+  signals.set(socket, controller.signal);
+  return controller.signal;
 }

@@ -14,7 +14,7 @@ export class MemoryLimiter implements RateLimiter {
     this.#everyone = new Gcra(1, now);
   }
 
-  async take(client: string, { perClient, global }: RateLimits): Promise<Verdict> {
+  take(client: string, { perClient, global }: RateLimits): Verdict {
     const own = this.#clients.take(client, perClient);
     return own.allowed ? { client: own, global: this.#everyone.take("", global) } : { client: own };
   }

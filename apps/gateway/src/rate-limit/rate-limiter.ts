@@ -12,7 +12,7 @@ export interface Verdict {
   readonly global?: Decision | undefined;
 }
 
-/** Port: counts one request of `client` and says whether it may pass. Its adapters pass one suite, test/limiter-conformance.ts. */
+/** Port: counts one request of `client` and says whether it may pass, at once where it need not ask anybody. Its adapters pass one suite, test/limiter-conformance.ts. */
 export interface RateLimiter {
-  take(client: string, limits: RateLimits): Promise<Verdict>;
+  take(client: string, limits: RateLimits): Verdict | Promise<Verdict>;
 }

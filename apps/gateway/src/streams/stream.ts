@@ -7,7 +7,7 @@ import type { Binding } from "../bindings/binding.ts";
 import { resumeField, versionField } from "../bindings/request.ts";
 import { jsonOf } from "../http/answer.ts";
 import type { StreamCall } from "../http/api.ts";
-import { abortWhenClientGone } from "../http/client-gone.ts";
+import { clientGone } from "../http/client-gone.ts";
 import { exchangeOf } from "../http/exchange.ts";
 import { recordFailure } from "../http/fail.ts";
 import { chooseFormat } from "./choose-format.ts";
@@ -49,8 +49,7 @@ export function streamer(
 ): (call: StreamCall, request: Request, response: Response) => Promise<void> {
   return async (call, request, response) => {
     const format = chooseFormat(request);
-    using client = derive();
-    using _client = abortWhenClientGone(response, client);
+    using client = derive({ signal: clientGone(request) });
     const stream = new Stream(call.binding, response, format, options, isResumed(call.binding, request));
     await stream.run(call, client);
   };

@@ -8,6 +8,7 @@ import {
   toBinary,
   toJson,
 } from "@bufbuild/protobuf";
+import { deadline } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Upstream, UpstreamCall } from "../../src/upstream.ts";
 
@@ -36,7 +37,8 @@ export class MemoryUpstream implements Upstream {
 
   async unary(path: string, request: Uint8Array, call: UpstreamCall): Promise<{ message: Uint8Array }> {
     const { method, reply } = this.#call(path, request, call);
-    return { message: this.#encode(method, await untilAborted(reply as Promise<Reply>, call.signal)) };
+    using limit = deadline(call.timeoutMs, { signal: call.signal });
+    return { message: this.#encode(method, await untilAborted(reply as Promise<Reply>, limit.signal)) };
   }
 
   async *serverStream(path: string, request: Uint8Array, call: UpstreamCall): AsyncIterable<Uint8Array> {

@@ -11,9 +11,13 @@ export function limit(admission: Admission): Interceptor<ServerCall> {
   return async (call, next) => {
     const { method, kind, signal } = call;
     if (method.startsWith("grpc.health.")) return next(call);
-    using _place = admission.hold(method);
-    if (kind !== "unary") return await next(call);
-    const remainingMs = (deadlineOf(signal) ?? Number.POSITIVE_INFINITY) - Date.now();
-    return await admission.run(method, remainingMs, () => next(call));
+    admission.enter(method);
+    try {
+      if (kind !== "unary") return await next(call);
+      const remainingMs = (deadlineOf(signal) ?? Number.POSITIVE_INFINITY) - Date.now();
+      return await admission.run(method, remainingMs, () => next(call));
+    } finally {
+      admission.leave();
+    }
   };
 }

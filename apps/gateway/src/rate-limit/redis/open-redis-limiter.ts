@@ -39,7 +39,7 @@ export async function openRedisLimiter(
   return {
     async take(client: string, limits: RateLimits): Promise<Verdict> {
       // Also when Redis decides: who has used up the burst must not get another one from us when Redis goes away.
-      const alone = await own.take(client, limits);
+      const alone = own.take(client, limits);
       try {
         return await shared.take(client, limits);
       } catch {
