@@ -2,12 +2,13 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { ServiceError } from "@plumbline/errors";
 import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
-import express, { type Express } from "express";
+import express, { type Express, type RequestHandler } from "express";
 import { type Binding, bindingsOf } from "./bindings/binding.ts";
 import { pages } from "./docs/pages.ts";
 import { api, type Limits } from "./http/api.ts";
 import { failed } from "./http/fail.ts";
 import { healthRoutes } from "./http/health.ts";
+import { inOrder } from "./http/in-order.ts";
 import { observe } from "./http/observe.ts";
 import { openApi } from "./openapi/document.ts";
 import { limitRate } from "./rate-limit/limit-rate.ts";
@@ -54,21 +55,29 @@ export function createApp(options: AppOptions): Express {
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing").enable("strict routing");
   // The gateway reads queries itself; Express's own reading would be work thrown away.
   app.set("query parser", false).set("trust proxy", options.trustProxy ?? false);
-  app.use((_request, response, next) => {
+  const stream = streamer({ registry, times: () => settings().streams, drain, logger: telemetry.logger });
+  app.use(
+    inOrder(
+      commonHeaders(drain),
+      healthRoutes(options.health),
+      observe(router, telemetry),
+      limitRate(options.limiter, () => settings().rateLimits),
+      pages(openApi(bindings, options.version)),
+      api({ registry, upstreamOf, limits: () => settings().limits, metrics: telemetry.metrics, stream }),
+    ),
+  );
+  app.use(failed(telemetry.logger));
+  return app;
+}
+
+function commonHeaders(drain: AbortSignal): RequestHandler {
+  return (_request, response, next) => {
     response.setHeader("X-Content-Type-Options", "nosniff");
     response.setHeader("Cache-Control", "no-store");
     // The client must not send its next request on a connection that is about to close.
     if (drain.aborted) response.setHeader("Connection", "close");
     next();
-  });
-  app.use(healthRoutes(options.health));
-  app.use(observe(router, telemetry));
-  app.use(limitRate(options.limiter, () => settings().rateLimits));
-  app.use(pages(openApi(bindings, options.version)));
-  const stream = streamer({ registry, times: () => settings().streams, drain, logger: telemetry.logger });
-  app.use(api({ registry, upstreamOf, limits: () => settings().limits, metrics: telemetry.metrics, stream }));
-  app.use(failed(telemetry.logger));
-  return app;
+  };
 }
 
 function upstreams(

@@ -4,10 +4,10 @@ import type { Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
 import { encodeMessage } from "../json/encode.ts";
 
-/** A whole answer, ready to be sent. */
+/** A whole answer, ready to be sent: text, which Node sends in one write with the head, or bytes. */
 export interface Answer {
   readonly contentType: string;
-  readonly body: Uint8Array;
+  readonly body: string | Uint8Array;
 }
 
 /** A message that is a body of its own: bytes and their type, not JSON. */
@@ -21,7 +21,7 @@ export function answerOf(binding: Binding, bytes: Uint8Array, registry: Registry
   if (binding.responseBody?.message?.typeName === httpBody && binding.responseBody.fieldKind === "message") {
     return raw((message as Message & Record<string, Message | undefined>)[binding.responseBody.localName]);
   }
-  return { contentType: "application/json", body: Buffer.from(jsonOf(binding, message, registry)) };
+  return { contentType: "application/json", body: jsonOf(binding, message, registry) };
 }
 
 /** The JSON text of an answer, or of the one field of it that is the response's body. */
@@ -40,6 +40,6 @@ function raw(message: Message | undefined): Answer {
 export function sendAnswer(response: Response, { contentType, body }: Answer): void {
   response.statusCode = 200;
   response.setHeader("Content-Type", contentType);
-  response.setHeader("Content-Length", body.length);
+  response.setHeader("Content-Length", Buffer.byteLength(body));
   response.end(body);
 }

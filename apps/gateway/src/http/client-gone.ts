@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { onAbort } from "@plumbline/concurrency";
 
 const signals = new WeakMap<Socket, AbortSignal>();
 
@@ -14,6 +15,8 @@ export function clientGone({ socket }: IncomingMessage): AbortSignal {
   const abort = (): void => controller.abort(new DOMException("the client hung up", "AbortError"));
   if (socket.destroyed) abort();
   else socket.once("close", abort);
+  // Somebody who always listens: else each call on the connection would be the first to, and the last.
+  onAbort(controller.signal, () => {});
   signals.set(socket, controller.signal);
   return controller.signal;
 }
