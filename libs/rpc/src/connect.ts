@@ -34,19 +34,32 @@ export async function connect(options: ConnectOptions, telemetry: Telemetry): Pr
     keepaliveMs: options.keepaliveMs ?? 30_000,
     keepaliveTimeoutMs: 10_000,
   });
-  const layers = [clientTracing(telemetry.tracer), clientMetrics(telemetry.metrics), ...(options.interceptors ?? [])];
-  return new InterceptedChannel(connection, layers, options.timeoutMs ?? 30_000);
+  const layers = [clientTracing(telemetry.tracer), clientMetrics(telemetry.metrics)];
+  return new InterceptedChannel(connection, layers, options.interceptors ?? [], options.timeoutMs ?? 30_000);
+}
+
+/** A call with what is to be done once it has passed the channel's own layers. */
+interface PendingCall extends ClientCall {
+  readonly send: (call: ClientCall) => Promise<void>;
 }
 
 /** Puts the interceptors around a transport's calls. */
 class InterceptedChannel implements Channel {
   readonly #transport: ClientTransport;
-  readonly #layers: readonly Interceptor<ClientCall>[];
+  /** The channel's own layers, put around each other once. They pass the call on that they are given. */
+  readonly #around: (call: ClientCall) => Promise<void>;
+  readonly #inner: readonly Interceptor<ClientCall>[];
   readonly #timeoutMs: number;
 
-  constructor(transport: ClientTransport, layers: readonly Interceptor<ClientCall>[], timeoutMs: number) {
+  constructor(
+    transport: ClientTransport,
+    layers: readonly Interceptor<ClientCall>[],
+    inner: readonly Interceptor<ClientCall>[],
+    timeoutMs: number,
+  ) {
     this.#transport = transport;
-    this.#layers = layers;
+    this.#around = onion(layers, (call) => (call as PendingCall).send(call));
+    this.#inner = inner;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -109,16 +122,20 @@ class InterceptedChannel implements Channel {
   }
 
   #run(kind: CallKind, path: string, options: CallOptions, core: (call: OutgoingCall) => Promise<void>): Promise<void> {
-    const { signal, onHeaders, onTrailers } = options;
+    const { signal, onHeaders, onTrailers, metadata, timeoutMs = this.#timeoutMs } = options;
     signal?.throwIfAborted();
-    const call: ClientCall = {
+    const deadline = deadlineFor(signal, timeoutMs);
+    const send = ({ metadata, signal, deadline }: ClientCall): Promise<void> =>
+      core({ path, metadata, signal, deadline, onHeaders, onTrailers });
+    const call: PendingCall = {
       method: methodName(path),
       kind,
-      metadata: new Metadata(options.metadata),
+      metadata: new Metadata(metadata),
       signal,
-      deadline: deadlineFor(signal, options.timeoutMs ?? this.#timeoutMs),
+      deadline,
+      send: this.#inner.length === 0 ? send : onion(this.#inner, send),
     };
-    return onion(this.#layers, (call: ClientCall) => core({ ...call, path, onHeaders, onTrailers }))(call);
+    return this.#around(call);
   }
 }
 

@@ -39,7 +39,17 @@ export function kindOf(method: MethodDefinition): CallKind {
   return method.responseStream ? "server_stream" : "unary";
 }
 
-/** "orders.v1.OrdersService/GetOrder": the path without its slash, as OpenTelemetry writes `rpc.method`. */
+const methodNames = new Map<string, string>();
+
+/**
+ * "orders.v1.OrdersService/GetOrder": the path without its slash, as OpenTelemetry writes `rpc.method`. The same string each
+ * time, so that those who look something up by it need not hash it anew. As many are kept as services have methods.
+ */
 export function methodName(path: string): string {
-  return path.slice(1);
+  let name = methodNames.get(path);
+  if (name === undefined) {
+    name = path.slice(1);
+    if (methodNames.size < 1_000) methodNames.set(path, name);
+  }
+  return name;
 }

@@ -13,37 +13,47 @@ const textPattern = /^[\x20-\x7e]*$/;
  * as HTTP does; of bytes the first value counts.
  */
 export class Metadata implements Iterable<[string, MetadataValue]> {
-  readonly #values = new Map<string, MetadataValue>();
+  /** Made with the first value: of a call's headers and trailers, in both directions, most have none. */
+  #values: Map<string, MetadataValue> | undefined;
 
   /** Throws `invalid_argument` for a name or a value that gRPC cannot carry. */
-  constructor(init: MetadataInit = {}) {
-    for (const [name, value] of Object.entries(init)) this.set(name, value);
+  constructor(init?: MetadataInit) {
+    if (init === undefined) return;
+    for (const name of Object.keys(init)) this.set(name, init[name]!);
   }
 
   /** What a peer sent, protocol names included: the transport has read it, so nothing is refused. */
   static received(entries: Iterable<readonly [string, MetadataValue]>): Metadata {
     const metadata = new Metadata();
-    for (const [name, value] of entries) metadata.#values.set(name, value);
+    for (const [name, value] of entries) metadata.receive(name, value);
     return metadata;
   }
 
+  /** Adds what a peer sent, the name in lower case. Nothing is refused: the transport has read it. */
+  receive(name: string, value: MetadataValue): void {
+    this.#values ??= new Map();
+    const before = this.#values.get(name);
+    if (before === undefined) this.#values.set(name, value);
+    else if (typeof before === "string" && typeof value === "string") this.#values.set(name, `${before}, ${value}`);
+  }
+
   get(name: string): string | undefined {
-    const value = this.#values.get(name.toLowerCase());
+    const value = this.#values?.get(name.toLowerCase());
     return typeof value === "string" ? value : undefined;
   }
 
   /** The bytes of a name that ends in "-bin". */
   getBinary(name: string): Uint8Array | undefined {
-    const value = this.#values.get(name.toLowerCase());
+    const value = this.#values?.get(name.toLowerCase());
     return typeof value === "string" ? undefined : value;
   }
 
   get size(): number {
-    return this.#values.size;
+    return this.#values?.size ?? 0;
   }
 
   has(name: string): boolean {
-    return this.#values.has(name.toLowerCase());
+    return this.#values?.has(name.toLowerCase()) ?? false;
   }
 
   /** Throws `invalid_argument` for a name or a value that gRPC cannot carry. */
@@ -57,20 +67,24 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
     if (typeof value === "string" && !textPattern.test(value)) {
       throw new ServiceError("invalid_argument", `${key}: text in metadata is printable ASCII`);
     }
+    this.#values ??= new Map();
     this.#values.set(key, value);
   }
 
   /** The text values, as a carrier of trace context. */
   texts(): Record<string, string> {
-    return Object.fromEntries(
-      [...this.#values].filter((entry): entry is [string, string] => typeof entry[1] === "string"),
-    );
+    const texts: Record<string, string> = {};
+    if (this.#values === undefined) return texts;
+    for (const [name, value] of this.#values) if (typeof value === "string") texts[name] = value;
+    return texts;
   }
 
   [Symbol.iterator](): IterableIterator<[string, MetadataValue]> {
-    return this.#values.entries();
+    return (this.#values ?? none).entries();
   }
 }
+
+const none: ReadonlyMap<string, MetadataValue> = new Map();
 
 function printable(name: string): string {
   return JSON.stringify(name.slice(0, 64));

@@ -80,8 +80,8 @@ export class Encoder {
       const next = this.#table.added;
       if (this.#table.add(field)) known.numbers.set(value, next);
     }
-    if (known.index === 0) at = writeText(bytes, at, name);
-    return writeText(bytes, at, value);
+    if (known.index === 0) at = writeText(bytes, at, name, field.repeats);
+    return writeText(bytes, at, value, field.repeats);
   }
 
   #learn(name: string): Known {
@@ -100,9 +100,12 @@ export class Encoder {
 
 const none = new Map<string, number>();
 
-/** Coded where that is shorter. Short strings, where it saves an octet or two, are not worth the peer's time. */
-function writeText(bytes: Buffer, at: number, text: string): number {
-  const coded = text.length < 8 ? text.length : huffmanLength(text);
+/**
+ * As it is: a Huffman code saves a third of the octets, and costs both sides several times what a copy of them does. What
+ * repeats is coded where that is shorter, since it is sent once and then stands in the peer's table.
+ */
+function writeText(bytes: Buffer, at: number, text: string, repeats: boolean): number {
+  const coded = repeats ? huffmanLength(text) : text.length;
   if (coded < text.length) return writeHuffman(bytes, writeInteger(bytes, at, 0x80, 7, coded), text);
   at = writeInteger(bytes, at, 0x00, 7, text.length);
   return at + bytes.write(text, at, "latin1");

@@ -1,5 +1,5 @@
 import { HeaderField } from "@plumbline/http2";
-import { Metadata, type MetadataValue } from "../metadata.ts";
+import { Metadata } from "../metadata.ts";
 import { detailsName, type Status } from "../status.ts";
 import { percentEncode } from "./percent.ts";
 
@@ -33,19 +33,11 @@ export function appendMetadata(fields: HeaderField[], metadata: Metadata): void 
 
 /** The metadata among `fields`. Texts of the same name are joined as HTTP joins them; of bytes the first value counts. */
 export function metadataOf(fields: readonly HeaderField[]): Metadata {
-  const entries: [string, MetadataValue][] = [];
-  let seen: Map<string, [string, MetadataValue]> | undefined;
+  const metadata = new Metadata();
   for (const { name, value } of fields) {
-    if (!isMetadata(name)) continue;
-    const before = (seen ??= new Map()).get(name);
-    const isBinary = name.endsWith("-bin");
-    if (before === undefined) {
-      const entry: [string, MetadataValue] = [name, isBinary ? fromBase64(value) : value];
-      seen.set(name, entry);
-      entries.push(entry);
-    } else if (!isBinary) before[1] = `${before[1]}, ${value}`;
+    if (isMetadata(name)) metadata.receive(name, name.endsWith("-bin") ? fromBase64(value) : value);
   }
-  return Metadata.received(entries);
+  return metadata;
 }
 
 export function appendStatus(fields: HeaderField[], { code, message, details }: Status): void {
