@@ -118,6 +118,17 @@ test("a scope between carries the deadline on, and aborts with it", (t) => {
   assert.equal(reasonOf(inner.signal), reasonOf(limit.signal));
 });
 
+test("a scope can carry a deadline that somebody else keeps: it tells it and does not abort by it", (t) => {
+  t.mock.timers.enable(clock);
+  using outer = deadline(300);
+  using nearer = derive({ signal: outer.signal, deadline: clock.now + 100 });
+  using farther = derive({ signal: outer.signal, deadline: clock.now + 500 });
+  assert.equal(deadlineOf(nearer.signal), clock.now + 100);
+  assert.equal(deadlineOf(farther.signal), clock.now + 300);
+  t.mock.timers.tick(299);
+  assert.ok(!nearer.signal.aborted);
+});
+
 test("no signal, and one from elsewhere, carry no deadline that is known", () => {
   assert.equal(deadlineOf(undefined), undefined);
   assert.equal(deadlineOf(new AbortController().signal), undefined);

@@ -11,12 +11,17 @@ export interface Scope extends Disposable {
 // Weak, so that a signal's deadline lives as long as the signal and needs no one to take it away.
 const deadlines = new WeakMap<AbortSignal, number>();
 
+export interface DeriveOptions extends Abortable {
+  /** A deadline that somebody else keeps, by `abort`: what `deadlineOf` tells where the parent has no nearer one. */
+  readonly deadline?: number | undefined;
+}
+
 /** A scope of its own below `options.signal`: it aborts with that, or alone by `abort`, and has the same deadline. */
-export function derive(options: Abortable = {}): Scope {
+export function derive(options: DeriveOptions = {}): Scope {
   const parent = options.signal;
   const controller = new AbortController();
-  const inherited = deadlineOf(parent);
-  if (inherited !== undefined) deadlines.set(controller.signal, inherited);
+  const known = Math.min(deadlineOf(parent) ?? Number.POSITIVE_INFINITY, options.deadline ?? Number.POSITIVE_INFINITY);
+  if (known !== Number.POSITIVE_INFINITY) deadlines.set(controller.signal, known);
   const link = onAbort(parent, () => controller.abort(parent?.reason));
   return {
     signal: controller.signal,

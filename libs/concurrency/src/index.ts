@@ -2,6 +2,7 @@ export type { Abortable } from "./abortable.ts";
 export { AdaptiveLimit, type AdaptiveLimitOptions, type Place } from "./adaptive-limit.ts";
 export { Channel, ChannelClosedError, type Received } from "./channel.ts";
 export { deadline, deadlineOf, derive, type Scope } from "./deadline.ts";
+export { Deadlines, type Expiring } from "./deadlines.ts";
 export { type FetchAllOptions, type FetchRequest, fetchAll } from "./fetch-all.ts";
 export { onAbort } from "./on-abort.ts";
 export { Pool, PoolClosedError, PoolFullError, type PoolOptions } from "./pool.ts";

@@ -27,6 +27,8 @@ export interface Call {
 /** The same call as interceptors see it, in bytes. */
 export interface ServerCall extends Call {
   readonly kind: CallKind;
+  /** When it must be answered: milliseconds since the epoch; Infinity for never. */
+  readonly deadline: number;
   readonly requests: Requests;
   /** Resolves when there is room for the next message. */
   send(message: Uint8Array): Promise<void>;

@@ -1,4 +1,4 @@
-import { deadline, derive, onAbort } from "@plumbline/concurrency";
+import { Deadlines, derive, type Expiring, onAbort, type Scope } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { ServerCall } from "./call.ts";
 import { type CallKind, methodName } from "./definition.ts";
@@ -6,61 +6,58 @@ import { Metadata } from "./metadata.ts";
 import { ok, type Status, statusOf } from "./status.ts";
 import type { IncomingCall } from "./transport.ts";
 
-/** The calls a server is working on: each has its scope, and they drain together. */
+/** The calls a server is working on. They have their deadlines, and drain together. */
 export class InFlight {
   readonly #drain = derive();
-  readonly #grace = derive();
+  /** Those whose time has not come yet. */
+  readonly #inTime = new Deadlines<RunningCall>();
   #running = 0;
   readonly #idle = new Set<() => void>();
+  /** Why calls are aborted from now on. */
+  #aborted: ServiceError | undefined;
 
   /**
-   * Runs one call in a scope of its own and answers it: when `run` has ended, or at once when the scope aborts. The call
-   * counts as running until `run` ends in either case, since the resources it uses must outlive it.
+   * Runs one call and answers it: when `run` has ended, or at once when the call is aborted. It counts as running until `run`
+   * ends in either case, since the resources it uses must outlive it.
    */
   accept(path: string, kind: CallKind, incoming: IncomingCall, run: (call: ServerCall) => Promise<void>): void {
-    using stack = new DisposableStack();
-    const parent = { signal: this.#grace.signal };
-    const scope = stack.use(
-      incoming.deadline === Number.POSITIVE_INFINITY
-        ? derive(parent)
-        : deadline(incoming.deadline - Date.now(), parent),
-    );
-    const { signal } = scope;
-    incoming.onCancel(() => scope.abort(whyCancelled(incoming.deadline)));
-    if (kind !== "unary") {
-      stack.use(
-        onAbort(this.#drain.signal, () => scope.abort(new ServiceError("unavailable", "the server is draining"))),
-      );
-    }
+    const running = new RunningCall(incoming);
+    this.#running++;
+    this.#inTime.add(running);
+    incoming.onCancel(() => running.abort(whyCancelled(incoming.deadline)));
+    const drained =
+      kind === "unary"
+        ? undefined
+        : onAbort(this.#drain.signal, () => running.abort(new ServiceError("unavailable", "the server is draining")));
+    if (this.#aborted !== undefined) running.abort(this.#aborted);
+    else if (incoming.deadline <= Date.now()) running.expire();
 
-    const reply = new Reply(incoming);
-    // Before `run`, so that an answer is out before the handler hears that nobody waits for it.
-    stack.use(onAbort(signal, () => reply.finish(statusOf(signal.reason))));
     const call: ServerCall = {
       method: methodName(path),
       kind,
-      signal,
+      get signal() {
+        return running.signal;
+      },
+      deadline: incoming.deadline,
       drain: this.#drain.signal,
       metadata: incoming.metadata,
       peer: incoming.peer,
       requests: incoming.requests,
-      send: (message) => reply.send(message),
-      setHeader: (name, value) => reply.setHeader(name, value),
-      setTrailer: (name, value) => reply.trailers.set(name, value),
+      send: (message) => running.reply.send(message),
+      setHeader: (name, value) => running.reply.setHeader(name, value),
+      setTrailer: (name, value) => running.reply.trailers.set(name, value),
     };
-
-    const held = stack.move();
-    this.#running++;
-    void run(call)
-      .then(
-        () => reply.finish(ok),
-        (error: unknown) => reply.finish(statusOf(error)),
-      )
-      .finally(() => {
-        held.dispose();
-        this.#running--;
-        if (this.#running === 0) for (const resolve of this.#idle) resolve();
-      });
+    const ended = (status: Status): void => {
+      running.end(status);
+      drained?.[Symbol.dispose]();
+      this.#inTime.delete(running);
+      this.#running--;
+      if (this.#running === 0) for (const resolve of this.#idle) resolve();
+    };
+    run(call).then(
+      () => ended(ok),
+      (error: unknown) => ended(statusOf(error)),
+    );
   }
 
   /** Ends streams, those to come included. */
@@ -70,7 +67,8 @@ export class InFlight {
 
   /** Aborts every call that still runs. */
   abort(reason: ServiceError): void {
-    this.#grace.abort(reason);
+    this.#aborted = reason;
+    for (const running of this.#inTime) running.abort(reason);
   }
 
   /** Whether every call had ended within `ms`. */
@@ -83,6 +81,48 @@ export class InFlight {
     clearTimeout(timer);
     this.#idle.delete(resolve);
     return this.#running === 0;
+  }
+}
+
+/** A call under way: how it is answered, and how it is aborted. */
+class RunningCall implements Expiring {
+  readonly deadline: number;
+  readonly reply: Reply;
+  /** Made when the handler asks for its signal: one that returns at once has no use for it. */
+  #scope: Scope | undefined;
+  #isOver = false;
+  #isAborted = false;
+  #reason: unknown;
+
+  constructor(incoming: IncomingCall) {
+    this.deadline = incoming.deadline;
+    this.reply = new Reply(incoming);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#scope === undefined) {
+      this.#scope = derive({ deadline: this.deadline });
+      if (this.#isAborted) this.#scope.abort(this.#reason);
+    }
+    return this.#scope.signal;
+  }
+
+  expire(): void {
+    this.abort(new DOMException("the deadline of the call passed", "TimeoutError"));
+  }
+
+  abort(reason: unknown): void {
+    if (this.#isOver || this.#isAborted) return;
+    this.#isAborted = true;
+    this.#reason = reason;
+    // First the answer, so that it is out before the handler hears that nobody waits for it.
+    this.reply.finish(statusOf(reason));
+    this.#scope?.abort(reason);
+  }
+
+  end(status: Status): void {
+    this.#isOver = true;
+    this.reply.finish(status);
   }
 }
 

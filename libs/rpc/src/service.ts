@@ -53,7 +53,7 @@ function handle(method: MethodDefinition, handler: AnyHandler): (call: ServerCal
   return async (call) => {
     const request = method.requestStream
       ? decoded(method, call.requests)
-      : decode(method, await requestOf(call.requests));
+      : decode(method, requestOf(call.requests) ?? (await onlyOf(call.requests)));
     const response = handler(request, call);
     if (!method.responseStream) return call.send(method.responseSerialize(await response));
     for await (const message of response as AsyncIterable<unknown>) await call.send(method.responseSerialize(message));
@@ -73,7 +73,12 @@ function decode(method: MethodDefinition, bytes: Uint8Array): unknown {
   }
 }
 
-async function requestOf(requests: Requests): Promise<Uint8Array> {
+/** Of a unary call, whose transport has seen to it that there is one. */
+function requestOf(requests: Requests): Uint8Array | undefined {
+  return Array.isArray(requests) ? (requests as readonly [Uint8Array])[0] : undefined;
+}
+
+async function onlyOf(requests: Requests): Promise<Uint8Array> {
   const found: Uint8Array[] = [];
   for await (const request of requests) {
     if (found.push(request) > 1) break;

@@ -1,3 +1,4 @@
+import type { Deadlines, Expiring } from "@plumbline/concurrency";
 import { HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
 import type { ServerMethod } from "../transport.ts";
 import { appendStatus, contentType, status200 } from "./fields.ts";
@@ -9,6 +10,8 @@ export interface Acceptor {
   readonly methods: ReadonlyMap<string, ServerMethod>;
   readonly peer: string;
   readonly maxMessageBytes: number;
+  /** Unary calls whose request has not come as a whole. */
+  readonly incomplete: Deadlines<Expiring>;
 }
 
 /** Takes a request that has come: a call of one of the methods, or an answer that says why it is none. */

@@ -1,4 +1,4 @@
-import type { Abortable } from "@plumbline/concurrency";
+import { type Abortable, Deadlines } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { HeaderField } from "@plumbline/http2";
 import type { UnaryResponse } from "../channel.ts";
@@ -19,7 +19,7 @@ class Http2Client implements ClientTransport, Dispatcher {
   readonly maxMessageBytes: number;
   readonly authority: HeaderField;
   readonly #balancer: Balancer;
-  readonly #calls = new Set<Outgoing>();
+  readonly #calls = new Deadlines<Outgoing>();
   /** Calls without a connection, in the order they came: as many as there are callers, until each one's deadline. */
   readonly #waiting = new Set<Outgoing>();
   #isClosed = false;

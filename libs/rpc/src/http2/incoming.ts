@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Deadlines, Expiring } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { HeaderField, Http2Stream, StreamError, StreamHandler } from "@plumbline/http2";
 import { Metadata } from "../metadata.ts";
@@ -107,9 +108,9 @@ const empty = Buffer.alloc(0);
 const noMetadata = new Metadata();
 
 /** Handed on when its one request is whole. */
-export class UnaryIncoming extends Incoming {
+export class UnaryIncoming extends Incoming implements Expiring {
   readonly #reader: MessageReader;
-  readonly #expiry: NodeJS.Timeout | undefined;
+  readonly #incomplete: Deadlines<Expiring>;
   #request: Uint8Array | undefined;
   #count = 0;
 
@@ -119,12 +120,13 @@ export class UnaryIncoming extends Incoming {
       this.#request = message;
       this.#count++;
     });
-    if (this.deadline === Number.POSITIVE_INFINITY) return;
     // Until the call is handed on: from then its deadline is watched there.
-    this.#expiry = setTimeout(
-      () => this.#refuse(new ServiceError("deadline_exceeded", "the request did not come in time")),
-      Math.min(this.deadline - Date.now(), 2 ** 31 - 1),
-    );
+    this.#incomplete = request.acceptor.incomplete;
+    this.#incomplete.add(this);
+  }
+
+  expire(): void {
+    this.#refuse(new ServiceError("deadline_exceeded", "the request did not come in time"));
   }
 
   get requests(): Requests {
@@ -142,13 +144,13 @@ export class UnaryIncoming extends Incoming {
       return this.#refuse(error);
     }
     if (isLast) {
-      clearTimeout(this.#expiry);
+      this.#incomplete.delete(this);
       this.method.accept(this);
     } else this.stream.consume(bytes.length); // It is kept whole, within the bound of a message.
   }
 
   override onReset(error: StreamError): void {
-    clearTimeout(this.#expiry);
+    this.#incomplete.delete(this);
     super.onReset(error);
   }
 
@@ -157,7 +159,7 @@ export class UnaryIncoming extends Incoming {
   }
 
   #refuse(error: unknown): void {
-    clearTimeout(this.#expiry);
+    this.#incomplete.delete(this);
     this.finish(statusOf(error), noMetadata);
   }
 }

@@ -1,4 +1,4 @@
-import { onAbort } from "@plumbline/concurrency";
+import { type Expiring, onAbort } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import {
   type Connection,
@@ -43,14 +43,13 @@ function pathField(path: string): HeaderField {
 }
 
 /** One call going out: its deadline, its signal, its attempts, and how it ends. */
-export abstract class Outgoing implements StreamHandler {
+export abstract class Outgoing implements StreamHandler, Expiring {
   headers = new Metadata();
   protected readonly outgoing: OutgoingCall;
   protected readonly dispatcher: Dispatcher;
   protected stream: Http2Stream | undefined;
   protected isOver = false;
   #attempts = 0;
-  #timer: NodeJS.Timeout | undefined;
   #link: Disposable | undefined;
 
   constructor(dispatcher: Dispatcher, outgoing: OutgoingCall) {
@@ -62,16 +61,16 @@ export abstract class Outgoing implements StreamHandler {
   begin(): void {
     const { signal, deadline } = this.outgoing;
     signal?.throwIfAborted();
-    if (deadline !== Number.POSITIVE_INFINITY) this.#watch(deadline);
+    if (deadline <= Date.now()) throw deadlineExceeded();
     if (signal !== undefined) this.#link = onAbort(signal, () => this.cancel(signal.reason));
   }
 
-  #watch(deadline: number): void {
-    const leftMs = deadline - Date.now();
-    if (leftMs <= 0) throw deadlineExceeded();
-    // A timer may fire a little before its time, and holds no more than 31 bits.
-    const check = (): void => (Date.now() < deadline ? this.#watch(deadline) : this.cancel(deadlineExceeded()));
-    this.#timer = setTimeout(check, Math.min(leftMs, 2 ** 31 - 1));
+  get deadline(): number {
+    return this.outgoing.deadline;
+  }
+
+  expire(): void {
+    this.cancel(deadlineExceeded());
   }
 
   attempt(connection: Connection): void {
@@ -139,7 +138,6 @@ export abstract class Outgoing implements StreamHandler {
   #over(error: unknown, trailers: Metadata | undefined, isEarly: boolean): void {
     if (this.isOver) return;
     this.isOver = true;
-    clearTimeout(this.#timer);
     this.#link?.[Symbol.dispose]();
     this.dispatcher.ended(this);
     this.settle(error, trailers, isEarly);

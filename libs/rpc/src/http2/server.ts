@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { Deadlines, type Expiring } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { Connection, type HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
 import type { ServerMethod, ServerTransport, ServerTransportOptions } from "../transport.ts";
@@ -18,6 +19,7 @@ class Http2Server implements ServerTransport {
   readonly #methods: ReadonlyMap<string, ServerMethod>;
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
+  readonly #incomplete = new Deadlines<Expiring>();
   #isClosing = false;
 
   constructor(options: ServerTransportOptions, methods: readonly ServerMethod[]) {
@@ -62,7 +64,7 @@ class Http2Server implements ServerTransport {
       "server",
       {
         onStream: (stream: Http2Stream, fields: readonly HeaderField[], isLast: boolean): StreamHandler =>
-          accept(stream, fields, isLast, { methods: this.#methods, peer, maxMessageBytes }),
+          accept(stream, fields, isLast, acceptor),
         onClose: () => {
           this.#connections.delete(connection);
           for (const timer of timers) clearTimeout(timer);
@@ -71,6 +73,7 @@ class Http2Server implements ServerTransport {
       { maxConcurrentStreams, keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs } },
     );
     const { peer } = connection;
+    const acceptor = { methods: this.#methods, peer, maxMessageBytes, incomplete: this.#incomplete };
     this.#connections.add(connection);
     if (this.#isClosing) connection.drain();
     this.#age(connection, timers);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { deadline, derive } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
 import { Admission } from "../admission.ts";
@@ -20,29 +19,31 @@ function world(max: number) {
       now: () => clock.now,
     }),
   );
-  const call = (method: string, kind: ServerCall["kind"], signal: AbortSignal, work: () => Promise<void>) =>
-    layer({ method, kind, signal } as ServerCall, work);
+  const call = (
+    method: string,
+    kind: ServerCall["kind"],
+    work: () => Promise<void>,
+    deadline = Number.POSITIVE_INFINITY,
+  ) => layer({ method, kind, deadline } as ServerCall, work);
   return { clock, call };
 }
 
 test("health checks are answered by a server that is full", async () => {
   const { call } = world(1);
-  const { signal } = derive();
-  void call("a.B/Watch", "server_stream", signal, never);
+  void call("a.B/Watch", "server_stream", never);
   await assert.rejects(
-    call("a.B/Get", "unary", signal, async () => undefined),
+    call("a.B/Get", "unary", async () => undefined),
     { code: "unavailable" },
   );
-  await call("grpc.health.v1.Health/Check", "unary", signal, async () => undefined);
+  await call("grpc.health.v1.Health/Check", "unary", async () => undefined);
 });
 
 test("a thousand streams that last are no overload: neither they nor the calls beside them are shed", async () => {
   const { clock, call } = world(2_000);
-  const { signal } = derive();
   const round = async (ms: number): Promise<void> => {
     const end = Promise.withResolvers<void>();
-    const streams = Array.from({ length: 1_000 }, () => call("a.B/Watch", "server_stream", signal, () => end.promise));
-    await call("a.B/Get", "unary", signal, async () => undefined);
+    const streams = Array.from({ length: 1_000 }, () => call("a.B/Watch", "server_stream", () => end.promise));
+    await call("a.B/Get", "unary", async () => undefined);
     clock.now += ms;
     end.resolve();
     await Promise.all(streams);
@@ -53,12 +54,9 @@ test("a thousand streams that last are no overload: neither they nor the calls b
 
 test("the deadline a call came with is the one that counts", async () => {
   const { clock, call } = world(100);
-  const { signal } = derive();
-  for (let n = 0; n < 10; n++) await call("a.B/Get", "unary", signal, async () => void (clock.now += 2_000));
-  for (let n = 0; n < 20; n++) void call("a.B/Get", "unary", signal, never);
-  using short = deadline(1_000);
-  using long = deadline(60_000);
-  const refused = call("a.B/Get", "unary", short.signal, () => assert.fail("it ran"));
+  for (let n = 0; n < 10; n++) await call("a.B/Get", "unary", async () => void (clock.now += 2_000));
+  for (let n = 0; n < 20; n++) void call("a.B/Get", "unary", never);
+  const refused = call("a.B/Get", "unary", () => assert.fail("it ran"), Date.now() + 1_000);
   await assert.rejects(refused, { code: "unavailable" });
-  await call("a.B/Get", "unary", long.signal, async () => undefined);
+  await call("a.B/Get", "unary", async () => undefined, Date.now() + 60_000);
 });

@@ -1,4 +1,3 @@
-import { deadlineOf } from "@plumbline/concurrency";
 import type { Admission } from "../admission.ts";
 import type { ServerCall } from "../call.ts";
 import type { Interceptor } from "../interceptor.ts";
@@ -9,13 +8,12 @@ import type { Interceptor } from "../interceptor.ts";
  */
 export function limit(admission: Admission): Interceptor<ServerCall> {
   return async (call, next) => {
-    const { method, kind, signal } = call;
+    const { method, kind, deadline } = call;
     if (method.startsWith("grpc.health.")) return next(call);
     admission.enter(method);
     try {
       if (kind !== "unary") return await next(call);
-      const remainingMs = (deadlineOf(signal) ?? Number.POSITIVE_INFINITY) - Date.now();
-      return await admission.run(method, remainingMs, () => next(call));
+      return await admission.run(method, deadline - Date.now(), () => next(call));
     } finally {
       admission.leave();
     }
