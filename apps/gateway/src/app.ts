@@ -55,7 +55,7 @@ export function createApp(options: AppOptions): Express {
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing").enable("strict routing");
   // The gateway reads queries itself; Express's own reading would be work thrown away.
   app.set("query parser", false).set("trust proxy", options.trustProxy ?? false);
-  const stream = streamer({ registry, times: () => settings().streams, drain, logger: telemetry.logger });
+  const stream = streamer({ times: () => settings().streams, drain, logger: telemetry.logger });
   app.use(
     inOrder(
       commonHeaders(drain),

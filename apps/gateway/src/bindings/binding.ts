@@ -1,4 +1,5 @@
 import type { DescField, DescMethod, FileRegistry } from "@bufbuild/protobuf";
+import { type Transcoder, Transcoders } from "../json/transcode/transcoder.ts";
 import { parseTemplate, type Template } from "../template/parse.ts";
 import { fieldNamed, fieldPath, isSingleValue } from "./fields.ts";
 import { type HttpRule, httpOption, httpRules } from "./http-rule.ts";
@@ -14,6 +15,8 @@ export interface Binding {
   readonly body: "all" | "none" | DescField;
   /** The field that is the response's body; undefined for the whole answer. */
   readonly responseBody: DescField | undefined;
+  /** Writes the method's answers as JSON. */
+  readonly answers: Transcoder;
   /** Which of the method's bindings this is, from 0. */
   readonly index: number;
 }
@@ -25,16 +28,19 @@ export interface Binding {
 export function bindingsOf(registry: FileRegistry): readonly Binding[] {
   const option = httpOption(registry);
   if (option === undefined) return [];
+  const transcoders = new Transcoders(registry);
   const bindings: Binding[] = [];
   for (const file of registry.files) {
     for (const method of file.services.flatMap((service) => service.methods)) {
-      for (const [index, rule] of httpRules(method, option).entries()) bindings.push(toBinding(method, rule, index));
+      for (const [index, rule] of httpRules(method, option).entries()) {
+        bindings.push(toBinding(method, rule, index, transcoders));
+      }
     }
   }
   return bindings;
 }
 
-function toBinding(method: DescMethod, rule: HttpRule, index: number): Binding {
+function toBinding(method: DescMethod, rule: HttpRule, index: number, transcoders: Transcoders): Binding {
   const problem = (text: string): Error =>
     new Error(`${method.toString()}, ${rule.httpMethod} ${rule.template}: ${text}`);
   if (method.methodKind !== "unary" && method.methodKind !== "server_streaming") {
@@ -60,6 +66,7 @@ function toBinding(method: DescMethod, rule: HttpRule, index: number): Binding {
     streams: method.methodKind === "server_streaming",
     body: rule.body === "*" ? "all" : rule.body === "" ? "none" : field(rule.body, "input"),
     responseBody: rule.responseBody === "" ? undefined : field(rule.responseBody, "output"),
+    answers: transcoders.of(method.output),
     index,
   };
 }

@@ -1,8 +1,6 @@
-import type { JsonObject } from "@bufbuild/protobuf";
-import { fromBinary, type Message, type Registry } from "@bufbuild/protobuf";
+import { type DescField, fromBinary, type Message } from "@bufbuild/protobuf";
 import type { Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
-import { encodeMessage } from "../json/encode.ts";
 
 /** A whole answer, ready to be sent: text, which Node sends in one write with the head, or bytes. */
 export interface Answer {
@@ -14,22 +12,31 @@ export interface Answer {
 export const httpBody = "google.api.HttpBody";
 
 /** Reads an answer's bytes: JSON, or for google.api.HttpBody the bytes within. */
-export function answerOf(binding: Binding, bytes: Uint8Array, registry: Registry): Answer {
-  const { output } = binding.method;
-  const message = fromBinary(output, bytes);
-  if (output.typeName === httpBody) return raw(message);
-  if (binding.responseBody?.message?.typeName === httpBody && binding.responseBody.fieldKind === "message") {
-    return raw((message as Message & Record<string, Message | undefined>)[binding.responseBody.localName]);
+export function answerOf({ method, responseBody, answers }: Binding, bytes: Uint8Array): Answer {
+  const { output } = method;
+  if (output.typeName === httpBody) return raw(fromBinary(output, bytes));
+  if (responseBody === undefined) return { contentType: "application/json", body: answers.json(bytes) };
+  if (responseBody.fieldKind === "message" && responseBody.message.typeName === httpBody) {
+    const message = fromBinary(output, bytes) as Message & Record<string, Message | undefined>;
+    return raw(message[responseBody.localName]);
   }
-  return { contentType: "application/json", body: jsonOf(binding, message, registry) };
+  const [json] = answers.jsonOfEach(bytes, [responseBody]);
+  // A member of a oneof that is not set has no key at all.
+  return { contentType: "application/json", body: json ?? "null" };
 }
 
-/** The JSON text of an answer, or of the one field of it that is the response's body. */
-export function jsonOf(binding: Binding, message: Message, registry: Registry): string {
-  const json = encodeMessage(binding.method.output, message, registry);
-  const field = binding.responseBody;
-  // A member of a oneof that is not set has no key at all.
-  return JSON.stringify(field === undefined ? json : ((json as JsonObject)[field.jsonName] ?? null));
+/** The JSON text of a stream's message, or of the one field of it that is the body, and the field that is its id. */
+export function eventOf(
+  { responseBody, answers }: Binding,
+  bytes: Uint8Array,
+  idField: DescField | undefined,
+): { readonly json: string; readonly id: string | undefined } {
+  if (idField === undefined && responseBody === undefined) return { json: answers.json(bytes), id: undefined };
+  const [json = "null", id] = answers.jsonOfEach(
+    bytes,
+    idField === undefined ? [responseBody] : [responseBody, idField],
+  );
+  return { json, id: id === undefined ? undefined : String(JSON.parse(id)) };
 }
 
 function raw(message: Message | undefined): Answer {
@@ -37,6 +44,7 @@ function raw(message: Message | undefined): Answer {
   return { contentType: contentType === "" ? "application/octet-stream" : contentType, body: data };
 }
 
+/** Text is sent as text: node:http then writes it together with the head. */
 export function sendAnswer(response: Response, { contentType, body }: Answer): void {
   response.statusCode = 200;
   response.setHeader("Content-Type", contentType);

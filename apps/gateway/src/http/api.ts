@@ -77,7 +77,7 @@ export function api({ registry, upstreamOf, limits, metrics, stream }: ApiOption
       try {
         // Around the call alone: how long a client takes to send its body is no sign of overload.
         const answer = await calls.run(method, timeout, () => upstream.unary(binding.rpcPath, message, call));
-        sendAnswer(response, answerOf(binding, answer.message, registry));
+        sendAnswer(response, answerOf(binding, answer.message));
       } catch (error) {
         throw isLate(error, startedAt, timeout) ? tooLate(timeout, error) : error;
       }

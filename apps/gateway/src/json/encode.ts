@@ -41,7 +41,8 @@ function fieldWithNulls(field: DescField, value: JsonValue): JsonValue {
   return withNulls(inner, value);
 }
 
-function isNullWhenUnset(field: DescField): boolean {
+/** Whether a field that is not set is emitted as null. */
+export function isNullWhenUnset(field: DescField): boolean {
   if (field.fieldKind === "list" || field.fieldKind === "map" || field.oneof !== undefined) return false;
   if (field.proto.proto3Optional) return false;
   return field.fieldKind === "message" || field.presence !== FeatureSet_FieldPresence.IMPLICIT;

@@ -1,11 +1,10 @@
-import { fromBinary, type Message, type Registry } from "@bufbuild/protobuf";
 import { derive, onAbort, type Scope } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import type { Logger } from "@plumbline/telemetry";
 import type { Request, Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
 import { resumeField, versionField } from "../bindings/request.ts";
-import { jsonOf } from "../http/answer.ts";
+import { eventOf } from "../http/answer.ts";
 import type { StreamCall } from "../http/api.ts";
 import { clientGone } from "../http/client-gone.ts";
 import { exchangeOf } from "../http/exchange.ts";
@@ -29,7 +28,6 @@ export interface StreamTimes {
 }
 
 export interface StreamOptions {
-  readonly registry: Registry;
   readonly times: () => StreamTimes;
   /** Aborts when the gateway drains: streams end at once, unlike unary work. */
   readonly drain: AbortSignal;
@@ -120,13 +118,10 @@ class Stream {
   }
 
   #event(bytes: Uint8Array): string {
-    const { output } = this.#binding.method;
-    const message = fromBinary(output, bytes) as Message & Record<string, unknown>;
-    const version = versionField(this.#binding);
-    const id = version === undefined ? undefined : String(message[version.localName]);
+    const { json, id } = eventOf(this.#binding, bytes, versionField(this.#binding));
     // When each line went out; the span keeps the first 128.
     exchangeOf(this.#response).span?.addEvent("stream.message", { "stream.message.id": id });
-    return this.#format.message(jsonOf(this.#binding, message, this.#options.registry), id);
+    return this.#format.message(json, id);
   }
 
   #ended(): void {
