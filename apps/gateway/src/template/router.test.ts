@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { codeOf } from "@plumbline/errors";
+import * as fc from "fast-check";
+import { ReferenceRouter } from "../../test/support/reference-router.ts";
 import { parseTemplate } from "./parse.ts";
 import { Router } from "./router.ts";
 
@@ -41,6 +43,7 @@ describe("a path", () => {
     { request: "GET /v1/orders/urn:x", route: "GET /v1/orders/{id}", params: { id: "urn:x" } },
     { request: "GET /v1/orders/7%3Awatch", route: "GET /v1/orders/{id}", params: { id: "7:watch" } },
     { request: "GET /v1/orders/a%2Fb%20c+d", route: "GET /v1/orders/{id}", params: { id: "a/b c+d" } },
+    { request: "GET /v1/orders/7:", route: "GET /v1/orders/{id}", params: { id: "7:" } },
     { request: "GET /v1/orders/special", route: "GET /v1/orders/{id}", params: { id: "special" } },
     { request: "POST /v1/orders/special", route: "POST /v1/orders/special" },
     { request: "GET /v1/orders/__proto__", route: "GET /v1/orders/{id}", params: { id: "__proto__" } },
@@ -115,3 +118,59 @@ describe("two templates of one shape", () => {
     assert.doesNotThrow(() => routerOf("GET /v1/{a}", "POST /v1/{b}", "GET /v1/{a}:x", "GET /v1/{a}:y"));
   });
 });
+
+test("any path leads through any templates where comparing it with each of them leads", () => {
+  const word = fc.constantFrom("a", "b", "c");
+  const segment = fc.oneof(word, word, fc.constant("*"), fc.constantFrom("{x}", "{y=a/*}", "{z=*/b}"));
+  const last = fc.oneof(segment, fc.constantFrom("**", "{r=**}", "{s=a/**}"));
+  const verb = fc.constantFrom("", "", ":a", ":go");
+  const route = fc.record({
+    method: fc.constantFrom("GET", "POST", "HEAD", "*"),
+    template: fc
+      .tuple(fc.array(segment, { maxLength: 2 }), last, verb)
+      .map(([parts, end, colon]) => `/${[...parts, end].join("/")}${colon}`),
+  });
+  const part = fc.oneof(
+    word,
+    word,
+    fc.constantFrom("", "%61", "a%2Fb", "x:a", "b:go", ":", "a:", "%3A", "a%3Ago", "%", "*"),
+  );
+  const request = fc.record({
+    method: fc.constantFrom("GET", "POST", "HEAD", "PUT"),
+    path: fc.array(part, { maxLength: 4 }).map((parts) => `/${parts.join("/")}`),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(route, { maxLength: 8 }),
+      fc.array(request, { minLength: 5, maxLength: 5 }),
+      (routes, asked) => {
+        const router = new Router<number>();
+        const reference = new ReferenceRouter<number>();
+        for (const [index, { method, template }] of routes.entries()) {
+          try {
+            const parsed = parseTemplate(template);
+            router.add(method, parsed, index);
+            reference.add(method, parsed, index);
+          } catch {
+            // A field bound twice, or a shape that is there already.
+          }
+        }
+        for (const { method, path } of asked) {
+          assert.deepEqual(
+            outcome(() => router.match(method, path)),
+            outcome(() => reference.match(method, path)),
+          );
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+function outcome(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return codeOf(error);
+  }
+}
