@@ -38,15 +38,16 @@ export class List<T> {
     return first;
   }
 
-  /** Does nothing if the place was left before. */
-  remove(place: Place<T>): void {
+  /** Whether it was there: nothing happens if the place was left before. */
+  remove(place: Place<T>): boolean {
     const node = place as Node<T>;
-    if (node.list !== this) return;
+    if (node.list !== this) return false;
     if (node.previous === undefined) this.#first = node.next;
     else node.previous.next = node.next;
     if (node.next === undefined) this.#last = node.previous;
     else node.next.previous = node.previous;
     node.list = node.previous = node.next = undefined;
     this.#length--;
+    return true;
   }
 }

@@ -1,3 +1,5 @@
+import { List, type Place } from "./list.ts";
+
 /**
  * Calls `callback` once when `signal` aborts, at once if it has; disposing takes it back. Where many wait on one
  * long-lived signal use this rather than `addEventListener`: there a signal's listeners are a list that each add and
@@ -9,33 +11,39 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
     callback();
     return detached;
   }
-  const entry = { callback };
-  const waiting = watch(signal);
-  waiting.add(entry);
-  return {
-    [Symbol.dispose]() {
-      // The last to go takes the listener along: while it has one, Node keeps a composed signal from being collected.
-      if (waiting.delete(entry) && waiting.size === 0) unwatch(signal);
-    },
-  };
+  const watch = watched.get(signal) ?? new Watch(signal);
+  return new Link(watch, watch.waiting.append(callback));
 }
 
 const detached: Disposable = { [Symbol.dispose]() {} };
 
-type Entries = Set<{ readonly callback: () => void }>;
-const watched = new WeakMap<AbortSignal, { readonly entries: Entries; readonly listener: () => void }>();
+const watched = new WeakMap<AbortSignal, Watch>();
 
-function watch(signal: AbortSignal): Entries {
-  const known = watched.get(signal);
-  if (known !== undefined) return known.entries;
-  const entries: Entries = new Set();
-  const listener = (): void => {
-    watched.delete(signal);
-    // A callback may detach others while we go round: a Set skips what was deleted.
-    for (const entry of entries) {
-      entries.delete(entry);
+/** All who wait on one signal, behind the one listener it has of us. */
+class Watch {
+  readonly waiting = new List<() => void>();
+  readonly #signal: AbortSignal;
+  readonly #listener = (): void => this.#callAll();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    watched.set(signal, this);
+    signal.addEventListener("abort", this.#listener, { once: true });
+  }
+
+  leave(place: Place<() => void>): void {
+    if (!this.waiting.remove(place) || this.waiting.length > 0) return;
+    // The last to go takes the listener along: while it has one, Node keeps a composed signal from being collected.
+    watched.delete(this.#signal);
+    this.#signal.removeEventListener("abort", this.#listener);
+  }
+
+  #callAll(): void {
+    watched.delete(this.#signal);
+    // One by one, since a callback may take others back while we go round.
+    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
       try {
-        entry.callback();
+        next.value();
       } catch (error) {
         // As an event listener's: it ends the process as uncaught, and the others are called all the same.
         queueMicrotask(() => {
@@ -43,15 +51,19 @@ function watch(signal: AbortSignal): Entries {
         });
       }
     }
-  };
-  watched.set(signal, { entries, listener });
-  signal.addEventListener("abort", listener, { once: true });
-  return entries;
+  }
 }
 
-function unwatch(signal: AbortSignal): void {
-  const known = watched.get(signal);
-  if (known === undefined) return;
-  watched.delete(signal);
-  signal.removeEventListener("abort", known.listener);
+class Link implements Disposable {
+  readonly #watch: Watch;
+  readonly #place: Place<() => void>;
+
+  constructor(watch: Watch, place: Place<() => void>) {
+    this.#watch = watch;
+    this.#place = place;
+  }
+
+  [Symbol.dispose](): void {
+    this.#watch.leave(this.#place);
+  }
 }

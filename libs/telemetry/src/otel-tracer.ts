@@ -64,7 +64,7 @@ function parentOf({ parent }: SpanOptions): Context {
 function described({ kind = "internal", attributes, links }: SpanOptions): OtelSpanOptions {
   return {
     kind: kinds[kind],
-    ...(attributes && { attributes: present(attributes) }),
+    ...(attributes && { attributes: present(typeof attributes === "function" ? attributes() : attributes) }),
     ...(links && { links: links.slice(0, maxLinks).flatMap(linkTo) }),
   };
 }

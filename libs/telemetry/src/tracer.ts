@@ -8,7 +8,8 @@ export type SpanKind = "internal" | "server" | "client" | "producer" | "consumer
 
 export interface SpanOptions {
   readonly kind?: SpanKind | undefined;
-  readonly attributes?: Attributes | undefined;
+  /** A function is called only where they are kept. */
+  readonly attributes?: Attributes | (() => Attributes) | undefined;
   /**
    * Headers of the remote parent. Given, they alone decide: without a valid `traceparent` a new trace begins, whatever
    * span is active. Left out, the active span is the parent.

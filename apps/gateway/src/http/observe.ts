@@ -28,14 +28,14 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
     const method = methods.has(request.method) ? request.method : "OTHER";
     const exchange = begin(request, response, router);
     const route = routeOf(request, exchange);
-    const attributes = {
+    const attributes = () => ({
       "http.request.method": method,
       "http.route": route,
       "url.path": request.path,
       "url.scheme": request.protocol,
       "client.address": exchange.client,
       "user_agent.original": request.headers["user-agent"],
-    };
+    });
 
     const answer = async (span: Span): Promise<void> => {
       exchange.span = span;
@@ -74,12 +74,17 @@ function begin(request: Request, response: Response, router: Router<Binding>): E
   const match = (): Match<Binding> => (found ??= router.match(request.method, request.path));
   const exchange: Exchange = {
     requestId: requestIdOf(request.get("x-request-id")),
-    client: request.ip,
+    client: clientOf(request),
     match,
   };
   setExchange(response, exchange);
   response.setHeader("X-Request-Id", exchange.requestId);
   return exchange;
+}
+
+function clientOf(request: Request): string | undefined {
+  // Without a proxy that is trusted there is nothing to work out.
+  return request.app.get("trust proxy") === false ? request.socket.remoteAddress : request.ip;
 }
 
 /** The template, never the path: a label and a span's name must be one of few. */

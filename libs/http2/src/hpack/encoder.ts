@@ -67,7 +67,8 @@ export class Encoder {
   #field(bytes: Buffer, at: number, field: HeaderField): number {
     const { name, value } = field;
     const known = this.#names.get(name) ?? this.#learn(name);
-    const fixed = known.staticValues.get(value);
+    // Most values are new, and to look one up takes reading all of it.
+    const fixed = known.staticValues.size === 0 ? undefined : known.staticValues.get(value);
     if (fixed !== undefined) return writeInteger(bytes, at, 0x80, 7, fixed);
     if (!field.repeats) {
       at = writeInteger(bytes, at, 0x00, 4, known.index);
