@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
 import { isServiceError, type ServiceError } from "@plumbline/errors";
+import * as fc from "fast-check";
+import { anyJson } from "../../test/support/any-json.ts";
+import { plumbline } from "../../test/support/orders.ts";
 import { shop } from "../../test/support/shop.ts";
 import { Router } from "../template/router.ts";
 import { type Binding, bindingsOf } from "./binding.ts";
@@ -305,4 +308,58 @@ function everything(): unknown {
     any: { "@type": "type.googleapis.com/shop.v1.Inner", name: "e" },
     times: ["2026-01-31T09:30:00Z"],
   };
+}
+
+describe("the fast way binds as the long way does, mistakes included", () => {
+  for (const registry of [shop, plumbline]) {
+    for (const binding of bindingsOf(registry)) {
+      const { method, template, httpMethod, body } = binding;
+      test(`${httpMethod} ${template.text}`, () => {
+        const word = fc.constantFrom(
+          "",
+          "a",
+          "Ä b",
+          "0",
+          "7",
+          "-7",
+          "007",
+          "true",
+          "99999999999",
+          "9".repeat(20),
+          "\ud800",
+        );
+        const params = fc.record(
+          Object.fromEntries(
+            template.variables.map(({ field }) => [field, fc.oneof({ weight: 9, arbitrary: word }, fc.string())]),
+          ),
+        );
+        const names = method.input.fields.flatMap((field) => [field.name, field.jsonName]);
+        const pair = fc.tuple(fc.constantFrom(...names, "inner.name", "inner.amount", "nope"), word);
+        const query = fc.array(pair, { maxLength: 2 }).map((pairs) => String(new URLSearchParams(pairs)));
+        const type = typeof body === "object" ? body.message : body === "all" ? method.input : undefined;
+        const text = fc
+          .oneof(type === undefined ? fc.constant("") : anyJson(type, registry), fc.constant(""))
+          .map((json) => (json === "" ? "" : JSON.stringify(json)));
+        const lastEventId = fc.constantFrom(undefined, undefined, "7", "x");
+        const request = fc.record({ params, query: fc.oneof(fc.constant(""), query), text, lastEventId });
+        fc.assert(
+          fc.property(request, ({ params, query, text, lastEventId }) => {
+            const parts = { params: new Map(Object.entries(params)), query, body: Buffer.from(text), lastEventId };
+            const bind = (one: Binding) => outcome(() => bindRequest(one, parts, registry));
+            assert.deepEqual(bind(binding), bind({ ...binding, requests: undefined }));
+          }),
+          { numRuns: 300 },
+        );
+      });
+    }
+  }
+});
+
+function outcome(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    if (!isServiceError(error)) throw error;
+    return { message: error.message, reason: error.reason, violations: error.violations };
+  }
 }

@@ -1,6 +1,5 @@
 import {
   create,
-  type DescField,
   fromJson,
   type JsonObject,
   type JsonValue,
@@ -15,7 +14,7 @@ import { parseJson } from "../json/parse.ts";
 import { Violations } from "../json/violations.ts";
 import type { Binding } from "./binding.ts";
 import { fieldNamed, fieldPath } from "./fields.ts";
-import { putParameter } from "./parameters.ts";
+import { joinLabel, parameterNamed, putParameter } from "./parameters.ts";
 import { parseQuery } from "./query.ts";
 
 /** The parts of an HTTP request that make up the request message. */
@@ -37,25 +36,50 @@ export interface RequestParts {
 export function bindRequest(binding: Binding, parts: RequestParts, registry: Registry): Uint8Array {
   const { input } = binding.method;
   const violations = new Violations();
-  const what = `The request does not fit ${input.typeName}`;
   const body = bodyOf(binding, parts.body);
 
   const parameters: JsonObject = {};
   if (body !== undefined && typeof binding.body === "object") parameters[binding.body.jsonName] = body;
-  for (const [name, value] of parts.params) putParameter(input, name, [value], parameters, violations);
+  putVariables(binding, parts.params, parameters, violations);
   putQuery(binding, parts, parameters, violations);
   putResume(binding, parts.lastEventId, parameters);
 
-  if (body !== undefined && binding.body === "all") checkMessage(input, body, "", { violations, registry });
+  const all = binding.body === "all" ? body : undefined;
+  const usual = violations.empty ? binding.requests?.bytes(joined(all, parameters)) : undefined;
+  if (usual !== undefined) return usual;
+
+  const what = `The request does not fit ${input.typeName}`;
+  if (all !== undefined) checkMessage(input, all, "", { violations, registry });
   checkMessage(input, parameters, "", { violations, registry });
   violations.throwIfAny(what);
   try {
-    const message: Message =
-      body !== undefined && binding.body === "all" ? fromJson(input, body, { registry }) : create(input);
+    const message: Message = all === undefined ? create(input) : fromJson(input, all, { registry });
     return toBinary(input, mergeFromJson(input, message, parameters, { registry }));
   } catch (cause) {
     // The checks above know every rule we know of. Should they miss one, the caller still made the mistake.
     throw new ServiceError("invalid_argument", `${what}.`, { reason: "INVALID_REQUEST", cause });
+  }
+}
+
+/** Body and parameters as one object. What both of them set, or is no object, is left to {@link mergeFromJson}: null. */
+function joined(body: JsonValue | undefined, parameters: JsonObject): JsonValue {
+  if (body === undefined) return parameters;
+  const keys = Object.keys(parameters);
+  if (keys.length === 0) return body;
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return null;
+  return keys.some((key) => Object.hasOwn(body, key)) ? null : { ...body, ...parameters };
+}
+
+function putVariables(
+  { method, variables }: Binding,
+  params: RequestParts["params"],
+  target: JsonObject,
+  violations: Violations,
+): void {
+  for (const [name, value] of params) {
+    const variable = variables.get(name) ?? parameterNamed(method.input, name);
+    if ("problem" in variable) violations.add(joinLabel(name), variable.problem);
+    else putParameter(variable, [value], target, violations);
   }
 }
 
@@ -68,14 +92,20 @@ function bodyOf(binding: Binding, body: Uint8Array): JsonValue | undefined {
 }
 
 function putQuery(binding: Binding, { query, params }: RequestParts, target: JsonObject, violations: Violations): void {
+  if (query === "") return;
   const { input } = binding.method;
   const taken = new Map([...params.keys()].map((path) => [jsonPath(binding, path), "the path"]));
   if (typeof binding.body === "object") taken.set(binding.body.jsonName, "the body");
   for (const [name, values] of parseQuery(query)) {
     const path = jsonPath(binding, name);
     const source = binding.body === "all" ? "the body" : (taken.get(path) ?? taken.get(path.split(".")[0] ?? ""));
-    if (source === undefined) putParameter(input, name, values, target, violations);
-    else if (fieldNamed(input, name.split(".")[0] ?? "") === undefined) violations.add(name, "unknown parameter");
+    if (source === undefined) {
+      const parameter = parameterNamed(input, name);
+      if ("problem" in parameter) violations.add(joinLabel(name), parameter.problem);
+      else putParameter(parameter, values, target, violations);
+      continue;
+    }
+    if (fieldNamed(input, name.split(".")[0] ?? "") === undefined) violations.add(name, "unknown parameter");
     else violations.add(path, `is taken from ${source}, not from the query`);
   }
 }
@@ -86,20 +116,7 @@ function jsonPath(binding: Binding, path: string): string {
   return "unknown" in fields ? path : fields.map((field) => field.jsonName).join(".");
 }
 
-/** The request field that `Last-Event-ID` sets, if the request has it. */
-export function resumeField(binding: Binding): DescField | undefined {
-  return binding.streams
-    ? binding.method.input.fields.find((field) => field.name === "after_version" && field.fieldKind === "scalar")
-    : undefined;
-}
-
-/** The field of a stream's messages that becomes an event's id. */
-export function versionField(binding: Binding): DescField | undefined {
-  return binding.method.output.fields.find((field) => field.name === "version" && field.fieldKind === "scalar");
-}
-
-function putResume(binding: Binding, lastEventId: string | undefined, target: JsonObject): void {
-  const field = resumeField(binding);
+function putResume({ resumeField: field }: Binding, lastEventId: string | undefined, target: JsonObject): void {
   // It is newer than the URL: a browser repeats the URL as it was and adds what it has seen since.
   if (field !== undefined && lastEventId !== undefined && lastEventId !== "") target[field.jsonName] = lastEventId;
 }

@@ -1,4 +1,4 @@
-import { type DescField, fromBinary, type Message } from "@bufbuild/protobuf";
+import { fromBinary, type Message } from "@bufbuild/protobuf";
 import type { Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
 
@@ -27,15 +27,12 @@ export function answerOf({ method, responseBody, answers }: Binding, bytes: Uint
 
 /** The JSON text of a stream's message, or of the one field of it that is the body, and the field that is its id. */
 export function eventOf(
-  { responseBody, answers }: Binding,
+  { responseBody, versionField, answers }: Binding,
   bytes: Uint8Array,
-  idField: DescField | undefined,
 ): { readonly json: string; readonly id: string | undefined } {
-  if (idField === undefined && responseBody === undefined) return { json: answers.json(bytes), id: undefined };
-  const [json = "null", id] = answers.jsonOfEach(
-    bytes,
-    idField === undefined ? [responseBody] : [responseBody, idField],
-  );
+  if (versionField === undefined && responseBody === undefined) return { json: answers.json(bytes), id: undefined };
+  const wanted = versionField === undefined ? [responseBody] : [responseBody, versionField];
+  const [json = "null", id] = answers.jsonOfEach(bytes, wanted);
   return { json, id: id === undefined ? undefined : String(JSON.parse(id)) };
 }
 

@@ -9,6 +9,10 @@ export class Violations {
     return this.#list.length >= Violations.max;
   }
 
+  get empty(): boolean {
+    return this.#list.length === 0;
+  }
+
   add(field: string, description: string): void {
     if (!this.full) this.#list.push({ field, description });
   }

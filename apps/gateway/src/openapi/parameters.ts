@@ -1,7 +1,6 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { Binding } from "../bindings/binding.ts";
 import { fieldPath, isQueryValue } from "../bindings/fields.ts";
-import { resumeField } from "../bindings/request.ts";
 import { commentOf } from "./comments.ts";
 import type { Schemas } from "./schemas.ts";
 import type { Parameter, Reference } from "./types.ts";
@@ -97,7 +96,7 @@ function headerParameters(binding: Binding): Reference[] {
   const names = ["RequestId"];
   if (!binding.streams) names.push("Timeout");
   if (binding.httpMethod !== "GET") names.push("IdempotencyKey");
-  if (resumeField(binding) !== undefined) names.push("LastEventId");
+  if (binding.resumeField !== undefined) names.push("LastEventId");
   return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
 }
 

@@ -3,7 +3,6 @@ import { codeOf } from "@plumbline/errors";
 import type { Logger } from "@plumbline/telemetry";
 import type { Request, Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
-import { resumeField, versionField } from "../bindings/request.ts";
 import { eventOf } from "../http/answer.ts";
 import type { StreamCall } from "../http/api.ts";
 import { clientGone } from "../http/client-gone.ts";
@@ -55,7 +54,7 @@ export function streamer(
 
 /** Whether an EventSource comes back for what it missed. */
 function isResumed(binding: Binding, request: Request): boolean {
-  return resumeField(binding) !== undefined && (request.get("last-event-id") ?? "") !== "";
+  return binding.resumeField !== undefined && (request.get("last-event-id") ?? "") !== "";
 }
 
 class Stream {
@@ -118,7 +117,7 @@ class Stream {
   }
 
   #event(bytes: Uint8Array): string {
-    const { json, id } = eventOf(this.#binding, bytes, versionField(this.#binding));
+    const { json, id } = eventOf(this.#binding, bytes);
     // When each line went out; the span keeps the first 128.
     exchangeOf(this.#response).span?.addEvent("stream.message", { "stream.message.id": id });
     return this.#format.message(json, id);

@@ -15,7 +15,7 @@ import { AnyWire, broken } from "../../../test/support/any-wire.ts";
 import { plumbline } from "../../../test/support/orders.ts";
 import { shop } from "../../../test/support/shop.ts";
 import { encodeMessage } from "../encode.ts";
-import { MessageReaders } from "./message.ts";
+import { MessageReaders } from "./message-reader.ts";
 import { Transcoders } from "./transcoder.ts";
 import { Wire } from "./wire.ts";
 

@@ -1,6 +1,6 @@
 import { type DescField, type DescMessage, fromBinary, type JsonObject, type Registry } from "@bufbuild/protobuf";
 import { encodeMessage } from "../encode.ts";
-import { type MessageReader, MessageReaders, type Slots } from "./message.ts";
+import { type MessageReader, MessageReaders, type Slots } from "./message-reader.ts";
 import { Wire } from "./wire.ts";
 
 /**

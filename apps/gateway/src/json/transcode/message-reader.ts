@@ -1,8 +1,7 @@
 import { type DescField, type DescMessage, fromBinary, type Registry, ScalarType } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
-import { isWrapper } from "../../bindings/fields.ts";
-import { isWellKnown } from "../check-well-known.ts";
 import { encodeMessage, isNullWhenUnset } from "../encode.ts";
+import { isCompilable } from "./compilable.ts";
 import { enumReader, scalars, type ValueReader } from "./scalar.ts";
 import { readTimestamp } from "./timestamp.ts";
 import { unusual, type Wire, wireTypes } from "./wire.ts";
@@ -116,23 +115,6 @@ export class MessageReaders {
     reader.compile(this);
     return reader;
   }
-}
-
-/** Whether a message is an object with a key per field, and none of its fields is of a kind that proto3 has not. */
-function isCompilable(message: DescMessage): boolean {
-  return (
-    !isWellKnown(message) &&
-    !isWrapper(message) &&
-    message.fields.every(
-      (field) =>
-        // Other keys would need escapes, or stand first in an object of JavaScript as they look like an index.
-        /^[A-Za-z_]\w*$/.test(field.jsonName) &&
-        field.jsonName !== "__proto__" &&
-        field.presence !== FeatureSet_FieldPresence.LEGACY_REQUIRED &&
-        !(field.message !== undefined && field.fieldKind !== "map" && field.delimitedEncoding) &&
-        field.utf8Validation,
-    )
-  );
 }
 
 function compileField(
