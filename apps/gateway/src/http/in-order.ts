@@ -13,16 +13,16 @@ function call(
   at: number,
   request: Request,
   response: Response,
-  done: NextFunction,
+  after: NextFunction,
 ): void {
   const layer = layers[at];
-  if (layer === undefined) return done();
+  if (layer === undefined) return after();
   const next = (error?: unknown): void =>
-    error === undefined ? call(layers, at + 1, request, response, done) : done(error);
+    error === undefined ? call(layers, at + 1, request, response, after) : after(error);
   try {
     const result: unknown = layer(request, response, next);
-    if (result instanceof Promise) result.catch(done);
+    if (result instanceof Promise) result.catch(after);
   } catch (error) {
-    done(error);
+    after(error);
   }
 }
