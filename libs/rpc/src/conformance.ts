@@ -2,7 +2,7 @@
  * The suite every pairing of transports passes: its cases are the specification of this library. A pairing's own test is
  * one call:
  *
- *     conformance({ server: "grpc-js", client: "grpc-js" });
+ *     conformance({ server: "grpc-js", client: "grpc-js", tls: true });
  *
  * Each case opens its servers on free loopback ports and speaks to them over real sockets.
  */
@@ -17,7 +17,8 @@ import { type Pairing, World } from "./conformance/world.ts";
 export type { Pairing } from "./conformance/world.ts";
 
 export function conformance(pairing: Pairing): void {
-  void describe(`a ${pairing.client} client of a ${pairing.server} server`, () => {
+  const over = pairing.tls === true ? " over TLS" : "";
+  void describe(`a ${pairing.client} client of a ${pairing.server} server${over}`, () => {
     for (const one of [...callCases, ...errorCases, ...cancellationCases, ...flowCases, ...drainCases]) {
       void test(one.name, { timeout: 20_000 }, async () => {
         await using world = new World(pairing);

@@ -9,6 +9,7 @@ import { clientMetrics } from "./interceptors/metrics.ts";
 import { clientTracing } from "./interceptors/tracing.ts";
 import { Metadata } from "./metadata.ts";
 import { spanning } from "./spanning.ts";
+import type { Changing, ClientTls } from "./tls.ts";
 import type { ClientTransport, OutgoingCall } from "./transport.ts";
 import { type TransportName, transport } from "./transports.ts";
 
@@ -16,6 +17,8 @@ export interface ConnectOptions {
   /** "dns:///orders:50052" (all addresses, in turns), "ipv4:127.0.0.1:50052", or "host:port". */
   readonly target: string;
   readonly transport?: TransportName | undefined;
+  /** Speaks TLS, and whose certificates are trusted; `{}` trusts the authorities that come with Node. In the clear when not given. */
+  readonly tls?: Changing<ClientTls> | undefined;
   /** The deadline of calls that set none, 30 s when not given. */
   readonly timeoutMs?: number | undefined;
   /** The largest message in either direction, 4 MiB when not given. A larger one ends its call: `resource_exhausted`. */
@@ -26,10 +29,14 @@ export interface ConnectOptions {
   readonly interceptors?: readonly Interceptor<ClientCall>[] | undefined;
 }
 
-/** A channel to one service. It connects with the first call, or with `ready`, and again whenever the connection is lost. */
+/**
+ * A channel to one service. It connects with the first call, or with `ready`, and again whenever the connection is lost. Rejects
+ * with `invalid_argument` for certificates that cannot be used.
+ */
 export async function connect(options: ConnectOptions, telemetry: Telemetry): Promise<Channel> {
   const connection = transport(options.transport ?? "grpc-js").connect({
     target: options.target,
+    tls: options.tls,
     maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
     keepaliveMs: options.keepaliveMs ?? 30_000,
     keepaliveTimeoutMs: 10_000,

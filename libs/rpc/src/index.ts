@@ -8,5 +8,6 @@ export type { Interceptor } from "./interceptor.ts";
 export { Metadata, type MetadataInit, type MetadataValue } from "./metadata.ts";
 export { type RpcServer, type ServeOptions, type ServeParts, serve } from "./serve.ts";
 export { type Handlers, type ServiceImplementation, type ServiceMethod, service } from "./service.ts";
+export type { Changing, ClientTls, Pem, ServerTls } from "./tls.ts";
 export { type TransportName, transportNames } from "./transports.ts";
 export { HealthService, servingStatus } from "./wire/health.ts";

@@ -13,6 +13,8 @@ import { serverMetrics } from "./interceptors/metrics.ts";
 import { serverTracing } from "./interceptors/tracing.ts";
 import { reflectionServices } from "./reflection.ts";
 import type { ServiceImplementation } from "./service.ts";
+import type { Changing, ServerTls } from "./tls.ts";
+import { tlsFailures } from "./tls-failures.ts";
 import type { ServerMethod } from "./transport.ts";
 import { type TransportName, transport } from "./transports.ts";
 
@@ -22,6 +24,8 @@ export interface ServeOptions {
   /** 0 takes a free one: `RpcServer.port` tells. */
   readonly port: number;
   readonly transport?: TransportName | undefined;
+  /** Speaks TLS and nothing else, HTTP/2 agreed on by ALPN. In the clear when not given. */
+  readonly tls?: Changing<ServerTls> | undefined;
   /** Calls running at once, over all connections; more are shed as `unavailable`. 1,000 when not given. */
   readonly maxConcurrent?: number | undefined;
   /**
@@ -70,7 +74,7 @@ export interface RpcServer extends AsyncDisposable {
 /** After the grace: how long aborted handlers get to return before the connections are cut. */
 const lastWordMs = 500;
 
-/** Listens for calls. Rejects when the address cannot be bound, or two services have the same name. */
+/** Listens for calls. Rejects when the address cannot be bound, two services have the same name, or the certificates cannot be used. */
 export async function serve(options: ServeOptions, parts: ServeParts): Promise<RpcServer> {
   const { telemetry, descriptors } = parts;
   const graceMs = options.graceMs ?? 10_000;
@@ -105,6 +109,8 @@ export async function serve(options: ServeOptions, parts: ServeParts): Promise<R
     {
       host: options.host ?? "0.0.0.0",
       port: options.port,
+      tls: options.tls,
+      onTlsFailure: options.tls && tlsFailures(telemetry),
       maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
       maxConcurrentStreams: options.maxConcurrentStreams ?? 1_000,
       ...(options.maxConnectionAgeMs && {

@@ -1,8 +1,10 @@
 import type { Abortable } from "@plumbline/concurrency";
+import type { TlsFailure } from "@plumbline/http2";
 import type { UnaryResponse } from "./channel.ts";
 import type { CallKind } from "./definition.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Status } from "./status.ts";
+import type { Changing, ClientTls, ServerTls } from "./tls.ts";
 
 /**
  * What carries bytes between the two sides. A transport knows frames, flow control and connections; everything else (errors,
@@ -18,6 +20,8 @@ export interface Transport {
 export interface ClientTransportOptions {
   /** "dns:///host:port", "ipv4:127.0.0.1:50051", or "host:port". */
   readonly target: string;
+  /** In the clear when not given. */
+  readonly tls?: Changing<ClientTls> | undefined;
   readonly maxMessageBytes: number;
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -42,6 +46,10 @@ export interface ClientTransport extends AsyncDisposable {
 export interface ServerTransportOptions {
   readonly host: string;
   readonly port: number;
+  /** In the clear when not given. */
+  readonly tls?: Changing<ServerTls> | undefined;
+  /** A client whose handshake came to nothing. */
+  readonly onTlsFailure?: ((failure: TlsFailure) => void) | undefined;
   readonly maxMessageBytes: number;
   /** Calls at once on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS). */
   readonly maxConcurrentStreams: number;

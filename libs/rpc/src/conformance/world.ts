@@ -7,11 +7,14 @@ import { type ConnectOptions, connect } from "../connect.ts";
 import { type RpcServer, type ServeOptions, serve } from "../serve.ts";
 import { type Handlers, service } from "../service.ts";
 import type { TransportName } from "../transports.ts";
+import { ca, caller, server } from "./certificates.ts";
 
 /** Which transport on which side. */
 export interface Pairing {
   readonly server: TransportName;
   readonly client: TransportName;
+  /** Over TLS, each side showing its certificate; in the clear when not given. */
+  readonly tls?: boolean | undefined;
 }
 
 export interface Case {
@@ -82,9 +85,9 @@ export class World implements AsyncDisposable {
     } = {},
   ): Promise<Opened> {
     const { telemetry = noTelemetry } = options;
-    const server = await this.serve(handlers, options.server, telemetry);
-    const channel = await this.connect(server.port, options.channel, telemetry);
-    return { server, channel, client: createClient(Conformance, channel, options.client) };
+    const running = await this.serve(handlers, options.server, telemetry);
+    const channel = await this.connect(running.port, options.channel, telemetry);
+    return { server: running, channel, client: createClient(Conformance, channel, options.client) };
   }
 
   async serve(
@@ -95,7 +98,7 @@ export class World implements AsyncDisposable {
     const services = [service(Conformance, { ...echo, ...handlers })];
     return this.#stack.use(
       await serve(
-        { host: "127.0.0.1", port: 0, transport: this.#pairing.server, graceMs: 2_000, ...options },
+        { host: "127.0.0.1", port: 0, ...this.#serverSide, graceMs: 2_000, ...options },
         { services, telemetry },
       ),
     );
@@ -103,11 +106,18 @@ export class World implements AsyncDisposable {
 
   async connect(port: number, options: Partial<ConnectOptions> = {}, telemetry = noTelemetry): Promise<Channel> {
     const target = `127.0.0.1:${port}`;
-    const channel = await connect(
-      { target, transport: this.#pairing.client, timeoutMs: 10_000, ...options },
-      telemetry,
-    );
+    const channel = await connect({ target, ...this.#clientSide, timeoutMs: 10_000, ...options }, telemetry);
     return this.#stack.use(channel);
+  }
+
+  get #serverSide(): Pick<ServeOptions, "transport" | "tls"> {
+    const { server: transport, tls = false } = this.#pairing;
+    return { transport, ...(tls && { tls: { ...server, clientCa: ca } }) };
+  }
+
+  get #clientSide(): Pick<ConnectOptions, "transport" | "tls"> {
+    const { client: transport, tls = false } = this.#pairing;
+    return { transport, ...(tls && { tls: { ...caller, ca } }) };
   }
 
   client(channel: Channel, options?: ClientOptions<typeof Conformance>): Client<typeof Conformance> {

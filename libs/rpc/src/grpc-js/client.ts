@@ -13,11 +13,13 @@ import { ServiceError } from "@plumbline/errors";
 import type { UnaryResponse } from "../channel.ts";
 import { Metadata } from "../metadata.ts";
 import { detailsName, errorOf } from "../status.ts";
+import { clientTls } from "../tls.ts";
 import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../transport.ts";
 import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
 import { PendingConnections, pendingConnectionsOption } from "./pending-connections.ts";
+import { TlsCredentials } from "./tls-credentials.ts";
 
 export function connect(options: ClientTransportOptions): ClientTransport {
   return new GrpcJsClient(options);
@@ -34,7 +36,9 @@ class GrpcJsClient implements ClientTransport {
   #closed = false;
 
   constructor(options: ClientTransportOptions) {
-    this.#channel = new Channel(options.target, credentials.createInsecure(), {
+    const { tls } = options;
+    const secured = tls ? new TlsCredentials(clientTls(tls), this.#pending) : credentials.createInsecure();
+    this.#channel = new Channel(options.target, secured, {
       "grpc.max_send_message_length": options.maxMessageBytes,
       "grpc.max_receive_message_length": options.maxMessageBytes,
       "grpc.keepalive_time_ms": options.keepaliveMs,

@@ -8,9 +8,12 @@ import {
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { ServiceError } from "@plumbline/errors";
+import { TlsListener } from "@plumbline/http2";
+import { bind, cannotOpen, written } from "../bind.ts";
 import type { Metadata } from "../metadata.ts";
 import type { Status } from "../status.ts";
 import { detailsName } from "../status.ts";
+import { serverTls } from "../tls.ts";
 import type { IncomingCall, Requests, ServerMethod, ServerTransport, ServerTransportOptions } from "../transport.ts";
 import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
@@ -39,31 +42,39 @@ export async function listen(
     if (method.kind === "unary") server.register(method.path, unary(method), asIs, asIs, "unary");
     else server.register(method.path, stream(method), asIs, asIs, "bidi");
   }
-  const port = await bind(server, options);
+  const insecure = ServerCredentials.createInsecure();
+  const shutDown = (): Promise<void> => new Promise((resolve) => server.tryShutdown(() => resolve()));
+  const { tls, onTlsFailure: onFailure } = options;
+  if (tls === undefined) {
+    const port = await bindInTheClear(server, insecure, options);
+    return { port, close: shutDown, destroy: () => server.forceShutdown() };
+  }
+  // TLS as the other transport has it: grpc-js is given the sockets whose handshake is over.
+  const injector = server.createConnectionInjector(insecure);
+  const listener = new TlsListener((socket) => injector.injectConnection(socket), { tls: serverTls(tls), onFailure });
+  const port = await bind(listener, options);
   return {
     port,
-    close: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
+    async close() {
+      const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+      await shutDown();
+      await closed;
+    },
     destroy: () => server.forceShutdown(),
   };
 }
 
-function bind(server: Server, { host, port }: ServerTransportOptions): Promise<number> {
-  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+function bindInTheClear(
+  server: Server,
+  credentials: ServerCredentials,
+  options: ServerTransportOptions,
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (cause, bound) => {
-      if (cause === null) resolve(bound);
-      else {
-        const message = `the rpc address ${address} cannot be opened: ${reasonOf(cause.message)}`;
-        reject(new ServiceError("unavailable", message, { cause }));
-      }
+    server.bindAsync(written(options), credentials, (cause, port) => {
+      if (cause === null) resolve(port);
+      else reject(cannotOpen(options, cause));
     });
   });
-}
-
-function reasonOf(message: string): string {
-  if (message.includes("EADDRINUSE")) return "another process has it";
-  if (message.includes("EACCES")) return "this user may not";
-  return message;
 }
 
 type UnaryCall = ServerUnaryCall<Buffer, Buffer>;

@@ -1,8 +1,8 @@
 import { type Abortable, onAbort } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import type { Connection, KeepaliveOptions } from "@plumbline/http2";
+import type { Connection } from "@plumbline/http2";
 import { resolveName } from "./resolve-name.ts";
-import { Subchannel } from "./subchannel.ts";
+import { type Dialling, Subchannel } from "./subchannel.ts";
 import type { Address, Target } from "./target.ts";
 
 /** How often a name is looked up, at most. */
@@ -14,7 +14,7 @@ const lookupEveryMs = 5_000;
  */
 export class Balancer {
   readonly #target: Target;
-  readonly #keepalive: KeepaliveOptions;
+  readonly #dialling: Dialling;
   readonly #onChange: () => void;
   #subchannels = new Map<string, Subchannel>();
   #inTurn: Subchannel[] = [];
@@ -27,9 +27,9 @@ export class Balancer {
   readonly #watchers = new Set<() => void>();
 
   /** `onChange` is called when a call that found no connection may find one now, or learn that there is none. */
-  constructor(target: Target, keepalive: KeepaliveOptions, onChange: () => void) {
+  constructor(target: Target, dialling: Dialling, onChange: () => void) {
     this.#target = target;
-    this.#keepalive = keepalive;
+    this.#dialling = dialling;
     this.#onChange = onChange;
   }
 
@@ -127,7 +127,7 @@ export class Balancer {
   }
 
   #subchannel(address: Address): Subchannel {
-    return new Subchannel(address, this.#keepalive, {
+    return new Subchannel(address, this.#dialling, {
       changed: () => this.#changed(),
       lost: () => {
         this.#isStale = true;

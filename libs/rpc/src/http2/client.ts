@@ -2,6 +2,7 @@ import { type Abortable, Deadlines } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { HeaderField } from "@plumbline/http2";
 import type { UnaryResponse } from "../channel.ts";
+import { clientTls } from "../tls.ts";
 import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../transport.ts";
 import { Balancer } from "./balancer.ts";
 import type { Dispatcher, Outgoing } from "./outgoing.ts";
@@ -9,14 +10,18 @@ import { StreamOutgoing } from "./stream-outgoing.ts";
 import { parseTarget } from "./target.ts";
 import { UnaryOutgoing } from "./unary-outgoing.ts";
 
-/** Throws `invalid_argument` for a target that cannot be read. */
+/** Throws `invalid_argument` for a target or for certificates that cannot be read. */
 export function connect(options: ClientTransportOptions): ClientTransport {
   return new Http2Client(options);
 }
 
+const http = new HeaderField(":scheme", "http");
+const https = new HeaderField(":scheme", "https");
+
 /** Finds a connection for each call, or lets it wait for one. */
 class Http2Client implements ClientTransport, Dispatcher {
   readonly maxMessageBytes: number;
+  readonly scheme: HeaderField;
   readonly authority: HeaderField;
   readonly #balancer: Balancer;
   readonly #calls = new Deadlines<Outgoing>();
@@ -24,12 +29,15 @@ class Http2Client implements ClientTransport, Dispatcher {
   readonly #waiting = new Set<Outgoing>();
   #isClosed = false;
 
-  constructor({ target, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs }: ClientTransportOptions) {
+  constructor({ target, tls, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs }: ClientTransportOptions) {
     const parsed = parseTarget(target);
     this.maxMessageBytes = maxMessageBytes;
+    this.scheme = tls === undefined ? http : https;
     this.authority = new HeaderField(":authority", parsed.authority, { repeats: true });
     const keepalive = { intervalMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs };
-    this.#balancer = new Balancer(parsed, keepalive, () => this.#dispatchWaiting());
+    const certificates = tls && clientTls(tls);
+    const secured = certificates && (() => ({ serverName: parsed.host, ...certificates() }));
+    this.#balancer = new Balancer(parsed, { keepalive, tls: secured }, () => this.#dispatchWaiting());
   }
 
   unary(outgoing: OutgoingCall, request: Uint8Array): Promise<UnaryResponse> {

@@ -16,6 +16,7 @@ import { formatTimeout } from "./timeout.ts";
 
 /** What a call asks of its client. */
 export interface Dispatcher {
+  readonly scheme: HeaderField;
   readonly authority: HeaderField;
   readonly maxMessageBytes: number;
   /** Finds a connection and calls `attempt`, at once or later; or `fail` where there is none. */
@@ -27,7 +28,6 @@ export interface Dispatcher {
 const maxAttempts = 5;
 
 const post = new HeaderField(":method", "POST");
-const http = new HeaderField(":scheme", "http");
 const userAgent = new HeaderField("user-agent", "plumbline-http2", { repeats: true });
 
 // A path's field is checked once. There are as many as there are methods; a caller's own paths are not kept without end.
@@ -76,7 +76,8 @@ export abstract class Outgoing implements StreamHandler, Expiring {
   attempt(connection: Connection): void {
     this.#attempts++;
     const { path, deadline, metadata } = this.outgoing;
-    const fields = [post, http, pathField(path), this.dispatcher.authority, contentType, teTrailers, userAgent];
+    const { scheme, authority } = this.dispatcher;
+    const fields = [post, scheme, pathField(path), authority, contentType, teTrailers, userAgent];
     if (deadline !== Number.POSITIVE_INFINITY) {
       fields.push(new HeaderField("grpc-timeout", formatTimeout(deadline - Date.now())));
     }

@@ -1,7 +1,8 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { Deadlines, type Expiring } from "@plumbline/concurrency";
-import { ServiceError } from "@plumbline/errors";
-import { Connection, type HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
+import { Connection, type HeaderField, type Http2Stream, type StreamHandler, TlsListener } from "@plumbline/http2";
+import { bind } from "../bind.ts";
+import { serverTls } from "../tls.ts";
 import type { ServerMethod, ServerTransport, ServerTransportOptions } from "../transport.ts";
 import { accept } from "./accept.ts";
 
@@ -10,11 +11,11 @@ export async function listen(
   methods: readonly ServerMethod[],
 ): Promise<ServerTransport> {
   const server = new Http2Server(options, methods);
-  await server.bind();
-  return server;
+  const port = await server.bind();
+  return { port, close: () => server.close(), destroy: () => server.destroy() };
 }
 
-class Http2Server implements ServerTransport {
+class Http2Server {
   readonly #options: ServerTransportOptions;
   readonly #methods: ReadonlyMap<string, ServerMethod>;
   readonly #server: Server;
@@ -25,24 +26,15 @@ class Http2Server implements ServerTransport {
   constructor(options: ServerTransportOptions, methods: readonly ServerMethod[]) {
     this.#options = options;
     this.#methods = new Map(methods.map((method) => [method.path, method]));
-    this.#server = createServer({ noDelay: true }, (socket) => this.#take(socket));
+    const { tls, onTlsFailure: onFailure } = options;
+    this.#server =
+      tls === undefined
+        ? createServer({ noDelay: true }, (socket) => this.#take(socket))
+        : new TlsListener((socket) => this.#take(socket), { tls: serverTls(tls), onFailure });
   }
 
-  get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  }
-
-  bind(): Promise<void> {
-    const { host, port } = this.#options;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once("error", (cause: NodeJS.ErrnoException) => {
-      const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-      const message = `the rpc address ${address} cannot be opened: ${reasonOf(cause)}`;
-      reject(new ServiceError("unavailable", message, { cause }));
-    });
-    this.#server.listen({ host, port }, resolve);
-    return promise;
+  bind(): Promise<number> {
+    return bind(this.#server, this.#options);
   }
 
   async close(): Promise<void> {
@@ -92,10 +84,4 @@ class Http2Server implements ServerTransport {
     }, ageMs);
     timers.add(drain.unref());
   }
-}
-
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  if (code === "EADDRINUSE") return "another process has it";
-  if (code === "EACCES") return "this user may not";
-  return message;
 }

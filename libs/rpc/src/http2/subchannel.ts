@@ -1,10 +1,16 @@
-import { connect, type Socket } from "node:net";
-import { Connection, type KeepaliveOptions } from "@plumbline/http2";
+import type { Socket } from "node:net";
+import { Connection, type DialTls, dial, handshakeMs, type KeepaliveOptions } from "@plumbline/http2";
 import type { Address } from "./target.ts";
 
 /** gRPC's "connection-backoff", but from 100 ms to 5 s: a service that restarts is found within seconds. */
 const backoff = { firstMs: 100, factor: 1.6, jitter: 0.2, maxMs: 5_000 };
-const connectTimeoutMs = 10_000;
+
+/** How connections are made. */
+export interface Dialling {
+  readonly keepalive: KeepaliveOptions;
+  /** Asked for each connection; in the clear when not given. */
+  readonly tls?: (() => DialTls) | undefined;
+}
 
 export interface SubchannelListener {
   /** It became ready, or lost its connection, or has room again. */
@@ -19,7 +25,7 @@ export interface SubchannelListener {
  */
 export class Subchannel {
   readonly #address: Address;
-  readonly #keepalive: KeepaliveOptions;
+  readonly #dialling: Dialling;
   readonly #listener: SubchannelListener;
   readonly #connections = new Set<Connection>();
   #connection: Connection | undefined;
@@ -30,9 +36,9 @@ export class Subchannel {
   /** Why the last attempt failed. */
   lastError: Error | undefined;
 
-  constructor(address: Address, keepalive: KeepaliveOptions, listener: SubchannelListener) {
+  constructor(address: Address, dialling: Dialling, listener: SubchannelListener) {
     this.#address = address;
-    this.#keepalive = keepalive;
+    this.#dialling = dialling;
     this.#listener = listener;
   }
 
@@ -49,8 +55,14 @@ export class Subchannel {
   connect(): void {
     if (this.#state !== "idle" || this.#isClosed) return;
     this.#state = "connecting";
-    const socket = connect({ ...this.#address, noDelay: true });
-    const timeout = setTimeout(() => socket.destroy(new Error("connecting took too long")), connectTimeoutMs);
+    let socket: Socket;
+    try {
+      socket = dial(this.#address, this.#dialling.tls?.());
+    } catch (error) {
+      return this.#wait(error as Error); // Certificates that were replaced by what cannot be used.
+    }
+    const tooLong = `connecting took too long${this.#dialling.tls ? ", the TLS handshake included" : ""}`;
+    const timeout = setTimeout(() => socket.destroy(new Error(tooLong)), handshakeMs);
     timeout.unref();
     const connection = this.#open(socket, () => clearTimeout(timeout));
     this.#connection = connection;
@@ -83,12 +95,18 @@ export class Subchannel {
         onGoAway: () => gone(undefined),
         onClose: (error) => {
           this.#connections.delete(connection);
-          gone(error ?? new Error("the server closed the connection"));
+          gone(error ?? new Error(this.#closedEarly));
         },
       },
-      { keepalive: this.#keepalive },
+      { keepalive: this.#dialling.keepalive },
     );
     return connection;
+  }
+
+  /** There is nothing that says why; this is what it mostly is. */
+  get #closedEarly(): string {
+    const why = this.#dialling.tls ? "it may refuse the client's certificate" : "it may expect TLS";
+    return `the server closed the connection before HTTP/2 began: ${why}`;
   }
 
   #wait(error: Error | undefined): void {

@@ -4,6 +4,8 @@ import { ServiceError } from "@plumbline/errors";
 export interface Target {
   /** What requests name in `:authority`. */
   readonly authority: string;
+  /** The name or address in it: whose certificate a server shows. */
+  readonly host: string;
   readonly addresses?: readonly Address[];
   readonly name?: Address;
   /** "host:port" of the name server to ask instead of this machine's. */
@@ -19,10 +21,12 @@ export interface Address {
 export function parseTarget(target: string): Target {
   const [, scheme = "dns", nameServer = "", rest = ""] =
     /^(?:(dns|ipv4|ipv6):(?:\/\/([^/]*)\/)?)?(.+)$/.exec(target) ?? [];
-  if (scheme !== "dns")
-    return { authority: rest.split(",", 1)[0] ?? rest, addresses: rest.split(",").map(parseAddress) };
+  if (scheme !== "dns") {
+    const [authority = rest] = rest.split(",");
+    return { authority, host: parseAddress(authority).host, addresses: rest.split(",").map(parseAddress) };
+  }
   const name = parseAddress(rest);
-  return { authority: rest, name, ...(nameServer !== "" && { nameServer }) };
+  return { authority: rest, host: name.host, name, ...(nameServer !== "" && { nameServer }) };
 
   function parseAddress(text: string): Address {
     const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:/[\]]+)):(\d{1,5})$/.exec(text);

@@ -1,0 +1,25 @@
+import { constants } from "node:crypto";
+
+/**
+ * What both sides ask for unless told otherwise. Of TLS 1.2 that is what RFC 9113 (9.2) leaves of it: forward secrecy,
+ * authenticated encryption, no renegotiation. In 1.3 there is nothing left to forbid.
+ */
+export const tlsDefaults = {
+  ALPNProtocols: ["h2"],
+  minVersion: "TLSv1.2",
+  ciphers: [
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+  ].join(":"),
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+} as const;
+
+/** From the connection to the end of its handshake. */
+export const handshakeMs = 10_000;

@@ -1,0 +1,17 @@
+import type { TlsFailure } from "@plumbline/http2";
+import type { Telemetry } from "@plumbline/telemetry";
+
+/**
+ * Counts the connections that came to nothing. Whoever can reach the port can cause them, so each is a line at `debug` only; that
+ * our own certificates cannot be used is an error.
+ */
+export function tlsFailures({ metrics, logger }: Pick<Telemetry, "metrics" | "logger">): (failure: TlsFailure) => void {
+  const failures = metrics.counter("rpc_server_tls_failures_total", "TLS handshakes that failed, by reason.", [
+    "reason",
+  ]);
+  return ({ reason, error, peer }) => {
+    failures.inc({ reason });
+    if (reason === "options") logger.error("new certificates refused: those before stay", error);
+    else logger.debug("TLS handshake failed", { reason, peer, detail: error.message });
+  };
+}

@@ -1,0 +1,54 @@
+/**
+ * Writes `src/conformance/certificates.ts` anew: `node -C source test/programs/certificates.ts`. Needs OpenSSL 3, and is
+ * run by whoever wants other certificates, not by a test.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const folder = mkdtempSync(join(tmpdir(), "certificates-"));
+const path = (name: string): string => join(folder, name);
+const openssl = (...flags: readonly string[]): unknown =>
+  execFileSync("openssl", flags, { stdio: ["ignore", "ignore", "ignore"] });
+const newKey = (name: string, subject: string): readonly string[] => [
+  "-newkey",
+  "ec",
+  "-pkeyopt",
+  "ec_paramgen_curve:P-256",
+  "-noenc",
+  "-keyout",
+  path(`${name}.key`),
+  "-subj",
+  `/CN=${subject}`,
+];
+const pem = (file: string): string => `\`${readFileSync(path(file), "utf8")}\``;
+const century = "36500";
+
+function authority(name: string, subject: string): string {
+  openssl("req", "-x509", ...newKey(name, subject), "-days", century, "-out", path(`${name}.pem`));
+  return `export const ${name} = ${pem(`${name}.pem`)};\n`;
+}
+
+function certify(name: string, by: string, names: string, days = century): string {
+  const extensions = ["-addext", `subjectAltName=${names}`, "-addext", "basicConstraints=CA:FALSE"];
+  openssl("req", "-new", ...newKey(name, name), ...extensions, "-out", path(`${name}.csr`));
+  const signer = ["-CA", path(`${by}.pem`), "-CAkey", path(`${by}.key`), "-CAcreateserial", "-copy_extensions", "copy"];
+  openssl("x509", "-req", "-in", path(`${name}.csr`), ...signer, "-days", days, "-out", path(`${name}.pem`));
+  return `export const ${name} = {\n  certificate: ${pem(`${name}.pem`)},\n  key: ${pem(`${name}.key`)},\n};\n`;
+}
+
+const here = "DNS:localhost,IP:127.0.0.1";
+const parts = [
+  "/** Made by test/programs/certificates.ts, and valid for a hundred years. They protect nothing. */\n",
+  authority("ca", "Plumbline tests"),
+  `/** Nobody who trusts \`ca\` trusts this one. */\n${authority("otherCa", "Someone else")}`,
+  certify("server", "ca", here),
+  `/** What \`server\` is replaced by. */\n${certify("nextServer", "ca", here)}`,
+  certify("expired", "ca", here, "-1"),
+  `/** For another host. */\n${certify("elsewhere", "ca", "DNS:elsewhere.test")}`,
+  certify("caller", "ca", "DNS:client.test"),
+  `/** A client of \`otherCa\`. */\n${certify("stranger", "otherCa", "DNS:client.test")}`,
+];
+writeFileSync(join(import.meta.dirname, "../../src/conformance/certificates.ts"), parts.join("\n"));
+rmSync(folder, { recursive: true });
