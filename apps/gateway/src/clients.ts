@@ -1,4 +1,4 @@
-import { type Channel, connect, type TransportName } from "@plumbline/rpc";
+import { type Channel, type ConnectOptions, connect } from "@plumbline/rpc";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Upstream } from "./upstream.ts";
 
@@ -12,14 +12,14 @@ export interface Clients extends AsyncDisposable {
 /** Opens a channel to each target; services with the same target share one. Nothing connects before the first call. */
 export async function openClients(
   targets: Readonly<Record<string, string>>,
-  transport: TransportName,
+  how: Pick<ConnectOptions, "transport" | "tls">,
   telemetry: Telemetry,
 ): Promise<Clients> {
   await using opening = new AsyncDisposableStack();
   const byTarget = new Map<string, Channel>();
   const byName = new Map<string, Channel>();
   for (const [name, target] of Object.entries(targets)) {
-    const channel = byTarget.get(target) ?? opening.use(await connect({ target, transport }, telemetry));
+    const channel = byTarget.get(target) ?? opening.use(await connect({ target, ...how }, telemetry));
     byTarget.set(target, channel);
     byName.set(name, channel);
   }

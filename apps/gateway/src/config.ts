@@ -2,6 +2,7 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { durationMs, port, type Secret, secret } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
 import { transportNames } from "@plumbline/rpc";
+import { clientTlsSettings } from "@plumbline/rpc/settings";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
 import { annotatedPackages, upstreamName } from "./bindings/packages.ts";
@@ -38,6 +39,7 @@ export function gatewayConfig(registry: FileRegistry) {
       ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9464) }),
       upstreams: upstreams(registry),
       transport: z.enum(transportNames).default("grpc-js").describe("carries the calls to the services"),
+      upstreamTls: clientTlsSettings(),
       rateLimit: z.object({
         perClient: rate(500, 1_000),
         global: rate(5_000, 10_000),

@@ -1,6 +1,7 @@
 import { aborted, sleep } from "@plumbline/concurrency";
 import { type Config, loadConfig, serviceSources } from "@plumbline/config";
 import { Health, run, serveOps } from "@plumbline/lifecycle";
+import { followClientTls } from "@plumbline/rpc/settings";
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { upstreamName } from "./bindings/packages.ts";
@@ -18,7 +19,9 @@ const sources = serviceSources("gateway");
 async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): Promise<void> {
   await using telemetry = startTelemetry({ service: "gateway", version, ...config.telemetry });
   const { logger, metrics } = telemetry;
-  await using clients = await openClients(config.upstreams, config.transport, telemetry);
+  const { upstreams, transport, upstreamTls } = config;
+  await using certificates = await followClientTls(upstreamTls, logger);
+  await using clients = await openClients(upstreams, { transport, tls: certificates?.current }, telemetry);
   const health = new Health(clients.checks, {
     onFailure: (check, error) => logger.warn("dependency not reached", { check, error: String(error) }),
   });

@@ -131,7 +131,11 @@ describe("a request", () => {
         return orderOf({ id });
       },
     });
-    await using clients = await openClients({ all: `dns:///127.0.0.1:${services.port}` }, "grpc-js", seen.telemetry);
+    await using clients = await openClients(
+      { all: `dns:///127.0.0.1:${services.port}` },
+      { transport: "grpc-js" },
+      seen.telemetry,
+    );
     await using gateway = await openGateway(plumbline, {
       upstream: clients.get("all") ?? assert.fail(),
       telemetry: seen.telemetry,

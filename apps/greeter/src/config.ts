@@ -1,27 +1,12 @@
 import { durationMs, port } from "@plumbline/config";
-import { transportNames } from "@plumbline/rpc";
+import { serverSettings } from "@plumbline/rpc/settings";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
 
 /** The settings of greeter. In the environment `rpc.port` is GREETER_RPC_PORT. */
 export const GreeterConfig = z
   .object({
-    rpc: z.object({
-      host: z.string().default("0.0.0.0"),
-      port: port(50_051),
-      transport: z.enum(transportNames).default("grpc-js").describe("carries the calls"),
-      maxConcurrent: z.int().min(1).default(1_000).describe("calls at once; more are shed as unavailable"),
-      adaptive: z
-        .boolean()
-        .default(false)
-        .describe(
-          "whether unary calls are shed below that too, while they are slower than without a queue or would come too late",
-        ),
-      maxConnectionAgeMs: durationMs(300_000).describe(
-        "a connection then ends, give or take a tenth, so that clients find new replicas; 0: never",
-      ),
-      maxConnectionAgeGraceMs: durationMs(60_000).describe("and the calls on it may go on for this long"),
-    }),
+    rpc: serverSettings({ port: 50_051, maxConnectionAgeGraceMs: 60_000 }),
     ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9465) }),
     telemetry: z.object({
       logLevel: z.enum(logLevels).default("info"),

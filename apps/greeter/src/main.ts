@@ -3,6 +3,7 @@ import { type Config, loadConfig, serviceSources } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
 import { Health, run, serveOps } from "@plumbline/lifecycle";
 import { serve } from "@plumbline/rpc";
+import { followServerTls } from "@plumbline/rpc/settings";
 import { startTelemetry } from "@plumbline/telemetry";
 import { GreeterConfig } from "./config.ts";
 import { greeterService } from "./greeter-service.ts";
@@ -13,9 +14,10 @@ async function main(config: Config<typeof GreeterConfig>, signal: AbortSignal): 
 
   const health = new Health(); // Nothing to depend on.
   await using ops = await serveOps({ ...config.ops, health, metrics: (format) => telemetry.metrics.text(format) });
+  await using certificates = await followServerTls(config.rpc.tls, telemetry.logger);
   await using server = await serve(
     // A second is kept for what closes after the calls.
-    { ...config.rpc, graceMs: config.graceMs - config.drainMs - 1_000 },
+    { ...config.rpc, tls: certificates?.current, graceMs: config.graceMs - config.drainMs - 1_000 },
     { services: [greeterService], descriptors: descriptorSet, health, telemetry },
   );
 

@@ -6,6 +6,7 @@ import { Health, run, serveOps } from "@plumbline/lifecycle";
 import { connectBroker, keepInbox, relayOutbox, sideTopics, subscribeWithRetries } from "@plumbline/messaging";
 import { migrate, openDatabase, requireMigrated } from "@plumbline/postgres";
 import { serve } from "@plumbline/rpc";
+import { followServerTls } from "@plumbline/rpc/settings";
 import { startTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp, newOrderId, systemClock } from "./app.ts";
 import { OrdersConfig } from "./config.ts";
@@ -59,8 +60,9 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
     app.onAnswer,
     telemetry,
   );
+  await using certificates = await followServerTls(config.rpc.tls, telemetry.logger);
   await using server = await serve(
-    { ...config.rpc, graceMs: closing.callsMs },
+    { ...config.rpc, tls: certificates?.current, graceMs: closing.callsMs },
     { services: [app.service], descriptors: descriptorSet, health, telemetry },
   );
 

@@ -1,5 +1,5 @@
 import { durationMs, port, secret } from "@plumbline/config";
-import { transportNames } from "@plumbline/rpc";
+import { serverSettings } from "@plumbline/rpc/settings";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
 
@@ -9,22 +9,7 @@ const count = (preset: number, most: number) => z.int().min(1).max(most).default
 /** The settings of worker. In the environment `suppliers.url` is WORKER_SUPPLIERS_URL. */
 export const WorkerConfig = z
   .object({
-    rpc: z.object({
-      host: z.string().default("0.0.0.0"),
-      port: port(50_053),
-      maxConcurrent: count(1_000, 100_000).describe("calls at once; more are shed as unavailable"),
-      adaptive: z
-        .boolean()
-        .default(false)
-        .describe(
-          "whether unary calls are shed below that too, while they are slower than without a queue or would come too late",
-        ),
-      maxConnectionAgeMs: durationMs(300_000).describe(
-        "a connection then ends, give or take a tenth, so that clients find new replicas; 0: never",
-      ),
-      maxConnectionAgeGraceMs: durationMs(60_000).describe("and the calls on it may go on for this long"),
-      transport: z.enum(transportNames).default("grpc-js").describe("carries the calls"),
-    }),
+    rpc: serverSettings({ port: 50_053, maxConnectionAgeGraceMs: 60_000 }),
     ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9467) }),
     database: z.object({
       url: secret().describe("postgresql://role:password@host:port/name"),

@@ -7,6 +7,7 @@ import { Health, run, serveOps } from "@plumbline/lifecycle";
 import { connectBroker, keepInbox, relayOutbox, sideTopics, subscribeWithRetries } from "@plumbline/messaging";
 import { migrate, openDatabase, requireMigrated } from "@plumbline/postgres";
 import { serve } from "@plumbline/rpc";
+import { followServerTls } from "@plumbline/rpc/settings";
 import { startTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { WorkerConfig } from "./config.ts";
@@ -53,8 +54,9 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
     app.onOrderEvent,
     telemetry,
   );
+  await using certificates = await followServerTls(config.rpc.tls, telemetry.logger);
   await using server = await serve(
-    { ...config.rpc, graceMs: closing.callsMs },
+    { ...config.rpc, tls: certificates?.current, graceMs: closing.callsMs },
     { services: [app.service], descriptors: descriptorSet, health, telemetry },
   );
 

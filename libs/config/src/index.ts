@@ -5,6 +5,7 @@ export { type Config, loadConfig } from "./load-config.ts";
 export { Secret } from "./secret.ts";
 export type { Schema, Setting } from "./settings.ts";
 export type { Entry, Reading, Source } from "./source.ts";
+export { contents } from "./sources/contents.ts";
 export { type Environment, env, serviceSources } from "./sources/env.ts";
 export { type FileOptions, file } from "./sources/file.ts";
 export { durationMs, port, secret } from "./types.ts";

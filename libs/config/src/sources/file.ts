@@ -1,15 +1,12 @@
-import { readFile } from "node:fs/promises";
-import type { Problem } from "../config-error.ts";
 import type { Source } from "../source.ts";
 import { fileChanges } from "./file-changes.ts";
 import { parseFile } from "./parse-file.ts";
+import { textOf } from "./text-of.ts";
 
 export interface FileOptions {
   /** A file that is not there has no settings, instead of being a problem. */
   readonly optional?: boolean | undefined;
 }
-
-const maxBytes = 1024 * 1024;
 
 /**
  * Settings from a YAML or JSON file, sections as maps. A key that is no setting is a problem, named with its line. A key
@@ -36,18 +33,4 @@ export function file(path: string, options: FileOptions = {}): Source {
       return parseFile(path, text, settings);
     },
   };
-}
-
-type Unreadable = Pick<Problem, "expected"> & { readonly missing: boolean };
-
-async function textOf(path: string, signal: AbortSignal | undefined): Promise<string | Unreadable> {
-  try {
-    const content = await readFile(path, { signal });
-    if (content.byteLength > maxBytes) return { missing: false, expected: `a file of at most ${maxBytes} bytes` };
-    return content.toString();
-  } catch (error) {
-    signal?.throwIfAborted();
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    return { missing: code === "ENOENT", expected: `a file that can be read (${code})` };
-  }
 }

@@ -107,14 +107,21 @@ for (const { name, data, code } of [
 }
 
 for (const { target, want } of [
-  { target: "orders:50052", want: { authority: "orders:50052", name: { host: "orders", port: 50_052 } } },
-  { target: "dns:///orders:1", want: { authority: "orders:1", name: { host: "orders", port: 1 } } },
-  { target: "dns://ns:53/a:1", want: { authority: "a:1", name: { host: "a", port: 1 }, nameServer: "ns:53" } },
-  { target: "[::1]:1", want: { authority: "[::1]:1", name: { host: "::1", port: 1 } } },
+  {
+    target: "orders:50052",
+    want: { authority: "orders:50052", host: "orders", name: { host: "orders", port: 50_052 } },
+  },
+  { target: "dns:///orders:1", want: { authority: "orders:1", host: "orders", name: { host: "orders", port: 1 } } },
+  {
+    target: "dns://ns:53/a:1",
+    want: { authority: "a:1", host: "a", name: { host: "a", port: 1 }, nameServer: "ns:53" },
+  },
+  { target: "[::1]:1", want: { authority: "[::1]:1", host: "::1", name: { host: "::1", port: 1 } } },
   {
     target: "ipv4:10.0.0.1:1,10.0.0.2:2",
     want: {
       authority: "10.0.0.1:1",
+      host: "10.0.0.1",
       addresses: [
         { host: "10.0.0.1", port: 1 },
         { host: "10.0.0.2", port: 2 },

@@ -1,0 +1,21 @@
+import type { Source } from "../source.ts";
+import { fileChanges } from "./file-changes.ts";
+import { textOf } from "./text-of.ts";
+
+/**
+ * One setting whose value is all that a file holds: a certificate, a key. The file must be there, and is watched: see
+ * `watchConfig`.
+ */
+export function contents(key: string, path: string): Source {
+  return {
+    name: path,
+    nameOf: () => path,
+    changes: (signal) => fileChanges(path, signal),
+    async read(_settings, { signal } = {}) {
+      const text = await textOf(path, signal);
+      return typeof text === "string"
+        ? { entries: [{ path: [key], value: text, origin: path }], problems: [] }
+        : { entries: [], problems: [{ key, source: path, expected: text.expected }] };
+    },
+  };
+}

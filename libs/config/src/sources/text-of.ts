@@ -1,0 +1,19 @@
+import { readFile } from "node:fs/promises";
+import type { Problem } from "../config-error.ts";
+
+const maxBytes = 1024 * 1024;
+
+type Unreadable = Pick<Problem, "expected"> & { readonly missing: boolean };
+
+/** What a file holds, or why it cannot be read. Rejects only when aborted. */
+export async function textOf(path: string, signal: AbortSignal | undefined): Promise<string | Unreadable> {
+  try {
+    const content = await readFile(path, { signal });
+    if (content.byteLength > maxBytes) return { missing: false, expected: `a file of at most ${maxBytes} bytes` };
+    return content.toString();
+  } catch (error) {
+    signal?.throwIfAborted();
+    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    return { missing: code === "ENOENT", expected: `a file that can be read (${code})` };
+  }
+}
