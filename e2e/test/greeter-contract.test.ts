@@ -1,13 +1,24 @@
 /** One contract, two languages: the same calls to greeter and greeter-go, as real processes. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { GreeterService } from "@plumbline/contracts";
 import { codeOf } from "@plumbline/errors";
 import { whyNoGo } from "@plumbline/go";
-import { type Channel, connect, createClient, HealthService, servingStatus } from "@plumbline/rpc";
+import {
+  type Channel,
+  type ConnectOptions,
+  connect,
+  createClient,
+  HealthService,
+  servingStatus,
+  transportNames,
+} from "@plumbline/rpc";
+import { testCa, testClient, testServer } from "@plumbline/rpc/conformance";
 import { noTelemetry } from "@plumbline/telemetry";
 import { contract } from "../src/greeter-contract.ts";
 import { buildGreeterInGo, Greeter, greeterInTypeScript, type Program } from "../src/greeter-process.ts";
@@ -199,6 +210,35 @@ for (const language of ["TypeScript", "Go"] as const) {
       }
       const accepted = busy.lines.filter((line) => line["method"] === "greeter.v1.Greeter/SayHello");
       assert.equal(accepted.length, answered);
+    });
+
+    test("with certificates it speaks TLS, to clients that have one, and to nobody else", options, async () => {
+      const folder = await mkdtemp(join(tmpdir(), "greeter-tls-"));
+      const put = async (name: string, text: string): Promise<string> => {
+        await writeFile(join(folder, name), text);
+        return join(folder, name);
+      };
+      try {
+        using secured = new Greeter(program, {
+          GREETER_RPC_TLS_CERTIFICATE_FILE: await put("tls.crt", testServer.certificate),
+          GREETER_RPC_TLS_KEY_FILE: await put("tls.key", testServer.key),
+          GREETER_RPC_TLS_CLIENT_CA_FILE: await put("ca.crt", testCa),
+        });
+        const target = (await secured.addresses).rpc;
+        for (const transport of transportNames) {
+          const greet = async (tls: ConnectOptions["tls"]) => {
+            await using channel = await connect({ target, transport, tls, timeoutMs: 5_000 }, noTelemetry);
+            return await createClient(GreeterService, channel).sayHello({ name: "Ada" });
+          };
+          assert.deepEqual(await greet({ ca: testCa, ...testClient }), { message: "Hello Ada" });
+          await assert.rejects(greet({ ca: testCa }), { code: "unavailable", message: /client certificate/ });
+          await assert.rejects(greet(undefined), { code: "unavailable" });
+        }
+        secured.child.kill("SIGTERM");
+        assert.deepEqual(await secured.exited, [0, null]);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
     });
 
     test("settings that are wrong end it with 1, all named at once", options, async () => {

@@ -14,6 +14,8 @@ import { errorCases } from "./conformance/errors.ts";
 import { flowCases } from "./conformance/flow.ts";
 import { type Pairing, World } from "./conformance/world.ts";
 
+/** For tests that need certificates: an authority, and who it vouches for at localhost. */
+export { ca as testCa, caller as testClient, server as testServer } from "./conformance/certificates.ts";
 export type { Pairing } from "./conformance/world.ts";
 
 export function conformance(pairing: Pairing): void {

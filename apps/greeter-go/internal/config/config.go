@@ -36,6 +36,14 @@ func (l Listen) Address() string { return net.JoinHostPort(l.Host, strconv.Itoa(
 type RPC struct {
 	Listen
 	MaxConcurrent int // Calls at once; more are shed as unavailable.
+	TLS           TLS
+}
+
+// TLS names PEM files, read again when they change; in the clear without any.
+type TLS struct {
+	CertificateFile string
+	KeyFile         string // Not encrypted.
+	ClientCAFile    string // Given, clients must show a certificate of one of its authorities.
 }
 
 // Telemetry says what is told, and to whom.
@@ -57,7 +65,12 @@ func FromEnvironment(environment []string) (Settings, error) {
 	settings := Settings{
 		RPC: RPC{
 			Listen:        Listen{Host: r.text("RPC_HOST", "0.0.0.0"), Port: r.number("RPC_PORT", 50_051, 0, 65_535)},
-			MaxConcurrent: r.number("RPC_MAX_CONCURRENT", 1_000, 1, 1<<31-1),
+			MaxConcurrent: r.number("RPC_MAX_CONCURRENT", 1_000, 1, 100_000),
+			TLS: TLS{
+				CertificateFile: r.text("RPC_TLS_CERTIFICATE_FILE", ""),
+				KeyFile:         r.text("RPC_TLS_KEY_FILE", ""),
+				ClientCAFile:    r.text("RPC_TLS_CLIENT_CA_FILE", ""),
+			},
 		},
 		Ops: Listen{Host: r.text("OPS_HOST", "0.0.0.0"), Port: r.number("OPS_PORT", 9465, 0, 65_535)},
 		Telemetry: Telemetry{
@@ -70,6 +83,14 @@ func FromEnvironment(environment []string) (Settings, error) {
 	}
 	// grpc-go is the one transport of this twin; the setting is read so that both can be given the same environment.
 	r.text("RPC_TRANSPORT", "")
+	if files := settings.RPC.TLS; files != (TLS{}) {
+		if files.CertificateFile == "" {
+			r.refuse("RPC_TLS_CERTIFICATE_FILE", "a PEM file, as the other files of rpc.tls are set")
+		}
+		if files.KeyFile == "" {
+			r.refuse("RPC_TLS_KEY_FILE", "a PEM file, as the other files of rpc.tls are set")
+		}
+	}
 	if settings.Drain+2*time.Second > settings.Grace {
 		r.refuse("GRACE_MS", "at least two seconds more than drainMs")
 	}

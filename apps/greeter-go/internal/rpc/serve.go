@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
@@ -17,7 +18,10 @@ import (
 	"github.com/plumbline/plumbline/apps/greeter-go/internal/telemetry"
 )
 
-const maxMessageBytes = 4 * 1024 * 1024
+const (
+	maxMessageBytes = 4 * 1024 * 1024
+	handshake       = 10 * time.Second // From the connection to the end of TLS and of HTTP/2's preface.
+)
 
 // Server listens until drained.
 type Server struct {
@@ -29,6 +33,13 @@ type Server struct {
 
 // Serve listens for calls, with the limits apps/greeter has.
 func Serve(settings config.RPC, health *ops.Health, tel *telemetry.Telemetry) (*Server, error) {
+	secured := insecure.NewCredentials()
+	if settings.TLS != (config.TLS{}) {
+		var err error
+		if secured, err = transport(settings.TLS, tel.Log); err != nil {
+			return nil, err
+		}
+	}
 	listener, err := net.Listen("tcp", settings.Address())
 	if err != nil {
 		return nil, fmt.Errorf("the rpc address %s cannot be opened: %w", settings.Address(), err)
@@ -36,6 +47,8 @@ func Serve(settings config.RPC, health *ops.Health, tel *telemetry.Telemetry) (*
 	draining, drain := context.WithCancel(context.Background())
 	layers := newLayers(settings.MaxConcurrent, tel, draining)
 	server := grpc.NewServer(
+		grpc.Creds(secured),
+		grpc.ConnectionTimeout(handshake),
 		grpc.UnaryInterceptor(layers.unary),
 		grpc.StreamInterceptor(layers.stream),
 		grpc.MaxConcurrentStreams(1_000),
