@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { testCa, testClient, testServer } from "@plumbline/rpc/conformance";
 import { readEvents } from "./support/event-stream.ts";
 import { type Behaviour, orderOf, serveServices } from "./support/grpc-services.ts";
 
@@ -66,6 +69,30 @@ function get(agent: Agent, port: number, path: string): Promise<number | string>
     sent.end();
   });
 }
+
+test("services are called over TLS when it is told whom to trust, and not otherwise", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "gateway-tls-"));
+  const put = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  try {
+    const tls = { ...testServer, clientCa: testCa };
+    const files = {
+      GATEWAY_UPSTREAM_TLS_CA_FILE: await put("ca.crt", testCa),
+      GATEWAY_UPSTREAM_TLS_CERTIFICATE_FILE: await put("tls.crt", testClient.certificate),
+      GATEWAY_UPSTREAM_TLS_KEY_FILE: await put("tls.key", testClient.key),
+    };
+    for (const GATEWAY_TRANSPORT of ["grpc-js", "http2"]) {
+      await using gateway = await start({ tls }, { ...files, GATEWAY_TRANSPORT });
+      assert.equal((await fetch(`${gateway.url}/v1/orders/7`)).status, 200);
+    }
+    await using trusting = await start({ tls });
+    assert.equal((await fetch(`${trusting.url}/v1/orders/7`)).status, 503);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
 
 describe("SIGTERM", () => {
   test("under load: every request that was accepted is answered, and the exit code is 0 within the grace", async () => {

@@ -17,6 +17,8 @@ import { type TransportName, transportNames } from "./transports.ts";
 
 const { ca, otherCa, server, nextServer, expired, elsewhere, caller, stranger } = pem;
 const timeout = 20_000;
+/** Before the deadline of a handshake would do it. */
+const soon = { timeout: 5_000 };
 
 const echo = service(Conformance, {
   unary: async (text) => text,
@@ -170,16 +172,13 @@ for (const transport of transportNames) {
       assert.equal(await call(transport, plain.port, undefined), "hi");
     });
 
-    void test("closing the channel ends a handshake under way", async () => {
+    void test("closing the channel ends a handshake under way", soon, async () => {
       await using stack = new AsyncDisposableStack();
       const met = new Moment();
       const left = new Moment();
       const raw = createServer((socket) => {
-        met.reach();
-        socket
-          .on("error", () => {})
-          .on("close", () => left.reach())
-          .resume();
+        socket.once("data", () => met.reach()); // Its first words: it is connected, and waits.
+        socket.on("error", () => {}).on("close", () => left.reach());
       });
       const port = await listening(stack, raw);
       const channel = await connect({ target: `127.0.0.1:${port}`, transport, tls: { ca } }, noTelemetry);
@@ -190,7 +189,7 @@ for (const transport of transportNames) {
       await left.reached;
     });
 
-    void test("draining does not wait for handshakes under way", async () => {
+    void test("draining does not wait for handshakes under way", soon, async () => {
       const running = await open(transport, server);
       const socket = dialTcp(running.port, "127.0.0.1");
       await once(socket, "connect");

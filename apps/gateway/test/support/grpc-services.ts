@@ -8,7 +8,7 @@ import {
   OrdersServiceService,
 } from "@plumbline/contracts";
 import { ServiceError } from "@plumbline/errors";
-import { type Call, type RpcServer, serve, service } from "@plumbline/rpc";
+import { type Call, type RpcServer, type ServeOptions, serve, service } from "@plumbline/rpc";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 
 /** The services as real gRPC servers would be, with what a test wants to happen in place of an order's life. */
@@ -16,6 +16,7 @@ export interface Behaviour {
   readonly getOrder?: (orderId: string, call: Call) => Promise<Order>;
   readonly watchOrder?: (orderId: string, afterVersion: bigint, call: Call) => AsyncIterable<Order>;
   readonly placeOrder?: (order: Order, call: Call) => Promise<Order>;
+  readonly tls?: ServeOptions["tls"];
 }
 
 export const orderOf = (parts: Partial<Order>): Order =>
@@ -52,7 +53,7 @@ export async function serveServices(
     getLabel: async () => ({ contentType: "image/png", data: Buffer.from([0x89, 0x50]), extensions: [] }),
   });
   return serve(
-    { host: "127.0.0.1", port, graceMs: 1000 },
+    { host: "127.0.0.1", port, tls: behaviour.tls, graceMs: 1000 },
     { services: [orders, greeter, fulfilment], telemetry, descriptors: descriptorSet },
   );
 }
