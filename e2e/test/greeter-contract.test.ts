@@ -15,6 +15,7 @@ import {
   connect,
   createClient,
   HealthService,
+  type Metadata,
   servingStatus,
   transportNames,
 } from "@plumbline/rpc";
@@ -85,11 +86,16 @@ for (const language of ["TypeScript", "Go"] as const) {
       );
       const answers = held[Symbol.asyncIterator]();
       await answers.next();
-      await assert.rejects(createClient(GreeterService, channel).sayHello({ name: "Ada" }), {
+      let pushback: string | undefined;
+      const onTrailers = (trailers: Metadata) => {
+        pushback = trailers.get("grpc-retry-pushback-ms");
+      };
+      await assert.rejects(createClient(GreeterService, channel).sayHello({ name: "Ada" }, { onTrailers }), {
         code: "unavailable",
         message: "the server is at its limit: too many calls at once",
         retryAfterMs: 100,
       });
+      assert.equal(pushback, "100");
       assert.equal((await createClient(HealthService, channel).check({ service: "" })).status, servingStatus.SERVING);
       stop.abort();
       await answers.next().catch(() => {});

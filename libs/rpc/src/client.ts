@@ -1,15 +1,17 @@
-import { deadline, retry } from "@plumbline/concurrency";
-import { codeOf, ServiceError } from "@plumbline/errors";
-import type { CallOptions, Channel } from "./channel.ts";
+import { ServiceError } from "@plumbline/errors";
+import type { CallOptions, Channel, UnaryResponse } from "./channel.ts";
 import {
   type ByKind,
   type CallKind,
   kindOf,
   type MethodDefinition,
+  methodName,
   type RequestOf,
   type ResponseOf,
   type ServiceDefinition,
 } from "./definition.ts";
+import type { RetryThrottle } from "./retry-throttle.ts";
+import { isRetryable, retrying } from "./retrying.ts";
 
 /** A service's methods as functions. Streams take and return async iterables. */
 export type Client<D extends ServiceDefinition> = {
@@ -29,12 +31,13 @@ export interface ClientOptions<D extends ServiceDefinition> {
 }
 
 /**
- * Which unary methods are called again after `unavailable`, with full jitter and inside the deadline. Name only those
- * that do the same when done twice: a call that failed may have reached the handler.
+ * Which unary methods are called again after `unavailable`, as gRPC A6 says: with full jitter or when the server says, inside the
+ * deadline, while the channel's throttle allows it. Name only those that do the same when done twice: a call that failed may
+ * have reached the handler.
  */
 export interface ClientRetry<D extends ServiceDefinition> {
   readonly methods: readonly (keyof D)[];
-  /** In all, the first included; 3 when not given. */
+  /** In all, the first included; 3 when not given, 5 at most. */
   readonly attempts?: number | undefined;
   /** The longest wait after the first attempt, 50 ms when not given; it doubles with each. */
   readonly baseMs?: number | undefined;
@@ -53,54 +56,78 @@ export function createClient<D extends ServiceDefinition>(
     const call = callerOf(method, channel, options.timeoutMs);
     if (!again.has(name)) return [name, call];
     if (kindOf(method) !== "unary") throw new TypeError(`${method.path} is a stream: it cannot be retried`);
-    return [name, retried(call as UnaryCaller, options.retry, options.timeoutMs)];
+    return [name, retried(call as UnaryCaller, method, channel.retries, options.timeoutMs, options.retry ?? {})];
   });
   return Object.fromEntries(methods) as Client<D>;
 }
 
-type Attempts = Omit<ClientRetry<ServiceDefinition>, "methods">;
 type UnaryCaller = (request: unknown, options?: CallOptions) => Promise<unknown>;
 type Caller = (request: unknown, options?: CallOptions) => Promise<unknown> | AsyncIterable<unknown>;
 
 function callerOf(method: MethodDefinition, channel: Channel, timeoutMs: number | undefined): Caller {
   const { path } = method;
+  const { retries } = channel;
   const within = (options: CallOptions = {}): CallOptions =>
     options.timeoutMs === undefined ? { ...options, timeoutMs } : options;
   const callers: Readonly<Record<CallKind, Caller>> = {
-    unary: async (request, options) =>
-      decode(method, (await channel.unary(path, method.requestSerialize(request), within(options))).message),
-    client_stream: async (requests, options) =>
-      decode(method, (await channel.clientStream(path, encoded(method, requests), within(options))).message),
+    unary: (request, options) =>
+      answer(method, retries, () => channel.unary(path, method.requestSerialize(request), within(options))),
+    client_stream: (requests, options) =>
+      answer(method, retries, () => channel.clientStream(path, encoded(method, requests), within(options))),
     server_stream: (request, options) =>
-      decoded(method, channel.serverStream(path, method.requestSerialize(request), within(options))),
+      decoded(method, retries, channel.serverStream(path, method.requestSerialize(request), within(options))),
     bidi_stream: (requests, options) =>
-      decoded(method, channel.bidiStream(path, encoded(method, requests), within(options))),
+      decoded(method, retries, channel.bidiStream(path, encoded(method, requests), within(options))),
   };
   return callers[kindOf(method)];
 }
 
-function retried(call: UnaryCaller, how: Partial<Attempts> = {}, timeoutMs?: number): UnaryCaller {
-  const { attempts = 3, baseMs = 50, maxMs = 1_000 } = how;
-  return async (request, options = {}) => {
-    // One deadline over all attempts. Without one here each attempt has the channel's.
-    using limit = deadline(options.timeoutMs ?? timeoutMs ?? Number.POSITIVE_INFINITY, options);
-    const retryable = (error: unknown): boolean => codeOf(error) === "unavailable";
-    return await retry(() => call(request, { ...options, signal: limit.signal }), {
-      attempts,
-      baseMs,
-      maxMs,
-      retryable,
-      signal: limit.signal,
-    });
-  };
+function retried(
+  call: UnaryCaller,
+  { path }: MethodDefinition,
+  throttle: RetryThrottle,
+  timeoutMs: number | undefined,
+  { attempts = 3, baseMs = 50, maxMs = 1_000 }: Omit<ClientRetry<ServiceDefinition>, "methods">,
+): UnaryCaller {
+  if (!Number.isSafeInteger(attempts) || attempts < 1)
+    throw new RangeError("attempts must be a whole number above zero");
+  const how = { attempts, baseMs, maxMs, timeoutMs, method: methodName(path), throttle };
+  return (request, options = {}) => retrying((attempt) => call(request, attempt), options, how);
+}
+
+/** The one answer of a call, and what its end means for retries. */
+async function answer(
+  method: MethodDefinition,
+  retries: RetryThrottle,
+  call: () => Promise<UnaryResponse>,
+): Promise<unknown> {
+  let response: UnaryResponse;
+  try {
+    response = await call();
+  } catch (error) {
+    if (isRetryable(error)) retries.failed();
+    throw error;
+  }
+  retries.succeeded();
+  return decode(method, response.message);
 }
 
 async function* encoded(method: MethodDefinition, requests: unknown): AsyncGenerator<Uint8Array> {
   for await (const request of requests as AsyncIterable<unknown>) yield method.requestSerialize(request);
 }
 
-async function* decoded(method: MethodDefinition, messages: AsyncIterable<Uint8Array>): AsyncGenerator {
-  for await (const bytes of messages) yield decode(method, bytes);
+async function* decoded(
+  method: MethodDefinition,
+  retries: RetryThrottle,
+  messages: AsyncIterable<Uint8Array>,
+): AsyncGenerator {
+  try {
+    for await (const bytes of messages) yield decode(method, bytes);
+  } catch (error) {
+    if (isRetryable(error)) retries.failed();
+    throw error;
+  }
+  retries.succeeded();
 }
 
 function decode(method: MethodDefinition, bytes: Uint8Array): unknown {

@@ -12,6 +12,7 @@ import { cancellationCases } from "./conformance/cancellation.ts";
 import { drainCases } from "./conformance/draining.ts";
 import { errorCases } from "./conformance/errors.ts";
 import { flowCases } from "./conformance/flow.ts";
+import { retryCases } from "./conformance/retries.ts";
 import { type Pairing, World } from "./conformance/world.ts";
 
 /** For tests that need certificates: an authority, and who it vouches for at localhost. */
@@ -21,7 +22,8 @@ export type { Pairing } from "./conformance/world.ts";
 export function conformance(pairing: Pairing): void {
   const over = pairing.tls === true ? " over TLS" : "";
   void describe(`a ${pairing.client} client of a ${pairing.server} server${over}`, () => {
-    for (const one of [...callCases, ...errorCases, ...cancellationCases, ...flowCases, ...drainCases]) {
+    const cases = [callCases, errorCases, cancellationCases, flowCases, retryCases, drainCases];
+    for (const one of cases.flat()) {
       void test(one.name, { timeout: 20_000 }, async () => {
         await using world = new World(pairing);
         await one.run(world);

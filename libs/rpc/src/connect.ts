@@ -8,6 +8,7 @@ import { type Interceptor, onion } from "./interceptor.ts";
 import { clientMetrics } from "./interceptors/metrics.ts";
 import { clientTracing } from "./interceptors/tracing.ts";
 import { Metadata } from "./metadata.ts";
+import { RetryThrottle, type RetryThrottling } from "./retry-throttle.ts";
 import { spanning } from "./spanning.ts";
 import type { Changing, ClientTls } from "./tls.ts";
 import type { ClientTransport, OutgoingCall } from "./transport.ts";
@@ -25,6 +26,8 @@ export interface ConnectOptions {
   readonly maxMessageBytes?: number | undefined;
   /** How often a silent connection with calls on it is asked whether the server is still there, 30 s when not given. */
   readonly keepaliveMs?: number | undefined;
+  /** When clients of this channel stop to call again what was `unavailable`. */
+  readonly retryThrottling?: RetryThrottling | undefined;
   /** Layers around every call, inside the channel's own; the first is the outermost. */
   readonly interceptors?: readonly Interceptor<ClientCall>[] | undefined;
 }
@@ -42,7 +45,9 @@ export async function connect(options: ConnectOptions, telemetry: Telemetry): Pr
     keepaliveTimeoutMs: 10_000,
   });
   const layers = [clientTracing(telemetry.tracer), clientMetrics(telemetry.metrics)];
-  return new InterceptedChannel(connection, layers, options.interceptors ?? [], options.timeoutMs ?? 30_000);
+  const retries = new RetryThrottle(options.retryThrottling ?? {}, telemetry.metrics);
+  const { interceptors = [], timeoutMs = 30_000 } = options;
+  return new InterceptedChannel(connection, layers, interceptors, timeoutMs, retries);
 }
 
 /** A call with what is to be done once it has passed the channel's own layers. */
@@ -52,6 +57,7 @@ interface PendingCall extends ClientCall {
 
 /** Puts the interceptors around a transport's calls. */
 class InterceptedChannel implements Channel {
+  readonly retries: RetryThrottle;
   readonly #transport: ClientTransport;
   /** The channel's own layers, put around each other once. They pass the call on that they are given. */
   readonly #around: (call: ClientCall) => Promise<void>;
@@ -63,7 +69,9 @@ class InterceptedChannel implements Channel {
     layers: readonly Interceptor<ClientCall>[],
     inner: readonly Interceptor<ClientCall>[],
     timeoutMs: number,
+    retries: RetryThrottle,
   ) {
+    this.retries = retries;
     this.#transport = transport;
     this.#around = onion(layers, (call) => (call as PendingCall).send(call));
     this.#inner = inner;
@@ -129,7 +137,7 @@ class InterceptedChannel implements Channel {
   }
 
   #run(kind: CallKind, path: string, options: CallOptions, core: (call: OutgoingCall) => Promise<void>): Promise<void> {
-    const { signal, onHeaders, onTrailers, metadata, timeoutMs = this.#timeoutMs } = options;
+    const { signal, onHeaders, onTrailers, metadata, previousAttempts = 0, timeoutMs = this.#timeoutMs } = options;
     signal?.throwIfAborted();
     const deadline = deadlineFor(signal, timeoutMs);
     const send = ({ metadata, signal, deadline }: ClientCall): Promise<void> =>
@@ -142,6 +150,7 @@ class InterceptedChannel implements Channel {
       deadline,
       send: this.#inner.length === 0 ? send : onion(this.#inner, send),
     };
+    if (previousAttempts > 0) call.metadata.receive("grpc-previous-rpc-attempts", `${previousAttempts}`);
     return this.#around(call);
   }
 }

@@ -6,6 +6,7 @@ export { type ConnectOptions, connect } from "./connect.ts";
 export type { CallKind, MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from "./definition.ts";
 export type { Interceptor } from "./interceptor.ts";
 export { Metadata, type MetadataInit, type MetadataValue } from "./metadata.ts";
+export type { RetryThrottle, RetryThrottling } from "./retry-throttle.ts";
 export { type RpcServer, type ServeOptions, type ServeParts, serve } from "./serve.ts";
 export { type Handlers, type ServiceImplementation, type ServiceMethod, service } from "./service.ts";
 export type { Changing, ClientTls, Pem, ServerTls } from "./tls.ts";

@@ -29,7 +29,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
     return metadata;
   }
 
-  /** Adds what a peer sent, the name in lower case. Nothing is refused: the transport has read it. */
+  /** Adds what a peer sent, or the protocol itself, the name in lower case. Nothing is refused. */
   receive(name: string, value: MetadataValue): void {
     this.#values ??= new Map();
     const before = this.#values.get(name);

@@ -8,12 +8,17 @@ export interface Status {
   readonly message: string;
   /** The bytes of `grpc-status-details-bin`. */
   readonly details?: Uint8Array | undefined;
+  /** When gRPC clients may call again: `grpc-retry-pushback-ms`. */
+  readonly pushbackMs?: number | undefined;
 }
 
 export const ok: Status = { code: 0, message: "" };
 
 /** The trailer that carries a google.rpc.Status beside `grpc-status`. */
 export const detailsName = "grpc-status-details-bin";
+
+/** The trailer by which a server says when it may be called again; clients that retry wait that long (gRPC A6). */
+export const pushbackName = "grpc-retry-pushback-ms";
 
 // Some clients accept no more than 8 KiB of trailers (gRPC's default outside Node), details and message together.
 const maxMessageLength = 1024;
@@ -27,7 +32,9 @@ export function statusOf(error: unknown): Status {
   const code = codeToNumber(named.code);
   // Half a surrogate pair would throw in the transport's percent-encoding, far from whoever wrote it.
   const message = named.message.slice(0, maxMessageLength).toWellFormed();
-  return { code, message, details: encodeDetails(code, message, named) };
+  const { retryAfterMs } = named;
+  const pushbackMs = retryAfterMs && Math.min(Math.ceil(retryAfterMs), 2 ** 31 - 1);
+  return { code, message, details: encodeDetails(code, message, named), pushbackMs };
 }
 
 /** What the other side's status is as an error. */

@@ -101,7 +101,7 @@ func (l *layers) around(ctx context.Context, path string, work func(context.Cont
 	m.running.Inc()
 	defer m.running.Dec()
 
-	err := l.limited(m, func() error {
+	err := l.limited(ctx, m, func() error {
 		start := time.Now()
 		err := work(ctx)
 		l.log(ctx, m, err, time.Since(start))
@@ -121,7 +121,7 @@ func (l *layers) around(ctx context.Context, path string, work func(context.Cont
 
 // limited sheds calls past the limit: under overload a quick no is worth more than a slow yes. Health checks pass, or an
 // orchestrator would restart a server for being busy.
-func (l *layers) limited(m *method, work func() error) error {
+func (l *layers) limited(ctx context.Context, m *method, work func() error) error {
 	if m.isProbe {
 		return work()
 	}
@@ -130,6 +130,8 @@ func (l *layers) limited(m *method, work func() error) error {
 		defer func() { <-l.permits }()
 		return work()
 	default:
+		// The same wait twice: for gRPC's own retries, and for people.
+		_ = grpc.SetTrailer(ctx, metadata.Pairs("grpc-retry-pushback-ms", "100"))
 		full, err := status.New(codes.Unavailable, "the server is at its limit: too many calls at once").WithDetails(
 			&errdetails.RetryInfo{RetryDelay: durationpb.New(100 * time.Millisecond)},
 		)

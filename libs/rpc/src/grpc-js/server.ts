@@ -12,7 +12,7 @@ import { TlsListener } from "@plumbline/http2";
 import { bind, cannotOpen, written } from "../bind.ts";
 import type { Metadata } from "../metadata.ts";
 import type { Status } from "../status.ts";
-import { detailsName } from "../status.ts";
+import { detailsName, pushbackName } from "../status.ts";
 import { serverTls } from "../tls.ts";
 import type { IncomingCall, Requests, ServerMethod, ServerTransport, ServerTransportOptions } from "../transport.ts";
 import { UntilOver } from "../until-over.ts";
@@ -189,8 +189,12 @@ async function* received(call: Duplex): AsyncIterable<Uint8Array> {
   if (call.cancelled) throw new ServiceError("cancelled", "the client is gone");
 }
 
-function failure({ code, message, details }: Status, trailers: Metadata): Error & { code: number; details: string } {
+function failure(
+  { code, message, details, pushbackMs }: Status,
+  trailers: Metadata,
+): Error & { code: number; details: string } {
   const metadata = toGrpc(trailers);
   if (details !== undefined) metadata.set(detailsName, toBuffer(details));
+  if (pushbackMs !== undefined) metadata.set(pushbackName, `${pushbackMs}`);
   return Object.assign(new Error(message), { code, details: message, metadata });
 }

@@ -1,6 +1,6 @@
 import { HeaderField } from "@plumbline/http2";
 import { Metadata } from "../metadata.ts";
-import { detailsName, type Status } from "../status.ts";
+import { detailsName, pushbackName, type Status } from "../status.ts";
 import { percentEncode } from "./percent.ts";
 
 const repeats = { repeats: true };
@@ -40,10 +40,11 @@ export function metadataOf(fields: readonly HeaderField[]): Metadata {
   return metadata;
 }
 
-export function appendStatus(fields: HeaderField[], { code, message, details }: Status): void {
+export function appendStatus(fields: HeaderField[], { code, message, details, pushbackMs }: Status): void {
   fields.push(code === 0 ? statusOk : new HeaderField("grpc-status", `${code}`, repeats));
   if (message !== "") fields.push(new HeaderField("grpc-message", percentEncode(message)));
   if (details !== undefined) fields.push(new HeaderField(detailsName, toBase64(details)));
+  if (pushbackMs !== undefined) fields.push(new HeaderField(pushbackName, `${pushbackMs}`));
 }
 
 /** Without padding, as gRPC asks of senders. */
