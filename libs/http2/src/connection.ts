@@ -39,9 +39,9 @@ export interface ConnectionHandler {
   onSettings?(): void;
   /**
    * No new streams can be opened: the peer says so, or their numbers are used up. Those the peer has not processed hear
-   * `onReset` themselves; when the others have ended the connection closes.
+   * `onReset` themselves; when the others have ended the connection closes. `debug` is what the peer says about it, cut.
    */
-  onGoAway?(code: number): void;
+  onGoAway?(code: number, debug: string): void;
   /** A stream has ended: there is room for another. */
   onStreamClosed?(): void;
   /** The connection is over, with all its streams. `reason` is missing where it ended in order. */
@@ -60,6 +60,8 @@ const drainPingMs = 1_000;
 const drainPing = Buffer.from("draining", "latin1");
 const alivePing = Buffer.from("alive???", "latin1");
 const noDebug = Buffer.alloc(0);
+/** What is handed on of a peer's debug data. */
+const maxDebug = 256;
 
 /**
  * One HTTP/2 connection over a connected socket, of either side. It reads frames, keeps the rules, and gives streams to
@@ -183,7 +185,7 @@ export class Connection implements StreamHost {
     stream.sendHeaders(fields, isLast);
     if (this.#nextId > maxStreamId) {
       this.drain();
-      this.#handler.onGoAway?.(ErrorCode.noError);
+      this.#handler.onGoAway?.(ErrorCode.noError, "");
     }
     return stream;
   }
@@ -506,7 +508,7 @@ export class Connection implements StreamHost {
         stream.fail(new StreamError(code, `the server is going away: ${errorName(code)}`, "connection", true));
       }
     }
-    this.#handler.onGoAway?.(code);
+    this.#handler.onGoAway?.(code, bytes.toString("latin1", start + 8, Math.min(end, start + 8 + maxDebug)));
     this.#closeWhenIdle();
   }
 

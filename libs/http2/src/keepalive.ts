@@ -19,6 +19,7 @@ export class Keepalive implements Disposable {
   readonly #ask: () => void;
   readonly #giveUp: () => void;
   #heard = false;
+  #isAsked = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: KeepaliveOptions, on: Actions) {
@@ -29,17 +30,22 @@ export class Keepalive implements Disposable {
     this.#wait();
   }
 
-  /** Something came from the peer. Called for every read, so it only takes a note. */
+  /** Something came from the peer. Called for every read, so it only takes a note, unless the peer was asked. */
   heard(): void {
     this.#heard = true;
+    if (!this.#isAsked) return;
+    clearTimeout(this.#timer);
+    this.#wait();
   }
 
   #wait(): void {
     this.#heard = false;
+    this.#isAsked = false;
     this.#timer = setTimeout(() => {
       if (this.#heard || !this.#isWanted()) return this.#wait();
+      this.#isAsked = true;
+      this.#timer = setTimeout(() => this.#giveUp(), this.#options.timeoutMs).unref();
       this.#ask();
-      this.#timer = setTimeout(() => (this.#heard ? this.#wait() : this.#giveUp()), this.#options.timeoutMs).unref();
     }, this.#options.intervalMs).unref();
   }
 

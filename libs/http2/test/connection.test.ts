@@ -18,7 +18,7 @@ import {
 } from "../src/index.ts";
 import { certificate, privateKey } from "./certificate.ts";
 import { startEcho } from "./programs/echo-server.ts";
-import { block, frame, RawPeer, request, settings, uint32 } from "./raw-peer.ts";
+import { block, type Frame, frame, RawPeer, request, settings, uint32 } from "./raw-peer.ts";
 
 const get = [
   new HeaderField(":method", "GET"),
@@ -281,6 +281,19 @@ test("a peer that is silent is asked, and given up when it does not answer", asy
   await peer.frame(FrameType.ping);
   assert.equal((await heard.ended)?.origin, "connection");
   assert.match(String(await one.closed), /does not answer/);
+});
+
+test("a peer that answers is asked again after the interval, not after the time it has to answer", {
+  timeout: 5_000,
+}, async () => {
+  const { peer, socket } = await rawServer();
+  using one = await client(socket, { keepalive: { intervalMs: 5, timeoutMs: 60_000 } });
+  one.open();
+  for (let asked = 0; asked < 3; asked++) {
+    const isPing = ({ type, flags }: Frame): boolean => type === FrameType.ping && (flags & Flag.ack) === 0;
+    const { payload } = await peer.until(() => peer.frames.filter(isPing)[asked]);
+    peer.send(frame(FrameType.ping, Flag.ack, 0, payload));
+  }
 });
 
 test("a peer that answers pings is kept however long it is silent", async () => {

@@ -24,7 +24,10 @@ export interface ConnectOptions {
   readonly timeoutMs?: number | undefined;
   /** The largest message in either direction, 4 MiB when not given. A larger one ends its call: `resource_exhausted`. */
   readonly maxMessageBytes?: number | undefined;
-  /** How often a silent connection with calls on it is asked whether the server is still there, 30 s when not given. */
+  /**
+   * How often a silent connection with calls on it is asked whether the server is still there, 30 s when not given. Doubled for the
+   * connections to come each time a server says that this is too often.
+   */
   readonly keepaliveMs?: number | undefined;
   /** When clients of this channel stop to call again what was `unavailable`. */
   readonly retryThrottling?: RetryThrottling | undefined;
@@ -43,6 +46,11 @@ export async function connect(options: ConnectOptions, telemetry: Telemetry): Pr
     maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
     keepaliveMs: options.keepaliveMs ?? 30_000,
     keepaliveTimeoutMs: 10_000,
+    onTooManyPings: (keepaliveMs) =>
+      telemetry.logger.warn("a server is pinged too often: it is asked less often", {
+        target: options.target,
+        keepaliveMs,
+      }),
   });
   const layers = [clientTracing(telemetry.tracer), clientMetrics(telemetry.metrics)];
   const retries = new RetryThrottle(options.retryThrottling ?? {}, telemetry.metrics);

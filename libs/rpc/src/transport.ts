@@ -23,8 +23,11 @@ export interface ClientTransportOptions {
   /** In the clear when not given. */
   readonly tls?: Changing<ClientTls> | undefined;
   readonly maxMessageBytes: number;
+  /** Doubled for the connections to come when a server says "too_many_pings" (gRPC A8). */
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
+  /** It was doubled; grpc-js does not tell. */
+  readonly onTooManyPings?: ((keepaliveMs: number) => void) | undefined;
 }
 
 /** One call to make. The transport sends the deadline as `grpc-timeout` and keeps it itself as well. */

@@ -1,8 +1,9 @@
 import { type Abortable, onAbort } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Connection } from "@plumbline/http2";
+import type { Dialling } from "./dialling.ts";
 import { resolveName } from "./resolve-name.ts";
-import { type Dialling, Subchannel } from "./subchannel.ts";
+import { Subchannel } from "./subchannel.ts";
 import type { Address, Target } from "./target.ts";
 
 /** How often a name is looked up, at most. */

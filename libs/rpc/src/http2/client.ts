@@ -5,6 +5,7 @@ import type { UnaryResponse } from "../channel.ts";
 import { clientTls } from "../tls.ts";
 import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../transport.ts";
 import { Balancer } from "./balancer.ts";
+import { Dialling } from "./dialling.ts";
 import type { Dispatcher, Outgoing } from "./outgoing.ts";
 import { StreamOutgoing } from "./stream-outgoing.ts";
 import { parseTarget } from "./target.ts";
@@ -29,7 +30,8 @@ class Http2Client implements ClientTransport, Dispatcher {
   readonly #waiting = new Set<Outgoing>();
   #isClosed = false;
 
-  constructor({ target, tls, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs }: ClientTransportOptions) {
+  constructor(options: ClientTransportOptions) {
+    const { target, tls, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs, onTooManyPings } = options;
     const parsed = parseTarget(target);
     this.maxMessageBytes = maxMessageBytes;
     this.scheme = tls === undefined ? http : https;
@@ -37,7 +39,8 @@ class Http2Client implements ClientTransport, Dispatcher {
     const keepalive = { intervalMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs };
     const certificates = tls && clientTls(tls);
     const secured = certificates && (() => ({ serverName: parsed.host, ...certificates() }));
-    this.#balancer = new Balancer(parsed, { keepalive, tls: secured }, () => this.#dispatchWaiting());
+    const dialling = new Dialling({ keepalive, tls: secured, onTooManyPings });
+    this.#balancer = new Balancer(parsed, dialling, () => this.#dispatchWaiting());
   }
 
   unary(outgoing: OutgoingCall, request: Uint8Array): Promise<UnaryResponse> {

@@ -1,16 +1,10 @@
 import type { Socket } from "node:net";
-import { Connection, type DialTls, dial, handshakeMs, type KeepaliveOptions } from "@plumbline/http2";
+import { Connection, dial, ErrorCode, handshakeMs } from "@plumbline/http2";
+import type { Dialling } from "./dialling.ts";
 import type { Address } from "./target.ts";
 
 /** gRPC's "connection-backoff", but from 100 ms to 5 s: a service that restarts is found within seconds. */
 const backoff = { firstMs: 100, factor: 1.6, jitter: 0.2, maxMs: 5_000 };
-
-/** How connections are made. */
-export interface Dialling {
-  readonly keepalive: KeepaliveOptions;
-  /** Asked for each connection; in the clear when not given. */
-  readonly tls?: (() => DialTls) | undefined;
-}
 
 export interface SubchannelListener {
   /** It became ready, or lost its connection, or has room again. */
@@ -79,6 +73,7 @@ export class Subchannel {
       this.#listener.lost();
       this.#listener.changed();
     };
+    const { keepalive } = this.#dialling;
     const connection: Connection = new Connection(
       socket,
       "client",
@@ -92,13 +87,18 @@ export class Subchannel {
           this.#listener.changed();
         },
         onStreamClosed: () => this.#listener.changed(),
-        onGoAway: () => gone(undefined),
+        onGoAway: (code, debug) => {
+          if (code === ErrorCode.enhanceYourCalm && debug === "too_many_pings") {
+            this.#dialling.tooManyPings(keepalive.intervalMs);
+          }
+          gone(undefined);
+        },
         onClose: (error) => {
           this.#connections.delete(connection);
           gone(error ?? new Error(this.#closedEarly));
         },
       },
-      { keepalive: this.#dialling.keepalive },
+      { keepalive },
     );
     return connection;
   }

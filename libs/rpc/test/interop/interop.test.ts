@@ -1,12 +1,15 @@
 /** gRPC's interop cases against grpc-go, in both directions, over each transport. */
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { peer, whyNoPeers } from "@plumbline/peers";
 import { noTelemetry } from "@plumbline/telemetry";
+import { createClient } from "../../src/client.ts";
 import { connect } from "../../src/connect.ts";
 import { transportNames } from "../../src/transports.ts";
 import { cases } from "./cases.ts";
 import { goClient, startGoServer } from "./go.ts";
 import { serveInterop } from "./server.ts";
+import { TestService } from "./testing.ts";
 
 const missing = whyNoPeers();
 // Built before the first case: it takes a minute or two where Go has built nothing yet.
@@ -25,4 +28,33 @@ for (const transport of transportNames) {
     await channel.ready({ signal: AbortSignal.timeout(10_000) });
     for (const [name, run] of Object.entries(cases)) await t.test(name, () => run(channel));
   });
+
+  // grpc-go's default allows a ping in five minutes, and two that come too early.
+  test(`our client on ${transport} asks a grpc-go server less often when that is too often`, {
+    skip,
+    timeout: 60_000,
+  }, async () => {
+    await using server = await startGoServer();
+    const keepaliveMs = 50;
+    await using channel = await connect({ target: `127.0.0.1:${server.port}`, transport, keepaliveMs }, noTelemetry);
+    const lasted: number[] = [];
+    while (lasted.length < 4) {
+      await channel.ready({ signal: AbortSignal.timeout(10_000) });
+      const begun = performance.now();
+      const silent = createClient(TestService, channel).fullDuplexCall(never());
+      // grpc-js says of some of these that the server's resources are exhausted.
+      await assert.rejects(Array.fromAsync(silent), { code: /^(unavailable|resource_exhausted)$/ });
+      lasted.push(performance.now() - begun);
+    }
+    for (const [call, ms] of lasted.entries()) {
+      const least = 3 * keepaliveMs * 2 ** call * 0.9;
+      assert.ok(ms >= least, `${lasted.map(Math.round).join(", ")} ms`);
+    }
+  });
+}
+
+/** No requests, and no end of them until the call is over. */
+async function* never(): AsyncGenerator<object> {
+  await new Promise(() => {});
+  yield {};
 }
