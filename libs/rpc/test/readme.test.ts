@@ -19,11 +19,12 @@ test("the smallest complete program of the README runs", () => {
 
 test("every metric is in the README, and every metric of the README is in the code", () => {
   const folder = new URL("src/", root);
-  const source = globSync("interceptors/*.ts", { cwd: folder.pathname })
+  const source = globSync("**/*.ts", { cwd: folder.pathname })
     .map((name) => readFileSync(new URL(name, folder), "utf8"))
     .join("\n");
   const named = [...source.matchAll(/`rpc_\$\{side\}_(\w+)`/g)].map(([, name]) => name);
   const made = named.flatMap((name) => [`rpc_server_${name}`, `rpc_client_${name}`]);
+  for (const [, name] of source.matchAll(/"(rpc_\w+)"/g)) made.push(name ?? "");
   const told = [...readme.matchAll(/`(rpc_\w+)\{/g)].map(([, name]) => name);
   assert.deepEqual(told.toSorted(), made.toSorted());
 });
