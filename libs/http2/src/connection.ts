@@ -329,7 +329,11 @@ export class Connection implements StreamHost {
     const padded = (flags & Flag.padded) !== 0;
     const padding = padded ? paddingOf(bytes, start, end) : 0;
     const isLast = (flags & Flag.endStream) !== 0;
-    if (stream === undefined) return this.consumed(length);
+    if (stream === undefined) {
+      // What was on its way when the stream was reset is bounded by its window, and is no flood however small its frames.
+      if (length === 0) this.#spend();
+      return this.consumed(length);
+    }
     if (stream.isRemoteEnded) {
       this.consumed(length);
       return this.#failStream(stream, ErrorCode.streamClosed, "DATA after the end of the stream");
@@ -387,6 +391,7 @@ export class Connection implements StreamHost {
     if (stream !== undefined) return this.#onMoreHeaders(stream, fields, isLast);
     if (this.isServer && (id & 1) === 1 && id > this.#lastPeerId) return this.#onRequest(id, fields, isLast);
     this.#missing(id, "HEADERS");
+    this.#spend();
   }
 
   #onRequest(id: number, fields: readonly HeaderField[] | undefined, isLast: boolean): void {
@@ -558,9 +563,9 @@ export class Connection implements StreamHost {
   /** DATA or HEADERS for a stream that is not open. Returns when it is only late, throws when it is wrong. */
   #missing(id: number, what: string): undefined {
     if (this.#isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, `${what} on the idle stream ${id}`);
-    if (id > this.#acceptUpTo) return this.#spend();
+    if (id > this.#acceptUpTo) return;
     const how = this.#closedStreams.find(id);
-    if (how === "reset by us") return this.#spend();
+    if (how === "reset by us") return;
     // A stream that was skipped counts as closed, and to begin it then is another error (RFC 9113, 5.1.1).
     const code = how === "unknown" && what === "HEADERS" ? ErrorCode.protocolError : ErrorCode.streamClosed;
     throw new ConnectionError(code, `${what} on the closed stream ${id}`);

@@ -252,6 +252,44 @@ test("a stream that is refused was not processed, one that is reset otherwise ma
   assert.equal((await reset.ended)?.isUnprocessed, false);
 });
 
+/** As many as a window of 64 KiB has room for: more than what carries nothing may come at once. */
+const late = Array.from({ length: 5_000 }, () => frame(FrameType.data, 0, 1, Buffer.from("x")));
+
+test("a fast stream that a client gives up takes nothing else with it: what was on its way is read and dropped", {
+  timeout: 20_000,
+}, async () => {
+  const { peer, socket } = await rawServer();
+  using one = await client(socket);
+  const [left, kept] = [one.open(), one.open()];
+  await peer.frame(FrameType.headers, 3);
+  left.stream?.reset(ErrorCode.cancel);
+  peer.send(frame(FrameType.headers, Flag.endHeaders, 1, block([":status", "200"])), ...late);
+  await peer.synchronised();
+  peer.send(frame(FrameType.headers, Flag.endHeaders | Flag.endStream, 3, block([":status", "200"])));
+  assert.equal(await kept.ended, undefined);
+});
+
+test("a fast request that a server answers before its end takes nothing else with it", {
+  timeout: 20_000,
+}, async () => {
+  const listener = createListener((socket) => {
+    new Connection(socket, "server", {
+      onStream(stream) {
+        stream.sendHeaders([new HeaderField(":status", "204")], true);
+        return new Heard();
+      },
+    });
+  });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  using peer = await RawPeer.of((listener.address() as AddressInfo).port);
+  peer.send(request(1, false));
+  await peer.frame(FrameType.rstStream, 1);
+  peer.send(...late);
+  await peer.synchronised();
+  listener.close();
+});
+
 test("a lost connection ends its streams, and says why", async () => {
   const { peer, socket } = await rawServer();
   using one = await client(socket);

@@ -30,6 +30,11 @@ for (const { name, flood } of [
     name: "empty DATA",
     flood: (index: number) => (index === 0 ? [request(1, false)] : [frame(FrameType.data, 0, 1)]),
   },
+  {
+    name: "empty DATA on a stream that was reset",
+    flood: (index: number) =>
+      index === 0 ? [request(1, false), frame(FrameType.windowUpdate, 0, 1, uint32(0))] : [frame(FrameType.data, 0, 1)],
+  },
   { name: "priorities", flood: () => [frame(FrameType.priority, 0, 1, Buffer.from("0000000310", "hex"))] },
   { name: "window updates of one octet", flood: () => [frame(FrameType.windowUpdate, 0, 0, uint32(1))] },
   { name: "frames of unknown types", flood: () => [frame(0xfa, 0, 0)] },
