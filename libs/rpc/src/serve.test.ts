@@ -3,13 +3,16 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { Writable } from "node:stream";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceError } from "@plumbline/errors";
+import { Connection, dial, HeaderField } from "@plumbline/http2";
 import { noTelemetry, startTelemetry } from "@plumbline/telemetry";
 import { createClient } from "./client.ts";
 import { Conformance, type ConformanceHandlers, rejection } from "./conformance/world.ts";
 import { connect } from "./connect.ts";
 import { serve } from "./serve.ts";
 import { service } from "./service.ts";
+import { transportNames } from "./transports.ts";
 
 const handlers: ConformanceHandlers = {
   unary: async (request) => {
@@ -50,6 +53,48 @@ test("an IPv6 address can be listened on and called", async () => {
   await using channel = await connect({ target: `ipv6:[::1]:${server.port}` }, noTelemetry);
   assert.equal(await createClient(Conformance, channel).unary("hi"), "hi");
 });
+
+for (const transport of transportNames) {
+  test(`a request that is still coming when a server over ${transport} drains is waited for and answered`, {
+    timeout: 20_000,
+  }, async () => {
+    const parts = { services: [service(Conformance, handlers)], telemetry: noTelemetry };
+    await using server = await serve({ host: "127.0.0.1", port: 0, transport, graceMs: 10_000 }, parts);
+    const ready = Promise.withResolvers<void>();
+    const connection = new Connection(dial({ host: "127.0.0.1", port: server.port }), "client", {
+      onSettings: ready.resolve,
+    });
+    await ready.promise;
+    const begin = () => {
+      const status = Promise.withResolvers<string | undefined>();
+      const request = { ":method": "POST", ":scheme": "http", ":path": Conformance.unary.path, ":authority": "test" };
+      const fields = Object.entries({ ...request, "content-type": "application/grpc", te: "trailers" });
+      const stream = connection.open(
+        fields.map(([name, value]) => new HeaderField(name, value)),
+        false,
+        {
+          onHeaders() {},
+          onData() {},
+          onTrailers: (trailers) => status.resolve(trailers.find(({ name }) => name === "grpc-status")?.value),
+          onReset: status.reject,
+          onDrain() {},
+        },
+      );
+      return { stream, status: status.promise };
+    };
+    const late = begin();
+    late.stream.sendData(Buffer.from([0, 0, 0, 0, 2, 0x68]), false);
+    // Its answer says that what was sent before it has come.
+    const whole = begin();
+    whole.stream.sendData(Buffer.alloc(5), true);
+    assert.equal(await whole.status, "0");
+    const drained = server.drain();
+    await sleep(800); // Longer than a server waits for who does not read.
+    late.stream.sendData(Buffer.from("i"), true);
+    assert.equal(await late.status, "0");
+    await drained;
+  });
+}
 
 test("a call is one line and one observation on each side, whatever its end", async () => {
   const lines: Record<string, unknown>[] = [];

@@ -126,7 +126,10 @@ export async function serve(options: ServeOptions, parts: ServeParts): Promise<R
   async function drainOnce(): Promise<void> {
     inFlight.drain();
     const closed = listening.close();
-    if (!(await inFlight.idle(graceMs))) {
+    const graceEnds = performance.now() + graceMs;
+    // The connections tell more than the calls: a request that is still coming is no call yet, and has the grace as well.
+    await Promise.race([closed, after(graceMs)]);
+    if (!(await inFlight.idle(Math.max(0, graceEnds - performance.now())))) {
       inFlight.abort(new ServiceError("unavailable", "the server stopped before this call was answered"));
       await inFlight.idle(lastWordMs);
     }
