@@ -18,24 +18,22 @@ export interface StreamHandler {
   onDrain(): void;
 }
 
+/** What a stream sends by. */
+export interface StreamSender {
+  /** How much may be sent in one DATA frame now, as far as the connection is concerned. */
+  sendable(): number;
+  headers(id: number, fields: readonly HeaderField[], isLast: boolean): void;
+  data(id: number, prefix: Uint8Array | undefined, body: Uint8Array, from: number, to: number, isLast: boolean): void;
+  reset(id: number, code: number): void;
+  grant(id: number, octets: number): void;
+  /** The stream has data it may send: it gets its turns. */
+  queue(stream: Stream): void;
+}
+
 /** What a stream asks of its connection. */
 export interface StreamHost {
   readonly isServer: boolean;
-  /** How much may be sent in one DATA frame now, as far as the connection is concerned. */
-  sendable(): number;
-  writeHeaders(streamId: number, fields: readonly HeaderField[], isLast: boolean): void;
-  writeData(
-    id: number,
-    prefix: Uint8Array | undefined,
-    body: Uint8Array,
-    from: number,
-    to: number,
-    isLast: boolean,
-  ): void;
-  writeReset(streamId: number, code: number): void;
-  grant(streamId: number, octets: number): void;
-  /** The stream has data it may send: it gets its turns. */
-  queue(stream: Stream): void;
+  readonly sender: StreamSender;
   /** The connection's part of `consume`. */
   consumed(octets: number): void;
   closed(stream: Stream, wasResetByUs: boolean): void;
@@ -65,6 +63,7 @@ export class Stream implements Http2Stream {
   readonly sendWindow: SendWindow;
   readonly #receiveWindow: ReceiveWindow;
   readonly #host: StreamHost;
+  readonly #sender: StreamSender;
   isLocalEnded = false;
   isRemoteEnded = false;
   isClosed = false;
@@ -80,6 +79,7 @@ export class Stream implements Http2Stream {
 
   constructor(host: StreamHost, id: number, handler: StreamHandler, windows: { send: number; receive: number }) {
     this.#host = host;
+    this.#sender = host.sender;
     this.id = id;
     this.handler = handler;
     this.sendWindow = new SendWindow(windows.send);
@@ -92,7 +92,7 @@ export class Stream implements Http2Stream {
       this.#trailers = fields;
       return;
     }
-    this.#host.writeHeaders(this.id, fields, isLast);
+    this.#sender.headers(this.id, fields, isLast);
     if (isLast) this.endLocal();
   }
 
@@ -100,16 +100,16 @@ export class Stream implements Http2Stream {
     if (this.isClosed || this.isLocalEnded) return true;
     if (this.#pending !== undefined) throw new Error("wait for onDrain before more is sent on this stream");
     const length = body.length + (prefix?.length ?? 0);
-    if (length === 0 || length <= Math.min(this.sendWindow.size, this.#host.sendable())) {
+    if (length === 0 || length <= Math.min(this.sendWindow.size, this.#sender.sendable())) {
       this.sendWindow.take(length);
-      this.#host.writeData(this.id, prefix, body, 0, body.length, isLast);
+      this.#sender.data(this.id, prefix, body, 0, body.length, isLast);
       if (isLast) this.endLocal();
       return true;
     }
     this.#pending = prefix === undefined ? body : Buffer.concat([prefix, body]);
     this.#sent = 0;
     this.#pendingIsLast = isLast;
-    if (this.sendWindow.size > 0) this.#host.queue(this);
+    if (this.sendWindow.size > 0) this.#sender.queue(this);
     return this.#pending === undefined;
   }
 
@@ -121,7 +121,7 @@ export class Stream implements Http2Stream {
   /** Sends one frame of what is pending. */
   pump(): void {
     const pending = this.#pending;
-    const limit = Math.min(this.sendWindow.size, this.#host.sendable());
+    const limit = Math.min(this.sendWindow.size, this.#sender.sendable());
     if (pending === undefined || limit <= 0) return;
     const from = this.#sent;
     const to = Math.min(pending.length, from + limit);
@@ -129,10 +129,10 @@ export class Stream implements Http2Stream {
     const isLast = isDone && this.#pendingIsLast;
     this.#sent = to;
     this.sendWindow.take(to - from);
-    this.#host.writeData(this.id, undefined, pending, from, to, isLast);
+    this.#sender.data(this.id, undefined, pending, from, to, isLast);
     if (!isDone) return;
     this.#pending = undefined;
-    if (this.#trailers !== undefined) this.#host.writeHeaders(this.id, this.#trailers, true);
+    if (this.#trailers !== undefined) this.#sender.headers(this.id, this.#trailers, true);
     if (isLast || this.#trailers !== undefined) this.endLocal();
     else this.handler.onDrain();
   }
@@ -143,7 +143,7 @@ export class Stream implements Http2Stream {
     this.#host.consumed(octets);
     if (this.isRemoteEnded) return;
     const grant = this.#receiveWindow.consume(octets);
-    if (grant > 0) this.#host.grant(this.id, grant);
+    if (grant > 0) this.#sender.grant(this.id, grant);
   }
 
   /** Takes octets that came into the windows. False when there are more than were granted. */
@@ -154,7 +154,7 @@ export class Stream implements Http2Stream {
 
   reset(code: number): void {
     if (this.isClosed) return;
-    this.#host.writeReset(this.id, code);
+    this.#sender.reset(this.id, code);
     this.close(true);
   }
 

@@ -272,14 +272,15 @@ test("a fast stream that a client gives up takes nothing else with it: what was 
 test("a fast request that a server answers before its end takes nothing else with it", {
   timeout: 20_000,
 }, async () => {
-  const listener = createListener((socket) => {
-    new Connection(socket, "server", {
-      onStream(stream) {
-        stream.sendHeaders([new HeaderField(":status", "204")], true);
-        return new Heard();
-      },
-    });
-  });
+  const listener = createListener(
+    (socket) =>
+      void new Connection(socket, "server", {
+        onStream(stream) {
+          stream.sendHeaders([new HeaderField(":status", "204")], true);
+          return new Heard();
+        },
+      }),
+  );
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
   using peer = await RawPeer.of((listener.address() as AddressInfo).port);
