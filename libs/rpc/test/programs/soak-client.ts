@@ -1,0 +1,32 @@
+/** The clients of a soak, in a process of their own. `soak.ts` starts it. */
+import type { ClientCall } from "../../src/call.ts";
+import { takeCensus } from "../soak/census.ts";
+import { Gate } from "../soak/gate.ts";
+import { leakTo } from "../soak/leak.ts";
+import { type Load, startLoad } from "../soak/load.ts";
+import { type ClientProtocol, obey } from "../soak/processes.ts";
+import { takeSample } from "../soak/sample.ts";
+
+const gate = new Gate();
+const kept = new Set<ClientCall>();
+let load: Load | undefined;
+
+obey<ClientProtocol>({
+  async begin({ leaks, ...task }) {
+    load = await startLoad({ ...task, gate, interceptors: leaks ? [leakTo(kept)] : [] });
+  },
+  async rest() {
+    gate.close();
+    await load?.atRest();
+  },
+  sample: async () => ({ ...(await takeSample()), made: load?.outcomes.total ?? 0 }),
+  census: takeCensus,
+  async go() {
+    gate.open();
+  },
+  async end() {
+    await load?.[Symbol.asyncDispose]();
+    const { counts = {}, surprises = [], heldBack = 0 } = load?.outcomes ?? {};
+    return { counts, surprises, heldBack };
+  },
+});

@@ -1,0 +1,125 @@
+import { proxyTo } from "@plumbline/engines";
+import { Connection, dial, HeaderField } from "@plumbline/http2";
+import { noTelemetry } from "@plumbline/telemetry";
+import { Conformance } from "../../src/conformance/world.ts";
+import { connect, createClient, Metadata, type TransportName } from "../../src/index.ts";
+import { transport as transportOf } from "../../src/transports.ts";
+import type { Expected, Outcomes } from "./outcomes.ts";
+import type { Ports } from "./servers.ts";
+
+/** What happens beside the steady load, one after another: clients and connections that come and go. */
+export interface Beside {
+  /** Makes a client, uses it, and lets it go with a call under way. */
+  readonly reborn: () => Promise<void>;
+  /** A request with compression, from a client that is not ours. */
+  readonly compressed: () => Promise<void>;
+  /** A connection that is cut while a call is on its way. */
+  readonly lost: () => Promise<void>;
+  /** A connection whose other side says nothing any more. */
+  readonly silent: () => Promise<void>;
+}
+
+export function besideExpected(transport: TransportName): Readonly<Record<string, Expected>> {
+  return {
+    "a client made anew": { must: ["ok"] },
+    "its call when it is let go": { must: ["cancelled"] },
+    "a client that was let go": { must: ["unavailable"] },
+    "a compressed request": { must: [transport === "http2" ? "refused with 12" : "refused with 13"] },
+    "a connection that is lost": { must: ["unavailable"] },
+    "the call after the loss": { must: ["ok"] },
+    "a peer that falls silent": { must: ["unavailable"] },
+  };
+}
+
+/** The time every call here has. Those that wait are ended before by what happens to them. */
+const timeoutMs = 10_000;
+const { path } = Conformance.unary;
+
+export function beside(transport: TransportName, ports: Ports, outcomes: Outcomes): Beside {
+  return {
+    async reborn() {
+      const channel = await connect({ target: `127.0.0.1:${ports.still}`, transport, timeoutMs }, noTelemetry);
+      const client = createClient(Conformance, channel);
+      for (let call = 0; call < 3; call++) {
+        await outcomes.count("a client made anew", async () => void (await client.unary("hello")));
+      }
+      const waiting = outcomes.count("its call when it is let go", async () => void (await client.unary("wait")));
+      await channel[Symbol.asyncDispose]();
+      await waiting;
+      await outcomes.count("a client that was let go", async () => void (await client.unary("hello")));
+    },
+
+    compressed: () => outcomes.count("a compressed request", () => sendCompressed(ports.still)),
+
+    async lost() {
+      await using proxy = await proxyTo(`http://127.0.0.1:${ports.still}`);
+      const target = new URL(proxy.url).host;
+      await using channel = await connect({ target, transport, timeoutMs }, noTelemetry);
+      const client = createClient(Conformance, channel);
+      await outcomes.count("a client made anew", async () => void (await client.unary("hello")));
+      const waiting = outcomes.count("a connection that is lost", async () => void (await client.unary("wait")));
+      proxy.cut();
+      await waiting;
+      proxy.restore();
+      await outcomes.count("the call after the loss", async () => {
+        await channel.ready({ signal: AbortSignal.timeout(timeoutMs) });
+        await client.unary("hello");
+      });
+    },
+
+    async silent() {
+      await using proxy = await proxyTo(`http://127.0.0.1:${ports.still}`);
+      const target = new URL(proxy.url).host;
+      await using channel = transportOf(transport).connect({
+        target,
+        maxMessageBytes: 1_024,
+        keepaliveMs: 100,
+        keepaliveTimeoutMs: 200,
+      });
+      const call = async (text: string): Promise<void> => {
+        const outgoing = { path, metadata: new Metadata(), deadline: Date.now() + timeoutMs };
+        await channel.unary(outgoing, Buffer.from(text));
+      };
+      await outcomes.count("a client made anew", () => call("hello"));
+      proxy.freeze();
+      await outcomes.count("a peer that falls silent", () => call("wait"));
+    },
+  };
+}
+
+/** Resolves with the status it is refused with. */
+async function sendCompressed(port: number): Promise<string> {
+  const status = Promise.withResolvers<string>();
+  const request = {
+    ":method": "POST",
+    ":scheme": "http",
+    ":path": path,
+    ":authority": "localhost",
+    "content-type": "application/grpc",
+    "grpc-encoding": "gzip",
+  };
+  const take = (fields: readonly HeaderField[]): void => {
+    const found = fields.find(({ name }) => name === "grpc-status");
+    if (found !== undefined) status.resolve(`refused with ${found.value}`);
+  };
+  const connection = new Connection(dial({ host: "127.0.0.1", port }), "client", {
+    onSettings() {
+      if (!connection.hasRoom || connection.size > 0) return;
+      const fields = Object.entries(request).map(([name, value]) => new HeaderField(name, value));
+      const stream = connection.open(fields, false, {
+        onHeaders: take,
+        onTrailers: take,
+        onData() {},
+        onReset: status.reject,
+        onDrain() {},
+      });
+      stream.sendData(Buffer.from([1, 0, 0, 0, 1, 0]), true);
+    },
+    onClose: (reason) => status.reject(reason ?? new Error("the server closed the connection")),
+  });
+  try {
+    return await status.promise;
+  } finally {
+    connection.destroy();
+  }
+}

@@ -1,0 +1,26 @@
+import { queryObjects } from "node:v8";
+import { Connection } from "@plumbline/http2";
+import { StreamIncoming, UnaryIncoming } from "../../src/http2/incoming.ts";
+import { StreamOutgoing } from "../../src/http2/stream-outgoing.ts";
+import { Subchannel } from "../../src/http2/subchannel.ts";
+import { UnaryOutgoing } from "../../src/http2/unary-outgoing.ts";
+
+/** What of the http2 transport is alive in a process, wherever it is kept. All zero on another transport. */
+export interface Census {
+  readonly calls: number;
+  readonly connections: number;
+  readonly subchannels: number;
+}
+
+/** Counts them, at rest. It takes seconds: all garbage is collected, compiled code too, so it comes last. */
+export async function takeCensus(): Promise<Census> {
+  return {
+    calls: [UnaryOutgoing, StreamOutgoing, UnaryIncoming, StreamIncoming].reduce((sum, of) => sum + count(of), 0),
+    connections: count(Connection),
+    subchannels: count(Subchannel),
+  };
+}
+
+function count(of: new (...args: never[]) => object): number {
+  return queryObjects(of, { format: "count" });
+}

@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { noTelemetry } from "@plumbline/telemetry";
+import type { ClientCall } from "../../src/call.ts";
+import { Conformance } from "../../src/conformance/world.ts";
+import { connect, createClient, type Interceptor, type TransportName } from "../../src/index.ts";
+import { beside, besideExpected } from "./beside.ts";
+import type { Gate } from "./gate.ts";
+import { inShares, type Lines, mix, narrowBytes } from "./mix.ts";
+import { type Expected, Outcomes } from "./outcomes.ts";
+import type { Pace } from "./pace.ts";
+import type { Ports } from "./servers.ts";
+import { maxMessageBytes } from "./service.ts";
+
+export interface LoadOptions {
+  readonly transport: TransportName;
+  readonly ports: Ports;
+  readonly perSecond: number;
+  readonly pace: Pace;
+  /** Where the load rests while a sample is taken. */
+  readonly gate: Gate;
+  readonly interceptors: readonly Interceptor<ClientCall>[];
+}
+
+export interface Load extends AsyncDisposable {
+  readonly outcomes: Outcomes;
+  /** Resolves when no call is under way. Only while the gate is closed. */
+  atRest(): Promise<void>;
+}
+
+/** Calls under way at once. What arrives beyond it is not made: the machine is busy with other things. */
+const mostRunning = 500;
+
+export function expectedOf(transport: TransportName): Readonly<Record<string, Expected>> {
+  return { ...Object.fromEntries(mix(transport).map((kind) => [kind.name, kind])), ...besideExpected(transport) };
+}
+
+/** Calls at a fixed rate, however slow the answers are, and what comes and goes beside them, until it is disposed of. */
+export async function startLoad(options: LoadOptions): Promise<Load> {
+  const { transport, ports, perSecond, pace, gate } = options;
+  const stop = new AbortController();
+  const { signal } = stop;
+  const outcomes = new Outcomes(expectedOf(transport));
+  const stack = new AsyncDisposableStack();
+  const open = async (target: string, maxBytes: number) => {
+    const { interceptors } = options;
+    const settings = { target, transport, interceptors, maxMessageBytes: maxBytes, timeoutMs: 10_000 };
+    return stack.use(await connect(settings, noTelemetry));
+  };
+  const replicas = `ipv4:${ports.replicas.map((port) => `127.0.0.1:${port}`).join(",")}`;
+  // Above the servers' bound, which is the one to be met.
+  const channel = await open(replicas, 2 * maxMessageBytes);
+  const lines: Lines = {
+    channel,
+    replicas: createClient(Conformance, channel),
+    narrow: createClient(Conformance, await open(replicas, narrowBytes)),
+    flaky: createClient(Conformance, await open(`127.0.0.1:${ports.flaky}`, maxMessageBytes)),
+    odd: await open(`127.0.0.1:${ports.odd}`, maxMessageBytes),
+  };
+
+  const arrivals = async (): Promise<void> => {
+    const kinds = inShares(mix(transport));
+    let count = 0;
+    let since = performance.now();
+    let made = 0;
+    while (!signal.aborted) {
+      // What was due while this process was busy arrives now. A rest, or a long pause of the machine, is not made up for.
+      let due = Math.floor(((performance.now() - since) * perSecond) / 1_000) - made;
+      if (gate.isClosed || due > perSecond) {
+        await gate.through();
+        since = performance.now();
+        made = due = 0;
+      }
+      for (let index = 0; index < due; index++) {
+        made++;
+        const { name, run } = kinds.next().value;
+        const number = count++;
+        if (outcomes.running < mostRunning) void outcomes.count(name, () => run(lines, number));
+        else outcomes.heldBack++;
+      }
+      await sleep(5);
+    }
+  };
+  /** Tasks beside the arrivals that are not between two calls of theirs. */
+  let busy = 0;
+  const forever = async (everyMs: number, task: () => Promise<void>): Promise<void> => {
+    while (!signal.aborted) {
+      await gate.through();
+      busy++;
+      await task();
+      busy--;
+      await sleep(everyMs, undefined, { signal }).catch(() => {});
+    }
+  };
+  const { reborn, compressed, lost, silent } = beside(transport, ports, outcomes);
+  const loops = [
+    arrivals(),
+    forever(pace.rebornMs, reborn),
+    forever(pace.rebornMs, compressed),
+    forever(pace.lossMs, lost),
+    forever(pace.lossMs, silent),
+  ];
+  return {
+    outcomes,
+    async atRest() {
+      while (outcomes.running + busy > 0) await sleep(5);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      gate.open();
+      await Promise.all(loops);
+      while (outcomes.running > 0) await sleep(5);
+      await stack.disposeAsync();
+    },
+  };
+}

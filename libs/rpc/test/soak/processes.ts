@@ -1,0 +1,104 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import type { TransportName } from "../../src/index.ts";
+import type { Census } from "./census.ts";
+import type { Counts } from "./outcomes.ts";
+import type { Pace } from "./pace.ts";
+import type { Sample } from "./sample.ts";
+import type { Ports } from "./servers.ts";
+
+/** What a process of the soak is told when it starts. */
+export interface Task {
+  readonly transport: TransportName;
+  readonly pace: Pace;
+  /** Whether it keeps every call it sees, to show that this is noticed. */
+  readonly leaks: boolean;
+}
+
+export interface ClientTask extends Task {
+  readonly ports: Ports;
+  readonly perSecond: number;
+}
+
+/** What a process can be asked, one thing at a time: with what, and what it answers. */
+interface Protocol {
+  /** Nothing begins any more; answered when nothing is under way. */
+  rest: readonly [undefined, void];
+  go: readonly [undefined, void];
+  census: readonly [undefined, Census];
+}
+
+export interface ServerProtocol extends Protocol {
+  begin: readonly [Task, Ports];
+  sample: readonly [undefined, Sample];
+  end: readonly [undefined, void];
+}
+
+export interface ClientProtocol extends Protocol {
+  begin: readonly [ClientTask, void];
+  sample: readonly [undefined, Sample & { readonly made: number }];
+  end: readonly [
+    undefined,
+    { readonly counts: Counts; readonly surprises: readonly string[]; readonly heldBack: number },
+  ];
+}
+
+type Orders<P extends ServerProtocol | ClientProtocol> = {
+  readonly [K in keyof P]: P[K] extends readonly [infer A, infer R] ? (argument: A) => Promise<R> : never;
+};
+
+/** In the process itself: does what it is asked, and ends with who asks. */
+export function obey<P extends ServerProtocol | ClientProtocol>(orders: Orders<P>): void {
+  process.on("message", ({ order, argument }: { order: keyof P; argument: never }) => {
+    void orders[order](argument).then((answer) => process.send?.({ answer }));
+  });
+  process.on("disconnect", () => process.exit());
+  // A Ctrl-C reaches the whole group: who asks ends this.
+  process.on("SIGINT", () => {});
+}
+
+/** A process of the soak, seen from outside. */
+export class Remote<P extends ServerProtocol | ClientProtocol> implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+
+  /** `name`: of its program. */
+  constructor(name: string) {
+    this.#name = name;
+    const program = join(import.meta.dirname, `../programs/${name}.ts`);
+    this.#child = fork(program, { execArgv: ["-C", "source", "--expose-gc", "--disable-warning=ExperimentalWarning"] });
+  }
+
+  /** Rejects when the process ends instead. */
+  async ask<K extends keyof P & string>(
+    order: K,
+    ...[argument]: P[K] extends readonly [undefined, unknown]
+      ? []
+      : P[K] extends readonly [infer A, unknown]
+        ? [A]
+        : never
+  ): Promise<P[K] extends readonly [unknown, infer R] ? R : never> {
+    const over = new AbortController();
+    const ended = once(this.#child, "exit", { signal: over.signal }).then(([code, signal]) => {
+      throw new Error(`${this.#name} ended by itself (${code ?? signal})`);
+    });
+    ended.catch(() => {});
+    const answered = once(this.#child, "message", { signal: over.signal });
+    this.#child.send({ order, argument });
+    try {
+      const [{ answer }] = await Promise.race([answered, ended]);
+      return answer;
+    } finally {
+      over.abort();
+      answered.catch(() => {});
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exit = once(this.#child, "exit");
+    this.#child.disconnect();
+    await exit;
+  }
+}

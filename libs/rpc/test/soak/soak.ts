@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TransportName } from "../../src/index.ts";
+import type { Census } from "./census.ts";
+import { expectedOf } from "./load.ts";
+import { type Counts, problemsOf } from "./outcomes.ts";
+import { paceOf } from "./pace.ts";
+import { type ClientProtocol, Remote, type ServerProtocol } from "./processes.ts";
+import type { Sample } from "./sample.ts";
+import { censusProblems, judge, leastJudged, type Timed, type Verdict } from "./verdict.ts";
+
+export interface SoakOptions {
+  readonly transport: TransportName;
+  readonly totalMs: number;
+  /** Between two samples. */
+  readonly everyMs: number;
+  readonly perSecond: number;
+  /** A side that keeps every call, to show that this is noticed. */
+  readonly leak?: Side | undefined;
+  /** Ends the load early; what was measured by then is judged. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onSample?: ((samples: Readonly<Record<Side, Timed>>) => void) | undefined;
+}
+
+export const sides = ["client", "server"] as const;
+export type Side = (typeof sides)[number];
+
+export interface SoakReport {
+  readonly transport: TransportName;
+  readonly node: string;
+  readonly hours: number;
+  readonly made: number;
+  /** Due and not made, because too many were under way. */
+  readonly heldBack: number;
+  readonly samples: Readonly<Record<Side, readonly Timed[]>>;
+  readonly verdicts: Readonly<Record<Side, readonly Verdict[]>>;
+  readonly counts: Counts;
+  /** What the http2 transport held at the end, at rest. */
+  readonly census: Readonly<Record<Side, Census>>;
+  /** Outcomes that nobody expects, those expected that never came, and what is held at rest. */
+  readonly problems: readonly string[];
+  /** The first outcomes that were not expected, with their errors. */
+  readonly surprises: readonly string[];
+  readonly isFlat: boolean;
+  readonly ok: boolean;
+}
+
+/** Runs a client and a server, each a process of its own, and judges what they hold. Rejects when one of them ends by itself. */
+export async function soak(options: SoakOptions): Promise<SoakReport> {
+  const { transport, totalMs, everyMs, perSecond, leak, signal } = options;
+  if (totalMs / everyMs < 2 * leastJudged) {
+    throw new RangeError(
+      `at least ${2 * leastJudged} samples are needed: a longer time, or a shorter one between them`,
+    );
+  }
+  await using server = new Remote<ServerProtocol>("soak-server");
+  await using client = new Remote<ClientProtocol>("soak-client");
+  const pace = paceOf(totalMs);
+  const ports = await server.ask("begin", { transport, pace, leaks: leak === "server" });
+  await client.ask("begin", { transport, pace, leaks: leak === "client", ports, perSecond });
+
+  /** The client first: what it has under way may need a server. */
+  const rest = async (): Promise<void> => {
+    await client.ask("rest");
+    await server.ask("rest");
+  };
+  const samples: Record<Side, Timed[]> = { client: [], server: [] };
+  const began = performance.now();
+  const hours = (): number => (performance.now() - began) / 3_600_000;
+  for (let count = 1; count * everyMs <= totalMs; count++) {
+    await sleep(Math.max(1, began + count * everyMs - performance.now()), undefined, { signal }).catch(() => {});
+    if (signal?.aborted) break;
+    await rest();
+    const at = hours();
+    const { made, ...ofClient } = await client.ask("sample");
+    const ofServer = await server.ask("sample");
+    samples.client.push({ ...ofClient, made, hours: at });
+    samples.server.push({ ...ofServer, made, hours: at });
+    options.onSample?.({ client: samples.client.at(-1)!, server: samples.server.at(-1)! });
+    await server.ask("go");
+    await client.ask("go");
+  }
+  await rest();
+  const census = { client: await client.ask("census"), server: await server.ask("census") };
+  const { counts, surprises, heldBack } = await client.ask("end");
+  await server.ask("end");
+
+  const verdicts = { client: judge(samples.client), server: judge(samples.server) };
+  const problems = [
+    ...problemsOf(counts, expectedOf(transport)),
+    ...sides.flatMap((side) => censusProblems(side, census[side])),
+  ];
+  const isFlat = sides.every((side) => verdicts[side].every((verdict) => verdict.isFlat));
+  return {
+    transport,
+    node: process.version,
+    hours: hours(),
+    made: samples.client.at(-1)?.made ?? 0,
+    heldBack,
+    samples,
+    verdicts,
+    census,
+    counts,
+    problems,
+    surprises,
+    isFlat,
+    ok: isFlat && problems.length === 0,
+  };
+}
+
+/** The share of one core that a side took, over all samples. */
+export function coreShare(samples: readonly (Sample & { readonly hours: number })[]): number {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined || first === last) return 0;
+  return (last.cpuMs - first.cpuMs) / ((last.hours - first.hours) * 3_600_000);
+}
