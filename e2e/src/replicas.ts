@@ -1,5 +1,5 @@
 import { freeStackPorts, type Program } from "@plumbline/dev";
-import { type Running, runStack } from "./stack.ts";
+import { type RunOptions, type Running, runStack } from "./stack.ts";
 
 export interface Replicas extends Running {
   /** Where the gateways listen. */
@@ -10,10 +10,10 @@ export interface Replicas extends Running {
  * The whole system with two gateways and two orders: "gateway", "gateway-2", "orders", "orders-2". Each gateway calls both
  * orders in turns, at addresses given by number, as there is no name server here.
  */
-export async function runReplicas(environment: Readonly<Record<string, string>> = {}): Promise<Replicas> {
+export async function runReplicas(options: Pick<RunOptions, "environment" | "transport">): Promise<Replicas> {
   const second = await freeStackPorts();
   const running = await runStack({
-    environment,
+    ...options,
     change: (table) => {
       const twice = table.flatMap((program) => [program, ...twin(program, second)]);
       const orders = twice.flatMap(({ environment: { ORDERS_RPC_PORT: port } }) => (port === undefined ? [] : [port]));

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { freeStackPorts, type Ports, type Stack, type StackOptions, startStack } from "@plumbline/dev";
+import { freeStackPorts, givenTransport, type Ports, type Stack, type StackOptions, startStack } from "@plumbline/dev";
 
 export const root = resolve(import.meta.dirname, "../..");
 
@@ -14,8 +14,13 @@ export interface Running extends AsyncDisposable {
   readonly lines: readonly { readonly name: string; readonly line: string }[];
 }
 
-/** The whole system on free ports with a data folder of its own, removed at the end. */
-export async function runStack(options: Pick<StackOptions, "environment" | "entry" | "change"> = {}): Promise<Running> {
+export type RunOptions = Pick<StackOptions, "environment" | "entry" | "change" | "transport">;
+
+/**
+ * The whole system on free ports with a data folder of its own, removed at the end. Its transport is the one given, or the
+ * one that `PLUMBLINE_TRANSPORT` names.
+ */
+export async function runStack(options: RunOptions = {}): Promise<Running> {
   const ports = await freeStackPorts();
   const dataDir = mkdtempSync(join(tmpdir(), "plumbline-e2e-"));
   const lines: { name: string; line: string }[] = [];
@@ -24,6 +29,7 @@ export async function runStack(options: Pick<StackOptions, "environment" | "entr
       root,
       dataDir,
       ports,
+      transport: givenTransport(),
       ...options,
       onLine: (name, line) => lines.push({ name, line }),
     });

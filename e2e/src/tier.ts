@@ -1,4 +1,4 @@
-import type { Entry } from "@plumbline/dev";
+import { type Entry, givenTransport } from "@plumbline/dev";
 import { type Receiver, startReceiver } from "./otlp/receiver.ts";
 import { type Running, runStack } from "./stack.ts";
 
@@ -44,7 +44,7 @@ export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => 
 }
 
 /** The embedded stack, which sends its telemetry here. Bundles are built before: `nx test` does it. */
-export async function embeddedTier(entry: Entry): Promise<Tier> {
+export async function embeddedTier(entry: Entry, transport = givenTransport()): Promise<Tier> {
   await using stack = new AsyncDisposableStack();
   const receiver = stack.use(await startReceiver());
   const telemetry = services.flatMap((name) => {
@@ -55,7 +55,9 @@ export async function embeddedTier(entry: Entry): Promise<Tier> {
     ];
   });
   const retries = { WORKER_RETRIES_ATTEMPTS: "1", WORKER_RETRIES_DELAYS_MS: "[2000]" };
-  const running = stack.use(await runStack({ environment: { ...Object.fromEntries(telemetry), ...retries }, entry }));
+  const running = stack.use(
+    await runStack({ environment: { ...Object.fromEntries(telemetry), ...retries }, entry, transport }),
+  );
   const { ports } = running;
   const at = (port: number) => `http://127.0.0.1:${port}`;
   const owned = stack.move();

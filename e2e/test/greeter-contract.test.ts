@@ -24,16 +24,20 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { contract } from "../src/greeter-contract.ts";
 import { buildGreeterInGo, Greeter, greeterInTypeScript, type Program } from "../src/greeter-process.ts";
 import { root } from "../src/stack.ts";
-
-const open = (target: string): Promise<Channel> =>
-  // Larger than what a server takes, so that it is the server that refuses.
-  connect({ target, timeoutMs: 5_000, maxMessageBytes: 16 * 1024 * 1024 }, noTelemetry);
+import { transports } from "../src/transports.ts";
 
 const withoutGo = whyNoGo(join(root, "apps/greeter-go"));
 const start = { TypeScript: () => greeterInTypeScript, Go: buildGreeterInGo } as const;
+/** What carries the calls on our side, and in the server where that is ours. */
+const pairs = (["TypeScript", "Go"] as const).flatMap((language) =>
+  transports.map((transport) => ({ language, transport })),
+);
 
-for (const language of ["TypeScript", "Go"] as const) {
-  describe(`greeter in ${language}`, { timeout: 300_000 }, () => {
+for (const { language, transport } of pairs) {
+  describe(`greeter in ${language}, called over ${transport}`, { timeout: 300_000 }, () => {
+    const open = (target: string): Promise<Channel> =>
+      // Larger than what a server takes, so that it is the server that refuses.
+      connect({ target, transport, timeoutMs: 5_000, maxMessageBytes: 16 * 1024 * 1024 }, noTelemetry);
     const options = { skip: (language === "Go" && withoutGo) || false, timeout: 60_000 };
     let program: Program & Partial<Disposable>;
     let greeter: Greeter;
@@ -41,7 +45,7 @@ for (const language of ["TypeScript", "Go"] as const) {
     before(async () => {
       if (options.skip !== false) return;
       program = start[language]();
-      greeter = new Greeter(program);
+      greeter = new Greeter(program, { GREETER_RPC_TRANSPORT: transport });
       channel = await open((await greeter.addresses).rpc);
     });
     after(async () => {
@@ -72,7 +76,7 @@ for (const language of ["TypeScript", "Go"] as const) {
     });
 
     test("calls past the limit are shed with a time to come again, and health is not", options, async () => {
-      using full = new Greeter(program, { GREETER_RPC_MAX_CONCURRENT: "1" });
+      using full = new Greeter(program, { GREETER_RPC_TRANSPORT: transport, GREETER_RPC_MAX_CONCURRENT: "1" });
       await using channel = await open((await full.addresses).rpc);
       // Reflection counts as a call like any other, and stays open as long as we like.
       const stop = new AbortController();
@@ -165,7 +169,7 @@ for (const language of ["TypeScript", "Go"] as const) {
     });
 
     test("while it drains it is not ready, says so to watchers, and serves on", options, async () => {
-      using draining = new Greeter(program, { GREETER_DRAIN_MS: "1500" });
+      using draining = new Greeter(program, { GREETER_RPC_TRANSPORT: transport, GREETER_DRAIN_MS: "1500" });
       const { rpc, ops } = await draining.addresses;
       await using channel = await open(rpc);
       const statuses: number[] = [];
@@ -189,7 +193,7 @@ for (const language of ["TypeScript", "Go"] as const) {
     });
 
     test("told to stop under load, it answers every call it accepted", options, async () => {
-      using busy = new Greeter(program);
+      using busy = new Greeter(program, { GREETER_RPC_TRANSPORT: transport });
       await using channel = await open((await busy.addresses).rpc);
       const client = createClient(GreeterService, channel);
       const warm = Promise.withResolvers<void>();
@@ -248,7 +252,11 @@ for (const language of ["TypeScript", "Go"] as const) {
     });
 
     test("settings that are wrong end it with 1, all named at once", options, async () => {
-      using wrong = new Greeter(program, { GREETER_RPC_PORT: "high", GREETER_NAME: "x" });
+      using wrong = new Greeter(program, {
+        GREETER_RPC_TRANSPORT: transport,
+        GREETER_RPC_PORT: "high",
+        GREETER_NAME: "x",
+      });
       assert.deepEqual(await wrong.exited, [1, null]);
       for (const name of ["GREETER_RPC_PORT", "GREETER_NAME"]) assert.match(await wrong.errors, new RegExp(name));
     });
@@ -258,7 +266,7 @@ for (const language of ["TypeScript", "Go"] as const) {
       await once(taken, "listening");
       try {
         const { port } = taken.address() as { port: number };
-        using late = new Greeter(program, { GREETER_RPC_PORT: `${port}` });
+        using late = new Greeter(program, { GREETER_RPC_TRANSPORT: transport, GREETER_RPC_PORT: `${port}` });
         assert.deepEqual(await late.exited, [1, null]);
         assert.match(await late.errors, new RegExp(`127\\.0\\.0\\.1:${port}.*(another process|in use)`));
       } finally {

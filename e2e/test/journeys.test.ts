@@ -1,12 +1,17 @@
-import { after, before } from "node:test";
+import { after, before, describe } from "node:test";
 import { type Running, runStack } from "../src/stack.ts";
+import { transports } from "../src/transports.ts";
 import { httpJourneys, operatorJourneys } from "./journeys.ts";
 
-let running: Running;
-before(async () => {
-  running = await runStack();
-});
-after(() => running?.[Symbol.asyncDispose]());
+for (const transport of transports) {
+  describe(`with calls over ${transport}`, () => {
+    let running: Running;
+    before(async () => {
+      running = await runStack({ transport });
+    });
+    after(() => running?.[Symbol.asyncDispose]());
 
-httpJourneys(() => running.base);
-operatorJourneys(() => running);
+    httpJourneys(() => running.base);
+    operatorJourneys(() => running);
+  });
+}

@@ -1,90 +1,98 @@
 /** Two gateways and two orders on one database, as processes: what a client sees of it is one system. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { sleep } from "@plumbline/concurrency";
 import { eventually, post, readEvents } from "../src/http.ts";
 import { type Replicas, runReplicas } from "../src/replicas.ts";
 import { steadyLoad } from "../src/steady-load.ts";
+import { transports } from "../src/transports.ts";
 
-let replicas: Replicas;
-before(async () => {
-  replicas = await runReplicas({
-    // As in docker-compose.yml. Longer than a look at /readyz may take on a busy machine (1 s), or the load comes too late.
-    GATEWAY_DRAIN_MS: "2000",
-    GATEWAY_RATE_LIMIT_PER_CLIENT_PER_SECOND: "0",
-    // Short, so that ends of connections fall among the requests too.
-    ORDERS_RPC_MAX_CONNECTION_AGE_MS: "3000",
-  });
-});
-after(async () => await replicas?.[Symbol.asyncDispose]());
+for (const transport of transports) {
+  describe(`with calls over ${transport}`, () => {
+    let replicas: Replicas;
+    before(async () => {
+      replicas = await runReplicas({
+        transport,
+        environment: {
+          // As in docker-compose.yml. Longer than a look at /readyz may take on a busy machine (1 s), or the load comes too late.
+          GATEWAY_DRAIN_MS: "2000",
+          GATEWAY_RATE_LIMIT_PER_CLIENT_PER_SECOND: "0",
+          // Short, so that ends of connections fall among the requests too.
+          ORDERS_RPC_MAX_CONNECTION_AGE_MS: "3000",
+        },
+      });
+    });
+    after(async () => await replicas?.[Symbol.asyncDispose]());
 
-/** Calls served by each of the two orders so far, by its own count. */
-async function ordersCalls(): Promise<number[]> {
-  return await Promise.all(
-    ["orders", "orders-2"].map(async (name) => {
-      const ready = replicas.stack.programs.get(name)?.readyUrl ?? "";
-      const body = await (await fetch(ready.replace("/readyz", "/metrics"))).text();
-      const counts = body.matchAll(/^rpc_server_call_duration_seconds_count\{.*\} (\d+)$/gm);
-      return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
-    }),
-  );
-}
-
-test("a watcher sees the end of its order, whichever gateway and replica it was changed through", async () => {
-  const [here = "", there = ""] = replicas.bases;
-  const before = await ordersCalls();
-  for (let i = 0; i < 10; i++) {
-    const placed = await post(`${here}/v1/orders`, { customerId: "watcher", items: [{ sku: "tea", quantity: 1 }] });
-    assert.equal(placed.status, 200, placed.text);
-    const id = String(placed.json["id"]);
-    const watching = readEvents(`${there}/v1/orders/${id}:watch`);
-    // Cancelled or fulfilled, whatever comes first; each call goes to the other replica than the one before.
-    await post(`${here}/v1/orders/${id}:cancel`, {});
-    const statuses = (await watching).map(({ data }) => data["status"]);
-    assert.match(String(statuses.at(-1)), /CANCELLED|FULFILLED/, String(statuses));
-  }
-  const served = (await ordersCalls()).map((calls, i) => calls - (before[i] ?? 0));
-  assert.ok(
-    served.every((calls) => calls >= 5),
-    `not spread over both: ${served}`,
-  );
-});
-
-test("a rolling restart of gateways and orders under a fixed arrival rate fails no request", async (t) => {
-  const end = new AbortController();
-  const load = steadyLoad({ bases: replicas.bases, perSecond: 60, signal: end.signal });
-  try {
-    await eventually(
-      async () => load.report().answered,
-      (answered) => answered > 50,
-    );
-    for (const name of ["gateway", "orders", "gateway-2", "orders-2"]) {
-      const program = replicas.stack.programs.get(name);
-      assert.ok(program?.pid !== undefined);
-      const { pid, restarts } = program;
-      process.kill(pid, "SIGTERM");
-      await eventually(async () => program.restarts > restarts && program.pid !== pid, Boolean);
-      await program.ready({ signal: AbortSignal.timeout(20_000) });
-      const { answered, byBase } = load.report();
-      // Until the newcomer has its share, so that never both of a kind are new.
-      await eventually(
-        async () => load.report(),
-        (now) =>
-          now.answered > answered + 60 &&
-          Object.keys(byBase).every((base) => (now.byBase[base] ?? 0) > (byBase[base] ?? 0)),
+    /** Calls served by each of the two orders so far, by its own count. */
+    async function ordersCalls(): Promise<number[]> {
+      return await Promise.all(
+        ["orders", "orders-2"].map(async (name) => {
+          const ready = replicas.stack.programs.get(name)?.readyUrl ?? "";
+          const body = await (await fetch(ready.replace("/readyz", "/metrics"))).text();
+          const counts = body.matchAll(/^rpc_server_call_duration_seconds_count\{.*\} (\d+)$/gm);
+          return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+        }),
       );
-      await sleep(200);
     }
-  } finally {
-    end.abort();
-  }
-  const { failures, ...report } = await load.ended;
-  t.diagnostic(JSON.stringify({ ...report, failures: failures.length }));
-  assert.deepEqual(failures, []);
-  assert.equal(report.answered, report.sent);
-  const exits = replicas.lines.filter(({ line }) => line.startsWith("ended ("));
-  assert.deepEqual(
-    exits.map(({ name, line }) => `${name} ${line.slice(0, 19)}`),
-    ["gateway", "orders", "gateway-2", "orders-2"].map((name) => `${name} ended (exit code 0)`),
-  );
-});
+
+    test("a watcher sees the end of its order, whichever gateway and replica it was changed through", async () => {
+      const [here = "", there = ""] = replicas.bases;
+      const before = await ordersCalls();
+      for (let i = 0; i < 10; i++) {
+        const placed = await post(`${here}/v1/orders`, { customerId: "watcher", items: [{ sku: "tea", quantity: 1 }] });
+        assert.equal(placed.status, 200, placed.text);
+        const id = String(placed.json["id"]);
+        const watching = readEvents(`${there}/v1/orders/${id}:watch`);
+        // Cancelled or fulfilled, whatever comes first; each call goes to the other replica than the one before.
+        await post(`${here}/v1/orders/${id}:cancel`, {});
+        const statuses = (await watching).map(({ data }) => data["status"]);
+        assert.match(String(statuses.at(-1)), /CANCELLED|FULFILLED/, String(statuses));
+      }
+      const served = (await ordersCalls()).map((calls, i) => calls - (before[i] ?? 0));
+      assert.ok(
+        served.every((calls) => calls >= 5),
+        `not spread over both: ${served}`,
+      );
+    });
+
+    test("a rolling restart of gateways and orders under a fixed arrival rate fails no request", async (t) => {
+      const end = new AbortController();
+      const load = steadyLoad({ bases: replicas.bases, perSecond: 60, signal: end.signal });
+      try {
+        await eventually(
+          async () => load.report().answered,
+          (answered) => answered > 50,
+        );
+        for (const name of ["gateway", "orders", "gateway-2", "orders-2"]) {
+          const program = replicas.stack.programs.get(name);
+          assert.ok(program?.pid !== undefined);
+          const { pid, restarts } = program;
+          process.kill(pid, "SIGTERM");
+          await eventually(async () => program.restarts > restarts && program.pid !== pid, Boolean);
+          await program.ready({ signal: AbortSignal.timeout(20_000) });
+          const { answered, byBase } = load.report();
+          // Until the newcomer has its share, so that never both of a kind are new.
+          await eventually(
+            async () => load.report(),
+            (now) =>
+              now.answered > answered + 60 &&
+              Object.keys(byBase).every((base) => (now.byBase[base] ?? 0) > (byBase[base] ?? 0)),
+          );
+          await sleep(200);
+        }
+      } finally {
+        end.abort();
+      }
+      const { failures, ...report } = await load.ended;
+      t.diagnostic(JSON.stringify({ ...report, failures: failures.length }));
+      assert.deepEqual(failures, []);
+      assert.equal(report.answered, report.sent);
+      const exits = replicas.lines.filter(({ line }) => line.startsWith("ended ("));
+      assert.deepEqual(
+        exits.map(({ name, line }) => `${name} ${line.slice(0, 19)}`),
+        ["gateway", "orders", "gateway-2", "orders-2"].map((name) => `${name} ended (exit code 0)`),
+      );
+    });
+  });
+}

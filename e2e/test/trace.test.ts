@@ -5,11 +5,20 @@ import { call, eventually, post, readEvents } from "../src/http.ts";
 import type { Span } from "../src/otlp/messages.ts";
 import { outline, withoutTransport } from "../src/otlp/outline.ts";
 import { embeddedTier, givenTier, type Tier } from "../src/tier.ts";
+import { transports } from "../src/transports.ts";
 
 const given = givenTier();
+/** What runs, and what carries its calls: neither must be seen in a trace. */
+const embedded = [
+  { entry: "source", transport: transports[0] },
+  { entry: "bundle", transport: transports.at(-1) },
+] as const;
 const tiers = given
   ? [{ name: "the given system", open: given }]
-  : (["source", "bundle"] as const).map((entry) => ({ name: `the ${entry}`, open: () => embeddedTier(entry) }));
+  : embedded.map(({ entry, transport }) => ({
+      name: `the ${entry}, with calls over ${transport}`,
+      open: () => embeddedTier(entry, transport),
+    }));
 
 /** What is done with an order that is fulfilled at the first attempt, while somebody watches it. */
 const fulfilledAtOnce = `

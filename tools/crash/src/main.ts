@@ -1,7 +1,11 @@
-/** `npm run crash`: kills services at the worst moments. Options: --rounds N (24), --kafka. Exit 1 if anything is lost or doubled. */
+/**
+ * `npm run crash`: kills services at the worst moments. Options: --rounds N (24), --kafka; PLUMBLINE_TRANSPORT names what
+ * carries the calls. Exit 1 if anything is lost or doubled.
+ */
 import { createWriteStream, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { givenTransport } from "@plumbline/dev";
 import { runCrash } from "./run-crash.ts";
 import { table } from "./table.ts";
 
@@ -20,6 +24,7 @@ const report = await runCrash({
   root,
   rounds,
   adapter: values.kafka ? "kafka" : "postgres",
+  transport: givenTransport(),
   onLine: (name, line) => log.write(`${name} ${line}\n`),
   onRound: (round, point) => console.log(`round ${round + 1} of ${rounds}: killing ${point}`),
 });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "@plumbline/concurrency";
 import { Api, judge, type Order, type Placed } from "@plumbline/demo";
-import { type Adapter, freeStackPorts, type Stack, startStack } from "@plumbline/dev";
+import { type Adapter, freeStackPorts, type Stack, startStack, type Transport } from "@plumbline/dev";
 import type { InspectorOptions } from "@plumbline/messaging/inspect";
 import { type Audit, audit } from "./audit.ts";
 import { ordersPerRound, type PointName, points } from "./points.ts";
@@ -12,6 +12,8 @@ export interface CrashOptions {
   readonly root: string;
   readonly rounds: number;
   readonly adapter: Adapter;
+  /** What carries the calls; the services' own default where not given. */
+  readonly transport?: Transport | undefined;
   readonly onRound?: (round: number, point: PointName) => void;
   readonly onLine?: (name: string, line: string) => void;
 }
@@ -36,6 +38,7 @@ export async function runCrash({
   root,
   rounds,
   adapter,
+  transport,
   onRound,
   onLine = () => {},
 }: CrashOptions): Promise<CrashReport> {
@@ -46,6 +49,7 @@ export async function runCrash({
       root,
       ports,
       adapter,
+      transport,
       dataDir: join(folder, "data"),
       environment: { CRASH_FOLDER: folder },
       imports: ["./tools/crash/src/faults.ts"],

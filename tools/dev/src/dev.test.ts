@@ -9,7 +9,7 @@ import { freePort } from "@plumbline/engines";
 import { prettyLine } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
 import { checkPorts, freeStackPorts } from "./preflight.ts";
-import { programs } from "./stack.ts";
+import { givenTransport, type Program, programs } from "./stack.ts";
 import { startStack } from "./start-stack.ts";
 import { Supervised } from "./supervised.ts";
 
@@ -64,6 +64,25 @@ test("a start that fails waits for what was starting beside it, and stops that t
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("one setting gives every service its transport, and an unknown one is refused", async () => {
+  const ports = await freeStackPorts();
+  const urls = { orders: "o", worker: "w", messaging: "m" };
+  const set = (table: readonly Program[]) =>
+    table.flatMap(({ environment }) => Object.entries(environment).filter(([key]) => key.endsWith("TRANSPORT")));
+  assert.deepEqual(set(programs(ports, urls)), []);
+  assert.deepEqual(set(programs(ports, urls, { transport: givenTransport({ PLUMBLINE_TRANSPORT: "http2" }) })), [
+    ["GREETER_RPC_TRANSPORT", "http2"],
+    ["ORDERS_RPC_TRANSPORT", "http2"],
+    ["WORKER_RPC_TRANSPORT", "http2"],
+    ["GATEWAY_TRANSPORT", "http2"],
+  ]);
+  assert.equal(givenTransport({ PLUMBLINE_TRANSPORT: "" }), undefined);
+  assert.throws(
+    () => givenTransport({ PLUMBLINE_TRANSPORT: "quic" }),
+    /PLUMBLINE_TRANSPORT takes grpc-js or http2, not "quic"/,
+  );
 });
 
 /** A script of the test's own, run as the stack runs a program. */

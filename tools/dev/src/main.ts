@@ -1,5 +1,5 @@
 /**
- * `npm start`: the whole system on this machine until Ctrl-C. Options: --fresh (start with no data), --kafka (events on Apache Kafka), --ports-from N (all
+ * `npm start`: the whole system on this machine until Ctrl-C. Options: --fresh (start with no data), --kafka (events on Apache Kafka), --transport grpc-js|http2 (what carries the calls), --ports-from N (all
  * ports in a row from N), --data FOLDER, --measure (print seconds to ready and memory when idle, then stop).
  */
 import { resolve } from "node:path";
@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { aborted, sleep } from "@plumbline/concurrency";
 import { prettyLine } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
-import { dataFolder, defaultPorts, type Ports, portsFrom } from "./stack.ts";
+import { dataFolder, defaultPorts, givenTransport, type Ports, portsFrom, transportOf } from "./stack.ts";
 import { type Stack, startStack } from "./start-stack.ts";
 
 const idleMs = 5_000;
@@ -21,6 +21,7 @@ async function main(signal: AbortSignal): Promise<void> {
       kafka: { type: "boolean", default: false },
       measure: { type: "boolean", default: false },
       "ports-from": { type: "string" },
+      transport: { type: "string" },
     },
   });
   const ports = values["ports-from"] === undefined ? defaultPorts : movedPorts(Number(values["ports-from"]));
@@ -35,6 +36,7 @@ async function main(signal: AbortSignal): Promise<void> {
     dataDir: values.data ?? dataFolder(root),
     fresh: values.fresh,
     adapter: values.kafka ? "kafka" : "postgres",
+    transport: values.transport === undefined ? givenTransport() : transportOf(values.transport, "--transport"),
     onLine: (name, line) => {
       if (!names.includes(name)) names.push(name);
       console.log(prettyLine(name, line, names.indexOf(name), color));

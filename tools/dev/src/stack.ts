@@ -59,6 +59,37 @@ export type Adapter = "postgres" | "kafka";
 /** What runs of a service: its source, which needs no build, or its bundle (`nx build`). */
 export type Entry = "source" | "bundle";
 
+/** What carries the calls between the services, as their settings name it. */
+export const transports = ["grpc-js", "http2"] as const;
+export type Transport = (typeof transports)[number];
+
+/**
+ * The transport that `PLUMBLINE_TRANSPORT` names, for every service of a stack; undefined where it names none: then each has
+ * its own default. docker-compose.yml reads the same variable. Throws for one that nobody knows.
+ */
+export function givenTransport(environment: NodeJS.ProcessEnv = process.env): Transport | undefined {
+  const name = environment["PLUMBLINE_TRANSPORT"] ?? "";
+  return name === "" ? undefined : transportOf(name, "PLUMBLINE_TRANSPORT");
+}
+
+/** `what` names the setting in the message of the error. */
+export function transportOf(name: string, what: string): Transport {
+  const found = transports.find((transport) => transport === name);
+  if (found === undefined) throw new Error(`${what} takes ${transports.join(" or ")}, not ${JSON.stringify(name)}`);
+  return found;
+}
+
+export interface ProgramsOptions {
+  /** What carries the events; "postgres" by default. */
+  readonly adapter?: Adapter | undefined;
+  /** What runs of the services: their source, as in development, or the bundles that an image holds. "source" by default. */
+  readonly entry?: Entry | undefined;
+  /** What carries the calls; the services' own default where not given. */
+  readonly transport?: Transport | undefined;
+  /** Settings every service gets. */
+  readonly environment?: Environment | undefined;
+}
+
 /** The script of each service, relative to the repository. */
 export function entries(entry: Entry): Readonly<Record<"greeter" | "orders" | "worker" | "gateway", string>> {
   const file = entry === "source" ? "src/main.ts" : "dist/main.js";
@@ -74,10 +105,9 @@ export function entries(entry: Entry): Readonly<Record<"greeter" | "orders" | "w
 export function programs(
   ports: Ports,
   urls: Readonly<Record<DatabaseName, string>>,
-  adapter: Adapter = "postgres",
-  extra: Environment = {},
-  entry: Entry = "source",
+  options: ProgramsOptions = {},
 ): Program[] {
+  const { adapter = "postgres", entry = "source", transport, environment: extra = {} } = options;
   const scripts = entries(entry);
   const messaging = (name: string): Environment =>
     adapter === "kafka"
@@ -89,6 +119,7 @@ export function programs(
         }
       : { [`${name}_MESSAGING_ADAPTER`]: "postgres", [`${name}_MESSAGING_URL`]: urls.messaging };
   const rpc = (name: string, port: number, opsPort: number): Environment => ({
+    ...(transport && { [`${name}_RPC_TRANSPORT`]: transport }),
     ...extra,
     [`${name}_RPC_PORT`]: String(port),
     [`${name}_OPS_PORT`]: String(opsPort),
@@ -131,6 +162,7 @@ export function programs(
       name: "gateway",
       entry: scripts.gateway,
       environment: {
+        ...(transport && { GATEWAY_TRANSPORT: transport }),
         ...extra,
         GATEWAY_HTTP_PORT: String(ports.gateway),
         GATEWAY_OPS_PORT: String(ports.gatewayOps),

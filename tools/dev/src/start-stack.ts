@@ -5,34 +5,27 @@ import { deadline } from "@plumbline/concurrency";
 import { createDatabase, startKafka, startPostgres } from "@plumbline/engines";
 import { checkPorts } from "./preflight.ts";
 import {
-  type Adapter,
   type DatabaseName,
   databases,
-  type Entry,
   type Environment,
   entries,
   type Ports,
   type Program,
+  type ProgramsOptions,
   programs,
 } from "./stack.ts";
 import { Supervised } from "./supervised.ts";
 
-export interface StackOptions {
+export interface StackOptions extends ProgramsOptions {
   readonly root: string;
   readonly dataDir: string;
   readonly ports: Ports;
   /** Removes the data of earlier runs first. */
   readonly fresh?: boolean;
-  /** What carries the events; "postgres" by default. */
-  readonly adapter?: Adapter;
-  /** What runs of the services: their source, as in development, or the bundles that an image holds. "source" by default. */
-  readonly entry?: Entry;
   /** Modules every program loads before its own, relative to the repository. */
   readonly imports?: readonly string[];
   /** Changes the table of programs, for replicas or other settings of one. Migrations stay those of "orders" and "worker". */
   readonly change?: (table: readonly Program[]) => readonly Program[];
-  /** Settings every service gets. */
-  readonly environment?: Environment;
   readonly onLine: (name: string, line: string) => void;
   /** Gives the start up: what runs already stops, and the call rejects. */
   readonly signal?: AbortSignal;
@@ -101,7 +94,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await Promise.all(databases.map(async (name) => [name, await createDatabase(postgres.url, name, { owner: name })])),
   ) as Record<DatabaseName, string>;
 
-  const known = programs(ports, urls, adapter, options.environment, entry);
+  const known = programs(ports, urls, options);
   const table = options.change?.(known) ?? known;
   await Promise.all(
     table.filter(ownsData).map((program) => runScript(root, program.entry, ["migrate"], program.environment)),

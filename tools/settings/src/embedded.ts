@@ -5,7 +5,7 @@ import type { Started } from "./started.ts";
 export function embeddedServices(): readonly Started[] {
   const urls = Object.fromEntries(databases.map((name) => [name, `postgresql://${name}@127.0.0.1/${name}`]));
   return (["postgres", "kafka"] as const).flatMap((adapter) =>
-    programs(defaultPorts, urls as Record<(typeof databases)[number], string>, adapter)
+    programs(defaultPorts, urls as Record<(typeof databases)[number], string>, { adapter })
       .filter(({ entry }) => entry.startsWith("apps/"))
       .map(({ name, environment }) => ({
         where: `${name} in tools/dev/src/stack.ts (${adapter})`,
