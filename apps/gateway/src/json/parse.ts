@@ -1,6 +1,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { ServiceError } from "@plumbline/errors";
-import { scanJson } from "./scan.ts";
+import { parseFlawless } from "./parse-flawless.ts";
+import { readJson } from "./scan.ts";
 
 /**
  * Parses a JSON body. Throws ServiceError invalid_argument: MALFORMED_JSON with line and column when it is no JSON, or
@@ -8,8 +9,11 @@ import { scanJson } from "./scan.ts";
  */
 export function parseJson(bytes: Uint8Array): JsonValue {
   const text = decode(bytes);
-  const problem = scanJson(text);
-  if (problem === undefined) return JSON.parse(text) as JsonValue;
+  const flawless = parseFlawless(text);
+  if (flawless !== undefined) return flawless;
+  const read = readJson(text);
+  if ("value" in read) return read.value;
+  const { problem } = read;
   if (problem.duplicate !== undefined) {
     throw new ServiceError("invalid_argument", `The body gives ${problem.duplicate} twice.`, {
       reason: "INVALID_REQUEST",
@@ -27,9 +31,11 @@ export function parseJson(bytes: Uint8Array): JsonValue {
   );
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch (cause) {
     throw new ServiceError("invalid_argument", "The body is not UTF-8.", { reason: "MALFORMED_JSON", cause });
   }

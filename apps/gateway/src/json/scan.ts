@@ -1,3 +1,5 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+
 /** What is wrong with a JSON text, and where: `offset` counts characters from 0. */
 export interface TextProblem {
   readonly offset: number;
@@ -18,11 +20,17 @@ class Found extends Error {
   }
 }
 
-/**
- * Reads a JSON text (RFC 8259) without keeping its values, and returns the first problem. `JSON.parse` tells neither:
- * its messages give no position for half of the mistakes and quote the text, and of two equal keys it keeps the last.
- */
+/** The first problem of a JSON text; undefined when it has none. */
 export function scanJson(text: string): TextProblem | undefined {
+  const read = readJson(text);
+  return "problem" in read ? read.problem : undefined;
+}
+
+/**
+ * Reads a JSON text (RFC 8259), or finds the first problem in it. `JSON.parse` tells neither place nor kind: its messages
+ * give no position for half of the mistakes and quote the text, and of two equal keys it keeps the last.
+ */
+export function readJson(text: string): { readonly value: JsonValue } | { readonly problem: TextProblem } {
   let at = 0;
 
   const fail = (description: string, offset = at, duplicate?: string): never => {
@@ -54,56 +62,73 @@ export function scanJson(text: string): TextProblem | undefined {
     const raw = text.slice(start, at);
     return raw.includes("\\") ? (JSON.parse(raw) as string) : raw.slice(1, -1);
   };
-  const list = (path: string, depth: number): void => {
+  const list = (path: string, depth: number): JsonValue[] => {
+    const items: JsonValue[] = [];
     at += 1;
     space();
-    if (text[at] === "]") return void (at += 1);
+    if (text[at] === "]") {
+      at += 1;
+      return items;
+    }
     for (let index = 0; ; index++) {
-      value(`${path}[${index}]`, depth);
-      if (text[at] === "]") return void (at += 1);
+      items.push(value(`${path}[${index}]`, depth));
+      if (text[at] === "]") {
+        at += 1;
+        return items;
+      }
       if (text[at] !== ",") expected('"," or "]"');
       at += 1;
     }
   };
-  const object = (path: string, depth: number): void => {
-    const keys = new Set<string>();
+  const object = (path: string, depth: number): JsonObject => {
+    const members = new Map<string, JsonValue>();
     at += 1;
     space();
-    if (text[at] === "}") return void (at += 1);
+    if (text[at] === "}") {
+      at += 1;
+      return {};
+    }
     for (;;) {
       space();
       const start = at;
       if (text[at] !== '"') expected("a key in double quotes");
       const key = string();
       const keyPath = joinPath(path, key);
-      if (keys.has(key)) fail("given twice", start, keyPath);
-      keys.add(key);
+      if (members.has(key)) fail("given twice", start, keyPath);
       space();
       if (text[at] !== ":") expected('":"');
       at += 1;
-      value(keyPath, depth);
-      if (text[at] === "}") return void (at += 1);
+      members.set(key, value(keyPath, depth));
+      if (text[at] === "}") {
+        at += 1;
+        return Object.fromEntries(members);
+      }
       if (text[at] !== ",") expected('"," or "}"');
       at += 1;
     }
   };
-  const value = (path: string, depth: number): void => {
+  const value = (path: string, depth: number): JsonValue => {
     space();
     const first = text[at];
     if ((first === "{" || first === "[") && depth === maxDepth) fail(`nested deeper than ${maxDepth}`);
-    if (first === "{") object(path, depth + 1);
-    else if (first === "[") list(path, depth + 1);
-    else if (first === '"') string();
-    else if (eat(/true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y) === undefined) expected("a value");
+    let found: JsonValue;
+    if (first === "{") found = object(path, depth + 1);
+    else if (first === "[") found = list(path, depth + 1);
+    else if (first === '"') found = string();
+    else {
+      const word = eat(/true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y);
+      found = JSON.parse(word ?? expected("a value")) as JsonValue;
+    }
     space();
+    return found;
   };
 
   try {
-    value("", 0);
+    const found = value("", 0);
     if (at < text.length) fail("expected the end of the text");
-    return undefined;
+    return { value: found };
   } catch (error) {
-    if (error instanceof Found) return error.problem;
+    if (error instanceof Found) return { problem: error.problem };
     throw error;
   }
 }
