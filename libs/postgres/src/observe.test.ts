@@ -21,7 +21,9 @@ function recorder({ within = true } = {}): { telemetry: Telemetry; recorded: Rec
       current: () => (within ? { traceId: "1", spanId: "2" } : undefined),
       span: (name, options, work) =>
         noTelemetry.tracer.span(name, options, (span) => {
-          const attributes: Record<string, Attributes[string]> = { ...options.attributes };
+          const attributes: Record<string, Attributes[string]> = {
+            ...(typeof options.attributes === "function" ? options.attributes() : options.attributes),
+          };
           recorded.spans.push({ name, attributes });
           return work({ ...span, setAttribute: (key, value) => void (attributes[key] = value) });
         }),

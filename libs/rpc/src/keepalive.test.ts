@@ -58,7 +58,7 @@ for (const transport of transportNames) {
   const opened = (port: number, warnings: unknown[] = []) => {
     const logger = { ...noTelemetry.logger, warn: (_: string, fields: unknown) => warnings.push(fields) };
     const options = { target: `127.0.0.1:${port}`, transport, keepaliveMs: intervalMs, timeoutMs: 10_000 };
-    return connect(options, { ...noTelemetry, logger } as typeof noTelemetry);
+    return connect(options, { ...noTelemetry, logger });
   };
 
   test(`over ${transport}, a server pinged too often is asked half as often each time`, {

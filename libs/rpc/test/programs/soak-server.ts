@@ -3,7 +3,7 @@ import type { ServerCall } from "../../src/call.ts";
 import { takeCensus } from "../soak/census.ts";
 import { Gate } from "../soak/gate.ts";
 import { leakTo } from "../soak/leak.ts";
-import { type ServerProtocol, obey } from "../soak/processes.ts";
+import { obey, type ServerProtocol } from "../soak/processes.ts";
 import { takeSample } from "../soak/sample.ts";
 import { type Servers, startServers } from "../soak/servers.ts";
 
