@@ -14,8 +14,7 @@ export function isCompilable(message: DescMessage): boolean {
         /^[A-Za-z_]\w*$/.test(field.jsonName) &&
         field.jsonName !== "__proto__" &&
         field.presence !== FeatureSet_FieldPresence.LEGACY_REQUIRED &&
-        !(field.message !== undefined && field.fieldKind !== "map" && field.delimitedEncoding) &&
-        field.utf8Validation,
+        !(field.message !== undefined && field.fieldKind !== "map" && field.delimitedEncoding),
     )
   );
 }

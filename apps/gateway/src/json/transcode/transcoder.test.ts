@@ -40,9 +40,14 @@ const wire = new AnyWire();
 describe("the JSON text of a message's bytes is that of the message", () => {
   for (const { registry, name, runs } of [
     { registry: shop, name: "kinds.v1.Kinds", runs: 1500 },
-    { registry: shop, name: "kinds.v1.Odd", runs: 100 },
+    { registry: shop, name: "kinds.v1.Numbered", runs: 50 },
+    { registry: shop, name: "kinds.v1.Proto", runs: 50 },
+    { registry: shop, name: "kinds.v1.Quoted", runs: 50 },
     { registry: shop, name: "kinds.v2.Kinds", runs: 500 },
-    { registry: shop, name: "kinds.v2.Plain", runs: 300 },
+    { registry: shop, name: "kinds.v2.Plain", runs: 1500 },
+    { registry: shop, name: "kinds.v2.Inner", runs: 100 },
+    { registry: shop, name: "kinds.v2.Lax", runs: 200 },
+    { registry: shop, name: "kinds.v2.Required", runs: 50 },
     { registry: shop, name: "shop.v1.Everything", runs: 500 },
     { registry: shop, name: "google.protobuf.Struct", runs: 100 },
     { registry: shop, name: "google.protobuf.Timestamp", runs: 100 },
