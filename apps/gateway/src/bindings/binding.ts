@@ -1,6 +1,6 @@
 import type { DescField, DescMessage, DescMethod, FileRegistry } from "@bufbuild/protobuf";
-import { type Transcoder, Transcoders } from "../json/transcode/transcoder.ts";
 import { type MessageWriter, MessageWriters } from "../json/transcode/message-writer.ts";
+import { type Transcoder, Transcoders } from "../json/transcode/transcoder.ts";
 import { parseTemplate, type Template } from "../template/parse.ts";
 import { fieldNamed, fieldPath, isSingleValue } from "./fields.ts";
 import { type HttpRule, httpOption, httpRules } from "./http-rule.ts";
