@@ -1,5 +1,3 @@
-import { Writable } from "node:stream";
-
 /** Where the lines go: `process.stdout`, or a stream of a test. */
 export type Destination = NodeJS.WritableStream & { readonly writableLength?: number };
 
@@ -9,14 +7,15 @@ const maxWaitingBytes = 4 * 1024 * 1024;
 /**
  * The end of the log: every line is written at once. A log must not be what stops a service, so a reader that is
  * slow costs lines instead of memory, and one that is gone (EPIPE) costs all of them but not the process.
+ *
+ * Not a stream: what waits here would be queued without bound before us.
  */
-export class Lines extends Writable {
+export class Lines {
   readonly #destination: Destination;
   #dropped = 0;
   #broken = false;
 
   constructor(destination: Destination, dropped: (lines: number) => string) {
-    super({ decodeStrings: false });
     this.#destination = destination;
     // Without a listener the error event would be thrown as an uncaught exception.
     destination.on("error", () => {
@@ -30,12 +29,11 @@ export class Lines extends Writable {
     });
   }
 
-  override _write(line: string, _encoding: string, done: () => void): void {
-    if (!this.#broken) {
-      if ((this.#destination.writableLength ?? 0) > maxWaitingBytes) this.#dropped++;
-      else this.#destination.write(line);
-    }
-    done(); // At once, whatever became of it: what waits here would be queued without bound before us.
+  /** `line` ends with its newline. */
+  write(line: string): void {
+    if (this.#broken) return;
+    if ((this.#destination.writableLength ?? 0) > maxWaitingBytes) this.#dropped++;
+    else this.#destination.write(line);
   }
 
   /** Resolves when everything written so far has left the process, or never will. */
