@@ -12,12 +12,10 @@ export interface OtlpLogsOptions {
   readonly version?: string | undefined;
 }
 
-/** A line of the log as it was written. */
-export type LogRecord = Readonly<Record<string, Json>>;
-
 interface Line {
   readonly level: LogLevel;
-  readonly record: LogRecord;
+  /** As it was written: one JSON object. Read when it is sent, so that a line that is lost has cost nothing. */
+  readonly text: string;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
@@ -63,12 +61,12 @@ export class OtlpLogs {
     this.#counter = counter;
   }
 
-  add(level: LogLevel, record: LogRecord): void {
+  add(level: LogLevel, text: string): void {
     if (this.#waiting.length >= most) {
       this.#counter?.inc({ outcome: "lost" });
       return;
     }
-    this.#waiting.push({ level, record, at: Date.now() });
+    this.#waiting.push({ level, text, at: Date.now() });
     this.#sending ??= this.#sendLater();
   }
 
@@ -111,7 +109,7 @@ export class OtlpLogs {
 const scope = { name: "plumbline" };
 
 /** What is a field of its own in OTLP is no attribute. */
-function toOtlp({ level, record, at }: Line, resource: ReturnType<typeof resourceFromAttributes>) {
+function toOtlp({ level, text, at }: Line, resource: ReturnType<typeof resourceFromAttributes>) {
   const {
     time: _,
     level: _level,
@@ -120,7 +118,7 @@ function toOtlp({ level, record, at }: Line, resource: ReturnType<typeof resourc
     trace_id: traceId,
     span_id: spanId,
     ...attributes
-  } = record;
+  } = JSON.parse(text) as Readonly<Record<string, Json>>;
   const hrTime: [number, number] = [Math.floor(at / 1_000), (at % 1_000) * 1_000_000];
   return {
     hrTime,

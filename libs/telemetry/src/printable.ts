@@ -10,6 +10,11 @@ export function printable(value: unknown, budget: Budget = newBudget()): Json {
   }
 }
 
+/** `value` of `fields`, as it would be within `printable(fields)`. May throw, where a getter does. */
+export function printableField(value: unknown, budget: Budget, fields: object): Json {
+  return copy(value, maxDepth - 1, budget, [fields]);
+}
+
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** What is left for one line, shared by all its fields. */
@@ -21,7 +26,8 @@ export interface Budget {
 export const newBudget = (): Budget => ({ values: 500, characters: 32_768 });
 
 const maxDepth = 5;
-const maxEntries = 50;
+/** Of an object or list. */
+export const maxEntries = 50;
 const maxString = 2_048;
 
 function copy(value: unknown, depth: number, budget: Budget, path: readonly object[]): Json {

@@ -46,7 +46,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     level: options.logLevel ?? "info",
     destination: options.destination ?? process.stdout,
     current: () => ids.current(),
-    forward: logs && ((level, record) => logs.add(level, record)),
+    forward: logs && ((level, line) => logs.add(level, line)),
   });
   const metrics = new PromMetrics({
     service: options.service,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { inspect } from "node:util";
 import { ServiceError } from "@plumbline/errors";
+import fc from "fast-check";
 import { Memory } from "../test/memory.ts";
 import type { LogLevel } from "./logger.ts";
 import { winstonLogger } from "./winston-logger.ts";
@@ -237,4 +238,29 @@ test("a line after the flush is still written: what fails last is what matters",
   logger.info("two");
   assert.equal(out.lines.length, 2);
   assert.doesNotMatch(inspect(out.raw), /undefined/);
+});
+
+test("whatever is logged is one line of well-formed JSON, with the message as it was given", () => {
+  const messages = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\ud800", 'a "b"', "\n", "c\\"));
+  const anything = fc.anything({ withMap: true, withSet: true, withBigInt: true, withDate: true });
+  fc.assert(
+    fc.property(
+      messages,
+      fc.dictionary(fc.string({ unit: "binary" }), anything),
+      anything,
+      (message, fields, error) => {
+        const out = new Memory();
+        const current = () => ({ traceId: "a".repeat(32), spanId: "b".repeat(16) });
+        const { logger } = winstonLogger({ service: 'a "service"', level: "info", destination: out, current });
+        logger.child(fields).error(message, error, fields);
+        assert.equal(out.raw.length, 1);
+        assert.match(out.raw[0] ?? "", /^\{.*\}\n$/);
+        assert.ok(out.raw[0]?.isWellFormed());
+        assert.equal(out.last["service"], 'a "service"');
+        assert.equal(out.last["trace_id"], "a".repeat(32));
+        if (!message.includes("://")) assert.equal(out.last["message"], message.toWellFormed());
+        assert.equal(JSON.stringify(out.last), out.raw[0]?.trimEnd(), "no key is there twice");
+      },
+    ),
+  );
 });

@@ -1,40 +1,43 @@
 import winston from "winston";
 import Transport from "winston-transport";
 import { errorFields } from "./error-fields.ts";
+import { addFields, none, quoted } from "./field-text.ts";
 import { type Destination, Lines } from "./lines.ts";
 import type { Fields, Logger, LogLevel } from "./logger.ts";
-import { type Json, newBudget, printable } from "./printable.ts";
+import { type Budget, newBudget, printable } from "./printable.ts";
 
 export interface LoggerOptions {
   readonly service: string;
   readonly level: LogLevel;
   readonly destination: Destination;
-  /** Given each line that is written, to send it elsewhere too. */
-  readonly forward?: ((level: LogLevel, record: Readonly<Record<string, Json>>) => void) | undefined;
-  /** The ids of the active span. */
+  /** Given each line that is written, one JSON object, to send it elsewhere too. */
+  readonly forward?: ((level: LogLevel, line: string) => void) | undefined;
+  /** The ids of the active span, in hexadecimal. */
   readonly current: () => { readonly traceId: string; readonly spanId: string } | undefined;
 }
 
-const levels = { error: 0, warn: 1, info: 2, debug: 3 } as const;
+// triple-beam's: where winston's transports look for the level and the finished line.
+const LEVEL = Symbol.for("level");
+const MESSAGE = Symbol.for("message");
 
-/** A line in the making. winston drops records with `exception: true` and rewrites `message` fields (winstonjs/winston#1739), so ours travels inside. */
-interface Entry {
-  readonly record: Record<string, Json>;
-}
+const levels = { error: 0, warn: 1, info: 2, debug: 3 } as const;
 
 /** JSON lines through winston. `flush` resolves when all of them have left the process. */
 export function winstonLogger(options: LoggerOptions): {
   readonly logger: Logger;
   readonly flush: () => Promise<void>;
 } {
-  const head = (level: LogLevel, message: Json): Record<string, Json> => ({
-    time: now(),
-    level,
-    service: options.service,
-    message,
-  });
-  const lines = new Lines(options.destination, (dropped) =>
-    JSON.stringify({ ...head("warn", "log lines were dropped: their reader is slow"), lines: dropped }),
+  const service = JSON.stringify(options.service);
+  const heads = {
+    debug: `","level":"debug","service":${service},"message":`,
+    info: `","level":"info","service":${service},"message":`,
+    warn: `","level":"warn","service":${service},"message":`,
+    error: `","level":"error","service":${service},"message":`,
+  };
+  const head = (level: LogLevel, message: string): string => `{"time":"${now()}${heads[level]}${message}`;
+  const lines = new Lines(
+    options.destination,
+    (dropped) => `${head("warn", '"log lines were dropped: their reader is slow"')},"lines":${dropped}}`,
   );
   const sink = winston.createLogger({
     levels,
@@ -46,24 +49,22 @@ export function winstonLogger(options: LoggerOptions): {
   const write: Write = (level, message, bound, fields, error) => {
     if (levels[level] > levels[options.level]) return; // Before any work: most debug lines are never read.
     const budget = newBudget();
-    const record = head(level, printable(message, budget)); // Not just text: a caller may be mistaken.
+    let line = head(level, messageText(message, budget));
     const active = options.current();
-    if (active !== undefined) {
-      record["trace_id"] = active.traceId;
-      record["span_id"] = active.spanId;
-    }
+    if (active !== undefined) line += `,"trace_id":"${active.traceId}","span_id":"${active.spanId}"`;
     // The error before the fields: when the line is full, what failed is what must be left.
-    if (error !== undefined) Object.assign(record, errorFields(error, budget));
-    if (bound !== none) addFields(record, bound, budget);
-    if (fields !== none) addFields(record, fields, budget);
-    sink.log({ level, message, record });
-    options.forward?.(level, record);
+    if (error !== undefined) line += `,${JSON.stringify(errorFields(error, budget)).slice(1, -1)}`;
+    if (bound !== none) line = addFields(line, bound, budget);
+    if (fields !== none) line = addFields(line, fields, budget, bound);
+    line += "}";
+    sink.write({ level, message: line, [LEVEL]: level, [MESSAGE]: line });
+    options.forward?.(level, line);
   };
 
   return { logger: bind(write, none), flush: () => lines.flush() };
 }
 
-/** The end of winston's pipe: the record becomes a line here, untouched by its formats. */
+/** The end of winston's pipe. */
 class LineTransport extends Transport {
   readonly #lines: Lines;
 
@@ -72,13 +73,18 @@ class LineTransport extends Transport {
     this.#lines = lines;
   }
 
-  override log({ record }: Entry, next: () => void): void {
-    this.#lines.write(`${JSON.stringify(record)}\n`);
-    next();
+  override log(info: Readonly<Record<symbol, string>>, next: () => void): void {
+    this.#lines.write(`${info[MESSAGE]}\n`);
+    next(); // At once, whatever became of it: what waits here would be queued without bound before us.
   }
 }
 
-const none: Fields = {};
+/** Not just text: a caller may be mistaken. */
+function messageText(message: unknown, budget: Budget): string {
+  if (typeof message !== "string") return JSON.stringify(printable(message, budget));
+  budget.values--;
+  return quoted(message, budget);
+}
 
 let stamp = { at: 0, text: "" };
 
@@ -99,16 +105,4 @@ function bind(write: Write, bound: Fields): Logger {
     error: (message, error, fields = none) => write("error", message, bound, fields, error),
     child: (fields) => bind(write, { ...bound, ...fields }),
   };
-}
-
-const reserved = new Set(["time", "level", "service", "message", "trace_id", "span_id"]);
-
-function addFields(record: Record<string, Json>, fields: Fields, budget: ReturnType<typeof newBudget>): void {
-  const copied = printable(fields, budget);
-  if (typeof copied !== "object" || copied === null) return;
-  const entries = copied as Readonly<Record<string, Json>>;
-  for (const key in entries) {
-    // A field may not pass itself off as the line's own: a reader searches by these.
-    record[reserved.has(key) || key.startsWith("error.") ? `fields.${key}` : key] = entries[key] as Json;
-  }
 }
