@@ -21,7 +21,7 @@ const timeout = 20_000;
 const soon = { timeout: 5_000 };
 
 const echo = service(Conformance, {
-  unary: async (text) => text,
+  unary: async (text, { peer }) => (text === "who am I?" ? peer : text),
   clientStream: async () => "",
   async *serverStream() {},
   async *bidiStream(requests) {
@@ -125,6 +125,13 @@ for (const transport of transportNames) {
       const options = { transport, tls: { ca }, timeoutMs: 5_000 };
       await using channel = await connect({ ...options, target: `dns:///localhost:${running.port}` }, noTelemetry);
       assert.equal(await createClient(Conformance, channel).unary("hi"), "hi");
+    });
+
+    void test("a handler is told the client's address as it is in the clear", async () => {
+      await using running = await open(transport, server);
+      const options = { target: `127.0.0.1:${running.port}`, transport, tls: { ca }, timeoutMs: 5_000 };
+      await using channel = await connect(options, noTelemetry);
+      assert.match(await createClient(Conformance, channel).unary("who am I?"), /^127\.0\.0\.1:\d+$/);
     });
 
     void test("a server that asks for certificates serves those who have one, and counts the others", async () => {

@@ -8,9 +8,9 @@ import { peer } from "@plumbline/peers";
 const run = promisify(execFile);
 
 /** Runs one case against a server of ours. Rejects with what the program printed when the case fails. */
-export async function goClient(testCase: string, port: number): Promise<void> {
-  const flags = ["-server_host=127.0.0.1", `-server_port=${port}`, `-test_case=${testCase}`];
-  await run(peer("interop-client"), flags, { timeout: 30_000 });
+export async function goClient(testCase: string, port: number, flags: readonly string[] = []): Promise<void> {
+  const usual = ["-server_host=127.0.0.1", `-server_port=${port}`, `-test_case=${testCase}`];
+  await run(peer("interop-client"), [...usual, ...flags], { timeout: 30_000 });
 }
 
 export async function startGoServer(): Promise<AsyncDisposable & { readonly port: number }> {

@@ -1,9 +1,13 @@
 /** gRPC's interop cases against grpc-go, in both directions, over each transport. */
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { peer, whyNoPeers } from "@plumbline/peers";
 import { noTelemetry } from "@plumbline/telemetry";
 import { createClient } from "../../src/client.ts";
+import { ca, server as pair } from "../../src/conformance/certificates.ts";
 import { connect } from "../../src/connect.ts";
 import { transportNames } from "../../src/transports.ts";
 import { cases } from "./cases.ts";
@@ -20,6 +24,25 @@ for (const transport of transportNames) {
   test(`a grpc-go client of our server on ${transport}`, { skip, timeout: 120_000 }, async (t) => {
     await using server = await serveInterop(transport);
     for (const name of Object.keys(cases)) await t.test(name, () => goClient(name, server.port));
+  });
+
+  test(`a grpc-go client of our server on ${transport} over TLS`, { skip, timeout: 120_000 }, async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "interop-"));
+    await using server = await serveInterop(transport, pair);
+    try {
+      await writeFile(join(folder, "ca.crt"), ca);
+      const flags = [
+        "-use_tls",
+        "-use_test_ca",
+        `-ca_file=${join(folder, "ca.crt")}`,
+        "-server_host_override=localhost",
+      ];
+      for (const name of ["empty_unary", "large_unary", "ping_pong", "custom_metadata"]) {
+        await t.test(name, () => goClient(name, server.port, flags));
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   test(`our client on ${transport} of a grpc-go server`, { skip, timeout: 120_000 }, async (t) => {

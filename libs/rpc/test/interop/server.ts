@@ -3,7 +3,7 @@ import { sleep } from "@plumbline/concurrency";
 import { codeFromNumber, ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { Call } from "../../src/call.ts";
-import { type RpcServer, serve } from "../../src/serve.ts";
+import { type RpcServer, type ServeOptions, serve } from "../../src/serve.ts";
 import { service } from "../../src/service.ts";
 import type { TransportName } from "../../src/transports.ts";
 import { type EchoStatus, type Payload, TestService } from "./testing.ts";
@@ -53,6 +53,6 @@ const testService = service(TestService, {
   },
 });
 
-export function serveInterop(transport: TransportName): Promise<RpcServer> {
-  return serve({ host: "127.0.0.1", port: 0, transport }, { services: [testService], telemetry: noTelemetry });
+export function serveInterop(transport: TransportName, tls?: ServeOptions["tls"]): Promise<RpcServer> {
+  return serve({ host: "127.0.0.1", port: 0, transport, tls }, { services: [testService], telemetry: noTelemetry });
 }
