@@ -1,11 +1,18 @@
 /** Two gateways and two orders on one database, as processes: what a client sees of it is one system. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { ApiLoad, Balancer, describeLoad, type LoadResult } from "@plumbline/chaos";
 import { sleep } from "@plumbline/concurrency";
 import { eventually, post, readEvents } from "../src/http.ts";
 import { type Replicas, runReplicas } from "../src/replicas.ts";
-import { steadyLoad } from "../src/steady-load.ts";
 import { transports } from "../src/transports.ts";
+
+const perSecond = 60;
+
+/** Whether each gateway has answered that many requests. */
+function isShared(counts: readonly number[]): (answered: readonly number[]) => boolean {
+  return (answered) => counts.every((count, index) => (answered[index] ?? 0) >= count);
+}
 
 for (const transport of transports) {
   describe(`with calls over ${transport}`, () => {
@@ -58,12 +65,15 @@ for (const transport of transports) {
 
     test("a rolling restart of gateways and orders under a fixed arrival rate fails no request", async (t) => {
       const end = new AbortController();
-      const load = steadyLoad({ bases: replicas.bases, perSecond: 60, signal: end.signal });
+      const balancer = new Balancer(replicas.bases);
+      const looking = balancer.run(end.signal);
+      const load = new ApiLoad(balancer);
+      const answered = () => replicas.bases.map((base) => load.answered.get(base) ?? 0);
+      let running: Promise<LoadResult>;
       try {
-        await eventually(
-          async () => load.report().answered,
-          (answered) => answered > 50,
-        );
+        await balancer.ready();
+        running = load.run(perSecond, end.signal);
+        await eventually(async () => answered(), isShared([25, 25]));
         for (const name of ["gateway", "orders", "gateway-2", "orders-2"]) {
           const program = replicas.stack.programs.get(name);
           assert.ok(program?.pid !== undefined);
@@ -71,23 +81,17 @@ for (const transport of transports) {
           process.kill(pid, "SIGTERM");
           await eventually(async () => program.restarts > restarts && program.pid !== pid, Boolean);
           await program.ready({ signal: AbortSignal.timeout(20_000) });
-          const { answered, byBase } = load.report();
           // Until the newcomer has its share, so that never both of a kind are new.
-          await eventually(
-            async () => load.report(),
-            (now) =>
-              now.answered > answered + 60 &&
-              Object.keys(byBase).every((base) => (now.byBase[base] ?? 0) > (byBase[base] ?? 0)),
-          );
+          await eventually(async () => answered(), isShared(answered().map((count) => count + 30)));
           await sleep(200);
         }
       } finally {
         end.abort();
+        await looking;
       }
-      const { failures, ...report } = await load.ended;
-      t.diagnostic(JSON.stringify({ ...report, failures: failures.length }));
-      assert.deepEqual(failures, []);
-      assert.equal(report.answered, report.sent);
+      const result = await running;
+      t.diagnostic(describeLoad(result, perSecond));
+      assert.deepEqual([...result.failures], []);
       const exits = replicas.lines.filter(({ line }) => line.startsWith("ended ("));
       assert.deepEqual(
         exits.map(({ name, line }) => `${name} ${line.slice(0, 19)}`),

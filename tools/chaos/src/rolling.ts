@@ -1,8 +1,8 @@
 import { sleep } from "@plumbline/concurrency";
 import { table } from "@plumbline/containers";
+import { ApiLoad } from "./api-load.ts";
 import { Balancer } from "./balancer.ts";
 import { describeLoad } from "./describe-load.ts";
-import { OrdersLoad } from "./orders-load.ts";
 import type { Report } from "./report.ts";
 import type { Stack } from "./stack.ts";
 import type { LoadResult } from "./steady-load.ts";
@@ -15,7 +15,7 @@ const calmMs = 3_000;
 export async function rolling(stack: Stack, print: (text: string) => void): Promise<Report> {
   await stack.up({ gateway: 2, orders: 2 });
   const balancer = new Balancer(await stack.gateways());
-  const load = new OrdersLoad(balancer);
+  const load = new ApiLoad(balancer);
   const stop = new AbortController();
   const watching = balancer.run(stop.signal);
   const rows: string[][] = [];

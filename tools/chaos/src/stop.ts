@@ -1,9 +1,9 @@
 import { sleep } from "@plumbline/concurrency";
 import { containers, docker, endReport } from "@plumbline/containers";
 import { Api, type Order } from "@plumbline/demo";
+import { ApiLoad } from "./api-load.ts";
 import { Balancer } from "./balancer.ts";
 import { describeLoad } from "./describe-load.ts";
-import { OrdersLoad } from "./orders-load.ts";
 import type { Report } from "./report.ts";
 import type { Stack } from "./stack.ts";
 import type { LoadResult } from "./steady-load.ts";
@@ -17,7 +17,7 @@ const settleMs = 120_000;
 export async function stop(stack: Stack, print: (text: string) => void): Promise<Report> {
   await stack.up();
   const balancer = new Balancer(await stack.gateways());
-  const load = new OrdersLoad(balancer);
+  const load = new ApiLoad(balancer);
   const enough = new AbortController();
   const watching = balancer.run(enough.signal);
   let running: Promise<LoadResult>;
@@ -60,7 +60,7 @@ export async function stop(stack: Stack, print: (text: string) => void): Promise
 }
 
 /** Accepted orders that are not listed, or have no end in time, or more than one. */
-async function notEnded(api: Api, { customerId, accepted }: OrdersLoad): Promise<string[]> {
+async function notEnded(api: Api, { customerId, accepted }: ApiLoad): Promise<string[]> {
   const until = performance.now() + settleMs;
   for (;;) {
     const listed = new Map<string, Order>((await api.list(customerId)).map((order) => [order.id, order]));
