@@ -289,7 +289,7 @@ export class Connection implements StreamHost {
   /** Says the last words, and waits a little for the peer to read them. */
   #hangUp(): void {
     this.#receiver.isEnded = true;
-    this.sender.end();
+    this.sender.writer.flush();
     this.#socket.end();
     this.#linger = setTimeout(() => this.#socket.destroy(), lingerMs).unref();
     this.#endStreams();

@@ -22,13 +22,12 @@ export class Sender implements StreamSender {
   /** Streams with data that wait for their turn, in its order. */
   readonly #waiting = new Set<Stream>();
   #isCongested = false;
-  #isEnded = false;
 
   /** `onFull` is called when the socket takes no more for now; `room` says when it does again. */
   constructor(socket: Socket, floods: Floods, onFull: () => void) {
     this.#floods = floods;
     this.writer = new FrameWriter(this.#encoder, (bytes) => {
-      if (this.#isEnded || socket.write(bytes)) return;
+      if (socket.write(bytes)) return;
       this.#isCongested = true;
       onFull();
     });
@@ -95,12 +94,6 @@ export class Sender implements StreamSender {
       if (stream.mayPump) this.#waiting.add(stream);
     }
     this.#pump();
-  }
-
-  /** Sends what was written; what is written after that is dropped. */
-  end(): void {
-    this.writer.flush();
-    this.#isEnded = true;
   }
 
   /** Each stream in turn sends one frame, until there is nothing to send, no window or no room. */

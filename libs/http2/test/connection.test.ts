@@ -196,6 +196,50 @@ test("what could not be sent at once is told of when it is on its way, once", as
   assert.equal(heard.stream?.sendData(Buffer.alloc(5), true), true);
 });
 
+/** A server of one connection, which `begin` is given each stream of. */
+async function serverOf(begin: (stream: Http2Stream, connection: Connection) => void) {
+  const listener = createListener((socket) => {
+    const connection: Connection = new Connection(socket, "server", {
+      onStream(stream) {
+        begin(stream, connection);
+        return new Heard();
+      },
+    });
+    listener.close();
+  });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  return (listener.address() as AddressInfo).port;
+}
+
+test("what waits for a full socket goes on when the peer reads again", { timeout: 20_000 }, async () => {
+  const size = 32 * 1024 * 1024; // More than the sockets of both sides hold.
+  const port = await serverOf((stream) => {
+    stream.sendHeaders([new HeaderField(":status", "200")], false);
+    stream.sendData(Buffer.alloc(size), true);
+  });
+  using peer = await RawPeer.of(port, [4, size]);
+  peer.send(frame(FrameType.windowUpdate, 0, 0, uint32(size)), request(1));
+  await peer.frame(FrameType.data, 1);
+  peer.socket.pause();
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(peer.received(1) < size);
+  peer.socket.resume();
+  await peer.until(() => peer.received(1) === size);
+});
+
+test("a handler that ends its connection hears nothing more, of what was read with it neither", async () => {
+  const begun: number[] = [];
+  const port = await serverOf((stream, connection) => {
+    begun.push(stream.id);
+    connection.destroy();
+  });
+  using peer = await RawPeer.of(port);
+  peer.send(request(1), request(3));
+  await peer.until(() => peer.isClosed);
+  assert.deepEqual(begun, [1]);
+});
+
 test("a server that drains says so twice, serves what comes in between, and closes when all has ended", async () => {
   const accepted: Http2Stream[] = [];
   const listener = createListener((socket) => {
@@ -216,7 +260,8 @@ test("a server that drains says so twice, serves what comes in between, and clos
   const first = await peer.frame(FrameType.goAway);
   assert.equal(first.payload.readUInt32BE(), maxStreamId);
   const ping = await peer.until(() => peer.frames.find(({ type, flags }) => type === FrameType.ping && flags === 0));
-  peer.send(request(3), frame(FrameType.ping, Flag.ack, 0, ping.payload), request(5));
+  const refused = [request(5, false), frame(FrameType.data, Flag.endStream, 5, Buffer.from("x"))];
+  peer.send(request(3), frame(FrameType.ping, Flag.ack, 0, ping.payload), ...refused);
   const second = await peer.until(() => peer.frames.filter(({ type }) => type === FrameType.goAway)[1]);
   assert.equal(second.payload.readUInt32BE(), 3);
   assert.equal(accepted.length, 2);
@@ -272,23 +317,12 @@ test("a fast stream that a client gives up takes nothing else with it: what was 
 test("a fast request that a server answers before its end takes nothing else with it", {
   timeout: 20_000,
 }, async () => {
-  const listener = createListener(
-    (socket) =>
-      void new Connection(socket, "server", {
-        onStream(stream) {
-          stream.sendHeaders([new HeaderField(":status", "204")], true);
-          return new Heard();
-        },
-      }),
-  );
-  listener.listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  using peer = await RawPeer.of((listener.address() as AddressInfo).port);
+  const port = await serverOf((stream) => stream.sendHeaders([new HeaderField(":status", "204")], true));
+  using peer = await RawPeer.of(port);
   peer.send(request(1, false));
   await peer.frame(FrameType.rstStream, 1);
   peer.send(...late);
   await peer.synchronised();
-  listener.close();
 });
 
 test("a lost connection ends its streams, and says why", async () => {
