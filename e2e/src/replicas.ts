@@ -1,5 +1,5 @@
 import { freeStackPorts, type Program } from "@plumbline/dev";
-import { type RunOptions, type Running, runStack } from "./stack.ts";
+import { type Running, type RunOptions, runStack } from "./stack.ts";
 
 export interface Replicas extends Running {
   /** Where the gateways listen. */
