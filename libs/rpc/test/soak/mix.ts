@@ -213,7 +213,7 @@ export function mix(transport: TransportName): readonly Kind[] {
       run: async ({ flaky }) => void (await flaky.unary("there?", { timeoutMs: 5_000 })),
     },
     // "cut" ends the connection, and with it what else is asked there.
-    odd("compressed", transport === "http2" ? "unimplemented" : "internal"),
+    odd("compressed", transport === "http2" ? "unimplemented" : "unknown"),
     odd("reset", "internal"),
     odd("http", "unavailable"),
     odd("unfinished", "internal"),
