@@ -3,6 +3,7 @@ import { ServiceError } from "@plumbline/errors";
 import { Client, type ClientConfig, DatabaseError, type Notification, type QueryConfig, type QueryResult } from "pg";
 import { requestCancel } from "./cancel-request.ts";
 import { ruinsConnection, translate } from "./errors.ts";
+import { type Opening, queryBehind } from "./opening.ts";
 import { coarseTimeout } from "./statement-timeout.ts";
 
 export interface Statement {
@@ -10,6 +11,11 @@ export interface Statement {
   readonly values?: readonly unknown[] | undefined;
   /** Prepared once per connection under this name. */
   readonly name?: string | undefined;
+}
+
+export interface RunOptions extends Abortable {
+  /** The transaction the statement belongs to: opened with its first one, and refused once it is open no more. */
+  readonly opening?: Opening | undefined;
 }
 
 export interface OpenOptions extends Abortable {
@@ -29,6 +35,8 @@ export class Connection implements AsyncDisposable {
   readonly #lost = new AbortController();
   /** The session's setting; NaN when a statement that sets it failed. */
   #statementTimeoutMs = 0;
+  /** What opens transactions, prepared under its own text: a handful of texts. */
+  readonly #prepared = new Set<string>();
 
   private constructor(client: Client, options: OpenOptions) {
     this.#client = client;
@@ -74,11 +82,12 @@ export class Connection implements AsyncDisposable {
    * reason, once the server has answered for the statement and the cancel. A deadline also goes along as
    * statement_timeout, for a server that no longer hears from us.
    */
-  async run(statement: Statement, options: Abortable = {}): Promise<QueryResult> {
-    const { signal } = options;
+  async run(statement: Statement, options: RunOptions = {}): Promise<QueryResult> {
+    const { signal, opening } = options;
     using _turn = await this.#turn.acquire(options);
-    await this.#limit(signal);
-    const result = await this.#execute(statement, signal);
+    if (opening === undefined) await this.#limit(signal);
+    else await this.#open(opening, statement, signal);
+    const result = await this.#execute(statement, signal, opening);
     // Done, but the caller has been told otherwise.
     signal?.throwIfAborted();
     return result;
@@ -126,10 +135,42 @@ export class Connection implements AsyncDisposable {
     this.#statementTimeoutMs = wanted;
   }
 
-  async #execute(statement: Statement, signal?: AbortSignal): Promise<QueryResult> {
+  /**
+   * Opens the transaction in round trips of its own, once for each connection, which prepares that; and before a statement
+   * without name and values, which may be several. Otherwise it opens with its first statement.
+   */
+  async #open(opening: Opening, { name, values }: Statement, signal: AbortSignal | undefined): Promise<void> {
+    if (opening.isSent) return;
+    const texts = this.#textsOf(opening);
+    if ((name ?? values) !== undefined && texts.every((text) => this.#prepared.has(text))) return;
+    opening.isSent = true;
+    for (const text of texts) {
+      await this.#execute({ text, name: text }, signal);
+      this.#prepared.add(text);
+    }
+  }
+
+  #textsOf({ begin, limitMs }: Opening): string[] {
+    if (limitMs === this.#statementTimeoutMs) return [begin];
+    return [begin, `SET LOCAL statement_timeout TO ${limitMs === 0 ? "DEFAULT" : limitMs}`];
+  }
+
+  #send(statement: Statement, opening: Opening | undefined): Promise<QueryResult> {
+    if (opening === undefined) return this.#client.query(toQuery(statement));
+    if (!opening.isSent) {
+      opening.isSent = true;
+      return queryBehind(this.#client, this.#textsOf(opening), toQuery(statement));
+    }
+    // It would take effect at once, and stay.
+    if (this.transactionStatus === "I")
+      throw new Error("the transaction is not open: one of its statements ended it, or it never began");
+    return this.#client.query(toQuery(statement));
+  }
+
+  async #execute(statement: Statement, signal?: AbortSignal, opening?: Opening): Promise<QueryResult> {
     signal?.throwIfAborted();
     if (this.lost.aborted) throw this.lost.reason;
-    const execution = this.#client.query(toQuery(statement));
+    const execution = this.#send(statement, opening);
     let isSettled = false;
     const settled = execution.then(
       () => void (isSettled = true),

@@ -274,3 +274,44 @@ test("a transaction in which nothing happens is ended by the server", async () =
   await assert.rejects(idle, { code: "unavailable" });
   await database.ping();
 });
+
+test("a transaction opens with its first statement: two round trips for one statement and its commit", async () => {
+  await using place = await open({ poolSize: 1 });
+  await using proxy = await startProxy(place.url);
+  await using database = await openDatabase({ url: proxy.url, applicationName: "counted", poolSize: 1 }, noTelemetry);
+  await database.query("CREATE TABLE t (a int)");
+  const insert = async (a: number) =>
+    await database.transaction(async (tx) => await tx.query("INSERT INTO t VALUES ($1)", [a]));
+  await insert(1); // The connection prepares what opens a transaction.
+  const before = proxy.asked;
+  await insert(2);
+  assert.equal(proxy.asked - before, 2);
+  assert.equal(await count(database), 2n);
+});
+
+test("a statement is not run where the BEGIN that goes before it fails, and the transaction takes no other", async () => {
+  await using place = await open({ poolSize: 1 });
+  const { database } = place;
+  await database.query("CREATE TABLE t (a int)");
+  await database.transaction(async (tx) => await tx.query("INSERT INTO t VALUES ($1)", [1]));
+  await database.query("DEALLOCATE ALL"); // BEGIN was prepared on the connection, and is no more.
+  const failing = database.transaction(async (tx) => {
+    const insert = async (a: number) => await tx.query("INSERT INTO t VALUES ($1)", [a]);
+    const [first, second] = await Promise.allSettled([insert(2), insert(3)]);
+    assert.deepEqual([first.status, second.status], ["rejected", "rejected"]);
+  });
+  await assert.rejects(failing);
+  assert.equal(await count(database), 1n);
+});
+
+test("a transaction takes no statement once one of its own has ended it", async () => {
+  await using place = await open({ poolSize: 1 });
+  const { database } = place;
+  await database.query("CREATE TABLE t (a int)");
+  const ending = database.transaction(async (tx) => {
+    await tx.query("COMMIT");
+    await tx.query("INSERT INTO t VALUES ($1)", [1]);
+  });
+  await assert.rejects(ending, /not open/);
+  assert.equal(await count(database), 0n);
+});

@@ -3,6 +3,7 @@ import { ServiceError } from "@plumbline/errors";
 import type { Connection } from "./connection.ts";
 import { sqlStateOf } from "./errors.ts";
 import type { Observe } from "./observe.ts";
+import type { Opening } from "./opening.ts";
 import { type Queryable, queryWith } from "./queryable.ts";
 import { coarseTimeout } from "./statement-timeout.ts";
 
@@ -18,7 +19,8 @@ export interface TransactionSettings extends Abortable {
 
 /**
  * BEGIN, `work`, COMMIT; ROLLBACK when `work` throws, when a statement failed even though `work` did not, or when the
- * signal has aborted by then. The COMMIT itself is never cancelled: with its answer lost nobody would know the outcome.
+ * signal has aborted by then. BEGIN goes along with the first statement, as a round trip costs more than it. The COMMIT
+ * itself is never cancelled: with its answer lost nobody would know the outcome.
  */
 export async function runTransaction<T>(
   connection: Connection,
@@ -26,14 +28,14 @@ export async function runTransaction<T>(
   settings: TransactionSettings,
 ): Promise<T> {
   const { signal, observe, isolation, commitTimeoutMs } = settings;
-  const limit = coarseTimeout(deadlineOf(signal));
-  await connection.run({ text: begin(isolation, limit) }, { signal });
+  signal?.throwIfAborted();
+  const opening: Opening = { begin: begin(isolation), limitMs: coarseTimeout(deadlineOf(signal)), isSent: false };
   let isOpen = true;
   let firstFailure: unknown;
   const query = queryWith(observe, async (statement, options) => {
     if (!isOpen) throw new Error("the transaction has ended: await every query inside its function");
     try {
-      return (await connection.run(statement, { signal: options.signal ?? signal })).rows;
+      return (await connection.run(statement, { signal: options.signal ?? signal, opening })).rows;
     } catch (error) {
       firstFailure ??= error;
       throw error;
@@ -43,6 +45,7 @@ export async function runTransaction<T>(
     const result = await work({ query });
     isOpen = false;
     signal?.throwIfAborted();
+    if (!opening.isSent) return result; // It asked nothing.
     refuseUnlessOpen(connection, firstFailure);
     await observe("COMMIT", "COMMIT", () => commit(connection, commitTimeoutMs));
     return result;
@@ -53,10 +56,8 @@ export async function runTransaction<T>(
   }
 }
 
-/** One message, so that the time limit costs no round trip. */
-function begin(isolation: Isolation | undefined, limit: number): string {
-  const level = isolation === undefined ? "" : ` ISOLATION LEVEL ${isolation.toUpperCase()}`;
-  return limit === 0 ? `BEGIN${level}` : `BEGIN${level}; SET LOCAL statement_timeout = ${limit}`;
+function begin(isolation: Isolation | undefined): string {
+  return isolation === undefined ? "BEGIN" : `BEGIN ISOLATION LEVEL ${isolation.toUpperCase()}`;
 }
 
 function refuseUnlessOpen(connection: Connection, firstFailure: unknown): void {

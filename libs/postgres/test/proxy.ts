@@ -6,6 +6,8 @@ export interface Proxy extends AsyncDisposable {
   readonly url: string;
   /** Links made so far. */
   readonly links: number;
+  /** Chunks that came from our side: of a client that waits for each answer, its round trips. */
+  readonly asked: number;
   /** From now on passes nothing, on links there are and links to come, until thawed. */
   freeze(): void;
   /** As `freeze`, for links made from now on only. */
@@ -23,6 +25,7 @@ export async function startProxy(target: string): Promise<Proxy> {
   const pairs = new Set<{ near: Socket; far: Socket }>();
   let frozen = false;
   let links = 0;
+  let asked = 0;
   const server = createServer({ pauseOnConnect: true }, (near) => {
     links++;
     const far = connect(Number(port), hostname);
@@ -39,6 +42,7 @@ export async function startProxy(target: string): Promise<Proxy> {
         to.destroy();
       });
     }
+    near.on("data", () => asked++);
     if (frozen) far.pause();
     else near.resume();
   });
@@ -50,6 +54,9 @@ export async function startProxy(target: string): Promise<Proxy> {
     url: url.href,
     get links() {
       return links;
+    },
+    get asked() {
+      return asked;
     },
     freeze() {
       frozen = true;
