@@ -35,10 +35,9 @@ export class PostgresFulfilments implements Fulfilments {
       group,
       message,
       async (tx) => {
-        const recorded = (await isCancelled(tx, fulfilment.orderId, { signal }))
-          ? { ...fulfilment, outcome: { status: "withheld" } as const }
-          : fulfilment;
-        const event = (await insert(tx, recorded, { signal })) ? toMessage(recorded) : undefined;
+        const isRecorded = await insert(tx, fulfilment, { signal });
+        if (!isRecorded) await withhold(tx, fulfilment, { signal });
+        const event = isRecorded ? toMessage(fulfilment) : undefined;
         if (event !== undefined) await appendToOutbox(tx, fulfilmentTopic, event, { signal, tracer: this.#tracer });
       },
       { signal },
@@ -77,18 +76,10 @@ export class PostgresFulfilments implements Fulfilments {
 }
 
 /**
- * A cancel that commits while this transaction runs may be missed. That does no harm: orders decides how an order ends,
- * and the label is withheld by the cancel's own row.
+ * Whether it was the first thing that came of its order, and the order was not cancelled. One statement for both, as each is
+ * a round trip. A cancel that commits while this transaction runs may be missed. That does no harm: orders decides how an
+ * order ends, and the label is withheld by the cancel's own row.
  */
-async function isCancelled(tx: Transaction, orderId: string, { signal }: Abortable): Promise<boolean> {
-  const rows = await tx.query("select from cancelled_orders where order_id = $1", [orderId], {
-    signal,
-    name: "find_cancelled_order",
-  });
-  return rows.length > 0;
-}
-
-/** Whether it was the first thing that came of its order. */
 async function insert(
   tx: Transaction,
   { orderId, outcome, time }: Fulfilment,
@@ -97,7 +88,9 @@ async function insert(
   const total = outcome.status === "fulfilled" ? outcome.total : undefined;
   const rows = await tx.query(
     `insert into fulfilments (order_id, status, currency_code, minor_units, label, reason, time)
-     values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing returning order_id`,
+     select $1::uuid, $2, $3, $4::bigint, $5::bytea, $6, $7::timestamptz
+     where not exists (select from cancelled_orders where order_id = $1)
+     on conflict do nothing returning order_id`,
     [
       orderId,
       outcome.status,
@@ -110,4 +103,13 @@ async function insert(
     { signal, name: "insert_fulfilment" },
   );
   return rows.length > 0;
+}
+
+/** Of a cancelled order; one that is settled stays as it is. */
+async function withhold(tx: Transaction, { orderId, time }: Fulfilment, { signal }: Abortable): Promise<void> {
+  await tx.query(
+    "insert into fulfilments (order_id, status, time) values ($1, 'withheld', $2) on conflict do nothing",
+    [orderId, time],
+    { signal, name: "withhold_fulfilment" },
+  );
 }
