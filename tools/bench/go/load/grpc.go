@@ -22,7 +22,7 @@ const path = "/greeter.v1.Greeter/SayHello"
 func loadGRPC(o options) ([]*result, error) {
 	conns := make([]*conn, o.conns)
 	for i := range conns {
-		c, err := dial(o)
+		c, err := dial(o, o.address(i))
 		if err != nil {
 			return nil, err
 		}
@@ -79,6 +79,7 @@ func pace(conns []*conn, o options, start, end time.Time) {
 type conn struct {
 	result
 	options options
+	address string
 	net     net.Conn
 	end     time.Time
 	reader  *bufio.Reader
@@ -94,12 +95,12 @@ type conn struct {
 	closing bool  // No call will follow.
 }
 
-func dial(o options) (*conn, error) {
-	socket, err := net.Dial("tcp", o.address)
+func dial(o options, address string) (*conn, error) {
+	socket, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{options: o, net: socket, next: 1, due: map[uint32]time.Time{}, window: 65_535}
+	c := &conn{options: o, address: address, net: socket, next: 1, due: map[uint32]time.Time{}, window: 65_535}
 	c.reader = bufio.NewReaderSize(socket, 32<<10)
 	c.writer = bufio.NewWriterSize(socket, 32<<10)
 	c.framer = http2.NewFramer(c.writer, c.reader)
@@ -122,7 +123,7 @@ func (c *conn) call(due time.Time) {
 	c.block.Reset()
 	for _, field := range [...]hpack.HeaderField{
 		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: path},
-		{Name: ":authority", Value: c.options.address}, {Name: "content-type", Value: "application/grpc"},
+		{Name: ":authority", Value: c.address}, {Name: "content-type", Value: "application/grpc"},
 		{Name: "te", Value: "trailers"}, {Name: "user-agent", Value: "load/1"}, {Name: "grpc-timeout", Value: "5S"},
 	} {
 		_ = c.headers.WriteField(field)

@@ -21,22 +21,22 @@ func loadHTTP(o options) ([]*result, error) {
 	start := time.Now()
 	end := start.Add(o.duration)
 	for i := range results {
-		conn, err := net.Dial("tcp", o.address)
+		conn, err := net.Dial("tcp", o.address(i))
 		if err != nil {
 			return nil, err
 		}
 		results[i] = &result{}
 		wait.Go(func() {
 			defer conn.Close()
-			requests(conn, o, results[i], start, end, &next)
+			requests(conn, o, o.address(i), results[i], start, end, &next)
 		})
 	}
 	wait.Wait()
 	return results, nil
 }
 
-func requests(conn net.Conn, o options, r *result, start, end time.Time, next *atomic.Int64) {
-	request := []byte("GET /v1/greetings/Ada HTTP/1.1\r\nHost: " + o.address + "\r\nAccept: application/json\r\n\r\n")
+func requests(conn net.Conn, o options, address string, r *result, start, end time.Time, next *atomic.Int64) {
+	request := []byte("GET /v1/greetings/Ada HTTP/1.1\r\nHost: " + address + "\r\nAccept: application/json\r\n\r\n")
 	reader := bufio.NewReader(conn)
 	_ = conn.SetDeadline(end.Add(5 * time.Second))
 	for {

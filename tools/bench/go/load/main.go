@@ -12,17 +12,20 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
 
 type options struct {
-	address  string
-	conns    int
-	streams  int
-	duration time.Duration
-	rate     int // Calls a second over all connections; 0 for a closed loop.
+	addresses []string // Connections go to them in turn.
+	conns     int
+	streams   int
+	duration  time.Duration
+	rate      int // Calls a second over all connections; 0 for a closed loop.
 }
+
+func (o options) address(connection int) string { return o.addresses[connection%len(o.addresses)] }
 
 // result is added up by each connection for itself.
 type result struct {
@@ -53,12 +56,13 @@ type report struct {
 func main() {
 	var o options
 	kind := flag.String("kind", "grpc", "grpc or http")
-	flag.StringVar(&o.address, "address", "127.0.0.1:50051", "host:port")
+	addresses := flag.String("address", "127.0.0.1:50051", "host:port, several with commas between")
 	flag.IntVar(&o.conns, "conns", 4, "connections")
 	flag.IntVar(&o.streams, "streams", 8, "calls at once on a connection (grpc)")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "how long, at most a minute")
 	flag.IntVar(&o.rate, "rate", 0, "calls a second; 0 for a closed loop")
 	flag.Parse()
+	o.addresses = strings.Split(*addresses, ",")
 	o.duration = min(o.duration, time.Minute)
 
 	run := map[string]func(options) ([]*result, error){"grpc": loadGRPC, "http": loadHTTP}[*kind]

@@ -1,5 +1,5 @@
 import { median } from "../compare.ts";
-import { markdown } from "../peers/report.ts";
+import { markdown } from "../markdown.ts";
 
 /** Ways of doing one thing; the first is ours. Each does its work `times` times, or in its own way as often. */
 export interface Contest {

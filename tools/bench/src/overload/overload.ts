@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { whyNoGo } from "@plumbline/go";
 import { median } from "../compare.ts";
+import { markdown } from "../markdown.ts";
 import { buildGo, buildOurs } from "../peers/build.ts";
 import { load, loadUnchecked } from "../peers/load.ts";
 import { machineOf } from "../peers/machine.ts";
 import { freePort, Running } from "../peers/program.ts";
-import { markdown } from "../peers/report.ts";
 import { gateway, upstream } from "../peers/targets.ts";
 import { behind, capacity } from "./behind.ts";
 
@@ -42,7 +42,7 @@ export async function overload({ rounds, ms }: OverloadOptions): Promise<void> {
   if (why !== undefined) return console.log(`SKIPPED  overload: the load generator is a Go program, and ${why}`);
   const folder = mkdtempSync(join(tmpdir(), "plumbline-bench-"));
   try {
-    buildOurs(root);
+    buildOurs(root, ["gateway", "greeter-go"]);
     const go = buildGo(root, folder);
     const generator = join(go, "load");
     const behind = await freePort();

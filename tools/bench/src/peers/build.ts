@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { generate, goBuild } from "@plumbline/go";
 
 /** Our services, as images run them. */
-export function buildOurs(root: string): void {
-  const projects = "@plumbline/gateway,@plumbline/greeter,@plumbline/greeter-go";
+export function buildOurs(root: string, services: readonly string[]): void {
+  const projects = services.map((name) => `@plumbline/${name}`).join(",");
   const { status } = spawnSync(join(root, "node_modules/.bin/nx"), ["run-many", "-t", "build", "-p", projects], {
     cwd: root,
     stdio: ["ignore", "ignore", "inherit"],

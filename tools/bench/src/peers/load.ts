@@ -15,11 +15,11 @@ export interface Load {
   readonly max: number;
 }
 
-/** 32 calls at once, over 4 connections of 8 streams (gRPC) or 32 connections (HTTP). Rejects when one fails. */
+/** 32 calls at once, over 4 connections of 8 streams (gRPC) or 32 connections (HTTP), in turn to each port. Rejects when one fails. */
 export async function load(
   generator: string,
   kind: "grpc" | "http",
-  port: number,
+  port: number | readonly number[],
   ms: number,
   rate = 0,
 ): Promise<Load> {
@@ -34,12 +34,16 @@ export async function load(
 export async function loadUnchecked(
   generator: string,
   kind: "grpc" | "http",
-  port: number,
+  port: number | readonly number[],
   ms: number,
   rate: number,
   connections?: number,
 ): Promise<Load> {
-  const args = ["-kind", kind, "-address", `127.0.0.1:${port}`, "-duration", `${ms}ms`, "-rate", `${rate}`];
+  const address = [port]
+    .flat()
+    .map((one) => `127.0.0.1:${one}`)
+    .join(",");
+  const args = ["-kind", kind, "-address", address, "-duration", `${ms}ms`, "-rate", `${rate}`];
   if (connections !== undefined) args.push("-conns", `${connections}`);
   const [command, all] = pinned(1, generator, args);
   const { stdout } = await promisify(execFile)(command, all, {

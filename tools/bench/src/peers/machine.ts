@@ -3,13 +3,14 @@ import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { canPin } from "./program.ts";
 
-/** What a run was measured on, in one line. */
-export function machineOf(): string {
+const pinning = canPin
+  ? "measured processes pinned to one core, load generator and upstream to another"
+  : "processes not pinned: no taskset, or one core";
+
+/** What a run was measured on, in one line, and where its processes ran. */
+export function machineOf(placement = pinning): string {
   const [cpu] = cpus();
   const load = readFileSync("/proc/loadavg", "utf8").split(" ").slice(0, 3).join(" ");
   const go = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8" }).stdout.trim();
-  const pinning = canPin
-    ? "measured processes pinned to one core, load generator and upstream to another"
-    : "processes not pinned: no taskset, or one core";
-  return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpu?.model ?? "unknown CPU"}, load average ${load}, Node ${process.version}, ${go}; ${pinning}`;
+  return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpu?.model ?? "unknown CPU"}, load average ${load}, Node ${process.version}, ${go}; ${placement}`;
 }

@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
-import { sleep } from "@plumbline/concurrency";
+import { gcFile, pausesOf } from "./gc-file.ts";
 import { type Load, load } from "./load.ts";
 import { Running } from "./program.ts";
-import { gcFile, type Target } from "./targets.ts";
+import type { Target } from "./targets.ts";
 
 /** One measurement of one target. */
 export interface Sample {
@@ -27,6 +26,8 @@ export interface Plan {
   readonly rounds: number;
   readonly ms: number;
   readonly rate: number;
+  /** Told of a target whose calls failed, which is then left out; without it the run ends. */
+  readonly onFailure?: (target: Target, why: string) => void;
 }
 
 /**
@@ -36,25 +37,38 @@ export interface Plan {
 export async function measure(targets: readonly Target[], plan: Plan): Promise<Measured[]> {
   await using stack = new AsyncDisposableStack();
   const all: { target: Target; running: Running[]; closed: Sample[]; atRate: Sample[] }[] = [];
+  const attempt = async (target: Target, work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      if (plan.onFailure === undefined) throw error;
+      plan.onFailure(target, error instanceof Error ? error.message : String(error));
+      all.splice(
+        all.findIndex((one) => one.target === target),
+        1,
+      );
+    }
+  };
   for (const target of targets) {
     const running: Running[] = [];
     for (const program of target.programs) running.push(stack.use(await Running.start(program, 0, plan.folder)));
     all.push({ target, running, closed: [], atRate: [] });
-    await warmUp(target, plan.generator);
+    await attempt(target, () => warmUp(target, plan.generator));
   }
   for (let round = 0; round < plan.rounds; round++) {
-    for (let index = 0; index < all.length; index++) {
-      const one = all[(index + round) % all.length];
-      if (one === undefined) continue;
-      await load(plan.generator, kindOf(one.target), portOf(one.target), 200);
-      one.closed.push(await sample(one.target, one.running, plan, 0));
-      if (plan.rate > 0) one.atRate.push(await sample(one.target, one.running, plan, plan.rate));
+    const turn = round % Math.max(1, all.length);
+    for (const one of [...all.slice(turn), ...all.slice(0, turn)]) {
+      await attempt(one.target, async () => {
+        await load(plan.generator, kindOf(one.target), portOf(one.target), 200);
+        one.closed.push(await sample(one.target, one.running, plan, 0));
+        if (plan.rate > 0) one.atRate.push(await sample(one.target, one.running, plan, plan.rate));
+      });
     }
   }
   const measured: Measured[] = [];
   for (const { target, running, closed, atRate } of all) {
     const residentMiB = running.reduce((sum, process) => sum + process.residentMiB(), 0);
-    measured.push({ target, closed, atRate, residentMiB, pauses: await pausesOf(target, running, plan.folder) });
+    measured.push({ target, closed, atRate, residentMiB, pauses: await pausesOfCalled(target, running, plan.folder) });
   }
   return measured;
 }
@@ -79,35 +93,10 @@ async function sample(target: Target, running: readonly Running[], plan: Plan, r
   return { perSecond: seen.calls / seen.seconds, cpuMicros: ((cpu() - before) * 1e6) / seen.calls, load: seen };
 }
 
-async function pausesOf(target: Target, running: readonly Running[], folder: string): Promise<number[]> {
-  if (!target.programs.at(-1)?.args.includes("--import")) return [];
-  running.at(-1)?.signal("SIGUSR2");
-  const file = gcFile(folder, portOf(target));
-  for (let waited = 0; waited < 2_000; waited += 20) {
-    await sleep(20);
-    if (existsSync(file)) return (JSON.parse(readFileSync(file, "utf8")) as number[]).sort((a, b) => a - b);
-  }
-  return [];
-}
-
-/** Milliseconds from start to the first accepted connection, of each program that is called, in turn. */
-export async function startTimes(
-  targets: readonly Target[],
-  rounds: number,
-  folder: string,
-): Promise<Map<Target, number[]>> {
-  const times = new Map<Target, number[]>(targets.map((target) => [target, []]));
-  // The first start of each fills the compile cache, as an image's build does, and does not count.
-  for (let round = -1; round < rounds; round++) {
-    for (const [target, found] of times) {
-      const program = target.programs.at(-1);
-      if (program === undefined) continue;
-      await using running = await Running.start(program, 0, folder);
-      if (round >= 0) found.push(running.startMs);
-      else await sleep(300);
-    }
-  }
-  return times;
+async function pausesOfCalled(target: Target, running: readonly Running[], folder: string): Promise<number[]> {
+  const called = running.at(-1);
+  if (called === undefined || !target.programs.at(-1)?.args.includes("--import")) return [];
+  return await pausesOf(called, gcFile(folder, portOf(target)));
 }
 
 function kindOf(target: Target): "grpc" | "http" {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { availableParallelism } from "node:os";
 import { sleep } from "@plumbline/concurrency";
+import { cpuSecondsOf, residentMiB } from "../processes.ts";
 
 /** How to start one process that listens on 127.0.0.1 at `port`. */
 export interface Program {
@@ -15,23 +15,28 @@ export interface Program {
 /** Whether processes can be kept on one core each: what is measured on the first, what calls it on the second. */
 export const canPin = availableParallelism() >= 2 && spawnSync("taskset", ["-V"]).status === 0;
 
+/** A core, or any. */
+export type Core = 0 | 1 | undefined;
+
 /** A command that runs on one core. */
-export function pinned(core: 0 | 1, command: string, args: readonly string[]): [string, string[]] {
-  return canPin ? ["taskset", ["-c", `${core}`, command, ...args]] : [command, [...args]];
+export function pinned(core: Core, command: string, args: readonly string[]): [string, string[]] {
+  return canPin && core !== undefined ? ["taskset", ["-c", `${core}`, command, ...args]] : [command, [...args]];
 }
 
 /** A process that listens. Its log goes to /dev/null, so that writing a line costs the same in each. */
 export class Running implements AsyncDisposable {
   /** From the start to the first connection it accepted. */
   readonly startMs: number;
+  readonly port: number;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, startMs: number) {
+  private constructor(child: ChildProcess, port: number, startMs: number) {
     this.#child = child;
+    this.port = port;
     this.startMs = startMs;
   }
 
-  static async start({ command, args, env, port }: Program, core: 0 | 1, cwd: string): Promise<Running> {
+  static async start({ command, args, env, port }: Program, core: Core, cwd: string): Promise<Running> {
     const began = performance.now();
     const child = spawn(...pinned(core, command, args), {
       cwd,
@@ -46,23 +51,20 @@ export class Running implements AsyncDisposable {
       }
       await sleep(2);
     }
-    return new Running(child, performance.now() - began);
+    return new Running(child, port, performance.now() - began);
   }
 
   get pid(): number {
     return this.#child.pid ?? 0;
   }
 
-  /** User and system seconds so far, children that have ended included (proc_pid_stat(5): utime to cstime, in hundredths). */
+  /** User and system seconds so far, children that have ended included. */
   cpuSeconds(): number {
-    const fields = readFileSync(`/proc/${this.pid}/stat`, "utf8")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
+    return cpuSecondsOf(this.pid);
   }
 
   residentMiB(): number {
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
+    return residentMiB(this.pid);
   }
 
   signal(name: NodeJS.Signals): void {

@@ -1,14 +1,7 @@
+import { atLeast, atMost, type Ratio } from "../ratio.ts";
 import type { Measured } from "./measure.ts";
 import { cpuOf, rateOf } from "./report.ts";
 import type { Group, Mode } from "./targets.ts";
-
-/** Ours beside another, with what was aimed at. */
-export interface Ratio {
-  readonly name: string;
-  readonly value: number;
-  readonly aim: string;
-  readonly met: boolean;
-}
 
 interface Aim {
   readonly group: Group;
@@ -38,18 +31,19 @@ export function ratios(measured: readonly Measured[]): Ratio[] {
       const peer = measured.find((one) => is(one, group, theirs, mode));
       if (peer === undefined) continue;
       for (const own of measured.filter((one) => is(one, group, `${ours} (`, mode))) {
-        const value = of === "calls/s" ? rateOf(own) / rateOf(peer) : cpuOf(own) / cpuOf(peer);
-        const met = of === "calls/s" ? value >= aim : value <= aim;
         const name = `${own.target.name} / ${theirs}, ${mode}: ${of}`;
-        found.push({ name, value, aim: `${of === "calls/s" ? ">=" : "<="} ${aim}`, met });
+        found.push(
+          of === "calls/s"
+            ? atLeast(aim, name, rateOf(own) / rateOf(peer))
+            : atMost(aim, name, cpuOf(own) / cpuOf(peer)),
+        );
       }
     }
   }
   for (const on of measured.filter(({ target }) => target.mode === "full, 10 % of traces exported")) {
     const off = measured.find((one) => is(one, "gateway", on.target.name, "full"));
     if (off === undefined) continue;
-    const value = rateOf(on) / rateOf(off);
-    found.push({ name: `${on.target.name}, traces 10 % / none: calls/s`, value, aim: ">= 0.9", met: value >= 0.9 });
+    found.push(atLeast(0.9, `${on.target.name}, traces 10 % / none: calls/s`, rateOf(on) / rateOf(off)));
   }
   return found;
 }

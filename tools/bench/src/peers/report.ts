@@ -1,4 +1,5 @@
 import { median } from "../compare.ts";
+import { at, markdown, ms, spread } from "../markdown.ts";
 import type { Measured, Sample } from "./measure.ts";
 import type { Group, Mode } from "./targets.ts";
 
@@ -24,12 +25,6 @@ export function table(group: Group, measured: readonly Measured[], rate: number)
   ];
   const cells = rows.toSorted((a, b) => byMode(a, b) || cpuOf(a) - cpuOf(b)).map((one) => cellsOf(one, rate));
   return `${headings[group]}\n\n${markdown([head, ...cells])}`;
-}
-
-export function markdown([head = [], ...rows]: readonly (readonly string[])[]): string {
-  return [head, head.map((_, index) => (index === 0 ? "---" : "---")), ...rows]
-    .map((row) => `| ${row.join(" | ")} |`)
-    .join("\n");
 }
 
 function cellsOf(one: Measured, rate: number): string[] {
@@ -66,14 +61,3 @@ function latencies(samples: readonly Sample[]): string {
     .map((key) => ms(median(samples.map(({ load }) => load[key])) / 1_000))
     .join(" / ");
 }
-
-export function spread(values: readonly number[]): string {
-  return `${whole(median(values))} (${whole(Math.min(...values))} to ${whole(Math.max(...values))})`;
-}
-
-function at(sorted: readonly number[], share: number): number {
-  return sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
-}
-
-const whole = (value: number): string => (value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en"));
-const ms = (value: number): string => value.toFixed(value < 10 ? 1 : 0);

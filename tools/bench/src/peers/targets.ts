@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type TransportName, transportNames } from "@plumbline/rpc";
+import { gcFile } from "./gc-file.ts";
 import { freePort, type Program } from "./program.ts";
 
 export type Group = "rpc" | "gateway" | "chain";
@@ -110,7 +111,7 @@ function greeterGo(go: string, mode: Mode) {
   return (port: number): Program => plain(join(go, "greeter-go"), greeterEnvironment(mode, port), port);
 }
 
-function greeter(parts: Pick<Parts, "root" | "folder">, mode: Mode, transport: TransportName) {
+export function greeter(parts: Pick<Parts, "root" | "folder">, mode: Mode, transport: TransportName) {
   return (port: number): Program => {
     const env = { ...greeterEnvironment(mode, port), GREETER_RPC_TRANSPORT: transport };
     return node(parts, join(parts.root, "apps/greeter/dist/main.js"), env, port);
@@ -156,20 +157,17 @@ function plain(command: string, env: Readonly<Record<string, string>>, port: num
 }
 
 /** Node as an image runs it: a compile cache, and here an observer of its garbage collection. */
-function node(
+export function node(
   { folder }: Pick<Parts, "folder">,
   file: string,
   env: Readonly<Record<string, string>>,
   port: number,
+  flags: readonly string[] = [],
 ): Program {
   return {
     command: process.execPath,
-    args: ["--import", join(import.meta.dirname, "gc.ts"), file],
+    args: [...flags, "--import", join(import.meta.dirname, "gc.ts"), file],
     env: { ...env, NODE_COMPILE_CACHE: join(folder, "compile-cache"), GC_FILE: gcFile(folder, port) },
     port,
   };
-}
-
-export function gcFile(folder: string, port: number): string {
-  return join(folder, `gc-${port}.json`);
 }

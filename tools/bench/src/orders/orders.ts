@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildOurs } from "../peers/build.ts";
+import { installPeers } from "../peers/install.ts";
+import { machineOf } from "../peers/machine.ts";
+import { root } from "../peers/workshop.ts";
+import { ratioTable } from "../ratio.ts";
+import { startEngines } from "./engines.ts";
+import { Customer, type Ending } from "./flow.ts";
+import { closedLoop, type Seen } from "./measure.ts";
+import { endingTable, operationLines, processTable, ratios } from "./report.ts";
+import { type Site, type System, startBare, startOurs, startSupplier } from "./systems.ts";
+
+export interface OrdersOptions {
+  readonly rounds: number;
+  /** How the orders end: fulfilled, rejected. */
+  readonly only: readonly string[];
+  /** Parts of names: systems that have none of them are left out. */
+  readonly names: readonly string[];
+  /** Orders of one closed loop. */
+  readonly orders: number;
+  /** Orders a second where latency is measured. */
+  readonly rate: number;
+  readonly json: string | undefined;
+  /** A folder for CPU profiles of the services, written when they end. */
+  readonly profile: string | undefined;
+}
+
+const allEndings = ["fulfilled", "rejected"] as const satisfies readonly Ending[];
+/** Rate times this is how many orders one measurement of latency takes. */
+const rateSeconds = 5;
+/** Before anything is measured, with each: V8 compiles what is called often, and groups are joined. */
+const warmOrders = 1_000;
+
+/** An order from placed to fulfilled, beside the same by hand: throughput, latency, CPU of all processes. */
+export async function orders(options: OrdersOptions): Promise<void> {
+  const endings = allEndings.filter((ending) => options.only.includes(ending));
+  buildOurs(root, ["orders", "worker"]);
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.adopt(mkdtempSync(join(tmpdir(), "plumbline-bench-")), (path) =>
+    rmSync(path, { recursive: true, force: true }),
+  );
+  const engines = stack.use(await startEngines());
+  const flags = options.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${options.profile}`];
+  const without = { root, peers: installPeers(root), folder, engines, flags };
+  const site: Site = { ...without, supplier: await startSupplier(without, stack) };
+
+  const all: Seen[] = [];
+  for (const system of await startAll(site, options.names, stack)) {
+    const customer = stack.use(await Customer.open(system));
+    for (const ending of endings) await customer.closed(ending, warmOrders);
+    const none = () => ({ fulfilled: [], rejected: [] });
+    all.push({ system, customer, closed: none(), atRate: none() });
+  }
+  const machine = machineOf("processes on any core");
+  console.log(`\n${machine}\n`);
+  for (let round = 0; round < options.rounds; round++) {
+    for (let index = 0; index < all.length; index++) {
+      const one = all[(index + round) % all.length];
+      if (one === undefined) continue;
+      for (const ending of endings) {
+        one.closed[ending].push(await closedLoop(one, ending, engines, options.orders));
+        one.atRate[ending].push(await one.customer.atRate(ending, options.rate * rateSeconds, options.rate));
+      }
+    }
+  }
+  for (const ending of endings) console.log(`${endingTable(all, ending, options.rate)}\n`);
+  for (const line of endings.flatMap((ending) => operationLines(all, ending))) console.log(`${line}\n`);
+  console.log(`${await processTable(all)}\n`);
+  const found = ratios(all, endings);
+  if (found.length > 0) console.log(ratioTable(found));
+  if (options.json !== undefined) {
+    const systems = all.map(({ system, closed, atRate }) => ({ name: system.name, closed, atRate }));
+    writeFileSync(options.json, `${JSON.stringify({ machine, options, systems, ratios: found }, undefined, 2)}\n`);
+  }
+}
+
+async function startAll(site: Site, names: readonly string[], stack: AsyncDisposableStack): Promise<System[]> {
+  const { peers, engines } = site;
+  const systems: System[] = [];
+  const add = async (name: string, start: (name: string) => Promise<System>): Promise<void> => {
+    if (names.some((part) => name.includes(part))) systems.push(await start(name));
+  };
+  await add("orders + worker on Postgres", (name) => startOurs(site, name, "postgres", stack));
+  if (engines.kafkaPort === undefined) return systems;
+  await add("orders + worker on Kafka", (name) => startOurs(site, name, "kafka", stack));
+  if (peers !== undefined) await add("bare loop: kafkajs + pg", (name) => startBare(site, name, peers, stack));
+  return systems;
+}

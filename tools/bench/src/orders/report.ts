@@ -1,0 +1,83 @@
+import { median } from "../compare.ts";
+import { at, markdown, ms, spread } from "../markdown.ts";
+import { pausesOf } from "../peers/gc-file.ts";
+import { atLeast, type Ratio } from "../ratio.ts";
+import type { Ending } from "./flow.ts";
+import type { Closed, Cpu, Seen } from "./measure.ts";
+
+/** The systems side by side, for orders that end this way. */
+export function endingTable(all: readonly Seen[], ending: Ending, rate: number): string {
+  return markdown([head(ending, rate), ...all.map((one) => row(one, ending))]);
+}
+
+/** What each order costs in operations, of the last round; a line for each system that counts them. */
+export function operationLines(all: readonly Seen[], ending: Ending): string[] {
+  return all.flatMap(({ system, closed }) => {
+    const each = Object.entries(closed[ending].at(-1)?.operations ?? {}).map(([key, n]) => `${key} ${n.toFixed(1)}`);
+    return each.length === 0 ? [] : [`Operations of a ${ending} order, ${system.name}: ${each.join(", ")}`];
+  });
+}
+
+function head(ending: Ending, rate: number): string[] {
+  return [
+    `${ending} orders`,
+    "orders/s",
+    "CPU us an order: services",
+    "Postgres",
+    "Kafka",
+    "all",
+    "transactions an order",
+    `placed to ${ending} at ${rate}/s, p50 / p99 ms`,
+  ];
+}
+
+function row({ system, closed, atRate }: Seen, ending: Ending): string[] {
+  const loops = closed[ending];
+  const cpu = (of: (cpu: Cpu) => number): string => spread(loops.map((one) => of(one.cpu)));
+  const latency = (share: number): string => ms(median(atRate[ending].map(({ latencies }) => at(latencies, share))));
+  return [
+    system.name,
+    spread(loops.map(({ perSecond }) => perSecond)),
+    cpu(({ services }) => services),
+    cpu(({ postgres }) => postgres),
+    cpu(({ kafka }) => kafka),
+    cpu(({ services, postgres, kafka }) => services + postgres + kafka),
+    median(loops.map(({ commits }) => commits)).toFixed(1),
+    `${latency(0.5)} / ${latency(0.99)}`,
+  ];
+}
+
+export async function processTable(all: readonly Seen[]): Promise<string> {
+  const rows = [["process", "RSS MiB", "GC pauses, p50 / p99 / max ms"]];
+  for (const { system } of all) {
+    for (const { name, running, gcFile } of system.services) {
+      const pauses = await pausesOf(running, gcFile);
+      const shares = [0.5, 0.99, 1].map((share) => ms(at(pauses, share))).join(" / ");
+      rows.push([`${name} of ${system.name}`, running.residentMiB().toFixed(0), shares]);
+    }
+  }
+  return markdown(rows);
+}
+
+/** Of each round, as what the machine is busy with else falls on a round's measurements alike; then their median. */
+export function ratios(all: readonly Seen[], endings: readonly Ending[]): Ratio[] {
+  const bare = all.find(({ system }) => system.prefix === "bare_");
+  if (bare === undefined) return [];
+  const cpuOf = ({ cpu }: Closed): number => cpu.services + cpu.postgres + cpu.kafka;
+  return endings.flatMap((ending) =>
+    all
+      .filter((one) => one !== bare)
+      .flatMap(({ system, closed }) => {
+        const rounds = closed[ending].flatMap((ours, round) => {
+          const theirs = bare.closed[ending][round];
+          return theirs === undefined ? [] : [{ ours, theirs }];
+        });
+        const rates = rounds.map(({ ours, theirs }) => ours.perSecond / theirs.perSecond);
+        const cpu = rounds.map(({ ours, theirs }) => cpuOf(theirs) / cpuOf(ours));
+        return [
+          atLeast(0.7, `${system.name} / ${bare.system.name}, ${ending}: orders/s`, median(rates)),
+          atLeast(0.7, `${bare.system.name} / ${system.name}, ${ending}: CPU an order`, median(cpu)),
+        ];
+      }),
+  );
+}

@@ -1,0 +1,157 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { freeStackPorts, programs } from "@plumbline/dev";
+import { createDatabase } from "@plumbline/engines";
+import type { ControlGroup } from "../control-group.ts";
+import { gcFile } from "../peers/gc-file.ts";
+import { freePort, type Program, Running } from "../peers/program.ts";
+import { node } from "../peers/targets.ts";
+import type { Engines } from "./engines.ts";
+
+/** Something that takes orders by OrdersService.PlaceOrder and fulfils them. */
+export interface System {
+  readonly name: string;
+  readonly rpcPort: number;
+  /** What the names of its databases begin with. */
+  readonly prefix: string;
+  /** Where its table `orders` is: id, customer_id, status, update_time. */
+  readonly databaseUrl: string;
+  readonly services: readonly Service[];
+}
+
+export interface Service {
+  readonly name: string;
+  readonly running: Running;
+  /** Where it writes its pauses. */
+  readonly gcFile: string;
+  /** Where it tells its metrics; a bare one does not. */
+  readonly opsPort?: number;
+}
+
+export interface Site {
+  readonly root: string;
+  /** The peers, installed; undefined leaves them out. */
+  readonly peers: string | undefined;
+  /** Of this run: compile caches, reports. */
+  readonly folder: string;
+  readonly engines: Engines;
+  readonly supplier: string;
+  /** Flags of Node for the services: a profile, say. */
+  readonly flags: readonly string[];
+}
+
+export type Adapter = "kafka" | "postgres";
+
+/** Orders and worker as they are deployed: bundles, their presets, log lines of level info, which go to /dev/null. */
+export async function startOurs(
+  site: Site,
+  name: string,
+  adapter: Adapter,
+  stack: AsyncDisposableStack,
+): Promise<System> {
+  const urls = await databases(site, adapter);
+  const services: Service[] = [];
+  for (const service of ["orders", "worker"] as const) {
+    const program = await programOf(site, adapter, urls, service);
+    await migrate(site, program);
+    const opsPort = Number(program.env[`${service.toUpperCase()}_OPS_PORT`]);
+    services.push({ name: service, opsPort, ...(await start(site, program, stack)) });
+  }
+  const rpcPort = services[0]?.running.port ?? 0;
+  return { name, rpcPort, prefix: `${adapter}_`, databaseUrl: urls.orders, services };
+}
+
+/** One worker within each control group, on Kafka, with one database. */
+export async function startWorkers(
+  site: Site,
+  groups: readonly ControlGroup[],
+  stack: AsyncDisposableStack,
+): Promise<{ readonly running: readonly Running[]; readonly databaseUrl: string }> {
+  const urls = await databases(site, "kafka");
+  await migrate(site, await programOf(site, "kafka", urls, "worker"));
+  const running: Running[] = [];
+  for (const group of groups) {
+    const program = group.holding(await programOf(site, "kafka", urls, "worker"));
+    running.push((await start(site, program, stack)).running);
+  }
+  return { running, databaseUrl: urls.worker };
+}
+
+/** The same by hand on kafkajs and pg: peers/bare-orders.js says what it does and what it lacks. */
+export async function startBare(site: Site, name: string, peers: string, stack: AsyncDisposableStack): Promise<System> {
+  const services: Service[] = [];
+  const urls: string[] = [];
+  for (const service of ["orders", "worker"] as const) {
+    const owner = `bare_${service}`;
+    const url = await createDatabase(site.engines.postgresUrl, owner, { owner });
+    urls.push(url);
+    const port = await freePort();
+    const env = {
+      PORT: `${port}`,
+      DATABASE_URL: url,
+      BROKERS: `127.0.0.1:${site.engines.kafkaPort}`,
+      SUPPLIER: site.supplier,
+      NODE_ENV: "production",
+    };
+    // kafkajs sets timers in the past, of which Node warns.
+    const flags = ["--no-warnings", ...site.flags];
+    const program = node(site, join(peers, `bare-${service}.js`), env, port, flags);
+    services.push({ name: service, ...(await start(site, program, stack)) });
+  }
+  const [databaseUrl = ""] = urls;
+  const rpcPort = services[0]?.running.port ?? 0;
+  return { name, rpcPort, prefix: "bare_", databaseUrl, services };
+}
+
+/** The supplier all systems ask: how long it takes is nobody's merit. */
+export async function startSupplier(site: Omit<Site, "supplier">, stack: AsyncDisposableStack): Promise<string> {
+  const port = await freePort();
+  const program: Program = {
+    command: process.execPath,
+    args: ["-C", "source", join(site.root, "tools/supplier/src/main.ts")],
+    env: { SUPPLIER_PORT: `${port}` },
+    port,
+  };
+  stack.use(await Running.start(program, undefined, site.folder));
+  return `http://127.0.0.1:${port}`;
+}
+
+type Urls = Parameters<typeof programs>[1];
+
+async function databases({ engines }: Site, adapter: Adapter): Promise<Urls> {
+  const database = (name: string): Promise<string> =>
+    createDatabase(engines.postgresUrl, `${adapter}_${name}`, { owner: `${adapter}_${name}` });
+  return {
+    orders: await database("orders"),
+    worker: await database("worker"),
+    messaging: await database("messaging"),
+  };
+}
+
+/** As `npm start` would start it, on ports of its own and from its bundle. */
+async function programOf(site: Site, adapter: Adapter, urls: Urls, name: "orders" | "worker"): Promise<Program> {
+  const ports = { ...(await freeStackPorts()), kafka: site.engines.kafkaPort ?? 0 };
+  const found = programs(ports, urls, { adapter, entry: "bundle" }).find((program) => program.name === name);
+  if (found === undefined) throw new Error(`the stack has no program "${name}"`);
+  const prefix = name.toUpperCase();
+  const env = {
+    ...found.environment,
+    [`${prefix}_RPC_HOST`]: "127.0.0.1",
+    [`${prefix}_OPS_HOST`]: "127.0.0.1",
+    WORKER_SUPPLIERS_URL: site.supplier,
+    NODE_ENV: "production",
+  };
+  return node(site, join(site.root, found.entry), env, ports[name], site.flags);
+}
+
+/** Its tables and topics. */
+async function migrate({ folder }: Site, { command, args, env }: Program): Promise<void> {
+  const entry = args.at(-1) ?? "";
+  await promisify(execFile)(command, [entry, "migrate"], { cwd: folder, env: { ...env }, timeout: 60_000 });
+}
+
+async function start({ folder }: Site, program: Program, stack: AsyncDisposableStack) {
+  const running = stack.use(await Running.start(program, undefined, folder));
+  return { running, gcFile: gcFile(folder, program.port) };
+}

@@ -1,0 +1,20 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { sleep } from "@plumbline/concurrency";
+import type { Running } from "./program.ts";
+
+/** Where the process that listens on `port` writes its pauses: see gc.ts. */
+export function gcFile(folder: string, port: number): string {
+  return join(folder, `gc-${port}.json`);
+}
+
+/** The pauses of a process so far in ms, in ascending order; none where it does not answer within 2 s. */
+export async function pausesOf(running: Running, file: string): Promise<number[]> {
+  rmSync(file, { force: true });
+  running.signal("SIGUSR2");
+  for (let waited = 0; waited < 2_000; waited += 20) {
+    await sleep(20);
+    if (existsSync(file)) return (JSON.parse(readFileSync(file, "utf8")) as number[]).sort((a, b) => a - b);
+  }
+  return [];
+}

@@ -1,0 +1,43 @@
+import { ControlGroup } from "../control-group.ts";
+import { load } from "../peers/load.ts";
+import { freePort, Running } from "../peers/program.ts";
+import { gateway } from "../peers/targets.ts";
+import { openWorkshop } from "../peers/workshop.ts";
+import { type ReplicasOptions, type Scaling, type Shared, share } from "./scaling.ts";
+
+const warmCalls = 25_000;
+const warmMs = 40_000;
+
+/** Two gateways in front of one greeter, connections shared out evenly as by a balancer, beside one. */
+export async function gateways({ rounds, ms }: ReplicasOptions): Promise<Scaling | undefined> {
+  await using workshop = await openWorkshop("replicas of the gateway", { peers: false });
+  if (workshop === undefined) return undefined;
+  const { parts, generator } = workshop;
+  await using stack = new AsyncDisposableStack();
+  const all: Running[] = [];
+  for (const core of [0, 1] as const) {
+    const group = stack.use(new ControlGroup({ cores: share }));
+    const program = gateway(parts, "full", "http2")(await freePort(), parts.upstream);
+    all.push(stack.use(await Running.start(group.holding(program), core, parts.folder)));
+  }
+
+  const measure = async (running: readonly Running[], time: number): Promise<Shared & { readonly calls: number }> => {
+    const cpu = () => running.reduce((sum, one) => sum + one.cpuSeconds(), 0);
+    const before = cpu();
+    const ports = running.map(({ port }) => port);
+    const { calls, seconds, cpuSeconds } = await load(generator, "http", ports, time);
+    return { calls, perSecond: calls / seconds, cores: (cpu() - before) / seconds, callerCores: cpuSeconds / seconds };
+  };
+  const giveUpAt = performance.now() + warmMs;
+  let warm = 0;
+  while (warm < 2 * warmCalls && performance.now() < giveUpAt) warm += (await measure(all, 1_000)).calls;
+  if (warm < 2 * warmCalls)
+    console.log(`NOT WARM  gateways: ${warm} calls of ${2 * warmCalls} before they are measured`);
+
+  const [one, two]: [Shared[], Shared[]] = [[], []];
+  for (let round = 0; round < rounds; round++) {
+    one.push(await measure(all.slice(round % 2, (round % 2) + 1), ms));
+    two.push(await measure(all, ms));
+  }
+  return { name: "gateway (http2, full)", unit: "requests/s", one, two };
+}
