@@ -17,8 +17,10 @@ import {
 import { TRACE_PARENT_HEADER, TRACE_STATE_HEADER, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { codeOf } from "@plumbline/errors";
 import { messageOf, typeOf } from "./error-fields.ts";
+import { idSpan } from "./id-span.ts";
 import { emptyContext } from "./linked-context.ts";
 import { newBudget, text } from "./printable.ts";
+import { isKept } from "./sampling.ts";
 import type { Attributes, AttributeValue, Carrier, OpenSpan, Span, SpanKind, SpanOptions, Tracer } from "./tracer.ts";
 
 const kinds: Readonly<Record<SpanKind, OtelSpanKind>> = {
@@ -34,12 +36,15 @@ const propagator = new W3CTraceContextPropagator();
 const maxLinks = 128;
 
 /**
- * Our Tracer over OpenTelemetry's, whichever: the SDK's, or the one that only passes ids on, for which `keepsNothing` says
- * that a span need not be described.
+ * Our Tracer over the SDK's, which gets the spans that are kept, `sampleRatio` of new traces; without it none are, and ids
+ * are passed on all the same.
  */
-export function otelTracer(otel: OtelTracer, { keepsNothing = false } = {}): Tracer {
-  const begin = (name: string, options: SpanOptions, parent: Context): OtelSpan =>
-    otel.startSpan(name, keepsNothing ? {} : described(options), parent);
+export function otelTracer(sdk?: OtelTracer, sampleRatio = 0): Tracer {
+  const begin = (name: string, options: SpanOptions, parent: Context): OtelSpan => {
+    if (sdk === undefined) return idSpan(parent);
+    const links = (options.links ?? []).slice(0, maxLinks).flatMap(linkTo);
+    return isKept(parent, links, sampleRatio) ? sdk.startSpan(name, described(options, links), parent) : idSpan(parent);
+  };
   return {
     span(name, options, work) {
       const parent = parentOf(options);
@@ -61,11 +66,11 @@ function parentOf({ parent }: SpanOptions): Context {
   return parent === undefined ? context.active() : extract(parent);
 }
 
-function described({ kind = "internal", attributes, links }: SpanOptions): OtelSpanOptions {
+function described({ kind = "internal", attributes }: SpanOptions, links: Link[]): OtelSpanOptions {
   return {
     kind: kinds[kind],
     ...(attributes && { attributes: present(typeof attributes === "function" ? attributes() : attributes) }),
-    ...(links && { links: links.slice(0, maxLinks).flatMap(linkTo) }),
+    ...(links.length > 0 && { links }),
   };
 }
 

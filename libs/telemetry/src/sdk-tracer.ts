@@ -1,12 +1,5 @@
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import {
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  type SpanExporter,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-} from "@opentelemetry/sdk-trace";
-import { LinkBasedSampler } from "./link-based-sampler.ts";
+import { AlwaysOnSampler, BatchSpanProcessor, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
 import { otelTracer } from "./otel-tracer.ts";
 import type { Tracer } from "./tracer.ts";
 
@@ -25,7 +18,7 @@ export function sdkTracer(options: SdkTracerOptions): { readonly tracer: Tracer;
       "service.name": options.service,
       ...(options.version !== undefined && { "service.version": options.version }),
     }),
-    sampler: new ParentBasedSampler({ root: new LinkBasedSampler(new TraceIdRatioBasedSampler(options.sampleRatio)) }),
+    sampler: new AlwaysOnSampler(), // It is given what is kept and nothing else.
     spanLimits: { attributeValueLengthLimit: 2_048 },
     spanProcessors: [
       new BatchSpanProcessor({
@@ -36,5 +29,8 @@ export function sdkTracer(options: SdkTracerOptions): { readonly tracer: Tracer;
       }),
     ],
   });
-  return { tracer: otelTracer(provider.getTracer("plumbline")), shutdown: () => provider.shutdown() };
+  return {
+    tracer: otelTracer(provider.getTracer("plumbline"), options.sampleRatio),
+    shutdown: () => provider.shutdown(),
+  };
 }

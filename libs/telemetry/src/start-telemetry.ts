@@ -1,6 +1,5 @@
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { enableContext } from "./active-context.ts";
-import { IdTracer } from "./id-tracer.ts";
 import type { Destination } from "./lines.ts";
 import type { LogLevel } from "./logger.ts";
 import { otelTracer } from "./otel-tracer.ts";
@@ -35,7 +34,7 @@ export interface TelemetryOptions {
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   enableContext();
   // Reads only the global context, so it works for a logger that must exist before the tracer does.
-  const ids = otelTracer(new IdTracer(), { keepsNothing: true });
+  const ids = otelTracer();
   const { service, version, otlpEndpoint } = options;
   const logs =
     options.otlpLogs === true && otlpEndpoint !== undefined
