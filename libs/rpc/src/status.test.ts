@@ -98,3 +98,9 @@ test("the descriptor written here says what Google's protos say", () => {
     }
   }
 });
+
+test("a retry delay is a pushback of whole milliseconds, of 32 bits at most", () => {
+  const pushbackOf = (retryAfterMs: number) =>
+    statusOf(new ServiceError("unavailable", "", { retryAfterMs })).pushbackMs;
+  assert.deepEqual([pushbackOf(0), pushbackOf(1.2), pushbackOf(1e12)], [0, 2, 2 ** 31 - 1]);
+});

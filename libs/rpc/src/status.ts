@@ -32,9 +32,10 @@ export function statusOf(error: unknown): Status {
   const code = codeToNumber(named.code);
   // Half a surrogate pair would throw in the transport's percent-encoding, far from whoever wrote it.
   const message = named.message.slice(0, maxMessageLength).toWellFormed();
+  const details = encodeDetails(code, message, named);
   const { retryAfterMs } = named;
-  const pushbackMs = retryAfterMs && Math.min(Math.ceil(retryAfterMs), 2 ** 31 - 1);
-  return { code, message, details: encodeDetails(code, message, named), pushbackMs };
+  if (retryAfterMs === undefined) return { code, message, details };
+  return { code, message, details, pushbackMs: Math.min(Math.ceil(retryAfterMs), 2 ** 31 - 1) };
 }
 
 /** What the other side's status is as an error. */

@@ -24,6 +24,9 @@ export interface Dispatcher {
   ended(call: Outgoing): void;
 }
 
+/** What a server's timer may be ahead of ours. */
+const earlyMs = 20;
+
 /** How often a call is sent again that its server says it has not touched. */
 const maxAttempts = 5;
 
@@ -119,8 +122,8 @@ export abstract class Outgoing implements StreamHandler, Expiring {
 
   #reset(error: StreamError): ServiceError {
     const code = codeOfReset(error);
-    // At the deadline both sides give up: it is the same event, whoever was first to say so.
-    if (code === "cancelled" && Date.now() >= this.outgoing.deadline) return deadlineExceeded();
+    // At the deadline both sides give up: it is the same event, though the server's timer may be a little early.
+    if (code === "cancelled" && Date.now() >= this.outgoing.deadline - earlyMs) return deadlineExceeded();
     return new ServiceError(code, error.message, { cause: error });
   }
 
