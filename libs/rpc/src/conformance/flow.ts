@@ -54,6 +54,29 @@ export const flowCases: readonly Case[] = [
       assert.equal(await answer, `${total * block.length}`);
     },
   },
+  {
+    name: "a stream that has all its messages at hand leaves other calls their turns, in either direction",
+    async run(world) {
+      // Small enough to fit in HTTP/2's windows altogether: nothing else holds the sender back.
+      const total = 3_000;
+      const count = { sent: 0, taken: 0 };
+      async function* all(counted: keyof typeof count): AsyncGenerator<string> {
+        for (; count[counted] < total; count[counted]++) yield "x";
+      }
+      const { client } = await world.open({
+        serverStream: () => all("sent"),
+        clientStream: async (requests) => `${(await Array.fromAsync(requests)).length}`,
+      });
+      const responses = Array.fromAsync(client.serverStream(""));
+      await client.unary("");
+      assert.ok(count.sent < total, "it was all sent before another call was answered");
+      assert.equal((await responses).length, total);
+      const answer = client.clientStream(all("taken"));
+      await client.unary("");
+      assert.ok(count.taken < total, "it was all taken before another call was answered");
+      assert.equal(await answer, `${total}`);
+    },
+  },
   ...kinds.map(
     (kind): Case => ({
       name: `a message of ${kind} may be as large as the limit and no larger, in either direction`,

@@ -9,6 +9,7 @@ import type { Acceptor } from "./accept.ts";
 import { appendMetadata, appendStatus, contentType, metadataOf, status200 } from "./fields.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { MessageReader, prefixOf } from "./messages.ts";
+import { Turn } from "./turn.ts";
 
 /** A request whose headers have come and are in order. */
 export interface Request {
@@ -168,6 +169,7 @@ export class UnaryIncoming extends Incoming implements Expiring {
 export class StreamIncoming extends Incoming {
   readonly #queue: MessageQueue;
   readonly requests: Requests;
+  readonly #turn = new Turn();
   #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(request: Request) {
@@ -201,7 +203,7 @@ export class StreamIncoming extends Incoming {
   }
 
   override async send(message: Uint8Array): Promise<void> {
-    if (this.write(message)) return;
+    if (this.write(message)) return this.#turn.next();
     this.#drained = Promise.withResolvers();
     await this.#drained.promise;
     if (this.isOver) throw new ServiceError("cancelled", "the call is over");

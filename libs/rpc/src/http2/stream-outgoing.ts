@@ -6,6 +6,7 @@ import { UntilOver } from "../until-over.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { prefixOf } from "./messages.ts";
 import { checkSize, type Dispatcher, Outgoing } from "./outgoing.ts";
+import { Turn } from "./turn.ts";
 
 /** Requests kept for a server that refuses them all unread; past it the call is bound to the one that has them. */
 const maxKeptBytes = 64 * 1024;
@@ -15,6 +16,7 @@ export class StreamOutgoing extends Outgoing implements Disposable {
   readonly #requests: AsyncIterable<Uint8Array>;
   readonly #queue: MessageQueue;
   readonly #over = new UntilOver();
+  readonly #turn = new Turn();
   /** What was sent, while it may have to be sent again. */
   #kept: Uint8Array[] | undefined = [];
   #keptBytes = 0;
@@ -87,6 +89,7 @@ export class StreamOutgoing extends Outgoing implements Disposable {
     this.#keep(message);
     this.#write(this.stream, message, false, prefixOf(message));
     if (this.#drained !== undefined) await this.#over.wait(this.#drained.promise);
+    else await this.#turn.next();
   }
 
   #write(stream: Http2Stream, bytes: Uint8Array, isLast: boolean, prefix?: Uint8Array): void {
