@@ -7,6 +7,7 @@
  * Each case opens its servers on free loopback ports and speaks to them over real sockets.
  */
 import { describe, test } from "node:test";
+import { onAbort } from "@plumbline/concurrency";
 import { callCases } from "./conformance/calls.ts";
 import { cancellationCases } from "./conformance/cancellation.ts";
 import { drainCases } from "./conformance/draining.ts";
@@ -24,8 +25,10 @@ export function conformance(pairing: Pairing): void {
   void describe(`a ${pairing.client} client of a ${pairing.server} server${over}`, () => {
     const cases = [callCases, errorCases, cancellationCases, flowCases, retryCases, drainCases];
     for (const one of cases.flat()) {
-      void test(one.name, { timeout: 20_000 }, async () => {
+      void test(one.name, { timeout: 20_000 }, async ({ signal }) => {
         await using world = new World(pairing);
+        // A case that hangs leaves no server behind, which would keep the process.
+        using _ = onAbort(signal, () => void world[Symbol.asyncDispose]());
         await one.run(world);
       });
     }
