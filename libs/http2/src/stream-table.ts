@@ -53,8 +53,11 @@ export class StreamTable {
     if (id > this.acceptUpTo) return;
     const how = this.#closed.find(id);
     if (how === "reset by us") return;
+    const isForgotten = how === "unknown";
+    // Closed longer ago than is remembered. All that a client knows nothing of it has begun itself, so this is only late.
+    if (isForgotten && (what === "DATA" || !this.#isServer)) return;
     // A stream that was skipped counts as closed, and to begin it then is another error (RFC 9113, 5.1.1).
-    const code = how === "unknown" && what === "HEADERS" ? ErrorCode.protocolError : ErrorCode.streamClosed;
+    const code = isForgotten ? ErrorCode.protocolError : ErrorCode.streamClosed;
     throw new ConnectionError(code, `${what} on the closed stream ${id}`);
   }
 }

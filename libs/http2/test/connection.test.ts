@@ -325,6 +325,32 @@ test("a fast request that a server answers before its end takes nothing else wit
   await peer.synchronised();
 });
 
+test("what comes for a stream that was given up long ago is late, and no error, on either side", {
+  timeout: 20_000,
+}, async () => {
+  const { peer, socket } = await rawServer();
+  using one = await client(socket);
+  one.open().stream?.reset(ErrorCode.cancel);
+  const answer = (id: number) =>
+    frame(FrameType.headers, Flag.endHeaders | Flag.endStream, id, block([":status", "200"]));
+  // More than are remembered: at thousands of calls a second that is the time of one round trip.
+  for (let count = 0; count < 600; count++) {
+    const next = one.open();
+    peer.send(answer(next.stream?.id ?? 0));
+    assert.equal(await next.ended, undefined);
+  }
+  peer.send(answer(1));
+  await peer.synchronised();
+
+  const port = await serverOf((stream) => stream.sendHeaders([new HeaderField(":status", "204")], true));
+  using other = await RawPeer.of(port);
+  other.send(request(1, false));
+  await other.frame(FrameType.rstStream, 1);
+  for (let id = 3; id < 1_203; id += 2) other.send(request(id));
+  other.send(frame(FrameType.data, 0, 1, Buffer.from("late")));
+  await other.synchronised();
+});
+
 test("a lost connection ends its streams, and says why", async () => {
   const { peer, socket } = await rawServer();
   using one = await client(socket);
