@@ -73,8 +73,8 @@ export function beside(transport: TransportName, ports: Ports, outcomes: Outcome
       await using channel = transportOf(transport).connect({
         target,
         maxMessageBytes: 1_024,
-        keepaliveMs: 100,
-        keepaliveTimeoutMs: 200,
+        keepaliveMs: 500,
+        keepaliveTimeoutMs: 2_000,
       });
       const call = async (text: string): Promise<void> => {
         const outgoing = { path, metadata: new Metadata(), deadline: Date.now() + timeoutMs };
