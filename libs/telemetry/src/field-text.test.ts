@@ -95,6 +95,19 @@ test("written in one pass, fields are what JSON.stringify makes of their record,
   );
 });
 
+for (const { name, parts } of [
+  { name: "a renamed field and one of that name", parts: [{ level: 1 }, { "fields.level": 2 }] as const },
+  {
+    name: "more entries than a level has, in both",
+    parts: [
+      Object.fromEntries(Array.from({ length: 60 }, (_, number) => [`a${number}`, number])),
+      Object.fromEntries(Array.from({ length: 60 }, (_, number) => [`b${number}`, number])),
+    ] as const,
+  },
+]) {
+  test(`so are ${name}`, () => assert.equal(inOnePass(parts, newBudget()), viaRecord(parts, newBudget())));
+}
+
 test("fields of the most usual kind are those", () => {
   const usual = fc.array(
     fc.tuple(
