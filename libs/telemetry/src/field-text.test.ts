@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { addFields } from "./field-text.ts";
 import type { Fields } from "./logger.ts";
 import { type Budget, type Json, newBudget, printable } from "./printable.ts";

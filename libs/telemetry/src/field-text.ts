@@ -54,19 +54,10 @@ function addPlain(line: string, fields: Fields, budget: Budget, before: Fields):
 }
 
 function valueText(value: unknown, budget: Budget, fields: Fields): string {
-  switch (typeof value) {
-    case "string":
-      budget.values--;
-      return quoted(value, budget);
-    case "number":
-      if (!Number.isFinite(value)) break;
-      budget.values--;
-      return String(value);
-    case "boolean":
-      budget.values--;
-      return value ? "true" : "false";
-  }
-  return JSON.stringify(printableField(value, budget, fields));
+  const usual = typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
+  if (!usual) return JSON.stringify(printableField(value, budget, fields));
+  budget.values--;
+  return typeof value === "string" ? quoted(value, budget) : String(value);
 }
 
 /** Longer ones are left to the engine, which looks at many characters at a time. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { inspect } from "node:util";
 import { ServiceError } from "@plumbline/errors";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Memory } from "../test/memory.ts";
 import type { LogLevel } from "./logger.ts";
 import { winstonLogger } from "./winston-logger.ts";
