@@ -37,7 +37,6 @@ gateway server POST /v1/orders
           orders client postgres update_order
           orders internal tell watchers
         worker client postgres COMMIT
-        worker client postgres find_cancelled_order
         worker client postgres inbox_note
         worker client postgres insert_fulfilment
         worker client postgres outbox_append
@@ -69,7 +68,6 @@ gateway server POST /v1/orders
               orders client postgres lock_order
               orders client postgres update_order
             worker client postgres COMMIT
-            worker client postgres find_cancelled_order
             worker client postgres inbox_note
             worker client postgres insert_fulfilment
             worker client postgres outbox_append
