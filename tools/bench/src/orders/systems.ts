@@ -2,10 +2,10 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { freeStackPorts, programs } from "@plumbline/dev";
-import { createDatabase } from "@plumbline/engines";
+import { createDatabase, freePort } from "@plumbline/engines";
 import type { ControlGroup } from "../control-group.ts";
 import { gcFile } from "../peers/gc-file.ts";
-import { freePort, type Program, Running } from "../peers/program.ts";
+import { type Program, Running } from "../peers/program.ts";
 import { node } from "../peers/targets.ts";
 import type { Engines } from "./engines.ts";
 

@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { freePort } from "@plumbline/engines";
 import { whyNoGo } from "@plumbline/go";
 import { median } from "../compare.ts";
 import { markdown } from "../markdown.ts";
 import { buildGo, buildOurs } from "../peers/build.ts";
 import { load, loadUnchecked } from "../peers/load.ts";
 import { machineOf } from "../peers/machine.ts";
-import { freePort, Running } from "../peers/program.ts";
+import { Running } from "../peers/program.ts";
 import { gateway, upstream } from "../peers/targets.ts";
 import { behind, capacity } from "./behind.ts";
 

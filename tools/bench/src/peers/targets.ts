@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import { freePort } from "@plumbline/engines";
 import { type TransportName, transportNames } from "@plumbline/rpc";
 import { gcFile } from "./gc-file.ts";
-import { freePort, type Program } from "./program.ts";
+import type { Program } from "./program.ts";
 
 export type Group = "rpc" | "gateway" | "chain";
 export type Mode = "bare" | "full" | "full, 10 % of traces exported";

@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { freePort } from "@plumbline/engines";
 import { whyNoGo } from "@plumbline/go";
 import { buildGo, buildOurs } from "./build.ts";
 import { installPeers } from "./install.ts";
-import { freePort, Running } from "./program.ts";
+import { Running } from "./program.ts";
 import { type Parts, upstream } from "./targets.ts";
 
 export const root = resolve(import.meta.dirname, "../../../..");

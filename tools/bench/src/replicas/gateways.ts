@@ -1,6 +1,7 @@
+import { freePort } from "@plumbline/engines";
 import { ControlGroup } from "../control-group.ts";
 import { load } from "../peers/load.ts";
-import { freePort, Running } from "../peers/program.ts";
+import { Running } from "../peers/program.ts";
 import { gateway } from "../peers/targets.ts";
 import { openWorkshop } from "../peers/workshop.ts";
 import { type ReplicasOptions, type Scaling, type Shared, share } from "./scaling.ts";

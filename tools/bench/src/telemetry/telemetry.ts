@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
+import { freePort } from "@plumbline/engines";
 import { median } from "../compare.ts";
 import { machineOf } from "../peers/machine.ts";
 import { type Measured, measure } from "../peers/measure.ts";
-import { freePort } from "../peers/program.ts";
 import { table } from "../peers/report.ts";
 import { gateway, type Mode, type Target } from "../peers/targets.ts";
 import { openWorkshop } from "../peers/workshop.ts";
