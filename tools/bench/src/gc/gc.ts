@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "@plumbline/engines";
 import { ControlGroup, whyNoControlGroups } from "../control-group.ts";
 import { at, markdown, ms as milliseconds, spread } from "../markdown.ts";
 import { machineOf } from "../peers/machine.ts";
 import { type Measured, measure } from "../peers/measure.ts";
-import { freePort, type Program } from "../peers/program.ts";
+import type { Program } from "../peers/program.ts";
 import { gateway, greeter, type Target } from "../peers/targets.ts";
 import { openWorkshop, root } from "../peers/workshop.ts";
 
