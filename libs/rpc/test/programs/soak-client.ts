@@ -19,6 +19,7 @@ obey<ClientProtocol>({
     gate.close();
     await load?.atRest();
   },
+  made: async () => load?.outcomes.total ?? 0,
   sample: async () => ({ ...(await takeSample()), made: load?.outcomes.total ?? 0 }),
   census: takeCensus,
   async go() {

@@ -37,6 +37,8 @@ export interface ServerProtocol extends Protocol {
 
 export interface ClientProtocol extends Protocol {
   begin: readonly [ClientTask, void];
+  /** Calls so far. */
+  made: readonly [undefined, number];
   sample: readonly [undefined, Sample & { readonly made: number }];
   end: readonly [
     undefined,

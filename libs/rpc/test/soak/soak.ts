@@ -11,8 +11,10 @@ import { censusProblems, judge, leastJudged, type Timed, type Verdict } from "./
 export interface SoakOptions {
   readonly transport: TransportName;
   readonly totalMs: number;
-  /** Between two samples. */
+  /** Between two samples, at the least. */
   readonly everyMs: number;
+  /** Calls between two samples, at the least: a busy machine takes longer. None when not given. */
+  readonly everyCalls?: number | undefined;
   readonly perSecond: number;
   /** A side that keeps every call, to show that this is noticed. */
   readonly leak?: Side | undefined;
@@ -46,7 +48,7 @@ export interface SoakReport {
 
 /** Runs a client and a server, each a process of its own, and judges what they hold. Rejects when one of them ends by itself. */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
-  const { transport, totalMs, everyMs, perSecond, leak, signal } = options;
+  const { transport, totalMs, everyMs, everyCalls = 0, perSecond, leak, signal } = options;
   if (totalMs / everyMs < 2 * leastJudged) {
     throw new RangeError(
       `at least ${2 * leastJudged} samples are needed: a longer time, or a shorter one between them`,
@@ -68,6 +70,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const hours = (): number => (performance.now() - began) / 3_600_000;
   for (let count = 1; count * everyMs <= totalMs; count++) {
     await sleep(Math.max(1, began + count * everyMs - performance.now()), undefined, { signal }).catch(() => {});
+    const before = samples.client.at(-1)?.made ?? 0;
+    while (!signal?.aborted && (await client.ask("made")) < before + everyCalls) await sleep(20);
     if (signal?.aborted) break;
     await rest();
     const at = hours();
