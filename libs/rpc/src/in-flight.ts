@@ -1,6 +1,7 @@
 import { Deadlines, derive, type Expiring, onAbort, type Scope } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { ServerCall } from "./call.ts";
+import { isAtDeadline } from "./deadline.ts";
 import { type CallKind, methodName } from "./definition.ts";
 import { Metadata } from "./metadata.ts";
 import { ok, type Status, statusOf } from "./status.ts";
@@ -126,12 +127,8 @@ class RunningCall implements Expiring {
   }
 }
 
-/**
- * At the deadline both sides give up, and the client's cancelling may come in just before our own timer fires. It is the
- * same event: without the slack its code would depend on who was a millisecond faster.
- */
 function whyCancelled(deadline: number): DOMException {
-  return Date.now() >= deadline - 20
+  return isAtDeadline(deadline)
     ? new DOMException("the deadline passed", "TimeoutError")
     : new DOMException("the client cancelled the call", "AbortError");
 }

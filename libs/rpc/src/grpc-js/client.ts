@@ -11,6 +11,7 @@ import {
 import { type Abortable, onAbort } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { UnaryResponse } from "../channel.ts";
+import { isAtDeadline } from "../deadline.ts";
 import { Metadata } from "../metadata.ts";
 import { detailsName, errorOf } from "../status.ts";
 import { clientTls } from "../tls.ts";
@@ -206,7 +207,11 @@ class GrpcCall implements Disposable {
     this.#outgoing.onTrailers?.(trailers);
     if (code === status.OK) return trailers;
     if (this.#failure !== undefined) throw this.#failure.error;
-    if (code === status.CANCELLED) this.#outgoing.signal?.throwIfAborted();
+    if (code === status.CANCELLED) {
+      this.#outgoing.signal?.throwIfAborted();
+      // A Go server resets the stream of a call whose time is over, as it would one that it cancels.
+      if (isAtDeadline(this.#outgoing.deadline)) throw new ServiceError("deadline_exceeded", "deadline exceeded");
+    }
     throw errorOf({ code, message: details, details: trailers.getBinary(detailsName) });
   }
 

@@ -8,6 +8,7 @@ import {
   type StreamError,
   type StreamHandler,
 } from "@plumbline/http2";
+import { isAtDeadline } from "../deadline.ts";
 import { Metadata } from "../metadata.ts";
 import type { OutgoingCall } from "../transport.ts";
 import { appendMetadata, contentType, metadataOf, teTrailers } from "./fields.ts";
@@ -23,9 +24,6 @@ export interface Dispatcher {
   dispatch(call: Outgoing): void;
   ended(call: Outgoing): void;
 }
-
-/** What a server's timer may be ahead of ours. */
-const earlyMs = 20;
 
 /** How often a call is sent again that its server says it has not touched. */
 const maxAttempts = 5;
@@ -123,7 +121,7 @@ export abstract class Outgoing implements StreamHandler, Expiring {
   #reset(error: StreamError): ServiceError {
     const code = codeOfReset(error);
     // At the deadline both sides give up: it is the same event, though the server's timer may be a little early.
-    if (code === "cancelled" && Date.now() >= this.outgoing.deadline - earlyMs) return deadlineExceeded();
+    if (code === "cancelled" && isAtDeadline(this.outgoing.deadline)) return deadlineExceeded();
     return new ServiceError(code, error.message, { cause: error });
   }
 
