@@ -71,7 +71,10 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   for (let count = 1; count * everyMs <= totalMs; count++) {
     await sleep(Math.max(1, began + count * everyMs - performance.now()), undefined, { signal }).catch(() => {});
     const before = samples.client.at(-1)?.made ?? 0;
-    while (!signal?.aborted && (await client.ask("made")) < before + everyCalls) await sleep(20);
+    while ((await client.ask("made")) < before + everyCalls) {
+      if (signal?.aborted) break;
+      await sleep(20);
+    }
     if (signal?.aborted) break;
     await rest();
     const at = hours();
