@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ServiceError } from "@plumbline/errors";
+import { codeOf, ServiceError } from "@plumbline/errors";
 import { Connection, dial, HeaderField } from "@plumbline/http2";
 import { noTelemetry, startTelemetry } from "@plumbline/telemetry";
 import { createClient } from "./client.ts";
@@ -55,6 +55,33 @@ test("an IPv6 address can be listened on and called", async () => {
 });
 
 for (const transport of transportNames) {
+  test(`a handler that asks for its signal after its call over ${transport} has ended finds it aborted`, {
+    timeout: 20_000,
+  }, async () => {
+    const asked = Promise.withResolvers<unknown>();
+    const late: ConformanceHandlers = {
+      ...handlers,
+      unary: async (_request, call) => {
+        await refused;
+        if (!call.signal.aborted) await once(call.signal, "abort");
+        asked.resolve(call.signal.reason);
+        return "";
+      },
+    };
+    const parts = { services: [service(Conformance, late)], telemetry: noTelemetry };
+    await using server = await serve({ host: "127.0.0.1", port: 0, transport }, parts);
+    await using channel = await connect({ target: `127.0.0.1:${server.port}`, transport }, noTelemetry);
+    await channel.ready({ signal: AbortSignal.timeout(10_000) });
+    const refused = rejection(createClient(Conformance, channel).unary("hi", { timeoutMs: 100 })).then(
+      async (error) => {
+        await sleep(50); // The server's timer may be a little later than ours; if later still, its signal aborts later.
+        return error;
+      },
+    );
+    assert.equal(codeOf(await refused), "deadline_exceeded");
+    assert.equal(codeOf(await asked.promise), "deadline_exceeded");
+  });
+
   test(`a request that is still coming when a server over ${transport} drains is waited for and answered`, {
     timeout: 20_000,
   }, async () => {
