@@ -1,3 +1,5 @@
+import { longestMs } from "./timer.ts";
+
 /** Something that has to be over by a time. */
 export interface Expiring {
   /** Milliseconds since the epoch; Infinity for never. */
@@ -5,8 +7,6 @@ export interface Expiring {
   /** That time has come. */
   expire(): void;
 }
-
-const longestMs = 2 ** 31 - 1;
 
 /**
  * Things with deadlines, in the order they were added, and one timer for all of them. A timer for each costs more than most

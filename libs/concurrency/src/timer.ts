@@ -1,5 +1,5 @@
 // setTimeout keeps its delay in 31 bits: a longer one fires at once, with a warning nobody reads.
-const longestMs = 2 ** 31 - 1;
+export const longestMs = 2 ** 31 - 1;
 
 /** Calls `callback` after `ms` milliseconds, however many; never for Infinity, soon for less than 0. Disposing stops it. */
 export function after(ms: number, callback: () => void): Disposable {
