@@ -3,6 +3,7 @@ export type { Call, ClientCall, ServerCall } from "./call.ts";
 export type { CallOptions, Channel, UnaryResponse } from "./channel.ts";
 export { type Client, type ClientOptions, type ClientRetry, createClient } from "./client.ts";
 export { type ConnectOptions, connect } from "./connect.ts";
+export { isAtDeadline } from "./deadline.ts";
 export type { CallKind, MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from "./definition.ts";
 export type { Interceptor } from "./interceptor.ts";
 export { Metadata, type MetadataInit, type MetadataValue } from "./metadata.ts";

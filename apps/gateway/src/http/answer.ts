@@ -2,7 +2,7 @@ import { fromBinary, type Message } from "@bufbuild/protobuf";
 import type { Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
 
-/** A whole answer, ready to be sent: text, which Node sends in one write with the head, or bytes. */
+/** A whole answer, ready to be sent. */
 export interface Answer {
   readonly contentType: string;
   readonly body: string | Uint8Array;

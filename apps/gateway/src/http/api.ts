@@ -1,6 +1,6 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { codeOf, ServiceError } from "@plumbline/errors";
-import { Admission } from "@plumbline/rpc";
+import { Admission, isAtDeadline } from "@plumbline/rpc";
 import type { Metrics } from "@plumbline/telemetry";
 import type { Request, RequestHandler, Response } from "express";
 import type { Binding } from "../bindings/binding.ts";
@@ -73,23 +73,19 @@ export function api({ registry, upstreamOf, limits, metrics, stream }: ApiOption
       if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
 
       const call = { signal: clientGone(request), timeoutMs: timeout, metadata };
-      const startedAt = performance.now();
+      const deadline = Date.now() + timeout;
       try {
         // Around the call alone: how long a client takes to send its body is no sign of overload.
         const answer = await calls.run(method, timeout, () => upstream.unary(binding.rpcPath, message, call));
         sendAnswer(response, answerOf(binding, answer.message));
       } catch (error) {
-        throw isLate(error, startedAt, timeout) ? tooLate(timeout, error) : error;
+        // Whoever said so first, we or the service: not one that the service gave less.
+        throw codeOf(error) === "deadline_exceeded" && isAtDeadline(deadline) ? tooLate(timeout, error) : error;
       }
     } finally {
       admission.leave();
     }
   };
-}
-
-/** Whether a call has used up its time, whoever said so first, we or the service: not one that the service gave less. */
-function isLate(error: unknown, startedAt: number, timeoutMs: number): boolean {
-  return codeOf(error) === "deadline_exceeded" && performance.now() - startedAt >= timeoutMs - 20;
 }
 
 function tooLate(timeoutMs: number, cause: unknown): ServiceError {
