@@ -23,7 +23,7 @@ export class Sender implements StreamSender {
   readonly #waiting = new Set<Stream>();
   #isCongested = false;
 
-  /** `onFull` is called when the socket takes no more for now; `room` says when it does again. */
+  /** `onFull` is called when the socket takes no more; `room` says when it does again. */
   constructor(socket: Socket, floods: Floods, onFull: () => void) {
     this.#floods = floods;
     this.writer = new FrameWriter(this.#encoder, (bytes) => {

@@ -1,4 +1,4 @@
-import type { Metric, MetricType } from "prom-client";
+import type { Metric } from "prom-client";
 import type { AnyRegistry } from "./metrics-text.ts";
 
 export interface Description {
@@ -34,9 +34,8 @@ export function register(
 ): void {
   const metric = {
     ...description,
-    aggregator: "sum",
     // `this`, since views of the metric have another name.
-    async get(this: { readonly name: string; readonly type: MetricType | string }) {
+    async get(this: { readonly name: string }) {
       return { ...description, name: this.name, aggregator: "sum", values: await samples() };
     },
   };
