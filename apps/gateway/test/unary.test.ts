@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, test } from "node:test";
 import { ServiceError } from "@plumbline/errors";
 import type { UpstreamCall } from "../src/upstream.ts";
@@ -407,7 +408,7 @@ describe("a service that is slow", () => {
     const client = new AbortController();
     const answer = gateway.fetch("/v1/orders/7", { signal: client.signal }).catch(() => "hung up");
     const signal = await reached;
-    const gone = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    const gone = once(signal, "abort", { signal: AbortSignal.timeout(10_000) });
     client.abort();
     assert.equal(await answer, "hung up");
     await gone;

@@ -63,8 +63,9 @@ for (const transport of transportNames) {
       ...handlers,
       unary: async (_request, call) => {
         await refused;
-        if (!call.signal.aborted) await once(call.signal, "abort");
-        asked.resolve(call.signal.reason);
+        const { signal } = call;
+        const limit = { signal: AbortSignal.timeout(10_000) };
+        asked.resolve(signal.aborted ? signal.reason : once(signal, "abort", limit).then(() => signal.reason));
         return "";
       },
     };
