@@ -9,7 +9,9 @@ export {
   type Subscriber,
   type TopicOptions,
 } from "./broker.ts";
+export { byType } from "./by-type.ts";
 export { type BrokerOptions, connectBroker } from "./connect-broker.ts";
+export { decodeEvent, type EventDecoder } from "./decode-event.ts";
 export { handleOnce } from "./inbox/handle-once.ts";
 export { type InboxOptions, keepInbox } from "./inbox/keep-inbox.ts";
 export { inboxMigration } from "./inbox/migration.ts";
