@@ -1,8 +1,8 @@
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "./broker.ts";
 import type { KafkaOptions } from "./kafka/client.ts";
-import { type MemoryBrokerOptions, openMemoryBroker } from "./memory/open-memory-broker.ts";
-import { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/open-postgres-broker.ts";
+import { type MemoryBrokerOptions, openMemoryBroker } from "./memory/broker.ts";
+import { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/broker.ts";
 
 /** The choice of an adapter, and each one's settings, so that a service's code never knows which it runs on. */
 export interface BrokerOptions {
@@ -19,7 +19,7 @@ const adapters = {
     await openPostgresBroker(settingsOf("postgres", options.postgres), telemetry),
   kafka: async (options: BrokerOptions, telemetry: Telemetry): Promise<Broker> => {
     // Loaded only where it is chosen: its client takes 100 ms to load.
-    const { openKafkaBroker } = await import("./kafka/open-kafka-broker.ts");
+    const { openKafkaBroker } = await import("./kafka/broker.ts");
     return await openKafkaBroker(settingsOf("kafka", options.kafka), telemetry);
   },
 } as const;

@@ -15,8 +15,8 @@ export { decodeEvent, type EventDecoder } from "./decode-event.ts";
 export { handleOnce } from "./inbox/handle-once.ts";
 export { type InboxOptions, keepInbox } from "./inbox/keep-inbox.ts";
 export { inboxMigration } from "./inbox/migration.ts";
-export { MemoryLog, type MemoryLogOptions } from "./memory/memory-log.ts";
-export { type MemoryBrokerOptions, openMemoryBroker } from "./memory/open-memory-broker.ts";
+export { type MemoryBrokerOptions, openMemoryBroker } from "./memory/broker.ts";
+export { MemoryLog, type MemoryLogOptions } from "./memory/log.ts";
 export { createMessage, type Message, sizeOf, withHeaders } from "./message.ts";
 export { deadLettered } from "./middleware/dead-lettered.ts";
 export { AttemptsExhaustedError, type InPlaceRetries, retried } from "./middleware/retried.ts";
@@ -26,6 +26,6 @@ export { type AppendOptions, appendToOutbox } from "./outbox/append-to-outbox.ts
 export { outboxMigration } from "./outbox/migration.ts";
 export { type RelayOptions, relayOutbox } from "./outbox/relay-outbox.ts";
 export { partitionOf } from "./partition-of.ts";
-export { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/open-postgres-broker.ts";
+export { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/broker.ts";
 export { type RetryingOptions, subscribeWithRetries } from "./subscribe-with-retries.ts";
 export { deadTopic, retryTopic, sideTopics } from "./topics.ts";

@@ -1,6 +1,6 @@
 /** A member that takes messages and never returns: `stuck-subscriber.ts URL TOPIC GROUP`. To be killed. */
 import { noTelemetry } from "@plumbline/telemetry";
-import { openPostgresBroker } from "../src/postgres/open-postgres-broker.ts";
+import { openPostgresBroker } from "../src/postgres/broker.ts";
 
 const [url = "", topic = "", group = ""] = process.argv.slice(2);
 const broker = await openPostgresBroker({ url }, noTelemetry);

@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 import { test } from "node:test";
 import { startTelemetry } from "@plumbline/telemetry";
 import { gate, message } from "../conformance/world.ts";
-import { openMemoryBroker } from "../memory/open-memory-broker.ts";
+import { openMemoryBroker } from "../memory/broker.ts";
 
 test("a member shows how full it is and how far its group is behind, until it leaves", async () => {
   const destination = new Writable({ write: (_chunk, _encoding, done) => done() });

@@ -5,7 +5,7 @@ import { isServiceError } from "@plumbline/errors";
 import { migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { eventually, gate, group, message, messages, Received } from "../conformance/world.ts";
-import { openMemoryBroker } from "../memory/open-memory-broker.ts";
+import { openMemoryBroker } from "../memory/broker.ts";
 import { sideTopics } from "../topics.ts";
 import { handleOnce } from "./handle-once.ts";
 import { keepInbox, sweepInbox } from "./keep-inbox.ts";

@@ -1,7 +1,7 @@
 import { sleep } from "@plumbline/concurrency";
 import type { EachBatchPayload, Kafka, Consumer as KafkaConsumer } from "kafkajs";
 import type { Consumer } from "../consuming/assignment.ts";
-import { Feed } from "./feed.ts";
+import { Feed } from "./fetch.ts";
 
 export interface MembershipOptions {
   readonly sessionMs: number;

@@ -11,7 +11,7 @@ import { noTelemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
 import { eventually, message, messages, Received, unique } from "../conformance/world.ts";
 import type { Message } from "../message.ts";
-import { openKafkaBroker } from "./open-kafka-broker.ts";
+import { openKafkaBroker } from "./broker.ts";
 
 const skip = whyNoKafka() ?? false;
 const group = (name: string) => ({ group: name, concurrency: 8, backoff: { baseMs: 5, maxMs: 50 } });

@@ -8,8 +8,8 @@ import { startTemporaryKafka, testKafka, whyNoKafka } from "@plumbline/engines";
 import { noTelemetry } from "@plumbline/telemetry";
 import kafkajs from "kafkajs";
 import { eventually, message, unique } from "../conformance/world.ts";
+import { openKafkaBroker } from "./broker.ts";
 import type { KafkaOptions } from "./client.ts";
-import { openKafkaBroker } from "./open-kafka-broker.ts";
 
 const skip = whyNoKafka() ?? false;
 

@@ -4,7 +4,7 @@ import { ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
 import { type Broker, compose, type Handler, type Publisher } from "../broker.ts";
 import { eventually, group, message, Received, unique } from "../conformance/world.ts";
-import { openMemoryBroker } from "../memory/open-memory-broker.ts";
+import { openMemoryBroker } from "../memory/broker.ts";
 import { subscribeWithRetries } from "../subscribe-with-retries.ts";
 import { deadTopic, sideTopics } from "../topics.ts";
 import { deadLettered } from "./dead-lettered.ts";

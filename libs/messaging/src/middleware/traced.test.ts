@@ -5,7 +5,7 @@ import { startTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { recording } from "../../test/recording.ts";
 import type { Handler } from "../broker.ts";
 import { message } from "../conformance/world.ts";
-import { openMemoryBroker } from "../memory/open-memory-broker.ts";
+import { openMemoryBroker } from "../memory/broker.ts";
 import type { Message } from "../message.ts";
 import { subscribeWithRetries } from "../subscribe-with-retries.ts";
 import { sideTopics } from "../topics.ts";

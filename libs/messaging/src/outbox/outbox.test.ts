@@ -11,7 +11,7 @@ import { noTelemetry, startTelemetry } from "@plumbline/telemetry";
 import { recording } from "../../test/recording.ts";
 import type { Broker, Publisher } from "../broker.ts";
 import { eventually, group, message, messages, Received } from "../conformance/world.ts";
-import { openMemoryBroker } from "../memory/open-memory-broker.ts";
+import { openMemoryBroker } from "../memory/broker.ts";
 import type { Message } from "../message.ts";
 import { appendToOutbox } from "./append-to-outbox.ts";
 import { outboxMigration } from "./migration.ts";

@@ -4,7 +4,7 @@ import type { Consumer } from "../consuming/assignment.ts";
 import { type HeldSession, holdSession } from "../hold-session.ts";
 import { Wake } from "../wake.ts";
 import { GroupShare } from "./group-share.ts";
-import { Member } from "./member.ts";
+import { Member } from "./membership.ts";
 import type { Topics } from "./topics.ts";
 
 export interface SubscriptionTimes {

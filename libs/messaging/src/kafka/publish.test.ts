@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Producer, ProducerRecord } from "kafkajs";
 import { gate, message } from "../conformance/world.ts";
-import { Sender } from "./sender.ts";
+import { Sender } from "./publish.ts";
 
 const onePartition = async () => 1;
 

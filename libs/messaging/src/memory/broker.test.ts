@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { codeOf } from "@plumbline/errors";
 import { group, message, messages, Received } from "../conformance/world.ts";
 import { conformance } from "../conformance.ts";
-import { MemoryLog } from "./memory-log.ts";
-import { openMemoryBroker } from "./open-memory-broker.ts";
+import { openMemoryBroker } from "./broker.ts";
+import { MemoryLog } from "./log.ts";
 
 const log = new MemoryLog();
 

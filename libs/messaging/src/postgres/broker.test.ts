@@ -9,7 +9,7 @@ import { openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
 import { eventually, gate, group, message, messages, Received, unique } from "../conformance/world.ts";
-import { openPostgresBroker } from "./open-postgres-broker.ts";
+import { openPostgresBroker } from "./broker.ts";
 import { sweepMessages } from "./retention.ts";
 
 const engine = await testDatabase();

@@ -12,7 +12,7 @@ import { createKafka, type KafkaOptions } from "./client.ts";
 import { fromKafka } from "./errors.ts";
 import { groupLag } from "./lag.ts";
 import { groupIdOf } from "./membership.ts";
-import { Sender } from "./sender.ts";
+import { Sender } from "./publish.ts";
 import { Subscription } from "./subscription.ts";
 
 const defaultSessionMs = 30_000;

@@ -4,7 +4,7 @@ import { testKafka, whyNoKafka } from "@plumbline/engines";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { ISocketFactory } from "kafkajs";
 import { conformance } from "../conformance.ts";
-import { openKafkaBroker } from "./open-kafka-broker.ts";
+import { openKafkaBroker } from "./broker.ts";
 
 const why = whyNoKafka();
 const sockets = new Set<net.Socket>();

@@ -5,8 +5,8 @@ import { consumerGauges } from "../consuming/consumer-gauges.ts";
 import { closedError } from "../errors.ts";
 import { defaultMaxMessageBytes, defaultRetentionMs, refuseLarge } from "../limits.ts";
 import type { Message } from "../message.ts";
-import { type Member, MemoryGroup } from "./memory-group.ts";
-import { MemoryLog } from "./memory-log.ts";
+import { MemoryLog } from "./log.ts";
+import { type Member, MemoryGroup } from "./membership.ts";
 
 export interface MemoryBrokerOptions {
   /** Brokers on one log are one system. A log of its own if left out. */

@@ -3,7 +3,7 @@ import { testDatabase } from "@plumbline/engines";
 import { openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { conformance } from "../conformance.ts";
-import { openPostgresBroker } from "./open-postgres-broker.ts";
+import { openPostgresBroker } from "./broker.ts";
 
 const engine = await testDatabase();
 after(() => engine[Symbol.asyncDispose]());

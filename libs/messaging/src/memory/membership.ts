@@ -1,6 +1,6 @@
 import type { Consumer } from "../consuming/assignment.ts";
 import { Assignment } from "../consuming/assignment.ts";
-import type { MemoryLog } from "./memory-log.ts";
+import type { MemoryLog } from "./log.ts";
 
 /** One subscription, as its group sees it. */
 export type Member = Omit<Consumer, "onProgress">;
