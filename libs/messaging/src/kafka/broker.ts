@@ -12,7 +12,7 @@ import { createKafka, type KafkaOptions } from "./client.ts";
 import { fromKafka } from "./errors.ts";
 import { groupLag } from "./lag.ts";
 import { groupIdOf } from "./membership.ts";
-import { Sender } from "./publish.ts";
+import { PublishQueue } from "./publish.ts";
 import { Subscription } from "./subscription.ts";
 
 const defaultSessionMs = 30_000;
@@ -38,7 +38,7 @@ class KafkaBroker implements Broker {
   readonly #kafka;
   readonly #admin: Admin;
   readonly #producer: Producer;
-  readonly #sender: Sender;
+  readonly #queue: PublishQueue;
   readonly #subscriptions = new Set<Subscription>();
   /** Partition counts of topics that exist. They never change while the topic is there: see TopicOptions. Bounded by the topics published to. */
   readonly #partitions = new Map<string, number>();
@@ -54,7 +54,7 @@ class KafkaBroker implements Broker {
       allowAutoTopicCreation: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     });
-    this.#sender = new Sender(this.#producer, async (topic) => {
+    this.#queue = new PublishQueue(this.#producer, async (topic) => {
       const partitions = await this.#partitionsOf(topic);
       if (partitions === undefined) throw missingTopicError(topic);
       return partitions;
@@ -167,13 +167,13 @@ class KafkaBroker implements Broker {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
-    await this.#sender.idle();
+    await this.#queue.idle();
     await Promise.allSettled([this.#producer.disconnect(), this.#admin.disconnect()]);
   }
 
   async #send(topic: string, messages: readonly Message[], options: Abortable): Promise<void> {
     try {
-      await this.#sender.send(topic, messages, options);
+      await this.#queue.send(topic, messages, options);
     } catch (error) {
       if (codeOf(error) === "not_found") this.#partitions.delete(topic);
       throw error;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Producer, ProducerRecord } from "kafkajs";
 import { gate, message } from "../conformance/world.ts";
-import { Sender } from "./publish.ts";
+import { PublishQueue } from "./publish.ts";
 
 const onePartition = async () => 1;
 
@@ -21,12 +21,12 @@ function slowProducer() {
 
 test("what is aborted while it waits is not sent, and what waits behind it is", async () => {
   const { sent, asked, answer, producer } = slowProducer();
-  const sender = new Sender(producer, onePartition);
+  const queue = new PublishQueue(producer, onePartition);
   const caller = new AbortController();
-  const first = sender.send("topic", [message("key", "first")]);
+  const first = queue.send("topic", [message("key", "first")]);
   await asked.passed;
-  const aborted = sender.send("topic", [message("key", "aborted")], { signal: caller.signal });
-  const last = sender.send("topic", [message("key", "last")]);
+  const aborted = queue.send("topic", [message("key", "aborted")], { signal: caller.signal });
+  const last = queue.send("topic", [message("key", "last")]);
   const outcome = assert.rejects(aborted, { name: "AbortError" });
   caller.abort();
   answer.open();
@@ -36,10 +36,10 @@ test("what is aborted while it waits is not sent, and what waits behind it is", 
 
 test("what is published while a request is on its way goes as one request", async () => {
   const { sent, asked, answer, producer } = slowProducer();
-  const sender = new Sender(producer, onePartition);
-  const first = sender.send("topic", [message("key", "a")]);
+  const queue = new PublishQueue(producer, onePartition);
+  const first = queue.send("topic", [message("key", "a")]);
   await asked.passed;
-  const others = ["b", "c"].map((text) => sender.send("topic", [message("key", text)]));
+  const others = ["b", "c"].map((text) => queue.send("topic", [message("key", text)]));
   answer.open();
   await Promise.all([first, ...others]);
   assert.deepEqual(sent, [["a"], ["b", "c"]]);
@@ -53,9 +53,9 @@ test("a message the broker refuses fails its own call, not those that went with 
     sent.push(...texts);
     return [];
   };
-  const sender = new Sender({ send } as unknown as Producer, onePartition);
+  const queue = new PublishQueue({ send } as unknown as Producer, onePartition);
   const outcomes = await Promise.allSettled(
-    ["first", "a", "large", "b"].map((text) => sender.send("topic", [message("key", text)])),
+    ["first", "a", "large", "b"].map((text) => queue.send("topic", [message("key", text)])),
   );
   assert.deepEqual(
     outcomes.map(({ status }) => status),
@@ -69,12 +69,12 @@ test("what is published first is sent first, also when its topic's partitions ar
   answer.open();
   const asked: string[] = [];
   const known = gate();
-  const sender = new Sender(producer, async (topic) => {
+  const queue = new PublishQueue(producer, async (topic) => {
     asked.push(topic);
     if (asked.length === 1) await known.passed;
     return 1;
   });
-  const all = ["a", "b", "c"].map((text) => sender.send("topic", [message("key", text)]));
+  const all = ["a", "b", "c"].map((text) => queue.send("topic", [message("key", text)]));
   known.open();
   await Promise.all(all);
   assert.deepEqual(sent, [["a", "b", "c"]]);
@@ -84,12 +84,12 @@ test("what is published first is sent first, also when its topic's partitions ar
 test("a topic whose partitions cannot be learned fails what goes to it, and nothing else", async () => {
   const { sent, answer, producer } = slowProducer();
   answer.open();
-  const sender = new Sender(producer, async (topic) => {
+  const queue = new PublishQueue(producer, async (topic) => {
     if (topic === "missing") throw new Error("no such topic");
     return 1;
   });
   const outcomes = await Promise.allSettled(
-    ["topic", "missing", "missing", "topic"].map((topic, index) => sender.send(topic, [message("key", `${index}`)])),
+    ["topic", "missing", "missing", "topic"].map((topic, index) => queue.send(topic, [message("key", `${index}`)])),
   );
   assert.deepEqual(
     outcomes.map(({ status }) => status),
@@ -101,13 +101,13 @@ test("a topic whose partitions cannot be learned fails what goes to it, and noth
 test("what is published in the moment the last request ends is sent too", async () => {
   for (let ticks = 0; ticks < 10; ticks++) {
     const { sent, answer, producer } = slowProducer();
-    const sender = new Sender(producer, onePartition);
-    const first = sender.send("topic", [message("key", "first")]);
+    const queue = new PublishQueue(producer, onePartition);
+    const first = queue.send("topic", [message("key", "first")]);
     answer.open();
     await first;
     for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
-    void sender.send("topic", [message("key", "second")]);
-    await sender.idle();
+    void queue.send("topic", [message("key", "second")]);
+    await queue.idle();
     assert.deepEqual(sent, [["first"], ["second"]], `after ${ticks} ticks`);
   }
 });

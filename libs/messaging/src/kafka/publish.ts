@@ -25,7 +25,7 @@ const maxWaiting = 10_000;
  * publishes cost few requests. Bounded: beyond 10,000 waiting calls it refuses, and a call that was aborted while it waited
  * is not sent: during an outage a caller that tries again would otherwise leave a copy behind with each attempt.
  */
-export class Sender {
+export class PublishQueue {
   readonly #producer: Producer;
   readonly #partitionsOf: (topic: string) => Promise<number>;
   readonly #waiting: Task[] = [];
