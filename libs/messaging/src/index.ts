@@ -12,6 +12,7 @@ export {
 export { byType } from "./by-type.ts";
 export { type BrokerOptions, connectBroker } from "./connect-broker.ts";
 export { decodeEvent, type EventDecoder } from "./decode-event.ts";
+export { type EventEncoder, eventMessage, invalidEvent } from "./event-message.ts";
 export { handleOnce } from "./inbox/handle-once.ts";
 export { type InboxOptions, keepInbox } from "./inbox/keep-inbox.ts";
 export { inboxMigration } from "./inbox/migration.ts";
