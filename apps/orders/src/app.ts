@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Handler } from "@plumbline/messaging";
+import { orderFulfilled, orderRejected } from "@plumbline/contracts";
+import { byType, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
 import { uuidV7 } from "./domain/order-id.ts";
 import { onOrderFulfilled } from "./events/order-fulfilled.ts";
@@ -8,22 +9,20 @@ import { type OrdersServiceOptions, ordersService } from "./rpc/orders-service.t
 import type { Clock, Ports } from "./use-cases/ports.ts";
 
 export interface App {
-  /** What others call. */
+  /** The RPC service, for other programs to call. */
   readonly service: ServiceImplementation;
-  /** What is done with a message of fulfilment.events. */
-  readonly onAnswer: Handler;
+  /** The handler of fulfilment.events. */
+  readonly onFulfilmentEvent: Handler;
 }
 
-/** The service without its resources: plain construction, so that tests put the same parts over memory. */
+/** Builds the service without its resources, so that tests put the same parts over memory. */
 export function createApp(ports: Ports, options: OrdersServiceOptions): App {
-  const handlers: ReadonlyMap<string, Handler> = new Map([
-    ["fulfilment.v1.OrderFulfilled", onOrderFulfilled(ports)],
-    ["fulfilment.v1.OrderRejected", onOrderRejected(ports)],
-  ]);
   return {
     service: ordersService(ports, options),
-    // A type unknown here is not for us: topics gain event types before all their readers do.
-    onAnswer: async (delivery) => await handlers.get(delivery.message.type)?.(delivery),
+    onFulfilmentEvent: byType({
+      [orderFulfilled.type]: onOrderFulfilled(ports),
+      [orderRejected.type]: onOrderRejected(ports),
+    }),
   };
 }
 

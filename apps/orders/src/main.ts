@@ -1,6 +1,6 @@
 import { aborted, sleep } from "@plumbline/concurrency";
 import { type Config, loadConfig, serviceSources } from "@plumbline/config";
-import { descriptorSet } from "@plumbline/contracts";
+import { descriptorSet, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
 import { ServiceError } from "@plumbline/errors";
 import { Health, run, serveOps } from "@plumbline/lifecycle";
 import { connectBroker, keepInbox, relayOutbox, sideTopics, subscribeWithRetries } from "@plumbline/messaging";
@@ -10,7 +10,7 @@ import { followServerTls } from "@plumbline/rpc/settings";
 import { startTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp, newOrderId, systemClock } from "./app.ts";
 import { OrdersConfig } from "./config.ts";
-import { answersTopic, group, ordersTopic, partitions } from "./event-messages.ts";
+import { group } from "./event-messages.ts";
 import { OrderWatchers } from "./order-watchers.ts";
 import { followChanges } from "./postgres/changes.ts";
 import { PostgresInbox } from "./postgres/inbox.ts";
@@ -47,7 +47,7 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
 
   const { concurrency } = config;
   const { attempts, delaysMs: retryDelaysMs } = config.retries;
-  const inbox = { group, topics: [answersTopic], retryDelaysMs, retentionMs: config.inbox.retentionMs };
+  const inbox = { group, topics: [fulfilmentEvents.topic], retryDelaysMs, retentionMs: config.inbox.retentionMs };
   const closing = shares(config);
   await using _keys = keepIdempotencyKeys(database, config.idempotency, telemetry);
   await using _inbox = await keepInbox(database, broker, inbox, telemetry);
@@ -55,9 +55,9 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
   await using _relay = await relayOutbox(database, broker, { ...config.relay, closeMs: closing.relayMs }, telemetry);
   await using _answers = await subscribeWithRetries(
     broker,
-    answersTopic,
+    fulfilmentEvents.topic,
     { group, concurrency, closeMs: closing.answersMs, retryDelaysMs, retries: { attempts, baseMs: 50, maxMs: 2_000 } },
-    app.onAnswer,
+    app.onFulfilmentEvent,
     telemetry,
   );
   await using certificates = await followServerTls(config.rpc.tls, telemetry.logger);
@@ -79,7 +79,8 @@ async function prepare(config: Settings, signal: AbortSignal): Promise<void> {
   await using database = await openOrders(config, telemetry);
   const applied = await migrate(database, migrations, { signal });
   await using broker = await openBroker(config, telemetry);
-  const topics = [ordersTopic, answersTopic, ...sideTopics(answersTopic, group, config.retries.delaysMs)];
+  const { topic, partitions } = fulfilmentEvents;
+  const topics = [ordersEvents.topic, topic, ...sideTopics(topic, group, config.retries.delaysMs)];
   await broker.createTopics(topics, { partitions, signal });
   telemetry.logger.info("orders is migrated", { applied, topics: topics.length });
 }

@@ -11,4 +11,4 @@ export function pendingOrder(fields: { id?: string; customerId?: string; items?:
   return newOrder(id, { customerId, items }, new Date());
 }
 
-export const placed = (order: Order): readonly OrderEvent[] => [{ type: "orders.v1.OrderPlaced", order }];
+export const placed = (order: Order): readonly OrderEvent[] => [{ type: "placed", order }];

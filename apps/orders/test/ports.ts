@@ -23,7 +23,7 @@ const bodyHash = Buffer.alloc(32, 1);
 const newMessage = () => ({ id: randomUUID(), source: "/plumbline/worker" });
 const cancelled = (order: Order) => {
   const next = cancel(order, now);
-  return { order: next, events: [{ type: "orders.v1.OrderCancelled", order: next } as const] };
+  return { order: next, events: [{ type: "cancelled", order: next } as const] };
 };
 const fulfilled = (order: Order) => ({
   order: settle(order, { status: "fulfilled", total: money("EUR", 2n ** 63n - 1n) }, now),

@@ -1,8 +1,8 @@
+import { ordersEvents } from "@plumbline/contracts";
 import { type Proxy, proxyTo, testDatabase } from "@plumbline/engines";
 import { type Message, openMemoryBroker, relayOutbox } from "@plumbline/messaging";
 import { type Database, migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
-import { ordersTopic, partitions } from "../src/event-messages.ts";
 import { OrderWatchers } from "../src/order-watchers.ts";
 import { followChanges } from "../src/postgres/changes.ts";
 import { PostgresInbox } from "../src/postgres/inbox.ts";
@@ -28,9 +28,9 @@ export async function openPostgresWorld(): Promise<PostgresWorld> {
 
   const messages: Message[] = [];
   const broker = stack.use(openMemoryBroker());
-  await broker.createTopics([ordersTopic], { partitions });
+  await broker.createTopics([ordersEvents.topic], ordersEvents);
   await broker.subscribe(
-    ordersTopic,
+    ordersEvents.topic,
     { group: "test", concurrency: 1 },
     async ({ message }) => void messages.push(message),
   );

@@ -3,9 +3,16 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before, describe } from "node:test";
 import { deadline } from "@plumbline/concurrency";
-import { type Order, OrderFulfilled, OrderRejected, OrderStatus, OrdersServiceService } from "@plumbline/contracts";
+import {
+  fulfilmentEvents,
+  type Order,
+  OrderStatus,
+  OrdersServiceService,
+  orderFulfilled,
+  orderRejected,
+} from "@plumbline/contracts";
 import { codeOf, isServiceError, type ServiceError } from "@plumbline/errors";
-import { createMessage, type Message } from "@plumbline/messaging";
+import { eventMessage, type Message } from "@plumbline/messaging";
 import { type Client, connect, createClient, type RpcServer, serve } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
 import { type App, createApp, newOrderId, systemClock } from "../src/app.ts";
@@ -36,27 +43,20 @@ export async function runService(world: World, { watchMaxAgeMs = 60_000 } = {}):
   return { client, app, server, world, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** A delivery of the worker's answer, as the broker makes it. */
+/** Creates the delivery of one of the worker's events, as a broker makes it. */
 export function delivery(message: Message) {
-  return { topic: "fulfilment.events", group: "orders", message, attempt: 1, signal: new AbortController().signal };
+  const { topic } = fulfilmentEvents;
+  return { topic, group: "orders", message, attempt: 1, signal: new AbortController().signal };
 }
 
 export function answer(orderId: string, outcome: { minorUnits: bigint } | { reason: string }): Message {
-  const occurTime = new Date();
-  const [type, data] =
-    "reason" in outcome
-      ? ["OrderRejected", OrderRejected.encode({ orderId, reason: outcome.reason, occurTime }).finish()]
-      : [
-          "OrderFulfilled",
-          OrderFulfilled.encode({ orderId, total: { currencyCode: "EUR", ...outcome }, occurTime }).finish(),
-        ];
-  return createMessage({
-    source: "/plumbline/worker",
-    type: `fulfilment.v1.${type}`,
-    key: orderId,
-    contentType: "application/protobuf",
-    data,
-  });
+  const time = new Date();
+  const fields = { source: "/plumbline/worker", key: orderId, time };
+  if ("reason" in outcome) {
+    return eventMessage(orderRejected, { orderId, reason: outcome.reason, occurTime: time }, fields);
+  }
+  const total = { currencyCode: "EUR", ...outcome };
+  return eventMessage(orderFulfilled, { orderId, total, occurTime: time }, fields);
 }
 
 async function errorOf(call: Promise<unknown> | AsyncIterable<unknown>): Promise<ServiceError> {
@@ -81,7 +81,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
 
     const place = (customerId = newCustomer(), quantity = 2): Promise<Order> =>
       client.placeOrder({ customerId, items: [{ sku: "tea", quantity }] });
-    const deliver = (message: Message) => running.app.onAnswer(delivery(message));
+    const deliver = (message: Message) => running.app.onFulfilmentEvent(delivery(message));
 
     test("an order placed is pending, with a UUID of version 7, at version 1", async () => {
       const began = Date.now();
@@ -178,12 +178,22 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       {
         name: "that cannot be decoded",
         message: { ...answer(newOrderId(), { reason: "" }), data: Uint8Array.of(0xff) },
+        code: "data_loss",
       },
-      { name: "with a negative total", message: answer(newOrderId(), { minorUnits: -1n }) },
-      { name: "for an order nobody placed", message: answer(newOrderId(), { reason: "x" }), code: "internal" },
+      {
+        name: "with a negative total",
+        message: answer(newOrderId(), { minorUnits: -1n }),
+        code: "invalid_argument",
+      },
+      {
+        name: "without a total",
+        message: { ...answer(newOrderId(), { reason: "" }), type: orderFulfilled.type },
+        code: "invalid_argument",
+      },
+      { name: "for an order that was never placed", message: answer(newOrderId(), { reason: "x" }), code: "internal" },
     ]) {
       test(`an answer ${name} is not acknowledged`, async () =>
-        await assert.rejects(deliver(message), (error) => codeOf(error) === (code ?? "invalid_argument")));
+        await assert.rejects(deliver(message), (error) => codeOf(error) === code));
     }
 
     test("an event of a type unknown here is let pass", async () => {

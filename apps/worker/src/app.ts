@@ -1,4 +1,5 @@
-import type { Handler } from "@plumbline/messaging";
+import { orderCancelled, orderPlaced } from "@plumbline/contracts";
+import { byType, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
 import { onOrderCancelled } from "./events/order-cancelled.ts";
 import { onOrderPlaced } from "./events/order-placed.ts";
@@ -6,24 +7,19 @@ import type { Ports } from "./fulfil/ports.ts";
 import { fulfilmentService } from "./rpc/fulfilment-service.ts";
 
 export interface App {
-  /** What others call. */
+  /** The RPC service, for other programs to call. */
   readonly service: ServiceImplementation;
-  /** What is done with a message of orders.events. */
+  /** The handler of orders.events. */
   readonly onOrderEvent: Handler;
 }
 
-/** The service without its resources: plain construction, so that tests put the same parts over memory. */
+/** Builds the service without its resources, so that tests put the same parts over memory. */
 export function createApp(ports: Ports): App {
-  const handlers: Readonly<Record<string, Handler>> = {
-    "orders.v1.OrderPlaced": onOrderPlaced(ports),
-    "orders.v1.OrderCancelled": onOrderCancelled(ports),
-  };
   return {
     service: fulfilmentService(ports.fulfilments),
-    // A type unknown here is not for us: topics gain event types before all their readers do.
-    onOrderEvent: async (delivery) => {
-      const type = delivery.message.type;
-      if (Object.hasOwn(handlers, type)) await handlers[type]?.(delivery);
-    },
+    onOrderEvent: byType({
+      [orderPlaced.type]: onOrderPlaced(ports),
+      [orderCancelled.type]: onOrderCancelled(ports),
+    }),
   };
 }

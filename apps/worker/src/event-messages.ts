@@ -1,32 +1,15 @@
-import { OrderFulfilled, OrderRejected } from "@plumbline/contracts";
-import { createMessage, type Message } from "@plumbline/messaging";
+import { orderFulfilled, orderRejected } from "@plumbline/contracts";
+import { eventMessage, type Message } from "@plumbline/messaging";
 import type { Fulfilment } from "./fulfil/order.ts";
 
-export const ordersTopic = "orders.events";
-export const fulfilmentTopic = "fulfilment.events";
-/** A service's name is its group. */
+/** The consumer group of this service. A service's name is its group. */
 export const group = "worker";
-/** Fixed when a topic is created: orders are shared out over them by id. */
-export const partitions = 6;
 
-/** What came of an order, as others read it; nothing where there is nothing to say. */
+/** Converts a fulfilment into the message that other services read. Returns undefined if it was withheld. */
 export function toMessage({ orderId, outcome, time }: Fulfilment): Message | undefined {
   if (outcome.status === "withheld") return undefined;
-  const event =
-    outcome.status === "fulfilled"
-      ? {
-          type: "fulfilment.v1.OrderFulfilled",
-          data: OrderFulfilled.encode({ orderId, total: outcome.total, occurTime: time }).finish(),
-        }
-      : {
-          type: "fulfilment.v1.OrderRejected",
-          data: OrderRejected.encode({ orderId, reason: outcome.reason, occurTime: time }).finish(),
-        };
-  return createMessage({
-    ...event,
-    source: "/plumbline/worker",
-    key: orderId,
-    time,
-    contentType: "application/protobuf",
-  });
+  const fields = { source: "/plumbline/worker", key: orderId, time };
+  return outcome.status === "fulfilled"
+    ? eventMessage(orderFulfilled, { orderId, total: outcome.total, occurTime: time }, fields)
+    : eventMessage(orderRejected, { orderId, reason: outcome.reason, occurTime: time }, fields);
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { aborted, sleep } from "@plumbline/concurrency";
 import { type Config, loadConfig, serviceSources } from "@plumbline/config";
-import { descriptorSet } from "@plumbline/contracts";
+import { descriptorSet, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
 import { ServiceError } from "@plumbline/errors";
 import { Health, run, serveOps } from "@plumbline/lifecycle";
 import { connectBroker, keepInbox, relayOutbox, sideTopics, subscribeWithRetries } from "@plumbline/messaging";
@@ -11,7 +11,7 @@ import { followServerTls } from "@plumbline/rpc/settings";
 import { startTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { WorkerConfig } from "./config.ts";
-import { fulfilmentTopic, group, ordersTopic, partitions } from "./event-messages.ts";
+import { group } from "./event-messages.ts";
 import { askSuppliersOverHttp } from "./fulfil/ask-suppliers.ts";
 import { LabelThreads } from "./label/label-threads.ts";
 import { PostgresFulfilments } from "./postgres/fulfilments.ts";
@@ -43,13 +43,13 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
 
   const { concurrency } = config;
   const { attempts, delaysMs: retryDelaysMs } = config.retries;
-  const inbox = { group, topics: [ordersTopic], retryDelaysMs, retentionMs: config.inbox.retentionMs };
+  const inbox = { group, topics: [ordersEvents.topic], retryDelaysMs, retentionMs: config.inbox.retentionMs };
   const closing = shares(config);
   await using _inbox = await keepInbox(database, broker, inbox, telemetry);
   await using _relay = await relayOutbox(database, broker, { ...config.relay, closeMs: closing.relayMs }, telemetry);
   await using _orders = await subscribeWithRetries(
     broker,
-    ordersTopic,
+    ordersEvents.topic,
     { group, concurrency, closeMs: closing.ordersMs, retryDelaysMs, retries: { attempts, baseMs: 200, maxMs: 2_000 } },
     app.onOrderEvent,
     telemetry,
@@ -73,7 +73,8 @@ async function prepare(config: Settings, signal: AbortSignal): Promise<void> {
   await using database = await openFulfilments(config, telemetry);
   const applied = await migrate(database, migrations, { signal });
   await using broker = await openBroker(config, telemetry);
-  const topics = [ordersTopic, fulfilmentTopic, ...sideTopics(ordersTopic, group, config.retries.delaysMs)];
+  const { topic, partitions } = ordersEvents;
+  const topics = [topic, fulfilmentEvents.topic, ...sideTopics(topic, group, config.retries.delaysMs)];
   await broker.createTopics(topics, { partitions, signal });
   telemetry.logger.info("worker is migrated", { applied, topics: topics.length });
 }

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { OrderCancelled, OrderPlaced } from "@plumbline/contracts";
-import { createMessage, type Message } from "@plumbline/messaging";
+import { orderCancelled, orderPlaced } from "@plumbline/contracts";
+import { eventMessage, type Message } from "@plumbline/messaging";
 import type { Fulfilment, Outcome } from "../src/fulfil/order.ts";
 
 /** A version 7 UUID nobody else has: tests share a database. */
@@ -11,7 +11,6 @@ export function newOrderId(): string {
 
 export const newMessageName = () => ({ id: randomUUID(), source: "/plumbline/orders" });
 
-const envelope = { source: "/plumbline/orders", contentType: "application/protobuf" };
 const time = new Date("2026-01-02T03:04:05.678Z");
 
 export function placedMessage(orderId: string, items: Readonly<Record<string, number>> = { tea: 2 }): Message {
@@ -22,13 +21,12 @@ export function placedMessage(orderId: string, items: Readonly<Record<string, nu
     version: 1n,
     occurTime: time,
   };
-  const data = OrderPlaced.encode(event).finish();
-  return createMessage({ ...envelope, type: "orders.v1.OrderPlaced", key: orderId, data });
+  return eventMessage(orderPlaced, event, { source: "/plumbline/orders", key: orderId, time });
 }
 
 export function cancelledMessage(orderId: string): Message {
-  const data = OrderCancelled.encode({ orderId, version: 2n, occurTime: time }).finish();
-  return createMessage({ ...envelope, type: "orders.v1.OrderCancelled", key: orderId, data });
+  const event = { orderId, version: 2n, occurTime: time };
+  return eventMessage(orderCancelled, event, { source: "/plumbline/orders", key: orderId, time });
 }
 
 export const fulfilled: Outcome = {

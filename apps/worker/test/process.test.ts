@@ -7,12 +7,11 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { FulfilmentServiceService } from "@plumbline/contracts";
+import { FulfilmentServiceService, ordersEvents } from "@plumbline/contracts";
 import { testDatabase } from "@plumbline/engines";
 import { connect, createClient } from "@plumbline/rpc";
 import { type QuoteEvent, startSupplier } from "@plumbline/supplier";
 import { noTelemetry } from "@plumbline/telemetry";
-import { ordersTopic } from "../src/event-messages.ts";
 import { newOrderId, placedMessage } from "./builders.ts";
 import { eventually } from "./eventually.ts";
 import { readBarcode } from "./read-barcode.ts";
@@ -45,7 +44,7 @@ describe("from source", () => {
   const place = async (count: number): Promise<string[]> => {
     const ids = Array.from({ length: count }, newOrderId);
     await around.broker.publish(
-      ordersTopic,
+      ordersEvents.topic,
       ids.map((id) => placedMessage(id)),
     );
     return ids;
@@ -196,7 +195,7 @@ test("the bundle does the same with nothing beside it: an order ends and its lab
     const environment = { ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url };
     await using worker = await startWorker(environment, bundle);
     const orderId = newOrderId();
-    await around.broker.publish(ordersTopic, [placedMessage(orderId)]);
+    await around.broker.publish(ordersEvents.topic, [placedMessage(orderId)]);
     await eventually(
       () => around.answersOf(orderId).length,
       (count) => count === 1,

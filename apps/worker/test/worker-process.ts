@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { fulfilmentEvents } from "@plumbline/contracts";
 import { testDatabase } from "@plumbline/engines";
 import { type Broker, type Message, openPostgresBroker } from "@plumbline/messaging";
 import { type Database, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
-import { fulfilmentTopic } from "../src/event-messages.ts";
 import { eventually } from "./eventually.ts";
 
 export const sources = { main: fileURLToPath(new URL("../src/main.ts", import.meta.url)), cwd: process.cwd() };
@@ -45,7 +45,9 @@ export async function openSurroundings(program = sources): Promise<Surroundings>
   const broker = opened.use(await openPostgresBroker({ url: messaging.url }, noTelemetry));
   const answers: Message[] = [];
   const subscription = { group: "test", concurrency: 1 };
-  opened.use(await broker.subscribe(fulfilmentTopic, subscription, async ({ message }) => void answers.push(message)));
+  opened.use(
+    await broker.subscribe(fulfilmentEvents.topic, subscription, async ({ message }) => void answers.push(message)),
+  );
   const owned = opened.move();
   return {
     broker,

@@ -1,4 +1,4 @@
-import { FulfilmentServiceService } from "@plumbline/contracts";
+import { FulfilmentServiceService, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
 import {
   type Broker,
   deadTopic,
@@ -12,7 +12,7 @@ import { type Client, connect, createClient, serve } from "@plumbline/rpc";
 import { type QuoteEvent, type Supplier, startSupplier } from "@plumbline/supplier";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp } from "../src/app.ts";
-import { fulfilmentTopic, group, ordersTopic, toMessage } from "../src/event-messages.ts";
+import { group, toMessage } from "../src/event-messages.ts";
 import { askSuppliersOverHttp } from "../src/fulfil/ask-suppliers.ts";
 import type { Fulfilments } from "../src/fulfil/ports.ts";
 import { LabelThreads } from "../src/label/label-threads.ts";
@@ -54,7 +54,7 @@ export const memoryStore: OpenStore = async (broker) => {
   const sending: Promise<void>[] = [];
   const fulfilments = new MemoryFulfilments((fulfilment) => {
     const message = toMessage(fulfilment);
-    if (message !== undefined) sending.push(broker.publish(fulfilmentTopic, [message]));
+    if (message !== undefined) sending.push(broker.publish(fulfilmentEvents.topic, [message]));
   });
   return { fulfilments, [Symbol.asyncDispose]: async () => void (await Promise.all(sending)) };
 };
@@ -70,7 +70,7 @@ export async function openWorld(openStore: OpenStore, options: WorldOptions = {}
   await using opened = new AsyncDisposableStack();
 
   const broker = opened.use(openMemoryBroker());
-  const topics = [ordersTopic, fulfilmentTopic, ...sideTopics(ordersTopic, group, retryDelaysMs)];
+  const topics = [ordersEvents.topic, fulfilmentEvents.topic, ...sideTopics(ordersEvents.topic, group, retryDelaysMs)];
   await broker.createTopics(topics, { partitions: 2 });
   const { fulfilments } = opened.use(await openStore(broker, telemetry));
   const quotes: QuoteEvent[] = [];
@@ -88,10 +88,10 @@ export async function openWorld(openStore: OpenStore, options: WorldOptions = {}
   const dead: Message[] = [];
   const collect = (topic: string, into: Message[]) =>
     broker.subscribe(topic, { group: "test", concurrency: 1 }, async ({ message }) => void into.push(message));
-  opened.use(await collect(fulfilmentTopic, answers));
-  opened.use(await collect(deadTopic(ordersTopic, group), dead));
+  opened.use(await collect(fulfilmentEvents.topic, answers));
+  opened.use(await collect(deadTopic(ordersEvents.topic, group), dead));
   const subscription = { group, concurrency, retries: { attempts, baseMs: 2, maxMs: 10 }, retryDelaysMs };
-  opened.use(await subscribeWithRetries(broker, ordersTopic, subscription, around(app.onOrderEvent), telemetry));
+  opened.use(await subscribeWithRetries(broker, ordersEvents.topic, subscription, around(app.onOrderEvent), telemetry));
 
   const server = opened.use(
     await serve({ host: "127.0.0.1", port: 0, graceMs: 1_000 }, { services: [app.service], telemetry: noTelemetry }),
@@ -106,7 +106,7 @@ export async function openWorld(openStore: OpenStore, options: WorldOptions = {}
     dead,
     answersOf,
     client: createClient(FulfilmentServiceService, channel, { timeoutMs: 10_000 }),
-    publish: (...messages) => broker.publish(ordersTopic, messages),
+    publish: (...messages) => broker.publish(ordersEvents.topic, messages),
     answer: async (orderId) => {
       const [first] = await eventually(
         () => answersOf(orderId),

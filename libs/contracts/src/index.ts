@@ -1,5 +1,14 @@
-/** The contracts of all services: messages, service definitions and the descriptor set, generated from `protos/`. */
+/** The contracts of all services: messages, events, service definitions and the descriptor set. */
 
+export {
+  type EventType,
+  fulfilmentEvents,
+  orderCancelled,
+  orderFulfilled,
+  orderPlaced,
+  orderRejected,
+  ordersEvents,
+} from "./events.ts";
 export { descriptorSet } from "./gen/descriptors.ts";
 export { OrderFulfilled, OrderRejected } from "./gen/fulfilment/v1/events.ts";
 export { FulfilmentServiceService, GetLabelRequest } from "./gen/fulfilment/v1/fulfilment.ts";

@@ -1,24 +1,23 @@
-import { OrderFulfilled } from "@plumbline/contracts";
-import type { Handler } from "@plumbline/messaging";
-import { money } from "../domain/money.ts";
-import type { Outcome } from "../domain/order.ts";
+import { orderFulfilled } from "@plumbline/contracts";
+import { decodeEvent, type Handler, invalidEvent, type Message } from "@plumbline/messaging";
+import { InvalidMoneyError, type Money, money } from "../domain/money.ts";
 import type { Ports } from "../use-cases/ports.ts";
 import { settleOrder } from "../use-cases/settle-order.ts";
-import { decoded } from "./decoded.ts";
 
-/** Every item was supplied: the order is fulfilled for the price the suppliers named. */
+/** Handles OrderFulfilled: fulfils the order for the total that the suppliers ask. */
 export function onOrderFulfilled(ports: Pick<Ports, "inbox" | "clock">): Handler {
   return async ({ message, signal }) => {
-    const { orderId, outcome } = decoded(message, read);
+    const { orderId, total } = decodeEvent(orderFulfilled, message);
+    const outcome = { status: "fulfilled", total: parseTotal(message, total) } as const;
     await settleOrder(ports, { message, orderId, outcome }, { signal });
   };
 }
 
-function read(data: Uint8Array): { orderId: string; outcome: Outcome } {
-  const { orderId, total } = OrderFulfilled.decode(data);
-  // An answer without a total has no currency either, and is refused for it.
-  return {
-    orderId,
-    outcome: { status: "fulfilled", total: money(total?.currencyCode ?? "", total?.minorUnits ?? 0n) },
-  };
+function parseTotal(message: Message, total: Money | undefined): Money {
+  if (total === undefined) throw invalidEvent(message, "the total is missing");
+  try {
+    return money(total.currencyCode, total.minorUnits);
+  } catch (error) {
+    throw error instanceof InvalidMoneyError ? invalidEvent(message, error.message, { cause: error }) : error;
+  }
 }

@@ -1,8 +1,9 @@
+import { ordersEvents } from "@plumbline/contracts";
 import { appendToOutbox } from "@plumbline/messaging";
 import type { Transaction } from "@plumbline/postgres";
 import type { Telemetry, Tracer } from "@plumbline/telemetry";
 import type { Order } from "../domain/order.ts";
-import { ordersTopic, toMessage } from "../event-messages.ts";
+import { toMessage } from "../event-messages.ts";
 import { type Abortable, type OrderEvent, OrderNotFoundError, type Orders } from "../use-cases/ports.ts";
 import { columns, type OrderRow, toOrder, toValues } from "./order-row.ts";
 
@@ -72,6 +73,6 @@ export class OrderTransaction implements Pick<Orders, "change"> {
 
   async #append(events: readonly OrderEvent[], { signal }: Abortable): Promise<void> {
     const options = { signal, tracer: this.#tracer };
-    for (const event of events) await appendToOutbox(this.#tx, ordersTopic, toMessage(event), options);
+    for (const event of events) await appendToOutbox(this.#tx, ordersEvents.topic, toMessage(event), options);
   }
 }

@@ -16,7 +16,7 @@ export async function cancelOrder(
     orderId,
     (order) => {
       const next = cancel(order, clock.now());
-      return { order: next, events: next === order ? [] : [{ type: "orders.v1.OrderCancelled", order: next }] };
+      return { order: next, events: next === order ? [] : [{ type: "cancelled", order: next }] };
     },
     { signal },
   );

@@ -25,7 +25,7 @@ export async function placeOrder(
   { signal }: Abortable = {},
 ): Promise<Order> {
   const order = newOrder(newOrderId(), command, clock.now());
-  return await orders.add(order, [{ type: "orders.v1.OrderPlaced", order }], {
+  return await orders.add(order, [{ type: "placed", order }], {
     signal,
     idempotencyKey:
       command.idempotencyKey === undefined

@@ -7,9 +7,11 @@ export interface Abortable {
 }
 
 /** A fact the rest of the system learns once the change behind it is committed, and never otherwise. */
-export type OrderEvent =
-  | { readonly type: "orders.v1.OrderPlaced"; readonly order: Order }
-  | { readonly type: "orders.v1.OrderCancelled"; readonly order: Order };
+export interface OrderEvent {
+  readonly type: "placed" | "cancelled";
+  /** The order after the change. */
+  readonly order: Order;
+}
 
 /** A client's name for one attempt to place an order, so that a repeat of it places nothing. */
 export interface IdempotencyKey {

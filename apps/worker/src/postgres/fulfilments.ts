@@ -1,8 +1,9 @@
 import type { Abortable } from "@plumbline/concurrency";
+import { fulfilmentEvents } from "@plumbline/contracts";
 import { appendToOutbox, handleOnce } from "@plumbline/messaging";
 import type { Database, Transaction } from "@plumbline/postgres";
 import type { Tracer } from "@plumbline/telemetry";
-import { fulfilmentTopic, group, toMessage } from "../event-messages.ts";
+import { group, toMessage } from "../event-messages.ts";
 import type { Fulfilment } from "../fulfil/order.ts";
 import type { Fulfilments, MessageName } from "../fulfil/ports.ts";
 
@@ -38,7 +39,8 @@ export class PostgresFulfilments implements Fulfilments {
         const isRecorded = await insert(tx, fulfilment, { signal });
         if (!isRecorded) await withhold(tx, fulfilment, { signal });
         const event = isRecorded ? toMessage(fulfilment) : undefined;
-        if (event !== undefined) await appendToOutbox(tx, fulfilmentTopic, event, { signal, tracer: this.#tracer });
+        if (event !== undefined)
+          await appendToOutbox(tx, fulfilmentEvents.topic, event, { signal, tracer: this.#tracer });
       },
       { signal },
     );
