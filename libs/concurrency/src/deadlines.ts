@@ -1,4 +1,4 @@
-import { longestMs } from "./timer.ts";
+import { longestTimerMs } from "./timer.ts";
 
 /** Something that has to be over by a time. */
 export interface Expiring {
@@ -43,7 +43,7 @@ export class Deadlines<T extends Expiring> implements Iterable<T> {
   #lookAt(time: number): void {
     clearTimeout(this.#timer);
     this.#looksAt = time;
-    this.#timer = setTimeout(() => this.#look(), Math.min(Math.max(time - Date.now(), 0), longestMs));
+    this.#timer = setTimeout(() => this.#look(), Math.min(Math.max(time - Date.now(), 0), longestTimerMs));
   }
 
   #look(): void {

@@ -1,8 +1,10 @@
 export type { Abortable } from "./abortable.ts";
 export { AdaptiveLimit, type AdaptiveLimitOptions, type Place } from "./adaptive-limit.ts";
+export { type BackgroundOptions, type BackgroundWork, background } from "./background.ts";
 export { Channel, ChannelClosedError, type Received } from "./channel.ts";
 export { deadline, deadlineOf, derive, type Scope } from "./deadline.ts";
 export { Deadlines, type Expiring } from "./deadlines.ts";
+export { Event, type EventWaitOptions } from "./event.ts";
 export { type FetchAllOptions, type FetchRequest, fetchAll } from "./fetch-all.ts";
 export { onAbort } from "./on-abort.ts";
 export { Pool, PoolClosedError, PoolFullError, type PoolOptions } from "./pool.ts";
@@ -11,3 +13,5 @@ export { type Case, type SelectOptions, select } from "./select.ts";
 export { Semaphore } from "./semaphore.ts";
 export { aborted, sleep } from "./sleep.ts";
 export { type Task, type TaskGroup, type TaskGroupOptions, taskGroup } from "./task-group.ts";
+export { longestTimerMs } from "./timer.ts";
+export { type WithinOptions, within } from "./within.ts";
