@@ -1,9 +1,9 @@
 /** What services set about their calls: sections of their schemas, and the certificates behind them. */
 import { durationMs, port } from "@plumbline/config";
 import { z } from "zod";
-import { transportNames } from "./transports.ts";
+import { transportNames } from "./transports/index.ts";
 
-export { type CertificateFiles, followClientTls, followServerTls } from "./tls-files.ts";
+export { type CertificateFiles, followClientTls, followServerTls } from "./tls/files.ts";
 
 const pem = (what: string) => z.string().min(1).describe(`a PEM file, read again when it changes: ${what}`);
 

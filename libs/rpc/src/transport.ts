@@ -1,10 +1,10 @@
 import type { Abortable } from "@plumbline/concurrency";
 import type { TlsFailure } from "@plumbline/http2";
-import type { UnaryResponse } from "./channel.ts";
+import type { UnaryResponse } from "./client/channel.ts";
 import type { CallKind } from "./definition.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Status } from "./status.ts";
-import type { Changing, ClientTls, ServerTls } from "./tls.ts";
+import type { Changing, ClientTls, ServerTls } from "./tls/options.ts";
 
 /**
  * What carries bytes between the two sides. A transport knows frames, flow control and connections; everything else (errors,

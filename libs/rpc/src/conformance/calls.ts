@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { startTelemetry } from "@plumbline/telemetry";
 import type { Metadata } from "../metadata.ts";
-import { type Case, kinds, Moment, onceEach } from "./world.ts";
+import { type Case, kinds, Moment, onceEach } from "./test-context.ts";
 
 const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
 

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { deadline, deadlineOf } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
-import { type Case, type ConformanceHandlers, kinds, Moment, onceEach, rejection, untilAborted } from "./world.ts";
+import {
+  type Case,
+  type ConformanceHandlers,
+  kinds,
+  Moment,
+  onceEach,
+  rejection,
+  untilAborted,
+} from "./test-context.ts";
 
 /** Handlers that tell when a call has begun, wait for its signal, and tell what that said. */
 function waiting() {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { codeOf } from "@plumbline/errors";
-import { type Case, Moment, onceEach, rejection, untilAborted } from "./world.ts";
+import { type Case, Moment, onceEach, rejection, untilAborted } from "./test-context.ts";
 
 export const drainCases: readonly Case[] = [
   {

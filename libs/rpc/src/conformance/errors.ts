@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { codeOf, codes, isServiceError, ServiceError } from "@plumbline/errors";
 import type { Metadata } from "../metadata.ts";
-import { type Case, kinds, Moment, onceEach, rejection } from "./world.ts";
+import { type Case, kinds, Moment, onceEach, rejection } from "./test-context.ts";
 
 /** Handlers that throw what `error` makes. */
 function failing(error: () => unknown) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Code, ServiceError } from "@plumbline/errors";
-import { type Case, kinds, Moment, settled } from "./world.ts";
+import { type Case, kinds, Moment, settled } from "./test-context.ts";
 
 const kib = 1024;
 const block = "x".repeat(64 * kib);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ServiceError } from "@plumbline/errors";
-import { type Case, Moment } from "./world.ts";
+import { type Case, Moment } from "./test-context.ts";
 
 const unavailable = (retryAfterMs?: number): ServiceError =>
   new ServiceError("unavailable", "not now", { retryAfterMs });

@@ -1,7 +1,7 @@
 import { isServiceError } from "@plumbline/errors";
 import type { ServerCall } from "../call.ts";
-import type { Interceptor } from "../interceptor.ts";
 import { nameless } from "../status.ts";
+import type { Interceptor } from "./interceptor.ts";
 
 /** Names every error: what a handler threw without a name becomes `internal`, with the original as its cause. */
 export const errors: Interceptor<ServerCall> = async (call, next) => {

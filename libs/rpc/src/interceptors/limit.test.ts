@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
-import { Admission } from "../admission.ts";
 import type { ServerCall } from "../call.ts";
+import { Admission } from "./admission.ts";
 import { limit } from "./limit.ts";
 
 const never = (): Promise<void> => new Promise(() => {});

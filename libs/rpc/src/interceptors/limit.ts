@@ -1,6 +1,6 @@
-import type { Admission } from "../admission.ts";
 import type { ServerCall } from "../call.ts";
-import type { Interceptor } from "../interceptor.ts";
+import type { Admission } from "./admission.ts";
+import type { Interceptor } from "./interceptor.ts";
 
 /**
  * Sheds calls that are too many, or too late, at once: under overload a quick no is worth more than a slow yes, and another

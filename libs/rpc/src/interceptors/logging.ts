@@ -1,7 +1,7 @@
 import { type Code, codeOf } from "@plumbline/errors";
 import type { Logger } from "@plumbline/telemetry";
 import type { ServerCall } from "../call.ts";
-import type { Interceptor } from "../interceptor.ts";
+import type { Interceptor } from "./interceptor.ts";
 
 /** What nobody expects: the line carries the error with its cause, which the caller never sees. */
 const broken: ReadonlySet<Code> = new Set<Code>(["internal", "unknown", "data_loss"]);

@@ -1,7 +1,7 @@
 import { codeOf } from "@plumbline/errors";
 import type { Metrics } from "@plumbline/telemetry";
 import type { ClientCall, ServerCall } from "../call.ts";
-import type { Interceptor } from "../interceptor.ts";
+import type { Interceptor } from "./interceptor.ts";
 
 /** How long calls take and how they end, and how many run, on the server's side. Methods come from definitions: a closed set. */
 export function serverMetrics(metrics: Metrics): Interceptor<ServerCall> {

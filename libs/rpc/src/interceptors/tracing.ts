@@ -1,7 +1,7 @@
 import { codeOf } from "@plumbline/errors";
 import type { Span, Tracer } from "@plumbline/telemetry";
 import type { ClientCall, ServerCall } from "../call.ts";
-import type { Interceptor } from "../interceptor.ts";
+import type { Interceptor } from "./interceptor.ts";
 
 /** A server span for each call, child of the span whose W3C `traceparent` came with it. */
 export function serverTracing(tracer: Tracer): Interceptor<ServerCall> {

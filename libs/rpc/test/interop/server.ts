@@ -3,9 +3,9 @@ import { sleep } from "@plumbline/concurrency";
 import { codeFromNumber, ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { Call } from "../../src/call.ts";
-import { type RpcServer, type ServeOptions, serve } from "../../src/serve.ts";
-import { service } from "../../src/service.ts";
-import type { TransportName } from "../../src/transports.ts";
+import { type RpcServer, type ServeOptions, serve } from "../../src/server/serve.ts";
+import { service } from "../../src/server/service.ts";
+import type { TransportName } from "../../src/transports/index.ts";
 import { type EchoStatus, type Payload, TestService } from "./testing.ts";
 
 function echoMetadata(call: Call): void {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { ClientCall } from "../../src/call.ts";
-import { Conformance } from "../../src/conformance/world.ts";
+import { Conformance } from "../../src/conformance/test-context.ts";
 import { connect, createClient, type Interceptor, type TransportName } from "../../src/index.ts";
 import { beside, besideExpected } from "./beside.ts";
 import type { Gate } from "./gate.ts";

@@ -1,7 +1,7 @@
 import { sleep } from "@plumbline/concurrency";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { ServerCall } from "../../src/call.ts";
-import { Conformance } from "../../src/conformance/world.ts";
+import { Conformance } from "../../src/conformance/test-context.ts";
 import { type Interceptor, type RpcServer, serve, service, type TransportName } from "../../src/index.ts";
 import type { Gate } from "./gate.ts";
 import { startOddServer } from "./odd-server.ts";

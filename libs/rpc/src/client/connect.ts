@@ -1,0 +1,173 @@
+import { ServiceError } from "@plumbline/errors";
+import type { Telemetry } from "@plumbline/telemetry";
+import type { ClientCall } from "../call.ts";
+import { deadlineFor } from "../deadline.ts";
+import { type CallKind, methodName } from "../definition.ts";
+import { type Interceptor, onion } from "../interceptors/interceptor.ts";
+import { clientMetrics } from "../interceptors/metrics.ts";
+import { clientTracing } from "../interceptors/tracing.ts";
+import { Metadata } from "../metadata.ts";
+import type { Changing, ClientTls } from "../tls/options.ts";
+import type { ClientTransport, OutgoingCall } from "../transport.ts";
+import { type TransportName, transport } from "../transports/index.ts";
+import type { CallOptions, Channel, UnaryResponse } from "./channel.ts";
+import { spanning } from "./intercept-stream.ts";
+import { RetryThrottle, type RetryThrottling } from "./retry-throttle.ts";
+
+export interface ConnectOptions {
+  /** "dns:///orders:50052" (all addresses, in turns), "ipv4:127.0.0.1:50052", or "host:port". */
+  readonly target: string;
+  readonly transport?: TransportName | undefined;
+  /** Speaks TLS, and whose certificates are trusted; `{}` trusts the authorities that come with Node. In the clear when not given. */
+  readonly tls?: Changing<ClientTls> | undefined;
+  /** The deadline of calls that set none, 30 s when not given. */
+  readonly timeoutMs?: number | undefined;
+  /** The largest message in either direction, 4 MiB when not given. A larger one ends its call: `resource_exhausted`. */
+  readonly maxMessageBytes?: number | undefined;
+  /**
+   * How often a silent connection with calls on it is asked whether the server is still there, 30 s when not given. Doubled for the
+   * connections to come each time a server says that this is too often.
+   */
+  readonly keepaliveMs?: number | undefined;
+  /** When clients of this channel stop to call again what was `unavailable`. */
+  readonly retryThrottling?: RetryThrottling | undefined;
+  /** Layers around every call, inside the channel's own; the first is the outermost. */
+  readonly interceptors?: readonly Interceptor<ClientCall>[] | undefined;
+}
+
+/**
+ * A channel to one service. It connects with the first call, or with `ready`, and again whenever the connection is lost. Rejects
+ * with `invalid_argument` for certificates that cannot be used.
+ */
+export async function connect(options: ConnectOptions, telemetry: Telemetry): Promise<Channel> {
+  const connection = transport(options.transport ?? "grpc-js").connect({
+    target: options.target,
+    tls: options.tls,
+    maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
+    keepaliveMs: options.keepaliveMs ?? 30_000,
+    keepaliveTimeoutMs: 10_000,
+    onTooManyPings: (keepaliveMs) =>
+      telemetry.logger.warn("a server is pinged too often: it is asked less often", {
+        target: options.target,
+        keepaliveMs,
+      }),
+  });
+  const layers = [clientTracing(telemetry.tracer), clientMetrics(telemetry.metrics)];
+  const retries = new RetryThrottle(options.retryThrottling ?? {}, telemetry.metrics);
+  const { interceptors = [], timeoutMs = 30_000 } = options;
+  return new InterceptedChannel(connection, layers, interceptors, timeoutMs, retries);
+}
+
+/** A call with what is to be done once it has passed the channel's own layers. */
+interface PendingCall extends ClientCall {
+  readonly send: (call: ClientCall) => Promise<void>;
+}
+
+/** Puts the interceptors around a transport's calls. */
+class InterceptedChannel implements Channel {
+  readonly retries: RetryThrottle;
+  readonly #transport: ClientTransport;
+  /** The channel's own layers, put around each other once. They pass the call on that they are given. */
+  readonly #around: (call: ClientCall) => Promise<void>;
+  readonly #inner: readonly Interceptor<ClientCall>[];
+  readonly #timeoutMs: number;
+
+  constructor(
+    transport: ClientTransport,
+    layers: readonly Interceptor<ClientCall>[],
+    inner: readonly Interceptor<ClientCall>[],
+    timeoutMs: number,
+    retries: RetryThrottle,
+  ) {
+    this.retries = retries;
+    this.#transport = transport;
+    this.#around = onion(layers, (call) => (call as PendingCall).send(call));
+    this.#inner = inner;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async unary(path: string, request: Uint8Array, options: CallOptions = {}): Promise<UnaryResponse> {
+    let response: UnaryResponse | undefined;
+    await this.#run("unary", path, options, async (call) => {
+      response = await this.#transport.unary(call, request);
+    });
+    return answered(response);
+  }
+
+  serverStream(path: string, request: Uint8Array, options: CallOptions = {}): AsyncIterable<Uint8Array> {
+    return this.#stream("server_stream", path, one(request), options);
+  }
+
+  async clientStream(
+    path: string,
+    requests: AsyncIterable<Uint8Array>,
+    options: CallOptions = {},
+  ): Promise<UnaryResponse> {
+    let [headers, trailers] = [new Metadata(), new Metadata()];
+    let message: Uint8Array | undefined;
+    const kept: CallOptions = {
+      ...options,
+      onHeaders: (got) => {
+        headers = got;
+        options.onHeaders?.(got);
+      },
+      onTrailers: (got) => {
+        trailers = got;
+        options.onTrailers?.(got);
+      },
+    };
+    for await (const response of this.#stream("client_stream", path, requests, kept)) message ??= response;
+    return answered(message && { message, headers, trailers });
+  }
+
+  bidiStream(path: string, requests: AsyncIterable<Uint8Array>, options: CallOptions = {}): AsyncIterable<Uint8Array> {
+    return this.#stream("bidi_stream", path, requests, options);
+  }
+
+  ready(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    return this.#transport.ready(options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve(this.#transport[Symbol.asyncDispose]());
+  }
+
+  #stream(
+    kind: CallKind,
+    path: string,
+    requests: AsyncIterable<Uint8Array>,
+    options: CallOptions,
+  ): AsyncIterable<Uint8Array> {
+    return spanning(
+      (around) => this.#run(kind, path, options, around),
+      (call: OutgoingCall) => this.#transport.stream(call, requests),
+    );
+  }
+
+  #run(kind: CallKind, path: string, options: CallOptions, core: (call: OutgoingCall) => Promise<void>): Promise<void> {
+    const { signal, onHeaders, onTrailers, metadata, previousAttempts = 0, timeoutMs = this.#timeoutMs } = options;
+    signal?.throwIfAborted();
+    const deadline = deadlineFor(signal, timeoutMs);
+    const send = ({ metadata, signal, deadline }: ClientCall): Promise<void> =>
+      core({ path, metadata, signal, deadline, onHeaders, onTrailers });
+    const call: PendingCall = {
+      method: methodName(path),
+      kind,
+      metadata: new Metadata(metadata),
+      signal,
+      deadline,
+      send: this.#inner.length === 0 ? send : onion(this.#inner, send),
+    };
+    if (previousAttempts > 0) call.metadata.receive("grpc-previous-rpc-attempts", `${previousAttempts}`);
+    return this.#around(call);
+  }
+}
+
+async function* one(request: Uint8Array): AsyncIterable<Uint8Array> {
+  yield request;
+}
+
+function answered(response: UnaryResponse | undefined): UnaryResponse {
+  if (response === undefined) throw new ServiceError("unimplemented", "the server answered without a message");
+  return response;
+}

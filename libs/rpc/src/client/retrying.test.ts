@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type Code, ServiceError } from "@plumbline/errors";
+import { noTelemetry } from "@plumbline/telemetry";
+import { Metadata } from "../metadata.ts";
+import type { CallOptions } from "./channel.ts";
+import { RetryThrottle, type RetryThrottling } from "./retry-throttle.ts";
+import { type Retries, retrying } from "./retrying.ts";
+
+/** A throttle whose counts are kept. */
+function counting(options: RetryThrottling = {}) {
+  const counts: string[] = [];
+  const counter = { inc: ({ outcome }: { outcome: string }) => counts.push(outcome) };
+  const metrics = { ...noTelemetry.metrics, counter: () => counter } as unknown as typeof noTelemetry.metrics;
+  return { throttle: new RetryThrottle(options, metrics), counts };
+}
+
+interface Answer {
+  readonly code?: Code;
+  readonly pushback?: string;
+  /** Whether headers come before the status. */
+  readonly headers?: boolean;
+}
+
+/** A server's answers, in order; how many were asked for. */
+async function make(answers: readonly Answer[], how: Partial<Retries> = {}, options: CallOptions = {}) {
+  let calls = 0;
+  const retries = { attempts: 5, baseMs: 0, maxMs: 0, timeoutMs: undefined, method: "a/B", ...counting(), ...how };
+  const call = async ({ onHeaders, onTrailers }: CallOptions): Promise<string> => {
+    const { code = "unavailable", pushback, headers = false } = answers[calls++] ?? {};
+    if (headers) onHeaders?.(new Metadata());
+    onTrailers?.(Metadata.received(pushback === undefined ? [] : [["grpc-retry-pushback-ms", pushback]]));
+    throw new ServiceError(code, "not now");
+  };
+  await assert.rejects(retrying(call, options, retries));
+  return calls;
+}
+
+test("five attempts are the most, whatever was asked for", async () => {
+  assert.equal(await make([], { attempts: 100, throttle: counting({ maxTokens: 100 }).throttle }), 5);
+});
+
+describe("grpc-retry-pushback-ms", () => {
+  for (const pushback of ["-1", "", "soon", "1.5", "007", "+1", " 1", "2147483648", "99999999999"]) {
+    test(`${JSON.stringify(pushback)} asks for no retry, takes a token and is counted`, async () => {
+      const { throttle, counts } = counting({ maxTokens: 2, tokenRatio: 0.5 });
+      assert.equal(await make([{ pushback, code: "internal" }], { throttle }), 1);
+      assert.equal(throttle.allows, false);
+      assert.deepEqual(counts, []);
+      const other = counting();
+      assert.equal(await make([{ pushback }], { throttle: other.throttle }), 1);
+      assert.deepEqual(other.counts, ["refused"]);
+    });
+  }
+
+  for (const pushback of ["0", "1", "20"]) {
+    test(`${pushback} is waited for instead of the backoff`, async () => {
+      // With a backoff of days every wait of its own ends the call, which has a minute.
+      const how = { baseMs: 1e9, maxMs: 1e9 };
+      assert.equal(await make([{ pushback }, { pushback }, {}], how, { timeoutMs: 60_000 }), 3);
+    });
+  }
+
+  test("begins the backoff anew", async (t) => {
+    t.mock.method(Math, "random", () => 0.99);
+    const pushback = "0";
+    const how = { baseMs: 200, maxMs: 1e9 };
+    // 200 ms, and 400 that would be too late. Not begun anew the first would be 800.
+    assert.equal(await make([{ pushback }, { pushback }, {}, {}], how, { timeoutMs: 500 }), 4);
+  });
+});
+
+test("a server that has begun to answer is not asked again", async () => {
+  assert.equal(await make([{}, { headers: true }]), 2);
+});
+
+test("what cannot be repaired by waiting is not made again, and takes no token", async () => {
+  const { throttle } = counting({ maxTokens: 2 });
+  assert.equal(await make([{ code: "invalid_argument" }], { throttle }), 1);
+  assert.equal(throttle.allows, true);
+});
+
+describe("the tokens", () => {
+  test("half of them or less allow no retry; a success gives the ratio back, a failure takes one", () => {
+    const { throttle } = counting();
+    for (let failed = 0; failed < 4; failed++) throttle.failed();
+    assert.equal(throttle.allows, true, "six of ten");
+    throttle.failed();
+    assert.equal(throttle.allows, false, "five of ten");
+    throttle.succeeded();
+    assert.equal(throttle.allows, true, "5.1 of ten");
+    throttle.failed();
+    throttle.succeeded();
+    assert.equal(throttle.allows, false, "4.2 of ten");
+  });
+
+  test("are never fewer than none nor more than all", () => {
+    const { throttle } = counting({ maxTokens: 2, tokenRatio: 0.6 });
+    for (let call = 0; call < 100; call++) throttle.failed();
+    throttle.succeeded();
+    assert.equal(throttle.allows, false);
+    throttle.succeeded();
+    assert.equal(throttle.allows, true);
+    for (let call = 0; call < 100; call++) throttle.succeeded();
+    throttle.failed();
+    assert.equal(throttle.allows, false);
+  });
+
+  test("that cannot be are refused", () => {
+    assert.throws(() => counting({ maxTokens: 0 }), RangeError);
+    assert.throws(() => counting({ tokenRatio: -1 }), RangeError);
+  });
+});
+
+test("a retry that is made and one that is throttled are counted", async () => {
+  const { throttle, counts } = counting({ maxTokens: 4 });
+  let calls = 0;
+  const call = async (): Promise<string> => {
+    calls++;
+    throttle.failed();
+    throw new ServiceError("unavailable", "not now");
+  };
+  const how = { attempts: 5, baseMs: 0, maxMs: 0, timeoutMs: undefined, method: "a/B", throttle };
+  await assert.rejects(retrying(call, {}, how), { code: "unavailable" });
+  assert.equal(calls, 2);
+  assert.deepEqual(counts, ["made", "throttled"]);
+});

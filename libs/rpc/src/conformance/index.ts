@@ -1,0 +1,36 @@
+/**
+ * The suite every pairing of transports passes: its cases are the specification of this library. A pairing's own test is
+ * one call:
+ *
+ *     conformance({ server: "grpc-js", client: "grpc-js", tls: true });
+ *
+ * Each case opens its servers on free loopback ports and speaks to them over real sockets.
+ */
+import { describe, test } from "node:test";
+import { onAbort } from "@plumbline/concurrency";
+import { callCases } from "./calls.ts";
+import { cancellationCases } from "./cancellation.ts";
+import { drainCases } from "./draining.ts";
+import { errorCases } from "./errors.ts";
+import { flowCases } from "./flow.ts";
+import { retryCases } from "./retries.ts";
+import { type Pairing, World } from "./test-context.ts";
+
+/** For tests that need certificates: an authority, and who it vouches for at localhost. */
+export { ca as testCa, caller as testClient, server as testServer } from "./certificates.ts";
+export type { Pairing } from "./test-context.ts";
+
+export function conformance(pairing: Pairing): void {
+  const over = pairing.tls === true ? " over TLS" : "";
+  void describe(`a ${pairing.client} client of a ${pairing.server} server${over}`, () => {
+    const cases = [callCases, errorCases, cancellationCases, flowCases, retryCases, drainCases];
+    for (const one of cases.flat()) {
+      void test(one.name, { timeout: 20_000 }, async ({ signal }) => {
+        await using world = new World(pairing);
+        // A case that hangs leaves no server behind, which would keep the process.
+        using _ = onAbort(signal, () => void world[Symbol.asyncDispose]());
+        await one.run(world);
+      });
+    }
+  });
+}

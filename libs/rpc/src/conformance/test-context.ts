@@ -1,0 +1,181 @@
+import type { Telemetry } from "@plumbline/telemetry";
+import { noTelemetry } from "@plumbline/telemetry";
+import type { Call } from "../call.ts";
+import type { CallOptions, Channel } from "../client/channel.ts";
+import { type ConnectOptions, connect } from "../client/connect.ts";
+import { type Client, type ClientOptions, createClient } from "../client/create-client.ts";
+import { type RpcServer, type ServeOptions, serve } from "../server/serve.ts";
+import { type Handlers, service } from "../server/service.ts";
+import type { TransportName } from "../transports/index.ts";
+import { ca, caller, server } from "./certificates.ts";
+
+/** Which transport on which side. */
+export interface Pairing {
+  readonly server: TransportName;
+  readonly client: TransportName;
+  /** Over TLS, each side showing its certificate; in the clear when not given. */
+  readonly tls?: boolean | undefined;
+}
+
+export interface Case {
+  /** A sentence that stays true. */
+  readonly name: string;
+  run(world: World): Promise<void>;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function method<A extends boolean, B extends boolean>(path: string, requestStream: A, responseStream: B) {
+  return {
+    path,
+    requestStream,
+    responseStream,
+    requestSerialize: (value: string): Uint8Array => encoder.encode(value),
+    requestDeserialize: (bytes: Uint8Array): string => decoder.decode(bytes),
+    responseSerialize: (value: string): Uint8Array => encoder.encode(value),
+    responseDeserialize: (bytes: Uint8Array): string => decoder.decode(bytes),
+  };
+}
+
+/** One method of each kind, whose messages are bare text. */
+export const Conformance = {
+  unary: method("/plumbline.rpc.Conformance/Unary", false, false),
+  clientStream: method("/plumbline.rpc.Conformance/ClientStream", true, false),
+  serverStream: method("/plumbline.rpc.Conformance/ServerStream", false, true),
+  bidiStream: method("/plumbline.rpc.Conformance/BidiStream", true, true),
+} as const;
+
+export type ConformanceHandlers = Handlers<typeof Conformance>;
+
+/** What handlers do when a case does not say: they echo. */
+const echo: ConformanceHandlers = {
+  unary: async (request) => request,
+  clientStream: async (requests) => (await Array.fromAsync(requests)).join(),
+  async *serverStream(request) {
+    yield request;
+  },
+  async *bidiStream(requests) {
+    for await (const request of requests) yield request;
+  },
+};
+
+export interface Opened {
+  readonly server: RpcServer;
+  readonly channel: Channel;
+  readonly client: Client<typeof Conformance>;
+}
+
+/** The servers and channels of one case, closed after it. */
+export class World implements AsyncDisposable {
+  readonly #pairing: Pairing;
+  readonly #stack = new AsyncDisposableStack();
+
+  constructor(pairing: Pairing) {
+    this.#pairing = pairing;
+  }
+
+  async open(
+    handlers: Partial<ConformanceHandlers> = {},
+    options: {
+      readonly server?: Partial<ServeOptions>;
+      readonly channel?: Partial<ConnectOptions>;
+      readonly client?: ClientOptions<typeof Conformance>;
+      readonly telemetry?: Telemetry;
+    } = {},
+  ): Promise<Opened> {
+    const { telemetry = noTelemetry } = options;
+    const running = await this.serve(handlers, options.server, telemetry);
+    const channel = await this.connect(running.port, options.channel, telemetry);
+    return { server: running, channel, client: createClient(Conformance, channel, options.client) };
+  }
+
+  async serve(
+    handlers: Partial<ConformanceHandlers> = {},
+    options: Partial<ServeOptions> = {},
+    telemetry: Telemetry = noTelemetry,
+  ): Promise<RpcServer> {
+    const services = [service(Conformance, { ...echo, ...handlers })];
+    return this.#stack.use(
+      await serve(
+        { host: "127.0.0.1", port: 0, ...this.#serverSide, graceMs: 2_000, ...options },
+        { services, telemetry },
+      ),
+    );
+  }
+
+  async connect(port: number, options: Partial<ConnectOptions> = {}, telemetry = noTelemetry): Promise<Channel> {
+    const target = `127.0.0.1:${port}`;
+    const channel = await connect({ target, ...this.#clientSide, timeoutMs: 10_000, ...options }, telemetry);
+    return this.#stack.use(channel);
+  }
+
+  get #serverSide(): Pick<ServeOptions, "transport" | "tls"> {
+    const { server: transport, tls = false } = this.#pairing;
+    return { transport, ...(tls && { tls: { ...server, clientCa: ca } }) };
+  }
+
+  get #clientSide(): Pick<ConnectOptions, "transport" | "tls"> {
+    const { client: transport, tls = false } = this.#pairing;
+    return { transport, ...(tls && { tls: { ...caller, ca } }) };
+  }
+
+  client(channel: Channel, options?: ClientOptions<typeof Conformance>): Client<typeof Conformance> {
+    return createClient(Conformance, channel, options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+/** Rejects with the reason when `call` is aborted; never resolves. For handlers that would work forever. */
+export function untilAborted({ signal }: Pick<Call, "signal">): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+/** A moment that one side reaches and the other waits for. Cases have a deadline over all their waits. */
+export class Moment<T = void> {
+  readonly #resolvers = Promise.withResolvers<T>();
+  readonly reached: Promise<T> = this.#resolvers.promise;
+  readonly reach: (value: T) => void = this.#resolvers.resolve;
+}
+
+/** Resolves with `read()` once it has stayed the same for a fifth of a second. */
+export async function settled(read: () => number): Promise<number> {
+  for (;;) {
+    const before = read();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    if (read() === before) return before;
+  }
+}
+
+/** What `promise` rejects with. */
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error("it succeeded");
+}
+
+/** Each kind of call made once, with one empty request, and read to its end. */
+export function onceEach(
+  client: Client<typeof Conformance>,
+): Record<keyof typeof Conformance, (options?: CallOptions) => Promise<unknown>> {
+  async function* one(): AsyncGenerator<string> {
+    yield "";
+  }
+  return {
+    unary: (options) => client.unary("", options),
+    clientStream: (options) => client.clientStream(one(), options),
+    serverStream: (options) => Array.fromAsync(client.serverStream("", options)),
+    bidiStream: (options) => Array.fromAsync(client.bidiStream(one(), options)),
+  };
+}
+
+export const kinds = Object.keys(Conformance) as readonly (keyof typeof Conformance)[];

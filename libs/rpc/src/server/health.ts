@@ -1,0 +1,34 @@
+import { aborted } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import type { Health } from "@plumbline/lifecycle";
+import { HealthService, servingStatus } from "../wire/health.ts";
+import { type ServiceImplementation, service } from "./service.ts";
+
+const always: Pick<Health, "status" | "watch"> = {
+  status: async () => "SERVING",
+  async *watch({ signal } = {}) {
+    yield "SERVING";
+    if (signal) await aborted(signal);
+  },
+};
+
+/** grpc.health.v1 for the server as a whole ("") and for each service by name: they are ready together. */
+export function healthService(
+  health: Pick<Health, "status" | "watch"> = always,
+  services: readonly ServiceImplementation[],
+): ServiceImplementation {
+  const known = new Set(["", ...services.map(({ name }) => name)]);
+  return service(HealthService, {
+    async check({ service }, { signal }) {
+      if (!known.has(service)) throw new ServiceError("not_found", "no such service here");
+      return { status: servingStatus[await health.status({ signal })] };
+    },
+    async *watch({ service }, { signal }) {
+      // The protocol asks to keep the stream open: the service may be added later. Here none ever is.
+      if (!known.has(service)) yield { status: servingStatus.SERVICE_UNKNOWN };
+      for await (const status of health.watch({ signal })) {
+        if (known.has(service)) yield { status: servingStatus[status] };
+      }
+    },
+  });
+}

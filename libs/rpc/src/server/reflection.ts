@@ -1,0 +1,107 @@
+import { createFileRegistry, type DescFile, type FileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { codeToNumber } from "@plumbline/errors";
+import { healthFile } from "../wire/health.ts";
+import {
+  type ReflectionAnswer,
+  type ReflectionRequest,
+  type ReflectionResponse,
+  reflectionOf,
+} from "../wire/reflection.ts";
+import { type ServiceImplementation, service } from "./service.ts";
+
+const v1 = reflectionOf("v1");
+const v1alpha = reflectionOf("v1alpha");
+
+/** Server reflection in both versions, so that tools can call `services` without their protos. */
+export function reflectionServices(
+  descriptors: Uint8Array,
+  services: readonly ServiceImplementation[],
+): ServiceImplementation[] {
+  const described = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
+  const registry = createFileRegistry(
+    described,
+    ...[healthFile, v1.file, v1alpha.file].map((file) => createFileRegistry(file.proto, () => undefined)),
+  );
+  const names = services.map(({ name }) => name);
+  const answers = new Answers(registry, names);
+  const served = [v1, v1alpha].map(({ service: definition }) =>
+    service(definition, {
+      async *serverReflectionInfo(requests) {
+        for await (const request of requests) yield answers.to(request);
+      },
+    }),
+  );
+  names.push(...served.map(({ name }) => name));
+  return served;
+}
+
+class Answers {
+  readonly #registry: FileRegistry;
+  readonly #names: readonly string[];
+
+  constructor(registry: FileRegistry, names: readonly string[]) {
+    this.#registry = registry;
+    this.#names = names;
+  }
+
+  to(request: ReflectionRequest): ReflectionResponse {
+    return { validHost: request.host, originalRequest: request, messageResponse: this.#answer(request.messageRequest) };
+  }
+
+  #answer(asked: ReflectionRequest["messageRequest"]): ReflectionAnswer {
+    switch (asked.case) {
+      case "listServices":
+        return { case: "listServicesResponse", value: { service: this.#names.toSorted().map((name) => ({ name })) } };
+      case "fileByFilename":
+        return this.#withImports(this.#registry.getFile(asked.value), asked.value);
+      case "fileContainingSymbol":
+        return this.#withImports(this.#fileOf(asked.value), asked.value);
+      case "fileContainingExtension": {
+        const { containingType, extensionNumber } = asked.value;
+        const extended = this.#registry.getMessage(containingType);
+        const extension = extended && this.#registry.getExtensionFor(extended, extensionNumber);
+        return this.#withImports(extension?.file, `extension ${extensionNumber} of ${containingType}`);
+      }
+      case "allExtensionNumbersOfType": {
+        if (this.#registry.getMessage(asked.value) === undefined) return notFound(asked.value);
+        const extensions = [...this.#registry].filter((type) => type.kind === "extension");
+        const extensionNumber = extensions
+          .filter(({ extendee }) => extendee.typeName === asked.value)
+          .map(({ number }) => number);
+        return { case: "allExtensionNumbersResponse", value: { baseTypeName: asked.value, extensionNumber } };
+      }
+      case undefined:
+        break;
+    }
+    return failed("invalid_argument", "nothing was asked");
+  }
+
+  /** A symbol may be a type, or a member of one: a method, a field, a value of an enum. */
+  #fileOf(symbol: string): DescFile | undefined {
+    const found =
+      this.#registry.get(symbol) ?? this.#registry.get(symbol.slice(0, Math.max(0, symbol.lastIndexOf("."))));
+    return found?.file;
+  }
+
+  #withImports(file: DescFile | undefined, asked: string): ReflectionAnswer {
+    if (file === undefined) return notFound(asked);
+    const all = new Set<DescFile>();
+    const add = (next: DescFile): void => {
+      if (all.has(next)) return;
+      all.add(next);
+      next.dependencies.forEach(add);
+    };
+    add(file);
+    const fileDescriptorProto = [...all].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
+    return { case: "fileDescriptorResponse", value: { fileDescriptorProto } };
+  }
+}
+
+function notFound(asked: string): ReflectionAnswer {
+  return failed("not_found", `not found: ${asked.slice(0, 200)}`);
+}
+
+function failed(code: "not_found" | "invalid_argument", errorMessage: string): ReflectionAnswer {
+  return { case: "errorResponse", value: { errorCode: codeToNumber(code), errorMessage } };
+}

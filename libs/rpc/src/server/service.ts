@@ -1,0 +1,92 @@
+import { ServiceError } from "@plumbline/errors";
+import type { Call, ServerCall } from "../call.ts";
+import {
+  type ByKind,
+  type CallKind,
+  kindOf,
+  type MethodDefinition,
+  type RequestOf,
+  type ResponseOf,
+  type ServiceDefinition,
+} from "../definition.ts";
+import type { Requests } from "../transport.ts";
+
+/** What a service does, method by method. Streams are async iterables; throwing ends a call with the error's code. */
+export type Handlers<D extends ServiceDefinition> = {
+  readonly [K in keyof D]: ByKind<
+    D[K],
+    (request: RequestOf<D[K]>, call: Call) => Promise<ResponseOf<D[K]>>,
+    (requests: AsyncIterable<RequestOf<D[K]>>, call: Call) => Promise<ResponseOf<D[K]>>,
+    (request: RequestOf<D[K]>, call: Call) => AsyncIterable<ResponseOf<D[K]>>,
+    (requests: AsyncIterable<RequestOf<D[K]>>, call: Call) => AsyncIterable<ResponseOf<D[K]>>
+  >;
+};
+
+/** A service whose types are behind it: `serve` takes a list of these. */
+export interface ServiceImplementation {
+  /** "orders.v1.OrdersService" */
+  readonly name: string;
+  readonly methods: readonly ServiceMethod[];
+}
+
+export interface ServiceMethod {
+  readonly path: string;
+  readonly kind: CallKind;
+  handle(call: ServerCall): Promise<void>;
+}
+
+type AnyHandler = (request: unknown, call: Call) => unknown;
+
+/** Binds handlers to a definition. Each method of the definition has one; the compiler sees to it. */
+export function service<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>): ServiceImplementation {
+  const methods = Object.entries<MethodDefinition>(definition).map(([name, method]): ServiceMethod => {
+    const handler = (handlers as Readonly<Record<string, AnyHandler>>)[name];
+    if (handler === undefined) throw new TypeError(`${method.path} has no handler`);
+    return { path: method.path, kind: kindOf(method), handle: handle(method, handler.bind(handlers)) };
+  });
+  const first = methods[0];
+  if (first === undefined) throw new TypeError("a service has at least one method");
+  return { name: first.path.slice(1, first.path.lastIndexOf("/")), methods };
+}
+
+function handle(method: MethodDefinition, handler: AnyHandler): (call: ServerCall) => Promise<void> {
+  return async (call) => {
+    const request = method.requestStream
+      ? decoded(method, call.requests)
+      : decode(method, requestOf(call.requests) ?? (await onlyOf(call.requests)));
+    const response = handler(request, call);
+    if (!method.responseStream) return call.send(method.responseSerialize(await response));
+    for await (const message of response as AsyncIterable<unknown>) await call.send(method.responseSerialize(message));
+  };
+}
+
+async function* decoded(method: MethodDefinition, requests: Requests): AsyncIterable<unknown> {
+  for await (const bytes of requests) yield decode(method, bytes);
+}
+
+function decode(method: MethodDefinition, bytes: Uint8Array): unknown {
+  try {
+    return method.requestDeserialize(bytes);
+  } catch (cause) {
+    // The caller's fault, so not `internal`: nothing here is broken, and nobody should be woken.
+    throw new ServiceError("invalid_argument", "the request cannot be decoded", { cause });
+  }
+}
+
+/** Of a unary call, whose transport has seen to it that there is one. */
+function requestOf(requests: Requests): Uint8Array | undefined {
+  return Array.isArray(requests) ? (requests as readonly [Uint8Array])[0] : undefined;
+}
+
+async function onlyOf(requests: Requests): Promise<Uint8Array> {
+  const found: Uint8Array[] = [];
+  for await (const request of requests) {
+    if (found.push(request) > 1) break;
+  }
+  const [request] = found;
+  // gRPC's own words for a wrong number of messages: the two sides disagree on the method's shape.
+  if (request === undefined || found.length > 1) {
+    throw new ServiceError("unimplemented", "this method takes exactly one request");
+  }
+  return request;
+}

@@ -1,0 +1,285 @@
+/** What goes wrong with TLS, and what both sides hear of it, over every transport. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, connect as dialTcp } from "node:net";
+import { describe, test } from "node:test";
+import { connect as dialTls, createServer as serveTls, type TLSSocket } from "node:tls";
+import { isServiceError } from "@plumbline/errors";
+import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
+import { type ConnectOptions, connect } from "../client/connect.ts";
+import { createClient } from "../client/create-client.ts";
+import * as pem from "../conformance/certificates.ts";
+import { Conformance, Moment, rejection } from "../conformance/test-context.ts";
+import { type ServeOptions, serve } from "../server/serve.ts";
+import { service } from "../server/service.ts";
+import { type TransportName, transportNames } from "../transports/index.ts";
+import type { ServerTls } from "./options.ts";
+
+const { ca, otherCa, server, nextServer, expired, elsewhere, caller, stranger } = pem;
+const timeout = 20_000;
+/** Before the deadline of a handshake would do it. */
+const soon = { timeout: 5_000 };
+
+const echo = service(Conformance, {
+  unary: async (text, { peer }) => (text === "who am I?" ? peer : text),
+  clientStream: async () => "",
+  async *serverStream() {},
+  async *bidiStream(requests) {
+    yield* requests;
+  },
+});
+
+function open(transport: TransportName, tls: ServeOptions["tls"], telemetry: Telemetry = noTelemetry) {
+  const options = { host: "127.0.0.1", port: 0, transport, tls, graceMs: 1_000 };
+  return serve(options, { services: [echo], telemetry });
+}
+
+/** What the first call over a new channel fails with, in words. */
+async function whyNot(transport: TransportName, port: number, tls: ConnectOptions["tls"], timeoutMs = 5_000) {
+  await using channel = await connect({ target: `127.0.0.1:${port}`, transport, tls, timeoutMs }, noTelemetry);
+  const error = await rejection(createClient(Conformance, channel).unary(""));
+  assert.ok(isServiceError(error), String(error));
+  assert.equal(error.code, "unavailable", error.message);
+  return error.message;
+}
+
+async function call(transport: TransportName, port: number, tls: ConnectOptions["tls"]): Promise<string> {
+  await using channel = await connect({ target: `127.0.0.1:${port}`, transport, tls, timeoutMs: 5_000 }, noTelemetry);
+  return await createClient(Conformance, channel).unary("hi");
+}
+
+/** A telemetry that remembers the reasons of handshakes that failed, and errors. */
+function remembering() {
+  const reasons: string[] = [];
+  const errors: string[] = [];
+  const changed = new Set<() => void>();
+  const tell = (list: string[], what: string): void => {
+    list.push(what);
+    for (const resolve of changed) resolve();
+  };
+  const counter = { inc: ({ reason }: { reason?: string }) => reason !== undefined && tell(reasons, reason) };
+  const telemetry = {
+    ...noTelemetry,
+    metrics: { ...noTelemetry.metrics, counter: () => counter },
+    logger: { ...noTelemetry.logger, error: (_: string, error: Error) => tell(errors, error.message) },
+  } as unknown as Telemetry;
+  const until = async (done: () => boolean): Promise<void> => {
+    while (!done()) await new Promise<void>((resolve) => changed.add(resolve));
+  };
+  return { telemetry, reasons, errors, until };
+}
+
+/** Listens with a plain TLS or TCP server for one test. */
+async function listening(stack: AsyncDisposableStack, raw: ReturnType<typeof createServer>): Promise<number> {
+  raw.listen(0, "127.0.0.1");
+  await once(raw, "listening");
+  const sockets = new Set<{ destroy(): void }>();
+  raw.on("connection", (socket) => sockets.add(socket));
+  stack.defer(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => raw.close(resolve));
+  });
+  return (raw.address() as AddressInfo).port;
+}
+
+/** The name on the certificate a port shows. */
+async function shown(port: number): Promise<string | string[] | undefined> {
+  const socket = dialTls({ host: "127.0.0.1", port, ca, ALPNProtocols: ["h2"] });
+  await once(socket, "secureConnect");
+  const { CN } = socket.getPeerCertificate().subject;
+  socket.destroy();
+  return CN;
+}
+
+void test("a server that says nothing is given up after 10 s", { timeout }, async () => {
+  await using stack = new AsyncDisposableStack();
+  const port = await listening(stack, createServer());
+  const begun = performance.now();
+  const gaveUp = transportNames.map(async (transport) => {
+    assert.match(await whyNot(transport, port, { ca }, 15_000), /TLS handshake/);
+    const took = performance.now() - begun;
+    assert.ok(took > 9_000 && took < 14_000, `${transport}: ${took} ms`);
+  });
+  await Promise.all(gaveUp);
+});
+
+for (const transport of transportNames) {
+  void describe(`TLS over ${transport}`, { timeout }, () => {
+    void test("a client says what is wrong with the server's certificate", async () => {
+      await using good = await open(transport, server);
+      assert.match(await whyNot(transport, good.port, { ca: otherCa }), /an authority that is not trusted here/);
+      assert.match(await whyNot(transport, good.port, {}), /an authority that is not trusted here/);
+      await using old = await open(transport, expired);
+      assert.match(await whyNot(transport, old.port, { ca }), /the server's certificate has expired/);
+      await using other = await open(transport, elsewhere);
+      assert.match(await whyNot(transport, other.port, { ca }), /is not for 127\.0\.0\.1.*elsewhere\.test/);
+      assert.match(
+        await whyNot(transport, good.port, { ca, serverName: "elsewhere.test" }),
+        /is not for elsewhere\.test/,
+      );
+      assert.equal(await call(transport, other.port, { ca, serverName: "elsewhere.test" }), "hi");
+    });
+
+    void test("a name is looked for in the certificate as it stands in the target", async () => {
+      await using running = await open(transport, server);
+      const options = { transport, tls: { ca }, timeoutMs: 5_000 };
+      await using channel = await connect({ ...options, target: `dns:///localhost:${running.port}` }, noTelemetry);
+      assert.equal(await createClient(Conformance, channel).unary("hi"), "hi");
+    });
+
+    void test("a handler is told the client's address as it is in the clear", async () => {
+      await using running = await open(transport, server);
+      const options = { target: `127.0.0.1:${running.port}`, transport, tls: { ca }, timeoutMs: 5_000 };
+      await using channel = await connect(options, noTelemetry);
+      assert.match(await createClient(Conformance, channel).unary("who am I?"), /^127\.0\.0\.1:\d+$/);
+    });
+
+    void test("a server that asks for certificates serves those who have one, and counts the others", async () => {
+      const { telemetry, reasons, until } = remembering();
+      await using running = await open(transport, { ...server, clientCa: ca }, telemetry);
+      assert.equal(await call(transport, running.port, { ca, ...caller }), "hi");
+      assert.match(await whyNot(transport, running.port, { ca }), /asks for a client certificate, and there is none/);
+      await whyNot(transport, running.port, { ca, ...stranger });
+      await until(() => reasons.length >= 2);
+      assert.deepEqual(new Set(reasons), new Set(["certificate"]));
+    });
+
+    void test("a server that does not agree on HTTP/2 is left, whether it offers something else or nothing", async () => {
+      for (const ALPNProtocols of [["http/1.1"], undefined]) {
+        await using stack = new AsyncDisposableStack();
+        const port = await listening(
+          stack,
+          serveTls({ cert: server.certificate, key: server.key, ...(ALPNProtocols && { ALPNProtocols }) }, (socket) =>
+            socket.on("error", () => {}),
+          ),
+        );
+        assert.match(await whyNot(transport, port, { ca }), /ALPN h2/);
+      }
+    });
+
+    void test("a client that offers no HTTP/2 hears so, and a request never reaches a handler", async () => {
+      const { telemetry, reasons } = remembering();
+      await using running = await open(transport, server, telemetry);
+      const socket: TLSSocket = dialTls({ host: "127.0.0.1", port: running.port, ca });
+      socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+      assert.match(Buffer.concat(await socket.toArray()).toString(), /offer "h2" by ALPN/);
+      const other = dialTls({ host: "127.0.0.1", port: running.port, ca, ALPNProtocols: ["http/1.1"] });
+      assert.match(String(await rejection(once(other, "secureConnect"))), /no application protocol/i);
+      assert.deepEqual(reasons, ["alpn", "alpn"]);
+    });
+
+    void test("TLS where there is none, and none where there is, is unavailable and not served", async () => {
+      const { telemetry, reasons, until } = remembering();
+      await using secured = await open(transport, server, telemetry);
+      await whyNot(transport, secured.port, undefined);
+      await until(() => reasons.includes("protocol"));
+      assert.equal(await call(transport, secured.port, { ca }), "hi");
+      await using plain = await open(transport, undefined);
+      await whyNot(transport, plain.port, { ca });
+      assert.equal(await call(transport, plain.port, undefined), "hi");
+    });
+
+    void test("closing the channel ends a handshake under way", soon, async () => {
+      await using stack = new AsyncDisposableStack();
+      const met = new Moment();
+      const left = new Moment();
+      const raw = createServer((socket) => {
+        socket.once("data", () => met.reach()); // Its first words: it is connected, and waits.
+        socket.on("error", () => {}).on("close", () => left.reach());
+      });
+      const port = await listening(stack, raw);
+      const channel = await connect({ target: `127.0.0.1:${port}`, transport, tls: { ca } }, noTelemetry);
+      const refused = rejection(createClient(Conformance, channel).unary(""));
+      await met.reached;
+      await channel[Symbol.asyncDispose]();
+      await refused;
+      await left.reached;
+    });
+
+    void test("draining does not wait for handshakes under way", soon, async () => {
+      const running = await open(transport, server);
+      const socket = dialTcp(running.port, "127.0.0.1");
+      await once(socket, "connect");
+      const closed = once(
+        socket.on("error", () => {}),
+        "close",
+      );
+      await shown(running.port); // By then the server has seen the silent one.
+      await running.drain();
+      await closed;
+    });
+
+    void test("a certificate is replaced while calls go on, and none is lost", async () => {
+      let tls: ServerTls = server;
+      await using running = await open(transport, () => tls);
+      const options = { target: `127.0.0.1:${running.port}`, transport, tls: { ca }, timeoutMs: 10_000 };
+      await using channel = await connect(options, noTelemetry);
+      const client = createClient(Conformance, channel);
+      const go = new Moment();
+      async function* requests(): AsyncGenerator<string> {
+        yield "before";
+        await go.reached;
+        yield "after";
+      }
+      const stream = client.bidiStream(requests())[Symbol.asyncIterator]();
+      assert.equal((await stream.next()).value, "before");
+      assert.equal(await shown(running.port), "server");
+
+      let calls = 0;
+      const stop = new AbortController();
+      const caller = (async () => {
+        for (; !stop.signal.aborted; calls++) assert.equal(await client.unary(`${calls}`), `${calls}`);
+      })();
+      tls = nextServer;
+      assert.equal(await shown(running.port), "nextServer");
+      assert.equal(await call(transport, running.port, { ca }), "hi");
+      go.reach();
+      assert.equal((await stream.next()).value, "after");
+      assert.equal((await stream.next()).done, true);
+      stop.abort();
+      await caller;
+      assert.ok(calls > 0);
+    });
+
+    void test("what cannot be used does not replace what can", async () => {
+      const { telemetry, errors } = remembering();
+      let tls: ServerTls = server;
+      await using running = await open(transport, () => tls, telemetry);
+      tls = { certificate: nextServer.certificate, key: server.key };
+      assert.equal(await shown(running.port), "server");
+      tls = { ...nextServer, clientCa: ca };
+      assert.equal(await shown(running.port), "server");
+      tls = nextServer;
+      assert.equal(await shown(running.port), "nextServer");
+      assert.equal(errors.length, 2);
+      assert.match(errors[0] ?? "", /tls\.key: it does not belong to tls\.certificate/);
+      assert.match(errors[1] ?? "", /tls\.clientCa: whether clients show a certificate cannot change/);
+    });
+
+    void test("a client's certificate is replaced for the connections to come", async () => {
+      await using running = await open(transport, { ...server, clientCa: ca });
+      let tls = { ca, ...stranger };
+      const target = `127.0.0.1:${running.port}`;
+      await using channel = await connect({ target, transport, tls: () => tls, timeoutMs: 5_000 }, noTelemetry);
+      const client = createClient(Conformance, channel);
+      await assert.rejects(client.unary(""), { code: "unavailable" });
+      tls = { ca, ...caller };
+      await channel.ready({ signal: AbortSignal.timeout(10_000) });
+      assert.equal(await client.unary("hi"), "hi");
+    });
+
+    void test("certificates that cannot be used are refused at the start, by name and without the key", async () => {
+      const refusals: readonly [ServerTls, RegExp][] = [
+        [{ certificate: "", key: server.key }, /tls\.certificate: expected a certificate in PEM/],
+        [{ certificate: server.certificate, key: server.certificate }, /tls\.key: expected a private key in PEM/],
+        [{ certificate: server.certificate, key: nextServer.key }, /tls\.key: it does not belong to tls\.certificate/],
+        [{ ...server, clientCa: server.key }, /tls\.clientCa: expected certificates in PEM/],
+      ];
+      for (const [tls, message] of refusals) {
+        await assert.rejects(open(transport, tls), { code: "invalid_argument", message });
+      }
+      const half = { target: "127.0.0.1:1", transport, tls: { certificate: caller.certificate } };
+      await assert.rejects(connect(half, noTelemetry), { code: "invalid_argument", message: /expected both or none/ });
+    });
+  });
+}

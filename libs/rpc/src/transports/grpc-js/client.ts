@@ -1,0 +1,233 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+  Channel,
+  type ChannelInterface,
+  connectivityState,
+  credentials,
+  type Metadata as GrpcMetadata,
+  type StatusObject,
+  status,
+} from "@grpc/grpc-js";
+import { type Abortable, onAbort } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import type { UnaryResponse } from "../../client/channel.ts";
+import { isAtDeadline } from "../../deadline.ts";
+import { Metadata } from "../../metadata.ts";
+import { detailsName, errorOf } from "../../status.ts";
+import { clientTls } from "../../tls/options.ts";
+import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../../transport.ts";
+import { UntilOver } from "../until-over.ts";
+import { toBuffer } from "./bytes.ts";
+import { fromGrpc, toGrpc } from "./metadata.ts";
+import { PendingConnections, pendingConnectionsOption } from "./pending-connections.ts";
+import { TlsCredentials } from "./tls-credentials.ts";
+
+export function connect(options: ClientTransportOptions): ClientTransport {
+  return new GrpcJsClient(options);
+}
+
+/**
+ * Calls through grpc-js's Channel, one level below its Client: there messages are bytes, are read one at a time rather
+ * than sixteen ahead, and no stack trace is taken for a call that succeeds.
+ */
+class GrpcJsClient implements ClientTransport {
+  readonly #channel: Channel;
+  readonly #calls = new Set<GrpcCall>();
+  readonly #pending = new PendingConnections();
+  #closed = false;
+
+  constructor(options: ClientTransportOptions) {
+    const { tls } = options;
+    const secured = tls ? new TlsCredentials(clientTls(tls), this.#pending) : credentials.createInsecure();
+    this.#channel = new Channel(options.target, secured, {
+      "grpc.max_send_message_length": options.maxMessageBytes,
+      "grpc.max_receive_message_length": options.maxMessageBytes,
+      "grpc.keepalive_time_ms": options.keepaliveMs,
+      "grpc.keepalive_timeout_ms": options.keepaliveTimeoutMs,
+      "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+      // Neither TXT records of the target nor other channels of this process decide how calls are made.
+      "grpc.service_config_disable_resolution": 1,
+      "grpc.use_local_subchannel_pool": 1,
+      "grpc.enable_channelz": 0,
+      [pendingConnectionsOption]: this.#pending,
+      // A service that restarts is found within seconds rather than two minutes.
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 5_000,
+      "grpc.dns_min_time_between_resolutions_ms": 5_000,
+    });
+  }
+
+  async unary(outgoing: OutgoingCall, request: Uint8Array): Promise<UnaryResponse> {
+    for (let attempt = 1; ; attempt++) {
+      using call = this.#start(outgoing);
+      call.send(request).catch(() => {}); // What is wrong with it comes back as the status.
+      call.halfClose();
+      const message = await call.read();
+      if (message === undefined && attempt < mostRefused && (await call.wasRefused())) continue;
+      return await this.#answered(call, message);
+    }
+  }
+
+  async #answered(call: GrpcCall, message: Uint8Array | undefined): Promise<UnaryResponse> {
+    const trailers = await call.end();
+    if (message === undefined) throw new ServiceError("unimplemented", "the server answered without a message");
+    return { message, headers: call.headers, trailers };
+  }
+
+  async *stream(
+    outgoing: OutgoingCall,
+    requests: AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    using call = this.#start(outgoing);
+    void call.sendAll(requests);
+    for (;;) {
+      const message = await call.read();
+      if (message === undefined) break;
+      yield message;
+    }
+    await call.end();
+  }
+
+  #start(outgoing: OutgoingCall): GrpcCall {
+    if (this.#closed) throw new ServiceError("unavailable", "the channel is closed");
+    const call = new GrpcCall(this.#channel, outgoing, () => this.#calls.delete(call));
+    this.#calls.add(call);
+    return call;
+  }
+
+  async ready({ signal }: Abortable): Promise<void> {
+    for (;;) {
+      signal?.throwIfAborted();
+      if (this.#closed) throw new ServiceError("unavailable", "the channel is closed");
+      const state = this.#channel.getConnectivityState(true);
+      if (state === connectivityState.READY) return;
+      const changed = Promise.withResolvers<void>();
+      using _ = onAbort(signal, changed.resolve);
+      // The wait is cut into seconds because it cannot be taken back: an aborted one must not outlive its caller for long.
+      this.#channel.watchConnectivityState(state, Date.now() + 1_000, () => changed.resolve());
+      await changed.promise;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const call of this.#calls) call.cancel("the channel was closed");
+    this.#channel.close();
+    this.#pending[Symbol.dispose]();
+  }
+}
+
+/**
+ * A connection that ends refuses the calls still on their way to it. No handler saw them (RFC 9113, section 8.7), so they are
+ * made again, on another connection. grpc-js does that once, which is not enough while several replicas end theirs, and
+ * not at all when it hears of the refusal while it writes the request.
+ */
+const mostRefused = 4;
+const refusals = new Set([
+  "Stream refused by server",
+  "Write error: Stream closed with error code NGHTTP2_REFUSED_STREAM",
+]);
+
+/** One call: messages are read one at a time, and disposing cancels what has not ended. */
+class GrpcCall implements Disposable {
+  headers = new Metadata();
+  readonly #outgoing: OutgoingCall;
+  readonly #call: ReturnType<ChannelInterface["createCall"]>;
+  readonly #status = Promise.withResolvers<StatusObject>();
+  readonly #link: Disposable;
+  readonly #onEnd: () => void;
+  #next = Promise.withResolvers<Uint8Array | undefined>();
+  readonly #over = new UntilOver();
+  /** Why the requests ended early, when it was their own fault. */
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(channel: Channel, outgoing: OutgoingCall, onEnd: () => void) {
+    outgoing.signal?.throwIfAborted();
+    this.#outgoing = outgoing;
+    this.#onEnd = onEnd;
+    this.#call = channel.createCall(outgoing.path, outgoing.deadline, null, null, null);
+    this.#call.start(toGrpc(outgoing.metadata), {
+      onReceiveMetadata: (headers: GrpcMetadata) => {
+        this.headers = fromGrpc(headers);
+        outgoing.onHeaders?.(this.headers);
+      },
+      onReceiveMessage: (message: Uint8Array) => this.#next.resolve(message),
+      onReceiveStatus: (status) => {
+        this.#over.end();
+        this.#status.resolve(status);
+        this.#next.resolve(undefined);
+      },
+    });
+    this.#link = onAbort(outgoing.signal, () => this.cancel("cancelled by the caller"));
+  }
+
+  /** Resolves when there is room for the next message, or when the call is over. */
+  async send(message: Uint8Array): Promise<void> {
+    const written = Promise.withResolvers<void>();
+    this.#call.sendMessageWithContext({ callback: () => written.resolve() }, toBuffer(message));
+    await this.#over.wait(written.promise);
+  }
+
+  /** Sends until `requests` or the call ends, and lets go of `requests` in either case. Their failure ends the call. */
+  async sendAll(requests: AsyncIterable<Uint8Array>): Promise<void> {
+    const iterator = requests[Symbol.asyncIterator]();
+    try {
+      for (let sent = 1; ; sent++) {
+        const next = await this.#over.wait(iterator.next());
+        if (next === undefined) break;
+        if (next.done) return this.halfClose();
+        await this.send(next.value);
+        // Until a call is committed grpc-js takes small messages in the same tick: nothing else would get a turn.
+        if (sent % 32 === 0) await nextTurn();
+      }
+    } catch (error) {
+      this.#failure = { error };
+      this.cancel("the requests failed");
+    }
+    // Not awaited: a generator that waits for something else cannot return before that.
+    iterator.return?.().catch(() => {});
+  }
+
+  halfClose(): void {
+    if (!this.#over.isOver) this.#call.halfClose();
+  }
+
+  /** The next message; undefined when there is none, and `end` knows why. */
+  async read(): Promise<Uint8Array | undefined> {
+    if (this.#over.isOver) return undefined;
+    this.#next = Promise.withResolvers();
+    this.#call.startRead();
+    return await this.#next.promise;
+  }
+
+  /** The trailers of a call that succeeded; throws what it failed with. */
+  async end(): Promise<Metadata> {
+    const { code, details, metadata } = await this.#status.promise;
+    const trailers = fromGrpc(metadata);
+    this.#outgoing.onTrailers?.(trailers);
+    if (code === status.OK) return trailers;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (code === status.CANCELLED) {
+      this.#outgoing.signal?.throwIfAborted();
+      // A Go server resets the stream of a call whose time is over, as it would one that it cancels.
+      if (isAtDeadline(this.#outgoing.deadline)) throw new ServiceError("deadline_exceeded", "deadline exceeded");
+    }
+    throw errorOf({ code, message: details, details: trailers.getBinary(detailsName) });
+  }
+
+  /** Once it has ended: whether the server turned it away before any handler saw it. */
+  async wasRefused(): Promise<boolean> {
+    const { code, details } = await this.#status.promise;
+    return code === status.UNAVAILABLE && refusals.has(details);
+  }
+
+  cancel(details: string): void {
+    if (!this.#over.isOver) this.#call.cancelWithStatus(status.CANCELLED, details);
+  }
+
+  [Symbol.dispose](): void {
+    this.#link[Symbol.dispose]();
+    this.cancel("the reader left");
+    this.#onEnd();
+  }
+}

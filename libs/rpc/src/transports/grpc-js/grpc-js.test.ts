@@ -1,0 +1,3 @@
+import { conformance } from "../../conformance/index.ts";
+
+conformance({ server: "grpc-js", client: "grpc-js" });

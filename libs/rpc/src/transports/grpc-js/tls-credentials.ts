@@ -1,0 +1,66 @@
+import type { Socket } from "node:net";
+import { CallCredentials, ChannelCredentials, experimental } from "@grpc/grpc-js";
+import { onAbort } from "@plumbline/concurrency";
+import { handshakeMs, secure } from "@plumbline/http2";
+import type { clientTls } from "../../tls/options.ts";
+import type { PendingConnections } from "./pending-connections.ts";
+
+/**
+ * TLS as the other transport has it. grpc-js's own credentials have one pair for ever, take a server that does not agree on
+ * HTTP/2, wait without end for one that says nothing, and cannot verify a server by its address.
+ */
+export class TlsCredentials extends ChannelCredentials {
+  readonly #tls: ReturnType<typeof clientTls>;
+  readonly #pending: PendingConnections;
+
+  constructor(tls: ReturnType<typeof clientTls>, pending: PendingConnections) {
+    super();
+    this.#tls = tls;
+    this.#pending = pending;
+  }
+
+  override _isSecure(): boolean {
+    return true;
+  }
+
+  override _equals(other: ChannelCredentials): boolean {
+    return other === this;
+  }
+
+  override _createSecureConnector(
+    target: experimental.GrpcUri,
+    _options: object,
+    callCredentials = CallCredentials.createEmpty(),
+  ): experimental.SecureConnector {
+    const [first = target.path] = target.path.split(",");
+    const host = experimental.splitHostPort(first)?.host ?? first;
+    return {
+      connect: (socket) => this.#pending.run((signal) => this.#secure(socket, host, signal)),
+      waitForReady: async () => {},
+      getCallCredentials: () => callCredentials,
+      destroy: () => {},
+    };
+  }
+
+  async #secure(socket: Socket, host: string, signal: AbortSignal): Promise<experimental.SecureConnectResult> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const secured = secure(socket, { serverName: host, ...this.#tls() });
+    const failed = (error: Error): void => {
+      secured.destroy();
+      reject(error);
+    };
+    const timer = setTimeout(() => failed(new Error("the TLS handshake took too long")), handshakeMs);
+    using _ = onAbort(signal, () => failed(new Error("the channel is closed")));
+    secured.once("error", failed);
+    secured.once("close", () => failed(new Error("the server closed the connection during the TLS handshake")));
+    secured.once("secureConnect", () => {
+      if (!secured.destroyed) resolve();
+    });
+    try {
+      await promise;
+      return { socket: secured, secure: true };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

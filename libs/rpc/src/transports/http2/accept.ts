@@ -1,0 +1,91 @@
+import type { Deadlines, Expiring } from "@plumbline/concurrency";
+import { HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
+import type { ServerMethod } from "../../transport.ts";
+import { appendStatus, contentType, status200 } from "./fields.ts";
+import { StreamIncoming, UnaryIncoming } from "./incoming.ts";
+import { parseTimeout } from "./timeout.ts";
+
+/** What a connection's calls have in common. */
+export interface Acceptor {
+  readonly methods: ReadonlyMap<string, ServerMethod>;
+  readonly peer: string;
+  readonly maxMessageBytes: number;
+  /** Unary calls whose request has not come as a whole. */
+  readonly incomplete: Deadlines<Expiring>;
+}
+
+/** Takes a request that has come: a call of one of the methods, or an answer that says why it is none. */
+export function accept(
+  stream: Http2Stream,
+  fields: readonly HeaderField[],
+  isLast: boolean,
+  acceptor: Acceptor,
+): StreamHandler {
+  let [httpMethod, path, type, timeout, encoding] = ["", "", "", "", "identity"];
+  for (const { name, value } of fields) {
+    switch (name) {
+      case ":method":
+        httpMethod = value;
+        break;
+      case ":path":
+        path = value;
+        break;
+      case "content-type":
+        type = value;
+        break;
+      case "grpc-timeout":
+        timeout = value;
+        break;
+      case "grpc-encoding":
+        encoding = value;
+        break;
+      default:
+    }
+  }
+  if (httpMethod !== "POST") return refuseHttp(stream, 405, "gRPC is called by POST");
+  if (!isGrpc(type)) return refuseHttp(stream, 415, 'gRPC has a content-type that begins with "application/grpc"');
+  const method = acceptor.methods.get(path);
+  if (method === undefined) return refuse(stream, unimplemented, `nobody serves ${path}`);
+  if (encoding !== "identity") {
+    return refuse(stream, unimplemented, `grpc-encoding ${encoding} is not supported: send identity`);
+  }
+  const timeoutMs = timeout === "" ? Number.POSITIVE_INFINITY : parseTimeout(timeout);
+  if (timeoutMs === undefined) return refuse(stream, internal, `grpc-timeout is malformed: ${timeout}`);
+
+  const request = { stream, fields, deadline: Date.now() + timeoutMs, method, acceptor };
+  const call = method.kind === "unary" ? new UnaryIncoming(request) : new StreamIncoming(request);
+  if (isLast) call.onData(empty, true);
+  return call;
+}
+
+const unimplemented = 12;
+const internal = 13;
+const empty = Buffer.alloc(0);
+
+/** "application/grpc", "application/grpc+proto", "application/grpc;...": not "application/grpc-web". */
+export function isGrpc(type: string): boolean {
+  return /^application\/grpc(?:$|[+;])/.test(type);
+}
+
+const ignored: StreamHandler = {
+  onHeaders: () => {},
+  onData: () => {},
+  onTrailers: () => {},
+  onReset: () => {},
+  onDrain: () => {},
+};
+
+function refuse(stream: Http2Stream, code: number, message: string): StreamHandler {
+  const fields = [status200, contentType, new HeaderField("grpc-accept-encoding", "identity", { repeats: true })];
+  appendStatus(fields, { code, message });
+  stream.sendHeaders(fields, true);
+  return ignored;
+}
+
+/** To someone who may not speak gRPC: by HTTP's status, with a text for people (gRPC over HTTP2, "Content-Type"). */
+function refuseHttp(stream: Http2Stream, status: number, text: string): StreamHandler {
+  const fields = [new HeaderField(":status", `${status}`), new HeaderField("content-type", "text/plain")];
+  stream.sendHeaders(fields, false);
+  stream.sendData(Buffer.from(`${text}\n`), true);
+  return ignored;
+}

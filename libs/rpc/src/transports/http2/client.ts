@@ -1,0 +1,106 @@
+import { type Abortable, Deadlines } from "@plumbline/concurrency";
+import { ServiceError } from "@plumbline/errors";
+import { HeaderField } from "@plumbline/http2";
+import type { UnaryResponse } from "../../client/channel.ts";
+import { clientTls } from "../../tls/options.ts";
+import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../../transport.ts";
+import { Balancer } from "./balancer.ts";
+import { Dialling } from "./dialling.ts";
+import type { Dispatcher, Outgoing } from "./outgoing.ts";
+import { StreamOutgoing } from "./stream-outgoing.ts";
+import { parseTarget } from "./target.ts";
+import { UnaryOutgoing } from "./unary-outgoing.ts";
+
+/** Throws `invalid_argument` for a target or for certificates that cannot be read. */
+export function connect(options: ClientTransportOptions): ClientTransport {
+  return new Http2Client(options);
+}
+
+const http = new HeaderField(":scheme", "http");
+const https = new HeaderField(":scheme", "https");
+
+/** Finds a connection for each call, or lets it wait for one. */
+class Http2Client implements ClientTransport, Dispatcher {
+  readonly maxMessageBytes: number;
+  readonly scheme: HeaderField;
+  readonly authority: HeaderField;
+  readonly #balancer: Balancer;
+  readonly #calls = new Deadlines<Outgoing>();
+  /** Calls without a connection, in the order they came: as many as there are callers, until each one's deadline. */
+  readonly #waiting = new Set<Outgoing>();
+  #isClosed = false;
+
+  constructor(options: ClientTransportOptions) {
+    const { target, tls, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs, onTooManyPings } = options;
+    const parsed = parseTarget(target);
+    this.maxMessageBytes = maxMessageBytes;
+    this.scheme = tls === undefined ? http : https;
+    this.authority = new HeaderField(":authority", parsed.authority, { repeats: true });
+    const keepalive = { intervalMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs };
+    const certificates = tls && clientTls(tls);
+    const secured = certificates && (() => ({ serverName: parsed.host, ...certificates() }));
+    const dialling = new Dialling({ keepalive, tls: secured, onTooManyPings });
+    this.#balancer = new Balancer(parsed, dialling, () => this.#dispatchWaiting());
+  }
+
+  unary(outgoing: OutgoingCall, request: Uint8Array): Promise<UnaryResponse> {
+    return new Promise((resolve, reject) => {
+      this.#begin(new UnaryOutgoing(this, outgoing, request, resolve, reject));
+    });
+  }
+
+  async *stream(
+    outgoing: OutgoingCall,
+    requests: AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    using call = new StreamOutgoing(this, outgoing, requests);
+    this.#begin(call);
+    for (let message = await call.read(); message !== undefined; message = await call.read()) yield message;
+  }
+
+  ready(options: Abortable): Promise<void> {
+    return this.#balancer.ready(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    for (const call of this.#calls) call.cancel(new ServiceError("cancelled", "the channel was closed"));
+    this.#balancer.close();
+  }
+
+  #begin(call: Outgoing): void {
+    if (this.#isClosed) throw new ServiceError("unavailable", "the channel is closed");
+    call.begin();
+    this.#calls.add(call);
+    this.dispatch(call);
+  }
+
+  dispatch(call: Outgoing): void {
+    // Who came first goes first.
+    if (this.#waiting.size > 0 || !this.#tryDispatch(call)) this.#waiting.add(call);
+  }
+
+  ended(call: Outgoing): void {
+    this.#calls.delete(call);
+    this.#waiting.delete(call);
+  }
+
+  #dispatchWaiting(): void {
+    for (const call of this.#waiting) {
+      if (!this.#tryDispatch(call)) return;
+      this.#waiting.delete(call);
+    }
+  }
+
+  /** False when it has to wait. */
+  #tryDispatch(call: Outgoing): boolean {
+    try {
+      const connection = this.#balancer.pick();
+      if (connection === undefined) return false;
+      call.attempt(connection);
+    } catch (error) {
+      call.fail(error);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,59 @@
+import { HeaderField } from "@plumbline/http2";
+import { Metadata } from "../../metadata.ts";
+import { detailsName, pushbackName, type Status } from "../../status.ts";
+import { percentEncode } from "./percent.ts";
+
+const repeats = { repeats: true };
+export const contentType = new HeaderField("content-type", "application/grpc", repeats);
+export const teTrailers = new HeaderField("te", "trailers", repeats);
+export const status200 = new HeaderField(":status", "200");
+const statusOk = new HeaderField("grpc-status", "0", repeats);
+
+/** What the protocol uses itself, and who reads metadata has no use for. */
+const ownNames = new Set([
+  "content-type",
+  "content-length",
+  "te",
+  "grpc-timeout",
+  "grpc-encoding",
+  "grpc-accept-encoding",
+  "grpc-status",
+  "grpc-message",
+]);
+
+function isMetadata(name: string): boolean {
+  return name.charCodeAt(0) !== 58 /* ":" */ && !ownNames.has(name);
+}
+
+export function appendMetadata(fields: HeaderField[], metadata: Metadata): void {
+  for (const [name, value] of metadata) {
+    fields.push(new HeaderField(name, typeof value === "string" ? value.trim() : toBase64(value)));
+  }
+}
+
+/** The metadata among `fields`. Texts of the same name are joined as HTTP joins them; of bytes the first value counts. */
+export function metadataOf(fields: readonly HeaderField[]): Metadata {
+  const metadata = new Metadata();
+  for (const { name, value } of fields) {
+    if (isMetadata(name)) metadata.receive(name, name.endsWith("-bin") ? fromBase64(value) : value);
+  }
+  return metadata;
+}
+
+export function appendStatus(fields: HeaderField[], { code, message, details, pushbackMs }: Status): void {
+  fields.push(code === 0 ? statusOk : new HeaderField("grpc-status", `${code}`, repeats));
+  if (message !== "") fields.push(new HeaderField("grpc-message", percentEncode(message)));
+  if (details !== undefined) fields.push(new HeaderField(detailsName, toBase64(details)));
+  if (pushbackMs !== undefined) fields.push(new HeaderField(pushbackName, `${pushbackMs}`));
+}
+
+/** Without padding, as gRPC asks of senders. */
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64").replace(/=+$/, "");
+}
+
+/** With or without padding. Several values may come joined by commas. */
+export function fromBase64(text: string): Uint8Array {
+  const comma = text.indexOf(",");
+  return new Uint8Array(Buffer.from(comma < 0 ? text : text.slice(0, comma), "base64"));
+}

@@ -1,0 +1,74 @@
+import { type Code, ServiceError } from "@plumbline/errors";
+import { ErrorCode, type HeaderField, type StreamError } from "@plumbline/http2";
+import { detailsName, errorOf } from "../../status.ts";
+import { isGrpc } from "./accept.ts";
+import { fromBase64 } from "./fields.ts";
+import { percentDecode } from "./percent.ts";
+
+/** How a call failed, by the fields that say so; undefined for success, or headers that are in order. */
+export function resultOf(fields: readonly HeaderField[], what: "headers" | "trailers"): ServiceError | undefined {
+  let [httpStatus, type, status, message] = ["", "", "", ""];
+  let details: Uint8Array | undefined;
+  for (const { name, value } of fields) {
+    switch (name) {
+      case ":status":
+        httpStatus = value;
+        break;
+      case "content-type":
+        type = value;
+        break;
+      case "grpc-status":
+        status = value;
+        break;
+      case "grpc-message":
+        message = value;
+        break;
+      case detailsName:
+        details = fromBase64(value);
+        break;
+      default:
+    }
+  }
+  if (what === "trailers" && status !== "") {
+    if (status === "0") return undefined;
+    const code = /^\d+$/.test(status) ? Number(status) : -1;
+    return errorOf({ code, message: percentDecode(message), details });
+  }
+  // No gRPC server said this, or one behind a proxy that did.
+  if (httpStatus !== "" && httpStatus !== "200") {
+    return new ServiceError(
+      codeOfHttp.get(httpStatus) ?? "unknown",
+      `the server answered with HTTP status ${httpStatus}`,
+    );
+  }
+  if (httpStatus !== "" && !isGrpc(type)) {
+    return new ServiceError("unknown", `the server does not speak gRPC: its content-type is ${JSON.stringify(type)}`);
+  }
+  if (what === "headers") return undefined;
+  return new ServiceError("internal", "the server ended the call without a grpc-status");
+}
+
+/** grpc/doc/http-grpc-status-mapping.md: for answers without a grpc-status only. */
+const codeOfHttp = new Map<string, Code>([
+  ["400", "internal"],
+  ["401", "unauthenticated"],
+  ["403", "permission_denied"],
+  ["404", "unimplemented"],
+  ["429", "unavailable"],
+  ["502", "unavailable"],
+  ["503", "unavailable"],
+  ["504", "unavailable"],
+]);
+
+/** gRPC over HTTP2, "HTTP2 Transport Mapping, Errors". What is lost with its connection may have been processed or not. */
+export function codeOfReset({ code, origin, isUnprocessed }: StreamError): Code {
+  if (origin === "connection" || isUnprocessed) return "unavailable";
+  return codeOfError.get(code) ?? "internal";
+}
+
+const codeOfError = new Map<number, Code>([
+  [ErrorCode.refusedStream, "unavailable"],
+  [ErrorCode.cancel, "cancelled"],
+  [ErrorCode.enhanceYourCalm, "resource_exhausted"],
+  [ErrorCode.inadequateSecurity, "permission_denied"],
+]);

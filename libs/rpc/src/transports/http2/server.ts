@@ -1,0 +1,87 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { Deadlines, type Expiring } from "@plumbline/concurrency";
+import { Connection, type HeaderField, type Http2Stream, type StreamHandler, TlsListener } from "@plumbline/http2";
+import { serverTls } from "../../tls/options.ts";
+import type { ServerMethod, ServerTransport, ServerTransportOptions } from "../../transport.ts";
+import { bind } from "../bind.ts";
+import { accept } from "./accept.ts";
+
+export async function listen(
+  options: ServerTransportOptions,
+  methods: readonly ServerMethod[],
+): Promise<ServerTransport> {
+  const server = new Http2Server(options, methods);
+  const port = await server.bind();
+  return { port, close: () => server.close(), destroy: () => server.destroy() };
+}
+
+class Http2Server {
+  readonly #options: ServerTransportOptions;
+  readonly #methods: ReadonlyMap<string, ServerMethod>;
+  readonly #server: Server;
+  readonly #connections = new Set<Connection>();
+  readonly #incomplete = new Deadlines<Expiring>();
+  #isClosing = false;
+
+  constructor(options: ServerTransportOptions, methods: readonly ServerMethod[]) {
+    this.#options = options;
+    this.#methods = new Map(methods.map((method) => [method.path, method]));
+    const { tls, onTlsFailure: onFailure } = options;
+    this.#server =
+      tls === undefined
+        ? createServer({ noDelay: true }, (socket) => this.#take(socket))
+        : new TlsListener((socket) => this.#take(socket), { tls: serverTls(tls), onFailure });
+  }
+
+  bind(): Promise<number> {
+    return bind(this.#server, this.#options);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections) connection.drain();
+    await closed; // It waits for the sockets too.
+  }
+
+  destroy(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #take(socket: Socket): void {
+    const { maxConcurrentStreams, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs } = this.#options;
+    const timers = new Set<NodeJS.Timeout>();
+    const connection = new Connection(
+      socket,
+      "server",
+      {
+        onStream: (stream: Http2Stream, fields: readonly HeaderField[], isLast: boolean): StreamHandler =>
+          accept(stream, fields, isLast, acceptor),
+        onClose: () => {
+          this.#connections.delete(connection);
+          for (const timer of timers) clearTimeout(timer);
+        },
+      },
+      { maxConcurrentStreams, keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs } },
+    );
+    const { peer } = connection;
+    const acceptor = { methods: this.#methods, peer, maxMessageBytes, incomplete: this.#incomplete };
+    this.#connections.add(connection);
+    if (this.#isClosing) connection.drain();
+    this.#age(connection, timers);
+  }
+
+  /** After its age a connection drains, after its grace it is cut. */
+  #age(connection: Connection, timers: Set<NodeJS.Timeout>): void {
+    const { maxConnectionAgeMs, maxConnectionAgeGraceMs } = this.#options;
+    if (maxConnectionAgeMs === undefined) return;
+    // A tenth more or less, or the connections made when a replica came up would all leave it together.
+    const ageMs = maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
+    const drain = setTimeout(() => {
+      connection.drain();
+      if (maxConnectionAgeGraceMs === undefined) return;
+      timers.add(setTimeout(() => connection.destroy(), maxConnectionAgeGraceMs).unref());
+    }, ageMs);
+    timers.add(drain.unref());
+  }
+}

@@ -1,0 +1,14 @@
+import type { Transport } from "../transport.ts";
+import { grpcJs } from "./grpc-js/index.ts";
+import { http2 } from "./http2/index.ts";
+
+const transports = { "grpc-js": grpcJs, http2 } satisfies Record<string, Transport>;
+
+/** By the name it has in settings. */
+export type TransportName = keyof typeof transports;
+
+export const transportNames = Object.keys(transports) as TransportName[];
+
+export function transport(name: TransportName): Transport {
+  return transports[name];
+}

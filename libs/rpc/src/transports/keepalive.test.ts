@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { constants, createServer, type ServerHttp2Session } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { noTelemetry } from "@plumbline/telemetry";
+import { connect } from "../client/connect.ts";
+import { createClient } from "../client/create-client.ts";
+import { Conformance } from "../conformance/test-context.ts";
+import { Dialling } from "./http2/dialling.ts";
+import { transportNames } from "./index.ts";
+
+const intervalMs = 50;
+
+/** A server that answers no call, and sends whoever pings it away. Times from a stream's begin to the ping after it. */
+async function strict(code: number, words: string) {
+  const silences: number[] = [];
+  const sessions = new Set<ServerHttp2Session>();
+  const server = createServer().on("session", (session) => {
+    sessions.add(session);
+    let begun = 0;
+    session.on("error", () => {});
+    session.on("stream", (stream) => {
+      begun = performance.now();
+      stream.on("error", () => {});
+    });
+    session.on("ping", () => {
+      silences.push(performance.now() - begun);
+      session.goaway(code, 0, Buffer.from(words));
+      session.destroy();
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    silences,
+    async [Symbol.asyncDispose]() {
+      for (const session of sessions) session.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+test("told so by two connections of one interval, the interval is doubled once", () => {
+  const told: number[] = [];
+  const keepalive = { intervalMs, timeoutMs: 1_000 };
+  const dialling = new Dialling({ keepalive, onTooManyPings: (ms) => told.push(ms) });
+  dialling.tooManyPings(intervalMs);
+  dialling.tooManyPings(intervalMs);
+  assert.equal(dialling.keepalive.intervalMs, 2 * intervalMs);
+  assert.deepEqual(told, [2 * intervalMs]);
+  for (let time = 0; time < 40; time++) dialling.tooManyPings(dialling.keepalive.intervalMs);
+  assert.equal(dialling.keepalive.intervalMs, 2 ** 31 - 1, "what a timer can hold");
+});
+
+for (const transport of transportNames) {
+  const opened = (port: number, warnings: unknown[] = []) => {
+    const logger = { ...noTelemetry.logger, warn: (_: string, fields: unknown) => warnings.push(fields) };
+    const options = { target: `127.0.0.1:${port}`, transport, keepaliveMs: intervalMs, timeoutMs: 10_000 };
+    return connect(options, { ...noTelemetry, logger });
+  };
+
+  test(`over ${transport}, a server pinged too often is asked half as often each time`, {
+    timeout: 20_000,
+  }, async () => {
+    await using server = await strict(constants.NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
+    const warnings: unknown[] = [];
+    await using channel = await opened(server.port, warnings);
+    const client = createClient(Conformance, channel);
+    for (let call = 0; call < 4; call++) {
+      await assert.rejects(client.unary(""));
+      await channel.ready({ signal: AbortSignal.timeout(10_000) });
+    }
+    // A timer may be early by a little, and the stream is heard of after it began.
+    const least = [1, 2, 4, 8].map((times) => times * intervalMs * 0.9 - 10);
+    assert.equal(server.silences.length, 4);
+    for (const [call, silence] of server.silences.entries()) {
+      assert.ok(silence >= least[call]!, `${server.silences.map(Math.round).join(", ")} ms`);
+    }
+    if (transport !== "http2") return;
+    const target = `127.0.0.1:${server.port}`;
+    const told = [2, 4, 8, 16].map((times) => ({ target, keepaliveMs: times * intervalMs }));
+    assert.deepEqual(warnings, told);
+  });
+
+  test(`over ${transport}, a server that goes away for another reason is asked as often as before`, async () => {
+    for (const [code, words] of [
+      [constants.NGHTTP2_ENHANCE_YOUR_CALM, "too_many_streams"],
+      [constants.NGHTTP2_NO_ERROR, "too_many_pings"],
+    ] as const) {
+      await using server = await strict(code, words);
+      const warnings: unknown[] = [];
+      await using channel = await opened(server.port, warnings);
+      const client = createClient(Conformance, channel);
+      for (let call = 0; call < 5; call++) {
+        await assert.rejects(client.unary(""));
+        await channel.ready({ signal: AbortSignal.timeout(10_000) });
+      }
+      // Asked less often, the last three would each be four times the interval and more.
+      assert.ok(
+        Math.min(...server.silences.slice(2)) < 4 * intervalMs,
+        `${server.silences.map(Math.round).join(", ")} ms`,
+      );
+      assert.deepEqual(warnings, []);
+    }
+  });
+}
