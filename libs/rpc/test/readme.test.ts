@@ -12,7 +12,13 @@ test("the smallest complete program of the README runs", () => {
   assert.equal(programs.length, 1);
   const flags = ["-C", "source", "--input-type=module-typescript", "-"];
   const [input = ""] = programs;
-  const ran = spawnSync(process.execPath, flags, { cwd: root, input, encoding: "utf8", timeout: 30_000 });
+  const ran = spawnSync(process.execPath, flags, {
+    cwd: root,
+    input,
+    env: { ...process.env, FORCE_COLOR: "0" },
+    encoding: "utf8",
+    timeout: 30_000,
+  });
   assert.deepEqual([ran.stderr, ran.status], ["", 0]);
   assert.equal(ran.stdout, "{ message: 'Hello Ada' }\ninvalid_argument whom?\n");
 });

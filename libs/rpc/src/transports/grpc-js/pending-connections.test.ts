@@ -9,7 +9,7 @@ import { transportNames } from "../index.ts";
 /** A port of this machine that answers no connection: its owner is stopped and the line before it is full. */
 async function silentPort(): Promise<{ port: number } & Disposable> {
   const script = `const server = require("node:net").createServer();
-    server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => console.log(server.address().port));`;
+    server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => console.log(String(server.address().port)));`;
   const owner = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await once(owner.stdout, "data")) as [Buffer];
   const port = Number(line);
@@ -31,7 +31,7 @@ function program(port: number, transport: string): ChildProcess {
     const options = { target: "127.0.0.1:${port}", timeoutMs: 300, transport: "${transport}" };
     await using channel = await connect(options, noTelemetry);
     const error = await channel.unary("/a/b", new Uint8Array()).catch((error) => error);
-    console.log(error.code, process.getActiveResourcesInfo().includes("ConnectWrap"));`;
+    console.log(error.code + " " + process.getActiveResourcesInfo().includes("ConnectWrap"));`;
   return spawn(process.execPath, ["-C", "source", "--input-type=module", "-e", script], {
     cwd: import.meta.dirname,
     stdio: ["ignore", "pipe", "inherit"],
