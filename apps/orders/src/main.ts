@@ -50,16 +50,16 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
   const inbox = { group, topics: [fulfilmentEvents.topic], retryDelaysMs, retentionMs: config.inbox.retentionMs };
   const closing = shares(config);
   await using _keys = keepIdempotencyKeys(database, config.idempotency, telemetry);
-  await using _inbox = await keepInbox(database, broker, inbox, telemetry);
+  await using _inbox = await keepInbox(database, broker, telemetry, inbox);
   await using _changes = await followChanges(database, watchers);
-  await using _relay = await relayOutbox(database, broker, { ...config.relay, closeMs: closing.relayMs }, telemetry);
-  await using _answers = await subscribeWithRetries(
-    broker,
-    fulfilmentEvents.topic,
-    { group, concurrency, closeMs: closing.answersMs, retryDelaysMs, retries: { attempts, baseMs: 50, maxMs: 2_000 } },
-    app.onFulfilmentEvent,
-    telemetry,
-  );
+  await using _relay = await relayOutbox(database, broker, telemetry, { ...config.relay, closeMs: closing.relayMs });
+  await using _answers = await subscribeWithRetries(broker, fulfilmentEvents.topic, app.onFulfilmentEvent, telemetry, {
+    group,
+    concurrency,
+    closeMs: closing.answersMs,
+    retryDelaysMs,
+    retries: { attempts, baseMs: 50, maxMs: 2_000 },
+  });
   await using certificates = await followServerTls(config.rpc.tls, telemetry.logger);
   await using server = await serve(
     { ...config.rpc, tls: certificates?.current, graceMs: closing.callsMs },

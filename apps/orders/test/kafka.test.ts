@@ -24,11 +24,10 @@ test("over Kafka an order is announced, answered and fulfilled", { skip: whyNoKa
   await using broker = await connectBroker({ adapter: "kafka", kafka }, noTelemetry);
   const received: Message[] = [];
   const group = `test-${newCustomer()}`;
-  await broker.subscribe(
-    "orders.events",
-    { group, concurrency: 1 },
-    async ({ message }) => void received.push(message),
-  );
+  await broker.subscribe("orders.events", async ({ message }) => void received.push(message), {
+    group,
+    concurrency: 1,
+  });
 
   await using orders = await startOrders(environment);
   const { id: orderId } = await orders.client.placeOrder({

@@ -29,12 +29,11 @@ export async function openPostgresWorld(): Promise<PostgresWorld> {
   const messages: Message[] = [];
   const broker = stack.use(openMemoryBroker());
   await broker.createTopics([ordersEvents.topic], ordersEvents);
-  await broker.subscribe(
-    ordersEvents.topic,
-    { group: "test", concurrency: 1 },
-    async ({ message }) => void messages.push(message),
-  );
-  stack.use(await relayOutbox(database, broker, {}, noTelemetry));
+  await broker.subscribe(ordersEvents.topic, async ({ message }) => void messages.push(message), {
+    group: "test",
+    concurrency: 1,
+  });
+  stack.use(await relayOutbox(database, broker, noTelemetry));
 
   const watchers = new OrderWatchers(100, noTelemetry);
   stack.use(await followChanges(database, watchers));

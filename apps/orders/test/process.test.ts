@@ -30,9 +30,13 @@ before(async () => {
   database = stack.use(await openDatabase({ url: orders.url, applicationName: "test" }, noTelemetry));
   broker = stack.use(await openPostgresBroker({ url: messaging.url }, noTelemetry));
   stack.use(
-    await broker.subscribe("orders.events", { group: "test", concurrency: 1 }, async ({ message }) => {
-      received.push(message);
-    }),
+    await broker.subscribe(
+      "orders.events",
+      async ({ message }) => {
+        received.push(message);
+      },
+      { group: "test", concurrency: 1 },
+    ),
   );
 });
 after(() => stack.disposeAsync());

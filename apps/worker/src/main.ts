@@ -45,15 +45,15 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
   const { attempts, delaysMs: retryDelaysMs } = config.retries;
   const inbox = { group, topics: [ordersEvents.topic], retryDelaysMs, retentionMs: config.inbox.retentionMs };
   const closing = shares(config);
-  await using _inbox = await keepInbox(database, broker, inbox, telemetry);
-  await using _relay = await relayOutbox(database, broker, { ...config.relay, closeMs: closing.relayMs }, telemetry);
-  await using _orders = await subscribeWithRetries(
-    broker,
-    ordersEvents.topic,
-    { group, concurrency, closeMs: closing.ordersMs, retryDelaysMs, retries: { attempts, baseMs: 200, maxMs: 2_000 } },
-    app.onOrderEvent,
-    telemetry,
-  );
+  await using _inbox = await keepInbox(database, broker, telemetry, inbox);
+  await using _relay = await relayOutbox(database, broker, telemetry, { ...config.relay, closeMs: closing.relayMs });
+  await using _orders = await subscribeWithRetries(broker, ordersEvents.topic, app.onOrderEvent, telemetry, {
+    group,
+    concurrency,
+    closeMs: closing.ordersMs,
+    retryDelaysMs,
+    retries: { attempts, baseMs: 200, maxMs: 2_000 },
+  });
   await using certificates = await followServerTls(config.rpc.tls, telemetry.logger);
   await using server = await serve(
     { ...config.rpc, tls: certificates?.current, graceMs: closing.callsMs },

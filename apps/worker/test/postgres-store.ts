@@ -20,7 +20,7 @@ export async function openTestDatabase(): Promise<AsyncDisposable & { readonly d
 export const postgresStore: OpenStore = async (broker, telemetry) => {
   await using opened = new AsyncDisposableStack();
   const { database } = opened.use(await openTestDatabase());
-  opened.use(await relayOutbox(database, broker, {}, telemetry));
+  opened.use(await relayOutbox(database, broker, telemetry));
   const owned = opened.move();
   return {
     fulfilments: new PostgresFulfilments(database, telemetry.tracer),

@@ -46,7 +46,7 @@ export async function openSurroundings(program = sources): Promise<Surroundings>
   const answers: Message[] = [];
   const subscription = { group: "test", concurrency: 1 };
   opened.use(
-    await broker.subscribe(fulfilmentEvents.topic, subscription, async ({ message }) => void answers.push(message)),
+    await broker.subscribe(fulfilmentEvents.topic, async ({ message }) => void answers.push(message), subscription),
   );
   const owned = opened.move();
   return {

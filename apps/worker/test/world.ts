@@ -87,11 +87,11 @@ export async function openWorld(openStore: OpenStore, options: WorldOptions = {}
   const answers: Message[] = [];
   const dead: Message[] = [];
   const collect = (topic: string, into: Message[]) =>
-    broker.subscribe(topic, { group: "test", concurrency: 1 }, async ({ message }) => void into.push(message));
+    broker.subscribe(topic, async ({ message }) => void into.push(message), { group: "test", concurrency: 1 });
   opened.use(await collect(fulfilmentEvents.topic, answers));
   opened.use(await collect(deadTopic(ordersEvents.topic, group), dead));
   const subscription = { group, concurrency, retries: { attempts, baseMs: 2, maxMs: 10 }, retryDelaysMs };
-  opened.use(await subscribeWithRetries(broker, ordersEvents.topic, subscription, around(app.onOrderEvent), telemetry));
+  opened.use(await subscribeWithRetries(broker, ordersEvents.topic, around(app.onOrderEvent), telemetry, subscription));
 
   const server = opened.use(
     await serve({ host: "127.0.0.1", port: 0, graceMs: 1_000 }, { services: [app.service], telemetry: noTelemetry }),

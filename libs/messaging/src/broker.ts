@@ -53,7 +53,7 @@ export interface Subscriber {
    *
    * Disposing takes no new message, waits for running handlers, stores how far the group came, and hands over.
    */
-  subscribe(topic: string, options: SubscribeOptions, handler: Handler): Promise<AsyncDisposable>;
+  subscribe(topic: string, handler: Handler, options: SubscribeOptions): Promise<AsyncDisposable>;
 }
 
 export interface TopicOptions {

@@ -22,9 +22,9 @@ export interface RetryingOptions extends SubscribeOptions {
 export async function subscribeWithRetries(
   broker: Broker,
   topic: string,
-  options: RetryingOptions,
   handler: Handler,
   telemetry: Telemetry,
+  options: RetryingOptions,
 ): Promise<AsyncDisposable> {
   const { retries, retryDelaysMs = [], ...subscribeOptions } = options;
   const handle = compose(
@@ -38,10 +38,10 @@ export async function subscribeWithRetries(
     handler,
   );
   await using opened = new AsyncDisposableStack();
-  opened.use(await broker.subscribe(topic, subscribeOptions, handle));
+  opened.use(await broker.subscribe(topic, handle, subscribeOptions));
   for (const delayMs of retryDelaysMs) {
     const later = retryTopic(topic, options.group, delayMs);
-    opened.use(await broker.subscribe(later, subscribeOptions, notBeforeDue(handle)));
+    opened.use(await broker.subscribe(later, notBeforeDue(handle), subscribeOptions));
   }
   return opened.move();
 }

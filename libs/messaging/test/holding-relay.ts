@@ -8,4 +8,4 @@ const publish = async (): Promise<void> => {
   process.stdout.write("sending\n");
   await new Promise(() => undefined);
 };
-await relayOutbox(database, { publish }, { sendTimeoutMs: 60_000 }, noTelemetry);
+await relayOutbox(database, { publish }, noTelemetry, { sendTimeoutMs: 60_000 });

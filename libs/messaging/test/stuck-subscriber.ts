@@ -4,7 +4,11 @@ import { openPostgresBroker } from "../src/postgres/broker.ts";
 
 const [url = "", topic = "", group = ""] = process.argv.slice(2);
 const broker = await openPostgresBroker({ url }, noTelemetry);
-await broker.subscribe(topic, { group, concurrency: 4 }, async () => {
-  process.stdout.write("holding\n");
-  await new Promise(() => undefined);
-});
+await broker.subscribe(
+  topic,
+  async () => {
+    process.stdout.write("holding\n");
+    await new Promise(() => undefined);
+  },
+  { group, concurrency: 4 },
+);

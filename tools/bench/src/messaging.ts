@@ -36,7 +36,7 @@ export async function relayRate(broker: Broker, batchSize: number, count: number
     for (const message of messages(count)) await appendToOutbox(tx, topic, message);
   });
   const started = performance.now();
-  await using _ = await relayOutbox(database, broker, { batchSize }, noTelemetry);
+  await using _ = await relayOutbox(database, broker, noTelemetry, { batchSize });
   for (;;) {
     const [left] = await database.query<{ count: bigint }>("SELECT count(*) FROM outbox");
     if (left?.count === 0n) return (count * 1_000) / (performance.now() - started);
@@ -52,10 +52,14 @@ export async function handlingRate(broker: Broker, concurrency: number, count: n
   let handled = 0;
   let started = 0;
   const done = Promise.withResolvers<number>();
-  await using _ = await broker.subscribe(topic, group(concurrency), async () => {
-    if (started === 0) started = performance.now();
-    await sleep(5);
-    if (++handled === count) done.resolve((count * 1_000) / (performance.now() - started));
-  });
+  await using _ = await broker.subscribe(
+    topic,
+    async () => {
+      if (started === 0) started = performance.now();
+      await sleep(5);
+      if (++handled === count) done.resolve((count * 1_000) / (performance.now() - started));
+    },
+    group(concurrency),
+  );
   return await done.promise;
 }

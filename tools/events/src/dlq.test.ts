@@ -76,13 +76,13 @@ for (const { adapter, skip, flags } of adapters) {
       await subscribeWithRetries(
         broker,
         topic,
-        { group: "worker", concurrency: 4, retries: { attempts: 1, baseMs: 1, maxMs: 1 }, retryDelaysMs: delaysMs },
         async (delivery) => {
           deliveries.push(delivery);
           if (broken.has(delivery.message.id)) throw new ServiceError("invalid_argument", "cannot be\u001b[31m meant");
           await handleOnce(database, topic, delivery.message, async () => void effects.push(delivery.message.id));
         },
         noTelemetry,
+        { group: "worker", concurrency: 4, retries: { attempts: 1, baseMs: 1, maxMs: 1 }, retryDelaysMs: delaysMs },
       ),
     );
     const moved = stack.move();
@@ -98,9 +98,13 @@ for (const { adapter, skip, flags } of adapters) {
       const [bad, other, good] = [placed("ada"), placed("bob"), placed("ada")];
       broken.add(bad.id).add(other.id);
       const audited: string[] = [];
-      await using _ = await broker.subscribe(topic, { group: "audit", concurrency: 1 }, async ({ message }) => {
-        audited.push(message.id);
-      });
+      await using _ = await broker.subscribe(
+        topic,
+        async ({ message }) => {
+          audited.push(message.id);
+        },
+        { group: "audit", concurrency: 1 },
+      );
       await broker.publish(topic, [bad, other, good]);
       await eventually(async () => (await listed(topic)).length === 2, "two dead letters");
 
@@ -217,10 +221,14 @@ for (const { adapter, skip, flags } of adapters) {
       const messages = Array.from({ length: 9 }, (_, i) => placed(`customer-${i}`));
       await broker.publish(topic, messages);
       assert.equal((await ask("lag", "--topic", topic)).out, "no group reads here\n");
-      const done = await broker.subscribe(topic, { group: "quick", concurrency: 4 }, async () => undefined);
-      const stuck = await broker.subscribe(topic, { group: "slow.one", concurrency: 1 }, async ({ message }) => {
-        if (message.id === messages[0]?.id) throw new Error("not yet");
-      });
+      const done = await broker.subscribe(topic, async () => undefined, { group: "quick", concurrency: 4 });
+      const stuck = await broker.subscribe(
+        topic,
+        async ({ message }) => {
+          if (message.id === messages[0]?.id) throw new Error("not yet");
+        },
+        { group: "slow.one", concurrency: 1 },
+      );
       await eventually(async () => (await lagOf(topic))["quick"] === 0, "the quick group");
       await Promise.all([done, stuck].map((subscription) => subscription[Symbol.asyncDispose]()));
       await broker.publish(topic, messages.slice(0, 4));

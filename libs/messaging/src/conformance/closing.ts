@@ -14,11 +14,11 @@ export const closingCases: readonly Case[] = [
       const received = new Received();
       const subscription = await broker.subscribe(
         topic,
-        group("leaving"),
         received.handler(async () => {
           started.open();
           await finish.passed;
         }),
+        group("leaving"),
       );
       const sent = message("a");
       await broker.publish(topic, [sent]);
@@ -33,7 +33,7 @@ export const closingCases: readonly Case[] = [
 
       const next = new Received();
       const marker = message("a", "marker");
-      await broker.subscribe(topic, group("leaving"), next.handler());
+      await broker.subscribe(topic, next.handler(), group("leaving"));
       await broker.publish(topic, [marker]);
       await next.all([marker]);
       assert.deepEqual(next.ids, [marker.id]);
@@ -45,12 +45,16 @@ export const closingCases: readonly Case[] = [
       const { broker, topic } = await world.topic();
       const [started, stuck, returned] = [gate(), gate(), gate()];
       let signal: AbortSignal | undefined;
-      const subscription = await broker.subscribe(topic, group("stuck", { closeMs: 30 }), async (delivery) => {
-        signal = delivery.signal;
-        started.open();
-        await stuck.passed;
-        returned.open();
-      });
+      const subscription = await broker.subscribe(
+        topic,
+        async (delivery) => {
+          signal = delivery.signal;
+          started.open();
+          await stuck.passed;
+          returned.open();
+        },
+        group("stuck", { closeMs: 30 }),
+      );
       const sent = message("a");
       await broker.publish(topic, [sent]);
       await started.passed;
@@ -60,7 +64,7 @@ export const closingCases: readonly Case[] = [
       await returned.passed;
       await new Promise((resolve) => setImmediate(resolve));
       const received = new Received();
-      await broker.subscribe(topic, group("stuck"), received.handler());
+      await broker.subscribe(topic, received.handler(), group("stuck"));
       await received.all([sent]);
     },
   },
@@ -69,7 +73,7 @@ export const closingCases: readonly Case[] = [
     async run(world) {
       const { broker, topic } = await world.topic();
       const received = new Received();
-      await broker.subscribe(topic, group("closing"), received.handler());
+      await broker.subscribe(topic, received.handler(), group("closing"));
       const first = message("a");
       await broker.publish(topic, [first]);
       await received.all([first]);
@@ -78,7 +82,7 @@ export const closingCases: readonly Case[] = [
       const later = message("a", "later");
       await other.publish(topic, [later]);
       const next = new Received();
-      await other.subscribe(topic, group("closing"), next.handler());
+      await other.subscribe(topic, next.handler(), group("closing"));
       await next.all([later]);
       assert.deepEqual(received.ids, [first.id]);
     },
@@ -91,7 +95,7 @@ export const closingCases: readonly Case[] = [
       await broker[Symbol.asyncDispose]();
       const calls: Record<string, (broker: Broker) => Promise<unknown>> = {
         publish: (b) => b.publish(topic, [message("a")]),
-        subscribe: (b) => b.subscribe(topic, group("closed"), async () => undefined),
+        subscribe: (b) => b.subscribe(topic, async () => undefined, group("closed")),
         ping: (b) => b.ping(),
         createTopics: (b) => b.createTopics([topic], { partitions: 1 }),
         retentionMs: (b) => b.retentionMs(topic),
@@ -110,8 +114,8 @@ export const closingCases: readonly Case[] = [
       const { broker, topic } = await world.topic();
       const other = await world.open();
       const received = new Received();
-      const leaving = await broker.subscribe(topic, group("team"), received.handler());
-      await other.subscribe(topic, group("team"), received.handler());
+      const leaving = await broker.subscribe(topic, received.handler(), group("team"));
+      await other.subscribe(topic, received.handler(), group("team"));
       const sent: ReturnType<typeof messages> = [];
       for (let round = 0; round < 6; round++) {
         const batch = messages(20, 10);
@@ -128,7 +132,7 @@ export const closingCases: readonly Case[] = [
     async run(world) {
       const { broker, topic } = await world.topic();
       const received = new Received();
-      const subscription = await broker.subscribe(topic, group("lasting"), received.handler());
+      const subscription = await broker.subscribe(topic, received.handler(), group("lasting"));
       const handled = messages(20);
       await broker.publish(topic, handled);
       await received.all(handled);
@@ -138,7 +142,7 @@ export const closingCases: readonly Case[] = [
       await broker[Symbol.asyncDispose]();
 
       const again = new Received();
-      await (await world.open()).subscribe(topic, group("lasting"), again.handler());
+      await (await world.open()).subscribe(topic, again.handler(), group("lasting"));
       await again.all(waiting);
       assert.deepEqual(again.ids.toSorted(), waiting.map((m) => m.id).toSorted());
     },
@@ -151,7 +155,7 @@ export const closingCases: readonly Case[] = [
       const { breakConnections } = world.features;
       assert.ok(typeof breakConnections === "function");
       const received = new Received();
-      await broker.subscribe(topic, group("resuming"), received.handler());
+      await broker.subscribe(topic, received.handler(), group("resuming"));
       const sent = messages(10);
       await broker.publish(topic, sent);
       await received.all(sent);

@@ -9,7 +9,7 @@ export const deliveryCases: readonly Case[] = [
     async run(world) {
       const { broker, topic } = await world.topic();
       const received = new Received();
-      await broker.subscribe(topic, group("readers"), received.handler());
+      await broker.subscribe(topic, received.handler(), group("readers"));
       const sent = messages(100);
       await broker.publish(topic, sent);
       await received.all(sent);
@@ -21,7 +21,7 @@ export const deliveryCases: readonly Case[] = [
     async run(world) {
       const { broker, topic } = await world.topic();
       const received = new Received();
-      await broker.subscribe(topic, group("readers"), received.handler());
+      await broker.subscribe(topic, received.handler(), group("readers"));
       const binary = {
         ...message("ключ ✓"),
         contentType: "application/protobuf",
@@ -57,10 +57,14 @@ export const deliveryCases: readonly Case[] = [
         [broker, first],
         [other, second],
       ] as const) {
-        await member.subscribe(topic, group("shared"), async (delivery) => {
-          received.deliveries.push(delivery);
-          both.deliveries.push(delivery);
-        });
+        await member.subscribe(
+          topic,
+          async (delivery) => {
+            received.deliveries.push(delivery);
+            both.deliveries.push(delivery);
+          },
+          group("shared"),
+        );
       }
       const sent = messages(20, 20);
       // Sharing takes a moment to settle: until it has, a member may hold everything.
@@ -79,9 +83,9 @@ export const deliveryCases: readonly Case[] = [
     async run(world) {
       const { broker, topic } = await world.topic();
       const [orders, billing] = [new Received(), new Received()];
-      await broker.subscribe(topic, group("orders"), orders.handler());
-      await broker.subscribe(topic, group("orders"), orders.handler());
-      await broker.subscribe(topic, group("billing"), billing.handler());
+      await broker.subscribe(topic, orders.handler(), group("orders"));
+      await broker.subscribe(topic, orders.handler(), group("orders"));
+      await broker.subscribe(topic, billing.handler(), group("billing"));
       const sent = messages(60, 12);
       await broker.publish(topic, sent);
       await Promise.all([orders.all(sent), billing.all(sent)]);
@@ -97,11 +101,11 @@ export const deliveryCases: readonly Case[] = [
       const attempts: number[] = [];
       await broker.subscribe(
         topic,
-        group("stubborn"),
         received.handler((delivery) => {
           attempts.push(delivery.attempt);
           if (delivery.attempt < 3) throw new Error("not yet");
         }),
+        group("stubborn"),
       );
       const sent = message("a");
       await broker.publish(topic, [sent]);
@@ -116,10 +120,10 @@ export const deliveryCases: readonly Case[] = [
       const received = new Received();
       await broker.subscribe(
         topic,
-        group("busy", { concurrency: 1 }),
         received.handler((delivery) => {
           if (delivery.message.key === "poison") throw new Error("always");
         }),
+        group("busy", { concurrency: 1 }),
       );
       const others = messages(20);
       await broker.publish(topic, [message("poison"), ...others]);
@@ -131,16 +135,20 @@ export const deliveryCases: readonly Case[] = [
     async run(world) {
       const { broker, topic } = await world.topic();
       const started = gate();
-      const subscription = await broker.subscribe(topic, group("heirs", { closeMs: 50 }), async (delivery) => {
-        started.open();
-        await new Promise((_, reject) => delivery.signal.addEventListener("abort", () => reject(new Error("left"))));
-      });
+      const subscription = await broker.subscribe(
+        topic,
+        async (delivery) => {
+          started.open();
+          await new Promise((_, reject) => delivery.signal.addEventListener("abort", () => reject(new Error("left"))));
+        },
+        group("heirs", { closeMs: 50 }),
+      );
       const sent = message("a");
       await broker.publish(topic, [sent]);
       await started.passed;
       await subscription[Symbol.asyncDispose]();
       const received = new Received();
-      await (await world.open()).subscribe(topic, group("heirs"), received.handler());
+      await (await world.open()).subscribe(topic, received.handler(), group("heirs"));
       await received.all([sent]);
     },
   },
@@ -152,16 +160,16 @@ export const deliveryCases: readonly Case[] = [
       const received = new Received();
       const subscription = await broker.subscribe(
         topic,
-        group("gaps", { closeMs: 50 }),
         received.handler((delivery) => {
           if (delivery.message.key === "first") throw new Error("never acknowledged");
         }),
+        group("gaps", { closeMs: 50 }),
       );
       await broker.publish(topic, [first, later]);
       await received.all([later]);
       await subscription[Symbol.asyncDispose]();
       const next = new Received();
-      await (await world.open()).subscribe(topic, group("gaps"), next.handler());
+      await (await world.open()).subscribe(topic, next.handler(), group("gaps"));
       await next.all([first]);
     },
   },
@@ -172,7 +180,7 @@ export const deliveryCases: readonly Case[] = [
       const sent = messages(10);
       await broker.publish(topic, sent);
       const received = new Received();
-      await broker.subscribe(topic, group(unique("late")), received.handler());
+      await broker.subscribe(topic, received.handler(), group(unique("late")));
       await received.all(sent);
     },
   },
@@ -182,7 +190,7 @@ export const deliveryCases: readonly Case[] = [
       const broker = await world.open();
       const topic = unique("future");
       const received = new Received();
-      await broker.subscribe(topic, group("early"), received.handler());
+      await broker.subscribe(topic, received.handler(), group("early"));
       await broker.createTopics([topic], { partitions: 2 });
       const sent = messages(4);
       await broker.publish(topic, sent);

@@ -16,13 +16,13 @@ export const orderCases: readonly Case[] = [
       const running = new Set<string>();
       await broker.subscribe(
         topic,
-        group("ordered", { concurrency: 16 }),
         received.handler(async ({ message }) => {
           assert.ok(!running.has(message.key), "two at once");
           running.add(message.key);
           await new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
           running.delete(message.key);
         }),
+        group("ordered", { concurrency: 16 }),
       );
       const sent = messages(120, 6);
       for (let i = 0; i < sent.length; i += 10) await broker.publish(topic, sent.slice(i, i + 10));
@@ -38,10 +38,10 @@ export const orderCases: readonly Case[] = [
       const received = new Received();
       await broker.subscribe(
         topic,
-        group("ordered"),
         received.handler(({ message, attempt }) => {
           if (Number(Buffer.from(message.data).toString()) % 7 === 0 && attempt < 3) throw new Error("again");
         }),
+        group("ordered"),
       );
       const sent = messages(60, 3);
       await broker.publish(topic, sent);
@@ -55,7 +55,7 @@ export const orderCases: readonly Case[] = [
     async run(world) {
       const { broker, topic } = await world.topic();
       const received = new Received();
-      await broker.subscribe(topic, group("ordered"), received.handler());
+      await broker.subscribe(topic, received.handler(), group("ordered"));
       const tasks = Array.from({ length: 12 }, (_, task) =>
         Array.from({ length: 8 }, (_, i) => message(`task-${task}`, String(i))),
       );
@@ -78,7 +78,6 @@ export const orderCases: readonly Case[] = [
       let most = 0;
       await broker.subscribe(
         topic,
-        group("wide", { concurrency: 3 }),
         received.handler(async () => {
           running++;
           most = Math.max(most, running);
@@ -87,6 +86,7 @@ export const orderCases: readonly Case[] = [
           await new Promise((resolve) => setTimeout(resolve, 1));
           running--;
         }),
+        group("wide", { concurrency: 3 }),
       );
       const sent = messages(60, 60);
       await broker.publish(topic, sent);

@@ -14,7 +14,7 @@ export const publishingCases: readonly Case[] = [
       const aborted = message("a", "aborted");
       await assert.rejects(broker.publish(topic, [aborted], { signal: AbortSignal.abort(reason) }), reason);
       const received = new Received();
-      await broker.subscribe(topic, group("readers"), received.handler());
+      await broker.subscribe(topic, received.handler(), group("readers"));
       const marker = message("a", "marker");
       await broker.publish(topic, [marker]);
       await received.all([marker]);
@@ -45,7 +45,7 @@ export const publishingCases: readonly Case[] = [
       const base = message("large", "");
       const largest = { ...base, data: new Uint8Array(limit - sizeOf(base)).fill(7) };
       const received = new Received();
-      await broker.subscribe(topic, group("readers"), received.handler());
+      await broker.subscribe(topic, received.handler(), group("readers"));
       const larger = { ...largest, data: new Uint8Array(largest.data.length + 1) };
       const beside = message("beside");
       await assert.rejects(broker.publish(topic, [beside, larger]), (error) => codeOf(error) === "invalid_argument");
@@ -64,7 +64,7 @@ export const publishingCases: readonly Case[] = [
       await Promise.all(
         topics.map(async (topic) => {
           const received = new Received();
-          await broker.subscribe(topic, group("many"), received.handler());
+          await broker.subscribe(topic, received.handler(), group("many"));
           const sent = messages(10);
           await broker.publish(topic, sent);
           await received.all(sent);
@@ -81,7 +81,7 @@ export const publishingCases: readonly Case[] = [
       await broker.publish(topic, sent);
       await broker.createTopics([topic], { partitions: 7 });
       const received = new Received();
-      await broker.subscribe(topic, group("readers"), received.handler());
+      await broker.subscribe(topic, received.handler(), group("readers"));
       await received.all(sent);
     },
   },

@@ -17,11 +17,11 @@ test("a member shows how full it is and how far its group is behind, until it le
   };
 
   const open = gate();
-  const subscription = await broker.subscribe(
-    "events",
-    { group: "readers", concurrency: 2, capacity: 4 },
-    async () => await open.passed,
-  );
+  const subscription = await broker.subscribe("events", async () => await open.passed, {
+    group: "readers",
+    concurrency: 2,
+    capacity: 4,
+  });
   await broker.publish("events", [message("a"), message("b"), message("c"), message("d"), message("e")]);
   assert.deepEqual(await read(), {
     message_handlers_running: 2,

@@ -88,11 +88,11 @@ test("a handler that fails after its effect is redelivered, and the effect stays
   const sent = messages(30, 6);
   await broker.subscribe(
     "events",
-    group("redelivered"),
     received.handler(async (delivery) => {
       await once(delivery.message, "redelivered");
       if (delivery.attempt < 3) throw new Error("died before the acknowledgement");
     }),
+    group("redelivered"),
   );
   await broker.publish("events", [...sent, ...sent]); // A publisher that repeats itself, on top.
   await eventually(() => received.ids.length === 60, "all deliveries");
@@ -119,9 +119,9 @@ test("an inbox that forgets before the broker does is refused at the start", asy
   const options = { group: "workers", topics: ["kept"], retryDelaysMs: [5_000] };
   // Three stations of an hour each: the topic, the retry topic, the dead letters.
   const short = async (): Promise<void> => {
-    await using _ = await keepInbox(database, broker, { ...options, retentionMs: 3 * hour - 1 }, noTelemetry);
+    await using _ = await keepInbox(database, broker, noTelemetry, { ...options, retentionMs: 3 * hour - 1 });
   };
   await assert.rejects(short, (error) => isServiceError(error) && error.reason === "INBOX_RETENTION_TOO_SHORT");
-  await using _enough = await keepInbox(database, broker, { ...options, retentionMs: 3 * hour }, noTelemetry);
-  await using _default = await keepInbox(database, broker, options, noTelemetry);
+  await using _enough = await keepInbox(database, broker, noTelemetry, { ...options, retentionMs: 3 * hour });
+  await using _default = await keepInbox(database, broker, noTelemetry, options);
 });

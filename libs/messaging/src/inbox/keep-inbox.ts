@@ -28,8 +28,8 @@ export interface InboxOptions {
 export async function keepInbox(
   database: Database,
   broker: Broker,
-  options: InboxOptions,
   telemetry: Telemetry,
+  options: InboxOptions,
 ): Promise<AsyncDisposable> {
   const neededMs = await longestLife(broker, options);
   const { retentionMs = neededMs + dayMs, sweepMs = 600_000 } = options;

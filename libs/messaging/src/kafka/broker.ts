@@ -78,7 +78,7 @@ class KafkaBroker implements Broker {
     await orAborted(this.#send(topic, messages, options), options);
   }
 
-  async subscribe(topic: string, options: SubscribeOptions, handler: Handler): Promise<AsyncDisposable> {
+  async subscribe(topic: string, handler: Handler, options: SubscribeOptions): Promise<AsyncDisposable> {
     this.#refuseClosed();
     const {
       sessionMs = defaultSessionMs,

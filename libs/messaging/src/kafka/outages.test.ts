@@ -70,7 +70,7 @@ test("a broker that is stopped and started again: everything sent is received, s
     );
     await broker.createTopics(["topic"], { partitions: 3 });
     const received = new Received();
-    await using _ = await broker.subscribe("topic", group("g"), received.handler());
+    await using _ = await broker.subscribe("topic", received.handler(), group("g"));
     const sent = messages(300, 20);
     const publishing = (async () => {
       for (const one of sent) {
@@ -106,7 +106,7 @@ test("a broker out of reach for 30 s: everything sent is received, within 30 s o
     );
     await broker.createTopics(["topic"], { partitions: 3 });
     const received = new Received();
-    await using _ = await broker.subscribe("topic", group("g"), received.handler());
+    await using _ = await broker.subscribe("topic", received.handler(), group("g"));
     const before = messages(50);
     await broker.publish("topic", before);
     await received.all(before);
@@ -135,7 +135,7 @@ test("twenty members join and leave under load: nothing is lost, and each key is
   const topic = unique("topic");
   await publisher.createTopics([topic], { partitions: 6 });
   const received = new Received();
-  await using _steady = await publisher.subscribe(topic, group("g"), received.handler());
+  await using _steady = await publisher.subscribe(topic, received.handler(), group("g"));
   const sent = Array.from({ length: 1_000 }, (_, index) => message(`key-${index % 20}`, String(index)));
   const load = { isOn: true };
   const published = (async () => {
@@ -150,8 +150,8 @@ test("twenty members join and leave under load: nothing is lost, and each key is
     await using member = await open();
     await using _ = await member.subscribe(
       topic,
-      group("g"),
       received.handler(async () => await sleep(1)),
+      group("g"),
     );
     await sleep(200);
     joins++;

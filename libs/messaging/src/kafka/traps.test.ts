@@ -69,11 +69,15 @@ test("a handler longer than the session causes no rebalance and is delivered onc
   const member = async () => (await admin.describeGroups([`${topic}.slow`])).groups[0]?.members[0]?.memberId;
   const attempts: number[] = [];
   let done = false;
-  await using _ = await broker.subscribe(topic, { group: "slow", concurrency: 1 }, async ({ attempt }) => {
-    attempts.push(attempt);
-    await sleep(3 * sessionMs);
-    done = true;
-  });
+  await using _ = await broker.subscribe(
+    topic,
+    async ({ attempt }) => {
+      attempts.push(attempt);
+      await sleep(3 * sessionMs);
+      done = true;
+    },
+    { group: "slow", concurrency: 1 },
+  );
   await broker.publish(topic, [message("key")]);
   await eventually(() => attempts.length > 0, "the delivery");
   const before = await member();
@@ -91,9 +95,13 @@ test("publishes that overlap arrive in the order they were made (#598)", { skip 
   const sent = Array.from({ length: 500 }, (_, index) => message("one", String(index)));
   // A set: a send whose answer was lost may be stored twice. Each is where it came first.
   const received = new Set<string>();
-  await using _ = await broker.subscribe(topic, { group: "g", concurrency: 1 }, async ({ message: { data } }) => {
-    received.add(Buffer.from(data).toString());
-  });
+  await using _ = await broker.subscribe(
+    topic,
+    async ({ message: { data } }) => {
+      received.add(Buffer.from(data).toString());
+    },
+    { group: "g", concurrency: 1 },
+  );
   await Promise.all(sent.map((one) => broker.publish(topic, [one])));
   await eventually(() => received.size >= sent.length, "all messages");
   assert.deepEqual(
@@ -113,9 +121,13 @@ test("a subscription without contact gives up in public instead of looking healt
   );
   await broker.createTopics(["topic"], { partitions: 1 });
   let handled = 0;
-  await broker.subscribe("topic", { group: "g", concurrency: 1 }, async () => {
-    handled++;
-  });
+  await broker.subscribe(
+    "topic",
+    async () => {
+      handled++;
+    },
+    { group: "g", concurrency: 1 },
+  );
   await broker.publish("topic", [message("key")]);
   await eventually(() => handled > 0, "the delivery");
   await kafka[Symbol.asyncDispose]();
@@ -140,13 +152,13 @@ test("a long backlog is handled without holding more than the capacity and one f
   let most = 0;
   await using _ = await broker.subscribe(
     topic,
-    { group: "g", concurrency: 16, capacity: 32 },
     async ({ message: { id } }) => {
       most = Math.max(most, ++running);
       await new Promise((resolve) => setImmediate(resolve));
       seen.add(id);
       running--;
     },
+    { group: "g", concurrency: 16, capacity: 32 },
   );
   await eventually(() => seen.size === count, "the whole backlog");
   assert.ok(most <= 16);

@@ -24,10 +24,14 @@ test("a full partition forgets what every group has handled, and refuses when th
   await broker.createTopics(["small"], { partitions: 1 });
   const received = new Received();
   let poisoned = false;
-  await broker.subscribe("small", group("readers"), async (delivery) => {
-    if (poisoned) throw new Error("not now");
-    await received.handler()(delivery);
-  });
+  await broker.subscribe(
+    "small",
+    async (delivery) => {
+      if (poisoned) throw new Error("not now");
+      await received.handler()(delivery);
+    },
+    group("readers"),
+  );
   for (let round = 0; round < 5; round++) {
     const sent = messages(10);
     await broker.publish("small", sent);
@@ -46,7 +50,7 @@ test("what a sender does to its buffer afterwards changes nothing", async () => 
   await broker.publish("copied", [sent]);
   sent.data.fill(0);
   const received = new Received();
-  await broker.subscribe("copied", group("readers"), received.handler());
+  await broker.subscribe("copied", received.handler(), group("readers"));
   await received.all([sent]);
   assert.deepEqual([...(received.deliveries[0]?.message.data ?? [])], [1, 2, 3]);
 });

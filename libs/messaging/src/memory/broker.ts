@@ -31,7 +31,7 @@ export function openMemoryBroker(options: MemoryBrokerOptions = {}, telemetry: T
       log.append(topic, messages.map(copy));
     },
 
-    async subscribe(topic, subscribeOptions, handler) {
+    async subscribe(topic, handler, subscribeOptions) {
       whileOpen();
       const backlog = createBacklog(subscribeOptions);
       const member: Member = { topic, options: subscribeOptions, handler, backlog, logger: telemetry.logger };

@@ -22,7 +22,7 @@ async function openTopic(delaysMs: readonly number[] = []): Promise<{ broker: Br
 
 async function readAll(broker: Broker, topic: string): Promise<Received> {
   const received = new Received();
-  await broker.subscribe(topic, group(unique("reader")), received.handler());
+  await broker.subscribe(topic, received.handler(), group(unique("reader")));
   return received;
 }
 
@@ -97,8 +97,8 @@ describe("dead letters", () => {
     });
     await broker.subscribe(
       topic,
-      group("workers"),
       compose([deadLettered(broker, noTelemetry), retried(retries)], handler),
+      group("workers"),
     );
     const poison = { ...message("a"), headers: { traceparent: "00-trace", "x-poison": "1" } };
     const next = message("a");
@@ -131,8 +131,8 @@ describe("dead letters", () => {
     const layers = [deadLettered(broker, noTelemetry)];
     await broker.subscribe(
       topic,
-      group("workers"),
       compose(layers, async () => Promise.reject(new Error("x".repeat(5_000)))),
+      group("workers"),
     );
     await broker.publish(topic, [large]);
     const dead = await readAll(broker, deadTopic(topic, "workers"));
@@ -149,13 +149,13 @@ describe("dead letters", () => {
       calls++;
       throw new Error("always");
     });
-    const subscription = await broker.subscribe(topic, group("workers"), failing);
+    const subscription = await broker.subscribe(topic, failing, group("workers"));
     const poison = message("a");
     await broker.publish(topic, [poison]);
     await eventually(() => calls >= 3, "redeliveries");
     await subscription[Symbol.asyncDispose]();
     const received = new Received();
-    await broker.subscribe(topic, group("workers"), received.handler());
+    await broker.subscribe(topic, received.handler(), group("workers"));
     await received.all([poison]);
   });
 
@@ -188,7 +188,7 @@ describe("retry topics", () => {
       throw new Error("always");
     };
     const options = { ...group("workers"), retries: { ...retries, attempts: 1 }, retryDelaysMs: delaysMs };
-    await subscribeWithRetries(broker, topic, options, handler, noTelemetry);
+    await subscribeWithRetries(broker, topic, handler, noTelemetry, options);
     const dead = await readAll(broker, deadTopic(topic, "workers"));
     const sent = message("a");
     await broker.publish(topic, [sent]);
@@ -210,7 +210,7 @@ describe("retry topics", () => {
       if (delivery.message.id === poison.id) throw new Error("later");
     });
     const options = { ...group("workers"), retries, retryDelaysMs: [60_000] };
-    const subscription = await subscribeWithRetries(broker, topic, options, handler, noTelemetry);
+    const subscription = await subscribeWithRetries(broker, topic, handler, noTelemetry, options);
     await broker.publish(topic, [poison, next]);
     await received.all([next]);
     // Closing does not wait the minute: a message that is not due holds nobody.
@@ -222,7 +222,7 @@ describe("retry topics", () => {
     await using _ = broker;
     const handler: Handler = async () => Promise.reject(new ServiceError("data_loss", "cannot be decoded"));
     const options = { ...group("workers"), retries, retryDelaysMs: [60_000] };
-    await subscribeWithRetries(broker, topic, options, handler, noTelemetry);
+    await subscribeWithRetries(broker, topic, handler, noTelemetry, options);
     const dead = await readAll(broker, deadTopic(topic, "workers"));
     const sent = message("a");
     await broker.publish(topic, [sent]);

@@ -45,11 +45,15 @@ test("a message that is given up goes on in its trace, below the failure, to the
     retries: { attempts: 1, baseMs: 1, maxMs: 1 },
   };
   const failing = async () => Promise.reject(new Error("failed"));
-  await subscribeWithRetries(broker, "events", options, failing, telemetry);
+  await subscribeWithRetries(broker, "events", failing, telemetry, options);
   const dead = Promise.withResolvers<Message>();
-  await broker.subscribe("events.readers.dead", { group: "operator", concurrency: 1 }, async (delivery) => {
-    dead.resolve(delivery.message);
-  });
+  await broker.subscribe(
+    "events.readers.dead",
+    async (delivery) => {
+      dead.resolve(delivery.message);
+    },
+    { group: "operator", concurrency: 1 },
+  );
   const traceId = "0af7651916cd43dd8448eb211c80319c";
   await broker.publish("events", [{ ...message("a"), headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` } }]);
   const { headers } = await dead.promise;

@@ -38,7 +38,7 @@ async function openService(): Promise<Service> {
   const broker = stack.use(openMemoryBroker());
   await broker.createTopics(["events"], { partitions: 6 });
   const received = new Received();
-  await broker.subscribe("events", group("readers"), received.handler());
+  await broker.subscribe("events", received.handler(), group("readers"));
   return { url, database, broker, received, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
@@ -61,7 +61,7 @@ async function untilPending(database: Database, wanted: number): Promise<void> {
 test("what a transaction appends is published after its commit, and never when it rolls back", async () => {
   await using service = await openService();
   const { database, broker, received } = service;
-  await using _ = await relayOutbox(database, broker, fast, noTelemetry);
+  await using _ = await relayOutbox(database, broker, noTelemetry, fast);
   const lost = message("a", "rolled back");
   const rollback = database.transaction(async (tx) => {
     await appendToOutbox(tx, "events", lost);
@@ -87,7 +87,7 @@ test("a message continues the trace that was active when it was appended, and th
     await database.transaction((tx) => appendToOutbox(tx, "events", sent, { tracer: telemetry.tracer }));
     return span.traceId;
   });
-  await using _ = await relayOutbox(database, broker, fast, telemetry);
+  await using _ = await relayOutbox(database, broker, telemetry, fast);
   await received.all([sent]);
   assert.equal(received.deliveries[0]?.message.headers["traceparent"]?.split("-")[1], traceId);
   await untilPending(database, 0);
@@ -110,12 +110,12 @@ test("a publish links to the trace of each message, and is part of it where all 
       return { sent, link: { traceId, spanId } };
     });
   const alone = await place(["a", "b"]);
-  const relay = await relayOutbox(database, broker, fast, telemetry);
+  const relay = await relayOutbox(database, broker, telemetry, fast);
   await received.all(alone.sent);
   await untilPending(database, 0);
   await relay[Symbol.asyncDispose]();
   const [one, other] = [await place(["c"]), await place(["d"])];
-  await using _ = await relayOutbox(database, broker, fast, telemetry);
+  await using _ = await relayOutbox(database, broker, telemetry, fast);
   await received.all([...alone.sent, ...one.sent, ...other.sent]);
   await untilPending(database, 0);
   await telemetry[Symbol.asyncDispose]();
@@ -131,7 +131,7 @@ test("a publish links to the trace of each message, and is part of it where all 
 test("the commit wakes the relay: nobody waits for the next poll", async () => {
   await using service = await openService();
   const { database, broker, received } = service;
-  await using _ = await relayOutbox(database, broker, { ...fast, pollMs: 60_000 }, noTelemetry);
+  await using _ = await relayOutbox(database, broker, noTelemetry, { ...fast, pollMs: 60_000 });
   for (let i = 0; i < 3; i++) {
     const [one] = [message("a")];
     await append(database, [one]);
@@ -146,8 +146,8 @@ test("a thousand pairs of overlapping transactions, two relays: none is skipped,
   await database.query("CREATE TABLE items (key text PRIMARY KEY, version int NOT NULL DEFAULT 0)");
   await database.query("INSERT INTO items SELECT 'key-' || n FROM generate_series(0, $1::int - 1) AS n", [keys]);
   await using other = await openDatabase({ url, applicationName: "other" }, noTelemetry);
-  await using _first = await relayOutbox(database, broker, fast, noTelemetry);
-  await using _second = await relayOutbox(other, broker, fast, noTelemetry);
+  await using _first = await relayOutbox(database, broker, noTelemetry, fast);
+  await using _second = await relayOutbox(other, broker, noTelemetry, fast);
 
   // The update holds the row until the commit: transactions of one key exclude each other, as in a service.
   const change = (on: Database, key: string, untilCommit: Promise<void>) => {
@@ -202,7 +202,7 @@ test("of several relays one sends; when its process is killed another takes over
   const sent = messages(20);
   await append(database, sent);
   await once(child.stdout, "data"); // It is active, in the middle of a send that never ends.
-  await using _ = await relayOutbox(database, broker, fast, noTelemetry);
+  await using _ = await relayOutbox(database, broker, noTelemetry, fast);
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.deepEqual(received.ids, []);
   child.kill("SIGKILL");
@@ -213,8 +213,8 @@ test("a relay whose session is cut hands over, and every message still arrives i
   await using service = await openService();
   const { url, database, broker, received } = service;
   await using other = await openDatabase({ url, applicationName: "other" }, noTelemetry);
-  await using _first = await relayOutbox(database, broker, fast, noTelemetry);
-  await using _second = await relayOutbox(other, broker, fast, noTelemetry);
+  await using _first = await relayOutbox(database, broker, noTelemetry, fast);
+  await using _second = await relayOutbox(other, broker, noTelemetry, fast);
   const sent = messages(200, 5);
   for (let i = 0; i < sent.length; i += 5) {
     await append(database, sent.slice(i, i + 5));
@@ -245,7 +245,7 @@ test("while the broker is down rows wait, and all is sent in order when it retur
       await broker.publish(topic, batch, options);
     },
   };
-  await using _ = await relayOutbox(database, flaky, fast, noTelemetry);
+  await using _ = await relayOutbox(database, flaky, noTelemetry, fast);
   const sent = messages(50, 3);
   await append(database, sent);
   await eventually(() => refused >= 3, "attempts");
@@ -271,7 +271,7 @@ test("a message the broker will never take is set aside with the reason, and the
   };
   const [before, wrong, behind] = [message("a"), message("wrong"), message("a")];
   await append(database, [before, wrong, behind]);
-  await using _ = await relayOutbox(database, strict, fast, noTelemetry);
+  await using _ = await relayOutbox(database, strict, noTelemetry, fast);
   await received.all([before, behind]);
   const rows = await database.query<{ refused: string }>("SELECT refused FROM outbox WHERE message_id = $1", [
     wrong.id,
@@ -302,7 +302,7 @@ test("a batch is one send per topic, bounded in messages and in bytes", async ()
     Array.from({ length: 3 }, () => ({ ...message("a"), data: new Uint8Array(600) })),
     "large",
   );
-  await using _ = await relayOutbox(database, counting, { ...fast, batchSize: 30, batchBytes: 1_000 }, noTelemetry);
+  await using _ = await relayOutbox(database, counting, noTelemetry, { ...fast, batchSize: 30, batchBytes: 1_000 });
   await eventually(() => batches.length >= 4, "four batches");
   assert.deepEqual(batches, ["events: 25", "others: 5", "large: 2", "large: 1"]);
 });
@@ -320,7 +320,7 @@ test("while a batch is being sent no transaction is open, so the sending holds u
     },
   };
   await append(database, messages(3));
-  await using _ = await relayOutbox(database, looking, fast, noTelemetry);
+  await using _ = await relayOutbox(database, looking, noTelemetry, fast);
   await eventually(() => states !== undefined, "a send");
   assert.deepEqual(states, []);
 });
@@ -337,7 +337,7 @@ test("closing waits for the batch under way, and at its bound aborts it", async 
       }),
   };
   await append(database, messages(3));
-  const relay = await relayOutbox(database, stuck, { ...fast, closeMs: 50 }, noTelemetry);
+  const relay = await relayOutbox(database, stuck, noTelemetry, { ...fast, closeMs: 50 });
   await eventually(() => signal !== undefined, "a send");
   await relay[Symbol.asyncDispose]();
   assert.equal(signal?.aborted, true);

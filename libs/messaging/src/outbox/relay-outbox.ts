@@ -36,10 +36,10 @@ const statementMs = 10_000;
 export async function relayOutbox(
   database: Database,
   publisher: Publisher,
-  options: RelayOptions,
   telemetry: Telemetry,
+  options: RelayOptions = {},
 ): Promise<AsyncDisposable> {
-  const relay = new Relay(database, publisher, options, telemetry);
+  const relay = new Relay(database, publisher, telemetry, options);
   await relay.start();
   return relay;
 }
@@ -57,7 +57,7 @@ class Relay implements AsyncDisposable {
   #listener: Listener | undefined;
   #ended: Promise<void> = Promise.resolve();
 
-  constructor(database: Database, publisher: Publisher, options: RelayOptions, telemetry: Telemetry) {
+  constructor(database: Database, publisher: Publisher, telemetry: Telemetry, options: RelayOptions) {
     this.#database = database;
     this.#options = options;
     this.#telemetry = telemetry;

@@ -90,7 +90,7 @@ test("many publishers at once: offsets are without gaps, and a reader never sees
 test("members share the partitions evenly, and those of one that leaves go to the others", async () => {
   const { broker, topic } = await openTopic(7);
   await using _ = broker;
-  const join = () => broker.subscribe(topic, group("fair"), async () => undefined);
+  const join = () => broker.subscribe(topic, async () => undefined, group("fair"));
   const first = await join();
   await untilHoldings(topic, "fair", [7]);
   await join();
@@ -105,19 +105,23 @@ test("a partition is handed over only after its running handler has ended", asyn
   await using _ = broker;
   const [started, finish] = [gate(), gate()];
   const log: string[] = [];
-  const slow = await broker.subscribe(topic, group("handover"), async (delivery) => {
-    started.open();
-    await finish.passed;
-    log.push(`first ${delivery.attempt}`);
-  });
+  const slow = await broker.subscribe(
+    topic,
+    async (delivery) => {
+      started.open();
+      await finish.passed;
+      log.push(`first ${delivery.attempt}`);
+    },
+    group("handover"),
+  );
   const [one, two] = [message("a"), message("a")];
   await broker.publish(topic, [one, two]);
   await started.passed;
   const received = new Received();
   await broker.subscribe(
     topic,
-    group("handover"),
     received.handler(() => void log.push("second")),
+    group("handover"),
   );
   const closing = slow[Symbol.asyncDispose]();
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -144,7 +148,7 @@ test("a subscriber killed with SIGKILL: others take over at once, and what it ha
   child.kill("SIGKILL");
   await once(child, "exit");
   const killedAt = performance.now();
-  await broker.subscribe(topic, group("killed"), received.handler());
+  await broker.subscribe(topic, received.handler(), group("killed"));
   await received.all(sent);
   assert.ok(performance.now() - killedAt < 5_000);
 });
@@ -157,11 +161,11 @@ test("a member whose session is cut aborts its handlers and does not acknowledge
   const received = new Received();
   await broker.subscribe(
     topic,
-    group("cut"),
     received.handler(async ({ signal }) => {
       signals.push(signal);
       if (signals.length === 1) await finish.passed;
     }),
+    group("cut"),
   );
   const sent = message("a");
   await broker.publish(topic, [sent]);
@@ -178,10 +182,14 @@ test("a member whose session is cut while it closes aborts its handlers at once,
   const { broker, topic } = await openTopic(1);
   await using _ = broker;
   const started = gate();
-  const subscription = await broker.subscribe(topic, group("cut", { closeMs: 60_000 }), async ({ signal }) => {
-    started.open();
-    await new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
-  });
+  const subscription = await broker.subscribe(
+    topic,
+    async ({ signal }) => {
+      started.open();
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
+    },
+    group("cut", { closeMs: 60_000 }),
+  );
   await broker.publish(topic, [message("a")]);
   await started.passed;
   const closing = subscription[Symbol.asyncDispose]();
@@ -194,7 +202,7 @@ test("without a single notification messages are found by polling", async () => 
   const topic = unique("topic");
   await broker.createTopics([topic], { partitions: 2 });
   const received = new Received();
-  await broker.subscribe(topic, group("polling"), received.handler());
+  await broker.subscribe(topic, received.handler(), group("polling"));
   await untilHoldings(topic, "polling", [2]);
   const sent = messages(4);
   // Published behind the adapter's back: the same rows, no NOTIFY.
@@ -220,7 +228,7 @@ test("messages past their topic's retention are deleted, younger ones and other 
   await broker.publish(topic, fresh);
   assert.equal(await sweepMessages(database), 2_500);
   const received = new Received();
-  await broker.subscribe(topic, group("readers"), received.handler());
+  await broker.subscribe(topic, received.handler(), group("readers"));
   await received.all(fresh);
   assert.equal(received.ids.length, 10);
   const [row] = await database.query<{ kept: bigint }>("SELECT count(*) AS kept FROM messages WHERE topic = $1", [

@@ -98,7 +98,7 @@ class PostgresBroker implements Broker {
     if (messages.length > 0) await publishTo(this.#database, topic, partitions, messages, options);
   };
 
-  readonly subscribe: Broker["subscribe"] = async (topic, options, handler) => {
+  readonly subscribe: Broker["subscribe"] = async (topic, handler, options) => {
     this.#refuseClosed();
     if (this.#subscriptions.size >= this.#maxSubscriptions) {
       throw new ServiceError("resource_exhausted", `${this.#maxSubscriptions} subscriptions are open`);
