@@ -4,7 +4,13 @@ import { type Config, loadConfig, serviceSources } from "@plumbline/config";
 import { descriptorSet, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
 import { ServiceError } from "@plumbline/errors";
 import { Health, run, serveOps } from "@plumbline/lifecycle";
-import { connectBroker, keepInbox, relayOutbox, sideTopics, subscribeWithRetries } from "@plumbline/messaging";
+import {
+  connectBroker,
+  relayOutbox,
+  retryAndDeadLetterTopics,
+  startInboxCleanup,
+  subscribeWithRetries,
+} from "@plumbline/messaging";
 import { migrate, openDatabase, requireMigrated } from "@plumbline/postgres";
 import { serve } from "@plumbline/rpc";
 import { followServerTls } from "@plumbline/rpc/settings";
@@ -45,7 +51,7 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
   const { attempts, delaysMs: retryDelaysMs } = config.retries;
   const inbox = { group, topics: [ordersEvents.topic], retryDelaysMs, retentionMs: config.inbox.retentionMs };
   const closing = shares(config);
-  await using _inbox = await keepInbox(database, broker, telemetry, inbox);
+  await using _inbox = await startInboxCleanup(database, broker, telemetry, inbox);
   await using _relay = await relayOutbox(database, broker, telemetry, { ...config.relay, closeMs: closing.relayMs });
   await using _orders = await subscribeWithRetries(broker, ordersEvents.topic, app.onOrderEvent, telemetry, {
     group,
@@ -74,7 +80,7 @@ async function prepare(config: Settings, signal: AbortSignal): Promise<void> {
   const applied = await migrate(database, migrations, { signal });
   await using broker = await openBroker(config, telemetry);
   const { topic, partitions } = ordersEvents;
-  const topics = [topic, fulfilmentEvents.topic, ...sideTopics(topic, group, config.retries.delaysMs)];
+  const topics = [topic, fulfilmentEvents.topic, ...retryAndDeadLetterTopics(topic, group, config.retries.delaysMs)];
   await broker.createTopics(topics, { partitions, signal });
   telemetry.logger.info("worker is migrated", { applied, topics: topics.length });
 }

@@ -5,7 +5,7 @@ import {
   type Handler,
   type Message,
   openMemoryBroker,
-  sideTopics,
+  retryAndDeadLetterTopics,
   subscribeWithRetries,
 } from "@plumbline/messaging";
 import { type Client, connect, createClient, serve } from "@plumbline/rpc";
@@ -70,7 +70,11 @@ export async function openWorld(openStore: OpenStore, options: WorldOptions = {}
   await using opened = new AsyncDisposableStack();
 
   const broker = opened.use(openMemoryBroker());
-  const topics = [ordersEvents.topic, fulfilmentEvents.topic, ...sideTopics(ordersEvents.topic, group, retryDelaysMs)];
+  const topics = [
+    ordersEvents.topic,
+    fulfilmentEvents.topic,
+    ...retryAndDeadLetterTopics(ordersEvents.topic, group, retryDelaysMs),
+  ];
   await broker.createTopics(topics, { partitions: 2 });
   const { fulfilments } = opened.use(await openStore(broker, telemetry));
   const quotes: QuoteEvent[] = [];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Delivery, Handler } from "./broker.ts";
 import { byType } from "./by-type.ts";
-import { message } from "./conformance/world.ts";
+import { message } from "./conformance/test-context.ts";
 
 const delivery = (type: string): Delivery => ({
   topic: "orders.events",

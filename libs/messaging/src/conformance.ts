@@ -13,9 +13,9 @@ import { closingCases } from "./conformance/closing.ts";
 import { deliveryCases } from "./conformance/delivery.ts";
 import { orderCases } from "./conformance/order.ts";
 import { publishingCases } from "./conformance/publishing.ts";
-import { type Features, World } from "./conformance/world.ts";
+import { type Features, TestContext } from "./conformance/test-context.ts";
 
-export type { Features, Off } from "./conformance/world.ts";
+export type { Features, Off } from "./conformance/test-context.ts";
 
 export function conformance(name: string, features: Features, open: () => Promise<Broker>): void {
   void describe(`${name} keeps the promises of the messaging port`, () => {
@@ -23,8 +23,8 @@ export function conformance(name: string, features: Features, open: () => Promis
       const feature = needs === undefined ? true : features[needs];
       const skip = typeof feature === "object" ? feature.off : false;
       void test(name, { skip, timeout: 60_000 }, async () => {
-        await using world = new World(features, open);
-        await run(world);
+        await using context = new TestContext(features, open);
+        await run(context);
       });
     }
   });

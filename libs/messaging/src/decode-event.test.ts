@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { codeOf, ServiceError } from "@plumbline/errors";
-import { message } from "./conformance/world.ts";
+import { message } from "./conformance/test-context.ts";
 import { decodeEvent } from "./decode-event.ts";
 import { isPermanent } from "./middleware/permanent.ts";
 

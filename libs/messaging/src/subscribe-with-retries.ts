@@ -16,7 +16,7 @@ export interface RetryingOptions extends SubscribeOptions {
 
 /**
  * Subscribes with the whole onion: traced, tried again in place, then later, then dead-lettered. The topics it writes to
- * (`sideTopics`) must exist: where one does not, nothing is acknowledged and nothing lost, but the key stands still.
+ * (`retryAndDeadLetterTopics`) must exist: where one does not, nothing is acknowledged and nothing lost, but the key stands still.
  * Delivery to a retry topic's messages is at least once too, so the handler keeps an inbox as ever.
  */
 export async function subscribeWithRetries(

@@ -9,7 +9,7 @@ export function retryTopic(topic: string, group: string, delayMs: number): strin
 }
 
 /** Everything `subscribeWithRetries` writes to besides the topic itself: to create along with it. */
-export function sideTopics(topic: string, group: string, delaysMs: readonly number[] = []): string[] {
+export function retryAndDeadLetterTopics(topic: string, group: string, delaysMs: readonly number[] = []): string[] {
   return [...delaysMs.map((delayMs) => retryTopic(topic, group, delayMs)), deadTopic(topic, group)];
 }
 

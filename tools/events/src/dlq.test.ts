@@ -9,7 +9,7 @@ import {
   handleOnce,
   inboxMigration,
   type Message,
-  sideTopics,
+  retryAndDeadLetterTopics,
   subscribeWithRetries,
 } from "@plumbline/messaging";
 import { openInspector } from "@plumbline/messaging/inspect";
@@ -68,7 +68,7 @@ for (const { adapter, skip, flags } of adapters) {
     await using stack = new AsyncDisposableStack();
     const broker = stack.use(await open());
     const topic = unique("orders.events");
-    await create(broker, [topic, ...sideTopics(topic, "worker", delaysMs)]);
+    await create(broker, [topic, ...retryAndDeadLetterTopics(topic, "worker", delaysMs)]);
     const broken = new Set<string>();
     const deliveries: { topic: string; message: Message }[] = [];
     const effects: string[] = [];

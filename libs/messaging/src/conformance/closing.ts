@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { codeOf } from "@plumbline/errors";
 import type { Broker } from "../broker.ts";
-import type { Case } from "./world.ts";
-import { eventually, gate, group, message, messages, Received } from "./world.ts";
+import type { Case } from "./test-context.ts";
+import { eventually, gate, group, message, messages, Received } from "./test-context.ts";
 
 /** Leaving, closing, coming back. */
 export const closingCases: readonly Case[] = [
   {
     name: "closing a subscription waits for the running handler, and its acknowledgement counts",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const [started, finish] = [gate(), gate()];
       const received = new Received();
       const subscription = await broker.subscribe(
@@ -41,8 +41,8 @@ export const closingCases: readonly Case[] = [
   },
   {
     name: "closing does not wait for ever: at its bound the signal aborts, and a handler that returns later has acknowledged nothing",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const [started, stuck, returned] = [gate(), gate(), gate()];
       let signal: AbortSignal | undefined;
       const subscription = await broker.subscribe(
@@ -70,15 +70,15 @@ export const closingCases: readonly Case[] = [
   },
   {
     name: "closing a broker closes its subscriptions: nothing is delivered afterwards",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const received = new Received();
       await broker.subscribe(topic, received.handler(), group("closing"));
       const first = message("a");
       await broker.publish(topic, [first]);
       await received.all([first]);
       await broker[Symbol.asyncDispose]();
-      const other = await world.open();
+      const other = await context.open();
       const later = message("a", "later");
       await other.publish(topic, [later]);
       const next = new Received();
@@ -89,8 +89,8 @@ export const closingCases: readonly Case[] = [
   },
   {
     name: "a closed broker refuses every call, and closing it again does nothing",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       await broker[Symbol.asyncDispose]();
       await broker[Symbol.asyncDispose]();
       const calls: Record<string, (broker: Broker) => Promise<unknown>> = {
@@ -110,9 +110,9 @@ export const closingCases: readonly Case[] = [
   },
   {
     name: "a member that leaves does not stop its group, and what it held is delivered to the others",
-    async run(world) {
-      const { broker, topic } = await world.topic();
-      const other = await world.open();
+    async run(context) {
+      const { broker, topic } = await context.topic();
+      const other = await context.open();
       const received = new Received();
       const leaving = await broker.subscribe(topic, received.handler(), group("team"));
       await other.subscribe(topic, received.handler(), group("team"));
@@ -129,8 +129,8 @@ export const closingCases: readonly Case[] = [
   {
     name: "messages and acknowledgements survive a close and a reopen",
     needs: "persistent",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const received = new Received();
       const subscription = await broker.subscribe(topic, received.handler(), group("lasting"));
       const handled = messages(20);
@@ -142,7 +142,7 @@ export const closingCases: readonly Case[] = [
       await broker[Symbol.asyncDispose]();
 
       const again = new Received();
-      await (await world.open()).subscribe(topic, again.handler(), group("lasting"));
+      await (await context.open()).subscribe(topic, again.handler(), group("lasting"));
       await again.all(waiting);
       assert.deepEqual(again.ids.toSorted(), waiting.map((m) => m.id).toSorted());
     },
@@ -150,9 +150,9 @@ export const closingCases: readonly Case[] = [
   {
     name: "a broken connection resumes: what was published before, during and after is delivered",
     needs: "breakConnections",
-    async run(world) {
-      const { broker, topic } = await world.topic();
-      const { breakConnections } = world.features;
+    async run(context) {
+      const { broker, topic } = await context.topic();
+      const { breakConnections } = context.features;
       assert.ok(typeof breakConnections === "function");
       const received = new Received();
       await broker.subscribe(topic, received.handler(), group("resuming"));

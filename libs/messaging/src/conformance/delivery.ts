@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import type { Case } from "./world.ts";
-import { eventually, gate, group, message, messages, Received, unique } from "./world.ts";
+import type { Case } from "./test-context.ts";
+import { eventually, gate, group, message, messages, Received, unique } from "./test-context.ts";
 
 /** What is delivered, to whom, and how often. */
 export const deliveryCases: readonly Case[] = [
   {
     name: "everything published is delivered, once while nothing goes wrong",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const received = new Received();
       await broker.subscribe(topic, received.handler(), group("readers"));
       const sent = messages(100);
@@ -18,8 +18,8 @@ export const deliveryCases: readonly Case[] = [
   },
   {
     name: "a message arrives as it was sent: attributes, headers, binary data and empty data",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const received = new Received();
       await broker.subscribe(topic, received.handler(), group("readers"));
       const binary = {
@@ -48,9 +48,9 @@ export const deliveryCases: readonly Case[] = [
   },
   {
     name: "members of a group share the messages without losing one",
-    async run(world) {
-      const { broker, topic } = await world.topic();
-      const other = await world.open();
+    async run(context) {
+      const { broker, topic } = await context.topic();
+      const other = await context.open();
       const [first, second] = [new Received(), new Received()];
       const both = new Received();
       for (const [member, received] of [
@@ -80,8 +80,8 @@ export const deliveryCases: readonly Case[] = [
   },
   {
     name: "each group receives everything, and one member of a group each message",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const [orders, billing] = [new Received(), new Received()];
       await broker.subscribe(topic, orders.handler(), group("orders"));
       await broker.subscribe(topic, orders.handler(), group("orders"));
@@ -95,8 +95,8 @@ export const deliveryCases: readonly Case[] = [
   },
   {
     name: "a message whose handler threw is delivered again, and its attempts are counted",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const received = new Received();
       const attempts: number[] = [];
       await broker.subscribe(
@@ -115,8 +115,8 @@ export const deliveryCases: readonly Case[] = [
   },
   {
     name: "a message that keeps failing does not hold up other keys",
-    async run(world) {
-      const { broker, topic } = await world.topic(1);
+    async run(context) {
+      const { broker, topic } = await context.topic(1);
       const received = new Received();
       await broker.subscribe(
         topic,
@@ -132,8 +132,8 @@ export const deliveryCases: readonly Case[] = [
   },
   {
     name: "a message nobody acknowledged is delivered to the next member",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const started = gate();
       const subscription = await broker.subscribe(
         topic,
@@ -148,14 +148,14 @@ export const deliveryCases: readonly Case[] = [
       await started.passed;
       await subscription[Symbol.asyncDispose]();
       const received = new Received();
-      await (await world.open()).subscribe(topic, received.handler(), group("heirs"));
+      await (await context.open()).subscribe(topic, received.handler(), group("heirs"));
       await received.all([sent]);
     },
   },
   {
     name: "a later acknowledgement does not cover an earlier message that has none",
-    async run(world) {
-      const { broker, topic } = await world.topic(1);
+    async run(context) {
+      const { broker, topic } = await context.topic(1);
       const [first, later] = [message("first"), message("later")];
       const received = new Received();
       const subscription = await broker.subscribe(
@@ -169,14 +169,14 @@ export const deliveryCases: readonly Case[] = [
       await received.all([later]);
       await subscription[Symbol.asyncDispose]();
       const next = new Received();
-      await (await world.open()).subscribe(topic, next.handler(), group("gaps"));
+      await (await context.open()).subscribe(topic, next.handler(), group("gaps"));
       await next.all([first]);
     },
   },
   {
     name: "a new group starts at the oldest message kept",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const sent = messages(10);
       await broker.publish(topic, sent);
       const received = new Received();
@@ -186,8 +186,8 @@ export const deliveryCases: readonly Case[] = [
   },
   {
     name: "a subscription made before its topic exists receives what is published later",
-    async run(world) {
-      const broker = await world.open();
+    async run(context) {
+      const broker = await context.open();
       const topic = unique("future");
       const received = new Received();
       await broker.subscribe(topic, received.handler(), group("early"));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Message } from "../message.ts";
-import type { Case } from "./world.ts";
-import { gate, group, message, messages, Received } from "./world.ts";
+import type { Case } from "./test-context.ts";
+import { gate, group, message, messages, Received } from "./test-context.ts";
 
 const idsOf = (sent: readonly Message[], key: string) => sent.filter((m) => m.key === key).map((m) => m.id);
 
@@ -10,8 +10,8 @@ export const orderCases: readonly Case[] = [
   {
     name: "messages of one key are handled in order, one at a time, at any concurrency",
     needs: "ordered",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const received = new Received();
       const running = new Set<string>();
       await broker.subscribe(
@@ -33,8 +33,8 @@ export const orderCases: readonly Case[] = [
   {
     name: "a redelivery keeps the order of its key: later messages wait for it",
     needs: "ordered",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const received = new Received();
       await broker.subscribe(
         topic,
@@ -52,8 +52,8 @@ export const orderCases: readonly Case[] = [
   {
     name: "one publisher serves many tasks at once, each in its own order",
     needs: "ordered",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const received = new Received();
       await broker.subscribe(topic, received.handler(), group("ordered"));
       const tasks = Array.from({ length: 12 }, (_, task) =>
@@ -70,8 +70,8 @@ export const orderCases: readonly Case[] = [
   },
   {
     name: "different keys of one partition are handled at once, and never more than the concurrency",
-    async run(world) {
-      const { broker, topic } = await world.topic(1);
+    async run(context) {
+      const { broker, topic } = await context.topic(1);
       const received = new Received();
       const three = gate();
       let running = 0;

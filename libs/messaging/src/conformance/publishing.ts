@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { codeOf } from "@plumbline/errors";
 import { sizeOf } from "../message.ts";
-import type { Case } from "./world.ts";
-import { group, message, messages, Received, unique } from "./world.ts";
+import type { Case } from "./test-context.ts";
+import { group, message, messages, Received, unique } from "./test-context.ts";
 
 /** What a publisher may count on, and what is refused. */
 export const publishingCases: readonly Case[] = [
   {
     name: "an aborted publish rejects with the signal's reason and sends nothing",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       const reason = new Error("the caller left");
       const aborted = message("a", "aborted");
       await assert.rejects(broker.publish(topic, [aborted], { signal: AbortSignal.abort(reason) }), reason);
@@ -23,24 +23,24 @@ export const publishingCases: readonly Case[] = [
   },
   {
     name: "publishing to a topic that does not exist is refused with not_found",
-    async run(world) {
-      const broker = await world.open();
+    async run(context) {
+      const broker = await context.open();
       await assert.rejects(broker.publish(unique("missing"), [message("a")]), (error) => codeOf(error) === "not_found");
     },
   },
   {
     name: "publishing no message is accepted and delivers nothing",
-    async run(world) {
-      const { broker, topic } = await world.topic();
+    async run(context) {
+      const { broker, topic } = await context.topic();
       await broker.publish(topic, []);
     },
   },
   {
     name: "a message up to the limit is delivered whole, and a larger one is refused with invalid_argument",
     needs: "maxMessageBytes",
-    async run(world) {
-      const { broker, topic } = await world.topic();
-      const limit = world.features.maxMessageBytes;
+    async run(context) {
+      const { broker, topic } = await context.topic();
+      const limit = context.features.maxMessageBytes;
       assert.ok(typeof limit === "number");
       const base = message("large", "");
       const largest = { ...base, data: new Uint8Array(limit - sizeOf(base)).fill(7) };
@@ -57,8 +57,8 @@ export const publishingCases: readonly Case[] = [
   },
   {
     name: "many topics work at once",
-    async run(world) {
-      const broker = await world.open();
+    async run(context) {
+      const broker = await context.open();
       const topics = Array.from({ length: 8 }, (_, i) => unique(`topic-${i}`));
       await broker.createTopics(topics, { partitions: 1 });
       await Promise.all(
@@ -75,8 +75,8 @@ export const publishingCases: readonly Case[] = [
   },
   {
     name: "creating a topic again leaves it and its messages as they are",
-    async run(world) {
-      const { broker, topic } = await world.topic(2);
+    async run(context) {
+      const { broker, topic } = await context.topic(2);
       const sent = messages(5);
       await broker.publish(topic, sent);
       await broker.createTopics([topic], { partitions: 7 });
@@ -87,8 +87,8 @@ export const publishingCases: readonly Case[] = [
   },
   {
     name: "a topic tells how long it keeps its messages",
-    async run(world) {
-      const broker = await world.open();
+    async run(context) {
+      const broker = await context.open();
       const topic = unique("kept");
       await broker.createTopics([topic], { partitions: 1, retentionMs: 3_600_000 });
       assert.equal(await broker.retentionMs(topic), 3_600_000);
@@ -97,8 +97,8 @@ export const publishingCases: readonly Case[] = [
   },
   {
     name: "an open broker answers a ping",
-    async run(world) {
-      await (await world.open()).ping();
+    async run(context) {
+      await (await context.open()).ping();
     },
   },
 ];

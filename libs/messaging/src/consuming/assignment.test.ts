@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { Handler } from "../broker.ts";
-import { eventually, gate, group, message } from "../conformance/world.ts";
+import { eventually, gate, group, message } from "../conformance/test-context.ts";
 import { Assignment } from "./assignment.ts";
 import { createBacklog } from "./backlog.ts";
 

@@ -1,8 +1,8 @@
 import { type Backoff, deadline, onAbort } from "@plumbline/concurrency";
 import type { Logger } from "@plumbline/telemetry";
 import type { Handler, SubscribeOptions } from "../broker.ts";
+import { NotDueError } from "../errors.ts";
 import type { Message } from "../message.ts";
-import { NotDueError } from "../middleware/retried-later.ts";
 import type { Backlog } from "./backlog.ts";
 import { Lanes } from "./lanes.ts";
 import { OffsetTracker } from "./offset-tracker.ts";
@@ -74,7 +74,7 @@ export class Assignment {
   async lose(reason: unknown): Promise<void> {
     this.#lanes.stop();
     this.#lost.abort(reason);
-    await this.#emptyWithin(lastWordMs);
+    await this.#emptyWithin(abortGraceMs);
   }
 
   async #handle(offset: bigint, message: Message, place: Disposable): Promise<void> {
@@ -113,4 +113,4 @@ export class Assignment {
 
 const defaultBackoff: Backoff = { baseMs: 100, maxMs: 30_000 };
 const defaultCloseMs = 8_000;
-const lastWordMs = 500;
+const abortGraceMs = 500;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { startTelemetry } from "@plumbline/telemetry";
-import { gate, message } from "../conformance/world.ts";
+import { gate, message } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
 
 test("a member shows how full it is and how far its group is behind, until it leaves", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Semaphore } from "@plumbline/concurrency";
 import * as fc from "fast-check";
-import { eventually, gate } from "../conformance/world.ts";
+import { eventually, gate } from "../conformance/test-context.ts";
 import { Lanes } from "./lanes.ts";
 
 const backoff = { baseMs: 1, maxMs: 4 };

@@ -4,11 +4,11 @@ import { testDatabase } from "@plumbline/engines";
 import { isServiceError } from "@plumbline/errors";
 import { migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually, gate, group, message, messages, Received } from "../conformance/world.ts";
+import { eventually, gate, group, message, messages, Received } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
-import { sideTopics } from "../topics.ts";
+import { retryAndDeadLetterTopics } from "../topics.ts";
+import { startInboxCleanup, sweepInbox } from "./cleanup.ts";
 import { handleOnce } from "./handle-once.ts";
-import { keepInbox, sweepInbox } from "./keep-inbox.ts";
 import { inboxMigration } from "./migration.ts";
 
 const engine = await testDatabase();
@@ -115,13 +115,16 @@ test("notes older than the retention are deleted, younger ones stay", async () =
 test("an inbox that forgets before the broker does is refused at the start", async () => {
   await using broker = openMemoryBroker();
   const hour = 3_600_000;
-  await broker.createTopics(["kept", ...sideTopics("kept", "workers", [5_000])], { partitions: 1, retentionMs: hour });
+  await broker.createTopics(["kept", ...retryAndDeadLetterTopics("kept", "workers", [5_000])], {
+    partitions: 1,
+    retentionMs: hour,
+  });
   const options = { group: "workers", topics: ["kept"], retryDelaysMs: [5_000] };
   // Three stations of an hour each: the topic, the retry topic, the dead letters.
   const short = async (): Promise<void> => {
-    await using _ = await keepInbox(database, broker, noTelemetry, { ...options, retentionMs: 3 * hour - 1 });
+    await using _ = await startInboxCleanup(database, broker, noTelemetry, { ...options, retentionMs: 3 * hour - 1 });
   };
   await assert.rejects(short, (error) => isServiceError(error) && error.reason === "INBOX_RETENTION_TOO_SHORT");
-  await using _enough = await keepInbox(database, broker, noTelemetry, { ...options, retentionMs: 3 * hour });
-  await using _default = await keepInbox(database, broker, noTelemetry, options);
+  await using _enough = await startInboxCleanup(database, broker, noTelemetry, { ...options, retentionMs: 3 * hour });
+  await using _default = await startInboxCleanup(database, broker, noTelemetry, options);
 });

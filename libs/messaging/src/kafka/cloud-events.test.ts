@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { KafkaMessage } from "kafkajs";
-import { message } from "../conformance/world.ts";
+import { message } from "../conformance/test-context.ts";
 import { toMessage, toRecord } from "./cloud-events.ts";
 
 const record = (fields: Partial<KafkaMessage>) =>

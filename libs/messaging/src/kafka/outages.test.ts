@@ -9,7 +9,7 @@ import { sleep } from "@plumbline/concurrency";
 import { freePort, startKafka, testKafka, whyNoKafka } from "@plumbline/engines";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
-import { eventually, message, messages, Received, unique } from "../conformance/world.ts";
+import { eventually, message, messages, Received, unique } from "../conformance/test-context.ts";
 import type { Message } from "../message.ts";
 import { openKafkaBroker } from "./broker.ts";
 

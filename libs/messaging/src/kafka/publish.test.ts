@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Producer, ProducerRecord } from "kafkajs";
-import { gate, message } from "../conformance/world.ts";
+import { gate, message } from "../conformance/test-context.ts";
 import { PublishQueue } from "./publish.ts";
 
 const onePartition = async () => 1;

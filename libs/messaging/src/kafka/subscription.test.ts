@@ -4,7 +4,7 @@ import test from "node:test";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { Batch, Consumer, ConsumerRunConfig, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
 import type { Handler, SubscribeOptions } from "../broker.ts";
-import { eventually, gate, Received } from "../conformance/world.ts";
+import { eventually, gate, Received } from "../conformance/test-context.ts";
 import { createBacklog } from "../consuming/backlog.ts";
 import { Subscription, type SubscriptionOptions } from "./subscription.ts";
 
@@ -218,10 +218,10 @@ test("nothing is fetched over and over while running handlers are waited for", a
 });
 
 test("memberships that crash soon after each contact count as none: the subscription gives up (#1443)", async () => {
-  const gaveUp = Promise.withResolvers<Error>();
+  const failed = Promise.withResolvers<Error>();
   const { subscription, consumers } = subscribe(async () => undefined, {
     giveUpMs: 1_000,
-    onGiveUp: gaveUp.resolve,
+    onGiveUp: failed.resolve,
     made: (consumer) => {
       setImmediate(() => {
         consumer.emit("fetch");
@@ -229,7 +229,7 @@ test("memberships that crash soon after each contact count as none: the subscrip
       });
     },
   });
-  assert.match((await gaveUp.promise).message, /no lasting contact/);
+  assert.match((await failed.promise).message, /no lasting contact/);
   assert.ok(consumers.length > 1);
   await subscription[Symbol.asyncDispose]();
 });

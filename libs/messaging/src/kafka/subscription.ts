@@ -123,11 +123,11 @@ export class Subscription implements AsyncDisposable {
       logger.warn("subscription interrupted, joining again", { ...fields, error: String(error) });
       return true;
     }
-    const gaveUp = new Error(`no lasting contact with Kafka for ${silentMs} ms: ${options.group} gives up ${topic}`, {
+    const failed = new Error(`no lasting contact with Kafka for ${silentMs} ms: ${options.group} gives up ${topic}`, {
       cause: error,
     });
-    logger.error("subscription gives up", gaveUp, fields);
-    onGiveUp(gaveUp);
+    logger.error("subscription gives up", failed, fields);
+    onGiveUp(failed);
     return false;
   }
 

@@ -7,7 +7,7 @@ import { sleep } from "@plumbline/concurrency";
 import { startTemporaryKafka, testKafka, whyNoKafka } from "@plumbline/engines";
 import { noTelemetry } from "@plumbline/telemetry";
 import kafkajs from "kafkajs";
-import { eventually, message, unique } from "../conformance/world.ts";
+import { eventually, message, unique } from "../conformance/test-context.ts";
 import { openKafkaBroker } from "./broker.ts";
 import type { KafkaOptions } from "./client.ts";
 
@@ -114,9 +114,9 @@ test("a subscription without contact gives up in public instead of looking healt
   skip,
 }, async () => {
   const kafka = await startTemporaryKafka();
-  const gaveUp = Promise.withResolvers<Error>();
+  const failed = Promise.withResolvers<Error>();
   const broker = await openKafkaBroker(
-    { brokers: [kafka.brokers], clientId: "traps", sessionMs: 1_000, giveUpMs: 2_000, onGiveUp: gaveUp.resolve },
+    { brokers: [kafka.brokers], clientId: "traps", sessionMs: 1_000, giveUpMs: 2_000, onGiveUp: failed.resolve },
     noTelemetry,
   );
   await broker.createTopics(["topic"], { partitions: 1 });
@@ -131,7 +131,7 @@ test("a subscription without contact gives up in public instead of looking healt
   await broker.publish("topic", [message("key")]);
   await eventually(() => handled > 0, "the delivery");
   await kafka[Symbol.asyncDispose]();
-  const error = await gaveUp.promise;
+  const error = await failed.promise;
   assert.match(error.message, /no lasting contact with Kafka for \d+ ms: g gives up topic/);
   await broker[Symbol.asyncDispose]();
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { codeOf } from "@plumbline/errors";
-import { group, message, messages, Received } from "../conformance/world.ts";
+import { group, message, messages, Received } from "../conformance/test-context.ts";
 import { conformance } from "../conformance.ts";
 import { openMemoryBroker } from "./broker.ts";
 import { MemoryLog } from "./log.ts";

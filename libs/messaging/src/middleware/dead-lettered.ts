@@ -1,7 +1,7 @@
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Middleware, Publisher } from "../broker.ts";
 import { deadTopic } from "../topics.ts";
-import { givenUp, originOf, publishGivenUp } from "./given-up.ts";
+import { failedDelivery, originOf, publishFailedDelivery } from "./failed-delivery.ts";
 
 /**
  * Parks what the layers inside gave up: the message goes to `<topic>.<group>.dead` with its id and headers, the error
@@ -21,9 +21,9 @@ export function deadLettered(publisher: Publisher, telemetry: Telemetry): Middle
       if (delivery.signal.aborted) throw error;
       const { group } = delivery;
       const topic = originOf(delivery);
-      const gaveUp = givenUp(delivery, error);
-      const { message, attempts, cause } = gaveUp;
-      await publishGivenUp(publisher, telemetry.tracer, deadTopic(topic, group), gaveUp, delivery);
+      const failed = failedDelivery(delivery, error);
+      const { message, attempts, cause } = failed;
+      await publishFailedDelivery(publisher, telemetry.tracer, deadTopic(topic, group), failed, delivery);
       counter.inc({ topic, group });
       telemetry.logger.error("message dead-lettered", cause, {
         topic,

@@ -3,10 +3,10 @@ import { describe, test } from "node:test";
 import { ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
 import { type Broker, compose, type Handler, type Publisher } from "../broker.ts";
-import { eventually, group, message, Received, unique } from "../conformance/world.ts";
+import { eventually, group, message, Received, unique } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
 import { subscribeWithRetries } from "../subscribe-with-retries.ts";
-import { deadTopic, sideTopics } from "../topics.ts";
+import { deadTopic, retryAndDeadLetterTopics } from "../topics.ts";
 import { deadLettered } from "./dead-lettered.ts";
 import { AttemptsExhaustedError, retried } from "./retried.ts";
 import { retriedLater } from "./retried-later.ts";
@@ -16,7 +16,7 @@ const retries = { attempts: 3, baseMs: 1, maxMs: 2 };
 async function openTopic(delaysMs: readonly number[] = []): Promise<{ broker: Broker; topic: string }> {
   const broker = openMemoryBroker({ maxMessageBytes: 2_000 });
   const topic = unique("topic");
-  await broker.createTopics([topic, ...sideTopics(topic, "workers", delaysMs)], { partitions: 2 });
+  await broker.createTopics([topic, ...retryAndDeadLetterTopics(topic, "workers", delaysMs)], { partitions: 2 });
   return { broker, topic };
 }
 

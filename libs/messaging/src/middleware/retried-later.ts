@@ -1,9 +1,9 @@
-import { ServiceError } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Delivery, Middleware, Publisher } from "../broker.ts";
+import { NotDueError } from "../errors.ts";
 import { withHeaders } from "../message.ts";
 import { retryTopic } from "../topics.ts";
-import { givenUp, originOf, publishGivenUp } from "./given-up.ts";
+import { failedDelivery, originOf, publishFailedDelivery } from "./failed-delivery.ts";
 import { isPermanent } from "./permanent.ts";
 
 const dueHeader = "plumbline-due";
@@ -23,15 +23,15 @@ export function retriedLater(publisher: Publisher, telemetry: Telemetry, delaysM
     try {
       await next(delivery);
     } catch (error) {
-      const gaveUp = givenUp(delivery, error);
-      const { message, attempts, cause } = gaveUp;
+      const failed = failedDelivery(delivery, error);
+      const { message, attempts, cause } = failed;
       const delayMs = isPermanent(cause) ? undefined : nextDelay(delivery, delaysMs);
       if (delivery.signal.aborted || delayMs === undefined) throw error;
       const { group } = delivery;
       const topic = originOf(delivery);
       const due = withHeaders(message, { [dueHeader]: new Date(Date.now() + delayMs).toISOString() });
       const later = retryTopic(topic, group, delayMs);
-      await publishGivenUp(publisher, telemetry.tracer, later, { ...gaveUp, message: due }, delivery);
+      await publishFailedDelivery(publisher, telemetry.tracer, later, { ...failed, message: due }, delivery);
       counter.inc({ topic, group, delay_ms: delayMs });
       telemetry.logger.error("message retried later", cause, { topic, group, id: message.id, attempts, delayMs });
     }
@@ -47,13 +47,6 @@ export const notBeforeDue: Middleware = (next) => async (delivery) => {
   if (retryAfterMs > 0) throw new NotDueError(retryAfterMs);
   return next(delivery);
 };
-
-/** Not a failure: nothing was tried. */
-export class NotDueError extends ServiceError {
-  constructor(retryAfterMs: number) {
-    super("unavailable", "the message is not due yet", { retryAfterMs });
-  }
-}
 
 function nextDelay(delivery: Delivery, delaysMs: readonly number[]): number | undefined {
   const origin = originOf(delivery);

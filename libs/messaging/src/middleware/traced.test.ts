@@ -4,11 +4,11 @@ import { test } from "node:test";
 import { startTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { recording } from "../../test/recording.ts";
 import type { Handler } from "../broker.ts";
-import { message } from "../conformance/world.ts";
+import { message } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
 import type { Message } from "../message.ts";
 import { subscribeWithRetries } from "../subscribe-with-retries.ts";
-import { sideTopics } from "../topics.ts";
+import { retryAndDeadLetterTopics } from "../topics.ts";
 import { traced } from "./traced.ts";
 
 const quiet = (): Telemetry =>
@@ -36,7 +36,7 @@ test("the handler runs in the trace that the message's headers name", async () =
 test("a message that is given up goes on in its trace, below the failure, to the retry topic and to the dead letters", async () => {
   const telemetry = recording();
   const broker = openMemoryBroker();
-  const topics = ["events", ...sideTopics("events", "readers", [1])];
+  const topics = ["events", ...retryAndDeadLetterTopics("events", "readers", [1])];
   await broker.createTopics(topics, { partitions: 1 });
   const options = {
     group: "readers",

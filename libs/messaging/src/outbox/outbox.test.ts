@@ -10,7 +10,7 @@ import { type Database, migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry, startTelemetry } from "@plumbline/telemetry";
 import { recording } from "../../test/recording.ts";
 import type { Broker, Publisher } from "../broker.ts";
-import { eventually, group, message, messages, Received } from "../conformance/world.ts";
+import { eventually, group, message, messages, Received } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
 import type { Message } from "../message.ts";
 import { appendToOutbox } from "./append-to-outbox.ts";

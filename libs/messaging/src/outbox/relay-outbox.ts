@@ -7,7 +7,7 @@ import { Wake } from "../wake.ts";
 import { outboxChannel } from "./migration.ts";
 import { outboxGauges } from "./outbox-gauges.ts";
 import { oldestRows } from "./outbox-rows.ts";
-import { Sender } from "./sender.ts";
+import { BatchPublisher } from "./publish-batch.ts";
 
 export interface RelayOptions {
   /** Messages per send. Default 200. */
@@ -48,7 +48,7 @@ class Relay implements AsyncDisposable {
   readonly #database: Database;
   readonly #options: RelayOptions;
   readonly #telemetry: Telemetry;
-  readonly #sender: Sender;
+  readonly #batches: BatchPublisher;
   readonly #wake = new Wake();
   readonly #closing = new AbortController();
   /** Aborts when closing has waited long enough. */
@@ -61,7 +61,7 @@ class Relay implements AsyncDisposable {
     this.#database = database;
     this.#options = options;
     this.#telemetry = telemetry;
-    this.#sender = new Sender(publisher, options.sendTimeoutMs ?? 10_000, telemetry);
+    this.#batches = new BatchPublisher(publisher, options.sendTimeoutMs ?? 10_000, telemetry);
   }
 
   async start(): Promise<void> {
@@ -122,7 +122,7 @@ class Relay implements AsyncDisposable {
       const rows = await oldestRows(session, batchSize, batchBytes);
       try {
         if (rows.length === 0) await this.#wake.wait(pollMs, sending);
-        else await this.#sender.send(session, rows, sending);
+        else await this.#batches.send(session, rows, sending);
         attempt = 1;
       } catch (error) {
         session.signal.throwIfAborted();

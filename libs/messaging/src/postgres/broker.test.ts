@@ -8,7 +8,7 @@ import { codeOf } from "@plumbline/errors";
 import { openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
-import { eventually, gate, group, message, messages, Received, unique } from "../conformance/world.ts";
+import { eventually, gate, group, message, messages, Received, unique } from "../conformance/test-context.ts";
 import { openPostgresBroker } from "./broker.ts";
 import { sweepMessages } from "./retention.ts";
 

@@ -23,11 +23,11 @@ export interface Features {
 export interface Case {
   readonly name: string;
   readonly needs?: keyof Features;
-  readonly run: (world: World) => Promise<void>;
+  readonly run: (context: TestContext) => Promise<void>;
 }
 
 /** What a case may use: brokers over one engine, and names nobody else has. Disposing closes every broker opened. */
-export class World implements AsyncDisposable {
+export class TestContext implements AsyncDisposable {
   readonly features: Features;
   readonly #open: () => Promise<Broker>;
   readonly #opened: Broker[] = [];

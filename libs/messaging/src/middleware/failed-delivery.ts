@@ -6,7 +6,7 @@ import { type Message, withHeaders } from "../message.ts";
 import { AttemptsExhaustedError } from "./retried.ts";
 
 /** The headers a message carries once it was given up. The original ones stay beside them. */
-export const givenUpHeaders = {
+export const failureHeaders = {
   topic: "plumbline-topic",
   group: "plumbline-group",
   attempts: "plumbline-attempts",
@@ -15,7 +15,7 @@ export const givenUpHeaders = {
   time: "plumbline-failed-at",
 } as const;
 
-export interface GivenUp {
+export interface FailedDelivery {
   readonly message: Message;
   /** In all, over every topic the message went through. */
   readonly attempts: number;
@@ -23,28 +23,28 @@ export interface GivenUp {
 }
 
 /** The same message with what went wrong in its headers; id and source stay, so that an inbox knows it again. */
-export function givenUp(delivery: Delivery, error: unknown): GivenUp {
+export function failedDelivery(delivery: Delivery, error: unknown): FailedDelivery {
   const exhausted = error instanceof AttemptsExhaustedError;
   const cause = exhausted ? error.cause : error;
   const { headers } = delivery.message;
-  const attempts = Number(headers[givenUpHeaders.attempts] ?? 0) + (exhausted ? error.attempts : 1);
+  const attempts = Number(headers[failureHeaders.attempts] ?? 0) + (exhausted ? error.attempts : 1);
   const message = withHeaders(delivery.message, {
-    [givenUpHeaders.topic]: originOf(delivery),
-    [givenUpHeaders.group]: delivery.group,
-    [givenUpHeaders.attempts]: String(attempts),
-    [givenUpHeaders.code]: codeOf(cause),
-    [givenUpHeaders.error]: oneLine(cause),
-    [givenUpHeaders.time]: new Date().toISOString(),
+    [failureHeaders.topic]: originOf(delivery),
+    [failureHeaders.group]: delivery.group,
+    [failureHeaders.attempts]: String(attempts),
+    [failureHeaders.code]: codeOf(cause),
+    [failureHeaders.error]: oneLine(cause),
+    [failureHeaders.time]: new Date().toISOString(),
   });
   return { message, attempts, cause };
 }
 
 /** Publishes to a topic of the group's own, within the trace of the delivery that failed: what is done with it next is caused by this. */
-export async function publishGivenUp(
+export async function publishFailedDelivery(
   publisher: Publisher,
   tracer: Tracer,
   topic: string,
-  { message, attempts, cause }: GivenUp,
+  { message, attempts, cause }: FailedDelivery,
   { signal }: Abortable,
 ): Promise<void> {
   const attributes = {
@@ -63,7 +63,7 @@ export async function publishGivenUp(
 
 /** The topic the message was published to, also where this delivery comes from one of the group's retry topics. */
 export function originOf({ topic, group, message: { headers } }: Delivery): string {
-  const origin = headers[givenUpHeaders.group] === group ? headers[givenUpHeaders.topic] : undefined;
+  const origin = headers[failureHeaders.group] === group ? headers[failureHeaders.topic] : undefined;
   return origin ?? topic;
 }
 

@@ -3,7 +3,7 @@ import type { Database, Queryable } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
 import { regularly } from "../regularly.ts";
-import { sideTopics } from "../topics.ts";
+import { retryAndDeadLetterTopics } from "../topics.ts";
 
 const dayMs = 24 * 3_600_000;
 const batch = 1_000;
@@ -25,7 +25,7 @@ export interface InboxOptions {
  * shorter than the broker keeps a message: in its topic, then in each retry topic, then among the dead letters, from where
  * it may be replayed. A copy that outlives its note would have a second effect.
  */
-export async function keepInbox(
+export async function startInboxCleanup(
   database: Database,
   broker: Broker,
   telemetry: Telemetry,
@@ -67,7 +67,7 @@ export async function sweepInbox(database: Queryable, retentionMs: number): Prom
 
 async function longestLife(broker: Broker, { topics, group, retryDelaysMs }: InboxOptions): Promise<number> {
   const lives = topics.map(async (topic) => {
-    const stations = [topic, ...sideTopics(topic, group, retryDelaysMs)];
+    const stations = [topic, ...retryAndDeadLetterTopics(topic, group, retryDelaysMs)];
     const kept = await Promise.all(stations.map((station) => broker.retentionMs(station)));
     return kept.reduce((sum, ms) => sum + ms, 0);
   });

@@ -7,7 +7,7 @@ import type { Message } from "../message.ts";
 import { deleteRows, type OutboxRow, refuseRow } from "./outbox-rows.ts";
 
 /** Publishes rows, one send per topic, and deletes what was accepted. In between no transaction is open. */
-export class Sender {
+export class BatchPublisher {
   readonly #publisher: Publisher;
   readonly #telemetry: Telemetry;
   readonly #sendTimeoutMs: number;
