@@ -4,6 +4,3 @@ export { HeaderField } from "./hpack/field.ts";
 export type { KeepaliveOptions } from "./keepalive.ts";
 export { createListener, dial } from "./sockets.ts";
 export type { Http2Stream, StreamHandler } from "./stream.ts";
-export { type DialTls, secure } from "./tls-dial.ts";
-export { type TlsFailure, type TlsFailureReason, TlsListener, type TlsListenerOptions } from "./tls-listener.ts";
-export { handshakeMs } from "./tls-options.ts";

@@ -1,9 +1,9 @@
 import type { Abortable } from "@plumbline/concurrency";
-import type { TlsFailure } from "@plumbline/http2";
 import type { UnaryResponse } from "./client/channel.ts";
 import type { CallKind } from "./definition.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Status } from "./status.ts";
+import type { TlsFailure } from "./tls/listener.ts";
 import type { Changing, ClientTls, ServerTls } from "./tls/options.ts";
 
 /**

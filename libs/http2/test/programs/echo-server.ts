@@ -1,6 +1,6 @@
 /** A server for tests: answers every request with 200, and with what came or a few octets. */
-import type { AddressInfo } from "node:net";
-import type { TlsOptions } from "node:tls";
+import type { AddressInfo, Socket } from "node:net";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { Connection, createListener, HeaderField, type Http2Stream, type StreamHandler } from "../../src/index.ts";
 
 const headers = [new HeaderField(":status", "200"), new HeaderField("content-type", "text/plain", { repeats: true })];
@@ -14,13 +14,14 @@ export interface EchoServer extends AsyncDisposable {
 
 export async function startEcho(tls?: TlsOptions, answer: readonly HeaderField[] = headers): Promise<EchoServer> {
   const connections = new Set<Connection>();
-  const server = createListener((socket) => {
+  const take = (socket: Socket): void => {
     const connection: Connection = new Connection(socket, "server", {
       onStream: (stream, _fields, isLast) => new Echo(stream, isLast, answer),
       onClose: () => connections.delete(connection),
     });
     connections.add(connection);
-  }, tls);
+  };
+  const server = tls === undefined ? createListener(take) : createTlsServer({ ALPNProtocols: ["h2"], ...tls }, take);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,

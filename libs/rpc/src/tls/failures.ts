@@ -1,5 +1,5 @@
-import type { TlsFailure } from "@plumbline/http2";
 import type { Telemetry } from "@plumbline/telemetry";
+import type { TlsFailure } from "./listener.ts";
 
 /**
  * Counts the connections that came to nothing. Whoever can reach the port can cause them, so each is a line at `debug` only; that

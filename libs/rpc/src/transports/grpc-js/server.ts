@@ -8,10 +8,10 @@ import {
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { ServiceError } from "@plumbline/errors";
-import { TlsListener } from "@plumbline/http2";
 import type { Metadata } from "../../metadata.ts";
 import type { Status } from "../../status.ts";
 import { detailsName, pushbackName } from "../../status.ts";
+import { TlsListener } from "../../tls/listener.ts";
 import { serverTls } from "../../tls/options.ts";
 import type { IncomingCall, Requests, ServerMethod, ServerTransport, ServerTransportOptions } from "../../transport.ts";
 import { bind, cannotOpen, written } from "../bind.ts";

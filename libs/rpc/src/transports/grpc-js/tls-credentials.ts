@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import { CallCredentials, ChannelCredentials, experimental } from "@grpc/grpc-js";
 import { onAbort } from "@plumbline/concurrency";
-import { handshakeMs, secure } from "@plumbline/http2";
+import { handshakeMs } from "../../tls/defaults.ts";
+import { secure } from "../../tls/dial.ts";
 import type { clientTls } from "../../tls/options.ts";
 import type { PendingConnections } from "./pending-connections.ts";
 

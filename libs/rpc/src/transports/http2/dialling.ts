@@ -1,4 +1,5 @@
-import type { DialTls, KeepaliveOptions } from "@plumbline/http2";
+import type { KeepaliveOptions } from "@plumbline/http2";
+import type { DialTls } from "../../tls/dial.ts";
 
 export interface DiallingOptions {
   readonly keepalive: KeepaliveOptions;

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { Deadlines, type Expiring } from "@plumbline/concurrency";
-import { Connection, type HeaderField, type Http2Stream, type StreamHandler, TlsListener } from "@plumbline/http2";
+import { Connection, type HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
+import { TlsListener } from "../../tls/listener.ts";
 import { serverTls } from "../../tls/options.ts";
 import type { ServerMethod, ServerTransport, ServerTransportOptions } from "../../transport.ts";
 import { bind } from "../bind.ts";

@@ -1,5 +1,7 @@
 import type { Socket } from "node:net";
-import { Connection, dial, ErrorCode, handshakeMs } from "@plumbline/http2";
+import { Connection, dial, ErrorCode } from "@plumbline/http2";
+import { handshakeMs } from "../../tls/defaults.ts";
+import { dialTls } from "../../tls/dial.ts";
 import type { Dialling } from "./dialling.ts";
 import type { Address } from "./target.ts";
 
@@ -51,7 +53,8 @@ export class Subchannel {
     this.#state = "connecting";
     let socket: Socket;
     try {
-      socket = dial(this.#address, this.#dialling.tls?.());
+      const tls = this.#dialling.tls?.();
+      socket = tls === undefined ? dial(this.#address) : dialTls(this.#address, tls);
     } catch (error) {
       return this.#wait(error as Error); // Certificates that were replaced by what cannot be used.
     }

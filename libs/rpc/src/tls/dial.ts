@@ -1,7 +1,7 @@
 import { isIP, type Socket } from "node:net";
 import { type ConnectionOptions, checkServerIdentity, connect, type TLSSocket } from "node:tls";
-import { explain } from "./tls-error.ts";
-import { tlsDefaults } from "./tls-options.ts";
+import { tlsDefaults } from "./defaults.ts";
+import { explain } from "./explain.ts";
 
 /** What `tls.connect` takes, and whose certificate is expected. */
 export interface DialTls extends ConnectionOptions {

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
 import { test } from "node:test";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { type TlsFailure, TlsListener, type TlsListenerOptions } from "../src/index.ts";
-import { certificate, privateKey } from "./certificate.ts";
+import { ca, server as certified } from "../conformance/certificates.ts";
+import { dialTls } from "./dial.ts";
+import { type TlsFailure, TlsListener, type TlsListenerOptions } from "./listener.ts";
 
 const timeout = 5_000;
 
@@ -47,7 +48,7 @@ async function open(options: Partial<TlsListenerOptions> = {}) {
   };
 }
 
-const pair = { cert: certificate, key: privateKey };
+const pair = { cert: certified.certificate, key: certified.key };
 
 async function silent(port: number) {
   const socket = connect(port, "127.0.0.1").on("error", () => {});
@@ -56,7 +57,7 @@ async function silent(port: number) {
 }
 
 function secured(port: number): TLSSocket {
-  return connectTls({ host: "127.0.0.1", port, ca: certificate, ALPNProtocols: ["h2"] }).on("error", () => {});
+  return connectTls({ host: "127.0.0.1", port, ca, ALPNProtocols: ["h2"] }).on("error", () => {});
 }
 
 async function succeeds(socket: TLSSocket): Promise<boolean> {
@@ -124,7 +125,7 @@ test("whoever speaks something else is told from one who only looks", { timeout 
 
 test("TLS 1.2 is spoken with the ciphers HTTP/2 allows, older ones not at all", { timeout }, async () => {
   await using server = await open();
-  const options = { host: "127.0.0.1", port: server.port, ca: certificate, ALPNProtocols: ["h2"] };
+  const options = { host: "127.0.0.1", port: server.port, ca, ALPNProtocols: ["h2"] };
   const twelve = connectTls({ ...options, maxVersion: "TLSv1.2" });
   await once(twelve, "secureConnect");
   assert.match(twelve.getCipher().name, /^ECDHE-ECDSA-.*(GCM|POLY1305)/);
@@ -135,4 +136,21 @@ test("TLS 1.2 is spoken with the ciphers HTTP/2 allows, older ones not at all", 
   ]) {
     await assert.rejects(once(connectTls({ ...options, ...wrong }), "secureConnect"));
   }
+});
+
+test("a client that does not offer HTTP/2 is sent a text that says so", { timeout }, async () => {
+  await using server = await open();
+  const socket = connectTls({ host: "127.0.0.1", port: server.port, ca });
+  assert.match(Buffer.concat(await socket.toArray()).toString(), /offer "h2" by ALPN/);
+  assert.deepEqual(
+    server.failures.map(({ reason }) => reason),
+    ["alpn"],
+  );
+});
+
+test("a client leaves a server that does not speak HTTP/2", { timeout }, async () => {
+  await using server = await open({ tls: () => ({ ...pair, ALPNProtocols: ["http/1.1"] }) });
+  const socket = dialTls({ host: "127.0.0.1", port: server.port }, { ca });
+  const [error] = (await once(socket, "error")) as [Error];
+  assert.match(error.message, /ALPN h2/);
 });

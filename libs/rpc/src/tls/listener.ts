@@ -1,6 +1,6 @@
 import { Server, type Socket } from "node:net";
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
-import { handshakeMs, tlsDefaults } from "./tls-options.ts";
+import { handshakeMs, tlsDefaults } from "./defaults.ts";
 
 export interface TlsListenerOptions {
   /**
