@@ -1,5 +1,7 @@
 import { type Abortable, deadline, onAbort } from "@plumbline/concurrency";
-import type { Check } from "./health.ts";
+
+/** Resolves when the dependency answers. It is given a signal that aborts at its deadline. */
+export type Check = (options: Abortable) => Promise<unknown>;
 
 /** Remembers whether one dependency was ever reached, and asks it until then. */
 export class DependencyCheck {

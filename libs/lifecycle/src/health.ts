@@ -1,8 +1,5 @@
 import { type Abortable, onAbort } from "@plumbline/concurrency";
-import { DependencyCheck } from "./dependency-check.ts";
-
-/** Resolves when the dependency answers. It is given a signal that aborts at its deadline. */
-export type Check = (options: Abortable) => Promise<unknown>;
+import { type Check, DependencyCheck } from "./dependency-check.ts";
 
 /** In the words of grpc.health.v1. */
 export type Status = "SERVING" | "NOT_SERVING";

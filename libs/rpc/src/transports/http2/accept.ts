@@ -1,18 +1,7 @@
-import type { Deadlines, Expiring } from "@plumbline/concurrency";
 import { HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
-import type { ServerMethod } from "../../transport.ts";
-import { appendStatus, contentType, status200 } from "./fields.ts";
-import { StreamIncoming, UnaryIncoming } from "./incoming.ts";
+import { appendStatus, contentType, isGrpc, status200 } from "./fields.ts";
+import { type Acceptor, StreamIncoming, UnaryIncoming } from "./incoming.ts";
 import { parseTimeout } from "./timeout.ts";
-
-/** What a connection's calls have in common. */
-export interface Acceptor {
-  readonly methods: ReadonlyMap<string, ServerMethod>;
-  readonly peer: string;
-  readonly maxMessageBytes: number;
-  /** Unary calls whose request has not come as a whole. */
-  readonly incomplete: Deadlines<Expiring>;
-}
 
 /** Takes a request that has come: a call of one of the methods, or an answer that says why it is none. */
 export function accept(
@@ -61,11 +50,6 @@ export function accept(
 const unimplemented = 12;
 const internal = 13;
 const empty = Buffer.alloc(0);
-
-/** "application/grpc", "application/grpc+proto", "application/grpc;...": not "application/grpc-web". */
-export function isGrpc(type: string): boolean {
-  return /^application\/grpc(?:$|[+;])/.test(type);
-}
 
 const ignored: StreamHandler = {
   onHeaders: () => {},

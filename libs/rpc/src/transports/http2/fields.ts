@@ -9,6 +9,11 @@ export const teTrailers = new HeaderField("te", "trailers", repeats);
 export const status200 = new HeaderField(":status", "200");
 const statusOk = new HeaderField("grpc-status", "0", repeats);
 
+/** Returns true for "application/grpc", "application/grpc+proto" and "application/grpc;...", not for "application/grpc-web". */
+export function isGrpc(type: string): boolean {
+  return /^application\/grpc(?:$|[+;])/.test(type);
+}
+
 /** What the protocol uses itself, and who reads metadata has no use for. */
 const ownNames = new Set([
   "content-type",

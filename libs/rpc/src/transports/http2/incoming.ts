@@ -5,11 +5,19 @@ import type { HeaderField, Http2Stream, StreamError, StreamHandler } from "@plum
 import { Metadata } from "../../metadata.ts";
 import { type Status, statusOf } from "../../status.ts";
 import type { IncomingCall, Requests, ServerMethod } from "../../transport.ts";
-import type { Acceptor } from "./accept.ts";
 import { Turn } from "./event-loop-yield.ts";
 import { appendMetadata, appendStatus, contentType, metadataOf, status200 } from "./fields.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { MessageReader, prefixOf } from "./messages.ts";
+
+/** The state that all calls of one connection share. */
+export interface Acceptor {
+  readonly methods: ReadonlyMap<string, ServerMethod>;
+  readonly peer: string;
+  readonly maxMessageBytes: number;
+  /** Unary calls whose request is not complete. */
+  readonly incomplete: Deadlines<Expiring>;
+}
 
 /** A request whose headers have come and are in order. */
 export interface Request {

@@ -1,8 +1,7 @@
 import { type Code, ServiceError } from "@plumbline/errors";
 import { ErrorCode, type HeaderField, type StreamError } from "@plumbline/http2";
 import { detailsName, errorOf } from "../../status.ts";
-import { isGrpc } from "./accept.ts";
-import { fromBase64 } from "./fields.ts";
+import { fromBase64, isGrpc } from "./fields.ts";
 import { percentDecode } from "./percent.ts";
 
 /** How a call failed, by the fields that say so; undefined for success, or headers that are in order. */
