@@ -15,7 +15,8 @@ function run(program: string | undefined, env: Record<string, string>) {
     input: program,
     encoding: "utf8",
     timeout: 30_000,
-    env: { ...process.env, ...env },
+    // Nx and a terminal ask for colour, which the child would print.
+    env: { ...process.env, FORCE_COLOR: undefined, ...env },
   });
 }
 

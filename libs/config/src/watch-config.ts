@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { derive, sleep } from "@plumbline/concurrency";
+import { type Abortable, derive, Event, type Scope } from "@plumbline/concurrency";
 import { ConfigError } from "./config-error.ts";
-import { Flag } from "./flag.ts";
 import { type Config, loadConfig } from "./load-config.ts";
 import { Secret } from "./secret.ts";
 import type { Schema } from "./settings.ts";
@@ -13,27 +12,26 @@ export type Update<C> =
   | { readonly error: ConfigError; readonly config?: never };
 
 const quietMs = 100;
-const patienceMs = 1_000;
+const longestSettleMs = 1_000;
 
 /**
- * The configuration now, and each time it changes, until `signal` aborts. Changes that come together are one. A change is
- * checked whole: one that is wrong is yielded as an error, once, and the last good configuration stays, as does one that
- * changes nothing. Ask again slowly and you get the latest: nothing queues up.
+ * Yields the configuration now and each time it changes, until `signal` aborts. Changes in quick succession are one. Each
+ * change is checked as a whole. An invalid one is yielded as an error, once; one that changes nothing is not yielded.
+ * A slow reader gets the latest configuration, since nothing queues up. Throws if a source can no longer be watched.
  */
 export async function* watchConfig<S extends Schema>(
   schema: S,
   sources: readonly Source[],
   signal: AbortSignal,
 ): AsyncIterable<Update<Config<S>>> {
-  using scope = derive({ signal }); // The watchers end with this loop, however it ends.
-  const changed = new Flag(scope.signal);
-  const watchers = sources.map((source) => raise(changed, source, scope.signal));
+  using scope = derive({ signal }); // Ends the watchers with this loop, however it ends.
+  const changed = new Event();
+  const watchers = sources.map((source) => watch(source, changed, scope));
   try {
     let last: Update<Config<S>> | undefined;
     let good: Config<S> | undefined;
     while (!signal.aborted) {
-      const update = await load(schema, sources, scope.signal);
-      if (update === undefined) return;
+      const update = await load(schema, sources, signal);
       const isNews = update.error
         ? update.error.message !== last?.error?.message
         : last?.error !== undefined || !isSame(update.config, good);
@@ -42,9 +40,11 @@ export async function* watchConfig<S extends Schema>(
         good = update.config ?? good;
         yield update;
       }
-      await changed.next();
-      await settle(changed, scope.signal);
+      await changed.wait(scope);
+      await settle(changed, scope);
     }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
     scope.abort();
     await Promise.all(watchers);
@@ -55,30 +55,27 @@ async function load<S extends Schema>(
   schema: S,
   sources: readonly Source[],
   signal: AbortSignal,
-): Promise<Update<Config<S>> | undefined> {
+): Promise<Update<Config<S>>> {
   try {
     return { config: await loadConfig(schema, sources, { signal }) };
   } catch (error) {
     if (error instanceof ConfigError) return { error };
-    if (signal.aborted) return undefined;
     throw error;
   }
 }
 
-async function raise(flag: Flag, source: Source, signal: AbortSignal): Promise<void> {
+async function watch(source: Source, changed: Event, scope: Scope): Promise<void> {
   try {
-    for await (const _ of source.changes?.(signal) ?? []) flag.raise();
+    for await (const _ of source.changes?.(scope.signal) ?? []) changed.set();
   } catch (error) {
-    if (!signal.aborted) flag.fail(error);
+    scope.abort(error); // Ends the loop with it.
   }
 }
 
-/** Waits until nothing has changed for a moment: a file is written in steps. Not for ever: something may never rest. */
-async function settle(changed: Flag, signal: AbortSignal): Promise<void> {
-  const end = performance.now() + patienceMs;
-  while (changed.lower() && performance.now() < end && !signal.aborted) {
-    await sleep(quietMs, { signal }).catch(() => {});
-  }
+/** Waits until nothing has changed for a moment, since a file is written in steps. Bounded, since it may never rest. */
+async function settle(changed: Event, { signal }: Abortable): Promise<void> {
+  const end = performance.now() + longestSettleMs;
+  while (performance.now() < end && (await changed.wait({ ms: quietMs, signal })));
 }
 
 function isSame(a: unknown, b: unknown): boolean {
