@@ -1,1 +1,0 @@
-export { type Peer, peer, whyNoPeers } from "./peer.ts";
