@@ -53,7 +53,7 @@ target "service" {
 
 target "supplier" {
   inherits = ["app"]
-  args     = { APP = "supplier", FOLDER = "tools/supplier" }
+  args     = { APP = "supplier" }
   tags     = ["${REGISTRY}plumbline/supplier:${PLUMBLINE_TAG}"]
 }
 

@@ -6,7 +6,7 @@
 FROM --platform=$BUILDPLATFORM node:26-bookworm-slim AS dependencies
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
-COPY --parents apps/*/package.json libs/*/package.json tools/*/package.json e2e/package.json ./
+COPY --parents apps/*/package.json libs/*/package.json tests/*/package.json tools/*/package.json deploy/docker/package.json ./
 # Packages' own scripts stay off: what esbuild and buf need is in the package of this platform.
 RUN --mount=type=cache,target=/npm-cache npm ci --ignore-scripts --cache /npm-cache
 
@@ -16,13 +16,13 @@ COPY protos protos
 COPY libs libs
 RUN node libs/contracts/src/generate.ts
 COPY tools/build tools/build
-RUN node_modules/.bin/esbuild tools/build/probe.ts tools/build/warm.ts --outdir=/image --platform=node --format=esm --target=node26
+COPY deploy/docker/*.ts deploy/docker/
+RUN node_modules/.bin/esbuild deploy/docker/probe.ts deploy/docker/warm.ts --outdir=/image --platform=node --format=esm --target=node26
 
 FROM libraries AS app
 ARG APP
-ARG FOLDER=apps/${APP}
-COPY ${FOLDER} ${FOLDER}
-WORKDIR /src/${FOLDER}
+COPY apps/${APP} apps/${APP}
+WORKDIR /src/apps/${APP}
 RUN node /src/tools/build/app.ts && rm dist/*.map && mkdir dist/compile-cache && mv dist /bundle \
  && echo '{ "type": "module" }' >/bundle/package.json
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { proxyTo, type TestRedis, testRedis, whyNoRedis } from "@plumbline/engines";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
+import { proxyTo, type TestRedis, testRedis, whyNoRedis } from "@plumbline/tools-engines";
 import { createClient } from "@redis/client";
 import * as fc from "fast-check";
 import { decide, Gcra } from "../src/rate-limit/gcra.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { test } from "node:test";
-import { whyNoGo } from "@plumbline/go";
+import { whyNoGo } from "@plumbline/tools-go";
 
 const folder = resolve(import.meta.dirname, "..");
 const why = whyNoGo(folder);

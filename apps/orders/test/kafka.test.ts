@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { OrderStatus } from "@plumbline/contracts";
-import { testDatabase, testKafka, whyNoKafka } from "@plumbline/engines";
 import { connectBroker, type Message } from "@plumbline/messaging";
 import { noTelemetry } from "@plumbline/telemetry";
+import { testDatabase, testKafka, whyNoKafka } from "@plumbline/tools-engines";
 import { newCustomer } from "./builders.ts";
 import { eventually } from "./eventually.ts";
 import { runOrders, startOrders } from "./orders-process.ts";

@@ -1,8 +1,8 @@
 import { ordersEvents } from "@plumbline/contracts";
-import { type Proxy, proxyTo, testDatabase } from "@plumbline/engines";
 import { type Message, openMemoryBroker, relayOutbox } from "@plumbline/messaging";
 import { type Database, migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { type Proxy, proxyTo, testDatabase } from "@plumbline/tools-engines";
 import { OrderWatchers } from "../src/order-watchers.ts";
 import { followChanges } from "../src/postgres/changes.ts";
 import { PostgresInbox } from "../src/postgres/inbox.ts";

@@ -1,7 +1,7 @@
-import { testDatabase } from "@plumbline/engines";
 import { relayOutbox } from "@plumbline/messaging";
 import { type Database, migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { testDatabase } from "@plumbline/tools-engines";
 import { PostgresFulfilments } from "../src/postgres/fulfilments.ts";
 import { migrations } from "../src/postgres/migrations/index.ts";
 import type { OpenStore } from "./world.ts";

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { fulfilmentEvents } from "@plumbline/contracts";
-import { testDatabase } from "@plumbline/engines";
 import { type Broker, type Message, openPostgresBroker } from "@plumbline/messaging";
 import { type Database, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { testDatabase } from "@plumbline/tools-engines";
 import { eventually } from "./eventually.ts";
 
 export const sources = { main: fileURLToPath(new URL("../src/main.ts", import.meta.url)), cwd: process.cwd() };

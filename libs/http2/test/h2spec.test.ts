@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { peer, whyNoPeers } from "@plumbline/peers";
+import { interopProgram, whyNoInteropPrograms } from "@plumbline/tools-go";
 import { certificate, privateKey } from "./certificate.ts";
 import { startEcho } from "./programs/echo-server.ts";
 
 const run = promisify(execFile);
-const missing = whyNoPeers();
-const h2spec = missing === undefined ? peer("h2spec") : "";
+const missing = whyNoInteropPrograms();
+const h2spec = missing === undefined ? interopProgram("h2spec") : "";
 const skip = missing === undefined ? false : `NOT TESTED: ${missing}`;
 
 for (const { name, tls, flags } of [

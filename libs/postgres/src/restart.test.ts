@@ -3,9 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { freePort, startPostgres } from "@plumbline/engines";
 import { codeOf } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
+import { freePort, startPostgres } from "@plumbline/tools-engines";
 import { eventually } from "../test/support.ts";
 import { openDatabase } from "./index.ts";
 

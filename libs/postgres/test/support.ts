@@ -1,5 +1,5 @@
-import { testDatabase } from "@plumbline/engines";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
+import { testDatabase } from "@plumbline/tools-engines";
 import { type Database, type DatabaseOptions, openDatabase } from "../src/index.ts";
 
 /** A database of its own for one test, on the shared test server; `url` overrides where it is reached. */

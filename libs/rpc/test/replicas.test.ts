@@ -5,8 +5,8 @@ import { platform } from "node:os";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { aborted } from "@plumbline/concurrency";
-import { freePort } from "@plumbline/engines";
 import { noTelemetry } from "@plumbline/telemetry";
+import { freePort } from "@plumbline/tools-engines";
 import {
   type Client,
   connect,

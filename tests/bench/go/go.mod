@@ -1,4 +1,4 @@
-module github.com/plumbline/plumbline/tools/bench/go
+module github.com/plumbline/plumbline/tests/bench/go
 
 go 1.26.0
 

@@ -1,6 +1,6 @@
-import { testDatabase, testKafka, whyNoKafka } from "@plumbline/engines";
 import { connectBroker } from "@plumbline/messaging";
 import { noTelemetry } from "@plumbline/telemetry";
+import { testDatabase, testKafka, whyNoKafka } from "@plumbline/tools-engines";
 import { compare, describe, ratio } from "./compare.ts";
 import { idleMs } from "./idle.ts";
 import { handlingRate, relayRate } from "./messaging.ts";

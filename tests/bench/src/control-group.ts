@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Program } from "./peers/program.ts";
+import type { Program } from "./competitors/program.ts";
 
 /** What a process may take. */
 export interface Limits {

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: what the README claims of messaging; exit code 1 if a claim is missed. The others print what was found beside what was aimed at:
- *   peers      our services beside their twins in Go and what else a user would pick. --only rpc,gateway,chain,start; --names A,B, only targets
+ *   competitors  our services beside their twins in Go and what else a user would pick. --only rpc,gateway,chain,start; --names A,B, only targets
  *              whose name has one of these; --ms N, how long one measurement takes (1200); --rate N calls a second at a fixed rate (1000; 0 leaves it out)
  *   orders     an order from placed to its end, beside the same by hand on kafkajs and pg. --only fulfilled,rejected; --names; --orders N in a closed
  *              loop (800); --rate N a second where latency is measured (50); --profile FOLDER, CPU profiles of orders and worker
@@ -41,10 +41,10 @@ const { json } = values;
 const names = values.names.split(",");
 const ms = () => whole("ms", 100, 20_000);
 const commands: Readonly<Record<string, () => Promise<void>>> = {
-  async peers() {
-    const { peers } = await import("./peers/peers.ts");
+  async competitors() {
+    const { competitors } = await import("./competitors/competitors.ts");
     const only = (values.only ?? "rpc,gateway,chain,start").split(",");
-    await peers({ rounds, only, names, ms: ms(), rate: whole("rate", 0, 50_000, 1_000), json });
+    await competitors({ rounds, only, names, ms: ms(), rate: whole("rate", 0, 50_000, 1_000), json });
   },
   async orders() {
     const { orders } = await import("./orders/orders.ts");
@@ -74,7 +74,8 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-const [command] = positionals;
+// The former name of the command.
+const [command] = positionals.map((name) => (name === "peers" ? "competitors" : name));
 if (command === undefined) {
   const { claims } = await import("./claims.ts");
   await claims(rounds);

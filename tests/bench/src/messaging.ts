@@ -1,5 +1,4 @@
 import { sleep } from "@plumbline/concurrency";
-import { testDatabase } from "@plumbline/engines";
 import {
   appendToOutbox,
   type Broker,
@@ -10,6 +9,7 @@ import {
 } from "@plumbline/messaging";
 import { migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { testDatabase } from "@plumbline/tools-engines";
 
 const group = (concurrency: number) => ({ group: "bench", concurrency, capacity: 4 * concurrency });
 

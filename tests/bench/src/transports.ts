@@ -5,11 +5,9 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { connect, createClient, Metadata, serve, service, type TransportName, transportNames } from "@plumbline/rpc";
+import { Conformance, ok, transport } from "@plumbline/rpc/internals";
 import { noTelemetry } from "@plumbline/telemetry";
-import { Conformance } from "../../src/conformance/test-context.ts";
-import { connect, createClient, Metadata, serve, service } from "../../src/index.ts";
-import { ok } from "../../src/status.ts";
-import { type TransportName, transport, transportNames } from "../../src/transports/index.ts";
 
 const none = new Metadata();
 const [role, name, mode, port] = process.argv.slice(2);

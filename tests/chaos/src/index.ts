@@ -1,5 +1,3 @@
-/** A load of requests that must not fail, sent through whichever gateway is ready. */
-export { ApiLoad } from "./api-load.ts";
-export { Balancer } from "./balancer.ts";
-export { describeLoad } from "./describe-load.ts";
-export type { LoadResult } from "./steady-load.ts";
+/** The crash suite as a function: the end-to-end tests run some rounds of it. */
+export { type CrashReport, runCrash } from "./crash/run-crash.ts";
+export { table } from "./crash/table.ts";

@@ -1,6 +1,6 @@
 import { sleep } from "@plumbline/concurrency";
-import { table } from "@plumbline/containers";
-import { type DemoReport, table as demoTable, runDemo } from "@plumbline/demo";
+import { type DemoReport, table as demoTable, runDemo } from "@plumbline/load";
+import { table } from "@plumbline/tools-stack";
 import type { Report } from "./report.ts";
 import type { Stack } from "./stack.ts";
 

@@ -1,11 +1,8 @@
 import { sleep } from "@plumbline/concurrency";
-import { table } from "@plumbline/containers";
-import { ApiLoad } from "./api-load.ts";
-import { Balancer } from "./balancer.ts";
-import { describeLoad } from "./describe-load.ts";
+import { ApiLoad, Balancer, describeLoad, type LoadResult } from "@plumbline/load";
+import { table } from "@plumbline/tools-stack";
 import type { Report } from "./report.ts";
 import type { Stack } from "./stack.ts";
-import type { LoadResult } from "./steady-load.ts";
 
 const perSecond = 20;
 /** Before the first restart, between two, and after the last. */

@@ -1,4 +1,4 @@
-import { table } from "@plumbline/containers";
+import { table } from "@plumbline/tools-stack";
 import type { Report } from "./report.ts";
 import type { Stack } from "./stack.ts";
 

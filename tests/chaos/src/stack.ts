@@ -1,6 +1,6 @@
 import { sleep } from "@plumbline/concurrency";
-import { type Container, containers, docker } from "@plumbline/containers";
-import { freePorts } from "@plumbline/engines";
+import { freePorts } from "@plumbline/tools-engines";
+import { type Container, containers, docker } from "@plumbline/tools-stack";
 
 const ports = { gateway: 8080, supplier: 8090 } as const;
 /** How long everything may take to be healthy, on a busy machine. */

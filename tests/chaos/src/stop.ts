@@ -1,12 +1,8 @@
 import { sleep } from "@plumbline/concurrency";
-import { containers, docker, endReport } from "@plumbline/containers";
-import { Api, type Order } from "@plumbline/demo";
-import { ApiLoad } from "./api-load.ts";
-import { Balancer } from "./balancer.ts";
-import { describeLoad } from "./describe-load.ts";
+import { Api, ApiLoad, Balancer, describeLoad, type LoadResult, type Order } from "@plumbline/load";
+import { containers, docker, endReport } from "@plumbline/tools-stack";
 import type { Report } from "./report.ts";
 import type { Stack } from "./stack.ts";
-import type { LoadResult } from "./steady-load.ts";
 
 const perSecond = 20;
 const beforeMs = 4_000;

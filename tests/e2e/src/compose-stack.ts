@@ -1,5 +1,5 @@
-import { builtImages, containers, docker } from "@plumbline/containers";
-import { freePorts, hasContainer } from "@plumbline/engines";
+import { freePorts, hasContainer } from "@plumbline/tools-engines";
+import { builtImages, containers, docker } from "@plumbline/tools-stack";
 
 const bases = [
   "node:26-bookworm-slim",

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { goBuild } from "@plumbline/go";
+import { goBuild } from "@plumbline/tools-go";
 import { root } from "./stack.ts";
 
 /** How to start one implementation of greeter. */

@@ -1,4 +1,4 @@
-import { freeStackPorts, type Program } from "@plumbline/dev";
+import { freeStackPorts, type Program } from "@plumbline/tools-stack";
 import { type Running, type RunOptions, runStack } from "./stack.ts";
 
 export interface Replicas extends Running {

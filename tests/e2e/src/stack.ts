@@ -1,9 +1,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { freeStackPorts, givenTransport, type Ports, type Stack, type StackOptions, startStack } from "@plumbline/dev";
+import {
+  freeStackPorts,
+  givenTransport,
+  type Ports,
+  type Stack,
+  type StackOptions,
+  startStack,
+} from "@plumbline/tools-stack";
 
-export const root = resolve(import.meta.dirname, "../..");
+export const root = resolve(import.meta.dirname, "../../..");
 
 export interface Running extends AsyncDisposable {
   readonly stack: Stack;

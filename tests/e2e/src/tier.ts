@@ -1,4 +1,4 @@
-import { type Entry, givenTransport } from "@plumbline/dev";
+import { type Entry, givenTransport } from "@plumbline/tools-stack";
 import { type Receiver, startReceiver } from "./otlp/receiver.ts";
 import { type Running, runStack } from "./stack.ts";
 

@@ -1,4 +1,4 @@
-import { givenTransport, transports as known, type Transport } from "@plumbline/dev";
+import { givenTransport, transports as known, type Transport } from "@plumbline/tools-stack";
 
 /**
  * The transports that the key journeys run on: both, or the one that `PLUMBLINE_TRANSPORT` names. What carries the calls

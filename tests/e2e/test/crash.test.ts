@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type CrashReport, runCrash, table } from "@plumbline/crash";
-import { whyNoKafka } from "@plumbline/engines";
+import { type CrashReport, runCrash, table } from "@plumbline/chaos";
+import { whyNoKafka } from "@plumbline/tools-engines";
 import { root } from "../src/stack.ts";
 
 function check(report: CrashReport, rounds: number): void {

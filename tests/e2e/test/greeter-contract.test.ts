@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { GreeterService } from "@plumbline/contracts";
 import { codeOf } from "@plumbline/errors";
-import { whyNoGo } from "@plumbline/go";
 import {
   type Channel,
   type ConnectOptions,
@@ -21,6 +20,7 @@ import {
 } from "@plumbline/rpc";
 import { testCa, testClient, testServer } from "@plumbline/rpc/conformance";
 import { noTelemetry } from "@plumbline/telemetry";
+import { whyNoGo } from "@plumbline/tools-go";
 import { contract } from "../src/greeter-contract.ts";
 import { buildGreeterInGo, Greeter, greeterInTypeScript, type Program } from "../src/greeter-process.ts";
 import { root } from "../src/stack.ts";

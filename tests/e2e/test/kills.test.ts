@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { runDemo, table } from "@plumbline/demo";
+import { runDemo, table } from "@plumbline/load";
 import { eventually } from "../src/http.ts";
 import { runStack } from "../src/stack.ts";
 

@@ -1,8 +1,8 @@
 /** Two gateways and two orders on one database, as processes: what a client sees of it is one system. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { ApiLoad, Balancer, describeLoad, type LoadResult } from "@plumbline/chaos";
 import { sleep } from "@plumbline/concurrency";
+import { ApiLoad, Balancer, describeLoad, type LoadResult } from "@plumbline/load";
 import { eventually, post, readEvents } from "../src/http.ts";
 import { type Replicas, runReplicas } from "../src/replicas.ts";
 import { transports } from "../src/transports.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
-import { freeStackPorts, type Ports } from "@plumbline/dev";
+import { freeStackPorts, type Ports } from "@plumbline/tools-stack";
 import { call, post } from "../src/http.ts";
 import { root } from "../src/stack.ts";
 
@@ -26,7 +26,7 @@ async function start(
   const { gateway: port } = ports ?? (await freeStackPorts());
   const child = spawn(
     "sh",
-    ["tools/with-node.sh", "-C", "source", "tools/dev/src/main.ts", "--ports-from", String(port), "--data", dataDir],
+    ["tools/with-node.sh", "-C", "source", "tools/stack/src/main.ts", "--ports-from", String(port), "--data", dataDir],
     {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],

@@ -1,4 +1,8 @@
-/** The demo as a function, and its parts: the end-to-end tests and the crash suite run it while they kill services. */
-export { Api, type Order } from "./api.ts";
-export { type DemoReport, runDemo, table } from "./run-demo.ts";
-export { judge, type Placed, percentile } from "./verdict.ts";
+/** Loads with a verdict: the demo's orders, and requests at a fixed rate. The end-to-end and chaos tests run them while services are killed. */
+export { Api, type Order } from "./demo/api.ts";
+export { type DemoReport, runDemo, table } from "./demo/run-demo.ts";
+export { judge, type Placed, percentile } from "./demo/verdict.ts";
+export { ApiLoad } from "./steady/api-load.ts";
+export { Balancer } from "./steady/balancer.ts";
+export { describeLoad } from "./steady/describe-load.ts";
+export type { LoadResult } from "./steady/steady-load.ts";

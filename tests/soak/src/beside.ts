@@ -1,9 +1,7 @@
-import { proxyTo } from "@plumbline/engines";
 import { Connection, dial, HeaderField } from "@plumbline/http2";
+import { connect, createClient, Metadata, type TransportName } from "@plumbline/rpc";
+import { Conformance, transport as transportOf } from "@plumbline/rpc/internals";
 import { noTelemetry } from "@plumbline/telemetry";
-import { Conformance } from "../../src/conformance/test-context.ts";
-import { connect, createClient, Metadata, type TransportName } from "../../src/index.ts";
-import { transport as transportOf } from "../../src/transports/index.ts";
 import type { Expected, Outcomes } from "./outcomes.ts";
 import type { Ports } from "./servers.ts";
 

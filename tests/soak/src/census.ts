@@ -1,9 +1,6 @@
 import { queryObjects } from "node:v8";
 import { Connection } from "@plumbline/http2";
-import { StreamIncoming, UnaryIncoming } from "../../src/transports/http2/incoming.ts";
-import { StreamOutgoing } from "../../src/transports/http2/stream-outgoing.ts";
-import { Subchannel } from "../../src/transports/http2/subchannel.ts";
-import { UnaryOutgoing } from "../../src/transports/http2/unary-outgoing.ts";
+import { StreamIncoming, StreamOutgoing, Subchannel, UnaryIncoming, UnaryOutgoing } from "@plumbline/rpc/internals";
 
 /** What of the http2 transport is alive in a process, wherever it is kept. All zero on another transport. */
 export interface Census {

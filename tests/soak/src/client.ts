@@ -1,11 +1,11 @@
 /** The clients of a soak, in a process of their own. `soak.ts` starts it. */
-import type { ClientCall } from "../../src/call.ts";
-import { takeCensus } from "../soak/census.ts";
-import { Gate } from "../soak/gate.ts";
-import { leakTo } from "../soak/leak.ts";
-import { type Load, startLoad } from "../soak/load.ts";
-import { type ClientProtocol, obey } from "../soak/processes.ts";
-import { takeSample } from "../soak/sample.ts";
+import type { ClientCall } from "@plumbline/rpc";
+import { takeCensus } from "./census.ts";
+import { Gate } from "./gate.ts";
+import { leakTo } from "./leak.ts";
+import { type Load, startLoad } from "./load.ts";
+import { type ClientProtocol, obey } from "./processes.ts";
+import { takeSample } from "./sample.ts";
 
 const gate = new Gate();
 const kept = new Set<ClientCall>();

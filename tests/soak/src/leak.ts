@@ -1,4 +1,4 @@
-import type { Interceptor } from "../../src/index.ts";
+import type { Interceptor } from "@plumbline/rpc";
 
 /** Keeps every call in `kept`: a leak as they are made by accident. */
 export function leakTo<C>(kept: Set<C>): Interceptor<C> {

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type ClientCall, connect, createClient, type Interceptor, type TransportName } from "@plumbline/rpc";
+import { Conformance } from "@plumbline/rpc/internals";
 import { noTelemetry } from "@plumbline/telemetry";
-import type { ClientCall } from "../../src/call.ts";
-import { Conformance } from "../../src/conformance/test-context.ts";
-import { connect, createClient, type Interceptor, type TransportName } from "../../src/index.ts";
 import { beside, besideExpected } from "./beside.ts";
 import type { Gate } from "./gate.ts";
 import { inShares, type Lines, mix, narrowBytes } from "./mix.ts";

@@ -9,9 +9,9 @@
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { transportNames } from "../../src/index.ts";
-import { sides, soak } from "../soak/soak.ts";
-import { sampleHead, sampleRow, summary } from "../soak/tables.ts";
+import { transportNames } from "@plumbline/rpc";
+import { sides, soak } from "./soak.ts";
+import { sampleHead, sampleRow, summary } from "./tables.ts";
 
 const { values } = parseArgs({
   options: {

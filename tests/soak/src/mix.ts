@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { sleep } from "@plumbline/concurrency";
 import type { Code } from "@plumbline/errors";
-import type { Conformance } from "../../src/conformance/test-context.ts";
-import type { Channel, Client, TransportName } from "../../src/index.ts";
+import type { Channel, Client, TransportName } from "@plumbline/rpc";
+import type { Conformance } from "@plumbline/rpc/internals";
 import { type Expected, givenUp } from "./outcomes.ts";
 import { block, kib, maxMessageBytes } from "./service.ts";
 

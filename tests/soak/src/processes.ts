@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { TransportName } from "../../src/index.ts";
+import type { TransportName } from "@plumbline/rpc";
 import type { Census } from "./census.ts";
 import type { Counts } from "./outcomes.ts";
 import type { Pace } from "./pace.ts";
@@ -68,7 +68,7 @@ export class Remote<P extends ServerProtocol | ClientProtocol> implements AsyncD
   /** `name`: of its program. */
   constructor(name: string) {
     this.#name = name;
-    const program = join(import.meta.dirname, `../programs/${name}.ts`);
+    const program = join(import.meta.dirname, `${name}.ts`);
     this.#child = fork(program, { execArgv: ["-C", "source", "--expose-gc", "--disable-warning=ExperimentalWarning"] });
   }
 

@@ -1,11 +1,11 @@
 /** The servers of a soak, in a process of their own. `soak.ts` starts it. */
-import type { ServerCall } from "../../src/call.ts";
-import { takeCensus } from "../soak/census.ts";
-import { Gate } from "../soak/gate.ts";
-import { leakTo } from "../soak/leak.ts";
-import { obey, type ServerProtocol } from "../soak/processes.ts";
-import { takeSample } from "../soak/sample.ts";
-import { type Servers, startServers } from "../soak/servers.ts";
+import type { ServerCall } from "@plumbline/rpc";
+import { takeCensus } from "./census.ts";
+import { Gate } from "./gate.ts";
+import { leakTo } from "./leak.ts";
+import { obey, type ServerProtocol } from "./processes.ts";
+import { takeSample } from "./sample.ts";
+import { type Servers, startServers } from "./servers.ts";
 
 const gate = new Gate();
 const kept = new Set<ServerCall>();

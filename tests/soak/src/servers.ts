@@ -1,8 +1,7 @@
 import { sleep } from "@plumbline/concurrency";
+import { type Interceptor, type RpcServer, type ServerCall, serve, service, type TransportName } from "@plumbline/rpc";
+import { Conformance } from "@plumbline/rpc/internals";
 import { noTelemetry } from "@plumbline/telemetry";
-import type { ServerCall } from "../../src/call.ts";
-import { Conformance } from "../../src/conformance/test-context.ts";
-import { type Interceptor, type RpcServer, serve, service, type TransportName } from "../../src/index.ts";
 import type { Gate } from "./gate.ts";
 import { startOddServer } from "./odd-server.ts";
 import type { Pace } from "./pace.ts";

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Code, ServiceError } from "@plumbline/errors";
-import { type ConformanceHandlers, untilAborted } from "../../src/conformance/test-context.ts";
+import { type ConformanceHandlers, untilAborted } from "@plumbline/rpc/internals";
 
 export const kib = 1_024;
 /** The largest message that the soak's servers take. */

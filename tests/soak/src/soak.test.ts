@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ServiceError } from "@plumbline/errors";
-import { Gate } from "./soak/gate.ts";
-import { inShares, type Kind } from "./soak/mix.ts";
-import { givenUp, Outcomes, problemsOf } from "./soak/outcomes.ts";
-import { slope } from "./soak/slope.ts";
-import { soak } from "./soak/soak.ts";
-import { judge, type Timed } from "./soak/verdict.ts";
+import { Gate } from "./gate.ts";
+import { inShares, type Kind } from "./mix.ts";
+import { givenUp, Outcomes, problemsOf } from "./outcomes.ts";
+import { slope } from "./slope.ts";
+import { soak } from "./soak.ts";
+import { judge, type Timed } from "./verdict.ts";
 
 const mib = 2 ** 20;
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { TransportName } from "../../src/index.ts";
+import type { TransportName } from "@plumbline/rpc";
 import type { Census } from "./census.ts";
 import { expectedOf } from "./load.ts";
 import { type Counts, problemsOf } from "./outcomes.ts";
@@ -54,8 +54,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       `at least ${2 * leastJudged} samples are needed: a longer time, or a shorter one between them`,
     );
   }
-  await using server = new Remote<ServerProtocol>("soak-server");
-  await using client = new Remote<ClientProtocol>("soak-client");
+  await using server = new Remote<ServerProtocol>("server");
+  await using client = new Remote<ClientProtocol>("client");
   const pace = paceOf(totalMs);
   const ports = await server.ask("begin", { transport, pace, leaks: leak === "server" });
   await client.ask("begin", { transport, pace, leaks: leak === "client", ports, perSecond });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { OrderPlaced } from "@plumbline/contracts";
-import { testDatabase, testKafka, whyNoKafka } from "@plumbline/engines";
 import { ServiceError } from "@plumbline/errors";
 import {
   type Broker,
@@ -15,6 +14,7 @@ import {
 import { openInspector } from "@plumbline/messaging/inspect";
 import { migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { testDatabase, testKafka, whyNoKafka } from "@plumbline/tools-engines";
 import { call, eventually, placed, unique } from "../test/operator.ts";
 
 const engine = await testDatabase();

@@ -1,1 +1,2 @@
 export { generate, goBuild, whyNoGo } from "./go.ts";
+export { type InteropProgram, interopProgram, whyNoInteropPrograms } from "./interop-program.ts";

@@ -1,31 +1,34 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { goBuild, whyNoGo } from "@plumbline/go";
+import { goBuild, whyNoGo } from "./go.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
-const folder = resolve(import.meta.dirname, "..");
+const folder = resolve(import.meta.dirname, "../interop-programs");
 
-/** Other people's programs that ours are tested against, by the Go package that `go.mod` pins. */
+/** The programs of other projects that ours are tested against: the Go package of each, at the version that go.mod pins. */
 const packages = {
   h2spec: "github.com/summerwind/h2spec/cmd/h2spec",
   "interop-client": "google.golang.org/grpc/interop/client",
   "interop-server": "google.golang.org/grpc/interop/server",
 } as const;
 
-export type Peer = keyof typeof packages;
+export type InteropProgram = keyof typeof packages;
 
-const built = new Map<Peer, string>();
+const built = new Map<InteropProgram, string>();
 
-/** Why there are no peers here: Go is missing or too old, or its modules cannot be fetched. Undefined when there are. */
-export function whyNoPeers(): string | undefined {
+/** Returns why the programs cannot be built here: Go is missing or too old, or its modules cannot be fetched. */
+export function whyNoInteropPrograms(): string | undefined {
   return whyNoGo(folder);
 }
 
-/** The path of a peer, built in seconds (the first time a minute). Throws where `whyNoPeers` says why, or with Go's words. */
-export function peer(name: Peer): string {
+/**
+ * Builds a program and returns its path. The first build takes a minute, later ones seconds. Throws with the compiler's
+ * words when the build fails.
+ */
+export function interopProgram(name: InteropProgram): string {
   const known = built.get(name);
   if (known !== undefined) return known;
-  const cache = join(root, "node_modules/.cache/peers");
+  const cache = join(root, "node_modules/.cache/interop-programs");
   mkdirSync(cache, { recursive: true });
   const path = goBuild(folder, packages[name], join(cache, name));
   built.set(name, path);

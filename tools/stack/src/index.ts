@@ -1,6 +1,12 @@
 /** The embedded stack: Postgres, the four services and the supplier as processes of this machine, from npm alone. */
-export { freeStackPorts } from "./preflight.ts";
-export type { Adapter, Entry, Ports, Program, Transport } from "./stack.ts";
-export { databases, defaultPorts, givenTransport, programs, transports } from "./stack.ts";
-export { type Stack, type StackOptions, startStack } from "./start-stack.ts";
-export type { Supervised } from "./supervised.ts";
+
+export { builtImages, type Container, containers } from "./compose/compose.ts";
+export { docker } from "./compose/docker.ts";
+export { endReport } from "./compose/end-report.ts";
+export { sizes } from "./compose/sizes.ts";
+export { table } from "./compose/table.ts";
+export { freeStackPorts } from "./processes/preflight.ts";
+export type { Adapter, Entry, Ports, Program, Transport } from "./processes/stack.ts";
+export { databases, defaultPorts, givenTransport, programs, transports } from "./processes/stack.ts";
+export { type Stack, type StackOptions, startStack } from "./processes/start-stack.ts";
+export type { Supervised } from "./processes/supervised.ts";

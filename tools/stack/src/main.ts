@@ -5,10 +5,10 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { aborted, sleep } from "@plumbline/concurrency";
-import { prettyLine } from "./log-lines.ts";
-import { proportionalSetSize } from "./memory.ts";
-import { dataFolder, defaultPorts, givenTransport, type Ports, portsFrom, transportOf } from "./stack.ts";
-import { type Stack, startStack } from "./start-stack.ts";
+import { prettyLine } from "./processes/log-lines.ts";
+import { proportionalSetSize } from "./processes/memory.ts";
+import { dataFolder, defaultPorts, givenTransport, type Ports, portsFrom, transportOf } from "./processes/stack.ts";
+import { type Stack, startStack } from "./processes/start-stack.ts";
 
 const idleMs = 5_000;
 const color = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;

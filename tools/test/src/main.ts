@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, globSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { startTestEngines } from "@plumbline/engines";
+import { startTestEngines } from "@plumbline/tools-engines";
 
 interface Counts {
   readonly passed: number;
@@ -16,8 +16,7 @@ interface Counts {
 }
 
 const countsFile = ".test-counts.json";
-const projects = globSync("{apps,libs,tools}/*/package.json")
-  .concat(existsSync("e2e/package.json") ? ["e2e/package.json"] : [])
+const projects = globSync("{apps,deploy,libs,tests,tools}/*/package.json")
   .filter((file) => "test" in (JSON.parse(readFileSync(file, "utf8")).scripts ?? {}))
   .map((file) => dirname(file))
   .sort();

@@ -4,15 +4,15 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { peer, whyNoPeers } from "@plumbline/peers";
+import { interopProgram, whyNoInteropPrograms } from "@plumbline/tools-go";
 import { startEcho } from "./echo-server.ts";
 
-const missing = whyNoPeers();
+const missing = whyNoInteropPrograms();
 if (missing !== undefined) {
   console.error(`h2spec was NOT RUN: ${missing}`);
   process.exit(1);
 }
 await using server = await startEcho();
 const flags = ["--strict", "--port", `${server.port}`, ...process.argv.slice(2)];
-const [code] = (await once(spawn(peer("h2spec"), flags, { stdio: "inherit" }), "exit")) as [number | null];
+const [code] = (await once(spawn(interopProgram("h2spec"), flags, { stdio: "inherit" }), "exit")) as [number | null];
 process.exitCode = code ?? 1;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { testDatabase } from "@plumbline/engines";
 import { isServiceError } from "@plumbline/errors";
 import { migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { testDatabase } from "@plumbline/tools-engines";
 import { eventually, gate, group, message, messages, Received } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
 import { retryAndDeadLetterTopics } from "../topics.ts";

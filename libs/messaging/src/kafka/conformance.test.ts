@@ -1,7 +1,7 @@
 import net from "node:net";
 import test from "node:test";
-import { testKafka, whyNoKafka } from "@plumbline/engines";
 import { noTelemetry } from "@plumbline/telemetry";
+import { testKafka, whyNoKafka } from "@plumbline/tools-engines";
 import type { ISocketFactory } from "kafkajs";
 import { conformance } from "../conformance.ts";
 import { openKafkaBroker } from "./broker.ts";

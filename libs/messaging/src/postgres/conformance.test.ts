@@ -1,7 +1,7 @@
 import { after } from "node:test";
-import { testDatabase } from "@plumbline/engines";
 import { openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { testDatabase } from "@plumbline/tools-engines";
 import { conformance } from "../conformance.ts";
 import { openPostgresBroker } from "./broker.ts";
 

@@ -2,20 +2,20 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
-import { freePort } from "@plumbline/engines";
-import { peer } from "@plumbline/peers";
+import { freePort } from "@plumbline/tools-engines";
+import { interopProgram } from "@plumbline/tools-go";
 
 const run = promisify(execFile);
 
 /** Runs one case against a server of ours. Rejects with what the program printed when the case fails. */
 export async function goClient(testCase: string, port: number, flags: readonly string[] = []): Promise<void> {
   const usual = ["-server_host=127.0.0.1", `-server_port=${port}`, `-test_case=${testCase}`];
-  await run(peer("interop-client"), [...usual, ...flags], { timeout: 30_000 });
+  await run(interopProgram("interop-client"), [...usual, ...flags], { timeout: 30_000 });
 }
 
 export async function startGoServer(): Promise<AsyncDisposable & { readonly port: number }> {
   const port = await freePort();
-  const child: ChildProcess = spawn(peer("interop-server"), [`-port=${port}`], { stdio: "ignore" });
+  const child: ChildProcess = spawn(interopProgram("interop-server"), [`-port=${port}`], { stdio: "ignore" });
   const exited = once(child, "exit");
   return {
     port,

@@ -4,7 +4,6 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { peer, whyNoPeers } from "@plumbline/peers";
 import { noTelemetry } from "@plumbline/telemetry";
 import { connect } from "../../src/client/connect.ts";
 import { createClient } from "../../src/client/create-client.ts";
@@ -15,9 +14,9 @@ import { goClient, startGoServer } from "./go.ts";
 import { serveInterop } from "./server.ts";
 import { TestService } from "./testing.ts";
 
-const missing = whyNoPeers();
+const missing = whyNoInteropPrograms();
 // Built before the first case: it takes a minute or two where Go has built nothing yet.
-if (missing === undefined) for (const name of ["interop-client", "interop-server"] as const) peer(name);
+if (missing === undefined) for (const name of ["interop-client", "interop-server"] as const) interopProgram(name);
 const skip = missing === undefined ? false : `NOT TESTED: ${missing}`;
 
 for (const transport of transportNames) {

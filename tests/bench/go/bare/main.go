@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	greeterv1 "github.com/plumbline/plumbline/tools/bench/go/gen/greeter/v1"
+	greeterv1 "github.com/plumbline/plumbline/tests/bench/go/gen/greeter/v1"
 )
 
 type greeter struct {

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	greeterv1 "github.com/plumbline/plumbline/tools/bench/go/gen/greeter/v1"
+	greeterv1 "github.com/plumbline/plumbline/tests/bench/go/gen/greeter/v1"
 )
 
 func main() {

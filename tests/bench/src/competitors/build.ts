@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { generate, goBuild } from "@plumbline/go";
+import { generate, goBuild } from "@plumbline/tools-go";
 
 /** Our services, as images run them. */
 export function buildOurs(root: string, services: readonly string[]): void {
@@ -15,7 +15,7 @@ export function buildOurs(root: string, services: readonly string[]): void {
 
 /** The Go commands of this bench, and greeter-go, into `folder`. */
 export function buildGo(root: string, folder: string): string {
-  const module = join(root, "tools/bench/go");
+  const module = join(root, "tests/bench/go");
   if (!existsSync(join(module, "gen"))) generate(root, module);
   for (const name of ["load", "bare", "gateway"]) goBuild(module, `./${name}`, join(folder, name));
   goBuild(join(root, "apps/greeter-go"), ".", join(folder, "greeter-go"));

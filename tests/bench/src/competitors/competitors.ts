@@ -8,7 +8,7 @@ import { startTable, startTimes } from "./starts.ts";
 import { type Group, type Target, targets } from "./targets.ts";
 import { openWorkshop } from "./workshop.ts";
 
-export interface PeersOptions {
+export interface CompetitorsOptions {
   readonly rounds: number;
   readonly only: readonly string[];
   /** Parts of names: targets that have none of them are left out. */
@@ -19,8 +19,8 @@ export interface PeersOptions {
 }
 
 /** Our services beside what else a user would pick, in one run. Prints tables and ratios; `json` names a file for everything. */
-export async function peers({ rounds, only, names, ms, rate, json }: PeersOptions): Promise<void> {
-  await using workshop = await openWorkshop("peers", { peers: true });
+export async function competitors({ rounds, only, names, ms, rate, json }: CompetitorsOptions): Promise<void> {
+  await using workshop = await openWorkshop("competitors", { competitors: true });
   if (workshop === undefined) return;
   const { parts, generator } = workshop;
   const { folder } = parts;

@@ -3,21 +3,21 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * The folder of the peers with their dependencies, installed from their own lock file on first use: 75 MB that only this bench
+ * The folder of the competitors with their dependencies, installed from their own lock file on first use: 75 MB that only this bench
  * needs. Undefined, said loudly, when they cannot be installed.
  */
-export function installPeers(root: string): string | undefined {
-  const folder = join(root, "tools/bench/peers");
+export function installCompetitors(root: string): string | undefined {
+  const folder = join(root, "tests/bench/competitors");
   const installed = join(folder, "node_modules/.package-lock.json");
   const lock = readFileSync(join(folder, "package-lock.json"), "utf8");
   if (existsSync(installed) && sameVersions(lock, readFileSync(installed, "utf8"))) return folder;
-  console.log("Installing the peers (once)…");
+  console.log("Installing the competitors (once)…");
   const { status } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
     cwd: folder,
     stdio: ["ignore", "ignore", "inherit"],
   });
   if (status === 0) return folder;
-  console.log("SKIPPED  the Node peers: npm ci failed in tools/bench/peers");
+  console.log("SKIPPED  the Node competitors: npm ci failed in tests/bench/competitors");
   return undefined;
 }
 

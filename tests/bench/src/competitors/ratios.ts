@@ -28,14 +28,14 @@ export function ratios(measured: readonly Measured[]): Ratio[] {
   const found: Ratio[] = [];
   for (const { group, ours, theirs, of, aim } of aims) {
     for (const mode of ["bare", "full"] as const) {
-      const peer = measured.find((one) => is(one, group, theirs, mode));
-      if (peer === undefined) continue;
+      const competitor = measured.find((one) => is(one, group, theirs, mode));
+      if (competitor === undefined) continue;
       for (const own of measured.filter((one) => is(one, group, `${ours} (`, mode))) {
         const name = `${own.target.name} / ${theirs}, ${mode}: ${of}`;
         found.push(
           of === "calls/s"
-            ? atLeast(aim, name, rateOf(own) / rateOf(peer))
-            : atMost(aim, name, cpuOf(own) / cpuOf(peer)),
+            ? atLeast(aim, name, rateOf(own) / rateOf(competitor))
+            : atMost(aim, name, cpuOf(own) / cpuOf(competitor)),
         );
       }
     }

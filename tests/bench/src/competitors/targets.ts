@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { freePort } from "@plumbline/engines";
 import { type TransportName, transportNames } from "@plumbline/rpc";
+import { freePort } from "@plumbline/tools-engines";
 import { gcFile } from "./gc-file.ts";
 import type { Program } from "./program.ts";
 
@@ -19,9 +19,9 @@ export interface Target {
 /** What the targets are made of. */
 export interface Parts {
   readonly root: string;
-  /** Where the Go commands are, and the folder the peers are installed in; undefined leaves them out. */
+  /** Where the Go commands are, and the folder the competitors are installed in; undefined leaves them out. */
   readonly go: string | undefined;
-  readonly peers: string | undefined;
+  readonly competitors: string | undefined;
   /** A folder of this run: compile caches, garbage collection reports. */
   readonly folder: string;
   /** The greeter behind the gateways, not measured. */
@@ -66,27 +66,27 @@ export async function targets(parts: Parts): Promise<Target[]> {
     const exporting = "full, 10 % of traces exported";
     await add(`gateway (${transport})`, "gateway", exporting, gateway(parts, exporting, transport));
   }
-  const { go, peers } = parts;
+  const { go, competitors } = parts;
   if (go !== undefined) {
     await add("grpc-go", "rpc", "bare", (port) => plain(join(go, "bare"), { PORT: `${port}` }, port));
     for (const mode of bareAndFull) {
       const grpcGateway = (port: number, before: number): Program =>
-        plain(join(go, "gateway"), asPeer(mode, port, before), port);
+        plain(join(go, "gateway"), asCompetitor(mode, port, before), port);
       await add("greeter-go", "rpc", mode, greeterGo(go, mode));
       await add("grpc-gateway", "gateway", mode, grpcGateway);
       await add("grpc-gateway + greeter-go", "chain", mode, greeterGo(go, mode), grpcGateway);
     }
   }
-  if (peers !== undefined) {
-    const peer = (file: string, mode: Mode) => (port: number, before: number) =>
-      node(parts, join(peers, file), asPeer(mode, port, before), port);
-    await add("bare grpc-js", "rpc", "bare", peer("grpc-js-server.js", "bare"));
-    await add("bare node:http2", "rpc", "bare", peer("http2-server.js", "bare"));
+  if (competitors !== undefined) {
+    const competitor = (file: string, mode: Mode) => (port: number, before: number) =>
+      node(parts, join(competitors, file), asCompetitor(mode, port, before), port);
+    await add("bare grpc-js", "rpc", "bare", competitor("grpc-js-server.js", "bare"));
+    await add("bare node:http2", "rpc", "bare", competitor("http2-server.js", "bare"));
     for (const mode of bareAndFull) {
-      await add("Fastify + grpc-js", "gateway", mode, peer("fastify.js", mode));
-      await add("NestJS + grpc-js", "gateway", mode, peer("nest.js", mode));
-      await add("Express + grpc-js", "gateway", mode, peer("express.js", mode));
-      await add("node:http + grpc-js", "gateway", mode, peer("node-http.js", mode));
+      await add("Fastify + grpc-js", "gateway", mode, competitor("fastify.js", mode));
+      await add("NestJS + grpc-js", "gateway", mode, competitor("nest.js", mode));
+      await add("Express + grpc-js", "gateway", mode, competitor("express.js", mode));
+      await add("node:http + grpc-js", "gateway", mode, competitor("node-http.js", mode));
     }
   }
   return all;
@@ -144,7 +144,7 @@ export function gateway(parts: Pick<Parts, "root" | "folder" | "collector">, mod
   };
 }
 
-function asPeer(mode: Mode, port: number, before: number): Record<string, string> {
+function asCompetitor(mode: Mode, port: number, before: number): Record<string, string> {
   return {
     PORT: `${port}`,
     UPSTREAM: `127.0.0.1:${before}`,

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { freePort } from "@plumbline/engines";
-import { whyNoGo } from "@plumbline/go";
+import { freePort } from "@plumbline/tools-engines";
+import { whyNoGo } from "@plumbline/tools-go";
 import { buildGo, buildOurs } from "./build.ts";
-import { installPeers } from "./install.ts";
+import { installCompetitors } from "./install.ts";
 import { Running } from "./program.ts";
 import { type Parts, upstream } from "./targets.ts";
 
@@ -17,12 +17,12 @@ export interface Workshop extends AsyncDisposable {
   readonly generator: string;
 }
 
-/** Builds our services and the Go commands, installs the peers where they are wanted, starts the greeter and the collector behind all. Undefined, said loudly, without Go. */
+/** Builds our services and the Go commands, installs the competitors where they are wanted, starts the greeter and the collector behind all. Undefined, said loudly, without Go. */
 export async function openWorkshop(
   what: string,
-  { peers }: { readonly peers: boolean },
+  { competitors }: { readonly competitors: boolean },
 ): Promise<Workshop | undefined> {
-  const why = whyNoGo(join(root, "tools/bench/go"));
+  const why = whyNoGo(join(root, "tests/bench/go"));
   if (why !== undefined) {
     console.log(`SKIPPED  ${what}: the load generator is a Go program, and ${why}`);
     return undefined;
@@ -39,7 +39,7 @@ export async function openWorkshop(
   const parts: Parts = {
     root,
     go,
-    peers: peers ? installPeers(root) : undefined,
+    competitors: competitors ? installCompetitors(root) : undefined,
     folder,
     upstream: port,
     collector: collector.url,

@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort } from "@plumbline/engines";
+import { freePort } from "@plumbline/tools-engines";
+import { machineOf } from "../competitors/machine.ts";
+import { type Measured, measure } from "../competitors/measure.ts";
+import type { Program } from "../competitors/program.ts";
+import { gateway, greeter, type Target } from "../competitors/targets.ts";
+import { openWorkshop, root } from "../competitors/workshop.ts";
 import { ControlGroup, whyNoControlGroups } from "../control-group.ts";
 import { at, markdown, ms as milliseconds, spread } from "../markdown.ts";
-import { machineOf } from "../peers/machine.ts";
-import { type Measured, measure } from "../peers/measure.ts";
-import type { Program } from "../peers/program.ts";
-import { gateway, greeter, type Target } from "../peers/targets.ts";
-import { openWorkshop, root } from "../peers/workshop.ts";
 
 export interface GcOptions {
   readonly rounds: number;
@@ -24,7 +24,7 @@ const variants: readonly (readonly string[])[] = [
 
 /** Pauses of the garbage collector, CPU and memory of the gateway and greeter with young generations of several sizes, each within the memory that docker-compose.yml gives it. */
 export async function gc({ rounds, ms, rate, json }: GcOptions): Promise<void> {
-  await using workshop = await openWorkshop("gc", { peers: false });
+  await using workshop = await openWorkshop("gc", { competitors: false });
   if (workshop === undefined) return;
   const { parts, generator } = workshop;
   const why = whyNoControlGroups();

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { Channel, Pool, Semaphore } from "@plumbline/concurrency";
 import type { Contest } from "./contest.ts";
-import { fromPeers } from "./from-peers.ts";
+import { fromCompetitors } from "./from-competitors.ts";
 
 type Limit = <T>(task: () => Promise<T>) => Promise<T>;
 interface Queue {
@@ -18,13 +18,13 @@ interface Mutex {
 const atOnce = 8;
 const workers = 64;
 
-export function concurrencyContests(peers: string): Contest[] {
-  const { default: pLimit } = fromPeers(peers, "p-limit") as { default: (concurrency: number) => Limit };
-  const { default: PQueue } = fromPeers(peers, "p-queue") as {
+export function concurrencyContests(competitors: string): Contest[] {
+  const { default: pLimit } = fromCompetitors(competitors, "p-limit") as { default: (concurrency: number) => Limit };
+  const { default: PQueue } = fromCompetitors(competitors, "p-queue") as {
     default: new (options: { concurrency: number }) => Queue;
   };
-  const { Sema: AsyncSema } = fromPeers(peers, "async-sema") as { Sema: new (permits: number) => Sema };
-  const { Semaphore: MutexSemaphore } = fromPeers(peers, "async-mutex") as {
+  const { Sema: AsyncSema } = fromCompetitors(competitors, "async-sema") as { Sema: new (permits: number) => Sema };
+  const { Semaphore: MutexSemaphore } = fromCompetitors(competitors, "async-mutex") as {
     Semaphore: new (permits: number) => Mutex;
   };
 

@@ -49,16 +49,16 @@ async function millis(run: Contender["run"], times: number): Promise<number> {
   return (user + system) / 1_000;
 }
 
-/** A row per contest and peer: our ns, the peer's, and how much of the peer's time ours takes, round by round. */
+/** A row per contest and competitor: our ns, the competitor's, and how much of the competitor's time ours takes, round by round. */
 export function describeContests(outcomes: readonly Outcome[]): string {
-  const rows = outcomes.flatMap(({ name, contenders: [ours, ...peers] }) =>
-    peers.map((peer) => {
-      const ratios = peer.nanos.map((nanos, round) => (ours?.nanos[round] ?? 0) / nanos);
+  const rows = outcomes.flatMap(({ name, contenders: [ours, ...competitors] }) =>
+    competitors.map((competitor) => {
+      const ratios = competitor.nanos.map((nanos, round) => (ours?.nanos[round] ?? 0) / nanos);
       const spread = `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
-      return [name, ns(ours?.nanos ?? []), peer.name, ns(peer.nanos), spread];
+      return [name, ns(ours?.nanos ?? []), competitor.name, ns(competitor.nanos), spread];
     }),
   );
-  return markdown([["", "ours, CPU ns", "peer", "its ns", "ours / peer"], ...rows]);
+  return markdown([["", "ours, CPU ns", "competitor", "its ns", "ours / competitor"], ...rows]);
 }
 
 function ns(values: readonly number[]): string {

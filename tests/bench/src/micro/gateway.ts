@@ -11,7 +11,7 @@ import {
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { descriptorSet } from "@plumbline/contracts";
 import type { Contest } from "./contest.ts";
-import { fromPeers } from "./from-peers.ts";
+import { fromCompetitors } from "./from-competitors.ts";
 
 interface Matcher {
   add(method: string, template: unknown, value: unknown): void;
@@ -42,20 +42,20 @@ const routes = [
 ] as const;
 
 /** The gateway's own parts. They are no library, so they are loaded by their place. */
-export async function gatewayContests(root: string, peers: string): Promise<Contest[]> {
+export async function gatewayContests(root: string, competitors: string): Promise<Contest[]> {
   const part = async <T>(file: string): Promise<T> => (await import(join(root, "apps/gateway/src", file))) as T;
   const { Transcoders } = await part<Transcode>("json/transcode/transcoder.ts");
   const { parseJson } = await part<Parse>("json/parse.ts");
   const { Router } = await part<{ Router: new () => Matcher }>("template/router.ts");
   const { parseTemplate } = await part<{ readonly parseTemplate: (text: string) => unknown }>("template/parse.ts");
-  const findMyWay = fromPeers(peers, "find-my-way") as (options?: object) => FindMyWay;
+  const findMyWay = fromCompetitors(competitors, "find-my-way") as (options?: object) => FindMyWay;
 
   const router = new Router();
-  const peer = findMyWay({ caseSensitive: true });
+  const competitor = findMyWay({ caseSensitive: true });
   for (const [method, template] of routes) {
     router.add(method, parseTemplate(template), template);
     // Its own syntax, and without the verbs: it has no way to tell `{id}:cancel` from an id.
-    if (!template.includes(":")) peer.on(method, template.replace(/\{(\w+)\}/, ":$1"), () => {});
+    if (!template.includes(":")) competitor.on(method, template.replace(/\{(\w+)\}/, ":$1"), () => {});
   }
 
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet));
@@ -81,7 +81,7 @@ export async function gatewayContests(root: string, peers: string): Promise<Cont
       name: "route: GET /v1/orders/{id}",
       contenders: [
         { name: "Router", run: repeat(() => router.match("GET", "/v1/orders/01a212eb")) },
-        { name: "find-my-way", run: repeat(() => peer.find("GET", "/v1/orders/01a212eb")) },
+        { name: "find-my-way", run: repeat(() => competitor.find("GET", "/v1/orders/01a212eb")) },
       ],
     },
     {

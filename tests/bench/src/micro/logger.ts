@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { startTelemetry } from "@plumbline/telemetry";
 import type { Contest } from "./contest.ts";
-import { fromPeers } from "./from-peers.ts";
+import { fromCompetitors } from "./from-competitors.ts";
 
 interface Bare {
   info(fields: object, message: string): void;
@@ -22,9 +22,9 @@ const fields = {
 };
 
 /** One line of an access log, to nowhere. Ours bounds every value and adds the ids of the active span; the others do not. */
-export function loggerContest(peers: string): Contest {
-  const pino = fromPeers(peers, "pino") as (options: object, stream: object) => Bare;
-  const winston = fromPeers(peers, "winston") as Winston;
+export function loggerContest(competitors: string): Contest {
+  const pino = fromCompetitors(competitors, "pino") as (options: object, stream: object) => Bare;
+  const winston = fromCompetitors(competitors, "winston") as Winston;
   const nowhere = () => new Writable({ decodeStrings: false, write: (_chunk, _encoding, done) => done() });
 
   const { logger: ours } = startTelemetry({ service: "bench", destination: nowhere() });

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { resolve } from "node:path";
-import { installPeers } from "../peers/install.ts";
+import { installCompetitors } from "../competitors/install.ts";
 import { concurrencyContests } from "./concurrency.ts";
 import { contest, describeContests, type Outcome } from "./contest.ts";
 import { gatewayContests } from "./gateway.ts";
@@ -11,13 +11,17 @@ const root = resolve(import.meta.dirname, "../../../..");
 
 /** Our libraries beside the npm packages a user would pick, in one process, in turns. */
 export async function micro(rounds: number, json: string | undefined): Promise<void> {
-  const peers = installPeers(root);
-  if (peers === undefined) return;
+  const competitors = installCompetitors(root);
+  if (competitors === undefined) return;
   console.log(
     `\n${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, n = ${rounds}\n`,
   );
   const outcomes: Outcome[] = [];
-  for (const one of [...concurrencyContests(peers), ...(await gatewayContests(root, peers)), loggerContest(peers)]) {
+  for (const one of [
+    ...concurrencyContests(competitors),
+    ...(await gatewayContests(root, competitors)),
+    loggerContest(competitors),
+  ]) {
     outcomes.push(await contest(one, rounds));
   }
   console.log(describeContests(outcomes));

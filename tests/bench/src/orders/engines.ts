@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, startKafka, startPostgres, whyNoKafka } from "@plumbline/engines";
+import { freePort, startKafka, startPostgres, whyNoKafka } from "@plumbline/tools-engines";
 
 /** What all systems share: a Postgres that syncs each commit to disk, and a Kafka where there is a JVM for it. */
 export interface Engines extends AsyncDisposable {

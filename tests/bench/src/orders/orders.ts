@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildOurs } from "../peers/build.ts";
-import { installPeers } from "../peers/install.ts";
-import { machineOf } from "../peers/machine.ts";
-import { root } from "../peers/workshop.ts";
+import { buildOurs } from "../competitors/build.ts";
+import { installCompetitors } from "../competitors/install.ts";
+import { machineOf } from "../competitors/machine.ts";
+import { root } from "../competitors/workshop.ts";
 import { ratioTable } from "../ratio.ts";
 import { startEngines } from "./engines.ts";
 import { Customer, type Ending } from "./flow.ts";
@@ -43,7 +43,7 @@ export async function orders(options: OrdersOptions): Promise<void> {
   );
   const engines = stack.use(await startEngines());
   const flags = options.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${options.profile}`];
-  const without = { root, peers: installPeers(root), folder, engines, flags };
+  const without = { root, competitors: installCompetitors(root), folder, engines, flags };
   const site: Site = { ...without, supplier: await startSupplier(without, stack) };
 
   const all: Seen[] = [];
@@ -77,7 +77,7 @@ export async function orders(options: OrdersOptions): Promise<void> {
 }
 
 async function startAll(site: Site, names: readonly string[], stack: AsyncDisposableStack): Promise<System[]> {
-  const { peers, engines } = site;
+  const { competitors, engines } = site;
   const systems: System[] = [];
   const add = async (name: string, start: (name: string) => Promise<System>): Promise<void> => {
     if (names.some((part) => name.includes(part))) systems.push(await start(name));
@@ -85,6 +85,7 @@ async function startAll(site: Site, names: readonly string[], stack: AsyncDispos
   await add("orders + worker on Postgres", (name) => startOurs(site, name, "postgres", stack));
   if (engines.kafkaPort === undefined) return systems;
   await add("orders + worker on Kafka", (name) => startOurs(site, name, "kafka", stack));
-  if (peers !== undefined) await add("bare loop: kafkajs + pg", (name) => startBare(site, name, peers, stack));
+  if (competitors !== undefined)
+    await add("bare loop: kafkajs + pg", (name) => startBare(site, name, competitors, stack));
   return systems;
 }

@@ -1,6 +1,6 @@
 import { median } from "../compare.ts";
+import { pausesOf } from "../competitors/gc-file.ts";
 import { at, markdown, ms, spread } from "../markdown.ts";
-import { pausesOf } from "../peers/gc-file.ts";
 import { atLeast, type Ratio } from "../ratio.ts";
 import type { Ending } from "./flow.ts";
 import type { Closed, Cpu, Seen } from "./measure.ts";

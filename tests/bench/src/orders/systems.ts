@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { freeStackPorts, programs } from "@plumbline/dev";
-import { createDatabase, freePort } from "@plumbline/engines";
+import { createDatabase, freePort } from "@plumbline/tools-engines";
+import { freeStackPorts, programs } from "@plumbline/tools-stack";
+import { gcFile } from "../competitors/gc-file.ts";
+import { type Program, Running } from "../competitors/program.ts";
+import { node } from "../competitors/targets.ts";
 import type { ControlGroup } from "../control-group.ts";
-import { gcFile } from "../peers/gc-file.ts";
-import { type Program, Running } from "../peers/program.ts";
-import { node } from "../peers/targets.ts";
 import type { Engines } from "./engines.ts";
 
 /** Something that takes orders by OrdersService.PlaceOrder and fulfils them. */
@@ -31,8 +31,8 @@ export interface Service {
 
 export interface Site {
   readonly root: string;
-  /** The peers, installed; undefined leaves them out. */
-  readonly peers: string | undefined;
+  /** The competitors, installed; undefined leaves them out. */
+  readonly competitors: string | undefined;
   /** Of this run: compile caches, reports. */
   readonly folder: string;
   readonly engines: Engines;
@@ -78,8 +78,13 @@ export async function startWorkers(
   return { running, databaseUrl: urls.worker };
 }
 
-/** The same by hand on kafkajs and pg: peers/bare-orders.js says what it does and what it lacks. */
-export async function startBare(site: Site, name: string, peers: string, stack: AsyncDisposableStack): Promise<System> {
+/** The same by hand on kafkajs and pg: competitors/bare-orders.js says what it does and what it lacks. */
+export async function startBare(
+  site: Site,
+  name: string,
+  competitors: string,
+  stack: AsyncDisposableStack,
+): Promise<System> {
   const services: Service[] = [];
   const urls: string[] = [];
   for (const service of ["orders", "worker"] as const) {
@@ -96,7 +101,7 @@ export async function startBare(site: Site, name: string, peers: string, stack: 
     };
     // kafkajs sets timers in the past, of which Node warns.
     const flags = ["--no-warnings", ...site.flags];
-    const program = node(site, join(peers, `bare-${service}.js`), env, port, flags);
+    const program = node(site, join(competitors, `bare-${service}.js`), env, port, flags);
     services.push({ name: service, ...(await start(site, program, stack)) });
   }
   const [databaseUrl = ""] = urls;
@@ -109,7 +114,7 @@ export async function startSupplier(site: Omit<Site, "supplier">, stack: AsyncDi
   const port = await freePort();
   const program: Program = {
     command: process.execPath,
-    args: ["-C", "source", join(site.root, "tools/supplier/src/main.ts")],
+    args: ["-C", "source", join(site.root, "apps/supplier/src/main.ts")],
     env: { SUPPLIER_PORT: `${port}` },
     port,
   };

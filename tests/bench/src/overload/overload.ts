@@ -1,15 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { freePort } from "@plumbline/engines";
-import { whyNoGo } from "@plumbline/go";
+import { freePort } from "@plumbline/tools-engines";
+import { whyNoGo } from "@plumbline/tools-go";
 import { median } from "../compare.ts";
+import { buildGo, buildOurs } from "../competitors/build.ts";
+import { load, loadUnchecked } from "../competitors/load.ts";
+import { machineOf } from "../competitors/machine.ts";
+import { Running } from "../competitors/program.ts";
+import { gateway, upstream } from "../competitors/targets.ts";
 import { markdown } from "../markdown.ts";
-import { buildGo, buildOurs } from "../peers/build.ts";
-import { load, loadUnchecked } from "../peers/load.ts";
-import { machineOf } from "../peers/machine.ts";
-import { Running } from "../peers/program.ts";
-import { gateway, upstream } from "../peers/targets.ts";
 import { behind, capacity } from "./behind.ts";
 
 export interface OverloadOptions {
@@ -39,7 +39,7 @@ const warmCalls = 25_000;
  */
 export async function overload({ rounds, ms }: OverloadOptions): Promise<void> {
   await queueBehind(Math.max(ms, 2_000) * 3);
-  const why = whyNoGo(join(root, "tools/bench/go"));
+  const why = whyNoGo(join(root, "tests/bench/go"));
   if (why !== undefined) return console.log(`SKIPPED  overload: the load generator is a Go program, and ${why}`);
   const folder = mkdtempSync(join(tmpdir(), "plumbline-bench-"));
   try {

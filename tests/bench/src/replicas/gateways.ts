@@ -1,9 +1,9 @@
-import { freePort } from "@plumbline/engines";
+import { freePort } from "@plumbline/tools-engines";
+import { load } from "../competitors/load.ts";
+import { Running } from "../competitors/program.ts";
+import { gateway } from "../competitors/targets.ts";
+import { openWorkshop } from "../competitors/workshop.ts";
 import { ControlGroup } from "../control-group.ts";
-import { load } from "../peers/load.ts";
-import { Running } from "../peers/program.ts";
-import { gateway } from "../peers/targets.ts";
-import { openWorkshop } from "../peers/workshop.ts";
 import { type ReplicasOptions, type Scaling, type Shared, share } from "./scaling.ts";
 
 const warmCalls = 25_000;
@@ -11,7 +11,7 @@ const warmMs = 40_000;
 
 /** Two gateways in front of one greeter, connections shared out evenly as by a balancer, beside one. */
 export async function gateways({ rounds, ms }: ReplicasOptions): Promise<Scaling | undefined> {
-  await using workshop = await openWorkshop("replicas of the gateway", { peers: false });
+  await using workshop = await openWorkshop("replicas of the gateway", { competitors: false });
   if (workshop === undefined) return undefined;
   const { parts, generator } = workshop;
   await using stack = new AsyncDisposableStack();

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { median } from "../compare.ts";
+import { machineOf } from "../competitors/machine.ts";
 import { whyNoControlGroups } from "../control-group.ts";
 import { markdown, spread } from "../markdown.ts";
-import { machineOf } from "../peers/machine.ts";
 import { atLeast, type Ratio, ratioTable } from "../ratio.ts";
 import { gateways } from "./gateways.ts";
 import { type ReplicasOptions, type Scaling, share } from "./scaling.ts";

@@ -7,12 +7,12 @@ import { OrderPlaced } from "@plumbline/contracts";
 import { type Broker, connectBroker, createMessage } from "@plumbline/messaging";
 import { type Database, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { buildOurs } from "../competitors/build.ts";
+import type { Running } from "../competitors/program.ts";
+import { root } from "../competitors/workshop.ts";
 import { ControlGroup } from "../control-group.ts";
 import { startEngines } from "../orders/engines.ts";
 import { type Site, startSupplier, startWorkers } from "../orders/systems.ts";
-import { buildOurs } from "../peers/build.ts";
-import type { Running } from "../peers/program.ts";
-import { root } from "../peers/workshop.ts";
 import { type ReplicasOptions, type Scaling, type Shared, share } from "./scaling.ts";
 
 const topic = "orders.events";
@@ -37,7 +37,7 @@ export async function workers({ rounds }: ReplicasOptions): Promise<Scaling | un
   for (const size of [1, 2]) {
     const engines = stack.use(await startEngines());
     if (engines.kafkaPort === undefined) return undefined;
-    const without = { root, peers: undefined, folder, engines, flags: [] };
+    const without = { root, competitors: undefined, folder, engines, flags: [] };
     const site: Site = { ...without, supplier: await startSupplier(without, stack) };
     const holders = Array.from({ length: size }, () => stack.use(new ControlGroup({ cores: share })));
     const { running, databaseUrl: url } = await startWorkers(site, holders, stack);

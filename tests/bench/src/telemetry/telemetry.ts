@@ -1,11 +1,11 @@
 import { writeFileSync } from "node:fs";
-import { freePort } from "@plumbline/engines";
+import { freePort } from "@plumbline/tools-engines";
 import { median } from "../compare.ts";
-import { machineOf } from "../peers/machine.ts";
-import { type Measured, measure } from "../peers/measure.ts";
-import { table } from "../peers/report.ts";
-import { gateway, type Mode, type Target } from "../peers/targets.ts";
-import { openWorkshop } from "../peers/workshop.ts";
+import { machineOf } from "../competitors/machine.ts";
+import { type Measured, measure } from "../competitors/measure.ts";
+import { table } from "../competitors/report.ts";
+import { gateway, type Mode, type Target } from "../competitors/targets.ts";
+import { openWorkshop } from "../competitors/workshop.ts";
 import { atLeast, type Ratio, ratioTable } from "../ratio.ts";
 
 export interface TelemetryOptions {
@@ -20,7 +20,7 @@ const modes: readonly Mode[] = ["full", "full, 10 % of traces exported"];
 
 /** The gateway with 10 % of its traces exported, beside itself with none. Ratios are of each round, whose two measurements follow each other. */
 export async function telemetry({ rounds, ms, json, profile }: TelemetryOptions): Promise<void> {
-  await using workshop = await openWorkshop("telemetry", { peers: false });
+  await using workshop = await openWorkshop("telemetry", { competitors: false });
   if (workshop === undefined) return;
   const { parts, generator } = workshop;
   const targets: Target[] = [];

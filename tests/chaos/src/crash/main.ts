@@ -5,7 +5,7 @@
 import { createWriteStream, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { givenTransport } from "@plumbline/dev";
+import { givenTransport } from "@plumbline/tools-stack";
 import { runCrash } from "./run-crash.ts";
 import { table } from "./table.ts";
 
@@ -17,7 +17,7 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1_000) {
   console.error("--rounds takes a whole number from 1 to 1000");
   process.exit(1);
 }
-const root = resolve(import.meta.dirname, "../../..");
+const root = resolve(import.meta.dirname, "../../../..");
 mkdirSync(join(root, ".plumbline"), { recursive: true });
 const log = createWriteStream(join(root, ".plumbline", "crash.log"));
 const report = await runCrash({

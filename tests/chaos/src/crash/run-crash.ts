@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "@plumbline/concurrency";
-import { Api, judge, type Order, type Placed } from "@plumbline/demo";
-import { type Adapter, freeStackPorts, type Stack, startStack, type Transport } from "@plumbline/dev";
+import { Api, judge, type Order, type Placed } from "@plumbline/load";
 import type { InspectorOptions } from "@plumbline/messaging/inspect";
+import { type Adapter, freeStackPorts, type Stack, startStack, type Transport } from "@plumbline/tools-stack";
 import { type Audit, audit } from "./audit.ts";
 import { ordersPerRound, type PointName, points } from "./points.ts";
 
@@ -52,7 +52,7 @@ export async function runCrash({
       transport,
       dataDir: join(folder, "data"),
       environment: { CRASH_FOLDER: folder },
-      imports: ["./tools/crash/src/faults.ts"],
+      imports: ["./tests/chaos/src/crash/faults.ts"],
       onLine,
     });
     const api = new Api(`http://127.0.0.1:${ports.gateway}`);

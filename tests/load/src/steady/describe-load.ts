@@ -1,4 +1,4 @@
-import { percentile } from "@plumbline/demo";
+import { percentile } from "../demo/verdict.ts";
 import type { LoadResult } from "./steady-load.ts";
 
 const shownFailures = 5;

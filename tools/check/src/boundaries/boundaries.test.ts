@@ -7,7 +7,7 @@ import { checkLayers, type Project } from "./layers.ts";
 import { checkFile } from "./service.ts";
 import { checkWorkspace } from "./workspace.ts";
 
-const root = resolve(import.meta.dirname, "../../..");
+const root = resolve(import.meta.dirname, "../../../..");
 const project = (
   name: string,
   layer: string,
@@ -23,13 +23,13 @@ const project = (
 for (const { name, projects, want } of [
   {
     name: "an app may import a library",
-    projects: [project("orders", "app", ["rpc"]), project("rpc", "port")],
+    projects: [project("orders", "app", ["rpc"]), project("rpc", "communication")],
     want: [],
   },
   {
     name: "a library must not import an app",
-    projects: [project("rpc", "port", ["orders"]), project("orders", "app")],
-    want: ["rpc (port) must not import orders (app)"],
+    projects: [project("rpc", "communication", ["orders"]), project("orders", "app")],
+    want: ["rpc (communication) must not import orders (app)"],
   },
   {
     name: "an app must not import another app",
@@ -38,19 +38,19 @@ for (const { name, projects, want } of [
   },
   {
     name: "messaging must not import rpc",
-    projects: [project("messaging", "port", ["rpc"]), project("rpc", "port")],
-    want: ["messaging (port) must not import rpc (port)"],
+    projects: [project("messaging", "communication", ["rpc"]), project("rpc", "communication")],
+    want: ["messaging (communication) must not import rpc (communication)"],
   },
   {
     name: "tests may use real engines, code may not",
-    projects: [project("messaging", "port", ["engines"], ["engines"]), project("engines", "testing")],
-    want: ["messaging (port) must not import engines (testing)"],
+    projects: [project("messaging", "communication", ["engines"], ["engines"]), project("engines", "tool")],
+    want: ["messaging (communication) must not import engines (tool)"],
   },
   {
     name: "a project without a layer is refused",
     projects: [{ name: "new", tags: [], dependencies: [], devDependencies: [] }],
     want: [
-      "new needs one tag layer:NAME with NAME of base, process, transport, port, contracts, app, testing, tool, e2e",
+      "new needs one tag layer:NAME with NAME of foundation, process, driver, communication, service-defaults, contracts, app, tool, test",
     ],
   },
 ]) {
@@ -105,14 +105,14 @@ test("every import of this workspace points the right way", () => assert.deepEqu
 test("a wrong dependency added to this workspace is found", () => {
   const copy = mkdtempSync(join(tmpdir(), "boundaries-"));
   try {
-    for (const file of globSync(["{apps,libs,tools}/*/package.json", "apps/*/src/**/*.ts"], { cwd: root })) {
+    for (const file of globSync(["{apps,libs,tests,tools}/*/package.json", "apps/*/src/**/*.ts"], { cwd: root })) {
       mkdirSync(dirname(join(copy, file)), { recursive: true });
       cpSync(join(root, file), join(copy, file));
     }
     const errors = join(copy, "libs/errors/package.json");
     const manifest = JSON.parse(readFileSync(errors, "utf8"));
     writeFileSync(errors, JSON.stringify({ ...manifest, dependencies: { "@plumbline/gateway": "0.1.0" } }));
-    assert.deepEqual(checkWorkspace(copy), ["@plumbline/errors (base) must not import @plumbline/gateway (app)"]);
+    assert.deepEqual(checkWorkspace(copy), ["@plumbline/errors (foundation) must not import @plumbline/gateway (app)"]);
   } finally {
     rmSync(copy, { recursive: true });
   }

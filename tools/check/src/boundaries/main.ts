@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { checkWorkspace } from "./workspace.ts";
 
-const problems = checkWorkspace(resolve(import.meta.dirname, "../../.."));
+const problems = checkWorkspace(resolve(import.meta.dirname, "../../../.."));
 for (const problem of problems) console.error(problem);
 console.log(
   problems.length === 0 ? "boundaries: every import points the right way" : `boundaries: ${problems.length} wrong`,

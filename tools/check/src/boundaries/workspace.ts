@@ -12,9 +12,9 @@ interface Manifest {
 
 /** Every arrow of the workspace under `root` that points the wrong way. Nx draws its graph from the same manifests. */
 export function checkWorkspace(root: string): string[] {
-  const projects = globSync("{apps,libs,tools}/*/package.json", { cwd: root })
-    .concat(globSync("e2e/package.json", { cwd: root }))
-    .map((file) => readProject(join(root, file)));
+  const projects = globSync("{apps,deploy,libs,tests,tools}/*/package.json", { cwd: root }).map((file) =>
+    readProject(join(root, file)),
+  );
   const problems = checkLayers(projects);
   for (const service of globSync("apps/*/src", { cwd: root })) {
     if (globSync(join(root, service, "use-cases")).length + globSync(join(root, service, "fulfil")).length === 0)

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import test from "node:test";
 import { complete, type LockPackages, missingEntries } from "./complete.ts";
 
-const lock = JSON.parse(readFileSync(resolve(import.meta.dirname, "../../../package-lock.json"), "utf8")) as {
+const lock = JSON.parse(readFileSync(resolve(import.meta.dirname, "../../../../package-lock.json"), "utf8")) as {
   packages: LockPackages;
 };
 

@@ -9,7 +9,7 @@ import { type KnownMetric, knownMetrics } from "./known-metrics.ts";
 import { askedBy } from "./promql.ts";
 import { findServices } from "./services.ts";
 
-const root = resolve(import.meta.dirname, "../../..");
+const root = resolve(import.meta.dirname, "../../../..");
 const read = (path: string) => parse(readFileSync(join(root, path), "utf8"));
 
 interface Alert {

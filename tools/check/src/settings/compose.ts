@@ -6,7 +6,7 @@ interface ComposeFile {
 }
 
 interface ComposeService {
-  readonly build?: { readonly args?: { readonly APP?: string; readonly FOLDER?: string } };
+  readonly build?: { readonly args?: { readonly APP?: string } };
   readonly environment?: Readonly<Record<string, unknown>>;
 }
 
@@ -18,8 +18,8 @@ export function composeServices(text: string, variables: ReadonlyMap<string, str
   const { services } = parse(text, { merge: true }) as ComposeFile;
   return Object.entries(services).flatMap(([name, { build, environment = {} }]) => {
     const app = build?.args?.APP;
-    // What is built from another folder is a tool without a schema.
-    if (app === undefined || build?.args?.FOLDER !== undefined) return [];
+    // The supplier stands in for another company's service: it has no schema of ours.
+    if (app === undefined || app === "supplier") return [];
     if (Array.isArray(environment)) throw new Error(`${name}: write environment as a map, NAME: value, not as a list`);
     const values = Object.entries(environment).map(([key, value]) => [
       key,

@@ -6,7 +6,7 @@ export interface KnownMetric {
 }
 
 /**
- * The rows of the table of metrics in `page`, docs/telemetry.md: e2e/test/signals.test.ts holds that against what the services
+ * The rows of the table of metrics in `page`, docs/telemetry.md: tests/e2e/test/signals.test.ts holds that against what the services
  * answer when they are scraped.
  */
 export function knownMetrics(page: string): readonly KnownMetric[] {

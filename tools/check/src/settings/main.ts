@@ -12,7 +12,7 @@ import { embeddedServices } from "./embedded.ts";
 import { findServices } from "./services.ts";
 
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
-const root = resolve(import.meta.dirname, "../../..");
+const root = resolve(import.meta.dirname, "../../../..");
 process.chdir(root); // Services read config/ from where they are started, and that is here.
 
 const services = await findServices(root);

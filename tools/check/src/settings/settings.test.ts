@@ -75,7 +75,7 @@ test("a service that nothing starts is drift", async () => {
 });
 
 test("what is built from a folder of tools has no schema to be held against", () => {
-  const text = compose("", "{ args: { APP: supplier, FOLDER: tools/supplier } }");
+  const text = compose("", "{ args: { APP: supplier } }");
   assert.deepEqual(composeServices(text, variables), []);
 });
 

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 
 /** Where docker-compose.yml is. */
-export const root = resolve(import.meta.dirname, "../../..");
+export const root = resolve(import.meta.dirname, "../../../..");
 
 /** The standard output of a docker command. Rejects with what it complained about. */
 export async function docker(args: readonly string[]): Promise<string> {

@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { freePorts } from "@plumbline/engines";
+import { freePorts } from "@plumbline/tools-engines";
 import { defaultPorts, type Ports, portsFrom } from "./stack.ts";
 
 /** Rejects, naming every port that something else listens on, before anything has started. */

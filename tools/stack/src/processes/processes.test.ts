@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
-import { freePort } from "@plumbline/engines";
+import { freePort } from "@plumbline/tools-engines";
 import { prettyLine } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
 import { checkPorts, freeStackPorts } from "./preflight.ts";
@@ -13,7 +13,7 @@ import { givenTransport, type Program, programs } from "./stack.ts";
 import { startStack } from "./start-stack.ts";
 import { Supervised } from "./supervised.ts";
 
-const root = resolve(import.meta.dirname, "../../..");
+const root = resolve(import.meta.dirname, "../../../..");
 
 for (const { name, line, want } of [
   {

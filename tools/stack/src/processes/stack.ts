@@ -127,7 +127,7 @@ export function programs(
   return [
     {
       name: "supplier",
-      entry: "tools/supplier/src/main.ts",
+      entry: "apps/supplier/src/main.ts",
       environment: { SUPPLIER_PORT: String(ports.supplier) },
       ready: `http://127.0.0.1:${ports.supplier}/healthz`,
     },

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { deadline } from "@plumbline/concurrency";
-import { createDatabase, startKafka, startPostgres } from "@plumbline/engines";
+import { createDatabase, startKafka, startPostgres } from "@plumbline/tools-engines";
 import { checkPorts } from "./preflight.ts";
 import {
   type DatabaseName,

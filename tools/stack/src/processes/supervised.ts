@@ -110,7 +110,10 @@ export class Supervised {
 
   async #runOnce(): Promise<string> {
     const { root, imports = [], onLine } = this.#options;
-    const preloads = ["./tools/dev/src/with-parent.ts", ...imports].flatMap((module) => ["--import", module]);
+    const preloads = ["./tools/stack/src/processes/with-parent.ts", ...imports].flatMap((module) => [
+      "--import",
+      module,
+    ]);
     const { entry, args = [], environment } = this.#program;
     const child = spawn(process.execPath, ["-C", "source", ...preloads, entry, ...args], {
       cwd: root,
