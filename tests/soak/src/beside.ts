@@ -2,6 +2,7 @@ import { Connection, dial, HeaderField } from "@plumbline/http2";
 import { connect, createClient, Metadata, type TransportName } from "@plumbline/rpc";
 import { Conformance, transport as transportOf } from "@plumbline/rpc/internals";
 import { noTelemetry } from "@plumbline/telemetry";
+import { proxyTo } from "@plumbline/tools-engines";
 import type { Expected, Outcomes } from "./outcomes.ts";
 import type { Ports } from "./servers.ts";
 

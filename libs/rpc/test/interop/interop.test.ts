@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { noTelemetry } from "@plumbline/telemetry";
+import { interopProgram, whyNoInteropPrograms } from "@plumbline/tools-go";
 import { connect } from "../../src/client/connect.ts";
 import { createClient } from "../../src/client/create-client.ts";
 import { ca, server as pair } from "../../src/conformance/certificates.ts";
