@@ -19,7 +19,7 @@ export async function openClients(
   const byTarget = new Map<string, Channel>();
   const byName = new Map<string, Channel>();
   for (const [name, target] of Object.entries(targets)) {
-    const channel = byTarget.get(target) ?? opening.use(await connect({ target, ...how }, telemetry));
+    const channel = byTarget.get(target) ?? opening.use(await connect(target, telemetry, how));
     byTarget.set(target, channel);
     byName.set(name, channel);
   }

@@ -16,9 +16,8 @@ async function main(config: Config<typeof GreeterConfig>, signal: AbortSignal): 
   await using ops = await serveOps({ ...config.ops, health, metrics: (format) => telemetry.metrics.text(format) });
   await using certificates = await followServerTls(config.rpc.tls, telemetry.logger);
   await using server = await serve(
-    // A second is kept for what closes after the calls.
+    { services: [greeterService], descriptors: descriptorSet, health, telemetry }, // A second is kept for what closes after the calls.
     { ...config.rpc, tls: certificates?.current, graceMs: config.graceMs - config.drainMs - 1_000 },
-    { services: [greeterService], descriptors: descriptorSet, health, telemetry },
   );
 
   health.ready();

@@ -55,7 +55,7 @@ class Greeter implements Disposable {
 
   async connect() {
     const port = await this.#listening.promise;
-    const channel = await connect({ target: `127.0.0.1:${port}`, timeoutMs: 5_000 }, noTelemetry);
+    const channel = await connect(`127.0.0.1:${port}`, noTelemetry, { timeoutMs: 5_000 });
     const client = createClient(GreeterService, channel);
     return {
       client,

@@ -9,8 +9,8 @@ import { greeterService } from "../src/greeter-service.ts";
 async function open() {
   const stack = new AsyncDisposableStack();
   const parts = { services: [greeterService], descriptors: descriptorSet, telemetry: noTelemetry };
-  const server = stack.use(await serve({ host: "127.0.0.1", port: 0 }, parts));
-  const channel = stack.use(await connect({ target: `127.0.0.1:${server.port}`, timeoutMs: 5_000 }, noTelemetry));
+  const server = stack.use(await serve(parts, { host: "127.0.0.1", port: 0 }));
+  const channel = stack.use(await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 5_000 }));
   return {
     greeter: createClient(GreeterService, channel),
     health: createClient(HealthService, channel),

@@ -68,8 +68,8 @@ async function main(config: Settings, signal: AbortSignal): Promise<void> {
   });
   await using certificates = await followServerTls(config.rpc.tls, telemetry.logger);
   await using server = await serve(
-    { ...config.rpc, tls: certificates?.current, graceMs: closing.callsMs },
     { services: [app.service], descriptors: descriptorSet, health, telemetry },
+    { ...config.rpc, tls: certificates?.current, graceMs: closing.callsMs },
   );
 
   health.ready();

@@ -46,7 +46,7 @@ export async function startOrders(environment: Record<string, string>): Promise<
     .split("\n")
     .find((line) => listening.test(line));
   const { port, opsPort } = JSON.parse(line ?? "{}") as { port: number; opsPort: number };
-  const channel = stack.use(await connect({ target: `127.0.0.1:${port}`, timeoutMs: 10_000 }, noTelemetry));
+  const channel = stack.use(await connect(`127.0.0.1:${port}`, noTelemetry, { timeoutMs: 10_000 }));
   const owned = stack.move();
   return {
     client: createClient(OrdersServiceService, channel),

@@ -35,9 +35,9 @@ export async function runService(world: World, { watchMaxAgeMs = 60_000 } = {}):
   stack.use(world);
   const app = createApp({ ...world, clock: systemClock, newOrderId }, { watchMaxAgeMs });
   const server = stack.use(
-    await serve({ host: "127.0.0.1", port: 0, graceMs: 2_000 }, { services: [app.service], telemetry: noTelemetry }),
+    await serve({ services: [app.service], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, graceMs: 2_000 }),
   );
-  const channel = stack.use(await connect({ target: `127.0.0.1:${server.port}`, timeoutMs: 10_000 }, noTelemetry));
+  const channel = stack.use(await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 10_000 }));
   const client = createClient(OrdersServiceService, channel);
   const owned = stack.move();
   return { client, app, server, world, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -29,7 +29,7 @@ async function supplierWithQuotes(latencyMs = 0) {
 }
 
 async function labelOf(port: number, orderId: string): Promise<Uint8Array> {
-  await using channel = await connect({ target: `ipv4:127.0.0.1:${port}` }, noTelemetry);
+  await using channel = await connect(`ipv4:127.0.0.1:${port}`, noTelemetry);
   const client = createClient(FulfilmentServiceService, channel, { timeoutMs: 10_000 });
   return (await client.getLabel({ orderId })).data;
 }

@@ -98,9 +98,9 @@ export async function openWorld(openStore: OpenStore, options: WorldOptions = {}
   opened.use(await subscribeWithRetries(broker, ordersEvents.topic, around(app.onOrderEvent), telemetry, subscription));
 
   const server = opened.use(
-    await serve({ host: "127.0.0.1", port: 0, graceMs: 1_000 }, { services: [app.service], telemetry: noTelemetry }),
+    await serve({ services: [app.service], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, graceMs: 1_000 }),
   );
-  const channel = opened.use(await connect({ target: `ipv4:127.0.0.1:${server.port}` }, noTelemetry));
+  const channel = opened.use(await connect(`ipv4:127.0.0.1:${server.port}`, noTelemetry));
 
   const answersOf = (orderId: string) => answers.filter(({ key }) => key === orderId);
   const owned = opened.move();

@@ -52,13 +52,13 @@ async function openReplicas(transport: TransportName, first: readonly string[], 
       },
     });
     const server = await serve(
-      { host, port, transport, graceMs: 5_000, ...serving },
       { services: [who], telemetry: noTelemetry },
+      { host, port, transport, graceMs: 5_000, ...serving },
     );
     running.set(host, opened.use(server));
   };
   const target = `dns://${names.authority}/replicas.test:${port}`;
-  const channel = opening.use(await connect({ target, transport, timeoutMs: 10_000 }, noTelemetry));
+  const channel = opening.use(await connect(target, noTelemetry, { transport, timeoutMs: 10_000 }));
   const opened = opening.move();
   for (const host of first) await start(host);
   return {

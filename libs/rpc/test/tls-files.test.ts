@@ -68,7 +68,7 @@ test("a server shows the certificate that its files hold, whatever their order o
   const { logger, lines } = remembering();
   await using files = await followServerTls({ certificateFile, keyFile }, logger);
   const options = { host: "127.0.0.1", port: 0, tls: files?.current };
-  await using running = await serve(options, { services: [], telemetry: noTelemetry });
+  await using running = await serve({ services: [], telemetry: noTelemetry }, options);
   assert.equal(await shown(running.port), "server");
 
   await folder.put("tls.crt", nextServer.certificate);

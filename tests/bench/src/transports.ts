@@ -26,7 +26,7 @@ async function runServer(name: TransportName): Promise<void> {
   const common = { host: "127.0.0.1", port: 0 };
   if (mode === "full") {
     const echo = service({ unary: Conformance.unary }, { unary: async (text: string) => text });
-    const { port } = await serve({ ...common, transport: name }, { services: [echo], telemetry: noTelemetry });
+    const { port } = await serve({ services: [echo], telemetry: noTelemetry }, { ...common, transport: name });
     process.send?.({ port });
   } else {
     const limits = { maxMessageBytes: 4e6, maxConcurrentStreams: 1_000, keepaliveMs: 60_000, keepaliveTimeoutMs: 1e4 };
@@ -50,7 +50,7 @@ async function runClient(name: TransportName): Promise<void> {
   const target = `127.0.0.1:${port}`;
   let one: () => Promise<unknown>;
   if (mode === "full") {
-    const client = createClient(Conformance, await connect({ target, transport: name }, noTelemetry));
+    const client = createClient(Conformance, await connect(target, noTelemetry, { transport: name }));
     one = () => client.unary("a request of thirty-two letters.");
   } else {
     const channel = transport(name).connect({

@@ -37,7 +37,7 @@ for (const { language, transport } of pairs) {
   describe(`greeter in ${language}, called over ${transport}`, { timeout: 300_000 }, () => {
     const open = (target: string): Promise<Channel> =>
       // Larger than what a server takes, so that it is the server that refuses.
-      connect({ target, transport, timeoutMs: 5_000, maxMessageBytes: 16 * 1024 * 1024 }, noTelemetry);
+      connect(target, noTelemetry, { transport, timeoutMs: 5_000, maxMessageBytes: 16 * 1024 * 1024 });
     const options = { skip: (language === "Go" && withoutGo) || false, timeout: 60_000 };
     let program: Program & Partial<Disposable>;
     let greeter: Greeter;
@@ -237,7 +237,7 @@ for (const { language, transport } of pairs) {
         const target = (await secured.addresses).rpc;
         for (const transport of transportNames) {
           const greet = async (tls: ConnectOptions["tls"]) => {
-            await using channel = await connect({ target, transport, tls, timeoutMs: 5_000 }, noTelemetry);
+            await using channel = await connect(target, noTelemetry, { transport, tls, timeoutMs: 5_000 });
             return await createClient(GreeterService, channel).sayHello({ name: "Ada" });
           };
           assert.deepEqual(await greet({ ca: testCa, ...testClient }), { message: "Hello Ada" });

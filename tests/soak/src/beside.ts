@@ -37,7 +37,7 @@ const { path } = Conformance.unary;
 export function beside(transport: TransportName, ports: Ports, outcomes: Outcomes): Beside {
   return {
     async reborn() {
-      const channel = await connect({ target: `127.0.0.1:${ports.still}`, transport, timeoutMs }, noTelemetry);
+      const channel = await connect(`127.0.0.1:${ports.still}`, noTelemetry, { transport, timeoutMs });
       const client = createClient(Conformance, channel);
       for (let call = 0; call < 3; call++) {
         await outcomes.count("a client made anew", async () => void (await client.unary("hello")));
@@ -53,7 +53,7 @@ export function beside(transport: TransportName, ports: Ports, outcomes: Outcome
     async lost() {
       await using proxy = await proxyTo(`http://127.0.0.1:${ports.still}`);
       const target = new URL(proxy.url).host;
-      await using channel = await connect({ target, transport, timeoutMs }, noTelemetry);
+      await using channel = await connect(target, noTelemetry, { transport, timeoutMs });
       const client = createClient(Conformance, channel);
       await outcomes.count("a client made anew", async () => void (await client.unary("hello")));
       const waiting = outcomes.count("a connection that is lost", async () => void (await client.unary("wait")));

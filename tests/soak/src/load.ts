@@ -42,8 +42,8 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   const stack = new AsyncDisposableStack();
   const open = async (target: string, maxBytes: number) => {
     const { interceptors } = options;
-    const settings = { target, transport, interceptors, maxMessageBytes: maxBytes, timeoutMs: 10_000 };
-    return stack.use(await connect(settings, noTelemetry));
+    const settings = { transport, interceptors, maxMessageBytes: maxBytes, timeoutMs: 10_000 };
+    return stack.use(await connect(target, noTelemetry, settings));
   };
   const replicas = `ipv4:${ports.replicas.map((port) => `127.0.0.1:${port}`).join(",")}`;
   // Above the servers' bound, which is the one to be met.

@@ -37,6 +37,7 @@ export async function startServers({ transport, pace, gate, interceptors }: Serv
   const running = new Map<number, RpcServer>();
   const start = async (port: number): Promise<number> => {
     const server = await serve(
+      { services: [service(Conformance, handlers)], telemetry: noTelemetry, interceptors },
       {
         transport,
         port,
@@ -47,7 +48,6 @@ export async function startServers({ transport, pace, gate, interceptors }: Serv
         maxConnectionAgeMs: pace.connectionAgeMs,
         maxConnectionAgeGraceMs: 10_000,
       },
-      { services: [service(Conformance, handlers)], telemetry: noTelemetry, interceptors },
     );
     running.set(server.port, server);
     return server.port;

@@ -53,7 +53,7 @@ export async function serveServices(
     getLabel: async () => ({ contentType: "image/png", data: Buffer.from([0x89, 0x50]), extensions: [] }),
   });
   return serve(
-    { host: "127.0.0.1", port, tls: behaviour.tls, graceMs: 1000 },
     { services: [orders, greeter, fulfilment], telemetry, descriptors: descriptorSet },
+    { host: "127.0.0.1", port, tls: behaviour.tls, graceMs: 1000 },
   );
 }

@@ -15,8 +15,6 @@ import { spanning } from "./intercept-stream.ts";
 import { RetryThrottle, type RetryThrottling } from "./retry-throttle.ts";
 
 export interface ConnectOptions {
-  /** "dns:///orders:50052" (all addresses, in turns), "ipv4:127.0.0.1:50052", or "host:port". */
-  readonly target: string;
   readonly transport?: TransportName | undefined;
   /** Speaks TLS, and whose certificates are trusted; `{}` trusts the authorities that come with Node. In the clear when not given. */
   readonly tls?: Changing<ClientTls> | undefined;
@@ -36,19 +34,20 @@ export interface ConnectOptions {
 }
 
 /**
- * A channel to one service. It connects with the first call, or with `ready`, and again whenever the connection is lost. Rejects
- * with `invalid_argument` for certificates that cannot be used.
+ * Returns a channel to one service: "dns:///orders:50052" (all addresses in turn), "ipv4:127.0.0.1:50052" or "host:port". It
+ * connects with the first call, or with `ready`, and reconnects when the connection is lost. Rejects with
+ * `invalid_argument` for certificates that cannot be used.
  */
-export async function connect(options: ConnectOptions, telemetry: Telemetry): Promise<Channel> {
+export async function connect(target: string, telemetry: Telemetry, options: ConnectOptions = {}): Promise<Channel> {
   const connection = transport(options.transport ?? "grpc-js").connect({
-    target: options.target,
+    target,
     tls: options.tls,
     maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
     keepaliveMs: options.keepaliveMs ?? 30_000,
     keepaliveTimeoutMs: 10_000,
     onTooManyPings: (keepaliveMs) =>
       telemetry.logger.warn("a server is pinged too often: it is asked less often", {
-        target: options.target,
+        target,
         keepaliveMs,
       }),
   });

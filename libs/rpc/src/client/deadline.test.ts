@@ -38,7 +38,7 @@ for (const transport of transportNames) {
   ]) {
     test(`over ${transport}, ${name}`, async () => {
       using server = await cancelling(afterMs);
-      await using channel = await connect({ target: server.target, transport }, noTelemetry);
+      await using channel = await connect(server.target, noTelemetry, { transport });
       await channel.ready({ signal: AbortSignal.timeout(10_000) });
       await assert.rejects(channel.unary("/a.B/Get", new Uint8Array(), { timeoutMs }), { code });
       const stream = channel.serverStream("/a.B/Watch", new Uint8Array(), { timeoutMs });

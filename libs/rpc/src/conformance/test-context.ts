@@ -98,15 +98,15 @@ export class World implements AsyncDisposable {
     const services = [service(Conformance, { ...echo, ...handlers })];
     return this.#stack.use(
       await serve(
-        { host: "127.0.0.1", port: 0, ...this.#serverSide, graceMs: 2_000, ...options },
         { services, telemetry },
+        { host: "127.0.0.1", port: 0, ...this.#serverSide, graceMs: 2_000, ...options },
       ),
     );
   }
 
   async connect(port: number, options: Partial<ConnectOptions> = {}, telemetry = noTelemetry): Promise<Channel> {
     const target = `127.0.0.1:${port}`;
-    const channel = await connect({ target, ...this.#clientSide, timeoutMs: 10_000, ...options }, telemetry);
+    const channel = await connect(target, telemetry, { ...this.#clientSide, timeoutMs: 10_000, ...options });
     return this.#stack.use(channel);
   }
 

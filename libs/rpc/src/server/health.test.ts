@@ -17,11 +17,11 @@ async function open(health?: Health) {
   const stack = new AsyncDisposableStack();
   const server = stack.use(
     await serve(
-      { host: "127.0.0.1", port: 0, graceMs: 1_000 },
       { services: [greeter], health, telemetry: noTelemetry },
+      { host: "127.0.0.1", port: 0, graceMs: 1_000 },
     ),
   );
-  const channel = stack.use(await connect({ target: `127.0.0.1:${server.port}`, timeoutMs: 5_000 }, noTelemetry));
+  const channel = stack.use(await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 5_000 }));
   return {
     server,
     client: createClient(HealthService, channel),

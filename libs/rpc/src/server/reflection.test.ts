@@ -16,8 +16,8 @@ type Asked = ReflectionRequest["messageRequest"];
 async function ask(version: "v1" | "v1alpha", ...asked: Asked[]): Promise<ReflectionAnswer[]> {
   const greeter = service(GreeterService, { sayHello: async ({ name }) => ({ message: name }) });
   const parts = { services: [greeter], descriptors: descriptorSet, telemetry: noTelemetry };
-  await using server = await serve({ host: "127.0.0.1", port: 0 }, parts);
-  await using channel = await connect({ target: `127.0.0.1:${server.port}`, timeoutMs: 5_000 }, noTelemetry);
+  await using server = await serve(parts, { host: "127.0.0.1", port: 0 });
+  await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 5_000 });
   async function* requests(): AsyncGenerator<ReflectionRequest> {
     for (const messageRequest of asked) yield { host: "here", messageRequest };
   }

@@ -34,7 +34,7 @@ test("a taken port is a clear error", async () => {
   await once(taken, "listening");
   const { port } = taken.address() as { port: number };
   const parts = { services: [service(Conformance, handlers)], telemetry: noTelemetry };
-  await assert.rejects(serve({ host: "127.0.0.1", port }, parts), {
+  await assert.rejects(serve(parts, { host: "127.0.0.1", port }), {
     code: "unavailable",
     message: `the rpc address 127.0.0.1:${port} cannot be opened: another process has it`,
   });
@@ -43,14 +43,14 @@ test("a taken port is a clear error", async () => {
 
 test("a service served twice is refused", async () => {
   const twin = service(Conformance, handlers);
-  const serving = serve({ host: "127.0.0.1", port: 0 }, { services: [twin, twin], telemetry: noTelemetry });
+  const serving = serve({ services: [twin, twin], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0 });
   await assert.rejects(serving, TypeError);
 });
 
 test("an IPv6 address can be listened on and called", async () => {
   const parts = { services: [service(Conformance, handlers)], telemetry: noTelemetry };
-  await using server = await serve({ host: "::1", port: 0 }, parts);
-  await using channel = await connect({ target: `ipv6:[::1]:${server.port}` }, noTelemetry);
+  await using server = await serve(parts, { host: "::1", port: 0 });
+  await using channel = await connect(`ipv6:[::1]:${server.port}`, noTelemetry);
   assert.equal(await createClient(Conformance, channel).unary("hi"), "hi");
 });
 
@@ -70,8 +70,8 @@ for (const transport of transportNames) {
       },
     };
     const parts = { services: [service(Conformance, late)], telemetry: noTelemetry };
-    await using server = await serve({ host: "127.0.0.1", port: 0, transport }, parts);
-    await using channel = await connect({ target: `127.0.0.1:${server.port}`, transport }, noTelemetry);
+    await using server = await serve(parts, { host: "127.0.0.1", port: 0, transport });
+    await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { transport });
     await channel.ready({ signal: AbortSignal.timeout(10_000) });
     const refused = rejection(createClient(Conformance, channel).unary("hi", { timeoutMs: 100 })).then(
       async (error) => {
@@ -87,7 +87,7 @@ for (const transport of transportNames) {
     timeout: 20_000,
   }, async () => {
     const parts = { services: [service(Conformance, handlers)], telemetry: noTelemetry };
-    await using server = await serve({ host: "127.0.0.1", port: 0, transport, graceMs: 10_000 }, parts);
+    await using server = await serve(parts, { host: "127.0.0.1", port: 0, transport, graceMs: 10_000 });
     const ready = Promise.withResolvers<void>();
     const connection = new Connection(dial({ host: "127.0.0.1", port: server.port }), "client", {
       onSettings: ready.resolve,
@@ -135,8 +135,8 @@ test("a call is one line and one observation on each side, whatever its end", as
   const telemetry = startTelemetry({ service: "test", destination });
   {
     const parts = { services: [service(Conformance, handlers)], telemetry };
-    await using server = await serve({ host: "127.0.0.1", port: 0 }, parts);
-    await using channel = await connect({ target: `127.0.0.1:${server.port}` }, telemetry);
+    await using server = await serve(parts, { host: "127.0.0.1", port: 0 });
+    await using channel = await connect(`127.0.0.1:${server.port}`, telemetry);
     const client = createClient(Conformance, channel);
     await client.unary("fine");
     await rejection(client.unary("refused"));
@@ -180,8 +180,8 @@ test("a service's own interceptors run inside the server's, outermost first, aro
     telemetry: noTelemetry,
     interceptors: [layer("a"), layer("b")],
   };
-  await using server = await serve({ host: "127.0.0.1", port: 0 }, parts);
-  await using channel = await connect({ target: `127.0.0.1:${server.port}` }, noTelemetry);
+  await using server = await serve(parts, { host: "127.0.0.1", port: 0 });
+  await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry);
   await createClient(Conformance, channel).unary("");
   assert.deepEqual(order, ["a before", "b before", "handler", "b after", "a after"]);
 });

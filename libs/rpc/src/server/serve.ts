@@ -75,7 +75,7 @@ export interface RpcServer extends AsyncDisposable {
 const lastWordMs = 500;
 
 /** Listens for calls. Rejects when the address cannot be bound, two services have the same name, or the certificates cannot be used. */
-export async function serve(options: ServeOptions, parts: ServeParts): Promise<RpcServer> {
+export async function serve(parts: ServeParts, options: ServeOptions): Promise<RpcServer> {
   const { telemetry, descriptors } = parts;
   const graceMs = options.graceMs ?? 10_000;
   const services = [...parts.services, healthService(parts.health, parts.services)];

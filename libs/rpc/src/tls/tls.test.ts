@@ -31,12 +31,12 @@ const echo = service(Conformance, {
 
 function open(transport: TransportName, tls: ServeOptions["tls"], telemetry: Telemetry = noTelemetry) {
   const options = { host: "127.0.0.1", port: 0, transport, tls, graceMs: 1_000 };
-  return serve(options, { services: [echo], telemetry });
+  return serve({ services: [echo], telemetry }, options);
 }
 
 /** What the first call over a new channel fails with, in words. */
 async function whyNot(transport: TransportName, port: number, tls: ConnectOptions["tls"], timeoutMs = 5_000) {
-  await using channel = await connect({ target: `127.0.0.1:${port}`, transport, tls, timeoutMs }, noTelemetry);
+  await using channel = await connect(`127.0.0.1:${port}`, noTelemetry, { transport, tls, timeoutMs });
   const error = await rejection(createClient(Conformance, channel).unary(""));
   assert.ok(isServiceError(error), String(error));
   assert.equal(error.code, "unavailable", error.message);
@@ -44,7 +44,7 @@ async function whyNot(transport: TransportName, port: number, tls: ConnectOption
 }
 
 async function call(transport: TransportName, port: number, tls: ConnectOptions["tls"]): Promise<string> {
-  await using channel = await connect({ target: `127.0.0.1:${port}`, transport, tls, timeoutMs: 5_000 }, noTelemetry);
+  await using channel = await connect(`127.0.0.1:${port}`, noTelemetry, { transport, tls, timeoutMs: 5_000 });
   return await createClient(Conformance, channel).unary("hi");
 }
 
@@ -123,14 +123,14 @@ for (const transport of transportNames) {
     void test("a name is looked for in the certificate as it stands in the target", async () => {
       await using running = await open(transport, server);
       const options = { transport, tls: { ca }, timeoutMs: 5_000 };
-      await using channel = await connect({ ...options, target: `dns:///localhost:${running.port}` }, noTelemetry);
+      await using channel = await connect(`dns:///localhost:${running.port}`, noTelemetry, options);
       assert.equal(await createClient(Conformance, channel).unary("hi"), "hi");
     });
 
     void test("a handler is told the client's address as it is in the clear", async () => {
       await using running = await open(transport, server);
-      const options = { target: `127.0.0.1:${running.port}`, transport, tls: { ca }, timeoutMs: 5_000 };
-      await using channel = await connect(options, noTelemetry);
+      const options = { transport, tls: { ca }, timeoutMs: 5_000 };
+      await using channel = await connect(`127.0.0.1:${running.port}`, noTelemetry, options);
       assert.match(await createClient(Conformance, channel).unary("who am I?"), /^127\.0\.0\.1:\d+$/);
     });
 
@@ -188,7 +188,7 @@ for (const transport of transportNames) {
         socket.on("error", () => {}).on("close", () => left.reach());
       });
       const port = await listening(stack, raw);
-      const channel = await connect({ target: `127.0.0.1:${port}`, transport, tls: { ca } }, noTelemetry);
+      const channel = await connect(`127.0.0.1:${port}`, noTelemetry, { transport, tls: { ca } });
       const refused = rejection(createClient(Conformance, channel).unary(""));
       await met.reached;
       await channel[Symbol.asyncDispose]();
@@ -212,8 +212,8 @@ for (const transport of transportNames) {
     void test("a certificate is replaced while calls go on, and none is lost", async () => {
       let tls: ServerTls = server;
       await using running = await open(transport, () => tls);
-      const options = { target: `127.0.0.1:${running.port}`, transport, tls: { ca }, timeoutMs: 10_000 };
-      await using channel = await connect(options, noTelemetry);
+      const options = { transport, tls: { ca }, timeoutMs: 10_000 };
+      await using channel = await connect(`127.0.0.1:${running.port}`, noTelemetry, options);
       const client = createClient(Conformance, channel);
       const go = new Moment();
       async function* requests(): AsyncGenerator<string> {
@@ -260,7 +260,7 @@ for (const transport of transportNames) {
       await using running = await open(transport, { ...server, clientCa: ca });
       let tls = { ca, ...stranger };
       const target = `127.0.0.1:${running.port}`;
-      await using channel = await connect({ target, transport, tls: () => tls, timeoutMs: 5_000 }, noTelemetry);
+      await using channel = await connect(target, noTelemetry, { transport, tls: () => tls, timeoutMs: 5_000 });
       const client = createClient(Conformance, channel);
       await assert.rejects(client.unary(""), { code: "unavailable" });
       tls = { ca, ...caller };
@@ -278,8 +278,11 @@ for (const transport of transportNames) {
       for (const [tls, message] of refusals) {
         await assert.rejects(open(transport, tls), { code: "invalid_argument", message });
       }
-      const half = { target: "127.0.0.1:1", transport, tls: { certificate: caller.certificate } };
-      await assert.rejects(connect(half, noTelemetry), { code: "invalid_argument", message: /expected both or none/ });
+      const half = { transport, tls: { certificate: caller.certificate } };
+      await assert.rejects(connect("127.0.0.1:1", noTelemetry, half), {
+        code: "invalid_argument",
+        message: /expected both or none/,
+      });
     });
   });
 }

@@ -57,8 +57,8 @@ test("told so by two connections of one interval, the interval is doubled once",
 for (const transport of transportNames) {
   const opened = (port: number, warnings: unknown[] = []) => {
     const logger = { ...noTelemetry.logger, warn: (_: string, fields: unknown) => warnings.push(fields) };
-    const options = { target: `127.0.0.1:${port}`, transport, keepaliveMs: intervalMs, timeoutMs: 10_000 };
-    return connect(options, { ...noTelemetry, logger });
+    const options = { transport, keepaliveMs: intervalMs, timeoutMs: 10_000 };
+    return connect(`127.0.0.1:${port}`, { ...noTelemetry, logger }, options);
   };
 
   test(`over ${transport}, a server pinged too often is asked half as often each time`, {

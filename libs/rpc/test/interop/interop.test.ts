@@ -47,7 +47,7 @@ for (const transport of transportNames) {
 
   test(`our client on ${transport} of a grpc-go server`, { skip, timeout: 120_000 }, async (t) => {
     await using server = await startGoServer();
-    await using channel = await connect({ target: `127.0.0.1:${server.port}`, transport }, noTelemetry);
+    await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { transport });
     await channel.ready({ signal: AbortSignal.timeout(10_000) });
     for (const [name, run] of Object.entries(cases)) await t.test(name, () => run(channel));
   });
@@ -59,7 +59,7 @@ for (const transport of transportNames) {
   }, async () => {
     await using server = await startGoServer();
     const keepaliveMs = 50;
-    await using channel = await connect({ target: `127.0.0.1:${server.port}`, transport, keepaliveMs }, noTelemetry);
+    await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { transport, keepaliveMs });
     const lasted: number[] = [];
     while (lasted.length < 4) {
       await channel.ready({ signal: AbortSignal.timeout(10_000) });

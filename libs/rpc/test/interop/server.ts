@@ -54,5 +54,5 @@ const testService = service(TestService, {
 });
 
 export function serveInterop(transport: TransportName, tls?: ServeOptions["tls"]): Promise<RpcServer> {
-  return serve({ host: "127.0.0.1", port: 0, transport, tls }, { services: [testService], telemetry: noTelemetry });
+  return serve({ services: [testService], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, transport, tls });
 }

@@ -40,8 +40,8 @@ export class Customer implements AsyncDisposable {
 
   static async open(system: System): Promise<Customer> {
     await using stack = new AsyncDisposableStack();
-    const options = { target: `ipv4:127.0.0.1:${system.rpcPort}`, transport: "http2" } as const;
-    const channel = stack.use(await connect(options, noTelemetry));
+    const target = `ipv4:127.0.0.1:${system.rpcPort}`;
+    const channel = stack.use(await connect(target, noTelemetry, { transport: "http2" }));
     const url = system.databaseUrl;
     const database = stack.use(await openDatabase({ url, applicationName: "bench", poolSize: 1 }, noTelemetry));
     return new Customer(createClient(OrdersServiceService, channel), database, stack.move());

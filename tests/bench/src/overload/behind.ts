@@ -30,9 +30,9 @@ export async function behind(adaptive: boolean, rates: readonly number[], ms: nu
     },
   });
   const options = { host: "127.0.0.1", port: 0, transport: "http2", adaptive } as const;
-  await using server = await serve(options, { services: [greeter], telemetry: noTelemetry });
+  await using server = await serve({ services: [greeter], telemetry: noTelemetry }, options);
   const target = `ipv4:127.0.0.1:${server.port}`;
-  await using channel = await connect({ target, transport: "http2" }, noTelemetry);
+  await using channel = await connect(target, noTelemetry, { transport: "http2" });
   const client = createClient(GreeterService, channel);
   const all: Behind[] = [];
   for (const rate of rates) all.push(await atRate(rate));

@@ -42,8 +42,8 @@ const handlers: ConformanceHandlers = {
 
 function open(options: Partial<ServeOptions> = {}) {
   return serve(
-    { host: "127.0.0.1", port: 0, ...options },
     { services: [service(Conformance, handlers)], telemetry: noTelemetry },
+    { host: "127.0.0.1", port: 0, ...options },
   );
 }
 
@@ -91,7 +91,7 @@ test("a stock server is called: bare codes, and headers that come several times"
     );
   });
   try {
-    await using channel = await connect({ target: `127.0.0.1:${port}`, timeoutMs: 5_000 }, noTelemetry);
+    await using channel = await connect(`127.0.0.1:${port}`, noTelemetry, { timeoutMs: 5_000 });
     const client = createClient(Conformance, channel);
     let headers: Metadata | undefined;
     assert.equal(await client.unary("hi", { onHeaders: (got) => (headers = got) }), "hi");
@@ -104,7 +104,7 @@ test("a stock server is called: bare codes, and headers that come several times"
 
 test("a connection that reaches its age is replaced, and no call is lost to it", { timeout: 20_000 }, async () => {
   await using server = await open({ maxConnectionAgeMs: 100 });
-  await using channel = await connect({ target: `127.0.0.1:${server.port}`, timeoutMs: 5_000 }, noTelemetry);
+  await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 5_000 });
   const client = createClient(Conformance, channel);
   const peers = new Set<string>();
   while (peers.size < 3) peers.add(await client.unary("hi"));

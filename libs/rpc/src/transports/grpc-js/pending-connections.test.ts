@@ -28,8 +28,8 @@ function program(port: number, transport: string): ChildProcess {
   const script = `
     import { connect } from ${JSON.stringify(join(import.meta.dirname, "../../client/connect.ts"))};
     import { noTelemetry } from "@plumbline/telemetry";
-    const options = { target: "127.0.0.1:${port}", timeoutMs: 300, transport: "${transport}" };
-    await using channel = await connect(options, noTelemetry);
+    const options = { timeoutMs: 300, transport: "${transport}" };
+    await using channel = await connect("127.0.0.1:${port}", noTelemetry, options);
     const error = await channel.unary("/a/b", new Uint8Array()).catch((error) => error);
     console.log(error.code + " " + process.getActiveResourcesInfo().includes("ConnectWrap"));`;
   return spawn(process.execPath, ["-C", "source", "--input-type=module", "-e", script], {

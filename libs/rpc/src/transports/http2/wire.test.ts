@@ -149,8 +149,8 @@ const plain = {
 async function answerTo(fields: Record<string, string>, data = Buffer.alloc(5)): Promise<Map<string, string>> {
   const echo = service({ unary: Conformance.unary }, { unary: async (text) => text });
   await using server = await serve(
-    { host: "127.0.0.1", port: 0, transport: "http2" },
     { services: [echo], telemetry: noTelemetry },
+    { host: "127.0.0.1", port: 0, transport: "http2" },
   );
   const got = new Map<string, string>();
   const done = Promise.withResolvers<Map<string, string>>();
@@ -260,7 +260,7 @@ async function startServer(answer: (stream: Http2Stream, count: number) => void)
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");
   const { port } = listener.address() as AddressInfo;
-  const channel = await connect({ target: `127.0.0.1:${port}`, transport: "http2", timeoutMs: 5_000 }, noTelemetry);
+  const channel = await connect(`127.0.0.1:${port}`, noTelemetry, { transport: "http2", timeoutMs: 5_000 });
   return {
     client: createClient(Conformance, channel),
     calls: () => count,
