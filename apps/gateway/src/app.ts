@@ -2,19 +2,18 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { ServiceError } from "@plumbline/errors";
 import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
+import { type Binding, bindingsOf, routerOf } from "@plumbline/transcoding";
 import express, { type Express, type RequestHandler } from "express";
-import { type Binding, bindingsOf } from "./bindings/binding.ts";
+import { openApiOf } from "./docs/openapi.ts";
 import { pages } from "./docs/pages.ts";
 import { api, type Limits } from "./http/api.ts";
 import { failed } from "./http/fail.ts";
 import { healthRoutes } from "./http/health.ts";
 import { inOrder } from "./http/in-order.ts";
 import { observe } from "./http/observe.ts";
-import { openApi } from "./openapi/document.ts";
 import { limitRate } from "./rate-limit/limit-rate.ts";
 import type { RateLimiter, RateLimits } from "./rate-limit/rate-limiter.ts";
 import { type StreamTimes, streamer } from "./streams/stream.ts";
-import { Router } from "./template/router.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** What may change while the gateway runs. */
@@ -47,8 +46,7 @@ export interface AppOptions {
 export function createApp(options: AppOptions): Express {
   const { registry, settings, drain, telemetry } = options;
   const bindings = bindingsOf(registry);
-  const router = new Router<Binding>();
-  for (const binding of bindings) router.add(binding.httpMethod, binding.template, binding);
+  const router = routerOf(bindings);
   const upstreamOf = upstreams(bindings, options.upstreamFor);
 
   const app = express();
@@ -62,7 +60,7 @@ export function createApp(options: AppOptions): Express {
       healthRoutes(options.health),
       observe(router, telemetry),
       limitRate(options.limiter, () => settings().rateLimits),
-      pages(openApi(bindings, options.version)),
+      pages(openApiOf(bindings, options.version)),
       api({ registry, upstreamOf, limits: () => settings().limits, metrics: telemetry.metrics, stream }),
     ),
   );

@@ -4,9 +4,9 @@ import { descriptorSet } from "@plumbline/contracts";
 import { transportNames } from "@plumbline/rpc";
 import { clientTlsSettings } from "@plumbline/rpc/settings";
 import { logLevels } from "@plumbline/telemetry";
+import { annotatedPackages, readDescriptors } from "@plumbline/transcoding";
 import { z } from "zod";
-import { annotatedPackages, upstreamName } from "./bindings/packages.ts";
-import { readDescriptors } from "./bindings/registry.ts";
+import { upstreamName } from "./upstream.ts";
 
 /** Where services listen in development. One that is not here has no default: it must be set. */
 const knownTargets: Readonly<Record<string, string>> = {

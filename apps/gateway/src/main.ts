@@ -4,13 +4,13 @@ import { Health, run, serveOps } from "@plumbline/lifecycle";
 import { followClientTls } from "@plumbline/rpc/settings";
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
-import { upstreamName } from "./bindings/packages.ts";
 import { openClients } from "./clients.ts";
 import { GatewayConfig, registry } from "./config.ts";
 import { expressMessages } from "./http/express-messages.ts";
 import { followSettings, liveSettings } from "./live-settings.ts";
 import { openLimiter } from "./rate-limit/open-limiter.ts";
 import { listen } from "./server.ts";
+import { upstreamName } from "./upstream.ts";
 import { version } from "./version.ts";
 
 const sources = serviceSources("gateway");

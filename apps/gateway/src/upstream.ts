@@ -16,3 +16,11 @@ export interface Upstream {
   unary(path: string, request: Uint8Array, call: UpstreamCall): Promise<{ readonly message: Uint8Array }>;
   serverStream(path: string, request: Uint8Array, call: UpstreamCall): AsyncIterable<Uint8Array>;
 }
+
+/**
+ * Returns the name of the setting for a package's upstream: the package without its version, since one service serves all
+ * versions. `orders.v1` is `orders`, `acme.shop.v1beta1` is `acme-shop`.
+ */
+export function upstreamName(protoPackage: string): string {
+  return protoPackage.replace(/\.v\d+\w*$/, "").replaceAll(".", "-");
+}

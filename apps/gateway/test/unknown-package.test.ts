@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { shop } from "@plumbline/transcoding/testing";
 import { allEvents } from "./support/event-stream.ts";
 import { openGateway } from "./support/gateway.ts";
 import { MemoryUpstream } from "./support/memory-upstream.ts";
 import { parseEnvironment } from "./support/parse-environment.ts";
-import { shop } from "./support/shop.ts";
 
 const upstream = new MemoryUpstream(shop, {
   Echo: (request) => request,

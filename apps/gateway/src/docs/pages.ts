@@ -1,5 +1,5 @@
+import type { OpenApi } from "@plumbline/transcoding";
 import type { RequestHandler, Response } from "express";
-import type { OpenApi } from "../openapi/types.ts";
 import { css } from "./css.ts";
 import { html } from "./html.ts";
 import { script } from "./script.ts";

@@ -2,11 +2,9 @@ import type { Registry } from "@bufbuild/protobuf";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { Admission, isAtDeadline } from "@plumbline/rpc";
 import type { Metrics } from "@plumbline/telemetry";
+import { type Answer, answerOf, type Binding, bindRequest } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
-import type { Binding } from "../bindings/binding.ts";
-import { bindRequest } from "../bindings/request.ts";
 import type { Upstream } from "../upstream.ts";
-import { answerOf, sendAnswer } from "./answer.ts";
 import { hasBody, noBody, readBody } from "./body.ts";
 import { clientGone } from "./client-gone.ts";
 import { exchangeOf } from "./exchange.ts";
@@ -107,4 +105,12 @@ function refuseMethod(request: Request, response: Response, allow: readonly stri
 function queryOf(url: string): string {
   const start = url.indexOf("?");
   return start < 0 ? "" : url.slice(start + 1);
+}
+
+/** Text is sent as text: node:http then writes it together with the head. */
+function sendAnswer(response: Response, { contentType, body }: Answer): void {
+  response.statusCode = 200;
+  response.setHeader("Content-Type", contentType);
+  response.setHeader("Content-Length", Buffer.byteLength(body));
+  response.end(body);
 }

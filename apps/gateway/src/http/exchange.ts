@@ -1,7 +1,6 @@
 import type { Span } from "@plumbline/telemetry";
+import type { Binding, Match } from "@plumbline/transcoding";
 import type { Response } from "express";
-import type { Binding } from "../bindings/binding.ts";
-import type { Match } from "../template/router.ts";
 
 /** What the gateway knows of one request and its answer, from the first middleware to the access log. */
 export interface Exchange {

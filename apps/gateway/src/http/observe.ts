@@ -1,7 +1,6 @@
 import type { Span, Telemetry } from "@plumbline/telemetry";
+import type { Binding, Match, Router } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
-import type { Binding } from "../bindings/binding.ts";
-import type { Match, Router } from "../template/router.ts";
 import { type Exchange, setExchange } from "./exchange.ts";
 import { requestIdOf } from "./request-id.ts";
 

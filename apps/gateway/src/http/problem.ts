@@ -1,7 +1,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { type Code, codeOf, type FieldViolation, isServiceError } from "@plumbline/errors";
+import { jsonFieldPath } from "@plumbline/transcoding";
 import type { Response } from "express";
-import { jsonFieldPath } from "../bindings/json-field-path.ts";
 import { statusOf, titleOf } from "./status.ts";
 
 /** A failure as the caller sees it: problem details (RFC 9457) with the gRPC code. Never a cause, never a stack. */

@@ -1,9 +1,8 @@
 import { derive, onAbort, type Scope } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import type { Logger } from "@plumbline/telemetry";
+import { type Binding, eventOf } from "@plumbline/transcoding";
 import type { Request, Response } from "express";
-import type { Binding } from "../bindings/binding.ts";
-import { eventOf } from "../http/answer.ts";
 import type { StreamCall } from "../http/api.ts";
 import { clientGone } from "../http/client-gone.ts";
 import { exchangeOf } from "../http/exchange.ts";

@@ -1,5 +1,5 @@
 import { descriptorSet } from "@plumbline/contracts";
-import { readDescriptors } from "../../src/bindings/registry.ts";
+import { readDescriptors } from "@plumbline/transcoding";
 
 /** Plumbline's own protos. */
 export const plumbline = readDescriptors(descriptorSet);

@@ -1,30 +1,9 @@
-import { join } from "node:path";
-import {
-  create,
-  createFileRegistry,
-  type DescMessage,
-  type FileRegistry,
-  fromBinary,
-  toBinary,
-  toJson,
-} from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import { descriptorSet } from "@plumbline/contracts";
+import { parseJson, parseTemplate, Router, readDescriptors, Transcoders } from "@plumbline/transcoding";
 import type { Contest } from "./contest.ts";
 import { fromCompetitors } from "./from-competitors.ts";
 
-interface Matcher {
-  add(method: string, template: unknown, value: unknown): void;
-  match(method: string, path: string): { readonly kind: string };
-}
-interface Transcode {
-  readonly Transcoders: new (
-    registry: FileRegistry,
-  ) => { of(message: DescMessage): { json(bytes: Uint8Array): string } };
-}
-interface Parse {
-  readonly parseJson: (bytes: Uint8Array) => unknown;
-}
 interface FindMyWay {
   on(method: string, path: string, handler: () => void): void;
   find(method: string, path: string): unknown;
@@ -41,16 +20,11 @@ const routes = [
   ["GET", "/v1/orders/{order_id}/label"],
 ] as const;
 
-/** The gateway's own parts. They are no library, so they are loaded by their place. */
-export async function gatewayContests(root: string, competitors: string): Promise<Contest[]> {
-  const part = async <T>(file: string): Promise<T> => (await import(join(root, "apps/gateway/src", file))) as T;
-  const { Transcoders } = await part<Transcode>("json/transcode/transcoder.ts");
-  const { parseJson } = await part<Parse>("json/parse.ts");
-  const { Router } = await part<{ Router: new () => Matcher }>("template/router.ts");
-  const { parseTemplate } = await part<{ readonly parseTemplate: (text: string) => unknown }>("template/parse.ts");
+/** The parts of the gateway that a library could stand in for. */
+export function gatewayContests(competitors: string): Contest[] {
   const findMyWay = fromCompetitors(competitors, "find-my-way") as (options?: object) => FindMyWay;
 
-  const router = new Router();
+  const router = new Router<string>();
   const competitor = findMyWay({ caseSensitive: true });
   for (const [method, template] of routes) {
     router.add(method, parseTemplate(template), template);
@@ -58,7 +32,7 @@ export async function gatewayContests(root: string, competitors: string): Promis
     if (!template.includes(":")) competitor.on(method, template.replace(/\{(\w+)\}/, ":$1"), () => {});
   }
 
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet));
+  const registry = readDescriptors(descriptorSet);
   const order = registry.getMessage("orders.v1.Order");
   if (order === undefined) throw new Error("orders.v1.Order is not in the contracts");
   const message = create(order, {

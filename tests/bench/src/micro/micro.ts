@@ -19,7 +19,7 @@ export async function micro(rounds: number, json: string | undefined): Promise<v
   const outcomes: Outcome[] = [];
   for (const one of [
     ...concurrencyContests(competitors),
-    ...(await gatewayContests(root, competitors)),
+    ...gatewayContests(competitors),
     loggerContest(competitors),
   ]) {
     outcomes.push(await contest(one, rounds));

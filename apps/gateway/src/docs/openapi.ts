@@ -1,0 +1,138 @@
+import { codes } from "@plumbline/errors";
+import {
+  type ApiResponse,
+  type Binding,
+  type MediaType,
+  type OpenApi,
+  openApi,
+  type Parameter,
+  type Reference,
+  type Schema,
+} from "@plumbline/transcoding";
+import { problemContentType } from "../http/problem.ts";
+import { ndjson } from "../streams/ndjson.ts";
+import { sse } from "../streams/sse.ts";
+
+/** Describes all bindings, with the headers, streams and failures of this gateway. */
+export function openApiOf(bindings: readonly Binding[], version: string): OpenApi {
+  return openApi(bindings, {
+    info: {
+      title: "Plumbline",
+      version,
+      description:
+        "Derived from the services' protos. 64-bit integers are strings; fields that are not known are refused.",
+    },
+    components: {
+      schemas: { Problem: problem },
+      parameters: headers,
+      responses: {
+        Problem: {
+          description: "Problem details (RFC 9457).",
+          content: { [problemContentType]: { schema: problemSchema } },
+        },
+      },
+    },
+    parameters: headersOf,
+    responses: (binding) => ({ ...resumed(binding), ...problems(binding) }),
+    responseHeaders: { "X-Request-Id": { description: "The id of this request.", schema: { type: "string" } } },
+    streamContent,
+  });
+}
+
+const problemSchema: Reference = { $ref: "#/components/schemas/Problem" };
+
+const problem: Schema = {
+  type: "object",
+  required: ["type", "title", "status", "detail", "code", "requestId"],
+  properties: {
+    type: { type: "string" },
+    title: { type: "string", description: "The status in words." },
+    status: { type: "integer" },
+    detail: { type: "string", description: "What happened, for a person." },
+    code: { type: "string", enum: codes, description: "The gRPC code." },
+    reason: { type: "string", description: "What happened, for a program: ORDER_ALREADY_FULFILLED." },
+    requestId: { type: "string" },
+    violations: {
+      type: "array",
+      description: "Which fields of the request are wrong.",
+      items: {
+        type: "object",
+        required: ["field", "description"],
+        properties: { field: { type: "string", description: "items[1].quantity" }, description: { type: "string" } },
+      },
+    },
+  },
+};
+
+/** The headers that operations share, for `components.parameters`. */
+const headers: Readonly<Record<string, Parameter>> = {
+  RequestId: {
+    name: "X-Request-Id",
+    in: "header",
+    description:
+      "Names the request in answers and logs. Made by the gateway when there is none, or one that is not sane.",
+    schema: { type: "string", pattern: "^[A-Za-z0-9_.:=+/@~-]{1,128}$" },
+  },
+  Timeout: {
+    name: "Grpc-Timeout",
+    in: "header",
+    description: "How long the caller waits: up to 8 digits and one of H M S m u n, such as 500m.",
+    schema: { type: "string", pattern: "^[0-9]{1,8}[HMSmun]$" },
+  },
+  IdempotencyKey: {
+    name: "Idempotency-Key",
+    in: "header",
+    description: "Repeats of a request under one key have the effect of one.",
+    schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[!-~]{1,255}$" },
+  },
+  LastEventId: {
+    name: "Last-Event-ID",
+    in: "header",
+    description: "The id of the last event seen: the stream goes on after it.",
+    schema: { type: "string" },
+  },
+};
+
+function headersOf({ streams, httpMethod, resumeField }: Binding): Reference[] {
+  const names = ["RequestId"];
+  if (!streams) names.push("Timeout");
+  if (httpMethod !== "GET") names.push("IdempotencyKey");
+  if (resumeField !== undefined) names.push("LastEventId");
+  return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
+}
+
+function streamContent({ method }: Binding, message: Schema): Readonly<Record<string, MediaType>> {
+  const line: Schema = {
+    anyOf: [
+      { type: "object", properties: { result: message } },
+      { type: "object", properties: { error: problemSchema } },
+    ],
+  };
+  return {
+    [sse.contentType]: {
+      schema: {
+        type: "string",
+        description: `Events. One without a name holds one ${method.output.typeName} in JSON as its data; \`event: end\` says that no more will come, \`event: error\` holds a Problem.`,
+      },
+    },
+    [ndjson.contentType]: { schema: line },
+  };
+}
+
+function resumed({ streams }: Binding): Readonly<Record<string, ApiResponse>> {
+  if (!streams) return {};
+  return { "204": { description: "A resumed stream that has ended: nothing was missed, do not come back." } };
+}
+
+function problems({ streams, body }: Binding): Readonly<Record<string, Reference>> {
+  const statuses = [
+    "400",
+    "404",
+    "429",
+    "503",
+    ...(streams ? ["406"] : ["504"]),
+    ...(body === "none" ? [] : ["413", "415"]),
+  ];
+  const reference: Reference = { $ref: "#/components/responses/Problem" };
+  return Object.fromEntries([...statuses.sort(), "default"].map((status) => [status, reference]));
+}

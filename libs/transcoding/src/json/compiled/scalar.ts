@@ -1,0 +1,85 @@
+import { type DescEnum, ScalarType } from "@bufbuild/protobuf";
+import { needsGeneralPath, type Wire, wireTypes } from "./wire.ts";
+
+/** How one value is read off the wire as JSON text. */
+export interface ValueReader {
+  readonly wireType: number;
+  /** `depth` counts the messages around the value. */
+  readonly read: (wire: Wire, depth: number) => string;
+  /** The text of the zero value. */
+  readonly zero: string;
+}
+
+const { varint, lengthDelimited, bits32, bits64 } = wireTypes;
+
+const integer = (wireType: number, read: (wire: Wire) => number): ValueReader => ({
+  wireType,
+  read: (wire) => `${read(wire)}`,
+  zero: "0",
+});
+const long = (wireType: number, read: (wire: Wire) => number | bigint): ValueReader => ({
+  wireType,
+  read: (wire) => `"${read(wire)}"`,
+  zero: '"0"',
+});
+const real = (wireType: number, read: (wire: Wire) => number): ValueReader => ({
+  wireType,
+  read: (wire) => {
+    const value = read(wire);
+    return Number.isFinite(value) ? `${value}` : `"${value}"`;
+  },
+  zero: "0",
+});
+
+/** Readers of all scalar types, as proto3 JSON writes them: integers of 64 bits, NaN and the infinities are strings. */
+export const scalars: Readonly<Record<ScalarType, ValueReader>> = {
+  [ScalarType.STRING]: { wireType: lengthDelimited, read: (wire) => wire.quoted(), zero: '""' },
+  [ScalarType.BYTES]: { wireType: lengthDelimited, read: (wire) => wire.base64(), zero: '""' },
+  [ScalarType.BOOL]: { wireType: varint, read: (wire) => (isZero(wire.varint64()) ? "false" : "true"), zero: "false" },
+  [ScalarType.INT32]: integer(varint, (wire) => wire.varint32() | 0),
+  [ScalarType.UINT32]: integer(varint, (wire) => wire.varint32()),
+  [ScalarType.SINT32]: integer(varint, (wire) => unzigzag32(wire.varint32())),
+  [ScalarType.FIXED32]: integer(bits32, (wire) => wire.fixed32()),
+  [ScalarType.SFIXED32]: integer(bits32, (wire) => wire.fixed32() | 0),
+  [ScalarType.INT64]: long(varint, (wire) => int64(wire)),
+  [ScalarType.UINT64]: long(varint, (wire) => wire.varint64()),
+  [ScalarType.SINT64]: long(varint, (wire) => unzigzag64(BigInt(wire.varint64()))),
+  [ScalarType.FIXED64]: long(bits64, (wire) => wire.fixed64()),
+  [ScalarType.SFIXED64]: long(bits64, (wire) => BigInt.asIntN(64, wire.fixed64())),
+  [ScalarType.FLOAT]: real(bits32, (wire) => wire.float()),
+  [ScalarType.DOUBLE]: real(bits64, (wire) => wire.double()),
+};
+
+/** An enum by its values' names; a value nobody knows as its number, or of a closed enum not at all. */
+export function enumReader(type: DescEnum): ValueReader {
+  const isNull = type.typeName === "google.protobuf.NullValue";
+  // By `type.value`, which says the name where a number has several.
+  const texts = new Map(
+    type.values.map(({ number }) => [number, isNull ? "null" : JSON.stringify(type.value[number]?.jsonName)]),
+  );
+  const textOf = (value: number): string => {
+    const text = texts.get(value);
+    if (text !== undefined) return text;
+    if (!type.open) throw needsGeneralPath;
+    return isNull ? "null" : `${value}`;
+  };
+  return { wireType: varint, read: (wire) => textOf(wire.varint32() | 0), zero: textOf(type.values[0]?.number ?? 0) };
+}
+
+/** A varint as the signed integer it stands for: a number while that is exact and cheap. */
+export function int64(wire: Wire): number | bigint {
+  const value = wire.varint64();
+  return typeof value === "number" ? value : BigInt.asIntN(64, value);
+}
+
+function isZero(value: number | bigint): boolean {
+  return value === 0 || value === 0n;
+}
+
+function unzigzag32(bits: number): number {
+  return (bits >>> 1) ^ -(bits & 1);
+}
+
+function unzigzag64(bits: bigint): bigint {
+  return (bits >> 1n) ^ -(bits & 1n);
+}

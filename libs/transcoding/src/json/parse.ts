@@ -1,0 +1,42 @@
+import type { JsonValue } from "@bufbuild/protobuf";
+import { ServiceError } from "@plumbline/errors";
+import { parseFast } from "./parse-fast.ts";
+import { readJson } from "./scan.ts";
+
+/**
+ * Parses a JSON body. Throws ServiceError invalid_argument: MALFORMED_JSON with line and column when it is no JSON, or
+ * INVALID_REQUEST naming the field when a key stands twice in an object.
+ */
+export function parseJson(bytes: Uint8Array): JsonValue {
+  const text = decode(bytes);
+  const flawless = parseFast(text);
+  if (flawless !== undefined) return flawless;
+  const read = readJson(text);
+  if ("value" in read) return read.value;
+  const { problem } = read;
+  if (problem.duplicate !== undefined) {
+    throw new ServiceError("invalid_argument", `The body gives ${problem.duplicate} twice.`, {
+      reason: "INVALID_REQUEST",
+      violations: [{ field: problem.duplicate, description: problem.description }],
+    });
+  }
+  const before = text.slice(0, problem.offset).split("\n");
+  const column = (before.at(-1) ?? "").length + 1;
+  throw new ServiceError(
+    "invalid_argument",
+    `The body is not JSON: line ${before.length}, column ${column}: ${problem.description}.`,
+    {
+      reason: "MALFORMED_JSON",
+    },
+  );
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new ServiceError("invalid_argument", "The body is not UTF-8.", { reason: "MALFORMED_JSON", cause });
+  }
+}

@@ -1,0 +1,122 @@
+import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { isWrapper } from "../descriptors/fields.ts";
+import { commentOf } from "./comments.ts";
+import type { Schema } from "./types.ts";
+
+/** The schemas of the messages that were asked for and of all they hold, under their full proto names. */
+export class Schemas {
+  readonly #schemas = new Map<string, Schema>();
+
+  /** By name, for `components.schemas`. */
+  get all(): Readonly<Record<string, Schema>> {
+    return Object.fromEntries([...this.#schemas].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** A message's JSON form: a reference, or for a well-known type its schema itself. */
+  message(message: DescMessage): Schema {
+    const wellKnown = wellKnownTypes[message.typeName];
+    if (wellKnown !== undefined) return wellKnown;
+    const [only] = message.fields;
+    if (isWrapper(message) && only !== undefined) return nullable(this.single(only));
+    if (!this.#schemas.has(message.typeName)) {
+      // Its place is taken before its fields are looked at: a message may contain itself.
+      this.#schemas.set(message.typeName, {});
+      this.#schemas.set(message.typeName, this.#object(message));
+    }
+    return { $ref: `#/components/schemas/${message.typeName}` };
+  }
+
+  /** A field with its list or map around it, and its comment. */
+  field(field: DescField): Schema {
+    const schema = this.#shape(field);
+    const description = commentOf(field);
+    return {
+      ...schema,
+      ...(description !== undefined && { description }),
+      ...(field.deprecated && { deprecated: true }),
+    };
+  }
+
+  /** One value of a field: itself, an item of the list, a value of the map. */
+  single(field: DescField): Schema {
+    if (field.message !== undefined) return this.message(field.message);
+    return field.enum !== undefined ? this.#enum(field.enum) : (scalars[field.scalar] ?? {});
+  }
+
+  #shape(field: DescField): Schema {
+    if (field.fieldKind === "list") return { type: "array", items: this.single(field) };
+    if (field.fieldKind === "map") return { type: "object", additionalProperties: this.single(field) };
+    return field.fieldKind === "message" && field.oneof === undefined
+      ? nullable(this.single(field))
+      : this.single(field);
+  }
+
+  #object(message: DescMessage): Schema {
+    const description = commentOf(message);
+    return {
+      type: "object",
+      ...(description !== undefined && { description }),
+      properties: Object.fromEntries(message.fields.map((field) => [field.jsonName, this.field(field)])),
+      additionalProperties: false,
+    };
+  }
+
+  #enum(type: DescEnum): Schema {
+    if (type.typeName === "google.protobuf.NullValue") return { type: "null" };
+    if (!this.#schemas.has(type.typeName)) {
+      const values = type.values.map((value) => [value.name, commentOf(value)] as const);
+      const told = values
+        .filter(([, comment]) => comment !== undefined)
+        .map(([name, comment]) => `- \`${name}\`: ${comment}`);
+      this.#schemas.set(type.typeName, {
+        type: "string",
+        enum: values.map(([name]) => name),
+        ...(told.length > 0 && { description: told.join("\n") }),
+      });
+    }
+    return { $ref: `#/components/schemas/${type.typeName}` };
+  }
+}
+
+function nullable(schema: Schema): Schema {
+  if (schema.$ref !== undefined) return { anyOf: [schema, { type: "null" }] };
+  return typeof schema.type === "string" ? { ...schema, type: [schema.type, "null"] } : schema;
+}
+
+const int32: Schema = { type: "integer", format: "int32", minimum: -(2 ** 31), maximum: 2 ** 31 - 1 };
+const uint32: Schema = { type: "integer", format: "uint32", minimum: 0, maximum: 2 ** 32 - 1 };
+const int64: Schema = { type: "string", format: "int64", pattern: "^-?(0|[1-9][0-9]{0,18})$" };
+const uint64: Schema = { type: "string", format: "uint64", pattern: "^(0|[1-9][0-9]{0,19})$" };
+
+const scalars: Readonly<Record<ScalarType, Schema>> = {
+  [ScalarType.STRING]: { type: "string" },
+  [ScalarType.BOOL]: { type: "boolean" },
+  [ScalarType.BYTES]: { type: "string", contentEncoding: "base64" },
+  [ScalarType.DOUBLE]: { type: "number", format: "double" },
+  [ScalarType.FLOAT]: { type: "number", format: "float" },
+  [ScalarType.INT32]: int32,
+  [ScalarType.SINT32]: int32,
+  [ScalarType.SFIXED32]: int32,
+  [ScalarType.UINT32]: uint32,
+  [ScalarType.FIXED32]: uint32,
+  [ScalarType.INT64]: int64,
+  [ScalarType.SINT64]: int64,
+  [ScalarType.SFIXED64]: int64,
+  [ScalarType.UINT64]: uint64,
+  [ScalarType.FIXED64]: uint64,
+};
+
+const wellKnownTypes: Readonly<Record<string, Schema>> = {
+  "google.protobuf.Timestamp": { type: "string", format: "date-time" },
+  "google.protobuf.Duration": { type: "string", format: "duration-seconds", pattern: "^-?[0-9]+(\\.[0-9]{1,9})?s$" },
+  "google.protobuf.FieldMask": { type: "string", description: 'Names of fields, divided by ",".' },
+  "google.protobuf.Struct": { type: "object", additionalProperties: true },
+  "google.protobuf.ListValue": { type: "array", items: {} },
+  "google.protobuf.Value": {},
+  "google.protobuf.Any": {
+    type: "object",
+    properties: { "@type": { type: "string" } },
+    required: ["@type"],
+    additionalProperties: true,
+  },
+};
