@@ -44,8 +44,8 @@ export interface AppOptions {
 
 /** The gateway as an Express application: plain construction. Throws when an annotated service has no upstream. */
 export function createApp(options: AppOptions): Express {
-  const { registry, settings, drain, telemetry } = options;
-  const bindings = bindingsOf(registry);
+  const { settings, drain, telemetry } = options;
+  const bindings = bindingsOf(options.registry);
   const router = routerOf(bindings);
   const upstreamOf = upstreams(bindings, options.upstreamFor);
 
@@ -61,7 +61,7 @@ export function createApp(options: AppOptions): Express {
       observe(router, telemetry),
       limitRate(options.limiter, () => settings().rateLimits),
       pages(openApiOf(bindings, options.version)),
-      api({ registry, upstreamOf, limits: () => settings().limits, metrics: telemetry.metrics, stream }),
+      api({ upstreamOf, limits: () => settings().limits, metrics: telemetry.metrics, stream }),
     ),
   );
   app.use(failed(telemetry.logger));

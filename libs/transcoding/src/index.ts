@@ -1,4 +1,4 @@
-export { type Answer, answerOf, eventOf, httpBody } from "./bindings/answer.ts";
+export { type Answer, answerOf, eventOf } from "./bindings/answer.ts";
 export { type Binding, bindingsOf } from "./bindings/binding.ts";
 export { annotatedPackages } from "./bindings/packages.ts";
 export { bindRequest, type RequestParts } from "./bindings/request.ts";

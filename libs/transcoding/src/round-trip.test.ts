@@ -68,7 +68,7 @@ test("any request's JSON becomes bytes that say the same, and JSON again", () =>
   fc.assert(
     fc.property(requests, (json) => {
       const body = Buffer.from(JSON.stringify(json));
-      const bytes = bindRequest(placeOrder, { params: new Map(), query: "", body }, plumbline);
+      const bytes = bindRequest(placeOrder, { params: new Map(), query: "", body });
       const { input } = placeOrder.method;
       assert.deepEqual(encodeMessage(input, fromBinary(input, bytes), plumbline), json);
     }),
@@ -92,7 +92,7 @@ test("no JSON at all makes the binder throw anything but an invalid argument", (
   fc.assert(
     fc.property(values, (json) => {
       try {
-        bindRequest(placeOrder, { params: new Map(), query: "", body: Buffer.from(JSON.stringify(json)) }, plumbline);
+        bindRequest(placeOrder, { params: new Map(), query: "", body: Buffer.from(JSON.stringify(json)) });
       } catch (error) {
         assert.equal((error as { code?: string }).code, "invalid_argument");
         // Said by our own checks, field by field: the reader behind them found nothing that they had missed.

@@ -1,4 +1,3 @@
-import type { Registry } from "@bufbuild/protobuf";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { Admission, isAtDeadline } from "@plumbline/rpc";
 import type { Metrics } from "@plumbline/telemetry";
@@ -25,7 +24,6 @@ export interface Limits {
 }
 
 export interface ApiOptions {
-  readonly registry: Registry;
   readonly upstreamOf: (binding: Binding) => Upstream;
   readonly limits: () => Limits;
   readonly metrics: Pick<Metrics, "counter" | "gauge">;
@@ -41,7 +39,7 @@ export interface StreamCall {
 }
 
 /** Every RPC that has an HTTP form, as one handler: match, bind, call, answer. Failures are thrown. */
-export function api({ registry, upstreamOf, limits, metrics, stream }: ApiOptions): RequestHandler {
+export function api({ upstreamOf, limits, metrics, stream }: ApiOptions): RequestHandler {
   const adaptive = () => limits().adaptive ?? false;
   const calls = new Admission({ max: () => limits().concurrent, adaptive, refusal: refusalOf("requests"), metrics });
   const streams = new Admission({ max: () => limits().streams, adaptive, refusal: refusalOf("streams"), metrics });
@@ -65,7 +63,7 @@ export function api({ registry, upstreamOf, limits, metrics, stream }: ApiOption
       const body = hasBody(request) ? await readBody(request, bodyBytes) : noBody;
       const lastEventId = request.get("last-event-id");
       const parts = { params: match.params, query: queryOf(request.url), body, lastEventId };
-      const message = bindRequest(binding, parts, registry);
+      const message = bindRequest(binding, parts);
       const upstream = upstreamOf(binding);
       // Awaited, since the place in the bound is given back when this function ends.
       if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);

@@ -8,6 +8,8 @@ import { type Parameter, parameterNamed } from "./parameters.ts";
 
 /** One HTTP method and path template that leads to one RPC. */
 export interface Binding {
+  /** The descriptors that the binding comes from: a google.protobuf.Any may hold their messages. */
+  readonly registry: FileRegistry;
   readonly method: DescMethod;
   /** Where gRPC finds it: `/orders.v1.OrdersService/GetOrder`. */
   readonly rpcPath: string;
@@ -38,7 +40,7 @@ export interface Binding {
 export function bindingsOf(registry: FileRegistry): readonly Binding[] {
   const option = httpOption(registry);
   if (option === undefined) return [];
-  const codecs = { transcoders: new Transcoders(registry), writers: new MessageWriters() };
+  const codecs = { registry, transcoders: new Transcoders(registry), writers: new MessageWriters() };
   const bindings: Binding[] = [];
   for (const file of registry.files) {
     for (const method of file.services.flatMap((service) => service.methods)) {
@@ -51,11 +53,17 @@ export function bindingsOf(registry: FileRegistry): readonly Binding[] {
 }
 
 interface Codecs {
+  readonly registry: FileRegistry;
   readonly transcoders: Transcoders;
   readonly writers: MessageWriters;
 }
 
-function toBinding(method: DescMethod, rule: HttpRule, index: number, { transcoders, writers }: Codecs): Binding {
+function toBinding(
+  method: DescMethod,
+  rule: HttpRule,
+  index: number,
+  { registry, transcoders, writers }: Codecs,
+): Binding {
   const problem = (text: string): Error =>
     new Error(`${method.toString()}, ${rule.httpMethod} ${rule.template}: ${text}`);
   if (method.methodKind !== "unary" && method.methodKind !== "server_streaming") {
@@ -78,6 +86,7 @@ function toBinding(method: DescMethod, rule: HttpRule, index: number, { transcod
   };
   const streams = method.methodKind === "server_streaming";
   return {
+    registry,
     method,
     rpcPath: `/${method.parent.typeName}/${method.name}`,
     httpMethod: rule.httpMethod,

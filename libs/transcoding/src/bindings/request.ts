@@ -5,7 +5,6 @@ import {
   type JsonValue,
   type Message,
   mergeFromJson,
-  type Registry,
   toBinary,
 } from "@bufbuild/protobuf";
 import { ServiceError } from "@plumbline/errors";
@@ -33,7 +32,8 @@ export interface RequestParts {
  * has, as google/api/http.proto says. A field the path sets is taken from the path, whatever a body says.
  * Throws ServiceError invalid_argument with a violation per field that does not fit.
  */
-export function bindRequest(binding: Binding, parts: RequestParts, registry: Registry): Uint8Array {
+export function bindRequest(binding: Binding, parts: RequestParts): Uint8Array {
+  const { registry } = binding;
   const { input } = binding.method;
   const violations = new Violations();
   const body = bodyOf(binding, parts.body);
