@@ -1,7 +1,7 @@
 import { httpBody } from "../bindings/answer.ts";
 import type { Binding } from "../bindings/binding.ts";
 import { commentOf, firstSentence } from "./comments.ts";
-import type { Conventions } from "./document.ts";
+import type { Conventions } from "./conventions.ts";
 import { parametersOf } from "./parameters.ts";
 import type { Schemas } from "./schemas.ts";
 import type { ApiResponse, MediaType, Operation } from "./types.ts";
