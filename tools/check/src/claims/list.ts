@@ -70,7 +70,7 @@ export const claims: readonly Claim[] = [
   },
   {
     claim: "Calls over TLS on both transports: client certificates, named faults, certificates replaced under load",
-    command: "npm test -w libs/rpc -- src/tls.test.ts src/over-tls.test.ts",
+    command: "npm test -w libs/rpc -- src/tls/tls.test.ts src/transports/over-tls.test.ts",
     cost: "tests",
   },
   {

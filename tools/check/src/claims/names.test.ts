@@ -8,7 +8,10 @@ import { namesNotFound, readWorkspace } from "./names.ts";
 const root = mkdtempSync(join(tmpdir(), "plumbline-names-"));
 after(() => rmSync(root, { recursive: true }));
 mkdirSync(join(root, "libs/a/src"), { recursive: true });
-writeFileSync(join(root, "package.json"), JSON.stringify({ name: "root", scripts: { start: "", test: "", demo: "" } }));
+writeFileSync(
+  join(root, "package.json"),
+  JSON.stringify({ name: "root", workspaces: ["libs/*"], scripts: { start: "", test: "", demo: "" } }),
+);
 writeFileSync(
   join(root, "libs/a/package.json"),
   JSON.stringify({ name: "@plumbline/a", scripts: { test: "", fuzz: "" } }),

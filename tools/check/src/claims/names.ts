@@ -15,13 +15,17 @@ export interface Workspace {
 }
 
 // Files of config/ are the reader's own.
-const folders = "apps|libs|tools|tests|e2e|docs|deploy|protos";
+const folders = "apps|libs|tools|tests|docs|deploy|protos";
 const pathPattern = new RegExp(`(?<![\\w./@:-])(?:${folders})/[\\w./@{},*-]+`, "g");
 
 export function readWorkspace(root: string): Workspace {
+  const { workspaces = [] } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { workspaces?: string[] };
   const files = [
     "package.json",
-    ...globSync(["{apps,libs,tools,tests}/*/package.json", "e2e/package.json"], { cwd: root }),
+    ...globSync(
+      workspaces.map((folder) => `${folder}/package.json`),
+      { cwd: root },
+    ),
   ];
   const projects = files.map((file): Manifest => {
     const { name, scripts = {}, nx } = JSON.parse(readFileSync(join(root, file), "utf8"));
