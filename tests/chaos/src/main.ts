@@ -1,9 +1,10 @@
 /** `npm run chaos`: the stack of docker-compose.yml while its parts die, restart, stop and multiply. */
+
+import { openCompose, type Stack } from "@plumbline/tools-stack";
 import { outages, type Victim, victims } from "./outages.ts";
 import type { Report } from "./report.ts";
 import { rolling } from "./rolling.ts";
 import { scale } from "./scale.ts";
-import { openStack, type Stack } from "./stack.ts";
 import { stop } from "./stop.ts";
 
 const usage = `npm run chaos -- [PART…]     all of them without one
@@ -35,7 +36,7 @@ function* reports(stack: Stack): Generator<Promise<Report>> {
 
 try {
   console.log("Building and starting a stack of its own…");
-  await using stack = await openStack();
+  await using stack = await openCompose({ project: "plumbline-chaos" });
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => void stack[Symbol.asyncDispose]().then(() => process.exit(130)));
   }

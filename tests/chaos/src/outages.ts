@@ -1,8 +1,7 @@
 import { sleep } from "@plumbline/concurrency";
 import { type DemoReport, table as demoTable, runDemo } from "@plumbline/load";
-import { table } from "@plumbline/tools-stack";
+import { type Stack, table } from "@plumbline/tools-stack";
 import type { Report } from "./report.ts";
-import type { Stack } from "./stack.ts";
 
 export const victims = ["kafka", "postgres", "redis", "worker", "orders"] as const;
 export type Victim = (typeof victims)[number];
@@ -79,7 +78,7 @@ async function outage(stack: Stack, victim: Victim): Promise<Row> {
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1_000;
   const [backS, [report, endS]] = await Promise.all([
-    stack.start(victim).then(seconds),
+    stack.up().then(seconds),
     demo.then((report) => [report, seconds()] as const),
   ]);
   return { victim, report, placedBefore, backS, endS: Math.max(0, endS) };

@@ -1,8 +1,7 @@
 import { sleep } from "@plumbline/concurrency";
 import { ApiLoad, Balancer, describeLoad, type LoadResult } from "@plumbline/load";
-import { table } from "@plumbline/tools-stack";
+import { type Stack, table } from "@plumbline/tools-stack";
 import type { Report } from "./report.ts";
-import type { Stack } from "./stack.ts";
 
 const perSecond = 20;
 /** Before the first restart, between two, and after the last. */
@@ -23,11 +22,12 @@ export async function rolling(stack: Stack, print: (text: string) => void): Prom
     await sleep(calmMs);
     for (const service of ["gateway", "orders"]) {
       for (const replica of await stack.replicas(service)) {
-        print(`restarting ${replica.Name}`);
+        print(`restarting ${replica.name}`);
         const began = performance.now();
-        await stack.restart(replica);
-        balancer.put(await stack.gateways()); // Its port may be another.
-        rows.push([replica.Name, `${((performance.now() - began) / 1_000).toFixed(1)} s`]);
+        const { code, clean } = await stack.restart(replica);
+        balancer.put(await stack.gateways()); // A restart may change the port.
+        const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+        rows.push([replica.name, `${seconds} s`, clean ? "" : `ENDED WITH ${code}`]);
         await sleep(calmMs);
       }
     }
@@ -37,7 +37,7 @@ export async function rolling(stack: Stack, print: (text: string) => void): Prom
   }
   const result = await running;
   return {
-    ok: result.failed === 0 && rows.length === 4,
-    text: [table(["restarted", "healthy after"], rows), describeLoad(result, perSecond)].join("\n"),
+    ok: result.failed === 0 && rows.length === 4 && rows.every(([, , problem]) => problem === ""),
+    text: [table(["restarted", "healthy after", ""], rows), describeLoad(result, perSecond)].join("\n"),
   };
 }

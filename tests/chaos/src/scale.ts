@@ -1,6 +1,5 @@
-import { table } from "@plumbline/tools-stack";
+import { type Stack, table } from "@plumbline/tools-stack";
 import type { Report } from "./report.ts";
-import type { Stack } from "./stack.ts";
 
 const orders = 20;
 const requestMs = 30_000;

@@ -1,8 +1,7 @@
 import { sleep } from "@plumbline/concurrency";
 import { Api, ApiLoad, Balancer, describeLoad, type LoadResult, type Order } from "@plumbline/load";
-import { containers, docker, endReport } from "@plumbline/tools-stack";
+import { type Ended, type Stack, table } from "@plumbline/tools-stack";
 import type { Report } from "./report.ts";
-import type { Stack } from "./stack.ts";
 
 const perSecond = 20;
 const beforeMs = 4_000;
@@ -17,6 +16,7 @@ export async function stop(stack: Stack, print: (text: string) => void): Promise
   const enough = new AbortController();
   const watching = balancer.run(enough.signal);
   let running: Promise<LoadResult>;
+  let ended: readonly Ended[];
   let stoppedMs: number;
   try {
     await balancer.ready();
@@ -24,28 +24,27 @@ export async function stop(stack: Stack, print: (text: string) => void): Promise
     await sleep(beforeMs);
     print("stopping everything under load");
     const began = performance.now();
-    await docker(["compose", "stop"]);
+    ended = await stack.stop();
     stoppedMs = performance.now() - began;
   } finally {
     enough.abort();
     await watching;
   }
   const result = await running;
-  const stopped = await containers();
-  const ended = endReport(stopped);
-  const failed = stopped.filter(({ ExitCode }) => ![0, 143].includes(ExitCode));
-  const logs = await Promise.all(
-    failed.map(async ({ Service }) => await docker(["compose", "logs", "--no-color", "--tail", "5", Service])),
-  );
+  const failed = ended.filter(({ clean }) => !clean);
+  const logs = await Promise.all(failed.map(({ service }) => stack.logs(service, 5)));
 
   print(`starting again: ${load.accepted.length} orders were accepted`);
   await stack.up();
   const [base = ""] = await stack.gateways();
   const lost = await notEnded(new Api(base), load);
   return {
-    ok: ended.ok && lost.length === 0 && load.accepted.length > 0,
+    ok: failed.length === 0 && lost.length === 0 && load.accepted.length > 0,
     text: [
-      ended.text,
+      table(
+        ["stopped", "exit code", ""],
+        ended.map(({ name, code, clean }) => [name, String(code ?? "signal"), clean ? "" : "FAILED"]),
+      ),
       ...logs,
       `  stopped in ${(stoppedMs / 1_000).toFixed(1)} s`,
       describeLoad(result, perSecond).replace("failed", "found the gateway gone"),

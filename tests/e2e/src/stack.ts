@@ -4,16 +4,16 @@ import { join, resolve } from "node:path";
 import {
   freeStackPorts,
   givenTransport,
+  openProcesses,
   type Ports,
-  type Stack,
-  type StackOptions,
-  startStack,
+  type ProcessesOptions,
+  type ProcessStack,
 } from "@plumbline/tools-stack";
 
 export const root = resolve(import.meta.dirname, "../../..");
 
 export interface Running extends AsyncDisposable {
-  readonly stack: Stack;
+  readonly stack: ProcessStack;
   readonly ports: Ports;
   /** Where the gateway listens. */
   readonly base: string;
@@ -21,7 +21,7 @@ export interface Running extends AsyncDisposable {
   readonly lines: readonly { readonly name: string; readonly line: string }[];
 }
 
-export type RunOptions = Pick<StackOptions, "environment" | "entry" | "change" | "transport">;
+export type RunOptions = Pick<ProcessesOptions, "environment" | "entry" | "scale" | "transport">;
 
 /**
  * The whole system on free ports with a data folder of its own, removed at the end. Its transport is the one given, or the
@@ -32,7 +32,7 @@ export async function runStack(options: RunOptions = {}): Promise<Running> {
   const dataDir = mkdtempSync(join(tmpdir(), "plumbline-e2e-"));
   const lines: { name: string; line: string }[] = [];
   try {
-    const stack = await startStack({
+    const stack = await openProcesses({
       root,
       dataDir,
       ports,

@@ -1,16 +1,16 @@
-import { type Entry, givenTransport } from "@plumbline/tools-stack";
+import { type Entry, givenTransport, ownServices, settingsPrefix } from "@plumbline/tools-stack";
 import { type Receiver, startReceiver } from "./otlp/receiver.ts";
 import { type Running, runStack } from "./stack.ts";
 
-export const services = ["gateway", "greeter", "orders", "worker"] as const;
-export type Service = (typeof services)[number];
+/** The services that have metrics, in the order of `E2E_OPS_URLS`. */
+export const services = ownServices.map(({ name }) => name);
 
-/** Where the tests of telemetry run: the same tests on each. */
+/** A system whose telemetry is tested: the same tests run on each. */
 export interface Tier extends AsyncDisposable {
   readonly base: string;
   readonly supplier: string;
-  /** Where each service serves /metrics. */
-  readonly ops: Readonly<Record<Service, string>>;
+  /** The address of each service's /metrics. */
+  readonly ops: Readonly<Record<string, string>>;
   readonly receiver: Receiver;
   /** Whether it tries twice, the second time after 2 s, so that a test can wait for a dead letter. */
   readonly retriesSoon: boolean;
@@ -20,7 +20,7 @@ export interface Tier extends AsyncDisposable {
 
 /**
  * The system that somebody else runs, if the environment names one: `E2E_BASE_URL` (the gateway), `E2E_SUPPLIER_URL`,
- * `E2E_OPS_URLS` (four, in the order of `services`, with commas), and `E2E_OTLP_PORT`, where its services send spans and logs to us.
+ * `E2E_OPS_URLS` (one for each of `services`, with commas), and `E2E_OTLP_PORT`, where its services send spans and logs to us.
  */
 export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => Promise<Tier>) | undefined {
   const { E2E_BASE_URL: base, E2E_SUPPLIER_URL: supplier, E2E_OPS_URLS, E2E_OTLP_PORT } = environment;
@@ -31,7 +31,7 @@ export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => 
   }
   return async () => {
     const receiver = await startReceiver({ host: "0.0.0.0", port: Number(E2E_OTLP_PORT) });
-    const ops = Object.fromEntries(services.map((name, index) => [name, urls[index]])) as Tier["ops"];
+    const ops = Object.fromEntries(services.map((name, index) => [name, urls[index] ?? ""]));
     return {
       base,
       supplier,
@@ -48,7 +48,7 @@ export async function embeddedTier(entry: Entry, transport = givenTransport()): 
   await using stack = new AsyncDisposableStack();
   const receiver = stack.use(await startReceiver());
   const telemetry = services.flatMap((name) => {
-    const prefix = `${name.toUpperCase()}_TELEMETRY_OTLP`;
+    const prefix = `${settingsPrefix(name)}_TELEMETRY_OTLP`;
     return [
       [`${prefix}_ENDPOINT`, receiver.endpoint],
       [`${prefix}_LOGS`, "true"],
@@ -64,12 +64,9 @@ export async function embeddedTier(entry: Entry, transport = givenTransport()): 
   return {
     base: running.base,
     supplier: at(ports.supplier),
-    ops: {
-      gateway: at(ports.gatewayOps),
-      greeter: at(ports.greeterOps),
-      orders: at(ports.ordersOps),
-      worker: at(ports.workerOps),
-    },
+    ops: Object.fromEntries(
+      ownServices.map(({ name }) => [name, new URL(running.stack.programs.get(name)?.program.ready ?? "").origin]),
+    ),
     receiver,
     retriesSoon: true,
     lines: running.lines,

@@ -1,12 +1,13 @@
-/** The embedded stack: Postgres, the four services and the supplier as processes of this machine, from npm alone. */
-
+/** The running system behind one port, `Stack`, with an adapter for processes and one for docker compose. */
 export { builtImages, type Container, containers } from "./compose/compose.ts";
 export { docker } from "./compose/docker.ts";
 export { endReport } from "./compose/end-report.ts";
+export { type ComposeStack, openCompose, whyNoCompose } from "./compose/open-compose.ts";
 export { sizes } from "./compose/sizes.ts";
 export { table } from "./compose/table.ts";
-export { freeStackPorts } from "./processes/preflight.ts";
-export type { Adapter, Entry, Ports, Program, Transport } from "./processes/stack.ts";
-export { databases, defaultPorts, givenTransport, programs, transports } from "./processes/stack.ts";
-export { type Stack, type StackOptions, startStack } from "./processes/start-stack.ts";
-export type { Supervised } from "./processes/supervised.ts";
+export { defaultPorts, freeStackPorts, type Ports } from "./ports.ts";
+export { openProcesses, type ProcessesOptions, type ProcessStack } from "./processes/open-processes.ts";
+export type { Adapter, Entry, Program, Transport } from "./processes/programs.ts";
+export { databases, givenTransport, programs, transports } from "./processes/programs.ts";
+export { databaseOwners, ownServices, rows, type ServiceName, serviceRow, settingsPrefix } from "./services.ts";
+export type { Ended, Replica, Scale, Stack } from "./stack.ts";

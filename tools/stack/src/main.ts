@@ -5,10 +5,11 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { aborted, sleep } from "@plumbline/concurrency";
+import { defaultPorts, type Ports, portsFrom } from "./ports.ts";
 import { prettyLine } from "./processes/log-lines.ts";
 import { proportionalSetSize } from "./processes/memory.ts";
-import { dataFolder, defaultPorts, givenTransport, type Ports, portsFrom, transportOf } from "./processes/stack.ts";
-import { type Stack, startStack } from "./processes/start-stack.ts";
+import { openProcesses, type ProcessStack } from "./processes/open-processes.ts";
+import { dataFolder, givenTransport } from "./processes/programs.ts";
 
 const idleMs = 5_000;
 const color = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
@@ -29,14 +30,15 @@ async function main(signal: AbortSignal): Promise<void> {
   const names: string[] = [];
 
   console.log("Starting Postgres, the services and a supplier…");
-  await using stack = await startStack({
+  await using stack = await openProcesses({
     root,
     signal,
     ports,
     dataDir: values.data ?? dataFolder(root),
     fresh: values.fresh,
     adapter: values.kafka ? "kafka" : "postgres",
-    transport: values.transport === undefined ? givenTransport() : transportOf(values.transport, "--transport"),
+    transport:
+      values.transport === undefined ? givenTransport() : givenTransport({ PLUMBLINE_TRANSPORT: values.transport }),
     onLine: (name, line) => {
       if (!names.includes(name)) names.push(name);
       console.log(prettyLine(name, line, names.indexOf(name), color));
@@ -59,7 +61,7 @@ function movedPorts(first: number): Ports {
   return portsFrom(first);
 }
 
-function banner(stack: Stack, ports: Ports): string {
+function banner(stack: ProcessStack, ports: Ports): string {
   const base = `http://localhost:${ports.gateway}`;
   return `
 Ready after ${(stack.readyAfterMs / 1_000).toFixed(1)} s.
@@ -78,7 +80,7 @@ Then, in another terminal: npm run demo${ports.gateway === defaultPorts.gateway 
 `;
 }
 
-function memoryTable(stack: Stack): string {
+function memoryTable(stack: ProcessStack): string {
   const rows = [...stack.programs.values()].map(
     (program) => [program.name, proportionalSetSize(program.pid ?? 0)] as const,
   );

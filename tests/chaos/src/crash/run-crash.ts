@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { sleep } from "@plumbline/concurrency";
 import { Api, judge, type Order, type Placed } from "@plumbline/load";
 import type { InspectorOptions } from "@plumbline/messaging/inspect";
-import { type Adapter, freeStackPorts, type Stack, startStack, type Transport } from "@plumbline/tools-stack";
+import { type Adapter, freeStackPorts, openProcesses, type ProcessStack, type Transport } from "@plumbline/tools-stack";
 import { type Audit, audit } from "./audit.ts";
 import { ordersPerRound, type PointName, points } from "./points.ts";
 
@@ -45,7 +45,7 @@ export async function runCrash({
   const folder = mkdtempSync(join(tmpdir(), "plumbline-crash-"));
   try {
     const ports = await freeStackPorts();
-    await using stack = await startStack({
+    await using stack = await openProcesses({
       root,
       ports,
       adapter,
@@ -96,7 +96,7 @@ export async function runCrash({
   }
 }
 
-function brokerOf(adapter: Adapter, stack: Stack): InspectorOptions {
+function brokerOf(adapter: Adapter, stack: ProcessStack): InspectorOptions {
   return adapter === "kafka"
     ? { adapter, brokers: [stack.kafkaBrokers as string] }
     : { adapter: "postgres", url: stack.databaseUrls.messaging };

@@ -1,14 +1,14 @@
-import { databases, defaultPorts, programs } from "@plumbline/tools-stack";
+import { databases, defaultPorts, programs, serviceRow } from "@plumbline/tools-stack";
 import type { Started } from "./started.ts";
 
-/** The services as `npm start` starts them, with each of the adapters that carry events. */
+/** Returns the services as `npm start` starts them, with each of the adapters that carry events. */
 export function embeddedServices(): readonly Started[] {
   const urls = Object.fromEntries(databases.map((name) => [name, `postgresql://${name}@127.0.0.1/${name}`]));
   return (["postgres", "kafka"] as const).flatMap((adapter) =>
     programs(defaultPorts, urls as Record<(typeof databases)[number], string>, { adapter })
-      .filter(({ entry }) => !entry.startsWith("apps/supplier/"))
+      .filter(({ service }) => serviceRow(service).standIn !== true)
       .map(({ name, environment }) => ({
-        where: `${name} in tools/stack/src/processes/stack.ts (${adapter})`,
+        where: `${name} in the embedded stack (${adapter})`,
         app: name,
         environment,
       })),

@@ -1,4 +1,4 @@
-import { docker, dockerLines } from "./docker.ts";
+import { docker, dockerLines, type Variables } from "./docker.ts";
 
 /** A container of the stack, as `docker compose ps` shows it. */
 export interface Container {
@@ -21,15 +21,15 @@ interface Service {
   readonly mem_limit?: string;
 }
 
-/** All containers of the project, those that have ended too, by name. */
-export async function containers(): Promise<Container[]> {
-  const found = await dockerLines<Container>(["compose", "ps", "--all", "--format", "json"]);
+/** Returns all containers of the project, also those that have ended, sorted by name. */
+export async function containers(variables: Variables = {}): Promise<Container[]> {
+  const found = await dockerLines<Container>(["compose", "ps", "--all", "--format", "json"], variables);
   return found.toSorted((a, b) => a.Name.localeCompare(b.Name));
 }
 
-/** The image of each service that is built here, by the service's name; steps that run once use another's. */
-export async function builtImages(): Promise<Map<string, string>> {
-  const { services } = JSON.parse(await docker(["compose", "config", "--format", "json"])) as Configuration;
+/** Returns the image of each service that is built here, by the service's name. Migrations use the image of their service. */
+export async function builtImages(variables: Variables = {}): Promise<Map<string, string>> {
+  const { services } = JSON.parse(await docker(["compose", "config", "--format", "json"], variables)) as Configuration;
   const images = Object.entries(services).filter(
     ([name, { build }]) => build !== undefined && !name.endsWith("-migrate"),
   );

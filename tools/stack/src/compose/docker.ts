@@ -3,12 +3,19 @@ import { once } from "node:events";
 import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 
-/** Where docker-compose.yml is. */
+/** The folder of docker-compose.yml. */
 export const root = resolve(import.meta.dirname, "../../../..");
 
-/** The standard output of a docker command. Rejects with what it complained about. */
-export async function docker(args: readonly string[]): Promise<string> {
-  const child = spawn("docker", args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+/** Variables beside this process's own: COMPOSE_PROJECT_NAME and those of .env choose a stack. */
+export type Variables = Readonly<Record<string, string>>;
+
+/** Returns the standard output of a docker command. Rejects with its complaint. */
+export async function docker(args: readonly string[], variables: Variables = {}): Promise<string> {
+  const child = spawn("docker", args, {
+    cwd: root,
+    env: { ...process.env, ...variables },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const [out, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), ended(child)]);
   if (code !== 0) throw new Error(`docker ${args.slice(0, 3).join(" ")} ended with ${code}:\n${complaint.trim()}`);
   return out;
@@ -20,9 +27,9 @@ export async function dockerShown(args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`docker ${args.join(" ")} ended with ${code}`);
 }
 
-/** As `docker`, for commands that print one JSON value on each line. */
-export async function dockerLines<T>(args: readonly string[]): Promise<T[]> {
-  const lines = (await docker(args)).split("\n").filter((line) => line !== "");
+/** Returns what a docker command printed as one JSON value on each line. */
+export async function dockerLines<T>(args: readonly string[], variables: Variables = {}): Promise<T[]> {
+  const lines = (await docker(args, variables)).split("\n").filter((line) => line !== "");
   return lines.map((line) => JSON.parse(line) as T);
 }
 

@@ -1,84 +1,129 @@
 import { sleep } from "@plumbline/concurrency";
-import { freePorts } from "@plumbline/tools-engines";
-import { type Container, containers, docker } from "@plumbline/tools-stack";
+import { freePorts, hasContainer } from "@plumbline/tools-engines";
+import { serviceRow } from "../services.ts";
+import type { Scale, Stack } from "../stack.ts";
+import { builtImages, type Container, containers } from "./compose.ts";
+import { docker } from "./docker.ts";
+import { isClean } from "./end-report.ts";
 
-const ports = { gateway: 8080, supplier: 8090 } as const;
-/** How long everything may take to be healthy, on a busy machine. */
-const healthyS = 180;
+/** The time until everything must be healthy on a busy machine. */
+const healthyS = 300;
+/** The gateways that may run at once: one published port for each. */
+const gatewayPorts = 4;
+const bases = [
+  "node:26-bookworm-slim",
+  "gcr.io/distroless/nodejs26-debian13:nonroot",
+  "postgres:18",
+  "apache/kafka:4.4.0",
+  "redis:8",
+];
 
-/** The stack of docker-compose.yml under a project name and on ports of its own. Disposing removes it with its data. */
-export interface Stack extends AsyncDisposable {
-  /** Where its gateways listen, one address for each replica. A restart may change a port: ask again. */
-  gateways(): Promise<readonly string[]>;
-  supplier(): Promise<string>;
-  /** The running containers of a service. */
-  replicas(service: string): Promise<readonly Container[]>;
-  kill(service: string): Promise<void>;
-  /** SIGTERM, then SIGKILL after its grace, and a new start; resolves once it is healthy. */
-  restart(container: Container): Promise<void>;
-  /** Starts a service that was killed, and waits until it is healthy. */
-  start(service: string): Promise<void>;
-  /** Starts everything, as many replicas as asked for, and waits until all are healthy. */
-  up(scale?: Readonly<Record<string, number>>): Promise<void>;
+/** Returns why the stack cannot run in containers here; false when it can. */
+export function whyNoCompose(): string | false {
+  const missing = bases.filter((image) => !hasContainer(image));
+  if (missing.length === 0) return false;
+  return `no Docker engine that has ${missing.join(", ")}: TEST_ENGINES=docker npm test lets it pull them`;
 }
 
-/** Builds the images and starts everything from no data. */
-export async function openStack(): Promise<Stack> {
-  const [first, ...others] = await freePorts(8);
-  // docker compose reads its choices from the environment, as a user of it would set them.
-  Object.assign(process.env, {
-    COMPOSE_PROJECT_NAME: "plumbline-chaos",
+export interface ComposeOptions {
+  /** The name of the compose project. A stack of that name that an earlier run left is removed first. */
+  readonly project: string;
+  /** The tag of the images. With one they are removed at the end. */
+  readonly tag?: string;
+}
+
+/** The stack of docker-compose.yml, with what only this adapter knows. */
+export interface ComposeStack extends Stack {
+  readonly kind: "compose";
+  /** The environment that makes `docker compose` mean this stack. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Runs `docker compose` with this stack and returns what it printed. */
+  compose(...args: readonly string[]): Promise<string>;
+}
+
+/**
+ * Builds the images and starts the stack of docker-compose.yml from no data, as a project and on ports of its own. Resolves
+ * when all containers are healthy. Disposing removes it with its data.
+ */
+export async function openCompose({ project, tag }: ComposeOptions): Promise<ComposeStack> {
+  const ports = (await freePorts(gatewayPorts + 4)).map(String);
+  const [postgres = "", kafka = "", redis = "", supplier = ""] = ports.slice(gatewayPorts);
+  const variables = {
+    COMPOSE_PROJECT_NAME: project,
     COMPOSE_PROGRESS: "quiet",
-    HOST_PORTS_GATEWAY: `${first}-${others[2]}`,
-    HOST_PORT_POSTGRES: others[3],
-    HOST_PORT_KAFKA: others[4],
-    HOST_PORT_REDIS: others[5],
-    HOST_PORT_SUPPLIER: others[6],
-  });
-  const down = async () => void (await docker(["compose", "down", "--volumes", "--remove-orphans", "--timeout", "1"]));
-  const upWith = async (...options: readonly string[]) =>
-    void (await docker([
-      "compose",
-      "up",
-      "--detach",
-      "--no-recreate",
-      "--wait",
-      "--wait-timeout",
-      `${healthyS}`,
-      ...options,
-    ]));
-  const replicas: Stack["replicas"] = async (service) =>
-    (await containers()).filter(({ Service, State }) => Service === service && State === "running");
-  const addresses = async (service: keyof typeof ports) =>
-    (await replicas(service)).flatMap(({ Publishers }) => {
-      const port = Publishers?.find(({ TargetPort }) => TargetPort === ports[service])?.PublishedPort;
+    ...(tag !== undefined && { PLUMBLINE_TAG: tag }),
+    HOST_PORTS_GATEWAY: `${ports[0]}-${ports[gatewayPorts - 1]}`,
+    HOST_PORT_POSTGRES: postgres,
+    HOST_PORT_KAFKA: kafka,
+    HOST_PORT_REDIS: redis,
+    HOST_PORT_SUPPLIER: supplier,
+  };
+  const compose = (...args: readonly string[]) => docker(["compose", ...args], variables);
+  const down = async () => void (await compose("down", "--volumes", "--remove-orphans", "--timeout", "2"));
+  const removeImages = async () => void (await docker(["image", "rm", ...(await builtImages(variables)).values()]));
+  const up = async (scale: Scale = {}) => {
+    const replicas = Object.entries(scale).flatMap(([service, count]) => ["--scale", `${service}=${count}`]);
+    await compose("up", "--detach", "--no-recreate", "--wait", "--wait-timeout", `${healthyS}`, ...replicas);
+  };
+  const running = async (service: string) =>
+    (await containers(variables)).filter(({ Service, State }) => Service === service && State === "running");
+  const addresses = async (service: string) =>
+    (await running(service)).flatMap(({ Publishers }) => {
+      const port = Publishers?.find(({ TargetPort }) => TargetPort === serviceRow(service).port)?.PublishedPort;
       return port === undefined || port === 0 ? [] : [`http://127.0.0.1:${port}`];
     });
 
   await using opening = new AsyncDisposableStack();
-  await docker(["compose", "build"]);
+  if (tag !== undefined) opening.defer(removeImages);
+  await compose("build");
   opening.defer(down);
-  await down(); // What a run that was killed left.
-  await upWith();
+  await down();
+  try {
+    await up();
+  } catch (error) {
+    const logs = await compose("logs", "--tail", "20").catch(String);
+    throw new Error(`the stack did not become healthy; its last lines:\n${logs}`, { cause: error });
+  }
   const opened = opening.move();
   let closing: Promise<void> | undefined;
   return {
+    kind: "compose",
+    killable: (await compose("config", "--services")).trim().split("\n"),
+    variables,
+    compose,
     gateways: () => addresses("gateway"),
     supplier: async () => (await addresses("supplier"))[0] as string,
-    replicas,
-    kill: async (service) => void (await docker(["compose", "kill", service])),
-    restart: async ({ ID, Name }) => {
-      await docker(["restart", ID]);
-      const until = performance.now() + healthyS * 1_000;
-      while ((await docker(["inspect", "--format", "{{.State.Health.Status}}", ID])).trim() !== "healthy") {
-        if (performance.now() > until) throw new Error(`${Name} was not healthy ${healthyS} s after its restart`);
-        await sleep(200);
-      }
+    replicas: async (service) => (await running(service)).map(({ Name }) => ({ service, name: Name })),
+    // Docker takes this for a stop by hand: the container stays down whatever its restart policy.
+    kill: async (service) => void (await compose("kill", service)),
+    restart: async ({ name }) => {
+      await docker(["stop", name]);
+      const ended = (await containers(variables)).find(({ Name }) => Name === name);
+      await docker(["start", name]);
+      await healthy(name);
+      if (ended === undefined) throw new Error(`there is no container "${name}"`);
+      return endedOf(ended);
     },
-    start: (service) => upWith("--no-deps", service),
-    up: (scale = {}) =>
-      upWith(...Object.entries(scale).flatMap(([service, count]) => ["--scale", `${service}=${count}`])),
-    // A signal and the end of the command may both ask: each waits until it is gone.
+    up,
+    stop: async () => {
+      await compose("stop");
+      return (await containers(variables)).map(endedOf);
+    },
+    logs: (service, lines = 20) => compose("logs", "--no-color", "--tail", `${lines}`, service),
+    // A signal and the end of a command may both ask for the end: each waits until the stack is gone.
     [Symbol.asyncDispose]: () => (closing ??= opened.disposeAsync()),
   };
+}
+
+async function healthy(name: string): Promise<void> {
+  const until = performance.now() + healthyS * 1_000;
+  while ((await docker(["inspect", "--format", "{{.State.Health.Status}}", name])).trim() !== "healthy") {
+    if (performance.now() > until) throw new Error(`${name} was not healthy ${healthyS} s after its restart`);
+    await sleep(200);
+  }
+}
+
+function endedOf(container: Container) {
+  const { Service, Name, ExitCode } = container;
+  return { service: Service, name: Name, code: ExitCode, clean: isClean(container) };
 }

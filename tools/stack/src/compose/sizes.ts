@@ -1,12 +1,15 @@
+import { ownServices } from "../services.ts";
 import { builtImages } from "./compose.ts";
+import type { Variables } from "./docker.ts";
 import { savedImages } from "./saved-images.ts";
 import { sizeReport, sizeTargets } from "./size-report.ts";
 
-/** The targets are for these; the supplier stands in for somebody else's. */
-const services = new Set(["gateway", "greeter", "orders", "worker"]);
+/** The targets are for the services that are ours. */
+const services: ReadonlySet<string> = new Set(ownServices.map(({ name }) => name));
 
-export async function sizes(print: (text: string) => void): Promise<number> {
-  const images = await builtImages();
+/** Prints the compressed size of each image. Returns 1 when a target is missed. */
+export async function sizes(print: (text: string) => void, variables: Variables = {}): Promise<number> {
+  const images = await builtImages(variables);
   const saved = await savedImages([...images.values()]);
   const byService = new Map(
     [...images].flatMap(([name, image]) => {

@@ -1,69 +1,67 @@
 import { spawn } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { deadline } from "@plumbline/concurrency";
-import { createDatabase, startKafka, startPostgres } from "@plumbline/tools-engines";
+import { createDatabase, freePorts, startKafka, startPostgres } from "@plumbline/tools-engines";
+import type { Ports } from "../ports.ts";
+import { databaseOwners, ownServices, rows, serviceRow, settingsPrefix } from "../services.ts";
+import type { Ended, Replica, Scale, Stack } from "../stack.ts";
 import { checkPorts } from "./preflight.ts";
 import {
   type DatabaseName,
   databases,
   type Environment,
-  entries,
-  type Ports,
+  type ExtraReplica,
   type Program,
   type ProgramsOptions,
   programs,
-} from "./stack.ts";
+  scriptOf,
+} from "./programs.ts";
 import { Supervised } from "./supervised.ts";
 
-export interface StackOptions extends ProgramsOptions {
+export interface ProcessesOptions extends Omit<ProgramsOptions, "extra"> {
   readonly root: string;
   readonly dataDir: string;
   readonly ports: Ports;
   /** Removes the data of earlier runs first. */
   readonly fresh?: boolean;
-  /** Modules every program loads before its own, relative to the repository. */
+  /** The modules that every program loads before its own, relative to the repository. */
   readonly imports?: readonly string[];
-  /** Changes the table of programs, for replicas or other settings of one. Migrations stay those of "orders" and "worker". */
-  readonly change?: (table: readonly Program[]) => readonly Program[];
+  /** The number of replicas of a service; one where none is given. */
+  readonly scale?: Scale;
   readonly onLine: (name: string, line: string) => void;
-  /** Gives the start up: what runs already stops, and the call rejects. */
+  /** Gives the start up: running programs stop, and the call rejects. */
   readonly signal?: AbortSignal;
   readonly readyMs?: number;
   readonly stopMs?: number;
 }
 
-export interface Stack extends AsyncDisposable {
+/** The stack as processes of this machine, with what only this adapter knows. */
+export interface ProcessStack extends Stack {
+  readonly kind: "processes";
+  /** The programs that run, by the names of their replicas. */
   readonly programs: ReadonlyMap<string, Supervised>;
+  readonly ports: Ports;
   readonly postgresPid: number;
   readonly kafkaPid: number | undefined;
-  /** Addresses of the Kafka that runs, if one does. */
+  /** The address of the Kafka that runs, if one does. */
   readonly kafkaBrokers: string | undefined;
   readonly databaseUrls: Readonly<Record<DatabaseName, string>>;
-  /** Milliseconds from the call to everything ready. */
+  /** The milliseconds from the call to everything ready. */
   readonly readyAfterMs: number;
 }
 
-/** What Postgres reports of an ordinary day: starts, stops, checkpoints. */
+/** The lines that Postgres writes on an ordinary day: starts, stops, checkpoints. */
 const routine = / LOG: |^\s*$/;
 
 /**
- * Starts the embedded stack: Postgres, migrations, then every program of the table. Resolves when all are ready.
- * Disposing stops the services first and Postgres last, and keeps the data. Rejects with a message that says what to do,
- * and leaves nothing running.
+ * Starts the embedded stack: Postgres, migrations, then every program of the table. Resolves when all are ready. Disposing
+ * stops the services first and Postgres last, and keeps the data. Rejects with a message that says what to do, and then
+ * leaves nothing running.
  */
-export async function startStack(options: StackOptions): Promise<Stack> {
-  const {
-    root,
-    ports,
-    onLine,
-    signal,
-    adapter = "postgres",
-    entry = "source",
-    imports = [],
-    readyMs = 60_000,
-    stopMs = 12_000,
-  } = options;
+export async function openProcesses(options: ProcessesOptions): Promise<ProcessStack> {
+  const { root, ports, onLine, signal, adapter = "postgres", entry = "source" } = options;
   const began = performance.now();
   await using resources = new AsyncDisposableStack();
 
@@ -71,7 +69,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await checkPorts(adapter === "kafka" ? ports : others);
   if (entry === "bundle") requireBundles(root);
   if (options.fresh === true) {
-    // Only what the stack made: the folder around it may be somebody's own.
+    // Only the folders of the engines: the folder around them may hold other files.
     for (const engine of ["postgres", "kafka"]) rmSync(join(options.dataDir, engine), { recursive: true, force: true });
   }
   const own = async <T extends AsyncDisposable>(starting: Promise<T>): Promise<T> => resources.use(await starting);
@@ -91,32 +89,40 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   signal?.throwIfAborted();
 
   const urls = Object.fromEntries(
-    await Promise.all(databases.map(async (name) => [name, await createDatabase(postgres.url, name, { owner: name })])),
+    await Promise.all(
+      databases.map(async (name) => {
+        const role = settingsPrefix(name).toLowerCase();
+        return [name, await createDatabase(postgres.url, role, { owner: role })];
+      }),
+    ),
   ) as Record<DatabaseName, string>;
 
-  const known = programs(ports, urls, options);
-  const table = options.change?.(known) ?? known;
-  await Promise.all(
-    table.filter(ownsData).map((program) => runScript(root, program.entry, ["migrate"], program.environment)),
-  );
-
+  const firsts = programs(ports, urls, options);
+  const owners = firsts.filter(({ service }) => databaseOwners.some((owner) => owner === service));
+  await Promise.all(owners.map((program) => runScript(root, program.entry, ["migrate"], program.environment)));
   signal?.throwIfAborted();
 
-  const running = new Map(
-    table.map((program) => [program.name, new Supervised(program, { root, imports, onLine, stopMs })]),
-  );
-  resources.defer(async () => {
-    const { supplier, ...services } = Object.fromEntries(running);
-    await Promise.all(Object.values(services).map((program) => program.stop()));
-    await supplier?.stop(); // The worker may still ask it while it drains.
-  });
-  for (const program of running.values()) program.start();
-  using limit = deadline(readyMs, { signal });
-  await Promise.all([...running.values()].map((program) => program.ready({ signal: limit.signal })));
+  const running = resources.use(new Programs(options, urls));
+  await running.up(options.scale);
 
   const owned = resources.move();
   return {
-    programs: running,
+    kind: "processes",
+    killable: rows.map(({ name }) => name),
+    programs: running.byName,
+    ports,
+    gateways: async () => running.of("gateway").map(({ program }) => program.url),
+    supplier: async () => `http://127.0.0.1:${ports.supplier}`,
+    replicas: async (service) => running.of(service).map(({ program: { name } }) => ({ service, name })),
+    kill: async (service) => void (await Promise.all(running.of(service).map((program) => program.kill()))),
+    restart: (replica) => running.restart(replica),
+    up: (scale) => running.up(scale),
+    stop: () => running.stop(),
+    logs: async (service, lines = 20) =>
+      running
+        .of(service)
+        .flatMap(({ name, lastLines }) => lastLines.slice(-lines).map((line) => `${name} ${line}`))
+        .join("\n"),
     postgresPid: postgres.pid,
     kafkaPid: kafka?.pid,
     kafkaBrokers: kafka?.brokers,
@@ -126,7 +132,88 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
 }
 
-/** As Promise.all, but rejects only when all have ended: what a slower one starts must have an owner, or it stays behind. */
+/** The programs that run, brought to the number of replicas that is asked for. */
+class Programs implements AsyncDisposable {
+  readonly byName = new Map<string, Supervised>();
+  readonly #options: ProcessesOptions;
+  readonly #urls: Readonly<Record<DatabaseName, string>>;
+  /** Every replica beside the first that was ever asked for: one that comes back keeps its ports. */
+  readonly #extra = new Map<string, ExtraReplica>();
+
+  constructor(options: ProcessesOptions, urls: Readonly<Record<DatabaseName, string>>) {
+    this.#options = options;
+    this.#urls = urls;
+  }
+
+  of(service: string): Supervised[] {
+    return [...this.byName.values()].filter(({ program, isStarted }) => program.service === service && isStarted);
+  }
+
+  async up(scale: Scale = {}): Promise<void> {
+    const extra = await this.#extraReplicas(scale);
+    const table = programs(this.#options.ports, this.#urls, { ...this.#options, extra });
+    const surplus = [...this.byName].filter(([name]) => !table.some((program) => program.name === name));
+    await Promise.all(surplus.map(([name, program]) => (this.byName.delete(name), program.stop())));
+    await Promise.all(table.map((program) => this.#run(program)));
+    using limit = deadline(this.#options.readyMs ?? 60_000, { signal: this.#options.signal });
+    await Promise.all([...this.byName.values()].map((program) => program.ready({ signal: limit.signal })));
+  }
+
+  /** Starts a program, again if its settings are others than before: the gateway knows the addresses of all replicas. */
+  async #run(program: Program): Promise<void> {
+    const known = this.byName.get(program.name);
+    if (known !== undefined && isDeepStrictEqual(known.program.environment, program.environment)) {
+      if (!known.isStarted) known.start();
+      return;
+    }
+    await known?.stop();
+    const { root, imports = [], onLine, stopMs = 12_000 } = this.#options;
+    const supervised = new Supervised(program, { root, imports, onLine, stopMs });
+    this.byName.set(program.name, supervised);
+    supervised.start();
+  }
+
+  async restart(replica: Replica): Promise<Ended> {
+    const program = this.byName.get(replica.name);
+    if (program === undefined) throw new Error(`there is no program "${replica.name}"`);
+    await program.stop();
+    const end = ended(program);
+    program.start();
+    using limit = deadline(this.#options.readyMs ?? 60_000);
+    await program.ready({ signal: limit.signal });
+    return end;
+  }
+
+  async stop(): Promise<Ended[]> {
+    const all = [...this.byName.values()];
+    const isStandIn = ({ program }: Supervised) => serviceRow(program.service).standIn === true;
+    await Promise.all(all.filter((program) => !isStandIn(program)).map((program) => program.stop()));
+    // A service may still call a stand-in while it drains.
+    await Promise.all(all.filter(isStandIn).map((program) => program.stop()));
+    return all.map(ended);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #extraReplicas(scale: Scale): Promise<ExtraReplica[]> {
+    const names = Object.entries(scale).flatMap(([service, count]) =>
+      Array.from({ length: Math.max(0, count - 1) }, (_, index) => ({ service, name: `${service}-${index + 2}` })),
+    );
+    for (const { service, name } of names.filter(({ name }) => !this.#extra.has(name))) {
+      const [port = 0, opsPort = 0] = await freePorts(2);
+      this.#extra.set(name, { service: serviceRow(service).name, name, port, opsPort });
+    }
+    return names.map(({ name }) => this.#extra.get(name) as ExtraReplica);
+  }
+}
+
+function ended({ program: { service, name }, exitCode = null }: Supervised): Ended {
+  return { service, name, code: exitCode, clean: exitCode === 0 };
+}
+
+/** Does what Promise.all does, but rejects only when all have ended: a slower one may still start something. */
 async function allEnded<T extends readonly unknown[]>(
   work: readonly [...T],
 ): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
@@ -135,15 +222,13 @@ async function allEnded<T extends readonly unknown[]>(
 }
 
 function requireBundles(root: string): void {
-  const missing = Object.values(entries("bundle")).filter((file) => !existsSync(join(root, file)));
+  const missing = ownServices
+    .map(({ name }) => scriptOf(name, "bundle"))
+    .filter((file) => !existsSync(join(root, file)));
   if (missing.length > 0) throw new Error(`not built: ${missing.join(", ")}. Run npx nx run-many -t build first`);
 }
 
-function ownsData(program: Program): boolean {
-  return program.name === "orders" || program.name === "worker";
-}
-
-/** Runs a script to its end; its output is shown only if it fails. */
+/** Runs a script to its end. Rejects with its output when it fails. */
 function runScript(root: string, entry: string, args: readonly string[], environment: Environment): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ["-C", "source", entry, ...args], {

@@ -1,10 +1,9 @@
 import { createServer } from "node:net";
-import { freePorts } from "@plumbline/tools-engines";
-import { defaultPorts, type Ports, portsFrom } from "./stack.ts";
+import type { PortName, Ports } from "../ports.ts";
 
-/** Rejects, naming every port that something else listens on, before anything has started. */
+/** Rejects before anything has started, with a line for each port that something else listens on. */
 export async function checkPorts(ports: Partial<Ports>): Promise<void> {
-  const entries = Object.entries(ports) as [keyof Ports, number][];
+  const entries = Object.entries(ports) as [PortName, number][];
   const states = await Promise.all(entries.map(async ([name, port]) => ({ name, port, problem: await tryPort(port) })));
   const problems = states.filter((state) => state.problem !== undefined);
   if (problems.length === 0) return;
@@ -23,10 +22,4 @@ function tryPort(port: number): Promise<string | undefined> {
     });
     server.listen(port, "127.0.0.1", () => server.close(() => resolve(undefined)));
   });
-}
-
-/** Free ports for the stack, which no other test and no outgoing connection takes. */
-export async function freeStackPorts(): Promise<Ports> {
-  const [first] = await freePorts(Object.keys(defaultPorts).length);
-  return portsFrom(first as number);
 }

@@ -6,11 +6,12 @@ import { join, resolve } from "node:path";
 import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
 import { freePort } from "@plumbline/tools-engines";
+import { freeStackPorts } from "../ports.ts";
 import { prettyLine } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
-import { checkPorts, freeStackPorts } from "./preflight.ts";
-import { givenTransport, type Program, programs } from "./stack.ts";
-import { startStack } from "./start-stack.ts";
+import { openProcesses } from "./open-processes.ts";
+import { checkPorts } from "./preflight.ts";
+import { givenTransport, type Program, programs } from "./programs.ts";
 import { Supervised } from "./supervised.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
@@ -55,7 +56,7 @@ test("a start that fails waits for what was starting beside it, and stops that t
   try {
     // A root without the generator: it fails long before Postgres is up.
     await assert.rejects(
-      startStack({ root: folder, dataDir: join(folder, "data"), ports, onLine: () => undefined }),
+      openProcesses({ root: folder, dataDir: join(folder, "data"), ports, onLine: () => undefined }),
       /generate\.ts +failed/,
     );
     assert.ok(existsSync(join(folder, "data", "postgres", "PG_VERSION")), "Postgres was waited for");
@@ -73,10 +74,10 @@ test("one setting gives every service its transport, and an unknown one is refus
     table.flatMap(({ environment }) => Object.entries(environment).filter(([key]) => key.endsWith("TRANSPORT")));
   assert.deepEqual(set(programs(ports, urls)), []);
   assert.deepEqual(set(programs(ports, urls, { transport: givenTransport({ PLUMBLINE_TRANSPORT: "http2" }) })), [
+    ["GATEWAY_TRANSPORT", "http2"],
     ["GREETER_RPC_TRANSPORT", "http2"],
     ["ORDERS_RPC_TRANSPORT", "http2"],
     ["WORKER_RPC_TRANSPORT", "http2"],
-    ["GATEWAY_TRANSPORT", "http2"],
   ]);
   assert.equal(givenTransport({ PLUMBLINE_TRANSPORT: "" }), undefined);
   assert.throws(
@@ -92,7 +93,7 @@ function supervise(script: string, ready: string) {
   writeFileSync(entry, script);
   const lines: string[] = [];
   const program = new Supervised(
-    { name: "program", entry, environment: {}, ready },
+    { service: "greeter", name: "program", entry, environment: {}, url: ready, ready },
     { root, stopMs: 1_000, onLine: (_, line) => lines.push(line) },
   );
   program.start();

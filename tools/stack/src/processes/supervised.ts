@@ -1,87 +1,102 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fullJitter, sleep } from "@plumbline/concurrency";
-import type { Program } from "./stack.ts";
+import type { Program } from "./programs.ts";
 
 export interface SupervisedOptions {
   readonly root: string;
-  /** Modules loaded before the program's own. */
+  /** The modules that are loaded before the program's own. */
   readonly imports?: readonly string[];
   readonly onLine: (name: string, line: string) => void;
-  /** How long a program may drain before it is ended by force. */
+  /** The time that a program may drain before it is ended by force. */
   readonly stopMs: number;
 }
 
 const backoff = { baseMs: 250, maxMs: 10_000 };
-/** A program that ran this long starts over with the shortest wait. */
+/** After a run of this length the waits begin with the shortest again. */
 const steadyMs = 30_000;
-/** A program that dies this often before it was ever ready will not get better. */
+/** A program that dies this often before it was ready once is given up. */
 const startAttempts = 3;
-/** What is kept of its output, to show when it does not start. */
-const keptLines = 20;
+/** The lines that are kept of its output. */
+const keptLines = 200;
+/** The lines that are shown of a program that does not start. */
+const shownLines = 20;
 
-/** One program, started again when it dies, until `stop`. It runs in a process group of its own, so Ctrl-C passes it by. */
+/** A program that is started again when it dies, until `stop` or `kill`. Its process group is its own: Ctrl-C does not reach it. */
 export class Supervised {
-  readonly #program: Program;
+  readonly program: Program;
   readonly #options: SupervisedOptions;
-  readonly #stopping = new AbortController();
+  /** Undefined while it is stopped. */
+  #running: AbortController | undefined;
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #wasReady = false;
   #failures = 0;
   readonly #tail: string[] = [];
   #gaveUp: Error | undefined;
-  /** How often it was started again after a death. */
+  /** The number of times it was started again after a death. */
   restarts = 0;
 
   constructor(program: Program, options: SupervisedOptions) {
-    this.#program = program;
+    this.program = program;
     this.#options = options;
   }
 
   get name(): string {
-    return this.#program.name;
+    return this.program.name;
   }
 
-  /** Answers 200 once it is ready. */
-  get readyUrl(): string {
-    return this.#program.ready;
+  /** The last lines that it wrote. */
+  get lastLines(): readonly string[] {
+    return this.#tail;
   }
 
-  /** Process id while it runs. */
+  /** False before `start` and after `stop` and `kill`. */
+  get isStarted(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** The process id while it runs. */
   get pid(): number | undefined {
     return this.#child?.pid;
   }
 
-  /** Exit code of the last run, null after a signal, undefined while it runs. */
+  /** The exit code of the last run, null after a signal, undefined while it runs. */
   get exitCode(): number | null | undefined {
     return this.#child?.exitCode === null && this.#child.signalCode === null ? undefined : this.#child?.exitCode;
   }
 
   start(): void {
-    this.#exited = this.#run();
+    this.#running = new AbortController();
+    this.#wasReady = false;
+    this.#failures = 0;
+    this.#gaveUp = undefined;
+    this.#exited = this.#run(this.#running.signal);
   }
 
-  /** Resolves when the program answers that it is ready; rejects when it keeps dying or the time is over. */
+  /** Resolves when the program answers that it is ready. Rejects when it keeps dying, or at the deadline. */
   async ready(options: { signal: AbortSignal }): Promise<void> {
     for (;;) {
       if (this.#gaveUp !== undefined) throw this.#gaveUp;
-      const answer = await fetch(this.#program.ready, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
+      const answer = await fetch(this.program.ready, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
       await answer?.body?.cancel();
       if (answer?.ok === true) break;
       if (options.signal.aborted) {
-        throw new Error(`${this.name} did not get ready. Its last lines:\n${this.#tail.join("\n")}`, {
-          cause: options.signal.reason,
-        });
+        throw new Error(
+          `${this.name} did not get ready. Its last lines:\n${this.#tail.slice(-shownLines).join("\n")}`,
+          {
+            cause: options.signal.reason,
+          },
+        );
       }
       await sleep(25);
     }
     this.#wasReady = true;
   }
 
-  /** SIGTERM, then SIGKILL after `stopMs`. Resolves when the process is gone. */
+  /** Sends SIGTERM, then SIGKILL after `stopMs`. Resolves when the process is gone. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    this.#endRestarts();
     this.#child?.kill("SIGTERM");
     const force = setTimeout(() => {
       this.#options.onLine(this.name, `did not stop within ${this.#options.stopMs} ms: killed`);
@@ -91,20 +106,34 @@ export class Supervised {
     clearTimeout(force);
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+  /** Sends SIGKILL. Resolves when the process is gone; it stays down until `start`. */
+  async kill(): Promise<void> {
+    this.#endRestarts();
+    this.#child?.kill("SIGKILL");
+    await this.#exited;
+  }
+
+  #endRestarts(): void {
+    this.#running?.abort();
+    this.#running = undefined;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       const started = performance.now();
       const end = await this.#runOnce();
-      if (this.#stopping.signal.aborted) return;
+      if (signal.aborted) return;
       this.#failures = performance.now() - started > steadyMs ? 1 : this.#failures + 1;
       if (!this.#wasReady && this.#failures >= startAttempts) {
-        this.#gaveUp = new Error(`${this.name} does not start (${end}). Its last lines:\n${this.#tail.join("\n")}`);
+        this.#gaveUp = new Error(
+          `${this.name} does not start (${end}). Its last lines:\n${this.#tail.slice(-shownLines).join("\n")}`,
+        );
         return;
       }
       const waitMs = Math.round(fullJitter(this.#failures, backoff));
       this.#options.onLine(this.name, `ended (${end}): starting it again in ${waitMs} ms`);
-      await sleep(waitMs, { signal: this.#stopping.signal }).catch(() => {});
-      this.restarts++;
+      await sleep(waitMs, { signal }).catch(() => {});
+      if (!signal.aborted) this.restarts++;
     }
   }
 
@@ -114,8 +143,8 @@ export class Supervised {
       "--import",
       module,
     ]);
-    const { entry, args = [], environment } = this.#program;
-    const child = spawn(process.execPath, ["-C", "source", ...preloads, entry, ...args], {
+    const { entry, environment } = this.program;
+    const child = spawn(process.execPath, ["-C", "source", ...preloads, entry], {
       cwd: root,
       env: { ...process.env, ...environment },
       stdio: ["pipe", "pipe", "pipe"],

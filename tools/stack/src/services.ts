@@ -1,0 +1,81 @@
+/**
+ * The one description of the system: a row for each program. The embedded stack reads it as it is. docker-bake.hcl, the
+ * scrape jobs, the alert on services that are down, the proxies of the profile chaos and the gateway's default targets are
+ * written from it by `npm run services`, and `npm run check` compares docker-compose.yml with it.
+ *
+ * A new service is a row here, a folder below apps/ and a service in docker-compose.yml.
+ */
+export interface ServiceRow {
+  /** The folder below apps/, the compose service, the image `plumbline/NAME`, the job in Prometheus. */
+  readonly name: string;
+  /** The port that it listens on for its clients. */
+  readonly port: number;
+  /** It speaks HTTP to its clients, and gRPC where this is not set. */
+  readonly http?: true;
+  /** The port of metrics and health under `npm start`. In a container it is 9464 for each. */
+  readonly opsPort?: number;
+  /** The protobuf packages that it serves: the gateway calls it for those. */
+  readonly packages?: readonly string[];
+  /** It is given the address of every package, as UPSTREAMS_PACKAGE. */
+  readonly upstreams?: true;
+  /** It owns a database of its name, and migrates it before it starts. */
+  readonly database?: true;
+  /** The topics that it writes. */
+  readonly publishes?: readonly string[];
+  /** The topics that it reads. */
+  readonly consumes?: readonly string[];
+  /** The programs that it calls over HTTP, by the setting that takes the address. */
+  readonly calls?: Readonly<Record<string, string>>;
+  /** It plays another company's service: no settings of ours, no metrics, no release. */
+  readonly standIn?: true;
+}
+
+export const services = [
+  { name: "gateway", port: 8080, http: true, opsPort: 9464, upstreams: true },
+  { name: "greeter", port: 50051, opsPort: 9465, packages: ["greeter"] },
+  {
+    name: "orders",
+    port: 50052,
+    opsPort: 9466,
+    packages: ["orders"],
+    database: true,
+    publishes: ["orders.events"],
+    consumes: ["fulfilment.events"],
+  },
+  {
+    name: "worker",
+    port: 50053,
+    opsPort: 9467,
+    packages: ["fulfilment"],
+    database: true,
+    publishes: ["fulfilment.events"],
+    consumes: ["orders.events"],
+    calls: { SUPPLIERS_URL: "supplier" },
+  },
+  { name: "supplier", port: 8090, http: true, standIn: true },
+] as const satisfies readonly ServiceRow[];
+
+export type ServiceName = (typeof services)[number]["name"];
+
+/** The rows with all their columns, for code that asks a row for what it may not have. */
+export const rows: readonly (ServiceRow & { readonly name: ServiceName })[] = services;
+
+/** The services that are ours: they have settings, metrics and a release. */
+export const ownServices = rows.filter(({ standIn }) => standIn !== true);
+
+type Owner = Extract<(typeof services)[number], { database: true }>["name"];
+
+/** The names of the services that own a database. */
+export const databaseOwners = rows.filter(({ database }) => database === true).map(({ name }) => name as Owner);
+
+/** Returns what the variables of a service begin with: `CONTROL_PLANE` for control-plane. */
+export function settingsPrefix(name: string): string {
+  return name.toUpperCase().replaceAll("-", "_");
+}
+
+/** Returns the row of a service. Throws where there is none. */
+export function serviceRow(name: string): (typeof rows)[number] {
+  const found = rows.find((row) => row.name === name);
+  if (found === undefined) throw new Error(`there is no service "${name}" in tools/stack/src/services.ts`);
+  return found;
+}
