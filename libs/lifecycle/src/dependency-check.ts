@@ -1,9 +1,9 @@
-import { type Abortable, deadline, onAbort } from "@plumbline/concurrency";
+import { type Abortable, deadline, onAbort, within } from "@plumbline/concurrency";
 
-/** Resolves when the dependency answers. It is given a signal that aborts at its deadline. */
+/** A call that resolves when the dependency answers. Its signal aborts at its deadline. */
 export type Check = (options: Abortable) => Promise<unknown>;
 
-/** Remembers whether one dependency was ever reached, and asks it until then. */
+/** The check of one dependency, repeated until the dependency was reached once. */
 export class DependencyCheck {
   readonly name: string;
   readonly #check: Check;
@@ -24,15 +24,15 @@ export class DependencyCheck {
     return this.#reached;
   }
 
-  /** Waits for the check that is running, or starts one, until it ends, is late, or `signal` aborts. */
-  async reached(options: Abortable): Promise<boolean> {
+  /**
+   * Waits for the running check, or starts one. Returns false when it fails, times out or `signal`
+   * aborts.
+   */
+  async reached({ signal }: Abortable): Promise<boolean> {
     if (this.#reached) return true;
-    // One at a time: a probe each second of a dependency that hangs must not pile up calls to it.
+    // One at a time: a probe each second must not pile up calls to a dependency that hangs.
     this.#running ??= this.#run();
-    using limit = deadline(this.#timeoutMs, options);
-    const late = Promise.withResolvers<void>();
-    using _ = onAbort(limit.signal, late.resolve);
-    await Promise.race([this.#running, late.promise]);
+    await within(this.#running, { ms: this.#timeoutMs, signal }).catch(() => undefined);
     return this.wasReached;
   }
 
@@ -50,7 +50,7 @@ export class DependencyCheck {
   }
 
   #failed(error: unknown): void {
-    // Of the same reason once: probes come every second, and a log full of one line hides the others.
+    // Each reason once: probes come every second, and a log full of one line hides the others.
     const reason = String(error);
     if (reason === this.#lastFailure) return;
     this.#lastFailure = reason;

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { Health, type Status } from "./health.ts";
 
-test("a service without dependencies serves once it is ready", async () => {
+test("a service without dependencies is serving once it is ready", async () => {
   const health = new Health();
   assert.equal(await health.status(), "NOT_SERVING");
   health.ready();
   assert.equal(await health.status(), "SERVING");
 });
 
-test("ready means that every dependency was reached once; a later loss changes nothing", async () => {
+test("a service is ready once every dependency was reached, and a later loss does not change that", async () => {
   let database = false;
   let broker = false;
   const health = new Health({ database: reachable(() => database), broker: reachable(() => broker) });
@@ -18,7 +18,7 @@ test("ready means that every dependency was reached once; a later loss changes n
   database = true;
   assert.equal(await health.status(), "NOT_SERVING");
   assert.deepEqual(health.report(), { database: true, broker: false });
-  // They need not be there at the same moment.
+  // They need not be reachable at the same moment.
   database = false;
   broker = true;
   assert.equal(await health.status(), "SERVING");
@@ -26,7 +26,7 @@ test("ready means that every dependency was reached once; a later loss changes n
   assert.equal(await health.status(), "SERVING");
 });
 
-test("dependencies are not asked before the service is open", async () => {
+test("dependencies are not checked before the service is open", async () => {
   let asked = 0;
   const health = new Health({ database: async () => asked++ });
   await health.status();
@@ -42,7 +42,7 @@ test("draining is final", async () => {
   assert.equal(await health.status(), "NOT_SERVING");
 });
 
-test("a service that begins to drain while a dependency is asked is not ready", async () => {
+test("a service that begins to drain during a check is not ready", async () => {
   const answer = Promise.withResolvers<void>();
   const health = new Health({ database: () => answer.promise });
   health.ready();
@@ -52,7 +52,7 @@ test("a service that begins to drain while a dependency is asked is not ready", 
   assert.equal(await status, "NOT_SERVING");
 });
 
-test("a check that ignores its signal is late, not endless, and is not called again while it hangs", async () => {
+test("a check that ignores its signal times out and is not called again while it hangs", async () => {
   let calls = 0;
   const health = new Health(
     {
@@ -69,7 +69,7 @@ test("a check that ignores its signal is late, not endless, and is not called ag
   assert.equal(calls, 1);
 });
 
-test("a check is given a signal that aborts at its deadline", async () => {
+test("the signal of a check aborts at its deadline", async () => {
   const health = new Health(
     {
       database: ({ signal }) =>
@@ -81,7 +81,7 @@ test("a check is given a signal that aborts at its deadline", async () => {
   assert.equal(await health.status(), "NOT_SERVING");
 });
 
-test("one who stops asking takes nothing from the others", async () => {
+test("a caller that aborts does not disturb other callers of the same check", async () => {
   const answer = Promise.withResolvers<void>();
   const health = new Health({ database: () => answer.promise });
   health.ready();
@@ -93,29 +93,29 @@ test("one who stops asking takes nothing from the others", async () => {
   assert.equal(await patient, "SERVING");
 });
 
-test("a reason for not being ready is told when it appears and when it changes, not at each probe", async () => {
-  const told: string[] = [];
+test("onFailure gets the reason when it appears and when it changes, not at each probe", async () => {
+  const reported: string[] = [];
   let reason = "refused";
   const health = new Health(
     { database: () => Promise.reject(new Error(reason)) },
-    { onFailure: (check, error) => told.push(`${check}: ${(error as Error).message}`) },
+    { onFailure: (check, error) => reported.push(`${check}: ${(error as Error).message}`) },
   );
   health.ready();
   await health.status();
   await health.status();
   reason = "wrong password";
   await health.status();
-  assert.deepEqual(told, ["database: refused", "database: wrong password"]);
+  assert.deepEqual(reported, ["database: refused", "database: wrong password"]);
 });
 
-test("liveness is not about dependencies, nor about readiness", () => {
+test("liveness depends on neither dependencies nor readiness", () => {
   const health = new Health({ database: () => Promise.reject(new Error("down")) });
   assert.equal(health.liveness(), "SERVING");
   health.drain();
   assert.equal(health.liveness(), "SERVING");
 });
 
-test("an inner part that makes no progress, or cannot say, makes the process not alive", () => {
+test("the process is not alive when an inner part makes no progress or its check throws", () => {
   let turning = true;
   const health = new Health({}, { live: { consumer: () => turning } });
   assert.equal(health.liveness(), "SERVING");
@@ -147,7 +147,7 @@ test("watch yields the status and each change of it, and ends with its signal", 
   assert.deepEqual(seen, ["NOT_SERVING", "SERVING", "NOT_SERVING"]);
 });
 
-test("watch asks again until a dependency is reached", { timeout: 10_000 }, async () => {
+test("watch repeats the checks until every dependency is reached", { timeout: 10_000 }, async () => {
   let up = false;
   const health = new Health({ database: reachable(() => up) });
   health.ready();

@@ -1,29 +1,36 @@
-import { type Abortable, onAbort } from "@plumbline/concurrency";
+import { type Abortable, Event } from "@plumbline/concurrency";
 import { type Check, DependencyCheck } from "./dependency-check.ts";
 
-/** In the words of grpc.health.v1. */
+/** A status of grpc.health.v1. */
 export type Status = "SERVING" | "NOT_SERVING";
 
 export interface HealthOptions {
-  /** How long one check may take; 2,000 ms when not given. */
+  /** The longest that one check may take. Default 2,000 ms. */
   readonly timeoutMs?: number | undefined;
-  /** Whether something inside still makes progress. One that says false makes the process not alive: it is restarted. */
+  /**
+   * Inner parts that must make progress. If one returns false the process counts as not alive and
+   * is restarted.
+   */
   readonly live?: Readonly<Record<string, () => boolean>> | undefined;
-  /** Told why a dependency is not reached, at the first failure and whenever the reason changes. */
+  /**
+   * Called with the reason a dependency is not reached: at the first failure and whenever the
+   * reason changes.
+   */
   readonly onFailure?: ((check: string, error: unknown) => void) | undefined;
 }
 
 const recheckMs = 1_000;
 
 /**
- * Whether this process should get work. It is ready once `ready` was called and every dependency was reached once, until
- * `drain`. Losing a dependency later does not take it out: all replicas lose a database at the same moment, and a
- * service with no replica answers worse than one that says 503 per call.
+ * The readiness and liveness of this process. It is ready once `ready` was called and every
+ * dependency was reached once, until `drain`. Losing a dependency later does not make it unready:
+ * all replicas lose a database at the same moment, and a service without any replica answers worse
+ * than one that answers 503 to each call.
  */
 export class Health {
   readonly #checks: readonly DependencyCheck[];
   readonly #live: Readonly<Record<string, () => boolean>>;
-  readonly #listeners = new Set<() => void>();
+  readonly #watchers = new Set<Event>();
   #opened = false;
   #draining = false;
 
@@ -35,13 +42,13 @@ export class Health {
     );
   }
 
-  /** Everything is open: from now on readiness depends on the checks. */
+  /** Says that everything is open. From now on readiness depends on the checks. */
   ready(): void {
     this.#opened = true;
     this.#changed();
   }
 
-  /** No new work from now on. There is no way back. */
+  /** Asks for no new work. There is no way back. */
   drain(): void {
     this.#draining = true;
     this.#changed();
@@ -51,35 +58,53 @@ export class Health {
     return this.#draining;
   }
 
-  /** Asks the dependencies that were never reached, all at once; answers within the check's time. Never rejects. */
+  /**
+   * Checks the dependencies that were never reached, all at once, within the time of one check.
+   * Never rejects.
+   */
   async status(options: Abortable = {}): Promise<Status> {
     if (!this.#opened || this.#draining) return "NOT_SERVING";
     const passed = await Promise.all(this.#checks.map((check) => check.reached(options)));
-    // Again, since it may have begun to drain while we asked.
+    // Once more, since draining may have begun during the checks.
     return passed.every(Boolean) && !this.#isDraining() ? "SERVING" : "NOT_SERVING";
   }
 
-  /** The status now and each time it changes, until `signal` aborts; then it ends. For grpc.health.v1's Watch. */
-  async *watch(options: Abortable = {}): AsyncIterable<Status> {
-    let last: Status | undefined;
-    while (!options.signal?.aborted) {
-      // Before asking, so that a change between the answer and the wait is not missed.
-      using change = new Change(this.#listeners, options);
-      const now = await this.status(options);
-      if (options.signal?.aborted) return;
-      if (now !== last) yield now;
-      last = now;
-      const waiting = this.#opened && !this.#draining && now === "NOT_SERVING";
-      await change.within(waiting ? recheckMs : undefined);
+  /**
+   * Yields the status now and each time it changes, until `signal` aborts. For grpc.health.v1's
+   * Watch.
+   */
+  async *watch({ signal }: Abortable = {}): AsyncIterable<Status> {
+    const changed = new Event();
+    this.#watchers.add(changed);
+    try {
+      let last: Status | undefined;
+      while (!signal?.aborted) {
+        const now = await this.status({ signal });
+        if (signal?.aborted) return;
+        if (now !== last) yield now;
+        last = now;
+        const isUnreached = this.#opened && !this.#draining && now === "NOT_SERVING";
+        await changed.wait({ ms: isUnreached ? recheckMs : undefined, signal });
+      }
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    } finally {
+      this.#watchers.delete(changed);
     }
   }
 
-  /** Whether the process should be left running. Not about dependencies: a restart does not repair a database. */
+  /**
+   * Returns SERVING while the process should be left running. Ignores dependencies: a restart
+   * repairs no database.
+   */
   liveness(): Status {
     return Object.values(this.#live).every(holds) ? "SERVING" : "NOT_SERVING";
   }
 
-  /** What each part says, for a reader: dependencies reached or not, inner parts live or not. */
+  /**
+   * Returns the state of each part for a human reader: dependencies reached or not, inner parts
+   * live or not.
+   */
   report(): Readonly<Record<string, boolean>> {
     return Object.fromEntries([
       ...this.#checks.map((check) => [check.name, check.wasReached]),
@@ -92,7 +117,7 @@ export class Health {
   }
 
   #changed(): void {
-    for (const listener of this.#listeners) listener();
+    for (const watcher of this.#watchers) watcher.set();
   }
 }
 
@@ -100,30 +125,6 @@ function holds(isLive: () => boolean): boolean {
   try {
     return isLive();
   } catch {
-    return false; // What cannot say that it lives, does not.
-  }
-}
-
-/** The next time something changes, the signal aborts, or a time is over. */
-class Change implements Disposable {
-  readonly #listeners: Set<() => void>;
-  readonly #happened = Promise.withResolvers<void>();
-  readonly #abort: Disposable;
-
-  constructor(listeners: Set<() => void>, options: Abortable) {
-    this.#listeners = listeners;
-    listeners.add(this.#happened.resolve);
-    this.#abort = onAbort(options.signal, this.#happened.resolve);
-  }
-
-  async within(ms: number | undefined): Promise<void> {
-    const timer = ms === undefined ? undefined : setTimeout(this.#happened.resolve, ms);
-    await this.#happened.promise;
-    clearTimeout(timer);
-  }
-
-  [Symbol.dispose](): void {
-    this.#listeners.delete(this.#happened.resolve);
-    this.#abort[Symbol.dispose]();
+    return false;
   }
 }

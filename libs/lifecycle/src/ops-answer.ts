@@ -7,8 +7,8 @@ export interface OpsAnswer {
 }
 
 /**
- * The HTTP answer to a probe: 200 or 503, with names and booleans only. Fit for a public port too, where a load balancer
- * asks: why a dependency is not reached stays in the log.
+ * Answers a probe over HTTP: 200 or 503, with names and booleans only. The reason why a dependency
+ * is not reached stays in the log, so a public port may answer a load balancer with this too.
  */
 export async function answerHealth(health: Health, path: "/healthz" | "/readyz"): Promise<OpsAnswer> {
   const status = path === "/healthz" ? health.liveness() : await health.status();

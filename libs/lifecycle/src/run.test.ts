@@ -3,7 +3,7 @@ import test from "node:test";
 import { Child, type Ended } from "../test/child.ts";
 
 for (const name of ["SIGTERM", "SIGINT"] as const) {
-  test(`${name} lets main end, closes what was open in reverse, and the code is 0`, async () => {
+  test(`${name} ends main, closes the resources in reverse, and the exit code is 0`, async () => {
     using child = new Child("service");
     await child.says("ready");
     child.kill(name);
@@ -22,11 +22,11 @@ for (const name of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-test("a main that returns by itself ends with 0", async () => {
+test("a main that returns without a signal exits with 0", async () => {
   assert.equal((await ended("returns")).code, 0);
 });
 
-test("a failure to open closes what was open, is printed once with its cause, and the code is 1", async () => {
+test("a failure to open closes what was opened, is printed once with its cause, and the exit code is 1", async () => {
   const { code, out, err } = await ended("fails to open");
   assert.equal(code, 1);
   assert.deepEqual(lines(out), ["open database", "close database", "over"]);
@@ -35,7 +35,7 @@ test("a failure to open closes what was open, is printed once with its cause, an
 });
 
 for (const mode of ["fails to open", "throws uncaught", "rejects unhandled"]) {
-  test(`of a service that ${mode}, onError is told instead of standard error`, async () => {
+  test(`a service that ${mode} reports to onError instead of standard error`, async () => {
     const { code, out, err } = await ended(mode, { REPORTER: "says" });
     assert.equal(code, 1);
     assert.equal(count(out, "reported: Error: "), 1);
@@ -43,7 +43,7 @@ for (const mode of ["fails to open", "throws uncaught", "rejects unhandled"]) {
   });
 }
 
-test("a reporter that fails hides nothing", async () => {
+test("a reporter that throws does not hide the error", async () => {
   const { code, err } = await ended("fails to open", { REPORTER: "fails" });
   assert.equal(code, 1);
   assert.match(err, /the broker cannot be reached/);
@@ -51,24 +51,24 @@ test("a reporter that fails hides nothing", async () => {
 });
 
 for (const mode of ["rejects unhandled", "throws uncaught"]) {
-  test(`a service that ${mode} ends at once with 1 and says why`, async () => {
+  test(`a service that ${mode} exits at once with 1 and prints the error`, async () => {
     const { code, err } = await ended(mode);
     assert.equal(code, 1);
-    assert.equal(count(err, "Error: nobody catches this"), 1, err);
+    assert.equal(count(err, "Error: not caught"), 1, err);
   });
 }
 
-test("a second signal ends at once with 1", async () => {
+test("a second signal exits at once with 1", async () => {
   using child = new Child("service", { MODE: "never ends" });
   await child.says("ready");
   child.kill("SIGINT");
   await child.says("stopping");
   const { code, err } = await child.killUntilEnded("SIGINT");
   assert.equal(code, 1);
-  assert.match(err, /SIGINT came again/);
+  assert.match(err, /received a second SIGINT/);
 });
 
-test("a signal that arrives twice at once is one: npm passes on the terminal's Ctrl-C", async () => {
+test("a signal that arrives twice within a moment counts once, since npm passes on the terminal's Ctrl-C", async () => {
   using child = new Child("service", { MODE: "takes a moment to stop" });
   await child.says("ready");
   child.kill("SIGINT");
@@ -78,16 +78,16 @@ test("a signal that arrives twice at once is one: npm passes on the terminal's C
   assert.equal(code, 0, err);
 });
 
-test("a shutdown longer than the grace ends with 1 and says so", async () => {
+test("a shutdown that exceeds the grace period exits with 1 and names the limit", async () => {
   using child = new Child("service", { MODE: "never ends", GRACE_MS: "200" });
   await child.says("ready");
   child.kill("SIGTERM");
   const { code, err } = await child.ended;
   assert.equal(code, 1);
-  assert.match(err, /did not end within 200 ms/);
+  assert.match(err, /did not exit within 200 ms/);
 });
 
-test("what main left open may not keep the process longer than the grace", async () => {
+test("a resource that main left open cannot keep the process beyond the grace period", async () => {
   using child = new Child("service", { MODE: "leaks a timer", GRACE_MS: "300" });
   await child.says("ready");
   child.kill("SIGTERM");
@@ -96,7 +96,7 @@ test("what main left open may not keep the process longer than the grace", async
   assert.equal(code, 1, err);
 });
 
-test("a failure to close ends with 1", async () => {
+test("a failure to close exits with 1", async () => {
   using child = new Child("service", { MODE: "fails to close" });
   await child.says("ready");
   child.kill("SIGTERM");
@@ -106,7 +106,7 @@ test("a failure to close ends with 1", async () => {
   assert.equal(count(err, "the server cannot be closed"), 1);
 });
 
-test("a signal while opening is not a failure: what was open closes and the code is 0", async () => {
+test("a signal during opening closes what was opened, and the exit code is 0", async () => {
   using child = new Child("service", { MODE: "is cancelled while opening" });
   await child.says("ready");
   child.kill("SIGTERM");
@@ -115,7 +115,7 @@ test("a signal while opening is not a failure: what was open closes and the code
   assert.match(out, /close server\nclose database/);
 });
 
-test("a child stops when the parent that holds its channel is gone", async () => {
+test("a child stops when the parent that holds its IPC channel exits", async () => {
   using child = new Child("service", {}, true);
   await child.says("ready");
   child.process.disconnect();
@@ -124,7 +124,7 @@ test("a child stops when the parent that holds its channel is gone", async () =>
   assert.match(out, /close server\nclose database/);
 });
 
-test("a channel to a living parent does not keep a process whose main is over", async () => {
+test("an IPC channel does not keep a process alive whose main has returned", async () => {
   using child = new Child("service", { MODE: "returns" }, true);
   assert.equal((await child.ended).code, 0);
 });

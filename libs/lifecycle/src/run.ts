@@ -2,20 +2,23 @@ import { isCancelledBy } from "./is-cancelled-by.ts";
 import { listenForStop, type StopRequests } from "./stop-requests.ts";
 
 export interface RunOptions {
-  /** From the signal to the end, in milliseconds. A process that is still there then ends with code 1. */
+  /**
+   * The longest shutdown in milliseconds, from the signal on. A process still running then exits
+   * with code 1.
+   */
   readonly graceMs: number;
-  /** Told why the process will end with code 1. Prints to standard error when not given. */
+  /** Called with the reason for exit code 1. Prints to standard error by default. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * The life of a process. `main` opens what it needs with `await using`, waits for `signal`, and returns; what it opened
- * closes in reverse. SIGTERM, SIGINT, and the end of a parent that holds an IPC channel abort `signal`, which means
- * *take no new work*: never hand it to work that is running.
+ * Runs the life of a process. `main` opens its resources with `await using`, waits for `signal` and
+ * returns, and the resources close in reverse. SIGTERM, SIGINT and the exit of a parent that holds
+ * an IPC channel abort `signal`. That means *take no new work*: never pass it to work in flight.
  *
- * Exit code 0 when `main` returns, or ends because of the signal. Code 1 when it throws, on an uncaught exception or an
- * unhandled rejection (at once: nobody knows what state is left), on a second signal, and when `graceMs` are over.
- * Nothing else should call `process.exit`.
+ * The exit code is 0 when `main` returns or ends because of the signal. It is 1 when `main` throws,
+ * on an uncaught exception or unhandled rejection (at once, since the state is unknown), on a
+ * second signal, and after `graceMs`. Nothing else should call `process.exit`.
  */
 export async function run(main: (signal: AbortSignal) => Promise<void>, options: RunOptions): Promise<void> {
   const report = safely(options.onError ?? print);
@@ -32,9 +35,10 @@ export async function run(main: (signal: AbortSignal) => Promise<void>, options:
       grace.start();
       stop.abort(new DOMException(`the process was asked to stop (${name})`, "AbortError"));
     },
-    again: (name) => die(new Error(`${name} came again: ending at once`)),
+    again: (name) => die(new Error(`received a second ${name}: exiting at once`)),
   });
-  // Waiting for a signal does not keep Node alive: without this a main that only waits would end with code 13.
+  // Waiting for a signal does not keep Node alive. Without this, a main that only waits would exit
+  // with code 13.
   const alive = setInterval(() => {}, 2 ** 30);
 
   try {
@@ -51,7 +55,7 @@ export async function run(main: (signal: AbortSignal) => Promise<void>, options:
   }
 }
 
-/** Ends a process that takes too long to end. */
+/** The limit on the time to shut down. It ends a process that takes longer. */
 class Grace {
   readonly #ms: number;
   readonly #die: (error: unknown) => void;
@@ -65,18 +69,23 @@ class Grace {
   start(): void {
     this.#timer ??= setTimeout(() => {
       const open = process.getActiveResourcesInfo().filter((kind) => kind !== "Timeout");
-      this.#die(new Error(`the process did not end within ${this.#ms} ms; still open: ${open.join(", ") || "timers"}`));
+      this.#die(
+        new Error(`the process did not exit within ${this.#ms} ms; still open: ${open.join(", ") || "timers"}`),
+      );
     }, this.#ms);
   }
 
-  /** `main` is over: a socket someone forgot may now keep the process, but this timer must not. */
+  /**
+   * Starts the limit after `main` has ended. A forgotten socket may keep the process alive, but
+   * this timer must not.
+   */
   watchTheEnd(): void {
     this.start();
     this.#timer?.unref();
   }
 }
 
-/** A reporter that fails must not hide what it was to report. */
+/** Wraps `report` so that its own failure does not hide the error it was called with. */
 function safely(report: (error: unknown) => void): (error: unknown) => void {
   return (error) => {
     try {

@@ -15,7 +15,7 @@ async function open(health = new Health(), metrics: OpsOptions["metrics"] = text
   return { get, errors, port: ops.port, [Symbol.asyncDispose]: () => ops[Symbol.asyncDispose]() };
 }
 
-test("readiness is 503 until ready, 200 then, and 503 from the drain on; liveness is 200 throughout", async () => {
+test("readiness is 503 until ready, then 200, and 503 after the drain began; liveness is 200 throughout", async () => {
   const health = new Health();
   await using ops = await open(health);
   const codes = async () => [(await ops.get("/readyz")).status, (await ops.get("/healthz")).status];
@@ -26,7 +26,7 @@ test("readiness is 503 until ready, 200 then, and 503 from the drain on; livenes
   assert.deepEqual(await codes(), [503, 200]);
 });
 
-test("the answer names which dependency is missing and not why: a reason may hold a secret", async () => {
+test("the answer names a dependency that was not reached but not the reason, which may hold a secret", async () => {
   const health = new Health({ database: () => Promise.reject(new Error("password 'hunter2' is wrong")) });
   health.ready();
   await using ops = await open(health);
@@ -35,14 +35,14 @@ test("the answer names which dependency is missing and not why: a reason may hol
   assert.deepEqual(await response.json(), { status: "NOT_SERVING", draining: false, parts: { database: false } });
 });
 
-test("a process that makes no progress answers 503 to liveness", async () => {
+test("liveness is 503 while an inner part makes no progress", async () => {
   await using ops = await open(new Health({}, { live: { consumer: () => false } }));
   const response = await ops.get("/healthz");
   assert.equal(response.status, 503);
   assert.deepEqual(await response.json(), { status: "NOT_SERVING" });
 });
 
-test("metrics come with their content type, a query is ignored", async () => {
+test("metrics have their content type, and a query string is ignored", async () => {
   await using ops = await open();
   const response = await ops.get("/metrics?x=1");
   assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4");
@@ -79,7 +79,7 @@ test("HEAD answers like GET without a body", async () => {
   assert.equal(await response.text(), "");
 });
 
-test("other methods are refused with what is allowed, other paths are not found", async () => {
+test("other methods get 405 with the allowed ones, other paths get 404", async () => {
   await using ops = await open();
   const response = await ops.get("/metrics", { method: "POST", body: "x".repeat(100_000) });
   assert.equal(response.status, 405);
@@ -88,7 +88,7 @@ test("other methods are refused with what is allowed, other paths are not found"
   for (const path of ["/", "/metrics/", "/readyz/../metrics2", "/%00"]) assert.equal((await ops.get(path)).status, 404);
 });
 
-test("metrics that fail answer 500 without the reason, which is reported", async () => {
+test("metrics that cannot be rendered answer 500, and the reason goes to onError only", async () => {
   await using ops = await open(new Health(), () => Promise.reject(new Error("secret detail")));
   const response = await ops.get("/metrics");
   assert.equal(response.status, 500);
@@ -96,7 +96,7 @@ test("metrics that fail answer 500 without the reason, which is reported", async
   assert.match(String(ops.errors[0]), /secret detail/);
 });
 
-test("many scrapes at once share one rendering", async () => {
+test("concurrent scrapes share one rendering", async () => {
   let renderings = 0;
   const gate = Promise.withResolvers<void>();
   await using ops = await open(new Health(), async () => {
@@ -112,7 +112,7 @@ test("many scrapes at once share one rendering", async () => {
   assert.ok(renderings <= 2, `${renderings} renderings`);
 });
 
-test("a client that sends half a request is cut off", { timeout: 20_000 }, async () => {
+test("a client that sends half a request is disconnected", { timeout: 20_000 }, async () => {
   await using ops = await open();
   const socket = connect(ops.port, "127.0.0.1");
   socket.write("GET /readyz HTTP/1.1\r\nhost: x\r\n");
@@ -120,13 +120,13 @@ test("a client that sends half a request is cut off", { timeout: 20_000 }, async
   await once(socket, "close");
 });
 
-test("headers past 8 KiB are refused", async () => {
+test("headers larger than 8 KiB are refused with 431", async () => {
   await using ops = await open();
   const response = await ops.get("/readyz", { headers: { "x-long": "x".repeat(10_000) } });
   assert.equal(response.status, 431);
 });
 
-test("closing ends idle connections at once and answers no more", async () => {
+test("closing ends idle connections at once and refuses new ones", async () => {
   const ops = await open();
   const idle = connect(ops.port, "127.0.0.1");
   await once(idle, "connect");
@@ -137,7 +137,7 @@ test("closing ends idle connections at once and answers no more", async () => {
   await assert.rejects(ops.get("/healthz"));
 });
 
-test("closing waits a second at most for a scrape that hangs", { timeout: 10_000 }, async () => {
+test("closing waits at most a second for a scrape that hangs", { timeout: 10_000 }, async () => {
   const scraped = Promise.withResolvers<void>();
   const ops = await open(new Health(), () => {
     scraped.resolve();
@@ -152,10 +152,10 @@ test("closing waits a second at most for a scrape that hangs", { timeout: 10_000
   assert.ok(performance.now() - started < 4_000);
 });
 
-test("a port that is taken is named", async () => {
+test("a port that is already in use is named in the error", async () => {
   await using ops = await open();
   await assert.rejects(serveOps({ host: "127.0.0.1", port: ops.port, health: new Health(), metrics: text }), {
     code: "unavailable",
-    message: `the ops port ${ops.port} cannot be opened: another process has it`,
+    message: `the ops port ${ops.port} cannot be opened: the port is already in use`,
   });
 });

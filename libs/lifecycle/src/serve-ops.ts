@@ -1,30 +1,30 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Health } from "./health.ts";
 import { answerHealth, type OpsAnswer } from "./ops-answer.ts";
 
 export interface OpsOptions {
-  /** All interfaces when not given: probes and scrapers come from outside the container. */
+  /** Default: all interfaces, since probes and scrapers connect from outside the container. */
   readonly host?: string | undefined;
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   readonly port: number;
   readonly health: Health;
-  /** As OpenMetrics for a scraper that accepts it, else in Prometheus's text format. */
+  /** Renders OpenMetrics for a scraper that accepts it, else Prometheus's text format. */
   readonly metrics: (format: {
     readonly openMetrics: boolean;
   }) => Promise<{ readonly contentType: string; readonly body: string }>;
-  /** Told of a scrape that failed; its reader gets "internal" and no more. */
+  /** Called with the error of a failed scrape, whose answer is only "internal". */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 const metricsMs = 5_000;
 
 /**
- * Serves /healthz (is the process alive), /readyz (should it get work) and /metrics, on a port of their own that is not
- * for the public. At most 64 connections; headers within 5 s; no bodies. Disposing closes it: at most one second, last,
- * so that probes can see the drain.
+ * Serves /healthz (is the process alive), /readyz (should it get work) and /metrics on a port that
+ * must not be public. Accepts 64 connections, headers within 5 s, and no bodies. Disposing takes at
+ * most one second. Dispose it last, so that probes can see the drain.
  */
 export async function serveOps(options: OpsOptions): Promise<AsyncDisposable & { readonly port: number }> {
   const plain = shared(() => scrape(options, { openMetrics: false }));
@@ -59,10 +59,7 @@ export async function serveOps(options: OpsOptions): Promise<AsyncDisposable & {
     async [Symbol.asyncDispose]() {
       const { promise: closed, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
-      const stop = new AbortController();
-      const late = sleep(1_000, undefined, { signal: stop.signal }).catch(() => {});
-      await Promise.race([closed, late]);
-      stop.abort();
+      await within(closed, { ms: 1_000 }).catch(() => undefined);
       server.closeAllConnections();
       await closed;
     },
@@ -71,8 +68,8 @@ export async function serveOps(options: OpsOptions): Promise<AsyncDisposable & {
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error) || !("code" in error)) return String(error);
-  if (error.code === "EADDRINUSE") return "another process has it";
-  if (error.code === "EACCES") return "this user may not";
+  if (error.code === "EADDRINUSE") return "the port is already in use";
+  if (error.code === "EACCES") return "permission denied";
   return error.message;
 }
 
@@ -90,7 +87,7 @@ async function answer(
         ? () => answerHealth(health, path)
         : undefined;
   const headers: Record<string, string> = { "cache-control": "no-store", "content-type": "text/plain; charset=utf-8" };
-  // What we will not read, we will not wait for: the connection ends with the answer.
+  // The body is not read, so the connection ends with the answer.
   if (request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined) {
     headers["connection"] = "close";
   }
@@ -103,10 +100,10 @@ async function answer(
   headers["content-type"] = reply.contentType;
   headers["content-length"] = String(Buffer.byteLength(reply.body));
   response.writeHead(reply.status, headers);
-  response.end(reply.body); // Of HEAD, Node sends the headers alone.
+  response.end(reply.body); // Node sends no body for HEAD.
 }
 
-/** Prometheus asks for it by name, before its own format. */
+/** Returns true if the scraper accepts OpenMetrics, which Prometheus asks for by name. */
 function acceptsOpenMetrics(accept = ""): boolean {
   return accept
     .split(",")
@@ -114,22 +111,15 @@ function acceptsOpenMetrics(accept = ""): boolean {
 }
 
 async function scrape({ metrics, onError }: OpsOptions, format: { readonly openMetrics: boolean }): Promise<OpsAnswer> {
-  const stop = new AbortController();
-  const late = sleep(metricsMs, undefined, { signal: stop.signal }).then(() => {
-    throw new Error(`no metrics within ${metricsMs} ms`);
-  });
-  late.catch(() => {}); // Loses the race as a rule, and is then nobody's.
   try {
-    return { status: 200, ...(await Promise.race([metrics(format), late])) };
+    return { status: 200, ...(await within(metrics(format), { ms: metricsMs, what: "rendering the metrics" })) };
   } catch (error) {
     onError?.(error);
     return { status: 500, contentType: "text/plain; charset=utf-8", body: "internal\n" };
-  } finally {
-    stop.abort();
   }
 }
 
-/** Whoever asks while an answer is being made gets the same: rendering is the expensive part of a scrape. */
+/** Lets concurrent callers share one result, since rendering is the expensive part of a scrape. */
 function shared<T>(make: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
   return () =>

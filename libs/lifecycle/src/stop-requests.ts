@@ -4,17 +4,20 @@ export interface StopListener {
 }
 
 export interface StopRequests {
-  /** Lets go of the parent's channel, so that it does not keep the process. A further signal still ends it. */
+  /**
+   * Releases the parent's channel, so that it does not keep the process alive. A further signal
+   * still ends it.
+   */
   release(): void;
 }
 
 /**
- * One Ctrl-C can arrive twice: from the terminal, and passed on by npm. Only a signal that comes later than this after
- * the first is a human who is losing patience.
+ * One Ctrl-C can arrive twice: from the terminal and from npm. A signal within this time of the
+ * first is its echo.
  */
 const echoMs = 250;
 
-/** Listens for SIGTERM, SIGINT, and the disappearance of a parent that shares an IPC channel. */
+/** Listens for SIGTERM, SIGINT, and the exit of a parent that shares an IPC channel. */
 export function listenForStop(listener: StopListener): StopRequests {
   let firstAt: number | undefined;
   const request = (name: string): void => {
@@ -27,8 +30,8 @@ export function listenForStop(listener: StopListener): StopRequests {
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => request(name));
 
   const orphaned = (): void => {
-    // A stop, but never a second one: a parent that was asked to stop too may simply be faster.
-    if (firstAt === undefined) request("the parent process is gone");
+    // Never a second request: a parent that was asked to stop too may only be faster.
+    if (firstAt === undefined) request("the parent process exited");
   };
   if (process.channel) process.once("disconnect", orphaned);
 

@@ -1,4 +1,5 @@
-// What `run` is for: opens two resources, waits for the signal, closes in reverse. MODE says what goes wrong.
+// A service under `run`: opens two resources, waits for the signal, closes in reverse. MODE selects
+// what fails.
 import { aborted, sleep } from "@plumbline/concurrency";
 import { run } from "../../src/index.ts";
 
@@ -15,10 +16,10 @@ async function main(signal: AbortSignal): Promise<void> {
   if (mode === "fails to open") throw new Error("the broker cannot be reached", { cause: new Error("ECONNREFUSED") });
   await using _server = open("server");
   if (mode === "returns") return;
-  if (mode === "rejects unhandled") void Promise.reject(new Error("nobody catches this"));
+  if (mode === "rejects unhandled") void Promise.reject(new Error("not caught"));
   if (mode === "throws uncaught")
     setTimeout(() => {
-      throw new Error("nobody catches this");
+      throw new Error("not caught");
     });
   if (mode === "leaks a timer") setInterval(() => {}, 1_000);
   say("ready");
