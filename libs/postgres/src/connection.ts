@@ -1,4 +1,4 @@
-import { type Abortable, deadlineOf, onAbort, Semaphore } from "@plumbline/concurrency";
+import { type Abortable, deadlineOf, onAbort, Semaphore, within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { Client, type ClientConfig, DatabaseError, type Notification, type QueryConfig, type QueryResult } from "pg";
 import { requestCancel } from "./cancel-request.ts";
@@ -207,7 +207,7 @@ export class Connection implements AsyncDisposable {
         const leftMs = giveUpAt - Date.now();
         if (leftMs <= 0) throw new Error(`the statement did not end within ${this.#cancelTimeoutMs} ms of its cancel`);
         await requestCancel(this.#client, leftMs);
-        await Promise.race([settled, timeout(Math.min(waitMs, leftMs))]);
+        await within(settled, { ms: Math.min(waitMs, leftMs) }).catch(() => undefined);
       }
     } catch (error) {
       this.destroy(error);
@@ -239,8 +239,4 @@ export class Connection implements AsyncDisposable {
 function toQuery(statement: Statement): QueryConfig<unknown[]> {
   const { text, values, name } = statement;
   return { text, ...(values === undefined ? {} : { values: [...values] }), ...(name === undefined ? {} : { name }) };
-}
-
-function timeout(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Abortable, deadline, derive, fullJitter, onAbort, sleep } from "@plumbline/concurrency";
+import { type Abortable, deadline, derive, fullJitter, onAbort, sleep, within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Logger } from "@plumbline/telemetry";
 import { escapeIdentifier } from "pg";
@@ -86,16 +86,12 @@ export class ListenHub implements AsyncDisposable {
     this.#scope.signal.throwIfAborted();
     using limit = deadline(this.#options.connectTimeoutMs, options);
     this.#connection ??= this.#detached(() => this.#first());
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    using _link = onAbort(limit.signal, () => {
-      reject(
-        options.signal?.aborted
-          ? options.signal.reason
-          : new ServiceError("unavailable", "the database cannot be reached"),
-      );
+    const connection = await within(this.#connection, limit).catch((error: unknown) => {
+      options.signal?.throwIfAborted();
+      // The limit is ours: the connection is still being opened.
+      if (limit.signal.aborted) throw new ServiceError("unavailable", "the database cannot be reached");
+      throw error;
     });
-    late.catch(() => undefined);
-    const connection = await Promise.race([this.#connection, late]);
     await connection.run(listenTo(channel), { signal: limit.signal });
   }
 
