@@ -1,3 +1,4 @@
+import { within } from "@plumbline/concurrency";
 import type { Fields } from "./logger.ts";
 import type { Gauge, Labels } from "./metrics.ts";
 import type { Sample } from "./prom-metric.ts";
@@ -64,17 +65,13 @@ export class ObservedGauge<L extends string> implements Gauge<L> {
   }
 
   async #read(read: Read): Promise<number | undefined> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error(`no value within ${readMs} ms`)), readMs);
     try {
-      return await Promise.race([read(), late]);
+      return await within(Promise.resolve(read()), { ms: readMs, what: "reading the gauge" });
     } catch (error) {
       // Once: a scrape comes every few seconds, and one broken gauge must not fill the log.
       if (!this.#warned) this.#warn("a gauge could not be read", { metric: this.#name, error });
       this.#warned = true;
       return undefined;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { within } from "@plumbline/concurrency";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { enableContext } from "./active-context.ts";
 import type { Destination } from "./lines.ts";
@@ -69,25 +70,19 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     async [Symbol.asyncDispose]() {
       const limit = options.flushMs ?? 3_000;
       // Spans first: that they were lost is a line. A failure to flush must not become the service's own failure.
-      if (traced && !(await within(limit, traced.shutdown())))
+      if (traced && !(await endsWithin(limit, traced.shutdown())))
         logger.warn("spans were lost: the collector was too slow");
-      if (logs) await within(limit, logs.shutdown());
-      await within(limit, flush());
+      if (logs) await endsWithin(limit, logs.shutdown());
+      await endsWithin(limit, flush());
     },
   };
 }
 
-/** Whether `work` ended, well or not, within `ms`. Spans that fail to export were already warned about. */
-async function within(ms: number, work: Promise<void>): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), ms);
+/** Resolves with true if `work` ends within `ms`. A failure counts as an end, since export errors are logged already. */
+async function endsWithin(ms: number, work: Promise<void>): Promise<boolean> {
   const ended = work.then(
     () => true,
     () => true,
   );
-  try {
-    return await Promise.race([ended, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return await within(ended, { ms }).catch(() => false);
 }
