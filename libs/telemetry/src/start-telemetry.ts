@@ -1,5 +1,5 @@
-import { within } from "@plumbline/concurrency";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import { within } from "@plumbline/concurrency";
 import { enableContext } from "./active-context.ts";
 import type { Destination } from "./lines.ts";
 import type { LogLevel } from "./logger.ts";
