@@ -8,6 +8,7 @@ export { Event, type EventWaitOptions } from "./event.ts";
 export { type FetchAllOptions, type FetchRequest, fetchAll } from "./fetch-all.ts";
 export { onAbort } from "./on-abort.ts";
 export { Pool, PoolClosedError, PoolFullError, type PoolOptions } from "./pool.ts";
+export { type RepeatOptions, repeat } from "./repeat.ts";
 export { type Backoff, fullJitter, type RetryOptions, retry } from "./retry.ts";
 export { type Case, type SelectOptions, select } from "./select.ts";
 export { Semaphore } from "./semaphore.ts";
