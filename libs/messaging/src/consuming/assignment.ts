@@ -1,4 +1,4 @@
-import { type Backoff, deadline, onAbort } from "@plumbline/concurrency";
+import { type Backoff, Event } from "@plumbline/concurrency";
 import type { Logger } from "@plumbline/telemetry";
 import type { Handler, SubscribeOptions } from "../broker.ts";
 import { NotDueError } from "../errors.ts";
@@ -31,7 +31,7 @@ export class Assignment {
   #position: bigint;
   #held = 0;
   /** Each its own: a session may be lost while a stop waits. */
-  readonly #waitingForEmpty = new Set<() => void>();
+  readonly #waitingForEmpty = new Set<Event>();
 
   /** @param position what the group has committed: the first offset to handle */
   constructor(consumer: Consumer, partition: number, position: bigint) {
@@ -83,7 +83,7 @@ export class Assignment {
     if (handled && !this.#lost.signal.aborted) this.#tracker.finish(offset);
     this.#held--;
     place[Symbol.dispose]();
-    if (this.#held === 0) for (const wake of this.#waitingForEmpty) wake();
+    if (this.#held === 0) for (const empty of this.#waitingForEmpty) empty.set();
     this.#consumer.onProgress();
   }
 
@@ -102,12 +102,10 @@ export class Assignment {
 
   async #emptyWithin(ms: number): Promise<void> {
     if (this.#held === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waitingForEmpty.add(resolve);
-    using limit = deadline(ms);
-    using _ = onAbort(limit.signal, resolve);
-    await promise;
-    this.#waitingForEmpty.delete(resolve);
+    const empty = new Event();
+    this.#waitingForEmpty.add(empty);
+    await empty.wait({ ms });
+    this.#waitingForEmpty.delete(empty);
   }
 }
 

@@ -1,8 +1,8 @@
+import { repeat } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Database, Queryable } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
-import { regularly } from "../regularly.ts";
 import { retryAndDeadLetterTopics } from "../topics.ts";
 
 const dayMs = 24 * 3_600_000;
@@ -45,7 +45,10 @@ export async function startInboxCleanup(
     const deleted = await sweepInbox(database, retentionMs);
     if (deleted > 0) telemetry.logger.info("old inbox notes deleted", { deleted });
   };
-  return regularly(sweepMs, sweep, telemetry.logger, "old inbox notes not deleted");
+  return repeat(sweep, {
+    everyMs: sweepMs,
+    onFailure: (error) => telemetry.logger.warn("old inbox notes not deleted", { error: String(error) }),
+  });
 }
 
 /** How many notes were older and are gone. In short transactions; a run is bounded, what is left waits for the next. */

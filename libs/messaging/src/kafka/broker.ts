@@ -1,4 +1,4 @@
-import { type Abortable, deadline, sleep } from "@plumbline/concurrency";
+import { type Abortable, deadline, sleep, within } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
 import kafkajs, { type Admin, type Producer } from "kafkajs";
@@ -75,7 +75,7 @@ class KafkaBroker implements Broker {
     options.signal?.throwIfAborted();
     refuseLarge(messages, this.#options.maxMessageBytes ?? defaultMaxMessageBytes);
     if (messages.length === 0) return;
-    await orAborted(this.#send(topic, messages, options), options);
+    await within(this.#send(topic, messages, options), options);
   }
 
   async subscribe(topic: string, handler: Handler, options: SubscribeOptions): Promise<AsyncDisposable> {
@@ -113,7 +113,7 @@ class KafkaBroker implements Broker {
 
   async ping(options: Abortable = {}): Promise<void> {
     this.#refuseClosed();
-    await orAborted(
+    await within(
       this.#admin.describeCluster().catch((error: unknown) => {
         throw fromKafka(error, "");
       }),
@@ -159,7 +159,7 @@ class KafkaBroker implements Broker {
       .catch((error: unknown) => {
         throw fromKafka(error, topic);
       });
-    const value = Number((await orAborted(described, options)).resources[0]?.configEntries[0]?.configValue);
+    const value = Number((await within(described, options)).resources[0]?.configEntries[0]?.configValue);
     return value < 0 ? Number.POSITIVE_INFINITY : value;
   }
 
@@ -207,20 +207,6 @@ function retention(ms: number): { name: string; value: string }[] {
     { name: "retention.ms", value: String(ms) },
     { name: "segment.ms", value: String(Math.max(1, Math.min(ms, maxSegmentMs))) },
   ];
-}
-
-/** Stops waiting when the signal aborts; what was sent stays sent. */
-async function orAborted<T>(work: Promise<T>, { signal }: Abortable): Promise<T> {
-  if (signal === undefined) return await work;
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }
 
 function throwUncaught(error: Error): void {

@@ -1,4 +1,4 @@
-import { sleep } from "@plumbline/concurrency";
+import { within } from "@plumbline/concurrency";
 import type { EachBatchPayload, Kafka, Consumer as KafkaConsumer } from "kafkajs";
 import type { Consumer } from "../consuming/assignment.ts";
 import { Feed } from "./fetch.ts";
@@ -93,15 +93,18 @@ export class Membership {
       }),
     );
     clearTimeout(this.#commitTimer);
-    await within(leaveMs, this.#commit());
-    await within(leaveMs, this.#leave());
+    await within(this.#commit(), { ms: leaveMs }).catch(() => undefined);
+    await within(this.#leave(), { ms: leaveMs }).catch(() => undefined);
   }
 
   /** After a crash: another member may own the partitions by now. */
   async abandon(reason: unknown): Promise<void> {
     this.#closing = true;
     clearTimeout(this.#commitTimer);
-    await Promise.all([this.#lose([...this.#feeds.keys()], reason), within(abandonMs, this.#leave())]);
+    await Promise.all([
+      this.#lose([...this.#feeds.keys()], reason),
+      within(this.#leave(), { ms: abandonMs }).catch(() => undefined),
+    ]);
   }
 
   async #start(): Promise<void> {
@@ -211,11 +214,4 @@ export class Membership {
     });
     return this.#committing;
   }
-}
-
-/** Waits for it at most that long; what comes of it later is of no interest. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  const limit = new AbortController();
-  const settled = work.catch(() => undefined).finally(() => limit.abort());
-  await Promise.race([settled, sleep(ms, limit).catch(() => undefined)]);
 }

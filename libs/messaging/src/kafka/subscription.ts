@@ -1,4 +1,4 @@
-import { aborted, fullJitter, sleep } from "@plumbline/concurrency";
+import { aborted, background, fullJitter, sleep } from "@plumbline/concurrency";
 import type { Logger } from "@plumbline/telemetry";
 import type { Kafka } from "kafkajs";
 import type { Handler, SubscribeOptions } from "../broker.ts";
@@ -30,8 +30,7 @@ const lastingMs = 30_000;
 export class Subscription implements AsyncDisposable {
   readonly #options: SubscriptionOptions;
   readonly #consumer: Consumer;
-  readonly #closed = new AbortController();
-  readonly #ended: Promise<void>;
+  readonly #running: AsyncDisposable;
   #membership: Membership | undefined;
   #lastContact = performance.now();
 
@@ -51,35 +50,33 @@ export class Subscription implements AsyncDisposable {
       logger: subscription.logger,
       onProgress: () => this.#membership?.progress(),
     };
-    this.#ended = this.#stay();
+    this.#running = background((closing) => this.#stay(closing));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed.abort();
-    await this.#ended;
+    await this.#running[Symbol.asyncDispose]();
   }
 
-  async #stay(): Promise<void> {
-    const { signal } = this.#closed;
-    for (let failures = 0; !signal.aborted; ) {
+  async #stay(closing: AbortSignal): Promise<void> {
+    for (let failures = 0; !closing.aborted; ) {
       try {
-        await this.#untilTopicExists();
+        await this.#untilTopicExists(closing);
         const before = this.#lastContact;
-        const error = await this.#stayOnce();
+        const error = await this.#stayOnce(closing);
         if (error === undefined) return;
         if (this.#lastContact > before) failures = 0;
         throw error;
       } catch (error) {
-        if (signal.aborted) return;
+        if (closing.aborted) return;
         failures++;
         if (!this.#mayGoOn(error)) return;
-        await sleep(fullJitter(failures, restartBackoff), { signal }).catch(() => undefined);
+        await sleep(fullJitter(failures, restartBackoff), { signal: closing }).catch(() => undefined);
       }
     }
   }
 
   /** One membership. Resolves with the reason of its crash, or nothing when we were closed. */
-  async #stayOnce(): Promise<Error | undefined> {
+  async #stayOnce(closing: AbortSignal): Promise<Error | undefined> {
     const { kafka, sessionMs, maxFetchBytes, giveUpMs } = this.#options;
     const joinedAt = performance.now();
     let contactAt = joinedAt;
@@ -92,16 +89,15 @@ export class Subscription implements AsyncDisposable {
       },
     });
     this.#membership = membership;
-    const { signal } = this.#closed;
     const ended = new AbortController();
     try {
       const failed = membership.start().then(
         () => membership.crashed,
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );
-      const closing = aborted(signal).then(() => undefined);
+      const closed = aborted(closing).then(() => undefined);
       const silent = silence(giveUpMs / 2, () => contactAt, ended.signal);
-      const crash = await Promise.race([failed, closing, silent]);
+      const crash = await Promise.race([failed, closed, silent]);
       if (crash === undefined) {
         await membership.close();
         return undefined;
@@ -131,11 +127,10 @@ export class Subscription implements AsyncDisposable {
     return false;
   }
 
-  async #untilTopicExists(): Promise<void> {
-    const { signal } = this.#closed;
+  async #untilTopicExists(closing: AbortSignal): Promise<void> {
     while (!(await this.#options.topicExists(this.#consumer.topic))) {
       this.#lastContact = performance.now(); // The broker answered that there is none.
-      await sleep(topicPollMs, { signal });
+      await sleep(topicPollMs, { signal: closing });
     }
   }
 }

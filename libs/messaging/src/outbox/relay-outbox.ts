@@ -1,9 +1,8 @@
-import { type Backoff, deadline, derive, fullJitter, onAbort, sleep } from "@plumbline/concurrency";
+import { type Backoff, background, deadline, derive, Event, fullJitter, onAbort, sleep } from "@plumbline/concurrency";
 import type { Database, Listener } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Publisher } from "../broker.ts";
 import { type HeldSession, holdSession } from "../hold-session.ts";
-import { Wake } from "../wake.ts";
 import { outboxChannel } from "./migration.ts";
 import { outboxGauges } from "./outbox-gauges.ts";
 import { oldestRows } from "./outbox-rows.ts";
@@ -49,13 +48,12 @@ class Relay implements AsyncDisposable {
   readonly #options: RelayOptions;
   readonly #telemetry: Telemetry;
   readonly #batches: BatchPublisher;
-  readonly #wake = new Wake();
-  readonly #closing = new AbortController();
+  readonly #rows = new Event();
   /** Aborts when closing has waited long enough. */
   readonly #scope = derive();
   readonly #resources = new DisposableStack();
   #listener: Listener | undefined;
-  #ended: Promise<void> = Promise.resolve();
+  #running: AsyncDisposable | undefined;
 
   constructor(database: Database, publisher: Publisher, telemetry: Telemetry, options: RelayOptions) {
     this.#database = database;
@@ -68,28 +66,27 @@ class Relay implements AsyncDisposable {
     const listener = await this.#database.listen(outboxChannel);
     this.#listener = listener;
     void (async () => {
-      for await (const _ of listener) this.#wake.ring();
+      for await (const _ of listener) this.#rows.set();
     })();
     this.#resources.use(outboxGauges(this.#database, this.#telemetry));
-    this.#ended = this.#run();
+    this.#running = background((closing) => this.#run(closing));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort();
-    this.#wake.ring();
     using limit = deadline(this.#options.closeMs ?? 5_000);
     using _ = onAbort(limit.signal, () => this.#scope.abort(new Error("the relay closed")));
-    await this.#ended;
+    await this.#running?.[Symbol.asyncDispose]();
     this.#resources[Symbol.dispose]();
     await this.#listener?.[Symbol.asyncDispose]();
   }
 
-  #run(): Promise<void> {
+  async #run(closing: AbortSignal): Promise<void> {
+    using _ = onAbort(closing, () => this.#rows.set());
     const work = async (session: HeldSession): Promise<void> => {
-      if (await this.#becomeActive(session)) await this.#relay(session);
+      if (await this.#becomeActive(session, closing)) await this.#relay(session, closing);
     };
-    return holdSession(this.#database, work, {
-      closing: this.#closing.signal,
+    await holdSession(this.#database, work, {
+      closing,
       statementMs,
       onLost: (error, attempt) => {
         this.#telemetry.logger.warn("outbox relay interrupted", { error: String(error), attempt });
@@ -98,43 +95,43 @@ class Relay implements AsyncDisposable {
   }
 
   /** False where the relay closed while it stood by. */
-  async #becomeActive(session: HeldSession): Promise<boolean> {
+  async #becomeActive(session: HeldSession, closing: AbortSignal): Promise<boolean> {
     const { standbyMs = 500 } = this.#options;
-    while (!this.#closing.signal.aborted) {
+    while (!closing.aborted) {
       // Asked again and again: a statement that waits for the lock holds a snapshot, and no dead row of the whole
       // database could be vacuumed meanwhile.
       const sql = "SELECT pg_try_advisory_lock(hashtextextended('plumbline.outbox.relay', 0)) AS active";
       const [row] = await session.query<{ active: boolean }>(sql);
       if (row?.active === true) return true;
       using waiting = derive({ signal: session.signal });
-      using _ = onAbort(this.#closing.signal, () => waiting.abort());
+      using _ = onAbort(closing, () => waiting.abort());
       await sleep(standbyMs, waiting).catch(() => session.signal.throwIfAborted());
     }
     return false;
   }
 
-  async #relay(session: HeldSession): Promise<void> {
+  async #relay(session: HeldSession, closing: AbortSignal): Promise<void> {
     const { batchSize = 200, batchBytes = 1_000_000, pollMs = 1_000 } = this.#options;
     this.#telemetry.logger.info("outbox relay active");
     using sending = derive({ signal: session.signal });
     using _ = onAbort(this.#scope.signal, () => sending.abort(this.#scope.signal.reason));
-    for (let attempt = 1; !this.#closing.signal.aborted; ) {
+    for (let attempt = 1; !closing.aborted; ) {
       const rows = await oldestRows(session, batchSize, batchBytes);
       try {
-        if (rows.length === 0) await this.#wake.wait(pollMs, sending);
+        if (rows.length === 0) await this.#rows.wait({ ms: pollMs, signal: sending.signal });
         else await this.#batches.send(session, rows, sending);
         attempt = 1;
       } catch (error) {
         session.signal.throwIfAborted();
-        if (this.#closing.signal.aborted) return;
+        if (closing.aborted) return;
         this.#telemetry.logger.warn("outbox not accepted by the broker", { error: String(error), attempt });
-        await this.#pause(attempt++);
+        await this.#pause(attempt++, closing);
       }
     }
   }
 
-  async #pause(attempt: number): Promise<void> {
+  async #pause(attempt: number, closing: AbortSignal): Promise<void> {
     const pauseMs = fullJitter(attempt, this.#options.backoff ?? { baseMs: 100, maxMs: 10_000 });
-    await sleep(pauseMs, { signal: this.#closing.signal }).catch(() => undefined);
+    await sleep(pauseMs, { signal: closing }).catch(() => undefined);
   }
 }

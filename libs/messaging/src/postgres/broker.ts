@@ -1,4 +1,4 @@
-import type { Abortable } from "@plumbline/concurrency";
+import { repeat } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { type Database, type Listener, migrate, openDatabase } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
@@ -7,7 +7,6 @@ import { createBacklog } from "../consuming/backlog.ts";
 import { consumerGauges } from "../consuming/consumer-gauges.ts";
 import { closedError } from "../errors.ts";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
-import { regularly } from "../regularly.ts";
 import { groupLag } from "./lag.ts";
 import { membersChannel, messagesChannel, migrations } from "./migrations.ts";
 import { publishTo } from "./publish.ts";
@@ -79,11 +78,14 @@ class PostgresBroker implements Broker {
     this.#times = { pollMs, commitMs, statementMs };
     this.#maxSubscriptions = options.maxSubscriptions ?? defaultMaxSubscriptions;
     this.#maxMessageBytes = options.maxMessageBytes ?? defaultMaxMessageBytes;
-    const sweep = async (scope: Abortable): Promise<void> => {
-      const deleted = await sweepMessages(database, scope);
+    const sweep = async (signal: AbortSignal): Promise<void> => {
+      const deleted = await sweepMessages(database, { signal });
       if (deleted > 0) telemetry.logger.info("old messages deleted", { deleted });
     };
-    this.#sweeper = regularly(sweepMs, sweep, telemetry.logger, "old messages not deleted");
+    this.#sweeper = repeat(sweep, {
+      everyMs: sweepMs,
+      onFailure: (error) => telemetry.logger.warn("old messages not deleted", { error: String(error) }),
+    });
   }
 
   async listen(): Promise<void> {

@@ -1,8 +1,7 @@
-import { type Abortable, onAbort } from "@plumbline/concurrency";
+import { type Abortable, background, Event, onAbort } from "@plumbline/concurrency";
 import type { Database } from "@plumbline/postgres";
 import type { Consumer } from "../consuming/assignment.ts";
 import { type HeldSession, holdSession } from "../hold-session.ts";
-import { Wake } from "../wake.ts";
 import { GroupShare } from "./group-share.ts";
 import { Member } from "./membership.ts";
 import type { Topics } from "./topics.ts";
@@ -25,18 +24,17 @@ export class Subscription implements AsyncDisposable {
   readonly #topics: Topics;
   readonly #consumer: Consumer;
   readonly #times: SubscriptionTimes;
-  readonly #wake = new Wake();
-  readonly #closing = new AbortController();
-  readonly #ended: Promise<void>;
+  readonly #work = new Event();
+  readonly #running: AsyncDisposable;
   #membersChanged = true;
   #messagesCame = true;
 
   constructor(database: Database, topics: Topics, consumer: Omit<Consumer, "onProgress">, times: SubscriptionTimes) {
     this.#database = database;
     this.#topics = topics;
-    this.#consumer = { ...consumer, onProgress: () => this.#wake.ring() };
+    this.#consumer = { ...consumer, onProgress: () => this.#work.set() };
     this.#times = times;
-    this.#ended = this.#run();
+    this.#running = background((closing) => this.#run(closing));
   }
 
   get topic(): string {
@@ -45,24 +43,23 @@ export class Subscription implements AsyncDisposable {
 
   onMessages(): void {
     this.#messagesCame = true;
-    this.#wake.ring();
+    this.#work.set();
   }
 
   onMembers(): void {
     this.#membersChanged = true;
-    this.#wake.ring();
+    this.#work.set();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort();
-    this.#wake.ring();
-    await this.#ended;
+    await this.#running[Symbol.asyncDispose]();
   }
 
-  #run(): Promise<void> {
+  async #run(closing: AbortSignal): Promise<void> {
     const { logger, options } = this.#consumer;
-    return holdSession(this.#database, (session) => this.#consume(session), {
-      closing: this.#closing.signal,
+    using _ = onAbort(closing, () => this.#work.set());
+    await holdSession(this.#database, (session) => this.#consume(session, closing), {
+      closing,
       statementMs: this.#times.statementMs,
       onLost: (error, attempt) => {
         logger.warn("subscription interrupted", {
@@ -75,15 +72,15 @@ export class Subscription implements AsyncDisposable {
     });
   }
 
-  async #consume(session: HeldSession): Promise<void> {
+  async #consume(session: HeldSession, closing: AbortSignal): Promise<void> {
     const { topic, options } = this.#consumer;
-    const partitions = await this.#partitions(session);
+    const partitions = await this.#partitions(session, closing);
     if (partitions === undefined) return;
     const share = await GroupShare.join(session, topic, options.group, partitions);
     const member = new Member(this.#consumer, session, share);
     using _lost = onAbort(session.signal, () => void member.lose(session.signal.reason));
     try {
-      await this.#serve(member, session);
+      await this.#serve(member, session, closing);
       await member.leave();
     } catch (error) {
       await member.lose(error);
@@ -92,19 +89,19 @@ export class Subscription implements AsyncDisposable {
   }
 
   /** Waits for the topic; undefined where the subscription closed before. */
-  async #partitions(session: HeldSession): Promise<number | undefined> {
-    while (!this.#closing.signal.aborted) {
+  async #partitions(session: HeldSession, closing: AbortSignal): Promise<number | undefined> {
+    while (!closing.aborted) {
       const topic = await this.#topics.find(this.topic, session);
       if (topic !== undefined) return topic.partitions;
-      await this.#wake.wait(this.#times.pollMs, session);
+      await this.#work.wait({ ms: this.#times.pollMs, signal: session.signal });
     }
     return undefined;
   }
 
-  async #serve(member: Member, session: Abortable): Promise<void> {
+  async #serve(member: Member, session: Abortable, closing: AbortSignal): Promise<void> {
     const { pollMs, commitMs } = this.#times;
     let [polled, committed] = [Number.NEGATIVE_INFINITY, 0];
-    while (!this.#closing.signal.aborted) {
+    while (!closing.aborted) {
       const now = performance.now();
       if (this.#membersChanged || now - polled >= pollMs) {
         if (now - polled >= pollMs) this.#messagesCame = true;
@@ -122,7 +119,7 @@ export class Subscription implements AsyncDisposable {
         await member.commit();
         committed = performance.now();
       }
-      if (!fetched) await this.#wake.wait(member.isIdle ? pollMs : commitMs, session);
+      if (!fetched) await this.#work.wait({ ms: member.isIdle ? pollMs : commitMs, signal: session.signal });
     }
   }
 }
