@@ -78,7 +78,7 @@ export class Health {
     this.#watchers.add(changed);
     try {
       let last: Status | undefined;
-      while (!signal?.aborted) {
+      for (;;) {
         const now = await this.status({ signal });
         if (signal?.aborted) return;
         if (now !== last) yield now;
