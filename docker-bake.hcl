@@ -1,5 +1,6 @@
-# `docker buildx bake -f docker-bake.hcl` builds every image for this machine; `… release` for amd64 and arm64, which needs a
-# builder that can (`docker buildx create --use`), and `--push`, as an engine's own store holds one platform.
+# `docker buildx bake -f docker-bake.hcl` builds every image for this machine. `… release` builds
+# for amd64 and arm64. That needs a builder for several platforms (`docker buildx create --use`),
+# and `--push`, because the store of an engine holds one platform.
 
 variable "PLUMBLINE_TAG" {
   default = "dev"
@@ -17,7 +18,7 @@ variable "SOURCE" {
   default = "unknown"
 }
 
-# Where images are pushed: registry.example/team/ with the slash.
+# The registry to push to: registry.example/team/ with the slash.
 variable "REGISTRY" {
   default = ""
 }

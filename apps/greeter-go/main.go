@@ -1,4 +1,4 @@
-// Greeter in Go: the same contract, settings, metrics and log lines as apps/greeter, for a reader who wants to compare.
+// Greeter in Go: the contract, settings, metrics and log lines of apps/greeter, for comparison.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// run is the life of the process: what it opens in the order of the lines closes in reverse.
+// run is the life of the process: resources open in the order of the lines and close in reverse.
 func run(stopped context.Context, settings config.Settings) error {
 	tel, err := telemetry.Start("greeter", settings.Telemetry)
 	if err != nil {
@@ -33,7 +33,7 @@ func run(stopped context.Context, settings config.Settings) error {
 	}
 	defer tel.Close()
 
-	health := ops.NewHealth() // Nothing to depend on.
+	health := ops.NewHealth() // It has no dependencies.
 	admin, err := ops.Serve(settings.Ops.Address(), health, tel.Registry)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func run(stopped context.Context, settings config.Settings) error {
 	if err != nil {
 		return err
 	}
-	// A second is kept for what closes after the calls.
+	// One second is for the resources that close after the calls.
 	defer server.Drain(settings.Grace - settings.Drain - time.Second)
 
 	health.Ready()
@@ -55,6 +55,6 @@ func run(stopped context.Context, settings config.Settings) error {
 		return err
 	}
 	health.Drain()
-	time.Sleep(settings.Drain) // Load balancers need a moment to look away.
+	time.Sleep(settings.Drain) // Load balancers need a moment to stop sending.
 	return nil
 }

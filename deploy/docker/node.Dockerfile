@@ -1,13 +1,13 @@
 # syntax=docker/dockerfile:1
 # One image for each Node app: `docker build --build-arg APP=orders -f deploy/docker/node.Dockerfile .`
-# What stands above the stage `app` is shared by all of them. A change in one app's source builds again from there, and
-# ends in one layer: the app's own.
+# All apps share the stages above `app`. A change in the source of one app builds from there, and
+# replaces one layer: the app's own.
 
 FROM --platform=$BUILDPLATFORM node:26-bookworm-slim AS dependencies
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 COPY --parents apps/*/package.json libs/*/package.json tests/*/package.json tools/*/package.json deploy/docker/package.json ./
-# Packages' own scripts stay off: what esbuild and buf need is in the package of this platform.
+# Install scripts are off: esbuild and buf have their binaries in the package of this platform.
 RUN --mount=type=cache,target=/npm-cache npm ci --ignore-scripts --cache /npm-cache
 
 FROM dependencies AS libraries
@@ -28,7 +28,8 @@ RUN node /src/tools/build/app.ts && rm dist/*.map && mkdir dist/compile-cache &&
 
 FROM app AS bill
 RUN node /src/tools/build/sbom.ts
-# `docker build --target sbom --output .` writes sbom.cdx.json. Its date and number differ each time: it is not in the image.
+# `docker build --target sbom --output .` writes sbom.cdx.json. It is not in the image, because its
+# date and serial number differ each time.
 FROM scratch AS sbom
 COPY --from=bill /src/*/*/dist/sbom.cdx.json /
 
@@ -36,7 +37,7 @@ FROM gcr.io/distroless/nodejs26-debian13:nonroot AS node
 WORKDIR /app
 COPY --link --from=libraries /image/probe.js ./
 
-# As the user of the image, whose number is a part of the cache's key.
+# Runs as the user of the image, because the user id is part of the cache's key.
 FROM node AS warm
 COPY --chown=65532:65532 --from=app /bundle ./
 COPY --from=libraries /image/warm.js /tmp/warm.mjs
@@ -44,7 +45,7 @@ RUN ["/nodejs/bin/node", "/tmp/warm.mjs", "/app/compile-cache", "/app"]
 
 FROM node
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/compile-cache
-# Owned by root: whoever runs the image can change nothing in it.
+# Root owns the files, so the user of the image cannot change them.
 COPY --link --chown=0:0 --from=warm /app ./
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --start-interval=1s --retries=3 \
   CMD ["/nodejs/bin/node", "/app/probe.js"]

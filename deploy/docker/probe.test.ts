@@ -33,14 +33,14 @@ test("an app that is ready is healthy", async () => {
   assert.deepEqual(await run(app.url), { code: 0, complaint: "" });
 });
 
-test("an app that is not ready is unhealthy, for the reason it gives", async () => {
+test("an app that is not ready is unhealthy, and its reason is printed", async () => {
   await using app = await answering((_, response) => response.writeHead(503).end("database: not reached"));
   const { code, complaint } = await run(app.url);
   assert.equal(code, 1);
   assert.match(complaint, /answered 503: database: not reached/);
 });
 
-test("an app that says nothing is unhealthy after two seconds", async () => {
+test("an app that does not respond is unhealthy after two seconds", async () => {
   await using app = await answering(() => {});
   const { code, complaint } = await run(app.url);
   assert.equal(code, 1);

@@ -1,7 +1,8 @@
 /**
- * What an image's HEALTHCHECK runs: asks PROBE_URL, by default the readiness of the app in this container, and ends
- * with 0 when the answer is 200. Anything else, and silence for two seconds, is 1 with the reason, which
- * `docker inspect` keeps. There is no curl in the image, and no shell to run it.
+ * The command of an image's HEALTHCHECK. It requests PROBE_URL, by default the readiness of the app
+ * in this container, and exits with 0 if the status is 200. After any other status, an error or two
+ * seconds it exits with 1 and prints the reason, which `docker inspect` shows. The image has no
+ * curl.
  */
 const url = process.env["PROBE_URL"] ?? "http://127.0.0.1:9464/readyz";
 

@@ -27,11 +27,11 @@ const listens = "import { createServer } from 'node:http'; createServer().listen
 const thread = "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => {});";
 
 for (const { name, files } of [
-  { name: "an app that ends for want of settings", files: { "main.js": ends } },
-  { name: "an app that listens for ever", files: { "main.js": listens } },
-  { name: "an app and its thread", files: { "main.js": listens, "label-thread.js": thread } },
+  { name: "an app that exits because settings are missing", files: { "main.js": ends } },
+  { name: "an app that listens and does not exit", files: { "main.js": listens } },
+  { name: "an app with a worker thread", files: { "main.js": listens, "label-thread.js": thread } },
 ]) {
-  test(`${name} is in the cache, for everybody to read`, () => {
+  test(`${name} is in the cache, readable for all users`, () => {
     using one = app(files);
     const { status, stderr } = one.run();
     assert.equal(status, 0, stderr);
@@ -40,7 +40,7 @@ for (const { name, files } of [
   });
 }
 
-test("Node accepts what is in the cache", () => {
+test("Node accepts the cache", () => {
   using one = app({ "main.js": ends });
   one.run();
   const env = { ...process.env, NODE_COMPILE_CACHE: one.cache, NODE_DEBUG_NATIVE: "COMPILE_CACHE" };

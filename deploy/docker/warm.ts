@@ -1,7 +1,8 @@
 /**
- * Fills a compile cache, in an image's build: `node warm.mjs CACHE APP`, two folders. Run by the Node, as the user
- * and at the paths that will read it: the cache holds for these only, and is ignored otherwise. Loads every script of
- * APP, `*-thread.js` as a worker thread, until each is in the cache; fails after a minute.
+ * Fills a compile cache in the build of an image: `node warm.mjs CACHE APP`, two folders. The Node,
+ * the user and the paths must be those of the final image: Node ignores the cache for any other.
+ * Loads every script of APP, `*-thread.js` as a worker thread, until each is in the cache. Fails
+ * after a minute.
  */
 import { spawn } from "node:child_process";
 import { chmodSync, globSync, statSync } from "node:fs";
@@ -13,10 +14,10 @@ const [cache, app] = process.argv.slice(2);
 if (cache === undefined || app === undefined) throw new Error("warm takes the folders of the cache and of the app");
 const entries = globSync(`${app}/*.js`);
 
-// Node writes what it compiled when it ends, which an app that listens does not: it is asked to write all along.
+// Node writes the cache when it exits, but an app that listens does not exit. So it flushes often.
 const code = `import m from "node:module"; m.enableCompileCache(${JSON.stringify(cache)}); setInterval(m.flushCompileCache, 100).unref()`;
 const execArgv = ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
-// A file being written has another ending until it is whole.
+// A file that is still being written has an extension.
 const files = () => globSync(`${cache}/*/*`).filter((file) => !extname(file));
 
 const began = performance.now();
@@ -25,7 +26,7 @@ const stops = entries.map((entry): (() => unknown) => {
     const thread = new Worker(entry, { execArgv });
     return () => thread.terminate();
   }
-  // Without settings it complains and ends, which is loaded too.
+  // Without settings the app prints an error and exits, but by then its code is loaded.
   const program = spawn(process.execPath, [...execArgv, entry], { stdio: "ignore" });
   return () => program.kill("SIGKILL");
 });
@@ -36,5 +37,5 @@ const found = files();
 if (found.length !== entries.length) {
   throw new Error(`${entries.join(", ")}: ${found.length} are in ${cache}, ${entries.length} are expected`);
 }
-// Node writes them for their owner alone, and the owner changes.
+// Node makes the files readable for their owner only, and the owner changes.
 for (const file of globSync([cache, `${cache}/**/*`])) chmodSync(file, statSync(file).isDirectory() ? 0o755 : 0o644);

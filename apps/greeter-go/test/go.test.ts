@@ -1,4 +1,4 @@
-/** Go's own tests of this module, counted with all others. What it says over the wire is tested in e2e, beside greeter. */
+/** Runs Go's own tests of this module. tests/e2e compares it with greeter over the wire. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";

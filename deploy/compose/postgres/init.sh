@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs once, on an empty data folder: a database for each service that owns data, and a role that may use that one only.
+# Runs once, on an empty data folder. Creates a database for each service that owns data, and a role
+# that may use only this database.
 set -eu
 
 own() {

@@ -1,4 +1,5 @@
-// Package config reads the settings of greeter from the environment: the names, defaults and bounds of apps/greeter.
+// Package config reads the settings of greeter from the environment. Names, defaults and bounds are
+// those of apps/greeter.
 package config
 
 import (
@@ -19,11 +20,11 @@ type Settings struct {
 	RPC       RPC
 	Ops       Listen
 	Telemetry Telemetry
-	Drain     time.Duration // Not ready but still serving, so that load balancers look away.
-	Grace     time.Duration // From the signal to the end, the drain included.
+	Drain     time.Duration // Not ready but still serving, so that load balancers stop sending.
+	Grace     time.Duration // From the signal to the end of the process, drain included.
 }
 
-// Listen is where something listens. Port 0 takes a free one.
+// Listen is the address of a listener. Port 0 takes a free port.
 type Listen struct {
 	Host string
 	Port int
@@ -32,28 +33,29 @@ type Listen struct {
 // Address is host:port.
 func (l Listen) Address() string { return net.JoinHostPort(l.Host, strconv.Itoa(l.Port)) }
 
-// RPC is the gRPC server's part.
+// RPC has the settings of the gRPC server.
 type RPC struct {
 	Listen
-	MaxConcurrent int // Calls at once; more are shed as unavailable.
+	MaxConcurrent int // Concurrent calls; more are shed as unavailable.
 	TLS           TLS
 }
 
-// TLS names PEM files, read again when they change; in the clear without any.
+// TLS names PEM files, which are read again when they change. Without them there is no TLS.
 type TLS struct {
 	CertificateFile string
 	KeyFile         string // Not encrypted.
-	ClientCAFile    string // Given, clients must show a certificate of one of its authorities.
+	ClientCAFile    string // If set, a client needs a certificate of one of its authorities.
 }
 
-// Telemetry says what is told, and to whom.
+// Telemetry has the settings of the log and of the exported spans.
 type Telemetry struct {
 	LogLevel     slog.Level
-	OTLPEndpoint string // A collector's base URL; none, and nothing is exported.
+	OTLPEndpoint string // The base URL of a collector. If empty, nothing is exported.
 	SampleRatio  float64
 }
 
-// FromEnvironment reads "NAME=value" pairs. An empty variable is one that is not set. The error names every problem at once.
+// FromEnvironment reads "NAME=value" pairs. An empty variable counts as not set. The error lists
+// every problem.
 func FromEnvironment(environment []string) (Settings, error) {
 	r := reader{values: map[string]string{}}
 	for _, pair := range environment {
@@ -81,7 +83,8 @@ func FromEnvironment(environment []string) (Settings, error) {
 		Drain: r.milliseconds("DRAIN_MS", 0),
 		Grace: r.milliseconds("GRACE_MS", 10_000),
 	}
-	// grpc-go is the one transport of this twin; the setting is read so that both can be given the same environment.
+	// grpc-go is the only transport here. The setting is read so that both services accept the same
+	// environment.
 	r.text("RPC_TRANSPORT", "")
 	if files := settings.RPC.TLS; files != (TLS{}) {
 		if files.CertificateFile == "" {
@@ -103,7 +106,7 @@ func FromEnvironment(environment []string) (Settings, error) {
 	return settings, nil
 }
 
-// reader takes what it reads out of values, so that what is left is unknown.
+// reader removes each value that it reads, so that the remaining ones are unknown settings.
 type reader struct {
 	values   map[string]string
 	problems []error

@@ -7,27 +7,27 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// Health is whether this process should get work, for grpc.health.v1 and for probes. It has no way back from draining.
+// Health tells grpc.health.v1 and probes if this process takes work. After draining it never does.
 type Health struct {
 	GRPC            *health.Server
 	ready, draining atomic.Bool
 	services        []string
 }
 
-// NewHealth is not ready yet.
+// NewHealth returns a Health that is not ready yet.
 func NewHealth() *Health {
 	h := &Health{GRPC: health.NewServer()}
 	h.Name("")
 	return h
 }
 
-// Name adds a service to those health is asked about.
+// Name adds a service that clients may ask about.
 func (h *Health) Name(service string) {
 	h.services = append(h.services, service)
 	h.GRPC.SetServingStatus(service, healthpb.HealthCheckResponse_NOT_SERVING)
 }
 
-// Ready says that everything is open.
+// Ready reports that all resources are open.
 func (h *Health) Ready() {
 	h.ready.Store(true)
 	for _, service := range h.services {
@@ -35,7 +35,7 @@ func (h *Health) Ready() {
 	}
 }
 
-// Drain says that no new work should come.
+// Drain reports that the process takes no new work.
 func (h *Health) Drain() {
 	h.draining.Store(true)
 	h.GRPC.Shutdown()

@@ -1,4 +1,4 @@
-// Package ops serves what an orchestrator and a scraper ask, on a port of its own that is not for the public.
+// Package ops serves probes and metrics, on a port of its own that is not for the public.
 package ops
 
 import (
@@ -14,13 +14,14 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// Server listens until closed.
+// Server listens until it is closed.
 type Server struct {
 	Port   int
 	server *http.Server
 }
 
-// Serve answers /healthz, /readyz and /metrics. At most 64 connections; headers within 5 s; no bodies.
+// Serve answers /healthz, /readyz and /metrics, with at most 64 connections. Headers must arrive
+// within 5 s.
 func Serve(address string, health *Health, registry *prometheus.Registry) (*Server, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -47,7 +48,7 @@ func Serve(address string, health *Health, registry *prometheus.Registry) (*Serv
 	return &Server{Port: listener.Addr().(*net.TCPAddr).Port, server: server}, nil
 }
 
-// Close takes one second at most, and comes last, so that probes can see the drain.
+// Close takes at most one second. Call it last, so that probes can see the drain.
 func (s *Server) Close() {
 	limit, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -21,17 +21,17 @@ import (
 	"github.com/plumbline/plumbline/apps/greeter-go/internal/telemetry"
 )
 
-// OpenTelemetry's advice for durations in seconds.
+// The buckets that OpenTelemetry recommends for durations in seconds.
 var buckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 
-// layers are around every call, the outermost first: a span, metrics, the limit, one log line.
+// layers wrap every call, the outermost first: a span, metrics, the limit, one log line.
 type layers struct {
 	tel      *telemetry.Telemetry
 	draining context.Context
 	permits  chan struct{}
 	duration *prometheus.HistogramVec
 	running  *prometheus.GaugeVec
-	methods  sync.Map // By the path of a call, what is counted under its name: no more than there are methods.
+	methods  sync.Map // Counters by the path of a call; only known methods get here, so it is bounded.
 }
 
 type method struct {
@@ -63,7 +63,7 @@ func newLayers(maxConcurrent int, tel *telemetry.Telemetry, draining context.Con
 func (l *layers) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	var response any
 	err := l.around(ctx, info.FullMethod, func(ctx context.Context) (err error) {
-		// A handler that awaits nothing would answer a caller who has given up.
+		// Do not run the handler for a caller that has already cancelled.
 		if ctx.Err() != nil {
 			return status.FromContextError(ctx.Err()).Err()
 		}
@@ -73,7 +73,8 @@ func (l *layers) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	return response, err
 }
 
-// A stream ends when the server drains, whatever its handler waits for: its client has somewhere else to go.
+// stream ends a stream when the server drains, even if its handler waits: the client can reconnect
+// to another replica.
 func (l *layers) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	return l.around(stream.Context(), info.FullMethod, func(context.Context) error {
 		ended := make(chan error, 1)
@@ -119,8 +120,8 @@ func (l *layers) around(ctx context.Context, path string, work func(context.Cont
 	return err
 }
 
-// limited sheds calls past the limit: under overload a quick no is worth more than a slow yes. Health checks pass, or an
-// orchestrator would restart a server for being busy.
+// limited sheds calls above the limit: under overload a fast refusal is better than a slow
+// response. Health checks pass, or an orchestrator would restart a server because it is busy.
 func (l *layers) limited(ctx context.Context, m *method, work func() error) error {
 	if m.isProbe {
 		return work()
@@ -130,7 +131,7 @@ func (l *layers) limited(ctx context.Context, m *method, work func() error) erro
 		defer func() { <-l.permits }()
 		return work()
 	default:
-		// The same wait twice: for gRPC's own retries, and for people.
+		// The same delay twice: for gRPC's own retries, and for readers of the error.
 		_ = grpc.SetTrailer(ctx, metadata.Pairs("grpc-retry-pushback-ms", "100"))
 		full, err := status.New(codes.Unavailable, "the server is at its limit: too many calls at once").WithDetails(
 			&errdetails.RetryInfo{RetryDelay: durationpb.New(100 * time.Millisecond)},
@@ -142,7 +143,7 @@ func (l *layers) limited(ctx context.Context, m *method, work func() error) erro
 	}
 }
 
-// log writes one line per call, when it ends. Probes are told apart by their level.
+// log writes one line per call, when it ends. Probes are logged at debug.
 func (l *layers) log(ctx context.Context, m *method, err error, took time.Duration) {
 	code := status.Code(err)
 	address := "unknown"
@@ -176,7 +177,7 @@ func (l *layers) method(path string) *method {
 	return known.(*method)
 }
 
-// words are the codes as every log line, metric and document of this repository has them.
+// words are the names of the codes in all log lines, metrics and documents of this repository.
 var words = [...]string{
 	codes.OK: "ok", codes.Canceled: "cancelled", codes.Unknown: "unknown", codes.InvalidArgument: "invalid_argument",
 	codes.DeadlineExceeded: "deadline_exceeded", codes.NotFound: "not_found", codes.AlreadyExists: "already_exists",
@@ -186,7 +187,7 @@ var words = [...]string{
 	codes.DataLoss: "data_loss", codes.Unauthenticated: "unauthenticated",
 }
 
-// carrier reads W3C trace context from metadata; nothing is written into what came in.
+// carrier reads W3C trace context from metadata. Writing does nothing.
 type carrier metadata.MD
 
 func (c carrier) Get(name string) string {

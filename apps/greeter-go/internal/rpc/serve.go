@@ -20,18 +20,18 @@ import (
 
 const (
 	maxMessageBytes = 4 * 1024 * 1024
-	handshake       = 10 * time.Second // From the connection to the end of TLS and of HTTP/2's preface.
+	handshake       = 10 * time.Second // For TLS and the preface of HTTP/2 together.
 )
 
-// Server listens until drained.
+// Server listens until it is drained.
 type Server struct {
 	Port   int
-	Failed <-chan error // Why it no longer accepts connections, if it broke.
+	Failed <-chan error // The error that stopped it from accepting connections.
 	grpc   *grpc.Server
 	drain  context.CancelFunc
 }
 
-// Serve listens for calls, with the limits apps/greeter has.
+// Serve listens for calls, with the limits of apps/greeter.
 func Serve(settings config.RPC, health *ops.Health, tel *telemetry.Telemetry) (*Server, error) {
 	secured := insecure.NewCredentials()
 	if settings.TLS != (config.TLS{}) {
@@ -55,7 +55,7 @@ func Serve(settings config.RPC, health *ops.Health, tel *telemetry.Telemetry) (*
 		grpc.MaxRecvMsgSize(maxMessageBytes),
 		grpc.MaxSendMsgSize(maxMessageBytes),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
-		// Clients of ours ask every 30 s, and may between calls.
+		// Our clients ping every 30 s, and may ping between calls.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
 	greeterv1.RegisterGreeterServer(server, service{})
@@ -72,7 +72,8 @@ func Serve(settings config.RPC, health *ops.Health, tel *telemetry.Telemetry) (*
 	return &Server{Port: listener.Addr().(*net.TCPAddr).Port, Failed: failed, grpc: server, drain: drain}, nil
 }
 
-// Drain stops accepting, ends streams at once, waits up to grace for unary calls, then cuts what is left.
+// Drain stops accepting, ends streams at once, waits up to grace for unary calls, and then cancels
+// the remaining ones.
 func (s *Server) Drain(grace time.Duration) {
 	s.drain()
 	cut := time.AfterFunc(grace, s.grpc.Stop)

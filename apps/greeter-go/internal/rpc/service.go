@@ -1,4 +1,4 @@
-// Package rpc is Greeter over gRPC.
+// Package rpc serves Greeter over gRPC.
 package rpc
 
 import (
@@ -25,7 +25,8 @@ func (service) SayHello(_ context.Context, request *greeterv1.HelloRequest) (*gr
 	return &greeterv1.HelloReply{Message: message}, nil
 }
 
-// statusOf is the one table from errors to statuses. Of an error nobody named the caller learns only "internal".
+// statusOf is the one table from errors to statuses. For any other error the caller reads only
+// "internal".
 func statusOf(err error) error {
 	var invalid greet.InvalidNameError
 	if !errors.As(err, &invalid) {

@@ -13,17 +13,17 @@ import (
 	"github.com/plumbline/plumbline/apps/greeter-go/internal/config"
 )
 
-// certificates follow their files: looked at with each handshake, read when they changed. What cannot be used is
-// logged, and the last good ones stay.
+// certificates checks its files at each handshake and reads them again when they have changed.
+// Files that cannot be used are logged, and the last good ones stay.
 type certificates struct {
 	files   config.TLS
 	log     *slog.Logger
 	mutex   sync.Mutex
-	read    string // How the files looked when they were read.
+	read    string // Times and sizes of the files when they were read.
 	current *tls.Config
 }
 
-// transport is TLS with what the files hold. They must be in order at the start.
+// transport returns TLS credentials from the files, which must be valid at the start.
 func transport(files config.TLS, log *slog.Logger) (credentials.TransportCredentials, error) {
 	c := &certificates{files: files, log: log, read: look(files)}
 	current, err := load(files)
@@ -69,7 +69,8 @@ func load(files config.TLS) (*tls.Config, error) {
 	return loaded, nil
 }
 
-// look is cheap, and differs when a file was replaced.
+// look returns the times and sizes of the files. It is cheap, and differs after a file was
+// replaced.
 func look(files config.TLS) string {
 	seen := ""
 	for _, path := range []string{files.CertificateFile, files.KeyFile, files.ClientCAFile} {

@@ -1,4 +1,4 @@
-// Package stop turns signals into the end of a context.
+// Package stop cancels a context at a signal.
 package stop
 
 import (
@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// One Ctrl-C can arrive twice: from the terminal, and passed on by a parent. Only a later one is a human losing patience.
+// One Ctrl-C can arrive twice: from the terminal, and from a parent that passes it on. Only a later
+// one is a second request.
 const echo = 250 * time.Millisecond
 
-// OnSignal returns a context that ends at SIGTERM or SIGINT: take no new work. A second signal, or a process that is
-// still there when the grace is over, ends it at once with code 1.
+// OnSignal returns a context that ends at SIGTERM or SIGINT, which means: take no new work. A
+// second signal ends the process at once with code 1, and so does the end of the grace period.
 func OnSignal(grace time.Duration) context.Context {
 	stopped, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// lines writes one JSON object a line: time, level, service, message, trace_id, span_id, then the fields.
+// lines writes one JSON object a line: time, level, service, message, trace_id, span_id, fields.
 func lines(to io.Writer, service string, level slog.Level) slog.Handler {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: rename}
 	return withIDs{slog.NewJSONHandler(to, options).WithAttrs([]slog.Attr{slog.String("service", service)})}
@@ -46,5 +46,5 @@ func (h withIDs) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 func (h withIDs) WithGroup(name string) slog.Handler { return withIDs{h.Handler.WithGroup(name)} }
 
-// Milliseconds with three decimals, as the lines have them.
+// Milliseconds returns a duration in milliseconds, with the three decimals of the log lines.
 func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1_000 }

@@ -1,4 +1,5 @@
-// Package telemetry has the log, the metrics and the tracer of this process, under the names apps/greeter gives them.
+// Package telemetry has the log, the metrics and the tracer of this process, with the names of
+// apps/greeter.
 package telemetry
 
 import (
@@ -20,10 +21,10 @@ import (
 	"github.com/plumbline/plumbline/apps/greeter-go/internal/config"
 )
 
-// How long closing waits for the last spans.
+// The longest wait for the last spans.
 const flush = 3 * time.Second
 
-// Telemetry is handed down, never global.
+// Telemetry is passed as an argument, never global.
 type Telemetry struct {
 	Log      *slog.Logger
 	Registry *prometheus.Registry
@@ -31,7 +32,8 @@ type Telemetry struct {
 	provider *sdktrace.TracerProvider
 }
 
-// Start begins telling. Without a collector spans are not recorded, but their ids still reach the log.
+// Start opens the log, the registry and the tracer. Without a collector spans are not recorded, but
+// their ids still reach the log.
 func Start(service string, settings config.Telemetry) (*Telemetry, error) {
 	sampler := sdktrace.NeverSample()
 	options := []sdktrace.TracerProviderOption{
@@ -67,7 +69,7 @@ func Start(service string, settings config.Telemetry) (*Telemetry, error) {
 	}, nil
 }
 
-// Close exports what is left.
+// Close exports the remaining spans.
 func (t *Telemetry) Close() {
 	limit, cancel := context.WithTimeout(context.Background(), flush)
 	defer cancel()
