@@ -23,16 +23,27 @@ variable "REGISTRY" {
   default = ""
 }
 
+# begin: npm run services writes this from tools/stack/src/services.ts
+# The services, and the programs that stand in for other companies' services.
+variable "SERVICES" {
+  default = ["gateway", "greeter", "orders", "worker"]
+}
+
+variable "STAND_INS" {
+  default = ["supplier"]
+}
+# end: npm run services
+
 group "default" {
-  targets = ["gateway", "greeter", "orders", "worker", "supplier"]
+  targets = concat(SERVICES, STAND_INS)
 }
 
 group "release" {
-  targets = ["release-gateway", "release-greeter", "release-orders", "release-worker"]
+  targets = formatlist("release-%s", SERVICES)
 }
 
 group "sbom" {
-  targets = ["sbom-gateway", "sbom-greeter", "sbom-orders", "sbom-worker"]
+  targets = formatlist("sbom-%s", SERVICES)
 }
 
 target "app" {
@@ -46,21 +57,15 @@ target "app" {
 
 target "service" {
   name     = service
-  matrix   = { service = ["gateway", "greeter", "orders", "worker"] }
+  matrix   = { service = concat(SERVICES, STAND_INS) }
   inherits = ["app"]
   args     = { APP = service }
   tags     = ["${REGISTRY}plumbline/${service}:${PLUMBLINE_TAG}"]
 }
 
-target "supplier" {
-  inherits = ["app"]
-  args     = { APP = "supplier" }
-  tags     = ["${REGISTRY}plumbline/supplier:${PLUMBLINE_TAG}"]
-}
-
 target "release-service" {
   name      = "release-${service}"
-  matrix    = { service = ["gateway", "greeter", "orders", "worker"] }
+  matrix    = { service = SERVICES }
   inherits  = [service]
   platforms = ["linux/amd64", "linux/arm64"]
 }
@@ -68,7 +73,7 @@ target "release-service" {
 # Writes dist/sbom/SERVICE/sbom.cdx.json.
 target "sbom-service" {
   name     = "sbom-${service}"
-  matrix   = { service = ["gateway", "greeter", "orders", "worker"] }
+  matrix   = { service = SERVICES }
   inherits = [service]
   target   = "sbom"
   tags     = []

@@ -6,14 +6,8 @@ import { clientTlsSettings } from "@plumbline/rpc/settings";
 import { logLevels } from "@plumbline/telemetry";
 import { annotatedPackages, readDescriptors } from "@plumbline/transcoding";
 import { z } from "zod";
+import { knownTargets } from "./known-targets.ts";
 import { upstreamName } from "./upstream.ts";
-
-/** Where services listen in development. One that is not here has no default: it must be set. */
-const knownTargets: Readonly<Record<string, string>> = {
-  greeter: "dns:///127.0.0.1:50051",
-  orders: "dns:///127.0.0.1:50052",
-  fulfilment: "dns:///127.0.0.1:50053",
-};
 
 const rate = (perSecond: number, burst: number) =>
   z.object({

@@ -12,7 +12,10 @@ REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
 SQL
 }
 
-own orders "$POSTGRES_ORDERS_PASSWORD"
-own worker "$POSTGRES_WORKER_PASSWORD"
+# POSTGRES_ORDERS_PASSWORD names the service "orders".
+env | sed -n 's/^POSTGRES_\([A-Z0-9_]*\)_PASSWORD=.*/\1/p' | tr '[:upper:]' '[:lower:]' | while read -r name; do
+  variable=POSTGRES_$(echo "$name" | tr '[:lower:]' '[:upper:]')_PASSWORD
+  own "$name" "$(printenv "$variable")"
+done
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres \
   --command 'REVOKE ALL ON DATABASE postgres FROM PUBLIC' --command 'REVOKE ALL ON DATABASE template1 FROM PUBLIC'

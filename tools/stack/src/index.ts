@@ -9,5 +9,13 @@ export { defaultPorts, freeStackPorts, type Ports } from "./ports.ts";
 export { openProcesses, type ProcessesOptions, type ProcessStack } from "./processes/open-processes.ts";
 export type { Adapter, Entry, Program, Transport } from "./processes/programs.ts";
 export { databases, givenTransport, programs, transports } from "./processes/programs.ts";
-export { databaseOwners, ownServices, rows, type ServiceName, serviceRow, settingsPrefix } from "./services.ts";
+export {
+  databaseOwners,
+  ownServices,
+  rows,
+  type ServiceName,
+  type ServiceRow,
+  serviceRow,
+  settingsPrefix,
+} from "./services.ts";
 export type { Ended, Replica, Scale, Stack } from "./stack.ts";

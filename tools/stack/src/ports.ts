@@ -1,6 +1,6 @@
 /** The ports of this machine that the embedded stack takes. */
 import { freePorts } from "@plumbline/tools-engines";
-import { rows, type ServiceName, type services } from "./services.ts";
+import { rows, type ServiceName, type ServiceTable } from "./services.ts";
 
 const enginePorts = { postgres: 54329, kafka: 19092 } as const;
 
@@ -9,7 +9,7 @@ type OpsName<Row> = Row extends { readonly name: infer Name extends string; read
   : never;
 
 /** "orders" for its clients, "ordersOps" for metrics and health; "postgres" and "kafka". */
-export type PortName = ServiceName | OpsName<(typeof services)[number]> | keyof typeof enginePorts;
+export type PortName = ServiceName | OpsName<ServiceTable[number]> | keyof typeof enginePorts;
 export type Ports = Readonly<Record<PortName, number>>;
 
 export const defaultPorts = Object.fromEntries([

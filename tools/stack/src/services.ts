@@ -30,7 +30,7 @@ export interface ServiceRow {
   readonly standIn?: true;
 }
 
-export const services = [
+const services = [
   { name: "gateway", port: 8080, http: true, opsPort: 9464, upstreams: true },
   { name: "greeter", port: 50051, opsPort: 9465, packages: ["greeter"] },
   {
@@ -55,15 +55,16 @@ export const services = [
   { name: "supplier", port: 8090, http: true, standIn: true },
 ] as const satisfies readonly ServiceRow[];
 
-export type ServiceName = (typeof services)[number]["name"];
+/** The table as a type: names and ports as they are written. */
+export type ServiceTable = typeof services;
+export type ServiceName = ServiceTable[number]["name"];
 
-/** The rows with all their columns, for code that asks a row for what it may not have. */
 export const rows: readonly (ServiceRow & { readonly name: ServiceName })[] = services;
 
 /** The services that are ours: they have settings, metrics and a release. */
 export const ownServices = rows.filter(({ standIn }) => standIn !== true);
 
-type Owner = Extract<(typeof services)[number], { database: true }>["name"];
+type Owner = Extract<ServiceTable[number], { database: true }>["name"];
 
 /** The names of the services that own a database. */
 export const databaseOwners = rows.filter(({ database }) => database === true).map(({ name }) => name as Owner);

@@ -1,4 +1,5 @@
 import { listSettings, type SettingRow } from "@plumbline/config";
+import { settingsPrefix } from "@plumbline/tools-stack";
 import type { Service } from "./services.ts";
 
 const head = `# Settings
@@ -19,7 +20,7 @@ export function settingsDocument(services: readonly Service[]): string {
 }
 
 function section({ name, schema }: Service): string {
-  const rows = listSettings(schema, name.toUpperCase()).map(line);
+  const rows = listSettings(schema, settingsPrefix(name)).map(line);
   return [`## ${name}`, "", "| Variable | Key | Takes | Default | |", "|---|---|---|---|---|", ...rows, ""].join("\n");
 }
 

@@ -1,4 +1,5 @@
 import { ConfigError, loadConfig, serviceSources } from "@plumbline/config";
+import { settingsPrefix } from "@plumbline/tools-stack";
 import type { Service } from "./services.ts";
 import type { Started } from "./started.ts";
 
@@ -15,7 +16,7 @@ export async function findDrift(services: readonly Service[], started: readonly 
     started.map(async ({ where, app, environment }) => {
       const schema = schemas.get(app);
       if (schema === undefined) return [`${where}: there is no apps/${app}/src/config.ts to check it by`];
-      const prefix = `${app.toUpperCase()}_`;
+      const prefix = `${settingsPrefix(app)}_`;
       const strangers = Object.keys(environment).filter((name) => !name.startsWith(prefix) && !ofOthers.has(name));
       return [
         ...strangers.map(

@@ -1,0 +1,89 @@
+/** Compares docker-compose.yml, which is written by hand, with the table of services. */
+import { ownServices, rows, type ServiceRow, serviceRow, settingsPrefix } from "@plumbline/tools-stack";
+import { parse } from "yaml";
+
+interface ComposeService {
+  readonly image?: string;
+  readonly build?: { readonly args?: Readonly<Record<string, string>> };
+  readonly command?: readonly string[];
+  readonly environment?: Readonly<Record<string, unknown>>;
+  readonly volumes?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+}
+
+/** Returns one sentence for each difference. `variables` are the names that .env sets. */
+export function checkCompose(text: string, variables: ReadonlySet<string>, table = rows): string[] {
+  const { services } = parse(text, { merge: true }) as { services: Readonly<Record<string, ComposeService>> };
+  const unknown = Object.entries(services)
+    .filter(([name, { build }]) => build !== undefined && !table.some((row) => name === row.name || isStep(name, row)))
+    .map(([name]) => `${name} has no row in tools/stack/src/services.ts`);
+  return [...table.flatMap((row) => problemsOf(row, services, variables)), ...unknown].map(
+    (problem) => `docker-compose.yml: ${problem}`,
+  );
+}
+
+function isStep(name: string, row: ServiceRow): boolean {
+  return row.database === true && name === `${row.name}-migrate`;
+}
+
+function problemsOf(
+  row: ServiceRow,
+  services: Readonly<Record<string, ComposeService>>,
+  variables: ReadonlySet<string>,
+): string[] {
+  const { name } = row;
+  const service = services[name];
+  if (service === undefined) return [`${name} of the table of services is missing`];
+  const problems: string[] = [];
+  const expect = (isRight: boolean, what: string) => {
+    if (!isRight) problems.push(`${name} ${what}`);
+  };
+  const image = `plumbline/${name}:\${PLUMBLINE_TAG}`;
+  expect(service.image === image, `needs image: ${image}`);
+  expect(service.build?.args?.["APP"] === name, `needs build.args.APP: ${name}`);
+  if (row.standIn !== true) {
+    expect(service.volumes?.includes("./config:/app/config:ro") === true, "does not mount ./config at /app/config");
+  }
+  const prefix = settingsPrefix(name);
+  for (const [setting, called] of Object.entries(row.calls ?? {})) {
+    expectAddress(service, `${prefix}_${setting}`, `http://${address(serviceRow(called))}`);
+  }
+  if (row.upstreams === true) {
+    for (const upstream of ownServices) {
+      for (const one of upstream.packages ?? []) {
+        expectAddress(service, `${prefix}_UPSTREAMS_${settingsPrefix(one)}`, `dns:///${address(upstream)}`);
+        expect(
+          service.depends_on?.[upstream.name]?.condition === "service_healthy",
+          `must depend on ${upstream.name} being healthy`,
+        );
+      }
+    }
+  }
+  if (row.database === true) {
+    const password = `POSTGRES_${prefix}_PASSWORD`;
+    const role = prefix.toLowerCase();
+    const server = `\${${prefix}_POSTGRES_ADDRESS:-postgres:5432}`;
+    const url = `postgresql://${role}:\${${password}}@${server}/${role}`;
+    expectAddress(service, `${prefix}_DATABASE_URL`, url);
+    const step = services[`${name}-migrate`];
+    expect(step?.image === image && step.command?.join(" ") === "main.js migrate", `needs a ${name}-migrate`);
+    expect(
+      service.depends_on?.[`${name}-migrate`]?.condition === "service_completed_successfully",
+      `must depend on ${name}-migrate having completed`,
+    );
+    expect(services["postgres"]?.environment?.[password] !== undefined, `needs ${password} at postgres`);
+    expect(variables.has(password), `needs ${password} in .env`);
+  }
+  if (row.publishes !== undefined || row.consumes !== undefined) {
+    expectAddress(service, `${prefix}_KAFKA_BROKERS`, `\${KAFKA_ADDRESS:-kafka:9092}`);
+  }
+  return problems;
+
+  function expectAddress({ environment }: ComposeService, variable: string, value: string): void {
+    expect(environment?.[variable] === value, `needs ${variable}: ${value}`);
+  }
+}
+
+function address({ name, port }: ServiceRow): string {
+  return `\${${settingsPrefix(name)}_ADDRESS:-${name}:${port}}`;
+}

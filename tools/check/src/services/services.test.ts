@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import test from "node:test";
+import * as contracts from "@plumbline/contracts";
+import { rows } from "@plumbline/tools-stack";
+import { envFile } from "../settings/compose.ts";
+import { configName } from "../settings/services.ts";
+import { checkCompose } from "./check-compose.ts";
+import { derivedFiles, withBlock } from "./derived-files.ts";
+
+const root = resolve(import.meta.dirname, "../../../..");
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+const compose = read("docker-compose.yml");
+const variables = new Set(envFile(read(".env")).keys());
+
+for (const [path, derive] of Object.entries(derivedFiles)) {
+  test(`${path} agrees with the table of services`, () => assert.equal(read(path), derive(read(path))));
+}
+
+test("lines that were changed by hand in a made block are replaced, and the rest is kept", () => {
+  const path = "deploy/observability/prometheus.yml";
+  const broken = read(path).replace("job_name: orders", "job_name: order").replace("3s", "4s");
+  assert.equal(derivedFiles[path]?.(broken), read(path).replace("3s", "4s"));
+});
+
+test("a file without the comments around its made block is refused", () => {
+  assert.throws(() => withBlock("groups: []\n", ["x"]), /comments .* are missing/);
+});
+
+test("docker-compose.yml agrees with the table of services", () => {
+  assert.deepEqual(checkCompose(compose, variables), []);
+});
+
+for (const { name, text = compose, known = variables, table = rows, want } of [
+  {
+    name: "a service that docker-compose.yml lacks is named",
+    table: [...rows, { ...rows[1], name: "cart" } as (typeof rows)[number]],
+    want: ["docker-compose.yml: cart of the table of services is missing"],
+  },
+  {
+    name: "a container of ours that the table lacks is named",
+    table: rows.filter((row) => row.name !== "greeter"),
+    want: ["docker-compose.yml: greeter has no row in tools/stack/src/services.ts"],
+  },
+  {
+    name: "another address of a service at the gateway is named, with the right one",
+    text: compose.replace("orders:50052", "orders:50051"),
+    want: ["docker-compose.yml: gateway needs GATEWAY_UPSTREAMS_ORDERS: dns:///${ORDERS_ADDRESS:-orders:50052}"],
+  },
+  {
+    name: "a password that .env does not set is named",
+    known: new Set([...variables].filter((variable) => variable !== "POSTGRES_WORKER_PASSWORD")),
+    want: ["docker-compose.yml: worker needs POSTGRES_WORKER_PASSWORD in .env"],
+  },
+  {
+    name: "a service without its folder of settings is named",
+    text: compose.replace('volumes: ["./config:/app/config:ro"]', "volumes: []"),
+    want: ["gateway", "greeter", "orders", "worker"].map(
+      (service) => `docker-compose.yml: ${service} does not mount ./config at /app/config`,
+    ),
+  },
+  {
+    name: "a service that may start before its migration is named",
+    text: compose.replace("orders-migrate: { condition: service_completed_successfully }", "postgres: {}"),
+    want: ["docker-compose.yml: orders must depend on orders-migrate having completed"],
+  },
+]) {
+  test(name, () => assert.deepEqual(checkCompose(text, known, table), want));
+}
+
+test("the topics of the table are those of the contracts", () => {
+  const topics = Object.values(contracts).flatMap((value) =>
+    typeof value === "object" && "topic" in value ? [value.topic] : [],
+  );
+  assert.deepEqual(rows.flatMap(({ publishes = [] }) => publishes).toSorted(), topics.toSorted());
+  for (const topic of rows.flatMap(({ consumes = [] }) => consumes))
+    assert.ok(topics.includes(topic as "orders.events"));
+});
+
+for (const [service, want] of [
+  ["orders", "OrdersConfig"],
+  ["control-plane", "ControlPlaneConfig"],
+] as const) {
+  test(`the schema of ${service} is called ${want}`, () => assert.equal(configName(service), want));
+}
