@@ -8,6 +8,7 @@
  *   gc         the gateway and greeter with young generations of several sizes, within the memory they get. --ms, --rate
  *   telemetry  the gateway with 10 % of its traces exported, beside none. --ms; --profile FOLDER
  *   overload   the gateway at twice what it can do, with its limit and without. --ms
+ *   against    greeter and gateway of this checkout beside another, in pairs. --checkout FOLDER; --names; --ms
  *   micro      our libraries beside npm's
  * All take --rounds N (5) and, but for overload, --json FILE for every sample.
  */
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
     names: { type: "string", default: "" },
     json: { type: "string" },
     profile: { type: "string" },
+    checkout: { type: "string" },
   },
 });
 
@@ -67,6 +69,14 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   async overload() {
     const { overload } = await import("./overload/overload.ts");
     await overload({ rounds, ms: ms() });
+  },
+  async against() {
+    if (values.checkout === undefined) {
+      console.error("--checkout FOLDER is missing: the checkout to compare with, after npm ci there");
+      process.exit(2);
+    }
+    const { against } = await import("./against/against.ts");
+    await against({ checkout: values.checkout, rounds, names, ms: ms(), json });
   },
   async micro() {
     const { micro } = await import("./micro/micro.ts");
