@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { OrdersServiceService } from "@plumbline/contracts";
+import { OrdersService } from "@plumbline/contracts";
 import { connect, createClient } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
 import { eventually } from "./eventually.ts";
@@ -49,7 +49,7 @@ export async function startOrders(environment: Record<string, string>): Promise<
   const channel = stack.use(await connect(`127.0.0.1:${port}`, noTelemetry, { timeoutMs: 10_000 }));
   const owned = stack.move();
   return {
-    client: createClient(OrdersServiceService, channel),
+    client: createClient(OrdersService, channel),
     opsPort,
     pid: child.pid as number,
     kill: (signal) => void child.kill(signal),

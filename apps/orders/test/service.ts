@@ -7,7 +7,7 @@ import {
   fulfilmentEvents,
   type Order,
   OrderStatus,
-  OrdersServiceService,
+  OrdersService,
   orderFulfilled,
   orderRejected,
 } from "@plumbline/contracts";
@@ -20,7 +20,7 @@ import { newCustomer } from "./builders.ts";
 import { eventually } from "./eventually.ts";
 import type { World } from "./ports.ts";
 
-export type OrdersClient = Client<typeof OrdersServiceService>;
+export type OrdersClient = Client<typeof OrdersService>;
 
 export interface Running extends AsyncDisposable {
   readonly client: OrdersClient;
@@ -38,7 +38,7 @@ export async function runService(world: World, { watchMaxAgeMs = 60_000 } = {}):
     await serve({ services: [app.service], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, graceMs: 2_000 }),
   );
   const channel = stack.use(await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 10_000 }));
-  const client = createClient(OrdersServiceService, channel);
+  const client = createClient(OrdersService, channel);
   const owned = stack.move();
   return { client, app, server, world, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

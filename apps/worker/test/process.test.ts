@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { FulfilmentServiceService, ordersEvents } from "@plumbline/contracts";
+import { FulfilmentService, ordersEvents } from "@plumbline/contracts";
 import { connect, createClient } from "@plumbline/rpc";
 import { type QuoteEvent, startSupplier } from "@plumbline/supplier";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -30,7 +30,7 @@ async function supplierWithQuotes(latencyMs = 0) {
 
 async function labelOf(port: number, orderId: string): Promise<Uint8Array> {
   await using channel = await connect(`ipv4:127.0.0.1:${port}`, noTelemetry);
-  const client = createClient(FulfilmentServiceService, channel, { timeoutMs: 10_000 });
+  const client = createClient(FulfilmentService, channel, { timeoutMs: 10_000 });
   return (await client.getLabel({ orderId })).data;
 }
 

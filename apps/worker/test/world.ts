@@ -1,4 +1,4 @@
-import { FulfilmentServiceService, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
+import { FulfilmentService, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
 import {
   type Broker,
   deadTopic,
@@ -41,7 +41,7 @@ export interface World extends AsyncDisposable {
   answer(orderId: string): Promise<Message>;
   /** What was given up. */
   readonly dead: readonly Message[];
-  readonly client: Client<typeof FulfilmentServiceService>;
+  readonly client: Client<typeof FulfilmentService>;
 }
 
 /** A store, and what carries its events to the broker. */
@@ -109,7 +109,7 @@ export async function openWorld(openStore: OpenStore, options: WorldOptions = {}
     quotes,
     dead,
     answersOf,
-    client: createClient(FulfilmentServiceService, channel, { timeoutMs: 10_000 }),
+    client: createClient(FulfilmentService, channel, { timeoutMs: 10_000 }),
     publish: (...messages) => broker.publish(ordersEvents.topic, messages),
     answer: async (orderId) => {
       const [first] = await eventually(

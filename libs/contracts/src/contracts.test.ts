@@ -4,14 +4,14 @@ import { createFileRegistry, fromBinary, getOption, hasOption } from "@bufbuild/
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import * as contracts from "./index.ts";
 
-const { descriptorSet, GreeterService, FulfilmentServiceService, Order, OrderStatus, OrdersServiceService } = contracts;
+const { descriptorSet, GreeterService, FulfilmentService, Order, OrderStatus, OrdersService } = contracts;
 
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet));
 const ours = [...registry.files].filter((file) => !file.name.startsWith("google/"));
 
 test("every generated method is described, and every described method generated", () => {
-  const generated = [GreeterService, OrdersServiceService, FulfilmentServiceService].flatMap((definition) =>
-    Object.values(definition).map(({ path }) => path),
+  const generated = [GreeterService, OrdersService, FulfilmentService].flatMap(({ fullName, methods }) =>
+    Object.values(methods).map(({ name }) => `/${fullName}/${name}`),
   );
   const described = ours.flatMap((file) =>
     file.services.flatMap((service) => service.methods.map((method) => `/${service.typeName}/${method.name}`)),

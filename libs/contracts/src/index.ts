@@ -11,9 +11,9 @@ export {
 } from "./events.ts";
 export { descriptorSet } from "./gen/descriptors.ts";
 export { OrderFulfilled, OrderRejected } from "./gen/fulfilment/v1/events.ts";
-export { FulfilmentServiceService, GetLabelRequest } from "./gen/fulfilment/v1/fulfilment.ts";
+export { FulfilmentServiceDefinition as FulfilmentService, GetLabelRequest } from "./gen/fulfilment/v1/fulfilment.ts";
 export { HttpBody } from "./gen/google/api/httpbody.ts";
-export { GreeterService, HelloReply, HelloRequest } from "./gen/greeter/v1/greeter.ts";
+export { GreeterDefinition as GreeterService, HelloReply, HelloRequest } from "./gen/greeter/v1/greeter.ts";
 export { OrderCancelled, OrderPlaced } from "./gen/orders/v1/events.ts";
 export {
   CancelOrderRequest,
@@ -24,7 +24,7 @@ export {
   Order,
   OrderItem,
   OrderStatus,
-  OrdersServiceService,
+  OrdersServiceDefinition as OrdersService,
   PlaceOrderRequest,
   WatchOrderRequest,
 } from "./gen/orders/v1/orders.ts";

@@ -1,23 +1,31 @@
-/** One method as ts-proto's grpc-js output describes it: its path, its shape, and how its messages become bytes. */
-export interface MethodDefinition<Request = unknown, Response = unknown> {
-  /** "/orders.v1.OrdersService/GetOrder" */
-  readonly path: string;
-  readonly requestStream: boolean;
-  readonly responseStream: boolean;
-  // Methods rather than function properties, so that a definition of any message stands where `unknown` is asked for.
-  requestSerialize(value: Request): Uint8Array;
-  requestDeserialize(bytes: Uint8Array): Request;
-  responseSerialize(value: Response): Uint8Array;
-  responseDeserialize(bytes: Uint8Array): Response;
+/** The codec of a message, as ts-proto generates it. */
+export interface MessageType<T = unknown> {
+  // Methods rather than function properties, so that a codec of any message is assignable to `MessageType<unknown>`.
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
 }
 
-/** A service: its methods by their names in TypeScript. */
-export type ServiceDefinition = Readonly<Record<string, MethodDefinition>>;
+/** A method as ts-proto's `generic-definitions` describe it: its name, its shape and the codecs of its messages. */
+export interface MethodDefinition<Request = unknown, Response = unknown> {
+  /** "GetOrder" */
+  readonly name: string;
+  readonly requestType: MessageType<Request>;
+  readonly requestStream: boolean;
+  readonly responseType: MessageType<Response>;
+  readonly responseStream: boolean;
+}
+
+/** A service and its methods, by their names in TypeScript. */
+export interface ServiceDefinition {
+  /** "orders.v1.OrdersService" */
+  readonly fullName: string;
+  readonly methods: Readonly<Record<string, MethodDefinition>>;
+}
 
 export type CallKind = "unary" | "client_stream" | "server_stream" | "bidi_stream";
 
-export type RequestOf<M> = M extends { requestDeserialize(bytes: never): infer Request } ? Request : never;
-export type ResponseOf<M> = M extends { responseDeserialize(bytes: never): infer Response } ? Response : never;
+export type RequestOf<M> = M extends { requestType: { decode(bytes: never): infer Request } } ? Request : never;
+export type ResponseOf<M> = M extends { responseType: { decode(bytes: never): infer Response } } ? Response : never;
 
 /** Chooses among four types by a method's shape: for handlers on one side and client methods on the other. */
 export type ByKind<
@@ -33,6 +41,11 @@ export type ByKind<
   : M["responseStream"] extends true
     ? ServerStream
     : Unary;
+
+/** Returns the path that a method is called by: "/orders.v1.OrdersService/GetOrder". */
+export function pathOf(service: ServiceDefinition, method: MethodDefinition): string {
+  return `/${service.fullName}/${method.name}`;
+}
 
 export function kindOf(method: MethodDefinition): CallKind {
   if (method.requestStream) return method.responseStream ? "bidi_stream" : "client_stream";

@@ -4,7 +4,18 @@ export { type ConnectOptions, connect } from "./client/connect.ts";
 export { type Client, type ClientOptions, type ClientRetry, createClient } from "./client/create-client.ts";
 export type { RetryThrottle, RetryThrottling } from "./client/retry-throttle.ts";
 export { isAtDeadline } from "./deadline.ts";
-export type { CallKind, MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from "./definition.ts";
+export type {
+  CallKind,
+  MessageType,
+  MethodDefinition,
+  RequestOf,
+  ResponseOf,
+  ServiceDefinition,
+} from "./definition.ts";
+export {
+  HealthCheckResponse_ServingStatus as servingStatus,
+  HealthDefinition as HealthService,
+} from "./gen/grpc/health/v1/health.ts";
 export { Admission } from "./interceptors/admission.ts";
 export type { Interceptor } from "./interceptors/interceptor.ts";
 export { Metadata, type MetadataInit, type MetadataValue } from "./metadata.ts";
@@ -12,4 +23,3 @@ export { type RpcServer, type ServeOptions, type ServeParts, serve } from "./ser
 export { type Handlers, type ServiceImplementation, type ServiceMethod, service } from "./server/service.ts";
 export type { Changing, ClientTls, Pem, ServerTls } from "./tls/options.ts";
 export { type TransportName, transportNames } from "./transports/index.ts";
-export { HealthService, servingStatus } from "./wire/health.ts";

@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { join } from "node:path";
 import { test } from "node:test";
-import { createFileRegistry, type DescField, fromBinary } from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { codes, codeToNumber, ServiceError } from "@plumbline/errors";
 import { errorOf, statusOf } from "./status.ts";
-import { errorDetailsFile } from "./wire/error-details.ts";
 
 test("every error survives the way over the wire and back", () => {
   for (const code of codes) {
@@ -71,32 +66,6 @@ test("details of types unknown here are passed over", () => {
 
 test("a code nobody assigned is unknown", () => {
   assert.equal(errorOf({ code: 99, message: "?" }).code, "unknown");
-});
-
-test("the descriptor written here says what Google's protos say", () => {
-  const root = join(import.meta.dirname, "../../..");
-  const protos = "node_modules/google-proto-files/google/rpc";
-  const path = [`${protos}/status.proto`, `${protos}/error_details.proto`].flatMap((file) => ["--path", file]);
-  const args = ["build", "node_modules/google-proto-files", ...path, "--as-file-descriptor-set", "-o", "-"];
-  const image = execFileSync(join(root, "node_modules/.bin/buf"), args, { cwd: root });
-  const published = createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
-  for (const message of errorDetailsFile.messages.flatMap((message) => [message, ...message.nestedMessages])) {
-    const theirs = published.getMessage(message.typeName);
-    assert.ok(theirs, message.typeName);
-    for (const field of message.fields) {
-      const other: DescField | undefined = theirs.fields.find(({ name }) => name === field.name);
-      const { number, type, label, typeName } = field.proto;
-      assert.deepEqual(
-        { number, type, label, typeName },
-        {
-          number: other?.proto.number,
-          type: other?.proto.type,
-          label: other?.proto.label,
-          typeName: other?.proto.typeName,
-        },
-      );
-    }
-  }
 });
 
 test("a retry delay is a pushback of whole milliseconds, of 32 bits at most", () => {

@@ -1,5 +1,5 @@
 import { type Code, codeFromNumber, codeOf, codeToNumber, isServiceError, ServiceError } from "@plumbline/errors";
-import { decodeDetails, encodeDetails } from "./wire/error-details.ts";
+import { decodeDetails, encodeDetails } from "./error-details.ts";
 
 /** How a call ended, as it stands in the trailers. */
 export interface Status {

@@ -21,15 +21,16 @@ import {
 import { startNameServer } from "./name-server.ts";
 
 const text = {
-  requestSerialize: (value: string): Uint8Array => Buffer.from(value),
-  requestDeserialize: (bytes: Uint8Array): string => Buffer.from(bytes).toString(),
-  responseSerialize: (value: string): Uint8Array => Buffer.from(value),
-  responseDeserialize: (bytes: Uint8Array): string => Buffer.from(bytes).toString(),
+  encode: (value: string) => ({ finish: () => Buffer.from(value) }),
+  decode: (bytes: Uint8Array): string => Buffer.from(bytes).toString(),
 };
-/** Answers which replica was asked. */
+/** A service that answers with the replica that was asked. */
 const Who = {
-  ask: { path: "/plumbline.test.Who/Ask", requestStream: false, responseStream: false, ...text },
-  watch: { path: "/plumbline.test.Who/Watch", requestStream: false, responseStream: true, ...text },
+  fullName: "plumbline.test.Who",
+  methods: {
+    ask: { name: "Ask", requestType: text, requestStream: false, responseType: text, responseStream: false },
+    watch: { name: "Watch", requestType: text, requestStream: false, responseType: text, responseStream: true },
+  },
 } as const;
 
 const options = {

@@ -6,7 +6,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { connect, createClient, Metadata, serve, service, type TransportName, transportNames } from "@plumbline/rpc";
-import { Conformance, ok, transport } from "@plumbline/rpc/internals";
+import { Conformance, ok, pathOf, transport } from "@plumbline/rpc/internals";
 import { noTelemetry } from "@plumbline/telemetry";
 
 const none = new Metadata();
@@ -16,7 +16,8 @@ const concurrency = Number(process.env["CONCURRENCY"] ?? 32);
 const rounds = Number(process.env["ROUNDS"] ?? 5);
 const modes = ["bare", "full"];
 const request = Buffer.from("a request of thirty-two letters.");
-const { path } = Conformance.unary;
+const { unary } = Conformance.methods;
+const path = pathOf(Conformance, unary);
 
 if (role === "server") await runServer(name as TransportName);
 else if (role === "client") await runClient(name as TransportName);
@@ -25,7 +26,7 @@ else await compare();
 async function runServer(name: TransportName): Promise<void> {
   const common = { host: "127.0.0.1", port: 0 };
   if (mode === "full") {
-    const echo = service({ unary: Conformance.unary }, { unary: async (text: string) => text });
+    const echo = service({ ...Conformance, methods: { unary } }, { unary: async (text: string) => text });
     const { port } = await serve({ services: [echo], telemetry: noTelemetry }, { ...common, transport: name });
     process.send?.({ port });
   } else {

@@ -1,6 +1,6 @@
 import { Connection, dial, HeaderField } from "@plumbline/http2";
 import { connect, createClient, Metadata, type TransportName } from "@plumbline/rpc";
-import { Conformance, transport as transportOf } from "@plumbline/rpc/internals";
+import { Conformance, pathOf, transport as transportOf } from "@plumbline/rpc/internals";
 import { noTelemetry } from "@plumbline/telemetry";
 import { proxyTo } from "@plumbline/tools-engines";
 import type { Expected, Outcomes } from "./outcomes.ts";
@@ -32,7 +32,7 @@ export function besideExpected(transport: TransportName): Readonly<Record<string
 
 /** The time every call here has. Those that wait are ended before by what happens to them. */
 const timeoutMs = 10_000;
-const { path } = Conformance.unary;
+const path = pathOf(Conformance, Conformance.methods.unary);
 
 export function beside(transport: TransportName, ports: Ports, outcomes: Outcomes): Beside {
   return {

@@ -1,11 +1,11 @@
 import { aborted } from "@plumbline/concurrency";
 import {
   descriptorSet,
-  FulfilmentServiceService,
+  FulfilmentService,
   GreeterService,
   Order,
   OrderStatus,
-  OrdersServiceService,
+  OrdersService,
 } from "@plumbline/contracts";
 import { ServiceError } from "@plumbline/errors";
 import { type Call, type RpcServer, type ServeOptions, serve, service } from "@plumbline/rpc";
@@ -37,7 +37,7 @@ export async function serveServices(
   const unwanted = async (): Promise<never> => {
     throw new ServiceError("unimplemented", "not in this test");
   };
-  const orders = service(OrdersServiceService, {
+  const orders = service(OrdersService, {
     placeOrder: (request, call) =>
       (behaviour.placeOrder ?? (async (order) => order))(
         orderOf({ id: "new", customerId: request.customerId, items: request.items }),
@@ -49,7 +49,7 @@ export async function serveServices(
     watchOrder: ({ orderId, afterVersion }, call) => (behaviour.watchOrder ?? forever)(orderId, afterVersion, call),
   });
   const greeter = service(GreeterService, { sayHello: async ({ name }) => ({ message: `Hello ${name}` }) });
-  const fulfilment = service(FulfilmentServiceService, {
+  const fulfilment = service(FulfilmentService, {
     getLabel: async () => ({ contentType: "image/png", data: Buffer.from([0x89, 0x50]), extensions: [] }),
   });
   return serve(

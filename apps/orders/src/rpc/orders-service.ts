@@ -1,5 +1,5 @@
 import { deadline } from "@plumbline/concurrency";
-import { type Order as OrderMessage, OrdersServiceService } from "@plumbline/contracts";
+import { type Order as OrderMessage, OrdersService } from "@plumbline/contracts";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { type ServiceImplementation, service } from "@plumbline/rpc";
 import { cancelOrder } from "../use-cases/cancel-order.ts";
@@ -18,7 +18,7 @@ export interface OrdersServiceOptions {
 
 /** OrdersService over the use cases: each call's signal reaches every statement made for it. */
 export function ordersService(ports: Ports, { watchMaxAgeMs }: OrdersServiceOptions): ServiceImplementation {
-  return service(OrdersServiceService, {
+  return service(OrdersService, {
     placeOrder: ({ customerId, items }, { metadata, signal }) => {
       const idempotencyKey = metadata.get("idempotency-key");
       const place = async () =>

@@ -5,6 +5,7 @@ import {
   kindOf,
   type MethodDefinition,
   methodName,
+  pathOf,
   type RequestOf,
   type ResponseOf,
   type ServiceDefinition,
@@ -15,14 +16,16 @@ import { isRetryable, retrying } from "./retrying.ts";
 
 /** A service's methods as functions. Streams take and return async iterables. */
 export type Client<D extends ServiceDefinition> = {
-  readonly [K in keyof D]: ByKind<
-    D[K],
-    (request: RequestOf<D[K]>, options?: CallOptions) => Promise<ResponseOf<D[K]>>,
-    (requests: AsyncIterable<RequestOf<D[K]>>, options?: CallOptions) => Promise<ResponseOf<D[K]>>,
-    (request: RequestOf<D[K]>, options?: CallOptions) => AsyncIterable<ResponseOf<D[K]>>,
-    (requests: AsyncIterable<RequestOf<D[K]>>, options?: CallOptions) => AsyncIterable<ResponseOf<D[K]>>
-  >;
+  readonly [K in keyof D["methods"]]: ClientMethod<D["methods"][K]>;
 };
+
+type ClientMethod<M extends MethodDefinition> = ByKind<
+  M,
+  (request: RequestOf<M>, options?: CallOptions) => Promise<ResponseOf<M>>,
+  (requests: AsyncIterable<RequestOf<M>>, options?: CallOptions) => Promise<ResponseOf<M>>,
+  (request: RequestOf<M>, options?: CallOptions) => AsyncIterable<ResponseOf<M>>,
+  (requests: AsyncIterable<RequestOf<M>>, options?: CallOptions) => AsyncIterable<ResponseOf<M>>
+>;
 
 export interface ClientOptions<D extends ServiceDefinition> {
   /** The deadline of calls that set none; the channel's when not given. */
@@ -36,7 +39,7 @@ export interface ClientOptions<D extends ServiceDefinition> {
  * have reached the handler.
  */
 export interface ClientRetry<D extends ServiceDefinition> {
-  readonly methods: readonly (keyof D)[];
+  readonly methods: readonly (keyof D["methods"])[];
   /** In all, the first included; 3 when not given, 5 at most. */
   readonly attempts?: number | undefined;
   /** The longest wait after the first attempt, 50 ms when not given; it doubles with each. */
@@ -52,11 +55,12 @@ export function createClient<D extends ServiceDefinition>(
   options: ClientOptions<D> = {},
 ): Client<D> {
   const again = new Set<PropertyKey>(options.retry?.methods);
-  const methods = Object.entries<MethodDefinition>(definition).map(([name, method]) => {
-    const call = callerOf(method, channel, options.timeoutMs);
+  const methods = Object.entries(definition.methods).map(([name, method]) => {
+    const path = pathOf(definition, method);
+    const call = callerOf(path, method, channel, options.timeoutMs);
     if (!again.has(name)) return [name, call];
-    if (kindOf(method) !== "unary") throw new TypeError(`${method.path} is a stream: it cannot be retried`);
-    return [name, retried(call as UnaryCaller, method, channel.retries, options.timeoutMs, options.retry ?? {})];
+    if (kindOf(method) !== "unary") throw new TypeError(`${path} is a stream: it cannot be retried`);
+    return [name, retried(call as UnaryCaller, path, channel.retries, options.timeoutMs, options.retry ?? {})];
   });
   return Object.fromEntries(methods) as Client<D>;
 }
@@ -64,18 +68,18 @@ export function createClient<D extends ServiceDefinition>(
 type UnaryCaller = (request: unknown, options?: CallOptions) => Promise<unknown>;
 type Caller = (request: unknown, options?: CallOptions) => Promise<unknown> | AsyncIterable<unknown>;
 
-function callerOf(method: MethodDefinition, channel: Channel, timeoutMs: number | undefined): Caller {
-  const { path } = method;
+function callerOf(path: string, method: MethodDefinition, channel: Channel, timeoutMs: number | undefined): Caller {
   const { retries } = channel;
+  const { requestType } = method;
   const within = (options: CallOptions = {}): CallOptions =>
     options.timeoutMs === undefined ? { ...options, timeoutMs } : options;
   const callers: Readonly<Record<CallKind, Caller>> = {
     unary: (request, options) =>
-      answer(method, retries, () => channel.unary(path, method.requestSerialize(request), within(options))),
+      answer(method, retries, () => channel.unary(path, requestType.encode(request).finish(), within(options))),
     client_stream: (requests, options) =>
       answer(method, retries, () => channel.clientStream(path, encoded(method, requests), within(options))),
     server_stream: (request, options) =>
-      decoded(method, retries, channel.serverStream(path, method.requestSerialize(request), within(options))),
+      decoded(method, retries, channel.serverStream(path, requestType.encode(request).finish(), within(options))),
     bidi_stream: (requests, options) =>
       decoded(method, retries, channel.bidiStream(path, encoded(method, requests), within(options))),
   };
@@ -84,7 +88,7 @@ function callerOf(method: MethodDefinition, channel: Channel, timeoutMs: number 
 
 function retried(
   call: UnaryCaller,
-  { path }: MethodDefinition,
+  path: string,
   throttle: RetryThrottle,
   timeoutMs: number | undefined,
   { attempts = 3, baseMs = 50, maxMs = 1_000 }: Omit<ClientRetry<ServiceDefinition>, "methods">,
@@ -113,7 +117,9 @@ async function answer(
 }
 
 async function* encoded(method: MethodDefinition, requests: unknown): AsyncGenerator<Uint8Array> {
-  for await (const request of requests as AsyncIterable<unknown>) yield method.requestSerialize(request);
+  for await (const request of requests as AsyncIterable<unknown>) {
+    yield method.requestType.encode(request).finish();
+  }
 }
 
 async function* decoded(
@@ -132,7 +138,7 @@ async function* decoded(
 
 function decode(method: MethodDefinition, bytes: Uint8Array): unknown {
   try {
-    return method.responseDeserialize(bytes);
+    return method.responseType.decode(bytes);
   } catch (cause) {
     throw new ServiceError("internal", "the response cannot be decoded", { cause });
   }

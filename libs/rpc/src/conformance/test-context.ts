@@ -4,6 +4,7 @@ import type { Call } from "../call.ts";
 import type { CallOptions, Channel } from "../client/channel.ts";
 import { type ConnectOptions, connect } from "../client/connect.ts";
 import { type Client, type ClientOptions, createClient } from "../client/create-client.ts";
+import type { MessageType } from "../definition.ts";
 import { type RpcServer, type ServeOptions, serve } from "../server/serve.ts";
 import { type Handlers, service } from "../server/service.ts";
 import type { TransportName } from "../transports/index.ts";
@@ -26,24 +27,25 @@ export interface Case {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-function method<A extends boolean, B extends boolean>(path: string, requestStream: A, responseStream: B) {
-  return {
-    path,
-    requestStream,
-    responseStream,
-    requestSerialize: (value: string): Uint8Array => encoder.encode(value),
-    requestDeserialize: (bytes: Uint8Array): string => decoder.decode(bytes),
-    responseSerialize: (value: string): Uint8Array => encoder.encode(value),
-    responseDeserialize: (bytes: Uint8Array): string => decoder.decode(bytes),
-  };
+/** A message that is bare text. */
+const text: MessageType<string> = {
+  encode: (value) => ({ finish: () => encoder.encode(value) }),
+  decode: (bytes) => decoder.decode(bytes),
+};
+
+function method<A extends boolean, B extends boolean>(name: string, requestStream: A, responseStream: B) {
+  return { name, requestType: text, requestStream, responseType: text, responseStream };
 }
 
-/** One method of each kind, whose messages are bare text. */
+/** A service with one method of each kind, whose messages are bare text. */
 export const Conformance = {
-  unary: method("/plumbline.rpc.Conformance/Unary", false, false),
-  clientStream: method("/plumbline.rpc.Conformance/ClientStream", true, false),
-  serverStream: method("/plumbline.rpc.Conformance/ServerStream", false, true),
-  bidiStream: method("/plumbline.rpc.Conformance/BidiStream", true, true),
+  fullName: "plumbline.rpc.Conformance",
+  methods: {
+    unary: method("Unary", false, false),
+    clientStream: method("ClientStream", true, false),
+    serverStream: method("ServerStream", false, true),
+    bidiStream: method("BidiStream", true, true),
+  },
 } as const;
 
 export type ConformanceHandlers = Handlers<typeof Conformance>;
@@ -166,7 +168,7 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
 /** Each kind of call made once, with one empty request, and read to its end. */
 export function onceEach(
   client: Client<typeof Conformance>,
-): Record<keyof typeof Conformance, (options?: CallOptions) => Promise<unknown>> {
+): Record<keyof ConformanceHandlers, (options?: CallOptions) => Promise<unknown>> {
   async function* one(): AsyncGenerator<string> {
     yield "";
   }
@@ -178,4 +180,4 @@ export function onceEach(
   };
 }
 
-export const kinds = Object.keys(Conformance) as readonly (keyof typeof Conformance)[];
+export const kinds = Object.keys(Conformance.methods) as readonly (keyof ConformanceHandlers)[];

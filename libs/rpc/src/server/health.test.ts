@@ -6,7 +6,7 @@ import { Health } from "@plumbline/lifecycle";
 import { noTelemetry } from "@plumbline/telemetry";
 import { connect } from "../client/connect.ts";
 import { createClient } from "../client/create-client.ts";
-import { HealthService, servingStatus } from "../wire/health.ts";
+import { HealthService, servingStatus } from "../index.ts";
 import { serve } from "./serve.ts";
 import { service } from "./service.ts";
 

@@ -1,7 +1,7 @@
 import { aborted } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Health } from "@plumbline/lifecycle";
-import { HealthService, servingStatus } from "../wire/health.ts";
+import { HealthDefinition, HealthCheckResponse_ServingStatus as servingStatus } from "../gen/grpc/health/v1/health.ts";
 import { type ServiceImplementation, service } from "./service.ts";
 
 const always: Pick<Health, "status" | "watch"> = {
@@ -12,13 +12,13 @@ const always: Pick<Health, "status" | "watch"> = {
   },
 };
 
-/** grpc.health.v1 for the server as a whole ("") and for each service by name: they are ready together. */
+/** Returns grpc.health.v1 for the server as a whole ("") and for each service by name: they are ready together. */
 export function healthService(
   health: Pick<Health, "status" | "watch"> = always,
   services: readonly ServiceImplementation[],
 ): ServiceImplementation {
   const known = new Set(["", ...services.map(({ name }) => name)]);
-  return service(HealthService, {
+  return service(HealthDefinition, {
     async check({ service }, { signal }) {
       if (!known.has(service)) throw new ServiceError("not_found", "no such service here");
       return { status: servingStatus[await health.status({ signal })] };

@@ -6,22 +6,28 @@ import { descriptorSet, GreeterService } from "@plumbline/contracts";
 import { noTelemetry } from "@plumbline/telemetry";
 import { connect } from "../client/connect.ts";
 import { createClient } from "../client/create-client.ts";
-import { type ReflectionAnswer, type ReflectionRequest, reflectionOf } from "../wire/reflection.ts";
+import {
+  type ServerReflectionRequest,
+  type ServerReflectionResponse,
+  ServerReflectionDefinition as v1,
+} from "../gen/grpc/reflection/v1/reflection.ts";
+import { ServerReflectionDefinition as v1alpha } from "../gen/grpc/reflection/v1alpha/reflection.ts";
 import { serve } from "./serve.ts";
 import { service } from "./service.ts";
 
-type Asked = ReflectionRequest["messageRequest"];
+type Asked = ServerReflectionRequest["messageRequest"];
+type Answer = ServerReflectionResponse["messageResponse"];
 
 /** Asks everything on one stream, as tools do. */
-async function ask(version: "v1" | "v1alpha", ...asked: Asked[]): Promise<ReflectionAnswer[]> {
+async function ask(version: "v1" | "v1alpha", ...asked: Asked[]): Promise<Answer[]> {
   const greeter = service(GreeterService, { sayHello: async ({ name }) => ({ message: name }) });
   const parts = { services: [greeter], descriptors: descriptorSet, telemetry: noTelemetry };
   await using server = await serve(parts, { host: "127.0.0.1", port: 0 });
   await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 5_000 });
-  async function* requests(): AsyncGenerator<ReflectionRequest> {
+  async function* requests(): AsyncGenerator<ServerReflectionRequest> {
     for (const messageRequest of asked) yield { host: "here", messageRequest };
   }
-  const client = createClient(reflectionOf(version).service, channel);
+  const client = createClient(version === "v1" ? v1 : v1alpha, channel);
   const responses = await Array.fromAsync(client.serverReflectionInfo(requests()));
   for (const { validHost, originalRequest } of responses) {
     assert.equal(validHost, "here");
@@ -30,15 +36,15 @@ async function ask(version: "v1" | "v1alpha", ...asked: Asked[]): Promise<Reflec
   return responses.map(({ messageResponse }) => messageResponse);
 }
 
-function filesOf(answer: ReflectionAnswer | undefined): string[] {
-  assert.equal(answer?.case, "fileDescriptorResponse");
+function filesOf(answer: Answer | undefined): string[] {
+  assert.equal(answer?.$case, "fileDescriptorResponse");
   return answer.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name);
 }
 
 for (const version of ["v1", "v1alpha"] as const) {
   test(`${version} lists what is served, itself included`, async () => {
-    const [answer] = await ask(version, { case: "listServices", value: "" });
-    assert.equal(answer?.case, "listServicesResponse");
+    const [answer] = await ask(version, { $case: "listServices", value: "" });
+    assert.equal(answer?.$case, "listServicesResponse");
     assert.deepEqual(
       answer.value.service.map(({ name }) => name),
       [
@@ -52,11 +58,11 @@ for (const version of ["v1", "v1alpha"] as const) {
 }
 
 test("everything listed can be described, with all it imports", async () => {
-  const [list] = await ask("v1", { case: "listServices", value: "" });
-  assert.equal(list?.case, "listServicesResponse");
+  const [list] = await ask("v1", { $case: "listServices", value: "" });
+  assert.equal(list?.$case, "listServicesResponse");
   for (const { name } of list.value.service) {
-    const [answer] = await ask("v1", { case: "fileContainingSymbol", value: name });
-    assert.equal(answer?.case, "fileDescriptorResponse");
+    const [answer] = await ask("v1", { $case: "fileContainingSymbol", value: name });
+    assert.equal(answer?.$case, "fileDescriptorResponse");
     const files = answer.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
     const [asked] = files;
     assert.ok(asked);
@@ -73,7 +79,7 @@ for (const symbol of [
   "greeter.v1.HelloRequest.name",
 ]) {
   test(`${symbol} is found in its file`, async () => {
-    const [answer] = await ask("v1", { case: "fileContainingSymbol", value: symbol });
+    const [answer] = await ask("v1", { $case: "fileContainingSymbol", value: symbol });
     assert.equal(filesOf(answer)[0], "greeter/v1/greeter.proto");
   });
 }
@@ -81,29 +87,29 @@ for (const symbol of [
 test("a file, an extension and the numbers of a type's extensions are found", async () => {
   const [file, extension, numbers] = await ask(
     "v1",
-    { case: "fileByFilename", value: "orders/v1/orders.proto" },
+    { $case: "fileByFilename", value: "orders/v1/orders.proto" },
     {
-      case: "fileContainingExtension",
+      $case: "fileContainingExtension",
       value: { containingType: "google.protobuf.MethodOptions", extensionNumber: 72_295_728 },
     },
-    { case: "allExtensionNumbersOfType", value: "google.protobuf.MethodOptions" },
+    { $case: "allExtensionNumbersOfType", value: "google.protobuf.MethodOptions" },
   );
   assert.equal(filesOf(file)[0], "orders/v1/orders.proto");
   assert.equal(filesOf(extension)[0], "google/api/annotations.proto");
-  assert.ok(numbers?.case === "allExtensionNumbersResponse" && numbers.value.extensionNumber.includes(72_295_728));
+  assert.ok(numbers?.$case === "allExtensionNumbersResponse" && numbers.value.extensionNumber.includes(72_295_728));
 });
 
 test("what is not there is not found, and the stream goes on", async () => {
   const answers = await ask(
     "v1",
-    { case: "fileContainingSymbol", value: "nobody.v1.Nothing" },
-    { case: "fileContainingSymbol", value: "" },
-    { case: "fileByFilename", value: "nothing.proto" },
-    { case: "allExtensionNumbersOfType", value: "nobody.v1.Nothing" },
-    { case: undefined },
-    { case: "fileByFilename", value: "greeter/v1/greeter.proto" },
+    { $case: "fileContainingSymbol", value: "nobody.v1.Nothing" },
+    { $case: "fileContainingSymbol", value: "" },
+    { $case: "fileByFilename", value: "nothing.proto" },
+    { $case: "allExtensionNumbersOfType", value: "nobody.v1.Nothing" },
+    undefined,
+    { $case: "fileByFilename", value: "greeter/v1/greeter.proto" },
   );
-  const codes = answers.map((answer) => (answer.case === "errorResponse" ? answer.value.errorCode : 0));
+  const codes = answers.map((answer) => (answer?.$case === "errorResponse" ? answer.value.errorCode : 0));
   assert.deepEqual(codes, [5, 5, 5, 5, 3, 0]);
 });
 

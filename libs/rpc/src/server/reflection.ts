@@ -1,31 +1,29 @@
 import { createFileRegistry, type DescFile, type FileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { codeToNumber } from "@plumbline/errors";
-import { healthFile } from "../wire/health.ts";
+import { descriptorSet as ownDescriptors } from "../gen/descriptors.ts";
 import {
-  type ReflectionAnswer,
-  type ReflectionRequest,
-  type ReflectionResponse,
-  reflectionOf,
-} from "../wire/reflection.ts";
+  type ServerReflectionRequest,
+  type ServerReflectionResponse,
+  ServerReflectionDefinition as v1,
+} from "../gen/grpc/reflection/v1/reflection.ts";
+import { ServerReflectionDefinition as v1alpha } from "../gen/grpc/reflection/v1alpha/reflection.ts";
 import { type ServiceImplementation, service } from "./service.ts";
 
-const v1 = reflectionOf("v1");
-const v1alpha = reflectionOf("v1alpha");
+type Answer = ServerReflectionResponse["messageResponse"];
 
-/** Server reflection in both versions, so that tools can call `services` without their protos. */
+/** Returns server reflection in both versions, so that tools can call `services` without their protos. */
 export function reflectionServices(
   descriptors: Uint8Array,
   services: readonly ServiceImplementation[],
 ): ServiceImplementation[] {
-  const described = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
-  const registry = createFileRegistry(
-    described,
-    ...[healthFile, v1.file, v1alpha.file].map((file) => createFileRegistry(file.proto, () => undefined)),
+  const registries = [ownDescriptors, descriptors].map((set) =>
+    createFileRegistry(fromBinary(FileDescriptorSetSchema, set)),
   );
   const names = services.map(({ name }) => name);
-  const answers = new Answers(registry, names);
-  const served = [v1, v1alpha].map(({ service: definition }) =>
+  const answers = new Answers(createFileRegistry(...registries), names);
+  // The messages of both versions are the same.
+  const served = [v1, v1alpha].map((definition) =>
     service(definition, {
       async *serverReflectionInfo(requests) {
         for await (const request of requests) yield answers.to(request);
@@ -45,14 +43,14 @@ class Answers {
     this.#names = names;
   }
 
-  to(request: ReflectionRequest): ReflectionResponse {
+  to(request: ServerReflectionRequest): ServerReflectionResponse {
     return { validHost: request.host, originalRequest: request, messageResponse: this.#answer(request.messageRequest) };
   }
 
-  #answer(asked: ReflectionRequest["messageRequest"]): ReflectionAnswer {
-    switch (asked.case) {
+  #answer(asked: ServerReflectionRequest["messageRequest"]): Answer {
+    switch (asked?.$case) {
       case "listServices":
-        return { case: "listServicesResponse", value: { service: this.#names.toSorted().map((name) => ({ name })) } };
+        return { $case: "listServicesResponse", value: { service: this.#names.toSorted().map((name) => ({ name })) } };
       case "fileByFilename":
         return this.#withImports(this.#registry.getFile(asked.value), asked.value);
       case "fileContainingSymbol":
@@ -69,7 +67,7 @@ class Answers {
         const extensionNumber = extensions
           .filter(({ extendee }) => extendee.typeName === asked.value)
           .map(({ number }) => number);
-        return { case: "allExtensionNumbersResponse", value: { baseTypeName: asked.value, extensionNumber } };
+        return { $case: "allExtensionNumbersResponse", value: { baseTypeName: asked.value, extensionNumber } };
       }
       case undefined:
         break;
@@ -84,7 +82,7 @@ class Answers {
     return found?.file;
   }
 
-  #withImports(file: DescFile | undefined, asked: string): ReflectionAnswer {
+  #withImports(file: DescFile | undefined, asked: string): Answer {
     if (file === undefined) return notFound(asked);
     const all = new Set<DescFile>();
     const add = (next: DescFile): void => {
@@ -94,14 +92,14 @@ class Answers {
     };
     add(file);
     const fileDescriptorProto = [...all].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
-    return { case: "fileDescriptorResponse", value: { fileDescriptorProto } };
+    return { $case: "fileDescriptorResponse", value: { fileDescriptorProto } };
   }
 }
 
-function notFound(asked: string): ReflectionAnswer {
+function notFound(asked: string): Answer {
   return failed("not_found", `not found: ${asked.slice(0, 200)}`);
 }
 
-function failed(code: "not_found" | "invalid_argument", errorMessage: string): ReflectionAnswer {
-  return { case: "errorResponse", value: { errorCode: codeToNumber(code), errorMessage } };
+function failed(code: "not_found" | "invalid_argument", errorMessage: string): Answer {
+  return { $case: "errorResponse", value: { errorCode: codeToNumber(code), errorMessage } };
 }

@@ -10,6 +10,7 @@ import { noTelemetry, startTelemetry } from "@plumbline/telemetry";
 import { connect } from "../client/connect.ts";
 import { createClient } from "../client/create-client.ts";
 import { Conformance, type ConformanceHandlers, rejection } from "../conformance/test-context.ts";
+import { pathOf } from "../definition.ts";
 import { transportNames } from "../transports/index.ts";
 import { serve } from "./serve.ts";
 import { service } from "./service.ts";
@@ -95,7 +96,12 @@ for (const transport of transportNames) {
     await ready.promise;
     const begin = () => {
       const status = Promise.withResolvers<string | undefined>();
-      const request = { ":method": "POST", ":scheme": "http", ":path": Conformance.unary.path, ":authority": "test" };
+      const request = {
+        ":method": "POST",
+        ":scheme": "http",
+        ":path": pathOf(Conformance, Conformance.methods.unary),
+        ":authority": "test",
+      };
       const fields = Object.entries({ ...request, "content-type": "application/grpc", te: "trailers" });
       const stream = connection.open(
         fields.map(([name, value]) => new HeaderField(name, value)),

@@ -5,6 +5,7 @@ import {
   type CallKind,
   kindOf,
   type MethodDefinition,
+  pathOf,
   type RequestOf,
   type ResponseOf,
   type ServiceDefinition,
@@ -13,14 +14,16 @@ import type { Requests } from "../transport.ts";
 
 /** What a service does, method by method. Streams are async iterables; throwing ends a call with the error's code. */
 export type Handlers<D extends ServiceDefinition> = {
-  readonly [K in keyof D]: ByKind<
-    D[K],
-    (request: RequestOf<D[K]>, call: Call) => Promise<ResponseOf<D[K]>>,
-    (requests: AsyncIterable<RequestOf<D[K]>>, call: Call) => Promise<ResponseOf<D[K]>>,
-    (request: RequestOf<D[K]>, call: Call) => AsyncIterable<ResponseOf<D[K]>>,
-    (requests: AsyncIterable<RequestOf<D[K]>>, call: Call) => AsyncIterable<ResponseOf<D[K]>>
-  >;
+  readonly [K in keyof D["methods"]]: Handler<D["methods"][K]>;
 };
+
+type Handler<M extends MethodDefinition> = ByKind<
+  M,
+  (request: RequestOf<M>, call: Call) => Promise<ResponseOf<M>>,
+  (requests: AsyncIterable<RequestOf<M>>, call: Call) => Promise<ResponseOf<M>>,
+  (request: RequestOf<M>, call: Call) => AsyncIterable<ResponseOf<M>>,
+  (requests: AsyncIterable<RequestOf<M>>, call: Call) => AsyncIterable<ResponseOf<M>>
+>;
 
 /** A service whose types are behind it: `serve` takes a list of these. */
 export interface ServiceImplementation {
@@ -39,14 +42,13 @@ type AnyHandler = (request: unknown, call: Call) => unknown;
 
 /** Binds handlers to a definition. Each method of the definition has one; the compiler sees to it. */
 export function service<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>): ServiceImplementation {
-  const methods = Object.entries<MethodDefinition>(definition).map(([name, method]): ServiceMethod => {
+  const methods = Object.entries(definition.methods).map(([name, method]): ServiceMethod => {
+    const path = pathOf(definition, method);
     const handler = (handlers as Readonly<Record<string, AnyHandler>>)[name];
-    if (handler === undefined) throw new TypeError(`${method.path} has no handler`);
-    return { path: method.path, kind: kindOf(method), handle: handle(method, handler.bind(handlers)) };
+    if (handler === undefined) throw new TypeError(`${path} has no handler`);
+    return { path, kind: kindOf(method), handle: handle(method, handler.bind(handlers)) };
   });
-  const first = methods[0];
-  if (first === undefined) throw new TypeError("a service has at least one method");
-  return { name: first.path.slice(1, first.path.lastIndexOf("/")), methods };
+  return { name: definition.fullName, methods };
 }
 
 function handle(method: MethodDefinition, handler: AnyHandler): (call: ServerCall) => Promise<void> {
@@ -55,8 +57,11 @@ function handle(method: MethodDefinition, handler: AnyHandler): (call: ServerCal
       ? decoded(method, call.requests)
       : decode(method, requestOf(call.requests) ?? (await onlyOf(call.requests)));
     const response = handler(request, call);
-    if (!method.responseStream) return call.send(method.responseSerialize(await response));
-    for await (const message of response as AsyncIterable<unknown>) await call.send(method.responseSerialize(message));
+    const { responseType } = method;
+    if (!method.responseStream) return call.send(responseType.encode(await response).finish());
+    for await (const message of response as AsyncIterable<unknown>) {
+      await call.send(responseType.encode(message).finish());
+    }
   };
 }
 
@@ -66,7 +71,7 @@ async function* decoded(method: MethodDefinition, requests: Requests): AsyncIter
 
 function decode(method: MethodDefinition, bytes: Uint8Array): unknown {
   try {
-    return method.requestDeserialize(bytes);
+    return method.requestType.decode(bytes);
   } catch (cause) {
     // The caller's fault, so not `internal`: nothing here is broken, and nobody should be woken.
     throw new ServiceError("invalid_argument", "the request cannot be decoded", { cause });

@@ -1,9 +1,18 @@
 /** The cases as a client runs them: grpc/doc/interop-test-descriptions.md says what each sends and expects. */
 import assert from "node:assert/strict";
 import { type Channel, createClient, type Metadata } from "../../src/index.ts";
-import { TestService, Unimplemented } from "./testing.ts";
+import {
+  type DeepPartial,
+  SimpleRequest,
+  StreamingInputCallRequest,
+  StreamingOutputCallRequest,
+} from "../gen/grpc/testing/messages.ts";
+import { TestServiceDefinition as TestService, UnimplementedServiceDefinition } from "../gen/grpc/testing/test.ts";
 
 const zeros = (size: number): { body: Uint8Array } => ({ body: new Uint8Array(size) });
+const simple = (parts: DeepPartial<SimpleRequest>) => SimpleRequest.fromPartial(parts);
+const input = (size: number) => StreamingInputCallRequest.fromPartial({ payload: zeros(size) });
+const output = (parts: DeepPartial<StreamingOutputCallRequest>) => StreamingOutputCallRequest.fromPartial(parts);
 
 async function* from<T>(...values: T[]): AsyncGenerator<T> {
   yield* values;
@@ -41,33 +50,34 @@ export const cases: Readonly<Record<string, (channel: Channel) => Promise<void>>
   },
 
   async large_unary(channel) {
-    const { payload } = await createClient(TestService, channel).unaryCall({
-      responseSize: 314_159,
-      payload: zeros(271_828),
-    });
+    const { payload } = await createClient(TestService, channel).unaryCall(
+      simple({ responseSize: 314_159, payload: zeros(271_828) }),
+    );
     assert.ok(Buffer.alloc(314_159).equals(payload?.body ?? new Uint8Array()));
   },
 
   async client_streaming(channel) {
-    const requests = from(...requestSizes.map((size) => ({ payload: zeros(size) })));
+    const requests = from(...requestSizes.map(input));
     const { aggregatedPayloadSize } = await createClient(TestService, channel).streamingInputCall(requests);
     assert.equal(aggregatedPayloadSize, 74_922);
   },
 
   async server_streaming(channel) {
     const responseParameters = responseSizes.map((size) => ({ size }));
-    const responses = createClient(TestService, channel).streamingOutputCall({ responseParameters });
+    const responses = createClient(TestService, channel).streamingOutputCall(output({ responseParameters }));
     const got = await Array.fromAsync(responses, ({ payload }) => payload?.body.length);
     assert.deepEqual(got, responseSizes);
   },
 
   async ping_pong(channel) {
-    const requests = turns<object>();
+    const requests = turns<StreamingOutputCallRequest>();
     const send = (index: number): void =>
-      requests.send({
-        responseParameters: [{ size: responseSizes[index] ?? 0 }],
-        payload: zeros(requestSizes[index] ?? 0),
-      });
+      requests.send(
+        output({
+          responseParameters: [{ size: responseSizes[index] ?? 0 }],
+          payload: zeros(requestSizes[index] ?? 0),
+        }),
+      );
     send(0);
     const got: (number | undefined)[] = [];
     for await (const { payload } of createClient(TestService, channel).fullDuplexCall(requests)) {
@@ -83,23 +93,25 @@ export const cases: Readonly<Record<string, (channel: Channel) => Promise<void>>
   },
 
   async timeout_on_sleeping_server(channel) {
-    const requests = turns<object>();
-    requests.send({ payload: zeros(27_182) });
+    const requests = turns<StreamingOutputCallRequest>();
+    requests.send(output({ payload: zeros(27_182) }));
     const call = createClient(TestService, channel).fullDuplexCall(requests, { timeoutMs: 1 });
     await assert.rejects(Array.fromAsync(call), { code: "deadline_exceeded" });
   },
 
   async cancel_after_begin(channel) {
     const controller = new AbortController();
-    const call = createClient(TestService, channel).streamingInputCall(turns<object>(), { signal: controller.signal });
+    const call = createClient(TestService, channel).streamingInputCall(turns<StreamingInputCallRequest>(), {
+      signal: controller.signal,
+    });
     setImmediate(() => controller.abort());
     await assert.rejects(call, { name: "AbortError" });
   },
 
   async cancel_after_first_response(channel) {
     const controller = new AbortController();
-    const requests = turns<object>();
-    requests.send({ responseParameters: [{ size: 31_415 }], payload: zeros(27_182) });
+    const requests = turns<StreamingOutputCallRequest>();
+    requests.send(output({ responseParameters: [{ size: 31_415 }], payload: zeros(27_182) }));
     let got = 0;
     const call = createClient(TestService, channel).fullDuplexCall(requests, { signal: controller.signal });
     await assert.rejects(
@@ -118,13 +130,13 @@ export const cases: Readonly<Record<string, (channel: Channel) => Promise<void>>
     const client = createClient(TestService, channel);
     const responseStatus = { code: 2, message: "test status message" };
     const want = { code: "unknown", message: "test status message" };
-    await assert.rejects(client.unaryCall({ responseStatus }), want);
-    await assert.rejects(Array.fromAsync(client.fullDuplexCall(from({ responseStatus }))), want);
+    await assert.rejects(client.unaryCall(simple({ responseStatus })), want);
+    await assert.rejects(Array.fromAsync(client.fullDuplexCall(from(output({ responseStatus })))), want);
   },
 
   async special_status_message(channel) {
     const responseStatus = { code: 2, message: special };
-    await assert.rejects(createClient(TestService, channel).unaryCall({ responseStatus }), {
+    await assert.rejects(createClient(TestService, channel).unaryCall(simple({ responseStatus })), {
       code: "unknown",
       message: special,
     });
@@ -148,18 +160,20 @@ export const cases: Readonly<Record<string, (channel: Channel) => Promise<void>>
       delete seen["headers"];
       delete seen["trailers"];
     };
-    await client.unaryCall({ responseSize: 314_159, payload: zeros(271_828) }, options);
+    await client.unaryCall(simple({ responseSize: 314_159, payload: zeros(271_828) }), options);
     check();
-    const request = { responseParameters: [{ size: 314_159 }], payload: zeros(271_828) };
+    const request = output({ responseParameters: [{ size: 314_159 }], payload: zeros(271_828) });
     await Array.fromAsync(client.fullDuplexCall(from(request), options));
     check();
   },
 
   async unimplemented_method(channel) {
-    await assert.rejects(createClient(Unimplemented, channel).method({}), { code: "unimplemented" });
+    await assert.rejects(createClient(TestService, channel).unimplementedCall({}), { code: "unimplemented" });
   },
 
   async unimplemented_service(channel) {
-    await assert.rejects(createClient(Unimplemented, channel).service({}), { code: "unimplemented" });
+    await assert.rejects(createClient(UnimplementedServiceDefinition, channel).unimplementedCall({}), {
+      code: "unimplemented",
+    });
   },
 };

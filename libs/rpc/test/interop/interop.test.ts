@@ -10,10 +10,11 @@ import { connect } from "../../src/client/connect.ts";
 import { createClient } from "../../src/client/create-client.ts";
 import { ca, server as pair } from "../../src/conformance/certificates.ts";
 import { transportNames } from "../../src/transports/index.ts";
+import type { StreamingOutputCallRequest } from "../gen/grpc/testing/messages.ts";
+import { TestServiceDefinition } from "../gen/grpc/testing/test.ts";
 import { cases } from "./cases.ts";
 import { goClient, startGoServer } from "./go.ts";
 import { serveInterop } from "./server.ts";
-import { TestService } from "./testing.ts";
 
 const missing = whyNoInteropPrograms();
 // Built before the first case: it takes a minute or two where Go has built nothing yet.
@@ -64,7 +65,7 @@ for (const transport of transportNames) {
     while (lasted.length < 4) {
       await channel.ready({ signal: AbortSignal.timeout(10_000) });
       const begun = performance.now();
-      const silent = createClient(TestService, channel).fullDuplexCall(never());
+      const silent = createClient(TestServiceDefinition, channel).fullDuplexCall(never());
       // grpc-js says of some of these that the server's resources are exhausted.
       await assert.rejects(Array.fromAsync(silent), { code: /^(unavailable|resource_exhausted)$/ });
       lasted.push(performance.now() - begun);
@@ -77,7 +78,6 @@ for (const transport of transportNames) {
 }
 
 /** No requests, and no end of them until the call is over. */
-async function* never(): AsyncGenerator<object> {
-  await new Promise(() => {});
-  yield {};
+async function* never(): AsyncGenerator<StreamingOutputCallRequest> {
+  yield await new Promise(() => {});
 }

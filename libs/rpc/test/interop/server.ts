@@ -6,7 +6,8 @@ import type { Call } from "../../src/call.ts";
 import { type RpcServer, type ServeOptions, serve } from "../../src/server/serve.ts";
 import { service } from "../../src/server/service.ts";
 import type { TransportName } from "../../src/transports/index.ts";
-import { type EchoStatus, type Payload, TestService } from "./testing.ts";
+import { type EchoStatus, type Payload, PayloadType } from "../gen/grpc/testing/messages.ts";
+import { TestServiceDefinition } from "../gen/grpc/testing/test.ts";
 
 function echoMetadata(call: Call): void {
   const initial = call.metadata.get("x-grpc-test-echo-initial");
@@ -20,38 +21,45 @@ function echoStatus(status: EchoStatus | undefined): void {
 }
 
 function payload(size = 0): { payload: Payload } {
-  return { payload: { body: new Uint8Array(size) } };
+  return { payload: { type: PayloadType.COMPRESSABLE, body: new Uint8Array(size) } };
 }
 
-const testService = service(TestService, {
-  emptyCall: async () => ({}),
-  async unaryCall({ responseSize, responseStatus }, call) {
-    echoMetadata(call);
-    echoStatus(responseStatus);
-    return payload(responseSize);
-  },
-  async streamingInputCall(requests) {
-    let aggregatedPayloadSize = 0;
-    for await (const { payload } of requests) aggregatedPayloadSize += payload?.body.length ?? 0;
-    return { aggregatedPayloadSize };
-  },
-  async *streamingOutputCall({ responseParameters = [] }, { signal }) {
-    for (const { size, intervalUs = 0 } of responseParameters) {
-      await sleep(intervalUs / 1_000, { signal });
-      yield payload(size);
-    }
-  },
-  async *fullDuplexCall(requests, call) {
-    echoMetadata(call);
-    for await (const { responseParameters = [], responseStatus } of requests) {
+// What the cases call. A method that is not served, such as UnimplementedCall, is one of the cases.
+const { emptyCall, unaryCall, streamingInputCall, streamingOutputCall, fullDuplexCall } = TestServiceDefinition.methods;
+const methods = { emptyCall, unaryCall, streamingInputCall, streamingOutputCall, fullDuplexCall };
+
+const testService = service(
+  { ...TestServiceDefinition, methods },
+  {
+    emptyCall: async () => ({}),
+    async unaryCall({ responseSize, responseStatus }, call) {
+      echoMetadata(call);
       echoStatus(responseStatus);
-      for (const { size, intervalUs = 0 } of responseParameters) {
-        await sleep(intervalUs / 1_000, call);
+      return { ...payload(responseSize), username: "", oauthScope: "" };
+    },
+    async streamingInputCall(requests) {
+      let aggregatedPayloadSize = 0;
+      for await (const { payload } of requests) aggregatedPayloadSize += payload?.body.length ?? 0;
+      return { aggregatedPayloadSize };
+    },
+    async *streamingOutputCall({ responseParameters }, { signal }) {
+      for (const { size, intervalUs } of responseParameters) {
+        await sleep(intervalUs / 1_000, { signal });
         yield payload(size);
       }
-    }
+    },
+    async *fullDuplexCall(requests, call) {
+      echoMetadata(call);
+      for await (const { responseParameters, responseStatus } of requests) {
+        echoStatus(responseStatus);
+        for (const { size, intervalUs } of responseParameters) {
+          await sleep(intervalUs / 1_000, call);
+          yield payload(size);
+        }
+      }
+    },
   },
-});
+);
 
 export function serveInterop(transport: TransportName, tls?: ServeOptions["tls"]): Promise<RpcServer> {
   return serve({ services: [testService], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, transport, tls });

@@ -1,5 +1,5 @@
 import { sleep } from "@plumbline/concurrency";
-import { OrdersServiceService } from "@plumbline/contracts";
+import { OrdersService } from "@plumbline/contracts";
 import { type Database, openDatabase } from "@plumbline/postgres";
 import { type Client, connect, createClient } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -24,15 +24,11 @@ const skus: Readonly<Record<Ending, string>> = { fulfilled: "tea", rejected: "un
 
 /** Places orders with a system and waits for them. The caller is the same for all systems. */
 export class Customer implements AsyncDisposable {
-  readonly #client: Client<typeof OrdersServiceService>;
+  readonly #client: Client<typeof OrdersService>;
   readonly #database: Database;
   readonly #resources: AsyncDisposableStack;
 
-  private constructor(
-    client: Client<typeof OrdersServiceService>,
-    database: Database,
-    resources: AsyncDisposableStack,
-  ) {
+  private constructor(client: Client<typeof OrdersService>, database: Database, resources: AsyncDisposableStack) {
     this.#client = client;
     this.#database = database;
     this.#resources = resources;
@@ -44,7 +40,7 @@ export class Customer implements AsyncDisposable {
     const channel = stack.use(await connect(target, noTelemetry, { transport: "http2" }));
     const url = system.databaseUrl;
     const database = stack.use(await openDatabase({ url, applicationName: "bench", poolSize: 1 }, noTelemetry));
-    return new Customer(createClient(OrdersServiceService, channel), database, stack.move());
+    return new Customer(createClient(OrdersService, channel), database, stack.move());
   }
 
   /** As fast as they are accepted, 32 calls at once. */

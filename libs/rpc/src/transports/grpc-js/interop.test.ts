@@ -16,11 +16,13 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { connect } from "../../client/connect.ts";
 import { createClient } from "../../client/create-client.ts";
 import { Conformance, type ConformanceHandlers } from "../../conformance/test-context.ts";
+import { pathOf } from "../../definition.ts";
 import type { Metadata } from "../../metadata.ts";
 import { type ServeOptions, serve } from "../../server/serve.ts";
 import { service } from "../../server/service.ts";
 
-const { unary, serverStream } = Conformance;
+const unaryPath = pathOf(Conformance, Conformance.methods.unary);
+const serverStreamPath = pathOf(Conformance, Conformance.methods.serverStream);
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 const handlers: ConformanceHandlers = {
@@ -52,13 +54,13 @@ test("a stock client is served: messages, streams, and errors with their details
   const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure());
   const call = (text: string): Promise<string> =>
     new Promise((resolve, reject) => {
-      client.makeUnaryRequest(unary.path, asIs, asIs, Buffer.from(text), (error, answer) =>
+      client.makeUnaryRequest(unaryPath, asIs, asIs, Buffer.from(text), (error, answer) =>
         error ? reject(error) : resolve(`${answer}`),
       );
     });
   try {
     assert.match(await call("hi"), /^hi from 127\.0\.0\.1:\d+$/);
-    const stream = client.makeServerStreamRequest(serverStream.path, asIs, asIs, Buffer.from("hi"));
+    const stream = client.makeServerStreamRequest(serverStreamPath, asIs, asIs, Buffer.from("hi"));
     assert.deepEqual((await Array.fromAsync(stream)).map(String), ["hi 1", "hi 2"]);
     await assert.rejects(call("fail"), (error: GrpcError) => {
       assert.equal(error.code, 9);
@@ -84,7 +86,7 @@ test("a stock server is called: bare codes, and headers that come several times"
     if (`${call.request}` === "fail") callback({ code: status.NOT_FOUND, details: "no such thing" });
     else callback(null, call.request);
   };
-  server.register(unary.path, answer, asIs, asIs, "unary");
+  server.register(unaryPath, answer, asIs, asIs, "unary");
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),

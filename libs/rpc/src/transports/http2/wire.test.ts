@@ -8,6 +8,7 @@ import { Connection, createListener, dial, ErrorCode, HeaderField, type Http2Str
 import { noTelemetry } from "@plumbline/telemetry";
 import * as fc from "fast-check";
 import { Conformance } from "../../conformance/test-context.ts";
+import { pathOf } from "../../definition.ts";
 import { connect, createClient, serve, service } from "../../index.ts";
 import { Metadata } from "../../metadata.ts";
 import { appendMetadata, metadataOf } from "./fields.ts";
@@ -140,14 +141,17 @@ for (const target of ["", "orders", "orders:", "orders:99999", "http://orders:1"
 const plain = {
   ":method": "POST",
   ":scheme": "http",
-  ":path": Conformance.unary.path,
+  ":path": pathOf(Conformance, Conformance.methods.unary),
   ":authority": "x",
   te: "trailers",
 };
 
 /** Sends one request with `fields` and `data` to a server of ours, and resolves with what came back by name. */
 async function answerTo(fields: Record<string, string>, data = Buffer.alloc(5)): Promise<Map<string, string>> {
-  const echo = service({ unary: Conformance.unary }, { unary: async (text) => text });
+  const echo = service(
+    { ...Conformance, methods: { unary: Conformance.methods.unary } },
+    { unary: async (text) => text },
+  );
   await using server = await serve(
     { services: [echo], telemetry: noTelemetry },
     { host: "127.0.0.1", port: 0, transport: "http2" },

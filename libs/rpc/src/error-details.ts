@@ -1,0 +1,84 @@
+import type { FieldViolation, ServiceError } from "@plumbline/errors";
+import type { MessageType } from "./definition.ts";
+import type { Any } from "./gen/google/protobuf/any.ts";
+import { BadRequest, BadRequest_FieldViolation, ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details.ts";
+import { Status } from "./gen/google/rpc/status.ts";
+
+/** Reasons are unique within a domain (google.rpc.ErrorInfo). */
+const domain = "plumbline";
+/** In base64 they grow by a third, and must stay well below the 8 KiB of trailers that some clients accept. */
+const maxViolationBytes = 3 * 1024;
+
+type Details = Pick<ServiceError, "reason" | "violations" | "retryAfterMs">;
+
+/**
+ * Returns the bytes of `grpc-status-details-bin`, or undefined if code and message are all there is. Violations past
+ * 3 KiB are left out.
+ */
+export function encodeDetails(code: number, message: string, error: Details): Uint8Array | undefined {
+  const { reason, violations, retryAfterMs } = error;
+  const details: Any[] = [];
+  if (reason !== undefined) details.push(pack("ErrorInfo", ErrorInfo, { reason, domain, metadata: {} }));
+  if (violations.length > 0) {
+    const fieldViolations = fitting(violations).map((violation) => BadRequest_FieldViolation.fromPartial(violation));
+    details.push(pack("BadRequest", BadRequest, { fieldViolations }));
+  }
+  if (retryAfterMs !== undefined) {
+    const seconds = Math.floor(retryAfterMs / 1000);
+    const nanos = Math.round((retryAfterMs - seconds * 1000) * 1e6);
+    details.push(pack("RetryInfo", RetryInfo, { retryDelay: { seconds: BigInt(seconds), nanos } }));
+  }
+  if (details.length === 0) return undefined;
+  return Status.encode({ code, message, details }).finish();
+}
+
+/**
+ * Returns the details that are known here. Bytes that are not a google.rpc.Status have none; the code and the message
+ * of the call still stand.
+ */
+export function decodeDetails(bytes: Uint8Array | undefined): {
+  reason?: string;
+  violations?: FieldViolation[];
+  retryAfterMs?: number;
+} {
+  if (bytes === undefined) return {};
+  try {
+    const found: ReturnType<typeof decodeDetails> = {};
+    for (const { typeUrl, value } of Status.decode(bytes).details) {
+      switch (typeUrl.slice(typeUrl.lastIndexOf("/") + 1)) {
+        case "google.rpc.ErrorInfo":
+          found.reason = ErrorInfo.decode(value).reason;
+          break;
+        case "google.rpc.BadRequest":
+          found.violations = BadRequest.decode(value).fieldViolations.map(({ field, description }) => ({
+            field,
+            description,
+          }));
+          break;
+        case "google.rpc.RetryInfo": {
+          const { retryDelay } = RetryInfo.decode(value);
+          if (retryDelay) found.retryAfterMs = Number(retryDelay.seconds) * 1000 + retryDelay.nanos / 1e6;
+          break;
+        }
+        default: // Details of other types are ignored.
+      }
+    }
+    return found;
+  } catch {
+    return {};
+  }
+}
+
+function pack<T>(name: string, type: MessageType<T>, message: T): Any {
+  return { typeUrl: `type.googleapis.com/google.rpc.${name}`, value: type.encode(message).finish() };
+}
+
+function fitting(violations: readonly FieldViolation[]): FieldViolation[] {
+  let bytes = 0;
+  return violations
+    .map(({ field, description }) => ({ field: field.toWellFormed(), description: description.toWellFormed() }))
+    .filter(({ field, description }) => {
+      bytes += Buffer.byteLength(field) + Buffer.byteLength(description) + 8;
+      return bytes <= maxViolationBytes;
+    });
+}
