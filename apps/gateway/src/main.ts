@@ -15,13 +15,13 @@ import { version } from "./version.ts";
 
 const sources = serviceSources("gateway");
 
-/** The life of the process: resources open in the order of the lines and close in reverse. */
+/** Runs the gateway. Resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): Promise<void> {
   await using telemetry = startTelemetry({ service: "gateway", version, ...config.telemetry });
   const { logger, metrics } = telemetry;
   const { upstreams, transport, upstreamTls } = config;
   await using certificates = await followClientTls(upstreamTls, logger);
-  await using clients = await openClients(upstreams, { transport, tls: certificates?.current }, telemetry);
+  await using clients = await openClients(upstreams, telemetry, { transport, tls: certificates?.current });
   const health = new Health(clients.checks, {
     onFailure: (check, error) => logger.warn("dependency not reached", { check, error: String(error) }),
   });
@@ -46,7 +46,7 @@ async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): 
     version,
     trustProxy: config.http.trustProxy,
   });
-  // A second is kept for what closes after the answers.
+  // One second is kept for the resources that close after the server.
   await using server = await listen(app, {
     ...config.http,
     graceMs: config.graceMs - config.drainMs - 1_000,
@@ -57,8 +57,8 @@ async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): 
   logger.info("gateway is listening", { port: server.port, opsPort: ops.port });
   await aborted(signal);
   health.drain();
-  drain.abort(); // Streams end now: whoever watches has somewhere else to go.
-  await sleep(config.drainMs); // Load balancers need a moment to look away.
+  drain.abort(); // Streams end now: their clients reconnect to another gateway.
+  await sleep(config.drainMs); // Load balancers need time to notice.
 }
 
 const config = await loadConfig(GatewayConfig, sources).catch((error: unknown) => {

@@ -19,7 +19,7 @@ async function open(
   const stack = new AsyncDisposableStack();
   const services = stack.use(await serveServices(behaviour));
   const clients = stack.use(
-    await openClients({ all: `dns:///127.0.0.1:${services.port}` }, { transport: "grpc-js" }, telemetry),
+    await openClients({ all: `dns:///127.0.0.1:${services.port}` }, telemetry, { transport: "grpc-js" }),
   );
   const upstream = clients.get("all") ?? assert.fail();
   const gateway: TestGateway = stack.use(await openGateway(plumbline, { upstream, settings, telemetry }));

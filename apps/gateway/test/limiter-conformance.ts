@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Rate } from "../src/rate-limit/gcra.ts";
-import type { RateLimiter, Verdict } from "../src/rate-limit/rate-limiter.ts";
+import type { Rate, RateLimiter, Verdict } from "../src/rate-limit/rate-limiter.ts";
 
 const unlimited: Rate = { perSecond: 0, burst: 1 };
 /** So slow that no case sees it give anything back. */

@@ -131,11 +131,9 @@ describe("a request", () => {
         return orderOf({ id });
       },
     });
-    await using clients = await openClients(
-      { all: `dns:///127.0.0.1:${services.port}` },
-      { transport: "grpc-js" },
-      seen.telemetry,
-    );
+    await using clients = await openClients({ all: `dns:///127.0.0.1:${services.port}` }, seen.telemetry, {
+      transport: "grpc-js",
+    });
     await using gateway = await openGateway(plumbline, {
       upstream: clients.get("all") ?? assert.fail(),
       telemetry: seen.telemetry,

@@ -148,7 +148,7 @@ describe("SIGTERM", () => {
     await events.next();
     assert.equal((await events.next()).value?.id, "1");
     gateway.stop();
-    assert.equal((await events.next()).value?.comment, "come again");
+    assert.equal((await events.next()).value?.comment, "reconnect");
     assert.equal((await events.next()).done, true);
     assert.deepEqual(await gateway.exit, [0, null]);
   });

@@ -121,7 +121,7 @@ describe("a stream", () => {
       events.map(({ event }) => event),
       ["message", "message", "message"],
     );
-    assert.equal(events.at(-1)?.comment, "come again");
+    assert.equal(events.at(-1)?.comment, "reconnect");
     const retry = Number(events.at(-1)?.retry);
     assert.ok(100 <= retry && retry <= 200, `${retry}`);
     await gone;
@@ -133,7 +133,7 @@ describe("a stream", () => {
     await events.next();
     await events.next();
     gateway.drain();
-    assert.equal((await events.next()).value?.comment, "come again");
+    assert.equal((await events.next()).value?.comment, "reconnect");
     assert.equal((await events.next()).done, true);
   });
 

@@ -10,8 +10,7 @@ import {
   type Schema,
 } from "@plumbline/transcoding";
 import { problemContentType } from "../http/problem.ts";
-import { ndjson } from "../streams/ndjson.ts";
-import { sse } from "../streams/sse.ts";
+import { ndjson, sse } from "../streams/format.ts";
 
 /** Describes all bindings, with the headers, streams and failures of this gateway. */
 export function openApiOf(bindings: readonly Binding[], version: string): OpenApi {
@@ -19,8 +18,7 @@ export function openApiOf(bindings: readonly Binding[], version: string): OpenAp
     info: {
       title: "Plumbline",
       version,
-      description:
-        "Derived from the services' protos. 64-bit integers are strings; fields that are not known are refused.",
+      description: "Derived from the services' protos. 64-bit integers are strings; unknown fields are refused.",
     },
     components: {
       schemas: { Problem: problem },
@@ -69,26 +67,25 @@ const headers: Readonly<Record<string, Parameter>> = {
   RequestId: {
     name: "X-Request-Id",
     in: "header",
-    description:
-      "Names the request in answers and logs. Made by the gateway when there is none, or one that is not sane.",
+    description: "Names the request in responses and logs. The gateway makes one if it is absent or invalid.",
     schema: { type: "string", pattern: "^[A-Za-z0-9_.:=+/@~-]{1,128}$" },
   },
   Timeout: {
     name: "Grpc-Timeout",
     in: "header",
-    description: "How long the caller waits: up to 8 digits and one of H M S m u n, such as 500m.",
+    description: "The deadline of the call: up to 8 digits and one unit of H M S m u n, such as 500m.",
     schema: { type: "string", pattern: "^[0-9]{1,8}[HMSmun]$" },
   },
   IdempotencyKey: {
     name: "Idempotency-Key",
     in: "header",
-    description: "Repeats of a request under one key have the effect of one.",
+    description: "Requests with the same key have the effect of one.",
     schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[!-~]{1,255}$" },
   },
   LastEventId: {
     name: "Last-Event-ID",
     in: "header",
-    description: "The id of the last event seen: the stream goes on after it.",
+    description: "The id of the last event received: the stream continues after it.",
     schema: { type: "string" },
   },
 };
@@ -112,7 +109,7 @@ function streamContent({ method }: Binding, message: Schema): Readonly<Record<st
     [sse.contentType]: {
       schema: {
         type: "string",
-        description: `Events. One without a name holds one ${method.output.typeName} in JSON as its data; \`event: end\` says that no more will come, \`event: error\` holds a Problem.`,
+        description: `Events. An event without a name has one ${method.output.typeName} in JSON as its data; \`event: end\` means that the stream is complete, \`event: error\` has a Problem as its data.`,
       },
     },
     [ndjson.contentType]: { schema: line },
@@ -121,7 +118,7 @@ function streamContent({ method }: Binding, message: Schema): Readonly<Record<st
 
 function resumed({ streams }: Binding): Readonly<Record<string, ApiResponse>> {
   if (!streams) return {};
-  return { "204": { description: "A resumed stream that has ended: nothing was missed, do not come back." } };
+  return { "204": { description: "The resumed stream has ended and no event was missed. Do not reconnect." } };
 }
 
 function problems({ streams, body }: Binding): Readonly<Record<string, Reference>> {

@@ -7,8 +7,7 @@ import type { Upstream } from "../upstream.ts";
 import { hasBody, noBody, readBody } from "./body.ts";
 import { clientGone } from "./client-gone.ts";
 import { exchangeOf } from "./exchange.ts";
-import { metadataOf } from "./metadata.ts";
-import { timeoutOf } from "./timeout.ts";
+import { metadataOf, timeoutOf } from "./headers.ts";
 
 /** The bounds of one request, and of all at once. */
 export interface Limits {
@@ -17,7 +16,7 @@ export interface Limits {
   readonly maxTimeoutMs: number;
   /** Unary requests at once. */
   readonly concurrent: number;
-  /** Unary requests are shed below that too, while they are slow or cannot be answered in time. False when not given. */
+  /** Also refuses unary requests below that limit while they are slow or would miss their deadline. False if absent. */
   readonly adaptive?: boolean | undefined;
   /** Streams at once. */
   readonly streams: number;
@@ -27,7 +26,7 @@ export interface ApiOptions {
   readonly upstreamOf: (binding: Binding) => Upstream;
   readonly limits: () => Limits;
   readonly metrics: Pick<Metrics, "counter" | "gauge">;
-  /** Serves a binding that streams, once the request has become a message. */
+  /** Serves a binding that streams, once its request was bound. */
   readonly stream: (call: StreamCall, request: Request, response: Response) => Promise<void>;
 }
 
@@ -38,7 +37,7 @@ export interface StreamCall {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Every RPC that has an HTTP form, as one handler: match, bind, call, answer. Failures are thrown. */
+/** Serves every RPC that has an HTTP form: match, bind, call, answer. Failures are thrown. */
 export function api({ upstreamOf, limits, metrics, stream }: ApiOptions): RequestHandler {
   const adaptive = () => limits().adaptive ?? false;
   const calls = new Admission({ max: () => limits().concurrent, adaptive, refusal: refusalOf("requests"), metrics });
@@ -48,7 +47,9 @@ export function api({ upstreamOf, limits, metrics, stream }: ApiOptions): Reques
     const exchange = exchangeOf(response);
     const match = exchange.match();
     if (match.kind === "none")
-      throw new ServiceError("not_found", "There is nothing at this path.", { reason: "ROUTE_NOT_FOUND" });
+      throw new ServiceError("not_found", "No route matches this path. GET /openapi.json lists the routes.", {
+        reason: "ROUTE_NOT_FOUND",
+      });
     if (match.kind === "method") return refuseMethod(request, response, match.allow);
 
     const binding = match.value;
@@ -65,17 +66,17 @@ export function api({ upstreamOf, limits, metrics, stream }: ApiOptions): Reques
       const parts = { params: match.params, query: queryOf(request.url), body, lastEventId };
       const message = bindRequest(binding, parts);
       const upstream = upstreamOf(binding);
-      // Awaited, since the place in the bound is given back when this function ends.
+      // Awaited, since the slot is released when this function ends.
       if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
 
       const call = { signal: clientGone(request), timeoutMs: timeout, metadata };
       const deadline = Date.now() + timeout;
       try {
-        // Around the call alone: how long a client takes to send its body is no sign of overload.
+        // Measures the call alone: a client that is slow to send its body is no sign of overload.
         const answer = await calls.run(method, timeout, () => upstream.unary(binding.rpcPath, message, call));
         sendAnswer(response, answerOf(binding, answer.message));
       } catch (error) {
-        // Whoever said so first, we or the service: not one that the service gave less.
+        // Ours only if our deadline has passed: the service may have set a shorter one of its own.
         throw codeOf(error) === "deadline_exceeded" && isAtDeadline(deadline) ? tooLate(timeout, error) : error;
       }
     } finally {
@@ -85,19 +86,29 @@ export function api({ upstreamOf, limits, metrics, stream }: ApiOptions): Reques
 }
 
 function tooLate(timeoutMs: number, cause: unknown): ServiceError {
-  return new ServiceError("deadline_exceeded", `The service did not answer within ${timeoutMs} ms.`, { cause });
+  return new ServiceError(
+    "deadline_exceeded",
+    `The service did not answer within ${timeoutMs} ms. Grpc-Timeout sets another time.`,
+    { cause },
+  );
 }
 
 function refusalOf(what: string): () => ServiceError {
   return () =>
-    new ServiceError("unavailable", `Too many ${what} at once.`, { reason: "OVERLOADED", retryAfterMs: 1000 });
+    new ServiceError(
+      "unavailable",
+      `The gateway has too many ${what} in flight. Try again after the time in Retry-After.`,
+      { reason: "OVERLOADED", retryAfterMs: 1000 },
+    );
 }
 
 function refuseMethod(request: Request, response: Response, allow: readonly string[]): void {
   const list = allow.join(", ");
   response.setHeader("Allow", list);
   if (request.method === "OPTIONS") return void response.status(204).end();
-  throw new ServiceError("unimplemented", `This path takes ${list}.`, { reason: "METHOD_NOT_ALLOWED" });
+  throw new ServiceError("unimplemented", `This path does not support ${request.method}. Use ${list}.`, {
+    reason: "METHOD_NOT_ALLOWED",
+  });
 }
 
 function queryOf(url: string): string {
@@ -105,7 +116,7 @@ function queryOf(url: string): string {
   return start < 0 ? "" : url.slice(start + 1);
 }
 
-/** Text is sent as text: node:http then writes it together with the head. */
+/** Sends an answer. Text is passed as text: node:http then writes it together with the head. */
 function sendAnswer(response: Response, { contentType, body }: Answer): void {
   response.statusCode = 200;
   response.setHeader("Content-Type", contentType);

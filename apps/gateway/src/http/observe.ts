@@ -2,22 +2,22 @@ import type { Span, Telemetry } from "@plumbline/telemetry";
 import type { Binding, Match, Router } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
 import { type Exchange, setExchange } from "./exchange.ts";
-import { requestIdOf } from "./request-id.ts";
+import { requestIdOf } from "./headers.ts";
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
-/** The pages of our own, which have no RPC behind them. */
+/** The pages that the gateway serves without an RPC. */
 const pages = new Set(["/", "/openapi.json", "/docs", "/docs/docs.js", "/docs/docs.css"]);
 
 /**
- * The outermost layer: gives the request its id, opens its span, and when the answer has been sent counts it and writes
- * the one line of the access log. Labels are from closed sets: known methods, templates, statuses.
+ * The outermost layer. Sets the request's id, opens its span and, once the response was sent, counts it
+ * and writes its line of the access log. Labels are from closed sets: known methods, templates, statuses.
  */
 export function observe(router: Router<Binding>, { tracer, metrics, logger }: Telemetry): RequestHandler {
   const requests = metrics.counter("http_requests_total", "HTTP requests answered.", ["method", "code"]);
   const durations = metrics.histogram(
     "http_server_request_duration_seconds",
-    "Time from a request's head to the end of its answer.",
+    "Time from a request's head to the end of its response.",
     ["method", "route", "code"],
   );
   const active = metrics.gauge("http_server_active_requests", "HTTP requests being answered.", ["method"]);
@@ -43,7 +43,7 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
       next();
       await closed;
       active.dec({ method });
-      // A client that left before the end got no status, whatever was to be sent.
+      // A client that disconnected before the end got no status.
       const status = response.writableFinished ? response.statusCode : 499;
       const code = String(status);
       const seconds = (performance.now() - startedAt) / 1000;
@@ -60,7 +60,7 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
         requestId: exchange.requestId,
         client: exchange.client,
         ...(exchange.code !== undefined && { code: exchange.code }),
-        // What the caller was not told, where it was not the caller's mistake.
+        // The caller does not see this message of a server error.
         ...(exchange.failure instanceof Error && status >= 500 && { error: exchange.failure.message }),
       });
     };
@@ -82,17 +82,17 @@ function begin(request: Request, response: Response, router: Router<Binding>): E
 }
 
 function clientOf(request: Request): string | undefined {
-  // Without a proxy that is trusted there is nothing to work out.
+  // Without a trusted proxy the client is the peer of the socket.
   return request.app.get("trust proxy") === false ? request.socket.remoteAddress : request.ip;
 }
 
-/** The template, never the path: a label and a span's name must be one of few. */
+/** Returns the template, never the path: labels and span names must come from a small set. */
 function routeOf(request: Request, exchange: Exchange): string {
   try {
     const match = exchange.match();
     if (match.kind === "found") return match.template.text;
   } catch {
-    // A path that does not decode leads nowhere; the handler says so.
+    // The path cannot be decoded; the handler reports that.
   }
   return pages.has(request.path) ? request.path : "other";
 }

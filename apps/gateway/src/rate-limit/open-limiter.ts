@@ -2,15 +2,15 @@ import type { Secret } from "@plumbline/config";
 import type { Telemetry } from "@plumbline/telemetry";
 import { MemoryLimiter } from "./memory-limiter.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
-import { openRedisLimiter } from "./redis/open-redis-limiter.ts";
+import { openRedisLimiter } from "./redis-limiter.ts";
 
 export interface LimiterSettings {
   readonly store: "memory" | "redis";
-  /** Given when the store is redis; the settings see to it. */
+  /** Present if the store is redis; the schema of the settings requires it. */
   readonly redisUrl?: Secret | undefined;
 }
 
-/** The limiter that the settings name. Disposing closes its connection. */
+/** Opens the limiter that the settings name. Disposing closes its connection. */
 export async function openLimiter(
   { store, redisUrl }: LimiterSettings,
   telemetry: Telemetry,

@@ -7,39 +7,38 @@ import type { StreamCall } from "../http/api.ts";
 import { clientGone } from "../http/client-gone.ts";
 import { exchangeOf } from "../http/exchange.ts";
 import { recordFailure } from "../http/fail.ts";
-import { chooseFormat } from "./choose-format.ts";
-import type { StreamFormat } from "./format.ts";
+import { chooseFormat, type StreamFormat } from "./format.ts";
 import { StreamWriter } from "./writer.ts";
 
 /** The times of a stream, in milliseconds. */
 export interface StreamTimes {
-  /** Between heartbeats. */
+  /** The time between heartbeats. */
   readonly heartbeatMs: number;
-  /** A stream older than this ends with the wish to come again: its client moves to where there is room. */
+  /** The age at which a stream ends and its client is asked to reconnect, perhaps to another gateway. */
   readonly maxAgeMs: number;
-  /** When to come again, at the least; at the most twice that, by chance, so that not all come at once. */
+  /** The least delay before a client reconnects. A random part of up to the same time is added, to spread the load. */
   readonly retryMs: number;
-  /** How long the head of the answer waits for a first message, as until then a failure can still have its own status. */
+  /** The longest that the response's head waits for a first message. Until then a failure can set the status. */
   readonly openMs: number;
-  /** How long a client may take nothing. */
+  /** The longest that a client may read nothing. */
   readonly stallMs: number;
 }
 
 export interface StreamOptions {
   readonly times: () => StreamTimes;
-  /** Aborts when the gateway drains: streams end at once, unlike unary work. */
+  /** Aborts when the gateway drains: streams then end at once, unlike unary calls. */
   readonly drain: AbortSignal;
   readonly logger: Logger;
   readonly random?: () => number;
 }
 
-/** Why a stream of the gateway's own making ends; the client is told to come again. */
-const comeAgain = new DOMException("the stream ends here and goes on elsewhere", "AbortError");
+/** The reason when the gateway itself ends a stream and asks its client to reconnect. */
+const reconnect = new DOMException("the gateway ends this stream; the client reconnects", "AbortError");
 
-/** Codes after which the same stream may work in a moment. */
-const passing = new Set(["unavailable", "deadline_exceeded", "resource_exhausted", "aborted"]);
+/** Codes after which the same stream may work a moment later. */
+const transientCodes = new Set(["unavailable", "deadline_exceeded", "resource_exhausted", "aborted"]);
 
-/** Sends a server stream as it comes, one message at a time: the service is asked for the next when the client took the last. */
+/** Sends a server stream message by message. The next one is requested once the client has read the last one. */
 export function streamer(
   options: StreamOptions,
 ): (call: StreamCall, request: Request, response: Response) => Promise<void> {
@@ -51,7 +50,7 @@ export function streamer(
   };
 }
 
-/** Whether an EventSource comes back for what it missed. */
+/** Returns true if an EventSource reconnects for the events that it missed. */
 function isResumed(binding: Binding, request: Request): boolean {
   return binding.resumeField !== undefined && (request.get("last-event-id") ?? "") !== "";
 }
@@ -78,10 +77,10 @@ class Stream {
   async run({ upstream, message, metadata }: StreamCall, client: Scope): Promise<void> {
     const { heartbeatMs, maxAgeMs, openMs } = this.#times;
     const { signal } = client;
-    // Beyond our own end, so that a service whose gateway has vanished stops too.
+    // Longer than our own limit, so that the service stops too if this gateway vanishes.
     const timeoutMs = maxAgeMs + 10_000;
-    using _drain = onAbort(this.#options.drain, () => client.abort(comeAgain));
-    using _age = timer(maxAgeMs, () => client.abort(comeAgain));
+    using _drain = onAbort(this.#options.drain, () => client.abort(reconnect));
+    using _age = timer(maxAgeMs, () => client.abort(reconnect));
     using _open = timer(openMs, () => this.#open());
     using _heartbeat = heartbeat(heartbeatMs, () => this.#beat());
     try {
@@ -103,7 +102,7 @@ class Stream {
     if (this.#response.headersSent) return;
     this.#response.statusCode = 200;
     this.#response.setHeader("Content-Type", this.#format.contentType);
-    // Neither kept nor changed on the way; nginx would collect events until its buffer is full.
+    // Neither cached nor transformed on the way. Without the second header nginx buffers events.
     this.#response.setHeader("Cache-Control", "no-store, no-transform");
     this.#response.setHeader("X-Accel-Buffering", "no");
     this.#response.flushHeaders();
@@ -117,35 +116,35 @@ class Stream {
 
   #event(bytes: Uint8Array): string {
     const { json, id } = eventOf(this.#binding, bytes);
-    // When each line went out; the span keeps the first 128.
+    // Records the time of each message; the span keeps the first 128.
     exchangeOf(this.#response).span?.addEvent("stream.message", { "stream.message.id": id });
     return this.#format.message(json, id);
   }
 
   #ended(): void {
-    // The one answer after which an EventSource stops coming back. It has missed nothing, and nothing will follow.
+    // Only this status stops an EventSource from reconnecting. It has missed nothing, and nothing follows.
     if (!this.#response.headersSent && this.#resumed) return void this.#response.status(204).end();
     this.#open();
     this.#writer.end(this.#format.end);
   }
 
   #failed(error: unknown, signal: AbortSignal): void {
-    if (signal.aborted && signal.reason === comeAgain) {
+    if (signal.aborted && signal.reason === reconnect) {
       this.#open();
-      return this.#writer.end(this.#format.again(this.#comeAgainMs()));
+      return this.#writer.end(this.#format.reconnect(this.#reconnectMs()));
     }
-    // The client is gone: there is nobody to tell.
+    // The client has disconnected.
     if (this.#response.destroyed) return;
-    const passes = passing.has(codeOf(error));
-    // A status of 503 would end an EventSource for good, in the middle of what it watches, for a service that restarts.
-    if (!this.#response.headersSent && !(this.#resumed && passes)) throw error;
+    const isTransient = transientCodes.has(codeOf(error));
+    // A status of 503 ends an EventSource permanently, though the service may only be restarting.
+    if (!this.#response.headersSent && !(this.#resumed && isTransient)) throw error;
     const problem = recordFailure(error, this.#response, this.#options.logger);
     this.#open();
-    const again = passes ? this.#format.again(this.#comeAgainMs()) : "";
-    this.#writer.end(this.#format.failure(JSON.stringify(problem)) + again);
+    const retry = isTransient ? this.#format.reconnect(this.#reconnectMs()) : "";
+    this.#writer.end(this.#format.failure(JSON.stringify(problem)) + retry);
   }
 
-  #comeAgainMs(): number {
+  #reconnectMs(): number {
     const random = this.#options.random ?? Math.random;
     return Math.round(this.#times.retryMs * (1 + random()));
   }

@@ -3,8 +3,8 @@ import type { ServerResponse } from "node:http";
 import { deadline } from "@plumbline/concurrency";
 
 /**
- * Writes a response no faster than its client reads: `write` returns when the socket takes more. A client that takes
- * nothing for `stallMs` is cut off, as it holds a stream of the service.
+ * Writes a response no faster than its client reads. A client that reads nothing for `stallMs` is cut
+ * off, since it occupies a stream of the service.
  */
 export class StreamWriter {
   readonly #response: ServerResponse;
@@ -15,7 +15,7 @@ export class StreamWriter {
     this.#stallMs = stallMs;
   }
 
-  /** Rejects with the signal's reason when it aborts while the client is slow. */
+  /** Resolves when the socket accepts more. Rejects with the signal's reason if it aborts before that. */
   async write(text: string, signal: AbortSignal): Promise<void> {
     if (text === "" || this.#response.write(text)) return;
     using limit = deadline(this.#stallMs, { signal });
@@ -27,12 +27,12 @@ export class StreamWriter {
     }
   }
 
-  /** Written when there is room, else left out: what is waiting keeps the connection alive as well. */
+  /** Writes only if no data is waiting: data that waits keeps the connection alive as well. */
   writeIfIdle(text: string): void {
     if (!this.#response.writableNeedDrain) this.#response.write(text);
   }
 
-  /** Ends the response. What the client does not take within `stallMs` is lost with the connection. */
+  /** Ends the response. Data that the client does not read within `stallMs` is lost. */
   end(text: string): void {
     this.#response.end(text);
     const timer = setTimeout(() => this.#response.destroy(), this.#stallMs);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
-import { Gcra } from "./gcra.ts";
+import { Gcra } from "./memory-limiter.ts";
 
 /** A limiter whose clock the test turns. */
 function limiter(maxKeys = 100): { at: (ms: number) => void; gcra: Gcra } {

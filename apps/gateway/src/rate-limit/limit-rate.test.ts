@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clientKey } from "./client-key.ts";
+import { clientKey } from "./limit-rate.ts";
 
 for (const { address, key } of [
   { address: "192.0.2.1", key: "192.0.2.1" },
@@ -12,5 +12,5 @@ for (const { address, key } of [
   { address: "fe80::1%eth0", key: "fe80:0:0:0::/64" },
   { address: undefined, key: "unknown" },
 ]) {
-  test(`${address} is counted as ${key}`, () => assert.equal(clientKey(address), key));
+  test(`${address} counts as ${key}`, () => assert.equal(clientKey(address), key));
 }

@@ -1,0 +1,46 @@
+import { randomUUIDv7 } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import { ServiceError } from "@plumbline/errors";
+
+/** The request ids that are accepted: no character in them can end a header or a log line. */
+const validRequestId = /^[\w.:=+/@~-]{1,128}$/;
+
+/** Returns the caller's `X-Request-Id` if it is valid, else a new UUIDv7, which sorts by time. */
+export function requestIdOf(header: string | undefined): string {
+  return header !== undefined && validRequestId.test(header) ? header : randomUUIDv7();
+}
+
+/**
+ * Returns the metadata that is passed on to the service: `x-request-id` and `idempotency-key`. The list
+ * is closed, since other headers concern only the client and the gateway. The trace's context is added
+ * where the call is made. Throws ServiceError invalid_argument for an invalid Idempotency-Key.
+ */
+export function metadataOf(headers: IncomingHttpHeaders, requestId: string): Record<string, string> {
+  const key = headers["idempotency-key"];
+  if (key === undefined) return { "x-request-id": requestId };
+  if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw invalid("Idempotency-Key must have 1 to 255 visible ASCII characters, and no spaces.");
+  }
+  return { "x-request-id": requestId, "idempotency-key": key };
+}
+
+const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+
+/**
+ * Returns the deadline of a call in milliseconds, from `Grpc-Timeout`, the header that grpc-gateway
+ * reads: `defaultMs` without the header, and never more than `maxMs`. Throws ServiceError
+ * invalid_argument for anything but up to 8 digits and a unit.
+ */
+export function timeoutOf(header: string | undefined, defaultMs: number, maxMs: number): number {
+  if (header === undefined) return defaultMs;
+  const [, digits = "", unit = ""] = /^(\d{1,8})([HMSmun])$/.exec(header) ?? [];
+  const ms = Number(digits) * (unitMs[unit] ?? Number.NaN);
+  if (digits === "" || Number.isNaN(ms)) {
+    throw invalid('Grpc-Timeout must be up to 8 digits and one unit of H, M, S, m, u, n, such as "500m" or "5S".');
+  }
+  return Math.min(ms, maxMs);
+}
+
+function invalid(message: string): ServiceError {
+  return new ServiceError("invalid_argument", message, { reason: "INVALID_HEADER" });
+}
