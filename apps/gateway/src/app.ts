@@ -16,33 +16,33 @@ import type { RateLimiter, RateLimits } from "./rate-limit/rate-limiter.ts";
 import { type StreamTimes, streamer } from "./streams/stream.ts";
 import type { Upstream } from "./upstream.ts";
 
-/** What may change while the gateway runs. */
+/** The settings that may change while the gateway runs. */
 export interface LiveSettings {
   readonly rateLimits: RateLimits;
   readonly limits: Limits;
   readonly streams: StreamTimes;
 }
 
-/** What the gateway is made of. Everything that does I/O comes from outside. */
+/** The parts of a gateway. Everything that does I/O is passed in. */
 export interface AppOptions {
-  /** All services, with their annotations: routes, JSON and documents follow from these. */
+  /** The descriptors of all services: routes, JSON and documents follow from their annotations. */
   readonly registry: FileRegistry;
-  /** The service a proto package is served by; undefined for one that has none. */
+  /** Returns the service of a proto package, or undefined if none is configured. */
   readonly upstreamFor: (protoPackage: string) => Upstream | undefined;
-  /** Asked with each request. */
+  /** Returns the settings in force. Called with each request. */
   readonly settings: () => LiveSettings;
   /** Counts requests against `settings().rateLimits`. */
   readonly limiter: RateLimiter;
   readonly health: Health;
-  /** Aborts when the gateway stops taking work: streams end, answers close their connections. */
+  /** Aborts when the gateway drains: streams end, and responses close their connections. */
   readonly drain: AbortSignal;
   readonly telemetry: Telemetry;
   readonly version: string;
-  /** Whose X-Forwarded-For is believed, as Express's "trust proxy": false, a number of hops, or addresses. */
+  /** The proxies whose X-Forwarded-For is trusted, as in Express's "trust proxy". */
   readonly trustProxy?: boolean | number | string | undefined;
 }
 
-/** The gateway as an Express application: plain construction. Throws when an annotated service has no upstream. */
+/** Builds the gateway as an Express application. Throws if an annotated service has no upstream. */
 export function createApp(options: AppOptions): Express {
   const { settings, drain, telemetry } = options;
   const bindings = bindingsOf(options.registry);
@@ -51,7 +51,7 @@ export function createApp(options: AppOptions): Express {
 
   const app = express();
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing").enable("strict routing");
-  // The gateway reads queries itself; Express's own reading would be work thrown away.
+  // The gateway parses queries itself, so Express's parsing would be wasted.
   app.set("query parser", false).set("trust proxy", options.trustProxy ?? false);
   const stream = streamer({ times: () => settings().streams, drain, logger: telemetry.logger });
   app.use(
@@ -72,7 +72,7 @@ function commonHeaders(drain: AbortSignal): RequestHandler {
   return (_request, response, next) => {
     response.setHeader("X-Content-Type-Options", "nosniff");
     response.setHeader("Cache-Control", "no-store");
-    // The client must not send its next request on a connection that is about to close.
+    // This connection is about to close: the client must not send its next request on it.
     if (drain.aborted) response.setHeader("Connection", "close");
     next();
   };
@@ -86,10 +86,10 @@ function upstreams(
     bindings.map(({ method }) => [method.parent.file.proto.package, upstreamFor(method.parent.file.proto.package)]),
   );
   const missing = [...byPackage].filter(([, upstream]) => upstream === undefined).map(([name]) => name);
-  if (missing.length > 0) throw new Error(`no upstream for ${missing.join(", ")}: add them to the setting upstreams`);
+  if (missing.length > 0) throw new Error(`the setting upstreams has no address for ${missing.join(", ")}`);
   return ({ method }) => {
     const upstream = byPackage.get(method.parent.file.proto.package);
-    if (upstream === undefined) throw new ServiceError("unimplemented", "This service has no upstream.");
+    if (upstream === undefined) throw new ServiceError("unimplemented", "No address is configured for this service.");
     return upstream;
   };
 }

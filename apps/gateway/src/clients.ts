@@ -2,14 +2,19 @@ import { type Channel, type ConnectOptions, connect } from "@plumbline/rpc";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Upstream } from "./upstream.ts";
 
-/** The channels to the services, by the names of their settings. Disposing closes every connection. */
+/**
+ * The channels to the services, by the names of their settings. Disposing closes every connection.
+ */
 export interface Clients extends AsyncDisposable {
   get(name: string): Upstream | undefined;
   /** One readiness check per service. It resolves once the service was reached. */
   readonly checks: Readonly<Record<string, Channel["ready"]>>;
 }
 
-/** Opens a channel to each target. Services with the same target share one. Each connects with its first call. */
+/**
+ * Opens a channel to each target. Services with the same target share one. Each connects with its
+ * first call.
+ */
 export async function openClients(
   targets: Readonly<Record<string, string>>,
   telemetry: Telemetry,

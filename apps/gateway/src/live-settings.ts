@@ -3,15 +3,17 @@ import type { Logger } from "@plumbline/telemetry";
 import type { LiveSettings } from "./app.ts";
 import type { GatewayConfig } from "./config.ts";
 
-/** The settings that hold while the gateway runs: rates, limits, times of streams. The others hold from the start. */
+/**
+ * Returns the settings that may change while the gateway runs. All others are read at start only.
+ */
 export function liveSettings({ rateLimit, limits, streams }: Config<typeof GatewayConfig>): LiveSettings {
   const { perClient, global } = rateLimit;
   return { rateLimits: { perClient, global }, limits, streams };
 }
 
 /**
- * Follows the configuration until disposed: what may change changes with the file, at the next request. A file that is wrong
- * is reported, and the last good settings stay.
+ * Follows the configuration until disposed. Changed settings apply from the next request on. An
+ * invalid file is reported, and the last valid settings stay.
  */
 export function followSettings(
   schema: typeof GatewayConfig,
@@ -23,15 +25,15 @@ export function followSettings(
   const following = (async () => {
     for await (const { config, error } of watchConfig(schema, sources, stop.signal)) {
       if (error !== undefined) {
-        logger.warn("settings refused: the last good ones stay", { problems: error.message });
+        logger.warn("changed settings are invalid; keeping the last valid ones", { problems: error.message });
         continue;
       }
       const settings = liveSettings(config);
       apply(settings);
-      logger.info("settings in force", { rateLimit: settings.rateLimits, limits: settings.limits });
+      logger.info("settings changed", { rateLimit: settings.rateLimits, limits: settings.limits });
     }
   })().catch((error: unknown) => {
-    if (!stop.signal.aborted) logger.error("settings are no longer followed", error);
+    if (!stop.signal.aborted) logger.error("settings are no longer followed; restart to apply changes", error);
   });
   return {
     async [Symbol.asyncDispose]() {

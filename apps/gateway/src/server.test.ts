@@ -6,7 +6,7 @@ import { type HttpServer, listen } from "./server.ts";
 
 const options = { host: "127.0.0.1", port: 0, graceMs: 5000, lingerMs: 2000 };
 
-/** A connection as a client keeps it, and what comes over it. */
+/** Opens a connection and collects the bytes that it receives. */
 async function open(server: HttpServer): Promise<{ socket: Socket; received: (pattern: RegExp) => Promise<string> }> {
   const socket = connect(server.port, "127.0.0.1");
   let text = "";
@@ -26,7 +26,7 @@ async function open(server: HttpServer): Promise<{ socket: Socket; received: (pa
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
 describe("closing", () => {
-  test("still answers a request that comes over an idle connection, as its client could not know", async () => {
+  test("still answers a request that arrives on an idle connection", async () => {
     const server = await listen((request, response) => response.end(`[${request.url}]`), options);
     const { socket, received } = await open(server);
     socket.write(get("/1"));
@@ -38,7 +38,7 @@ describe("closing", () => {
     await Promise.all([closed, once(socket, "close")]);
   });
 
-  test("waits for an answer under way, and no longer than the grace", async () => {
+  test("waits for a response in flight", async () => {
     let answer = (): void => {};
     const started = Promise.withResolvers<void>();
     const server = await listen(
@@ -57,7 +57,7 @@ describe("closing", () => {
     await closed;
   });
 
-  test("cuts what is not answered within the grace", async () => {
+  test("cuts connections that have no response within the grace period", async () => {
     const started = Promise.withResolvers<void>();
     const server = await listen(() => started.resolve(), { ...options, graceMs: 50 });
     const { socket } = await open(server);
@@ -67,11 +67,11 @@ describe("closing", () => {
   });
 });
 
-describe("what is no HTTP", () => {
+describe("a request that is not HTTP", () => {
   for (const { name, sent, status } of [
-    { name: "noise", sent: "\u0001\u0002\r\n\r\n", status: 400 },
+    { name: "random bytes", sent: "\u0001\u0002\r\n\r\n", status: 400 },
     {
-      name: "two lengths that differ",
+      name: "two different lengths",
       sent: "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
       status: 400,
     },
@@ -81,7 +81,7 @@ describe("what is no HTTP", () => {
       status: 431,
     },
   ]) {
-    test(`${name} is answered with ${status} and a problem document, and the connection ends`, async () => {
+    test(`${name}: the response is ${status} with a problem document, and the connection closes`, async () => {
       await using server = await listen((_request, response) => response.end(), { ...options, lingerMs: 0 });
       const { socket, received } = await open(server);
       socket.write(sent);

@@ -1,16 +1,16 @@
-/** How one call is made. */
+/** The options of one call. */
 export interface UpstreamCall {
-  /** Aborts when nobody waits for the answer any more: the client hung up. */
+  /** Aborts when the client has disconnected. */
   readonly signal: AbortSignal;
-  /** The longest it may take: after that it rejects with deadline_exceeded. */
+  /** The deadline. A call that takes longer rejects with deadline_exceeded. */
   readonly timeoutMs: number;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
- * A service behind the gateway, in bytes: the gateway knows messages by their descriptors and needs no generated code. It
- * is the part of rpc's `Channel` used here. Both reject with a ServiceError, or with the signal's reason soon after it
- * aborts.
+ * A service behind the gateway, called in bytes: the gateway knows messages by their descriptors
+ * and needs no generated code. This is the part of rpc's `Channel` that is used here. Both methods
+ * reject with a ServiceError, or with the signal's reason soon after it aborts.
  */
 export interface Upstream {
   unary(path: string, request: Uint8Array, call: UpstreamCall): Promise<{ readonly message: Uint8Array }>;
@@ -18,8 +18,8 @@ export interface Upstream {
 }
 
 /**
- * Returns the name of the setting for a package's upstream: the package without its version, since one service serves all
- * versions. `orders.v1` is `orders`, `acme.shop.v1beta1` is `acme-shop`.
+ * Returns the name of the setting for a package's upstream: the package without its version, since
+ * one service serves all versions. `orders.v1` is `orders`, `acme.shop.v1beta1` is `acme-shop`.
  */
 export function upstreamName(protoPackage: string): string {
   return protoPackage.replace(/\.v\d+\w*$/, "").replaceAll(".", "-");

@@ -10,7 +10,7 @@ import { plumbline } from "./support/orders.ts";
 const upstream = new MemoryUpstream(plumbline, {});
 
 describe("the page to try the API", () => {
-  test("and all it loads come from here, under a policy that lets nothing else in", async () => {
+  test("loads everything from this origin, under a policy that allows nothing else", async () => {
     await using gateway = await openGateway(plumbline, { upstream });
     const page = await gateway.fetch("/docs");
     const html = await page.text();
@@ -24,16 +24,16 @@ describe("the page to try the API", () => {
       assert.ok(link.startsWith("/"), link);
       assert.equal((await gateway.fetch(link)).status, 200, link);
     }
-    assert.doesNotMatch(html, /<script(?![^>]*\ssrc=)|<style| on\w+=| style=/, "the policy would refuse it");
+    assert.doesNotMatch(html, /<script(?![^>]*\ssrc=)|<style| on\w+=| style=/, "the policy would block it");
     assert.equal((await gateway.fetch("/docs/docs.js")).headers.get("content-type"), "text/javascript; charset=utf-8");
   });
 
-  test("has a script that parses, and puts no markup together", () => {
+  test("has a script that parses and builds no markup from strings", () => {
     assert.doesNotThrow(() => new Script(`(async () => {${script}})`));
     assert.doesNotMatch(script, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/);
   });
 
-  test("lists every operation, and sends one as its form says", async () => {
+  test("lists every operation, and sends requests as their forms say", async () => {
     const requests: unknown[] = [];
     const services = new MemoryUpstream(plumbline, {
       ListOrders: (request) => {
@@ -88,7 +88,7 @@ describe("the page to try the API", () => {
     ]);
   });
 
-  test("finds the document, and the index names both", async () => {
+  test("is listed in the index, beside the OpenAPI document", async () => {
     await using gateway = await openGateway(plumbline, { upstream });
     const index = (await (await gateway.fetch("/")).json()) as Record<string, string>;
     for (const path of Object.values(index)) assert.equal((await gateway.fetch(path)).status, 200, path);

@@ -10,7 +10,7 @@ import { openGateway, type TestGateway } from "./support/gateway.ts";
 import { type Behaviour, orderOf, serveServices } from "./support/grpc-services.ts";
 import { plumbline } from "./support/orders.ts";
 
-/** The gateway in front of real gRPC servers. */
+/** Opens a gateway in front of real gRPC servers. */
 async function open(
   behaviour: Behaviour = {},
   settings: Partial<LiveSettings> = {},
@@ -52,7 +52,7 @@ describe("over gRPC", () => {
     );
   });
 
-  test("a failure keeps its code, reason, violations and time to come again", async () => {
+  test("a failure keeps its code, reason, violations and time to retry", async () => {
     await using stack = await open({
       getOrder: async () => {
         throw new ServiceError("failed_precondition", "it is fulfilled", {
@@ -77,7 +77,7 @@ describe("over gRPC", () => {
     );
   });
 
-  test("the caller's time, request id and idempotency key reach the handler", async () => {
+  test("the caller's deadline, request id and idempotency key reach the handler", async () => {
     const seen: Record<string, unknown> = {};
     await using stack = await open({
       getOrder: async (id, { signal, metadata }) => {
@@ -94,7 +94,7 @@ describe("over gRPC", () => {
     assert.ok(Number(seen["leftMs"]) > 500 && Number(seen["leftMs"]) <= 2100, String(seen["leftMs"]));
   });
 
-  test("a client that hangs up aborts the handler's signal", async () => {
+  test("a client that disconnects aborts the handler's signal", async () => {
     const { promise: started, resolve: start } = Promise.withResolvers<AbortSignal>();
     await using stack = await open({
       getOrder: async (id, { signal }) => {
@@ -104,15 +104,15 @@ describe("over gRPC", () => {
       },
     });
     const client = new AbortController();
-    const answer = stack.gateway.fetch("/v1/orders/7", { signal: client.signal }).catch(() => "hung up");
+    const answer = stack.gateway.fetch("/v1/orders/7", { signal: client.signal }).catch(() => "disconnected");
     const signal = await started;
     assert.equal(signal.aborted, false);
     client.abort();
     await aborted(signal);
-    assert.equal(await answer, "hung up");
+    assert.equal(await answer, "disconnected");
   });
 
-  test("a client that leaves a stream aborts the handler's signal", async () => {
+  test("a client that disconnects from a stream aborts the handler's signal", async () => {
     const { promise: started, resolve: start } = Promise.withResolvers<AbortSignal>();
     await using stack = await open({
       async *watchOrder(id, _after, { signal }) {
@@ -129,7 +129,7 @@ describe("over gRPC", () => {
     await aborted(await started);
   });
 
-  test("a slow service is a 504 in time, and its handler is told", async () => {
+  test("a slow service is answered with 504 in time, and its handler's signal aborts", async () => {
     const { promise: gone, resolve } = Promise.withResolvers<void>();
     await using stack = await open({
       getOrder: async (id, { signal }) => {
@@ -144,7 +144,7 @@ describe("over gRPC", () => {
     await gone;
   });
 
-  test("a service that is down is a 503 that tells no addresses, and is found again when it is back", async () => {
+  test("a service that is down is answered with 503 without addresses, and with 200 once it is up", async () => {
     await using stack = await open();
     const { gateway, services } = stack;
     assert.equal((await gateway.fetch("/v1/orders/7")).status, 200);
@@ -157,10 +157,10 @@ describe("over gRPC", () => {
     await using _back = await serveServices({}, noTelemetry, services.port);
     const end = performance.now() + 15_000;
     while ((await gateway.fetch("/v1/orders/7")).status !== 200)
-      assert.ok(performance.now() < end, "it was not found again");
+      assert.ok(performance.now() < end, "it was not reached again");
   });
 
-  test("a stream whose service restarts says so, and wishes its client to come again", async () => {
+  test("a stream whose service restarts ends with an error event and asks its client to reconnect", async () => {
     await using stack = await open();
     const { gateway, services } = stack;
     const events = readEvents(await gateway.fetch("/v1/orders/7:watch"));
@@ -173,7 +173,7 @@ describe("over gRPC", () => {
     );
   });
 
-  test("readiness waits until each service was reached", async () => {
+  test("the readiness checks resolve once each service was reached", async () => {
     await using stack = await open();
     const { checks } = stack.clients;
     assert.deepEqual(Object.keys(checks), ["all"]);

@@ -20,8 +20,8 @@ before(async () => {
 });
 after(async () => await redis?.[Symbol.asyncDispose]());
 
-/** Telemetry that remembers what was said of the limiter. */
-function heard(): { telemetry: Pick<Telemetry, "logger" | "metrics">; lines: string[]; fallbacks: () => number } {
+/** Makes telemetry that records the log lines and fallbacks of a limiter. */
+function recording(): { telemetry: Pick<Telemetry, "logger" | "metrics">; lines: string[]; fallbacks: () => number } {
   const lines: string[] = [];
   let fallbacks = 0;
   const say = (message: string): void => void lines.push(message);
@@ -37,7 +37,7 @@ function heard(): { telemetry: Pick<Telemetry, "logger" | "metrics">; lines: str
 
 limiterConformance(
   "memory",
-  { shared: { off: "each gateway counts for itself; that is what the redis limiter is for" } },
+  { shared: { off: "each gateway counts on its own; the redis limiter is for counting together" } },
   { skip: false },
   async () => {
     const limiter = new MemoryLimiter();
@@ -48,8 +48,8 @@ limiterConformance(
 limiterConformance("redis", { shared: true }, { skip }, async () => {
   await using opening = new AsyncDisposableStack();
   const prefix = `test:${randomUUID()}:`;
-  // A test machine may be busy for longer than a request should wait; a fallback would then count by itself.
-  const { telemetry, fallbacks } = heard();
+  // A busy test machine may exceed the usual deadline; the fallback would then decide.
+  const { telemetry, fallbacks } = recording();
   const open = async () => opened.use(await openRedisLimiter({ url: redis.url, prefix, commandMs: 10_000 }, telemetry));
   const opened = opening.move();
   opened.defer(() => assert.equal(fallbacks(), 0, "Redis did not decide every request"));
@@ -57,7 +57,7 @@ limiterConformance("redis", { shared: true }, { skip }, async () => {
 });
 
 describe("the script", { skip }, () => {
-  test("decides as the limiter in memory does, at any times and rates", async () => {
+  test("decides like the limiter in memory, at any times and rates", async () => {
     const client = createClient({ url: redis.url });
     await client.connect();
     const rates = fc.record({
@@ -74,18 +74,19 @@ describe("the script", { skip }, () => {
           for (const { gapMs, rate } of steps) {
             now += gapMs;
             const args = [rate.perSecond, rate.burst, 0, 1].map(String);
-            // Together, since a key expires by Redis's own clock, which must not be ahead of the script's here.
+            // In one transaction: a key expires by Redis's own clock, which is ahead of the
+            // script's here.
             const [reply] = await client
               .multi()
               .eval(gcraScript(`local now = ${now}`), { keys, arguments: args })
               .persist(keys[0] ?? "")
               .exec();
             const [allowed, fullInMs] = reply as unknown as [number, string];
-            const asked = decide(allowed === 1, Number(fullInMs), rate);
+            const decided = decide(allowed === 1, Number(fullInMs), rate);
             const expected = gcra.take("a", rate);
-            assert.equal(asked.allowed, expected.allowed);
-            assert.equal(asked.remaining, expected.remaining);
-            assert.ok(Math.abs(asked.resetMs - expected.resetMs) < 0.01, `${asked.resetMs} ${expected.resetMs}`);
+            assert.equal(decided.allowed, expected.allowed);
+            assert.equal(decided.remaining, expected.remaining);
+            assert.ok(Math.abs(decided.resetMs - expected.resetMs) < 0.01, `${decided.resetMs} ${expected.resetMs}`);
           }
           await client.del(keys);
         }),
@@ -96,7 +97,7 @@ describe("the script", { skip }, () => {
     }
   });
 
-  test("leaves no key behind: each expires when its bucket is full", async () => {
+  test("leaves no key behind: each one expires when its bucket is full", async () => {
     const client = createClient({ url: redis.url });
     await client.connect();
     try {
@@ -112,15 +113,15 @@ describe("the script", { skip }, () => {
   });
 });
 
-describe("while Redis is away", { skip, timeout: 60_000 }, () => {
+describe("while Redis is unreachable", { skip, timeout: 60_000 }, () => {
   const limits: RateLimits = { perClient: { perSecond: 0.001, burst: 3 }, global: { perSecond: 0, burst: 1 } };
 
-  /** Two gateways' limiters behind one network that can fail. */
+  /** Opens the limiters of two gateways behind a network that can fail. */
   async function open(commandMs = 50) {
     await using opening = new AsyncDisposableStack();
     const proxy = opening.use(await proxyTo(redis.url));
     const prefix = `test:${randomUUID()}:`;
-    const gateways = [heard(), heard()];
+    const gateways = [recording(), recording()];
     const limiters: RateLimiter[] = [];
     for (const { telemetry } of gateways) {
       limiters.push(opening.use(await openRedisLimiter({ url: proxy.url, prefix, commandMs }, telemetry)));
@@ -128,9 +129,9 @@ describe("while Redis is away", { skip, timeout: 60_000 }, () => {
     const [a, b] = limiters;
     assert.ok(a !== undefined && b !== undefined);
     const opened = opening.move();
-    const said = (gateway: 0 | 1) => gateways[gateway]?.lines;
+    const linesOf = (gateway: 0 | 1) => gateways[gateway]?.lines;
     const fallbacks = (): number => gateways.reduce((sum, { fallbacks }) => sum + fallbacks(), 0);
-    return { proxy, a, b, said, fallbacks, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+    return { proxy, a, b, linesOf, fallbacks, [Symbol.asyncDispose]: () => opened.disposeAsync() };
   }
 
   async function until(condition: () => boolean): Promise<void> {
@@ -147,50 +148,50 @@ describe("while Redis is away", { skip, timeout: 60_000 }, () => {
     return answers;
   };
 
-  test("each gateway counts for itself, from what it saw before, and says so once", async () => {
-    await using world = await open(10_000);
-    assert.deepEqual(await spend(world.a, 2), [true, true]);
-    world.proxy.cut();
-    await until(() => world.said(0)?.length === 1 && world.said(1)?.length === 1);
-    assert.deepEqual(await spend(world.a, 3), [true, false, false]);
-    assert.deepEqual(await spend(world.b, 4), [true, true, true, false]);
-    assert.deepEqual(world.said(0), ["Redis is unreachable; this gateway limits rates on its own"]);
-    assert.equal(world.fallbacks(), 7);
+  test("each gateway counts on its own, from the requests it has seen, and logs that once", async () => {
+    await using context = await open(10_000);
+    assert.deepEqual(await spend(context.a, 2), [true, true]);
+    context.proxy.cut();
+    await until(() => context.linesOf(0)?.length === 1 && context.linesOf(1)?.length === 1);
+    assert.deepEqual(await spend(context.a, 3), [true, false, false]);
+    assert.deepEqual(await spend(context.b, 4), [true, true, true, false]);
+    assert.deepEqual(context.linesOf(0), ["Redis is unreachable; this gateway limits rates on its own"]);
+    assert.equal(context.fallbacks(), 7);
   });
 
-  test("and when it is back they count together again, by themselves", async () => {
-    await using world = await open(10_000);
-    world.proxy.cut();
-    await until(() => world.said(0)?.length === 1 && world.said(1)?.length === 1);
-    world.proxy.restore();
-    await until(() => world.said(0)?.length === 2 && world.said(1)?.length === 2);
-    assert.deepEqual(world.said(0), [
+  test("the gateways count together again once Redis is reachable", async () => {
+    await using context = await open(10_000);
+    context.proxy.cut();
+    await until(() => context.linesOf(0)?.length === 1 && context.linesOf(1)?.length === 1);
+    context.proxy.restore();
+    await until(() => context.linesOf(0)?.length === 2 && context.linesOf(1)?.length === 2);
+    assert.deepEqual(context.linesOf(0), [
       "Redis is unreachable; this gateway limits rates on its own",
       "Redis is reachable again; gateways share their rate limits",
     ]);
-    assert.deepEqual(await spend(world.a, 2), [true, true]);
-    assert.deepEqual(await spend(world.b, 2), [true, false]);
-    assert.equal(world.fallbacks(), 0);
+    assert.deepEqual(await spend(context.a, 2), [true, true]);
+    assert.deepEqual(await spend(context.b, 2), [true, false]);
+    assert.equal(context.fallbacks(), 0);
   });
 
-  test("a Redis that no longer answers holds a request for its deadline once, and the next ones not at all", async () => {
-    await using world = await open(200);
-    await spend(world.a, 1);
-    world.proxy.freeze();
+  test("a Redis that stops replying delays requests once, up to their deadline, and later ones not at all", async () => {
+    await using context = await open(200);
+    await spend(context.a, 1);
+    context.proxy.freeze();
     const began = performance.now();
-    const first = await Promise.all(Array.from({ length: 20 }, async () => await world.a.take("b", limits)));
+    const first = await Promise.all(Array.from({ length: 20 }, async () => await context.a.take("b", limits)));
     const heldMs = performance.now() - began;
     assert.ok(heldMs >= 195 && heldMs < 2_000, `${heldMs} ms`);
     assert.equal(first.filter(({ client }) => client.allowed).length, 3);
-    assert.deepEqual(world.said(0), ["Redis is unreachable; this gateway limits rates on its own"]);
+    assert.deepEqual(context.linesOf(0), ["Redis is unreachable; this gateway limits rates on its own"]);
     const again = performance.now();
-    for (let i = 0; i < 100; i++) await world.a.take("c", limits);
-    assert.ok(performance.now() - again < 200, "requests still wait for a Redis that is known to be away");
-    world.proxy.restore();
-    await until(() => world.said(0)?.length === 2);
+    for (let i = 0; i < 100; i++) await context.a.take("c", limits);
+    assert.ok(performance.now() - again < 200, "requests still wait for a Redis that is known to be unreachable");
+    context.proxy.restore();
+    await until(() => context.linesOf(0)?.length === 2);
   });
 
-  test("a Redis that is there and refuses commands is tried less and less often", async (t) => {
+  test("a Redis that accepts connections but refuses commands is tried less and less often", async (t) => {
     t.mock.method(Math, "random", () => 1);
     const user = `refused-${randomUUID()}`;
     const admin = createClient({ url: redis.url });
@@ -198,7 +199,7 @@ describe("while Redis is away", { skip, timeout: 60_000 }, () => {
     try {
       await admin.sendCommand(["ACL", "SETUSER", user, "on", "nopass", "~*", "+@connection"]);
       const url = Object.assign(new URL(redis.url), { username: user, password: "any" }).href;
-      const { telemetry, lines } = heard();
+      const { telemetry, lines } = recording();
       await using limiter = await openRedisLimiter({ url, commandMs: 10_000 }, telemetry);
       const began = performance.now();
       // Found and lost four times, at the longest after 100, 200, 400 and 800 ms.
@@ -213,10 +214,10 @@ describe("while Redis is away", { skip, timeout: 60_000 }, () => {
     }
   });
 
-  test("a gateway starts, is ready and serves: its rate limit is its own", async () => {
+  test("a gateway starts, becomes ready and limits rates on its own", async () => {
     await using proxy = await proxyTo(redis.url);
     proxy.cut();
-    const { telemetry, lines } = heard();
+    const { telemetry, lines } = recording();
     await using limiter = await openRedisLimiter({ url: proxy.url }, telemetry);
     const upstream = new MemoryUpstream(plumbline, { SayHello: () => ({ message: "Hello" }) });
     await using gateway = await openGateway(plumbline, { upstream, limiter, settings: { rateLimits: limits } });
@@ -228,7 +229,7 @@ describe("while Redis is away", { skip, timeout: 60_000 }, () => {
   });
 });
 
-test("two gateways refuse a client together, with 429, Retry-After and the RateLimit fields", { skip }, async () => {
+test("two gateways share the limit of a client: 429 with Retry-After and RateLimit headers", { skip }, async () => {
   const upstream = new MemoryUpstream(plumbline, { SayHello: () => ({ message: "Hello" }) });
   const options = { url: redis.url, prefix: `test:${randomUUID()}:`, commandMs: 10_000 };
   const settings = { rateLimits: { perClient: { perSecond: 0.5, burst: 2 }, global: { perSecond: 0, burst: 1 } } };

@@ -68,7 +68,7 @@ describe("a request", () => {
     assert.equal(seen.lines.length, 0);
   });
 
-  test("that failed for a reason nobody named is logged with it, once, and says nothing of it to the caller", async () => {
+  test("that fails with an unexpected error logs it once and hides it from the caller", async () => {
     await using seen = observed();
     await using gateway = await openGateway(plumbline, { upstream, telemetry: seen.telemetry });
     const response = await gateway.fetch("/v1/greetings/a");
@@ -78,14 +78,14 @@ describe("a request", () => {
     assert.equal(seen.lines.length, 0);
   });
 
-  test("to a service that cannot be reached is logged with why", async () => {
+  test("to a service that cannot be reached is logged with the cause", async () => {
     await using seen = observed();
     await using gateway = await openGateway(plumbline, { upstream, telemetry: seen.telemetry });
     await gateway.fetch("/v1/orders");
     assert.equal((await seen.line("request"))["error"], "connect ECONNREFUSED");
   });
 
-  test("of a client that hung up is logged as 499", async () => {
+  test("is logged as 499 if its client disconnects", async () => {
     await using seen = observed();
     const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
     const slow = new MemoryUpstream(plumbline, {
@@ -103,7 +103,7 @@ describe("a request", () => {
     assert.equal((await seen.line("request"))["status"], 499);
   });
 
-  test("is counted by method and code, and timed by template: labels from closed sets, whatever is asked", async () => {
+  test("is counted by method and code and timed by template; labels come from closed sets", async () => {
     await using seen = observed();
     await using gateway = await openGateway(plumbline, { upstream, telemetry: seen.telemetry });
     for (let i = 0; i < 50; i++) await gateway.fetch(`/v1/orders/${i}`);
@@ -122,7 +122,7 @@ describe("a request", () => {
     assert.match(body, /^http_server_active_requests\{method="GET"\} 0$/m);
   });
 
-  test("hands its trace on to the service, which logs under the same id", async () => {
+  test("passes its trace on to the service", async () => {
     await using seen = observed();
     let traceparent: unknown;
     await using services = await serveServices({

@@ -14,10 +14,10 @@ import { type Behaviour, orderOf, serveServices } from "./support/grpc-services.
 
 const main = join(import.meta.dirname, "../src/main.ts");
 
-/** The gateway as its own process, in front of real gRPC services of this one. */
+/** Starts the gateway as a process of its own, in front of real gRPC services of this process. */
 async function start(behaviour: Behaviour, settings: Record<string, string> = {}) {
   await using opened = new AsyncDisposableStack();
-  const services = opened.use(await serveServices(behaviour)); // Listening, it would keep a test whose gateway did not start.
+  const services = opened.use(await serveServices(behaviour)); // Closed if the gateway does not start; an open server would keep the test alive.
   const target = `dns:///127.0.0.1:${services.port}`;
   const child = spawn(process.execPath, ["-C", "source", main], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -57,7 +57,7 @@ async function start(behaviour: Behaviour, settings: Record<string, string> = {}
   };
 }
 
-/** One request over a connection that is kept; its status, or why there is none. */
+/** Sends a request over a kept connection. Returns its status, or the error. */
 function get(agent: Agent, port: number, path: string): Promise<number | string> {
   return new Promise((resolve) => {
     const sent = request({ agent, port, host: "127.0.0.1", path }, (response) => {
@@ -70,7 +70,7 @@ function get(agent: Agent, port: number, path: string): Promise<number | string>
   });
 }
 
-test("services are called over TLS when it is told whom to trust, and not otherwise", async () => {
+test("services are called over TLS if a CA is set, and without TLS if none is", async () => {
   const folder = await mkdtemp(join(tmpdir(), "gateway-tls-"));
   const put = async (name: string, text: string): Promise<string> => {
     await writeFile(join(folder, name), text);
@@ -95,7 +95,7 @@ test("services are called over TLS when it is told whom to trust, and not otherw
 });
 
 describe("SIGTERM", () => {
-  test("under load: every request that was accepted is answered, and the exit code is 0 within the grace", async () => {
+  test("under load answers every accepted request and exits with 0 within the grace period", async () => {
     const accepted = new Set<string>();
     await using gateway = await start({
       getOrder: async (id) => {
@@ -113,7 +113,7 @@ describe("SIGTERM", () => {
         const id = `o${next++}`;
         const answer = await get(agent, gateway.port, `/v1/orders/${id}`);
         answers.set(id, answer);
-        // New connections are refused once the port is closed: then this client is done.
+        // New connections are refused once the port is closed: this client is then done.
         if (stopping && answer !== 200) return;
       }
     };
@@ -142,7 +142,7 @@ describe("SIGTERM", () => {
     );
   });
 
-  test("ends streams at once with the wish to come again, though they would go on", async () => {
+  test("ends open streams at once and asks their clients to reconnect", async () => {
     await using gateway = await start({});
     const events = readEvents(await fetch(`${gateway.url}/v1/orders/7:watch`));
     await events.next();
@@ -153,7 +153,7 @@ describe("SIGTERM", () => {
     assert.deepEqual(await gateway.exit, [0, null]);
   });
 
-  test("says not ready and goes on serving while it drains, and tells connections to close", async () => {
+  test("makes the gateway unready, but it serves and closes connections while it drains", async () => {
     await using gateway = await start({}, { GATEWAY_DRAIN_MS: "1500" });
     assert.equal((await fetch(`${gateway.url}/readyz`)).status, 200);
     gateway.stop();
@@ -167,7 +167,7 @@ describe("SIGTERM", () => {
   });
 });
 
-test("a port that is taken is said so, with exit code 1", async () => {
+test("a port in use is reported, with exit code 1", async () => {
   await using gateway = await start({});
   const child = spawn(process.execPath, ["-C", "source", main], {
     stdio: ["ignore", "ignore", "pipe"],
@@ -181,5 +181,8 @@ test("a port that is taken is said so, with exit code 1", async () => {
   let printed = "";
   child.stderr.on("data", (chunk: Buffer) => (printed += String(chunk)));
   assert.deepEqual(await once(child, "exit"), [1, null]);
-  assert.match(printed, new RegExp(`port ${gateway.port} of 127\\.0\\.0\\.1 cannot be opened: another process has it`));
+  assert.match(
+    printed,
+    new RegExp(`port ${gateway.port} of 127\\.0\\.0\\.1 cannot be opened: another process uses it`),
+  );
 });

@@ -18,7 +18,7 @@ const rates = (perSecond: number, burst: number, global = 0) => ({
 });
 
 describe("a client that is too fast", () => {
-  test("is refused with 429, told when to come again, and which limit it met", async () => {
+  test("gets 429 with the time to retry and the limit that it exceeded", async () => {
     await using gateway = await openGateway(plumbline, { upstream, settings: rates(0.5, 2) });
     const first = await gateway.fetch("/v1/greetings/a");
     assert.equal(first.headers.get("ratelimit-policy"), '"client";q=2;w=4');
@@ -37,13 +37,13 @@ describe("a client that is too fast", () => {
     for (let i = 0; i < 5; i++) assert.equal((await gateway.fetch("/readyz")).status, 200);
   });
 
-  test("is refused for all clients together, where that limit is met first", async () => {
+  test("is refused by the global rate, if that is exceeded first", async () => {
     await using gateway = await openGateway(plumbline, { upstream, settings: rates(0, 1, 0.001) });
     assert.equal((await gateway.fetch("/v1/greetings/a")).status, 200);
     assert.equal((await gateway.fetch("/v1/greetings/a")).status, 429);
   });
 
-  test("is its own address unless proxies are trusted, whatever it writes into X-Forwarded-For", async () => {
+  test("is identified by its address; X-Forwarded-For counts only behind trusted proxies", async () => {
     const statuses = async (trustProxy: number | boolean): Promise<number[]> => {
       await using gateway = await openGateway(plumbline, { upstream, settings: rates(0.001, 1), trustProxy });
       const answers: number[] = [];
@@ -57,7 +57,7 @@ describe("a client that is too fast", () => {
   });
 });
 
-test("the limit follows the file: a change holds without a restart, and a bad one leaves the last good one", async () => {
+test("the rate limit follows its file without a restart, and an invalid file keeps the last valid limit", async () => {
   const folder = await mkdtemp(join(tmpdir(), "gateway-"));
   const path = join(folder, "gateway.yaml");
   const write = async (text: string): Promise<void> => {
@@ -85,7 +85,7 @@ test("the limit follows the file: a change holds without a restart, and a bad on
     await write(yaml("many"));
     const end = performance.now() + 10_000;
     while (warnings.length === 0) {
-      assert.ok(performance.now() < end, "the bad file was not reported");
+      assert.ok(performance.now() < end, "the invalid file was not reported");
       assert.equal((await gateway.fetch("/v1/greetings/a")).status, 200);
     }
     await write(yaml(0.001));

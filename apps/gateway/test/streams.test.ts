@@ -22,14 +22,14 @@ async function* versions(...list: readonly number[]): AsyncIterable<JsonValue> {
   for (const version of list) yield { id: "7", version };
 }
 
-/** Says `list` and then nothing more, until its reader goes. */
+/** Yields the versions in `list`, then nothing until its reader ends it. */
 async function* andThenSilence(...list: readonly number[]): AsyncIterable<JsonValue> {
   yield* versions(...list);
   await new Promise(() => {});
 }
 
 describe("a stream", () => {
-  test("comes as events whose id is the version, and says that it has ended", async () => {
+  test("is sent as events with the version as their id, and closes with an end event", async () => {
     await using gateway = await gatewayFor(() => versions(1, 3));
     const response = await gateway.fetch(watch);
     assert.equal(response.headers.get("content-type"), "text/event-stream");
@@ -44,7 +44,7 @@ describe("a stream", () => {
     assert.equal(first.total, null);
   });
 
-  test("goes on after the last event its client saw", async () => {
+  test("continues after the last event that its client received", async () => {
     const requests: JsonValue[] = [];
     await using gateway = await gatewayFor((request) => {
       requests.push(request);
@@ -54,13 +54,13 @@ describe("a stream", () => {
     assert.deepEqual(requests, [{ orderId: "7", afterVersion: "8" }]);
   });
 
-  test("that is resumed with nothing left to say answers 204, after which an EventSource stays away", async () => {
+  test("that is resumed but complete answers 204, which stops an EventSource from reconnecting", async () => {
     await using gateway = await gatewayFor(() => versions());
     assert.equal((await gateway.fetch(watch, { headers: { "last-event-id": "8" } })).status, 204);
     assert.deepEqual((await allEvents(await gateway.fetch(watch))).at(-1)?.event, "end");
   });
 
-  test("that fails before its first message answers with that failure's status", async () => {
+  test("that fails before its first message answers with the status of the failure", async () => {
     await using gateway = await gatewayFor(() => {
       throw new ServiceError("not_found", "no order 7", { reason: "ORDER_NOT_FOUND" });
     });
@@ -69,7 +69,7 @@ describe("a stream", () => {
     assert.equal(((await response.json()) as { reason: string }).reason, "ORDER_NOT_FOUND");
   });
 
-  test("that fails later says so in an event with the problem, and ends", async () => {
+  test("that fails later ends with an event that has the problem", async () => {
     await using gateway = await gatewayFor(async function* () {
       yield* versions(1);
       throw new ServiceError("internal", "secret");
@@ -84,7 +84,7 @@ describe("a stream", () => {
     assert.doesNotMatch(JSON.stringify(problem), /secret/);
   });
 
-  test("that is resumed while its service restarts is told to come again, not that it is over", async () => {
+  test("that is resumed while its service restarts asks its client to reconnect", async () => {
     await using gateway = await gatewayFor(() => {
       throw new ServiceError("unavailable", "restarting");
     });
@@ -96,7 +96,7 @@ describe("a stream", () => {
     );
   });
 
-  test("that is silent is kept alive by heartbeats, also before its first message", async () => {
+  test("without messages is kept alive by heartbeats, also before the first one", async () => {
     await using gateway = await gatewayFor(() => andThenSilence(), { heartbeatMs: 20, openMs: 10 });
     const client = new AbortController();
     const events = readEvents(await gateway.fetch(watch, { signal: client.signal }));
@@ -107,7 +107,7 @@ describe("a stream", () => {
     await assert.rejects(async () => allOf(events));
   });
 
-  test("ends at its greatest age with a wish to come again, and its service is told", async () => {
+  test("ends at its greatest age, asks its client to reconnect and ends the call", async () => {
     const { promise: gone, resolve } = Promise.withResolvers<void>();
     await using gateway = await gatewayFor(
       (_request, { signal }) => {
@@ -127,7 +127,7 @@ describe("a stream", () => {
     await gone;
   });
 
-  test("ends at once when the gateway drains, with a wish to come again", async () => {
+  test("ends at once when the gateway drains, and asks its client to reconnect", async () => {
     await using gateway = await gatewayFor(() => andThenSilence(1));
     const events = readEvents(await gateway.fetch(watch));
     await events.next();
@@ -137,7 +137,7 @@ describe("a stream", () => {
     assert.equal((await events.next()).done, true);
   });
 
-  test("whose client goes ends the call to its service", async () => {
+  test("ends the call to its service when its client disconnects", async () => {
     const { promise: gone, resolve } = Promise.withResolvers<unknown>();
     await using gateway = await gatewayFor((_request, { signal }) => {
       signal.addEventListener("abort", () => resolve(signal.reason), { once: true });
@@ -150,7 +150,7 @@ describe("a stream", () => {
     assert.equal(((await gone) as Error).name, "AbortError");
   });
 
-  test("asks its service for no more than its client takes, and is cut off when that takes nothing", async () => {
+  test("requests no more than its client reads, and disconnects a client that reads nothing", async () => {
     let produced = 0;
     const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
     const rejectionReason = "x".repeat(64 * 1024);
@@ -169,12 +169,12 @@ describe("a stream", () => {
     socket.write(`GET ${watch} HTTP/1.1\r\nHost: x\r\n\r\n`);
     socket.once("data", () => socket.pause());
     await stopped;
-    assert.ok(produced < 1000, `${produced} messages of 64 KiB are more than lies in the buffers between the two`);
+    assert.ok(produced < 1000, `${produced} messages of 64 KiB are more than the buffers in between can hold`);
     socket.resume();
     await closed;
   });
 
-  test("comes as lines of JSON where Accept says so", async () => {
+  test("is sent as lines of JSON if Accept asks for them", async () => {
     await using gateway = await gatewayFor(async function* () {
       yield* versions(1);
       throw new ServiceError("unavailable", "gone");
@@ -194,7 +194,7 @@ describe("a stream", () => {
     { accept: "*/*", status: 200 },
     { accept: "application/json", status: 406 },
   ]) {
-    test(`asked for as ${accept} is answered with ${status}`, async () => {
+    test(`with Accept ${accept} is answered with ${status}`, async () => {
       await using gateway = await gatewayFor(() => versions(1));
       const response = await gateway.fetch(watch, { headers: { accept } });
       assert.equal(response.status, status);
@@ -202,7 +202,7 @@ describe("a stream", () => {
     });
   }
 
-  test("takes a place of its own bound until it ends", async () => {
+  test("counts against its own limit until it ends", async () => {
     const settings = { limits: { ...defaults.limits, streams: 1 } };
     const upstream = new MemoryUpstream(plumbline, {
       WatchOrder: () => andThenSilence(1),

@@ -32,7 +32,7 @@ const fails =
   };
 
 describe("an RPC", () => {
-  test("answers in JSON, int64 as strings, enums by name, what is unset included", async () => {
+  test("answers in JSON with int64 as strings, enums by name and unset fields", async () => {
     await using gateway = await gatewayFor({
       GetOrder: (request) => ({ ...order, id: (request as { orderId: string }).orderId }),
     });
@@ -56,7 +56,7 @@ describe("an RPC", () => {
     });
   });
 
-  test("takes a verb, and a body that is left out", async () => {
+  test("can have a verb, and a body that may be absent", async () => {
     await using gateway = await gatewayFor({
       CancelOrder: (request) => ({ ...order, id: (request as { orderId: string }).orderId }),
     });
@@ -84,7 +84,7 @@ describe("an RPC", () => {
     assert.equal(await response.text(), "");
   });
 
-  test("with 10,000 items is handed on, as their number is the service's to judge", async () => {
+  test("with 10,000 items reaches the service, which limits their number", async () => {
     const items = Array.from({ length: 10_000 }, (_, i) => ({ sku: `s${i}`, quantity: 1 }));
     let received = 0;
     await using gateway = await gatewayFor({
@@ -136,22 +136,22 @@ describe("a failure", () => {
       },
     },
     {
-      name: "an internal one hides what it says",
+      name: "an internal error hides its message",
       error: new ServiceError("internal", "select * from secrets"),
       status: 500,
       problem: {
         title: "Internal Server Error",
-        detail: "The service failed to answer. Its logs hold the reason under this request id.",
+        detail: "The service failed. Its logs have the cause under this requestId.",
         code: "internal",
       },
     },
     {
-      name: "one that nobody named is internal and hidden",
+      name: "an error that is no ServiceError is internal and hidden",
       error: new Error("secret at /src/x.ts:1"),
       status: 500,
       problem: {
         title: "Internal Server Error",
-        detail: "The service failed to answer. Its logs hold the reason under this request id.",
+        detail: "The service failed. Its logs have the cause under this requestId.",
         code: "internal",
       },
     },
@@ -161,7 +161,7 @@ describe("a failure", () => {
       status: 500,
       problem: {
         title: "Internal Server Error",
-        detail: "The service failed to answer. Its logs hold the reason under this request id.",
+        detail: "The service failed. Its logs have the cause under this requestId.",
         code: "internal",
       },
     },
@@ -175,7 +175,7 @@ describe("a failure", () => {
     });
   }
 
-  test("that says when to come again says so in Retry-After", async () => {
+  test("with a time to retry sets Retry-After", async () => {
     await using gateway = await gatewayFor({
       GetOrder: fails(new ServiceError("unavailable", "busy", { retryAfterMs: 1200 })),
     });
@@ -184,7 +184,7 @@ describe("a failure", () => {
     assert.equal(response.headers.get("retry-after"), "2");
   });
 
-  test("names fields as JSON does, where the service named them as the proto does", async () => {
+  test("names fields as JSON does, although the service names them as the proto does", async () => {
     const violations = [
       { field: "customer_id", description: "empty" },
       { field: "items[1].quantity", description: "0" },
@@ -193,11 +193,11 @@ describe("a failure", () => {
     await using gateway = await gatewayFor({
       PlaceOrder: fails(new ServiceError("invalid_argument", "no", { violations })),
     });
-    const { violations: told } = (await (await gateway.fetch("/v1/orders", json({}))).json()) as {
+    const { violations: named } = (await (await gateway.fetch("/v1/orders", json({}))).json()) as {
       violations: { field: string }[];
     };
     assert.deepEqual(
-      told.map(({ field }) => field),
+      named.map(({ field }) => field),
       ["customerId", "items[1].quantity", "what_is.this"],
     );
   });
@@ -328,7 +328,7 @@ describe("a failure", () => {
     });
   }
 
-  test("in reading a body leaves the connection and the gateway fit for the next request", async () => {
+  test("while a body is read does not affect the next request", async () => {
     await using gateway = await gatewayFor({ PlaceOrder: () => order });
     for (let i = 0; i < 5; i++) {
       assert.equal((await gateway.fetch("/v1/orders", json("x".repeat(3 * 1024 * 1024)))).status, 413);
@@ -337,18 +337,18 @@ describe("a failure", () => {
   });
 });
 
-describe("what travels down", () => {
+describe("a service receives", () => {
   const calls: UpstreamCall[] = [];
   const GetOrder: Handler = (_request, call) => {
     calls.push(call);
     return order;
   };
 
-  test("is the request id: the caller's if it is sane, else one made here, and it comes back", async () => {
+  test("the caller's request id if it is valid, else a new one; the response has it too", async () => {
     await using gateway = await gatewayFor({ GetOrder });
     for (const { sent, kept } of [
       { sent: "my-id:1/2", kept: true },
-      { sent: "spaces are not sane", kept: false },
+      { sent: "spaces are not valid", kept: false },
       { sent: "x".repeat(129), kept: false },
     ]) {
       calls.length = 0;
@@ -360,7 +360,7 @@ describe("what travels down", () => {
     }
   });
 
-  test("is the idempotency key, and no other header", async () => {
+  test("the idempotency key, and no other header", async () => {
     await using gateway = await gatewayFor({ GetOrder });
     calls.length = 0;
     await gateway.fetch("/v1/orders/7", {
@@ -370,7 +370,7 @@ describe("what travels down", () => {
     assert.equal(calls[0]?.metadata["idempotency-key"], "k-1");
   });
 
-  test("is the client's patience, bounded by ours", async () => {
+  test("the client's deadline, up to the limit", async () => {
     await using gateway = await gatewayFor({ GetOrder });
     for (const [header, ms] of [
       ["500m", 500],
@@ -388,7 +388,7 @@ describe("what travels down", () => {
 describe("a service that is slow", () => {
   const forever: Handler = () => new Promise<never>(() => {});
 
-  test("is answered for with 504 when the time is over", async () => {
+  test("is answered with 504 at the deadline", async () => {
     await using gateway = await gatewayFor({ GetOrder: forever });
     const response = await gateway.fetch("/v1/orders/7", { headers: { "grpc-timeout": "50m" } });
     assert.equal(response.status, 504);
@@ -397,7 +397,7 @@ describe("a service that is slow", () => {
     assert.match(problem.detail, /within 50 ms/);
   });
 
-  test("is told when the client hangs up", async () => {
+  test("sees its signal abort when the client disconnects", async () => {
     const { promise: reached, resolve: reach } = Promise.withResolvers<AbortSignal>();
     await using gateway = await gatewayFor({
       GetOrder: (_request, { signal }) => {
@@ -406,16 +406,16 @@ describe("a service that is slow", () => {
       },
     });
     const client = new AbortController();
-    const answer = gateway.fetch("/v1/orders/7", { signal: client.signal }).catch(() => "hung up");
+    const answer = gateway.fetch("/v1/orders/7", { signal: client.signal }).catch(() => "disconnected");
     const signal = await reached;
     const gone = once(signal, "abort", { signal: AbortSignal.timeout(10_000) });
     client.abort();
-    assert.equal(await answer, "hung up");
+    assert.equal(await answer, "disconnected");
     await gone;
     assert.equal((signal.reason as Error).name, "AbortError");
   });
 
-  test("holds no more requests than the bound: the next one is refused at once, and taken when there is room", async () => {
+  test("gets no more requests than the limit: the next one is refused at once, and accepted later", async () => {
     const held: (() => void)[] = [];
     const settings = { limits: { bodyBytes: 1024, timeoutMs: 5000, maxTimeoutMs: 5000, concurrent: 2, streams: 1 } };
     const bothHeld = Promise.withResolvers<void>();

@@ -18,7 +18,7 @@ const upstream = new MemoryUpstream(shop, {
   },
 });
 
-test("a package the gateway has never heard of is served from its annotations alone", async () => {
+test("a package that the gateway does not know is served from its annotations alone", async () => {
   await using gateway = await openGateway(shop, { upstream });
   const send = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const init =
@@ -43,14 +43,14 @@ test("a package the gateway has never heard of is served from its annotations al
   assert.ok("/v1/ticks:watch" in paths);
 });
 
-test("its upstream is a setting that follows from its name, and one that must be there", async () => {
+test("the package's name gives the name of a setting for its address, which is required", async () => {
   assert.deepEqual(await parseEnvironment(shop, { GATEWAY_UPSTREAMS_SHOP: "dns:///shop:1" }), {
     shop: "dns:///shop:1",
   });
   await assert.rejects(parseEnvironment(shop, {}), /GATEWAY_UPSTREAMS_SHOP/);
 });
 
-test("a method without an annotation has no path", async () => {
+test("a method without an annotation has no route", async () => {
   await using gateway = await openGateway(shop, { upstream });
   assert.equal((await gateway.fetch("/shop.v1.Shop/Hidden", { method: "POST" })).status, 404);
 });

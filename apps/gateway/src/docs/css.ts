@@ -4,7 +4,7 @@ h1 { margin-bottom: 0; } h2 { border-bottom: 1px solid var(--line); }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
 summary { cursor: pointer; padding: .5rem .75rem; display: flex; gap: .75rem; align-items: baseline; flex-wrap: wrap; }
 summary code { font-weight: 600; } summary .method { min-width: 4rem; font: 600 .8rem ui-monospace, monospace; }
-form, .told { padding: 0 .75rem .75rem; } .told { white-space: pre-line; margin: 0; }
+form, .description { padding: 0 .75rem .75rem; } .description { white-space: pre-line; margin: 0; }
 label { display: grid; grid-template-columns: minmax(9rem, 1fr) 3fr; gap: .75rem; margin: .35rem 0; align-items: baseline; }
 label small { grid-column: 2; opacity: .75; }
 input, select, textarea, button { font: inherit; padding: .3rem .5rem; border: 1px solid var(--line); border-radius: 4px; background: transparent; color: inherit; }

@@ -1,4 +1,7 @@
-/** The page to try the API. All it shows comes from /openapi.json; it loads nothing from elsewhere. */
+/**
+ * The page to try the API. Its content comes from /openapi.json, and it loads nothing from other
+ * origins.
+ */
 export const html = `<!doctype html>
 <html lang="en">
 <head>
@@ -11,7 +14,7 @@ export const html = `<!doctype html>
 <body>
 <header><h1>API</h1><p id="about">Reading <a href="/openapi.json">/openapi.json</a> …</p></header>
 <main id="operations"></main>
-<noscript>This page needs JavaScript. <a href="/openapi.json">/openapi.json</a> says the same.</noscript>
+<noscript>This page needs JavaScript. <a href="/openapi.json">/openapi.json</a> has the same content.</noscript>
 </body>
 </html>
 `;

@@ -46,13 +46,13 @@ const problem: Schema = {
     type: { type: "string" },
     title: { type: "string", description: "The status in words." },
     status: { type: "integer" },
-    detail: { type: "string", description: "What happened, for a person." },
+    detail: { type: "string", description: "A description of this failure, for people." },
     code: { type: "string", enum: codes, description: "The gRPC code." },
-    reason: { type: "string", description: "What happened, for a program: ORDER_ALREADY_FULFILLED." },
+    reason: { type: "string", description: "A name of this failure, for programs: ORDER_ALREADY_FULFILLED." },
     requestId: { type: "string" },
     violations: {
       type: "array",
-      description: "Which fields of the request are wrong.",
+      description: "The fields of the request that are wrong.",
       items: {
         type: "object",
         required: ["field", "description"],

@@ -4,11 +4,14 @@ import { css } from "./css.ts";
 import { html } from "./html.ts";
 import { script } from "./script.ts";
 
-/** Everything from this origin, scripts from files only: what an answer holds cannot run, and nobody can frame the page. */
+/**
+ * Allows this origin only, and scripts from files only: content of responses cannot run. Forbids
+ * framing.
+ */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** What the gateway serves without an RPC behind it: an index, the OpenAPI document, and a page to try it. */
+/** Serves the pages without an RPC: an index, the OpenAPI document, and a page to try it. */
 export function pages(document: OpenApi): RequestHandler {
   const index = JSON.stringify({ docs: "/docs", openapi: "/openapi.json", health: "/healthz", ready: "/readyz" });
   const known = new Map([
@@ -19,7 +22,7 @@ export function pages(document: OpenApi): RequestHandler {
     ["/docs/docs.css", { type: "text/css; charset=utf-8", body: css }],
   ]);
   return (request, response, next) => {
-    // One lookup, where a router would try each path on every request that is meant for an RPC.
+    // One lookup: a router would try each page with every request for an RPC.
     const page = known.get(request.path);
     if (page === undefined || (request.method !== "GET" && request.method !== "HEAD")) next();
     else send(response, page.type, page.body);

@@ -1,6 +1,6 @@
 /**
- * The page's script, as it is sent. It builds the page from nodes and never from markup, so that nothing an answer holds
- * can become part of the page.
+ * The page's script. It builds the page from nodes and never from markup, so that the content of a
+ * response cannot inject anything.
  */
 export const script = String.raw`const make = (tag, properties = {}, ...children) => {
   const node = Object.assign(document.createElement(tag), properties);
@@ -11,7 +11,7 @@ export const script = String.raw`const make = (tag, properties = {}, ...children
 const spec = await (await fetch("/openapi.json")).json();
 const deref = (value) => value.$ref === undefined ? value : value.$ref.slice(2).split("/").reduce((at, part) => at[part], spec);
 
-/** An example of a schema: what one would type first. */
+/** Returns an example value of a schema. */
 const example = (schema, depth = 0) => {
   const one = deref(schema);
   if (one.anyOf) return example(one.anyOf[0], depth);
@@ -33,8 +33,8 @@ const field = (parameter) => {
   const input = schema.enum
     ? make("select", { name }, make("option", { value: "" }), ...schema.enum.map((value) => make("option", { value, textContent: value })))
     : make("input", { name, required: parameter.required === true, autocomplete: "off" });
-  const told = parameter.description ? [make("small", { textContent: parameter.description })] : [];
-  return make("label", {}, make("span", { textContent: parameter.name + (parameter.in === "header" ? " (header)" : "") }), input, ...told);
+  const description = parameter.description ? [make("small", { textContent: parameter.description })] : [];
+  return make("label", {}, make("span", { textContent: parameter.name + (parameter.in === "header" ? " (header)" : "") }), input, ...description);
 };
 
 const requestOf = (method, path, form, parameters) => {
@@ -43,7 +43,7 @@ const requestOf = (method, path, form, parameters) => {
   const headers = {};
   for (const { name, in: place, schema } of parameters) {
     const value = form.elements[place + ":" + name].value;
-    // In a path a slash of the value stays a slash only where the template takes several parts; %2F is right for all others.
+    // A slash in a path value is sent as %2F, which every template accepts.
     if (place === "path") url = url.replace("{" + name + "}", encodeURIComponent(value));
     else if (value !== "" && place === "header") headers[name] = value;
     else if (value !== "") for (const one of schema.type === "array" ? value.split(",") : [value]) query.append(name, one);
@@ -65,7 +65,7 @@ const show = async (response, output, shown) => {
   const type = response.headers.get("content-type") ?? "";
   output.append(make("p", { textContent: response.status + " " + response.statusText + (type === "" ? "" : ", " + type) }));
   if (type.startsWith("image/")) {
-    const image = make("img", { alt: "The answer", src: URL.createObjectURL(await response.blob()) });
+    const image = make("img", { alt: "Response", src: URL.createObjectURL(await response.blob()) });
     image.onload = () => URL.revokeObjectURL(image.src);
     return output.append(image);
   }
@@ -76,7 +76,7 @@ const show = async (response, output, shown) => {
   // Not "for await": some browsers cannot iterate over a body.
   const reader = response.body.getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    // The last part of a long stream: the page has a bound as well.
+    // Keeps the last part of a long stream, so that the page stays small.
     text.textContent = (text.textContent + decoder.decode(part.value, { stream: true })).slice(-200000);
     text.scrollTop = text.scrollHeight;
   }
@@ -112,7 +112,7 @@ const operationNode = (method, path, operation) => {
     }
   };
   const head = make("summary", {}, make("span", { className: "method", textContent: method.toUpperCase() }), make("code", { textContent: path }), make("span", { textContent: operation.summary ?? "" }));
-  return make("details", { id: operation.operationId }, head, make("p", { className: "told", textContent: operation.description ?? "" }), form);
+  return make("details", { id: operation.operationId }, head, make("p", { className: "description", textContent: operation.description ?? "" }), form);
 };
 
 document.title = spec.info.title;

@@ -16,7 +16,10 @@ export interface Limits {
   readonly maxTimeoutMs: number;
   /** Unary requests at once. */
   readonly concurrent: number;
-  /** Also refuses unary requests below that limit while they are slow or would miss their deadline. False if absent. */
+  /**
+   * Also refuses unary requests below that limit while they are slow or would miss their deadline.
+   * False if absent.
+   */
   readonly adaptive?: boolean | undefined;
   /** Streams at once. */
   readonly streams: number;

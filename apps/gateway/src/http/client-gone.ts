@@ -5,17 +5,18 @@ import { onAbort } from "@plumbline/concurrency";
 const signals = new WeakMap<Socket, AbortSignal>();
 
 /**
- * Aborts when the client of a request hangs up. One for each connection: whatever is still being answered on it then, nobody
- * will read.
+ * Returns a signal that aborts when the client of a request disconnects. Requests on one connection
+ * share one signal: no response on it can be read any more.
  */
 export function clientGone({ socket }: IncomingMessage): AbortSignal {
   const known = signals.get(socket);
   if (known !== undefined) return known;
   const controller = new AbortController();
-  const abort = (): void => controller.abort(new DOMException("the client hung up", "AbortError"));
+  const abort = (): void => controller.abort(new DOMException("the client disconnected", "AbortError"));
   if (socket.destroyed) abort();
   else socket.once("close", abort);
-  // Somebody who always listens: else each call on the connection would be the first to, and the last.
+  // A permanent listener: otherwise each call would add the first listener and remove the last one,
+  // which is slow.
   onAbort(controller.signal, () => {});
   signals.set(socket, controller.signal);
   return controller.signal;

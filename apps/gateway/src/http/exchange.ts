@@ -2,30 +2,33 @@ import type { Span } from "@plumbline/telemetry";
 import type { Binding, Match } from "@plumbline/transcoding";
 import type { Response } from "express";
 
-/** What the gateway knows of one request and its answer, from the first middleware to the access log. */
+/** The state of one request and its response, from the first layer to the access log. */
 export interface Exchange {
   readonly requestId: string;
-  /** The client's address, through the proxies that are trusted: read once, since Express works it out at each reading. */
+  /**
+   * The client's address behind trusted proxies. Read once, since Express computes it with each
+   * access.
+   */
   readonly client: string | undefined;
-  /** Where it leads. Throws when the path cannot be decoded. */
+  /** Returns the route that matches. Throws if the path cannot be decoded. */
   readonly match: () => Match<Binding>;
-  /** The request's span, for what happens while it is answered. */
+  /** The request's span, for events while it is answered. */
   span?: Pick<Span, "addEvent">;
-  /** What went wrong, once something has. */
+  /** The error, if the request failed. */
   failure?: unknown;
-  /** The code of the failure, also of one inside a stream whose status was 200. */
+  /** The code of the failure, also of one within a stream whose status was 200. */
   code?: string;
 }
 
 const key = Symbol("exchange");
 type WithExchange = Response & { [key]: Exchange };
 
-/** The exchange that the outermost middleware put beside a response. */
+/** Returns the exchange that the outermost layer attached to a response. */
 export function exchangeOf(response: Response): Exchange {
   return (response as WithExchange)[key];
 }
 
-/** Not in `response.locals`, which is a dictionary to the engine. */
+/** Attaches an exchange. Not in `response.locals`, which the engine treats as a slow dictionary. */
 export function setExchange(response: Response, exchange: Exchange): void {
   (response as WithExchange)[key] = exchange;
 }

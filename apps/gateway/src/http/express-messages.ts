@@ -2,8 +2,9 @@ import { IncomingMessage, type ServerOptions, ServerResponse } from "node:http";
 import type { Express } from "express";
 
 /**
- * The classes of an application's requests and answers, for its server. Express gives each one a prototype of its own when
- * it comes, after which the engine knows nothing more of the object's shape; these have it from birth.
+ * Returns classes of requests and responses for an application's server. Express replaces the
+ * prototype of each request and response when it arrives, which deoptimises the object. Objects of
+ * these classes have that prototype from the start.
  */
 export function expressMessages(app: Express): Pick<ServerOptions, "IncomingMessage" | "ServerResponse"> {
   class Request extends IncomingMessage {}

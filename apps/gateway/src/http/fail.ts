@@ -4,7 +4,10 @@ import type { ErrorRequestHandler, Response } from "express";
 import { exchangeOf } from "./exchange.ts";
 import { type Problem, problemOf, sendProblem } from "./problem.ts";
 
-/** Turns a failure into a problem, and logs it where nobody named it: a mistake of ours, which the caller must not see. */
+/**
+ * Turns an error into a problem. Logs it if it is no ServiceError: that is a bug, which the caller
+ * must not see.
+ */
 export function recordFailure(error: unknown, response: Response, logger: Logger): Problem {
   const exchange = exchangeOf(response);
   const match = safely(exchange.match);
@@ -16,11 +19,11 @@ export function recordFailure(error: unknown, response: Response, logger: Logger
   return problem;
 }
 
-/** The end of the line in Express: whatever was thrown becomes a problem document. */
+/** Returns Express's error handler: every error becomes a problem document. */
 export function failed(logger: Logger): ErrorRequestHandler {
   return (error: unknown, _request, response, _next) => {
     const problem = recordFailure(error, response, logger);
-    // Half an answer cannot become another one. Cutting the connection is what tells the client.
+    // The head was sent already. Only a cut connection can tell the client.
     if (response.headersSent) response.destroy();
     else sendProblem(response, problem, error);
   };

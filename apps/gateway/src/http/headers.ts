@@ -11,9 +11,10 @@ export function requestIdOf(header: string | undefined): string {
 }
 
 /**
- * Returns the metadata that is passed on to the service: `x-request-id` and `idempotency-key`. The list
- * is closed, since other headers concern only the client and the gateway. The trace's context is added
- * where the call is made. Throws ServiceError invalid_argument for an invalid Idempotency-Key.
+ * Returns the metadata that is passed on to the service: `x-request-id` and `idempotency-key`. The
+ * list is closed, since other headers concern only the client and the gateway. The trace's context
+ * is added where the call is made. Throws ServiceError invalid_argument for an invalid
+ * Idempotency-Key.
  */
 export function metadataOf(headers: IncomingHttpHeaders, requestId: string): Record<string, string> {
   const key = headers["idempotency-key"];

@@ -1,7 +1,10 @@
 import { answerHealth, type Health } from "@plumbline/lifecycle";
 import type { RequestHandler, Response } from "express";
 
-/** /healthz and /readyz on the public port: outside the rate limit, the access log and the counts, as probes never end. */
+/**
+ * Serves /healthz and /readyz on the public port, without rate limit, access log and metrics:
+ * probes never stop.
+ */
 export function healthRoutes(health: Health): RequestHandler {
   return (request, response, next) => {
     const { path, method } = request;

@@ -1,8 +1,9 @@
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 
 /**
- * Layers one inside the other as one, each calling the next. What they share is every path: Express's router would match,
- * trim and restore the path of each request for each of them. A failure goes to Express, whether thrown or of a promise.
+ * Combines layers into one handler; each calls the next. All of them apply to every path, so
+ * Express's router, which matches the path for each layer, would be wasted. Errors go to Express,
+ * thrown or rejected.
  */
 export function inOrder(...layers: readonly RequestHandler[]): RequestHandler {
   return (request, response, failed) => call(layers, 0, request, response, failed);

@@ -10,8 +10,9 @@ const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 const pages = new Set(["/", "/openapi.json", "/docs", "/docs/docs.js", "/docs/docs.css"]);
 
 /**
- * The outermost layer. Sets the request's id, opens its span and, once the response was sent, counts it
- * and writes its line of the access log. Labels are from closed sets: known methods, templates, statuses.
+ * The outermost layer. Sets the request's id, opens its span and, once the response was sent,
+ * counts it and writes its line of the access log. Labels are from closed sets: known methods,
+ * templates, statuses.
  */
 export function observe(router: Router<Binding>, { tracer, metrics, logger }: Telemetry): RequestHandler {
   const requests = metrics.counter("http_requests_total", "HTTP requests answered.", ["method", "code"]);

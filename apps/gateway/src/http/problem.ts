@@ -4,7 +4,10 @@ import { jsonFieldPath } from "@plumbline/transcoding";
 import type { Response } from "express";
 import { statusOf, titleOf } from "./status.ts";
 
-/** A failure as the caller sees it: problem details (RFC 9457) with the gRPC code. Never a cause, never a stack. */
+/**
+ * A failure as the caller sees it: problem details (RFC 9457) with the gRPC code, without cause and
+ * stack.
+ */
 export interface Problem {
   readonly type: "about:blank";
   readonly title: string;
@@ -18,12 +21,12 @@ export interface Problem {
 
 export const problemContentType = "application/problem+json";
 
-/** What is said instead of a message that was not written for the caller. */
-const hidden = "The service failed to answer. Its logs hold the reason under this request id.";
+/** The detail in place of a message that was not written for callers. */
+const hidden = "The service failed. Its logs have the cause under this requestId.";
 
 /**
- * The problem of anything thrown. `input` is the message the request was bound to: services name fields as the proto
- * does, the caller wrote JSON.
+ * Describes an error for the caller. `input` is the type of the request: services name fields as
+ * the proto does, and the caller knows them by their JSON names.
  */
 export function problemOf(error: unknown, requestId: string, input?: DescMessage): Problem {
   const code = codeOf(error);
@@ -43,10 +46,11 @@ export function problemOf(error: unknown, requestId: string, input?: DescMessage
 }
 
 function detailOf(code: Code, reason: string | undefined, message: string | undefined): string {
-  if (code === "deadline_exceeded" && message === undefined) return "There was no answer in time.";
-  // A reason is given by a service on purpose. Without one the words may be the transport's, with addresses in them.
+  if (code === "deadline_exceeded" && message === undefined) return "The service did not answer in time.";
+  // Services give a reason on purpose. Without one the message may come from the transport and
+  // contain addresses.
   if (code === "unavailable" && reason === undefined)
-    return "The service cannot be reached, or is not ready. Try again later.";
+    return "The service cannot be reached or is not ready. Try again later.";
   if (message === undefined || code === "internal" || code === "unknown" || code === "data_loss") return hidden;
   return message;
 }
@@ -55,7 +59,7 @@ function inJson({ field, description }: FieldViolation, input: DescMessage | und
   return { field: input === undefined ? field : jsonFieldPath(input, field), description };
 }
 
-/** Sends a problem, with Retry-After in whole seconds where the failure names a time. */
+/** Sends a problem, with Retry-After in whole seconds if the error has a time to retry. */
 export function sendProblem(response: Response, problem: Problem, error?: unknown): void {
   const body = Buffer.from(JSON.stringify(problem));
   if (isServiceError(error) && error.retryAfterMs !== undefined) {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Code } from "@plumbline/errors";
 
-/** The one table from code to HTTP status: grpc-gateway's (runtime/errors.go, HTTPStatusFromCode). */
+/** The HTTP status of each code, as in grpc-gateway (runtime/errors.go, HTTPStatusFromCode). */
 export const statusOfCode: Readonly<Record<Code, number>> = {
   cancelled: 499,
   unknown: 500,
@@ -21,27 +21,33 @@ export const statusOfCode: Readonly<Record<Code, number>> = {
   unauthenticated: 401,
 };
 
-/** Where a reason (google.rpc.ErrorInfo) says more than its code. The first row that fits decides. */
+/**
+ * The reasons (google.rpc.ErrorInfo) that override the status of their code. The first match wins.
+ */
 export const statusOfReason: readonly { readonly reason: RegExp; readonly status: number; readonly why: string }[] = [
   {
     reason: /^[A-Z0-9_]+_ALREADY_[A-Z0-9_]+$/,
     status: 409,
-    why: "the state of the resource forbids it: ORDER_ALREADY_FULFILLED",
+    why: "the resource's state does not allow it: ORDER_ALREADY_FULFILLED",
   },
-  { reason: /^IDEMPOTENCY_KEY_REUSED$/, status: 422, why: "the key came with another request before" },
-  { reason: /^METHOD_NOT_ALLOWED$/, status: 405, why: "the path exists under other methods: see Allow" },
-  { reason: /^NOT_ACCEPTABLE$/, status: 406, why: "Accept names nothing this can be sent as" },
-  { reason: /^BODY_TOO_LARGE$/, status: 413, why: "the body is over the limit" },
-  { reason: /^UNSUPPORTED_MEDIA_TYPE$/, status: 415, why: "the body is not application/json, or is compressed" },
+  { reason: /^IDEMPOTENCY_KEY_REUSED$/, status: 422, why: "an earlier request used the same key" },
+  { reason: /^METHOD_NOT_ALLOWED$/, status: 405, why: "the path supports other methods: see Allow" },
+  { reason: /^NOT_ACCEPTABLE$/, status: 406, why: "Accept allows no available format" },
+  { reason: /^BODY_TOO_LARGE$/, status: 413, why: "the body is larger than the limit" },
+  {
+    reason: /^UNSUPPORTED_MEDIA_TYPE$/,
+    status: 415,
+    why: "the body is not application/json in UTF-8, or is compressed",
+  },
 ];
 
-/** The HTTP status of a failure. */
+/** Returns the HTTP status of a failure. */
 export function statusOf(code: Code, reason: string | undefined): number {
   const row = reason === undefined ? undefined : statusOfReason.find((one) => one.reason.test(reason));
   return row?.status ?? statusOfCode[code];
 }
 
-/** A status in words, as RFC 9110 has them; 499 is nginx's. */
+/** Returns a status in words, as in RFC 9110. 499 is nginx's. */
 export function titleOf(status: number): string {
   return status === 499 ? "Client Closed Request" : (STATUS_CODES[status] ?? "Error");
 }

@@ -12,5 +12,5 @@ for (const { address, key } of [
   { address: "fe80::1%eth0", key: "fe80:0:0:0::/64" },
   { address: undefined, key: "unknown" },
 ]) {
-  test(`${address} counts as ${key}`, () => assert.equal(clientKey(address), key));
+  test(`the address ${address} is counted as ${key}`, () => assert.equal(clientKey(address), key));
 }

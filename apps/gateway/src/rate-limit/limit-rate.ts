@@ -38,8 +38,8 @@ function limited(who: string, { perSecond }: Rate, { retryAfterMs }: Decision): 
 }
 
 /**
- * Returns the key that a client is counted under: its IPv4 address, or the first 64 bits of its IPv6
- * address, since one client owns all addresses below those. An IPv4 address written as IPv6
+ * Returns the key that a client is counted under: its IPv4 address, or the first 64 bits of its
+ * IPv6 address, since one client owns all addresses below those. An IPv4 address written as IPv6
  * (`::ffff:192.0.2.1`) counts as the IPv4 address.
  */
 export function clientKey(address: string | undefined): string {

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { Gcra } from "./memory-limiter.ts";
 
-/** A limiter whose clock the test turns. */
+/** Makes a limiter with a clock that the test sets. */
 function limiter(maxKeys = 100): { at: (ms: number) => void; gcra: Gcra } {
   let now = 0;
   return { at: (ms) => (now = ms), gcra: new Gcra(maxKeys, () => now) };
@@ -12,7 +12,7 @@ function limiter(maxKeys = 100): { at: (ms: number) => void; gcra: Gcra } {
 const rate = { perSecond: 10, burst: 3 };
 
 describe("a rate", () => {
-  test("lets the burst through, then one per interval, and says when the next one may come", () => {
+  test("allows the burst, then one request per interval, and tells the time until the next one", () => {
     const { at, gcra } = limiter();
     assert.deepEqual(
       [1, 2, 3, 4].map(() => gcra.take("a", rate)),
@@ -30,7 +30,7 @@ describe("a rate", () => {
     assert.equal(gcra.take("a", rate).allowed, false);
   });
 
-  test("gives whole times at any time of the clock", () => {
+  test("gives times without rounding errors, whatever the clock shows", () => {
     const { at, gcra } = limiter();
     for (const now of [0.1, 1381.659645023028, 6275.520787848592, 15940.532725653871]) {
       at(now);
@@ -38,20 +38,20 @@ describe("a rate", () => {
     }
   });
 
-  test("counts each key for itself", () => {
+  test("counts each key separately", () => {
     const { gcra } = limiter();
     for (let i = 0; i < 4; i++) gcra.take("a", rate);
     assert.equal(gcra.take("a", rate).allowed, false);
     assert.equal(gcra.take("b", rate).allowed, true);
   });
 
-  test("of 0 is no limit", () => {
+  test("sets no limit if it is 0", () => {
     const { gcra } = limiter();
     for (let i = 0; i < 1000; i++) assert.equal(gcra.take("a", { perSecond: 0, burst: 1 }).allowed, true);
     assert.equal(gcra.keys, 0);
   });
 
-  test("that is raised holds at once, also for who had used up the old one", () => {
+  test("applies at once when it is raised, also to a client that had used up the old one", () => {
     const { gcra } = limiter();
     const slow = { perSecond: 0.01, burst: 1 };
     gcra.take("a", slow);
@@ -60,7 +60,7 @@ describe("a rate", () => {
     assert.ok(retryAfterMs <= 100, `${retryAfterMs}`);
   });
 
-  test("lets no more through than burst and rate allow, and no less to who keeps to it", () => {
+  test("allows exactly the requests that burst and rate permit, at any times", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 200 }), (gaps) => {
         const { at, gcra } = limiter();
@@ -84,7 +84,7 @@ describe("a rate", () => {
 });
 
 describe("the memory of a limiter", () => {
-  test("holds no more keys than its bound, and drops the one longest unseen", () => {
+  test("holds no more keys than its bound, and evicts the least recently used one", () => {
     const { gcra } = limiter(3);
     for (const key of ["a", "b", "c"]) for (let i = 0; i < 3; i++) gcra.take(key, rate);
     gcra.take("a", rate);
@@ -94,7 +94,7 @@ describe("the memory of a limiter", () => {
     assert.equal(gcra.take("b", rate).allowed, true);
   });
 
-  test("lets go of full buckets first", () => {
+  test("evicts full buckets first", () => {
     const { at, gcra } = limiter(3);
     for (const key of ["a", "b", "c"]) gcra.take(key, rate);
     at(1000);

@@ -23,9 +23,9 @@ export class MemoryLimiter implements RateLimiter {
  * The generic cell rate algorithm (ITU-T I.371): a token bucket that keeps one number per key, the
  * time at which the bucket is full again. A refused request takes nothing.
  *
- * It holds at most `maxKeys` keys. Full buckets are evicted first, then the least recently used one,
- * which starts over with a full bucket. A limit per client cannot hold against more clients than
- * there are keys; the global rate covers that case.
+ * It holds at most `maxKeys` keys. Full buckets are evicted first, then the least recently used
+ * one, which starts over with a full bucket. A limit per client cannot hold against more clients
+ * than there are keys; the global rate covers that case.
  */
 export class Gcra {
   /** By key, least recently used first. */
@@ -42,13 +42,16 @@ export class Gcra {
     return this.#fullAt.size;
   }
 
-  /** Takes a token of `key`. A changed `rate` applies at once, also to buckets that are not full. */
+  /**
+   * Takes a token of `key`. A changed `rate` applies at once, also to buckets that are not full.
+   */
   take(key: string, rate: Rate): Decision {
     if (rate.perSecond === 0) return decide(true, 0, rate);
     const now = this.#now();
     const intervalMs = 1000 / rate.perSecond;
     const capacityMs = rate.burst * intervalMs;
-    // Never emptier than empty: once the rate is raised, an old debt counts at most as a whole new bucket.
+    // Never emptier than empty: once the rate is raised, an old debt counts at most as a whole new
+    // bucket.
     const fullAt = Math.min(Math.max(this.#fullAt.get(key) ?? now, now), now + capacityMs);
     const allowed = fullAt + intervalMs <= now + capacityMs + 1e-6;
     const next = allowed ? fullAt + intervalMs : fullAt;
@@ -62,7 +65,9 @@ export class Gcra {
     this.#fullAt.set(key, fullAt);
   }
 
-  /** Evicts a few keys at a time, so that no single request pays for all. The oldest always goes. */
+  /**
+   * Evicts a few keys at a time, so that no single request pays for all. The oldest always goes.
+   */
   #evict(now: number): void {
     let looked = 0;
     for (const [key, fullAt] of this.#fullAt) {
@@ -86,7 +91,10 @@ export function decide(allowed: boolean, fullInMs: number, { perSecond, burst }:
   };
 }
 
-/** Rounds away floating-point noise, which would turn 2 s into 3 once it is rounded up to whole seconds. */
+/**
+ * Rounds away floating-point noise, which would turn 2 s into 3 once it is rounded up to whole
+ * seconds.
+ */
 function toMicroseconds(ms: number): number {
   return Math.round(ms * 1_000) / 1_000;
 }

@@ -17,7 +17,9 @@ export interface Decision {
   readonly resetMs: number;
 }
 
-/** The rates in force. They are read with each request, so a change applies from the next one on. */
+/**
+ * The rates in force. They are read with each request, so a change applies from the next one on.
+ */
 export interface RateLimits {
   readonly perClient: Rate;
   readonly global: Rate;
@@ -26,14 +28,18 @@ export interface RateLimits {
 /** The decisions on one request by its client's rate and by the global rate. */
 export interface Verdict {
   readonly client: Decision;
-  /** Absent when the client's own rate refused the request: it then uses up nothing of the global rate. */
+  /**
+   * Absent when the client's own rate refused the request: it then uses up nothing of the global
+   * rate.
+   */
   readonly global?: Decision | undefined;
 }
 
 /**
  * The port of the rate limit. Its adapters pass one suite, test/limiter-conformance.ts.
  *
- * `take` counts one request of `client` and decides. It decides synchronously where no I/O is needed.
+ * `take` counts one request of `client` and decides. It decides synchronously where no I/O is
+ * needed.
  */
 export interface RateLimiter {
   take(client: string, limits: RateLimits): Verdict | Promise<Verdict>;

@@ -7,7 +7,10 @@ import { connectMs, RedisLink } from "./redis-link.ts";
 export interface RedisLimiterOptions {
   /** redis://user:password@host:port/database, or rediss: for TLS. */
   readonly url: string;
-  /** The prefix of every key; "plumbline:gateway:rate:" if absent. Gateways with one prefix share their limits. */
+  /**
+   * The prefix of every key; "plumbline:gateway:rate:" if absent. Gateways with one prefix share
+   * their limits.
+   */
   readonly prefix?: string | undefined;
   /** The longest that a request waits for Redis; 50 ms if absent. */
   readonly commandMs?: number | undefined;
@@ -39,7 +42,8 @@ export async function openRedisLimiter(
   await link.open();
   return {
     async take(client: string, limits: RateLimits): Promise<Verdict> {
-      // Counted locally too: a client that has used up its burst must not get another one when Redis fails.
+      // Counted locally too: a client that has used up its burst must not get another one when
+      // Redis fails.
       const alone = own.take(client, limits);
       const keys = [`${prefix}client:${client}`, `${prefix}global`] as const;
       try {
@@ -62,10 +66,11 @@ local time = redis.call("TIME")
 local now = (time[1] - 1735689600) * 1000 + time[2] / 1000`;
 
 /**
- * The algorithm of `Gcra.take`, for a client and then for all clients, atomically in one round trip.
- * KEYS: the client's bucket, the global bucket. ARGV: rate and burst of each; a rate of 0 is no limit.
- * Returns for each bucket whether it allows the request, and the milliseconds until it is full again
- * (as text, since Redis truncates numbers). A full bucket needs no key: each key expires when full.
+ * The algorithm of `Gcra.take`, for a client and then for all clients, atomically in one round
+ * trip. KEYS: the client's bucket, the global bucket. ARGV: rate and burst of each; a rate of 0 is
+ * no limit. Returns for each bucket whether it allows the request, and the milliseconds until it is
+ * full again (as text, since Redis truncates numbers). A full bucket needs no key: each key expires
+ * when full.
  */
 const takeBoth = `
 local function take(key, perSecond, burst)
@@ -90,7 +95,10 @@ export function gcraScript(now = serverClock): string {
   return `${now}${takeBoth}`;
 }
 
-/** The script's result: allowed and fullInMs of the client and, if the client may pass, of all clients. */
+/**
+ * The script's result: allowed and fullInMs of the client and, if the client may pass, of all
+ * clients.
+ */
 type Reply = readonly (number | string | undefined)[];
 
 function verdictOf(reply: Reply, { perClient, global }: RateLimits): Verdict {

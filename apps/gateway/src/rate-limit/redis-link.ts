@@ -14,7 +14,10 @@ export interface LinkOptions<Client extends RedisClient> {
   readonly connect: () => Client;
   /** The longest that a command may take. */
   readonly commandMs: number;
-  /** Called when the connection is lost, with the reason, and when it is found again. The calls alternate. */
+  /**
+   * Called when the connection is lost, with the reason, and when it is found again. The calls
+   * alternate.
+   */
   readonly onLost: (error: unknown) => void;
   readonly onFound: () => void;
 }
@@ -42,7 +45,9 @@ export class RedisLink<Client extends RedisClient> implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Resolves when the first attempt to connect has ended, with or without success. Attempts go on. */
+  /**
+   * Resolves when the first attempt to connect has ended, with or without success. Attempts go on.
+   */
   async open(): Promise<void> {
     try {
       await this.#connect();
@@ -88,8 +93,8 @@ export class RedisLink<Client extends RedisClient> implements AsyncDisposable {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        // A Redis that replies to PING but refuses commands (READONLY, NOPERM) is found and lost in turns. Each turn
-        // waits longer than the one before.
+        // A Redis that replies to PING but refuses commands (READONLY, NOPERM) is found and lost in
+        // turns. Each turn waits longer than the one before.
         await sleep(fullJitter(++this.#attempts, backoff), { signal });
         await this.#connect({ signal });
         return this.#options.onFound();
@@ -107,7 +112,8 @@ export class RedisLink<Client extends RedisClient> implements AsyncDisposable {
     const giveUp = Promise.withResolvers<never>();
     using _ = onAbort(limit.signal, () => giveUp.reject(limit.signal.reason));
     try {
-      // A reply and not only a connection: Redis may still be loading its data, or refuse this user.
+      // A reply and not only a connection: Redis may still be loading its data, or refuse this
+      // user.
       await Promise.race([client.connect().then(() => client.ping()), giveUp.promise]);
       this.#stop.signal.throwIfAborted();
     } catch (error) {
@@ -119,8 +125,8 @@ export class RedisLink<Client extends RedisClient> implements AsyncDisposable {
 }
 
 /**
- * Rejects after `ms`, but only once everything that has arrived was read: after the process was busy
- * for longer than that, the timer fires first although the reply is already in the socket.
+ * Rejects after `ms`, but only once everything that has arrived was read: after the process was
+ * busy for longer than that, the timer fires first although the reply is already in the socket.
  */
 async function inTime<T>(reply: Promise<T>, ms: number): Promise<T> {
   const late = Promise.withResolvers<never>();

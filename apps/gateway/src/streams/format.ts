@@ -18,9 +18,9 @@ export interface StreamFormat {
 }
 
 /**
- * Server-Sent Events (WHATWG HTML, 9.2). A message is an event without a name, so `onmessage` gets it.
- * `event: end` means that the stream is complete: the client closes. A stream that ends without it,
- * as after a broken connection, is to be continued from the last id.
+ * Server-Sent Events (WHATWG HTML, 9.2). A message is an event without a name, so `onmessage` gets
+ * it. `event: end` means that the stream is complete: the client closes. A stream that ends without
+ * it, as after a broken connection, is to be continued from the last id.
  */
 export const sse: StreamFormat = {
   contentType: "text/event-stream",
@@ -34,8 +34,8 @@ export const sse: StreamFormat = {
 };
 
 /**
- * One JSON object per line, as grpc-gateway writes streams: `{"result": ...}` or a last
- * `{"error": ...}`. A stream that ends early looks complete here; Server-Sent Events tell the two apart.
+ * One JSON object per line, as grpc-gateway writes streams: `{"result": ...}` or a last `{"error":
+ * ...}`. A stream that ends early looks complete here; Server-Sent Events tell the two apart.
  */
 export const ndjson: StreamFormat = {
   contentType: "application/x-ndjson",
@@ -47,7 +47,10 @@ export const ndjson: StreamFormat = {
   reconnect: () => "",
 };
 
-/** Chooses events unless `Accept` prefers lines. Throws ServiceError (NOT_ACCEPTABLE) if it allows neither. */
+/**
+ * Chooses events unless `Accept` prefers lines. Throws ServiceError (NOT_ACCEPTABLE) if it allows
+ * neither.
+ */
 export function chooseFormat(request: Request): StreamFormat {
   const type = request.accepts([sse.contentType, ndjson.contentType]);
   if (type === ndjson.contentType) return ndjson;

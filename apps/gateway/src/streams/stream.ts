@@ -14,11 +14,20 @@ import { StreamWriter } from "./writer.ts";
 export interface StreamTimes {
   /** The time between heartbeats. */
   readonly heartbeatMs: number;
-  /** The age at which a stream ends and its client is asked to reconnect, perhaps to another gateway. */
+  /**
+   * The age at which a stream ends and its client is asked to reconnect, perhaps to another
+   * gateway.
+   */
   readonly maxAgeMs: number;
-  /** The least delay before a client reconnects. A random part of up to the same time is added, to spread the load. */
+  /**
+   * The least delay before a client reconnects. A random part of up to the same time is added, to
+   * spread the load.
+   */
   readonly retryMs: number;
-  /** The longest that the response's head waits for a first message. Until then a failure can set the status. */
+  /**
+   * The longest that the response's head waits for a first message. Until then a failure can set
+   * the status.
+   */
   readonly openMs: number;
   /** The longest that a client may read nothing. */
   readonly stallMs: number;
@@ -38,7 +47,10 @@ const reconnect = new DOMException("the gateway ends this stream; the client rec
 /** Codes after which the same stream may work a moment later. */
 const transientCodes = new Set(["unavailable", "deadline_exceeded", "resource_exhausted", "aborted"]);
 
-/** Sends a server stream message by message. The next one is requested once the client has read the last one. */
+/**
+ * Sends a server stream message by message. The next one is requested once the client has read the
+ * last one.
+ */
 export function streamer(
   options: StreamOptions,
 ): (call: StreamCall, request: Request, response: Response) => Promise<void> {
@@ -122,7 +134,8 @@ class Stream {
   }
 
   #ended(): void {
-    // Only this status stops an EventSource from reconnecting. It has missed nothing, and nothing follows.
+    // Only this status stops an EventSource from reconnecting. It has missed nothing, and nothing
+    // follows.
     if (!this.#response.headersSent && this.#resumed) return void this.#response.status(204).end();
     this.#open();
     this.#writer.end(this.#format.end);

@@ -3,8 +3,8 @@ import type { ServerResponse } from "node:http";
 import { deadline } from "@plumbline/concurrency";
 
 /**
- * Writes a response no faster than its client reads. A client that reads nothing for `stallMs` is cut
- * off, since it occupies a stream of the service.
+ * Writes a response no faster than its client reads. A client that reads nothing for `stallMs` is
+ * cut off, since it occupies a stream of the service.
  */
 export class StreamWriter {
   readonly #response: ServerResponse;
@@ -15,7 +15,10 @@ export class StreamWriter {
     this.#stallMs = stallMs;
   }
 
-  /** Resolves when the socket accepts more. Rejects with the signal's reason if it aborts before that. */
+  /**
+   * Resolves when the socket accepts more. Rejects with the signal's reason if it aborts before
+   * that.
+   */
   async write(text: string, signal: AbortSignal): Promise<void> {
     if (text === "" || this.#response.write(text)) return;
     using limit = deadline(this.#stallMs, { signal });

@@ -1,4 +1,4 @@
-/** One thing a stream of Server-Sent Events says. */
+/** One block of a stream of Server-Sent Events. */
 export interface StreamEvent {
   readonly event: string;
   readonly id?: string;
@@ -36,7 +36,7 @@ function parse(block: string): StreamEvent {
   };
 }
 
-/** All of a stream that ends. */
+/** Reads all blocks of a stream that ends. */
 export async function allEvents(response: Response): Promise<StreamEvent[]> {
   return Array.fromAsync(readEvents(response));
 }

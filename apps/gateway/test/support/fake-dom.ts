@@ -1,6 +1,8 @@
 import { compileFunction } from "node:vm";
 
-/** As much of a browser's document as the page's script uses: elements, text, names within a form. */
+/**
+ * The part of a browser's document that the page's script uses: elements, text, names in a form.
+ */
 export class FakeElement {
   readonly tag: string;
   children: (FakeElement | string)[] = [];
@@ -32,7 +34,7 @@ export class FakeElement {
     this.#text = text;
   }
 
-  /** A form's fields by name. */
+  /** Returns a form's fields by name. */
   get elements(): Record<string, FakeElement> {
     return Object.fromEntries(this.all((element) => element.name !== "").map((element) => [element.name, element]));
   }
@@ -44,7 +46,9 @@ export class FakeElement {
   }
 }
 
-/** Runs a page's script against the server at `url`, and returns the elements its selectors found. */
+/**
+ * Runs a page's script against the server at `url`. Returns the elements that its selectors match.
+ */
 export async function runPage(script: string, url: string): Promise<Record<string, FakeElement>> {
   const found: Record<string, FakeElement> = {};
   const document = {

@@ -12,7 +12,7 @@ export interface TestGateway extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly health: Health;
-  /** Begins the drain, as SIGTERM does. */
+  /** Starts the drain, as SIGTERM does. */
   drain(): void;
   fetch(path: string, init?: RequestInit): Promise<Response>;
 }
@@ -33,7 +33,7 @@ export const defaults: LiveSettings = {
   streams: { heartbeatMs: 10_000, maxAgeMs: 60_000, retryMs: 100, openMs: 5000, stallMs: 5000 },
 };
 
-/** The gateway's own wiring on a free port, in front of one upstream for every package. */
+/** Opens the gateway's own wiring on a free port, in front of one upstream for every package. */
 export async function openGateway(registry: FileRegistry, options: TestOptions): Promise<TestGateway> {
   const health = new Health();
   const drain = new AbortController();

@@ -11,7 +11,7 @@ import { ServiceError } from "@plumbline/errors";
 import { type Call, type RpcServer, type ServeOptions, serve, service } from "@plumbline/rpc";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 
-/** The services as real gRPC servers would be, with what a test wants to happen in place of an order's life. */
+/** The behaviour that a test gives to the services. */
 export interface Behaviour {
   readonly getOrder?: (orderId: string, call: Call) => Promise<Order>;
   readonly watchOrder?: (orderId: string, afterVersion: bigint, call: Call) => AsyncIterable<Order>;
@@ -22,13 +22,13 @@ export interface Behaviour {
 export const orderOf = (parts: Partial<Order>): Order =>
   Order.fromPartial({ status: OrderStatus.ORDER_STATUS_PENDING, version: 1n, ...parts });
 
-/** One version, and then silence. */
+/** Yields one version, then nothing until it is aborted. */
 async function* forever(id: string, _afterVersion: bigint, { signal }: Call): AsyncIterable<Order> {
   yield orderOf({ id });
   await aborted(signal);
 }
 
-/** All services on one free port. */
+/** Serves all services on one free port. */
 export async function serveServices(
   behaviour: Behaviour = {},
   telemetry: Telemetry = noTelemetry,

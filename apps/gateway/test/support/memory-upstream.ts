@@ -12,19 +12,19 @@ import { deadline } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Upstream, UpstreamCall } from "../../src/upstream.ts";
 
-/** An answer, or one message of a stream, as the JSON of the method's output. */
+/** A response, or one message of a stream, as the JSON of the method's output. */
 type Reply = JsonValue;
 
-/** What a service does for one method: it gets the request as JSON and answers in JSON. */
+/** A service's implementation of one method, in JSON. */
 export type Handler = (request: JsonValue, call: UpstreamCall) => Reply | Promise<Reply> | AsyncIterable<Reply>;
 
-/** A service in memory behind the gateway's port: bytes go in and out as over gRPC, by descriptors only. */
+/** A service in memory. Bytes go in and out as over gRPC. */
 export class MemoryUpstream implements Upstream {
   readonly #methods = new Map<string, DescMethod>();
   readonly #handlers: Readonly<Record<string, Handler>>;
   readonly #registry: FileRegistry;
 
-  /** `handlers` by method name, such as `GetOrder`. */
+  /** Takes handlers by method name, such as `GetOrder`. */
   constructor(registry: FileRegistry, handlers: Readonly<Record<string, Handler>>) {
     this.#registry = registry;
     this.#handlers = handlers;

@@ -1,5 +1,5 @@
 import { descriptorSet } from "@plumbline/contracts";
 import { readDescriptors } from "@plumbline/transcoding";
 
-/** Plumbline's own protos. */
+/** The descriptors of Plumbline's own protos. */
 export const plumbline = readDescriptors(descriptorSet);
