@@ -1,6 +1,6 @@
 /**
- * The address of each package in development, made by `npm run services`. A package that is not here has no default: its
- * address must be set.
+ * The address of each package in development, written by `npm run services`. Any other package has
+ * no default: its address must be set.
  */
 export const knownTargets: Readonly<Record<string, string>> = {
   greeter: "dns:///127.0.0.1:50051",

@@ -128,8 +128,8 @@ function knownTargets(): string {
   );
   return [
     "/**",
-    " * The address of each package in development, made by `npm run services`. A package that is not here has no default: its",
-    " * address must be set.",
+    " * The address of each package in development, written by `npm run services`. Any other package has",
+    " * no default: its address must be set.",
     " */",
     "export const knownTargets: Readonly<Record<string, string>> = {",
     ...targets,
