@@ -1,5 +1,6 @@
 /** The contracts of all services: messages, events, service definitions and the descriptor set. */
 
+export { eventToJson } from "./event-json.ts";
 export {
   type EventType,
   fulfilmentEvents,

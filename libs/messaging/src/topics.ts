@@ -1,25 +1,41 @@
-/** Where a group's messages go when it gives them up: `orders.events.worker.dead`. */
+/** Returns the topic for messages that a group failed to handle: `orders.events.worker.dead`. */
 export function deadTopic(topic: string, group: string): string {
   return `${topic}.${group}.dead`;
 }
 
-/** Where a group's messages wait for a later try: `orders.events.worker.retry.1m`. */
+/** Returns the topic where a group's messages wait for a retry: `orders.events.worker.retry.1m`. */
 export function retryTopic(topic: string, group: string, delayMs: number): string {
-  return `${topic}.${group}.retry.${spellDelay(delayMs)}`;
+  return `${retryTopicPrefix(topic, group)}${formatDelay(delayMs)}`;
 }
 
-/** Everything `subscribeWithRetries` writes to besides the topic itself: to create along with it. */
+/** Returns the start of the names of a group's retry topics. The delay follows. */
+export function retryTopicPrefix(topic: string, group: string): string {
+  return `${topic}.${group}.retry.`;
+}
+
+/**
+ * Returns the topics that `subscribeWithRetries` publishes to. They must be created together with the
+ * topic itself.
+ */
 export function retryAndDeadLetterTopics(topic: string, group: string, delaysMs: readonly number[] = []): string[] {
   return [...delaysMs.map((delayMs) => retryTopic(topic, group, delayMs)), deadTopic(topic, group)];
 }
 
-/** Kafka's rule, for every adapter, so that a topic can move between them. */
+/** Returns true for a name that Kafka allows. The rule holds in every adapter, so that a topic can move. */
 export function isTopicName(name: string): boolean {
   return /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== "." && name !== "..";
 }
 
-function spellDelay(delayMs: number): string {
-  if (delayMs % 60_000 === 0) return `${delayMs / 60_000}m`;
-  if (delayMs % 1_000 === 0) return `${delayMs / 1_000}s`;
+/** Returns the milliseconds of a delay in a retry topic's name, or undefined if the text is no delay. */
+export function parseDelay(text: string): number | undefined {
+  const [, count, unit] = /^(\d+)(ms|s|m)$/.exec(text) ?? [];
+  return unit === undefined ? undefined : Number(count) * units[unit as keyof typeof units];
+}
+
+function formatDelay(delayMs: number): string {
+  if (delayMs % units.m === 0) return `${delayMs / units.m}m`;
+  if (delayMs % units.s === 0) return `${delayMs / units.s}s`;
   return `${delayMs}ms`;
 }
+
+const units = { ms: 1, s: 1_000, m: 60_000 };

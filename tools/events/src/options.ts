@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
+import { type DeadLetterFilter, maxDeadLetters } from "@plumbline/messaging/dead-letters";
 import type { InspectorOptions } from "@plumbline/messaging/inspect";
-import { type Filter, maxLimit } from "./dead-letters.ts";
 
 /** What was typed cannot be meant; the message says what can. */
 export class UsageError extends Error {}
@@ -8,7 +8,7 @@ export class UsageError extends Error {}
 export interface Command {
   readonly name: "dlq list" | "dlq show" | "dlq replay" | "lag";
   readonly connection: InspectorOptions;
-  readonly filter: Filter;
+  readonly filter: DeadLetterFilter;
   readonly dryRun: boolean;
   readonly json: boolean;
   readonly timeoutMs: number;
@@ -23,7 +23,7 @@ export const help = `npm run events -- COMMAND [options]
 
   --topic T, --group G, --type X, --key K, --id ID     only these; T is the topic the message was published to
   --since TIME         only what failed at or after, such as 2026-11-22T10:00:00Z
-  --limit N            at most N dead letters (100; up to ${maxLimit})
+  --limit N            at most N dead letters (100; up to ${maxDeadLetters})
   --all                list: also those that were replayed
   --dry-run            replay: says what it would do and does nothing
   --json               one JSON document instead of a table
@@ -74,7 +74,7 @@ export function parseCommand(args: readonly string[], environment: NodeJS.Proces
     const idle = (["type", "key", "id", "since", "limit"] as const).find((option) => values[option]);
     if (idle !== undefined) throw new UsageError(`--${idle} does not belong to lag`);
   }
-  const limit = wholeNumber("--limit", values.limit, 100, maxLimit);
+  const limit = wholeNumber("--limit", values.limit, 100, maxDeadLetters);
   const since = values.since === undefined ? undefined : time(values.since);
   const id = rest[0] ?? values.id;
   return {

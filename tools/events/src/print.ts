@@ -1,7 +1,6 @@
+import { eventToJson } from "@plumbline/contracts";
+import { type DeadLetter, type ReplayStep, readableData, sumLags } from "@plumbline/messaging/dead-letters";
 import type { GroupLag } from "@plumbline/messaging/inspect";
-import type { DeadLetter } from "./dead-letters.ts";
-import { readableData } from "./event-json.ts";
-import type { Step } from "./replay.ts";
 
 /** Columns as wide as their widest cell; what is a number stands right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -52,7 +51,7 @@ export function letterText(letter: DeadLetter): string {
       .filter(([name]) => !name.startsWith("plumbline-"))
       .map(([name, value]): [string, string] => [`header ${name}`, value]),
     ["content type", message.contentType],
-    ["data", readableData(message)],
+    ["data", readableData(message, eventToJson)],
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, value]) => `${name.padEnd(width)}  ${clean(value, 20_000)}`).join("\n");
@@ -65,11 +64,11 @@ export function letterJson(letter: DeadLetter): object {
     deadTopic: topic,
     offset: String(offset),
     message: { ...message, data: undefined },
-    data: readableData(message),
+    data: readableData(message, eventToJson),
   };
 }
 
-export function stepText(step: Step, dryRun: boolean): string {
+export function stepText(step: ReplayStep, dryRun: boolean): string {
   const verb = dryRun ? "would replay" : "replayed";
   const who = step.onlyGroup
     ? ""
@@ -86,16 +85,8 @@ export function lagTable(rows: readonly GroupLag[]): string {
     row.committed === undefined ? "-" : String(row.committed),
     String(row.lag),
   ]);
-  const sums = lagSums(rows).map(({ topic, group, lag }) => [topic, group, "all", "", "", String(lag)]);
+  const sums = sumLags(rows).map(({ topic, group, lag }) => [topic, group, "all", "", "", String(lag)]);
   return table(["topic", "group", "partition", "end", "committed", "lag"], [...cells, ...sums]);
-}
-
-export function lagSums(rows: readonly GroupLag[]): { topic: string; group: string; lag: bigint }[] {
-  return [...Map.groupBy(rows, ({ topic, group }) => `${topic}\n${group}`).values()].map((ofGroup) => ({
-    topic: ofGroup[0]?.topic ?? "",
-    group: ofGroup[0]?.group ?? "",
-    lag: ofGroup.reduce((sum, { lag }) => sum + lag, 0n),
-  }));
 }
 
 /** Messages are others' text: no control character of theirs reaches the terminal. */

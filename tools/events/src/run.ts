@@ -1,12 +1,11 @@
 import { type Abortable, deadline } from "@plumbline/concurrency";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { connectBroker } from "@plumbline/messaging";
+import { findDeadLetters, groupLags, planReplay, replayDeadLetters, sumLags } from "@plumbline/messaging/dead-letters";
 import { type Inspector, type InspectorOptions, openInspector } from "@plumbline/messaging/inspect";
 import { noTelemetry } from "@plumbline/telemetry";
-import { findDeadLetters } from "./dead-letters.ts";
 import { type Command, help, parseCommand, UsageError } from "./options.ts";
-import { lagSums, lagTable, letterJson, letterTable, letterText, stepText } from "./print.ts";
-import { planReplay, replay } from "./replay.ts";
+import { lagTable, letterJson, letterTable, letterText, stepText } from "./print.ts";
 
 /** What a run may touch of the process it runs in. */
 export interface Surroundings extends Abortable {
@@ -65,7 +64,7 @@ const replayAll: Run = async ({ filter, json, dryRun, connection }, inspector, {
   const steps = await planReplay(inspector, letters, { signal });
   if (!dryRun && steps.length > 0) {
     await using broker = await connectBroker(brokerOptions(connection), noTelemetry);
-    await replay(broker, inspector, steps, { signal });
+    await replayDeadLetters(broker, inspector, steps, { signal });
   }
   if (json) {
     const planned = steps.map(({ target, letters: ofStep }) => ({
@@ -85,10 +84,9 @@ const replayAll: Run = async ({ filter, json, dryRun, connection }, inspector, {
   return 0;
 };
 
-const lag: Run = async ({ filter: { topic, group }, json }, inspector, { print, signal }) => {
-  const names = topic === undefined ? (await inspector.topics({ signal })).map(({ name }) => name) : [topic];
-  const rows = (await inspector.lag(names, { signal })).filter((row) => group === undefined || row.group === group);
-  if (json) print(asJson({ partitions: rows, sums: lagSums(rows) }));
+const lag: Run = async ({ filter, json }, inspector, { print, signal }) => {
+  const rows = await groupLags(inspector, filter, { signal });
+  if (json) print(asJson({ partitions: rows, sums: sumLags(rows) }));
   else print(rows.length === 0 ? "no group reads here" : lagTable(rows));
   return 0;
 };

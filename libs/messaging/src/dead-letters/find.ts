@@ -1,27 +1,37 @@
 import type { Abortable } from "@plumbline/concurrency";
-import { deadTopic, sizeOf } from "@plumbline/messaging";
-import type { Inspector, LogEntry } from "@plumbline/messaging/inspect";
-import { placeOf, readReplayed } from "./replayed.ts";
+import type { Inspector, LogEntry } from "../inspect/inspector.ts";
+import { sizeOf } from "../message.ts";
+import { failureHeaders } from "../middleware/failed-delivery.ts";
+import { deadTopic } from "../topics.ts";
+import { locationOf, readReplayed } from "./replay-markers.ts";
 
-export const maxLimit = 1_000;
-/** Of dead letters in memory at once, beside the limit of their number. */
+/** The largest `limit` of a filter. */
+export const maxDeadLetters = 1_000;
+/** The bound on the dead letters in memory at once, beside the limit of their number. */
 const maxBytes = 64_000_000;
 
-export interface Filter {
+/** The conditions that a dead letter must meet. A field left out matches every dead letter. */
+export interface DeadLetterFilter {
+  /** The topic that the message was published to first. */
   readonly topic?: string | undefined;
+  /** The group whose delivery failed. */
   readonly group?: string | undefined;
   readonly type?: string | undefined;
   readonly key?: string | undefined;
   readonly id?: string | undefined;
+  /** Matches failures at this time and later. */
   readonly since?: Date | undefined;
+  /** The most dead letters to return, from 1 to `maxDeadLetters`. */
   readonly limit: number;
-  /** Also those that were replayed. */
+  /** Includes dead letters that were replayed. */
   readonly replayed: boolean;
 }
 
+/** A message that a group failed to handle, and the failure as its headers describe it. */
 export interface DeadLetter extends LogEntry {
-  /** Where the message was published first, and the group that gave it up. */
+  /** The topic that the message was published to first. */
   readonly origin: string;
+  /** The group whose delivery failed. */
   readonly group: string;
   readonly attempts: number;
   readonly code: string;
@@ -30,22 +40,30 @@ export interface DeadLetter extends LogEntry {
   readonly replayed: boolean;
 }
 
-export interface Found {
-  /** The oldest failures first. */
+/** The result of a search for dead letters. */
+export interface FoundDeadLetters {
+  /** Oldest failure first. */
   readonly letters: readonly DeadLetter[];
-  /** How many match; more than there are letters where the limit cut them off. */
+  /** The number of matches. It exceeds the number of letters if the limit cut some off. */
   readonly matching: number;
 }
 
-/** Reads every dead-letter topic that can hold a match, and keeps no more than the limit. */
-export async function findDeadLetters(inspector: Inspector, filter: Filter, options: Abortable): Promise<Found> {
+/**
+ * Returns the dead letters that match, up to the filter's limit and 64 MB. Reads every dead-letter
+ * topic that can hold a match.
+ */
+export async function findDeadLetters(
+  inspector: Inspector,
+  filter: DeadLetterFilter,
+  options: Abortable = {},
+): Promise<FoundDeadLetters> {
   const names = (await inspector.topics(options)).map(({ name }) => name);
-  const dead = names.filter((name) => mayHold(name, filter));
-  const replayed = await readReplayed(inspector, dead, names, options);
+  const deadTopics = names.filter((name) => mayHold(name, filter));
+  const replayed = await readReplayed(inspector, deadTopics, names, options);
   let kept: DeadLetter[] = [];
   let [matching, bytes] = [0, 0];
   const visit = (entry: LogEntry): void => {
-    const letter = toDeadLetter(entry, replayed.has(placeOf(entry)));
+    const letter = toDeadLetter(entry, replayed.has(locationOf(entry)));
     if (letter === undefined || !matches(letter, filter)) return;
     matching++;
     bytes += sizeOf(letter.message);
@@ -54,33 +72,34 @@ export async function findDeadLetters(inspector: Inspector, filter: Filter, opti
     kept = oldest(kept, filter.limit);
     bytes = kept.reduce((sum, { message }) => sum + sizeOf(message), 0);
   };
-  await inspector.read(dead, visit, options);
+  await inspector.read(deadTopics, visit, options);
   return { letters: oldest(kept, filter.limit), matching };
 }
 
-function mayHold(name: string, { topic, group }: Filter): boolean {
+function mayHold(name: string, { topic, group }: DeadLetterFilter): boolean {
   if (topic !== undefined && group !== undefined) return name === deadTopic(topic, group);
   return name.endsWith(group === undefined ? ".dead" : `.${group}.dead`) && name.startsWith(topic ?? "");
 }
 
-/** Undefined for a message that no group gave up: somebody else's topic whose name ends the same. */
+/** Returns undefined for a message of an unrelated topic whose name also ends in ".dead". */
 function toDeadLetter(entry: LogEntry, replayed: boolean): DeadLetter | undefined {
   const { headers } = entry.message;
-  const { "plumbline-topic": origin, "plumbline-group": group } = headers;
+  const origin = headers[failureHeaders.topic];
+  const group = headers[failureHeaders.group];
   if (origin === undefined || group === undefined || deadTopic(origin, group) !== entry.topic) return undefined;
   return {
     ...entry,
     origin,
     group,
-    attempts: Number(headers["plumbline-attempts"] ?? 0),
-    code: headers["plumbline-error-code"] ?? "unknown",
-    error: headers["plumbline-error"] ?? "",
-    failedAt: new Date(headers["plumbline-failed-at"] ?? 0),
+    attempts: Number(headers[failureHeaders.attempts] ?? 0),
+    code: headers[failureHeaders.code] ?? "unknown",
+    error: headers[failureHeaders.error] ?? "",
+    failedAt: new Date(headers[failureHeaders.time] ?? 0),
     replayed,
   };
 }
 
-function matches(letter: DeadLetter, filter: Filter): boolean {
+function matches(letter: DeadLetter, filter: DeadLetterFilter): boolean {
   const { message } = letter;
   return (
     (filter.topic === undefined || letter.origin === filter.topic) &&
@@ -95,7 +114,7 @@ function matches(letter: DeadLetter, filter: Filter): boolean {
 
 function oldest(letters: readonly DeadLetter[], limit: number): DeadLetter[] {
   let bytes = 0;
-  // A stable sort, so letters of one key and one moment stay in the order of their offsets.
+  // The sort is stable: letters of one key that failed at one moment stay in the order of their offsets.
   const sorted = letters.toSorted((a, b) => a.failedAt.getTime() - b.failedAt.getTime()).slice(0, limit);
   const tooMany = sorted.findIndex(({ message }, i) => (bytes += sizeOf(message)) > maxBytes && i > 0);
   return tooMany < 0 ? sorted : sorted.slice(0, tooMany);

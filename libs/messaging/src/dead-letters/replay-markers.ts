@@ -1,56 +1,61 @@
+/**
+ * The record of replays. For each dead letter that was replayed, a small message (a marker) is
+ * published to `<topic>.<group>.dead.replayed` once the broker has accepted the replay.
+ *
+ * A group's committed position cannot hold this record, because filters replay out of order. A marker
+ * is written after its dead letter, so with the same retention it outlives it.
+ */
 import type { Abortable } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import { createMessage, type Message } from "@plumbline/messaging";
-import type { Inspector, LogEntry } from "@plumbline/messaging/inspect";
-
-/*
- * Which dead letters were replayed is kept in a topic beside them, `<topic>.<group>.dead.replayed`: one small message for
- * each, written once its replay was accepted. A group's position would not do, as filters replay out of order; a marker is
- * written after its dead letter, so with the same retention it is kept longer.
- */
+import type { Inspector, LogEntry } from "../inspect/inspector.ts";
+import { createMessage, type Message } from "../message.ts";
 
 const maxMarkers = 100_000;
 
+/** Returns the name of the topic that holds the markers of a dead-letter topic. */
 export function replayedTopic(dead: string): string {
   return `${dead}.replayed`;
 }
 
-/** Names a dead letter for good: a message that fails again lies elsewhere. The id guards against a topic made anew. */
-export function placeOf({ topic, partition, offset, message }: LogEntry): string {
+/**
+ * Returns the identity of a dead letter. A message that fails again has another location. The id
+ * tells apart two topics of one name, of which the first was deleted.
+ */
+export function locationOf({ topic, partition, offset, message }: LogEntry): string {
   return `${topic}/${partition}/${offset}/${message.id}`;
 }
 
-export function toMarker(letter: LogEntry): Message {
+/** Returns the message that records the replay of a dead letter. */
+export function markerFor(letter: LogEntry): Message {
   return createMessage({
     source: "/plumbline/events",
     type: "plumbline.events.Replayed",
     key: letter.message.key,
     contentType: "text/plain",
-    data: Buffer.from(placeOf(letter)),
+    data: Buffer.from(locationOf(letter)),
   });
 }
 
-/** The places of all that were replayed, of those dead-letter topics. */
+/**
+ * Returns the locations of all replayed dead letters of these dead-letter topics. Rejects with
+ * `resource_exhausted` if there are more than 100,000.
+ */
 export async function readReplayed(
   inspector: Inspector,
-  dead: readonly string[],
+  deadTopics: readonly string[],
   existing: readonly string[],
   options: Abortable,
 ): Promise<ReadonlySet<string>> {
-  const places = new Set<string>();
-  const topics = dead.map(replayedTopic).filter((topic) => existing.includes(topic));
-  await inspector.read(
-    topics,
-    ({ message }) => {
-      places.add(Buffer.from(message.data).toString());
-      if (places.size > maxMarkers) {
-        throw new ServiceError(
-          "resource_exhausted",
-          `more than ${maxMarkers} dead letters were replayed: narrow it down with --topic and --group`,
-        );
-      }
-    },
-    options,
-  );
-  return places;
+  const locations = new Set<string>();
+  const topics = deadTopics.map(replayedTopic).filter((topic) => existing.includes(topic));
+  const visit = ({ message }: LogEntry): void => {
+    locations.add(Buffer.from(message.data).toString());
+    if (locations.size <= maxMarkers) return;
+    throw new ServiceError(
+      "resource_exhausted",
+      `more than ${maxMarkers} dead letters were replayed: select fewer of them by topic and group`,
+    );
+  };
+  await inspector.read(topics, visit, options);
+  return locations;
 }
