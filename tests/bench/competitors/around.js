@@ -1,7 +1,8 @@
 /**
- * FULL=1: what our gateway does around a request, for the peers, by hand and with the fast choice each time (pino, no async
- * context): one log line, counts and durations, W3C trace context, a request id, a rate limit, a bound on what runs at
- * once, a deadline. Without it there is none of these.
+ * With FULL=1 it gives the competitors all that our gateway does around a request: one log line,
+ * counts and durations, W3C trace context, a request id, a rate limit, a bound on concurrency, a
+ * deadline. Each takes the faster option (pino, no async context). Without FULL there is none of
+ * these.
  */
 import { randomUUIDv7 } from "node:crypto";
 import { Metadata } from "@grpc/grpc-js";
@@ -34,7 +35,10 @@ const callsActive = gauge("rpc_client_calls_in_flight", ["method"]);
 let running = 0;
 const windows = { second: 0, taken: 0 };
 
-/** Begins a request: `refused` is a status when a limit says no, `call` runs the gRPC call, `end` tells of the answer. */
+/**
+ * Begins a request: `refused` is the status if a limit refuses it, `call` makes the gRPC call,
+ * `end` records the response.
+ */
 export function begin(method, path, headers, client) {
   const startedAt = performance.now();
   const above = trace.getSpanContext(propagator.extract(ROOT_CONTEXT, headers, defaultTextMapGetter));

@@ -1,4 +1,7 @@
-/** What the two bare services share: kafkajs and pg as they come, with the faster choice where there is one. */
+/**
+ * The parts that the two bare services share: kafkajs and pg with their defaults, or the faster
+ * option.
+ */
 import kafkajs from "kafkajs";
 import { Pool } from "pg";
 
@@ -12,7 +15,7 @@ export async function connectKafka(clientId) {
     brokers: [process.env["BROKERS"]],
     logLevel: kafkajs.logLevel.ERROR,
   });
-  // acks is -1, every copy in sync, unless told.
+  // The default of acks is -1: every in-sync copy.
   const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
   await producer.connect();
   return { kafka, producer };
@@ -25,9 +28,12 @@ export async function createTopics(kafka, topics) {
   await admin.disconnect();
 }
 
-/** One handler at a time for each partition, all partitions at once; offsets are committed behind each batch. */
+/**
+ * Runs one handler at a time for each partition, and all partitions at once. Commits offsets after
+ * each batch.
+ */
 export async function consume(kafka, topic, handle) {
-  // By default a fetch that finds nothing waits for 5 s, and commits and joins behind it.
+  // By default a fetch without data waits 5 s, and commits and joins wait behind it.
   const consumer = kafka.consumer({ groupId: `${topic}.bare`, maxWaitTimeInMs: 100 });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });

@@ -1,9 +1,11 @@
 /**
- * Orders by hand on kafkajs and pg, as their documentation shows it: a row, an event, and an update when the answer comes.
- * It says "placed" once the row is committed and the event is on the broker, as durable as ours. What it does not have: a
- * process that dies between the two leaves an order without an event (no outbox); a message that comes twice is handled
- * twice (no inbox); no idempotency keys, no rules, no deadlines, no retry topics or dead letters, no order of versions, no
- * watchers, no logs, metrics or traces.
+ * Orders by hand on kafkajs and pg, as in their documentation: a row, an event, and an update after
+ * the response event. It reports "placed" once the row is committed and the event is on the broker,
+ * as durable as ours. It lacks:
+ * - an outbox: a process that dies between the two leaves an order without an event
+ * - an inbox: a message that is delivered twice is handled twice
+ * - idempotency keys, rules, deadlines, retry topics, dead letters, an order of versions, watchers,
+ *   logs, metrics and traces
  */
 import { randomUUIDv7 } from "node:crypto";
 import { loadPackageDefinition, Server, ServerCredentials } from "@grpc/grpc-js";

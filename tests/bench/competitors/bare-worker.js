@@ -1,4 +1,7 @@
-/** Fulfils or rejects the orders of bare-orders.js with the work our worker does: a quote for each item, a label, a row, an event. What it lacks stands there. */
+/**
+ * Fulfils or rejects the orders of bare-orders.js with the work of our worker: a quote for each
+ * item, a label, a row, an event. bare-orders.js lists what is missing.
+ */
 import { createServer } from "node:net";
 import { drawLabel } from "../../../apps/worker/src/label/draw-label.ts";
 import { connectKafka, consume, pool } from "./bare-kafka.js";
@@ -22,7 +25,7 @@ await consume(kafka, "bare.placed", async ({ orderId, items }) => {
   const currencyCode = isFulfilled ? quotes[0].currencyCode : null;
   const minorUnits = isFulfilled ? quotes.reduce((sum, quote) => sum + quote.minorUnits, 0) : null;
   const label = isFulfilled ? drawLabel({ orderId, items }) : null;
-  // A message that comes again would stop its partition at the primary key.
+  // Without this, a redelivered message would stop its partition at the primary key.
   await pool.query({
     name: "settle",
     text: `insert into fulfilments (order_id, status, currency_code, minor_units, label, time) values ($1, $2, $3, $4, $5, now())

@@ -1,4 +1,7 @@
-/** The greeter's client as grpc-js's documentation makes it: proto-loader, one channel, promises around callbacks. */
+/**
+ * A client of greeter as in grpc-js's documentation: proto-loader, one channel, promises around
+ * callbacks.
+ */
 import { credentials, loadPackageDefinition } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 

@@ -1,4 +1,7 @@
-/** Fastify in front of greeter through grpc-js, with a schema for its answer, as Fastify's documentation advises. */
+/**
+ * Fastify in front of greeter on grpc-js, with a response schema as Fastify's documentation
+ * advises.
+ */
 import Fastify from "fastify";
 import { begin, isFull } from "./around.js";
 import { connect } from "./client.js";

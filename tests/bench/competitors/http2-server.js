@@ -1,4 +1,6 @@
-/** One unary method by hand on node:http2: the least a gRPC server on Node's own HTTP/2 can cost. */
+/**
+ * One unary method by hand on node:http2: the minimal cost of a gRPC server on Node's own HTTP/2.
+ */
 import { createServer } from "node:http2";
 
 const headers = { ":status": 200, "content-type": "application/grpc+proto" };

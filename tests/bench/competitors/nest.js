@@ -1,4 +1,7 @@
-/** NestJS in front of greeter: a controller, and ClientsModule's gRPC client. Decorators are called by hand, as nothing here is compiled. */
+/**
+ * NestJS in front of greeter: a controller, and ClientsModule's gRPC client. Decorators are called
+ * as functions, because nothing here is compiled.
+ */
 import "reflect-metadata";
 import { Controller, Get, Inject, Module, Param, Res } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";

@@ -5,7 +5,10 @@ import { compare, describe, ratio } from "./compare.ts";
 import { idleMs } from "./idle.ts";
 import { handlingRate, relayRate } from "./messaging.ts";
 
-/** What the README claims of messaging: ratios, medians and spread, each pair measured in turn. Sets exit code 1 if a claim is missed. */
+/**
+ * Measures the claims about messaging: ratios, medians and spread, each pair in turn. Sets exit
+ * code 1 if a claim is missed.
+ */
 export async function claims(rounds: number): Promise<void> {
   await using place = await testDatabase();
   const adapters = [{ adapter: "postgres", postgres: { url: place.url, applicationName: "bench" } } as const];

@@ -1,4 +1,7 @@
-/** Two ways of doing one thing, measured in turn in one run: a slow or busy machine slows both, and the ratio holds. */
+/**
+ * Two ways to do one thing, measured in turn in one run. A slow or busy machine slows both, so the
+ * ratio is stable.
+ */
 export interface Comparison {
   readonly name: string;
   readonly unit: string;
@@ -8,7 +11,7 @@ export interface Comparison {
   readonly least: number;
 }
 
-/** Runs each side `rounds` times, A B A B: what `measure` returns counts, the more the better. */
+/** Runs each side `rounds` times, A B A B. `measure` returns the figure; higher is better. */
 export async function compare(
   about: { readonly name: string; readonly unit: string; readonly least: number },
   slow: { readonly name: string; readonly measure: () => Promise<number> },
@@ -27,7 +30,7 @@ export function ratio({ slow, fast }: Comparison): number {
   return median(fast.values) / median(slow.values);
 }
 
-/** The comparison as text: medians with their spread, and the ratio beside what is claimed. */
+/** Returns the comparison as text: medians with their spread, and the ratio beside the claim. */
 export function describe(comparison: Comparison): string {
   const side = ({ name, values }: Comparison["slow"]) =>
     `  ${name.padEnd(26)}${figure(median(values))} ${comparison.unit} (${figure(Math.min(...values))} to ${figure(Math.max(...values))}, n = ${values.length})`;

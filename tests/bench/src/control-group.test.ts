@@ -6,7 +6,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { ControlGroup, whyNoControlGroups } from "./control-group.ts";
 
-/** Stands for /sys/fs/cgroup: plain files where the kernel would have its own. */
+/** A stand-in for /sys/fs/cgroup with plain files. */
 function mount(version: 1 | 2): string {
   const folder = mkdtempSync(join(tmpdir(), "cgroup-"));
   if (version === 2) writeFileSync(join(folder, "cgroup.controllers"), "cpu memory");
@@ -14,7 +14,7 @@ function mount(version: 1 | 2): string {
   return folder;
 }
 
-test("of version 2, a share of a core and the memory are written to one group, which the program enters first", () => {
+test("in version 2, the share of a core and the memory limit are written to one group, which the program enters first", () => {
   const folder = mount(2);
   const group = new ControlGroup({ cores: 0.4, memoryMiB: 192 }, folder);
   const [name = ""] = readdirSync(folder).filter((entry) => entry.startsWith("plumbline"));
@@ -28,7 +28,7 @@ test("of version 2, a share of a core and the memory are written to one group, w
   rmSync(folder, { recursive: true });
 });
 
-test("of version 1, each controller has a group of its own", () => {
+test("in version 1, each controller has a group of its own", () => {
   const folder = mount(1);
   void new ControlGroup({ cores: 0.5, memoryMiB: 64 }, folder);
   const [name = ""] = readdirSync(join(folder, "cpu"));
@@ -39,7 +39,7 @@ test("of version 1, each controller has a group of its own", () => {
 
 const why = whyNoControlGroups();
 
-test("a process within a tenth of a core takes no more of it", { skip: why ?? false }, () => {
+test("a process limited to a tenth of a core uses no more", { skip: why ?? false }, () => {
   const spin =
     "const end = performance.now() + 1000; while (performance.now() < end); console.log(process.cpuUsage().user)";
   using group = new ControlGroup({ cores: 0.1 });

@@ -2,19 +2,25 @@ import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Program } from "./competitors/program.ts";
 
-/** What a process may take. */
+/** The resources that a process may use. */
 export interface Limits {
   /** 0.4 is two fifths of one core. */
   readonly cores?: number;
   readonly memoryMiB?: number;
 }
 
-/** Short, so that a process that has used its share up is not stopped for long: by default it would be for up to 100 ms. */
+/**
+ * Short, so that a process that has used up its share is not stopped for long; the default period
+ * stops it for up to 100 ms.
+ */
 const periodMicros = 10_000;
 const enter = 'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"';
 let made = 0;
 
-/** A control group of Linux for one process, of version 2 or 1. Throws where this user may make none: it takes root. */
+/**
+ * A control group of Linux for one process, of version 2 or 1. Throws without permission to create
+ * one: only root has it.
+ */
 export class ControlGroup implements Disposable {
   readonly #folders: string[] = [];
 
@@ -39,13 +45,13 @@ export class ControlGroup implements Disposable {
     }
   }
 
-  /** The program, started within the group. */
+  /** Starts the program within the group. */
   holding(program: Program): Program {
     const args = ["-c", enter, "sh", ...this.#folders, "--", program.command, ...program.args];
     return { ...program, command: "/bin/sh", args };
   }
 
-  /** After the process has ended. */
+  /** Removes the group. Call it after the process has exited. */
   [Symbol.dispose](): void {
     for (const folder of this.#folders) rmdirSync(folder);
   }
@@ -57,7 +63,7 @@ export class ControlGroup implements Disposable {
   }
 }
 
-/** Why no process can be held to a share here; undefined where it can. */
+/** Returns the reason why processes cannot be limited here, or undefined if they can. */
 export function whyNoControlGroups(): string | undefined {
   try {
     using _ = new ControlGroup({ cores: 0.5, memoryMiB: 64 });

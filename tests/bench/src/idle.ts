@@ -15,7 +15,10 @@ const asOurBroker = `
   const broker = await connectBroker({ adapter: "kafka", kafka: { brokers: BROKERS, clientId: "idle" } }, noTelemetry);
   await broker.ping();`;
 
-/** Milliseconds between two wakes of a process that only holds its connections to Kafka: kafkajs as it comes, or our broker over it. */
+/**
+ * Returns the milliseconds between two wakes of a process that only holds its connections to Kafka,
+ * with plain kafkajs or with our broker.
+ */
 export async function idleMs(brokers: readonly string[], ours: boolean): Promise<number> {
   const script = `${(ours ? asOurBroker : asItComes).replace("BROKERS", JSON.stringify(brokers))}
   const before = process.resourceUsage().voluntaryContextSwitches;

@@ -1,16 +1,21 @@
 /**
- * `npm run bench`: what the README claims of messaging; exit code 1 if a claim is missed. The others print what was found beside what was aimed at:
- *   competitors  our services beside their twins in Go and what else a user would pick. --only rpc,gateway,chain,start; --names A,B, only targets
- *              whose name has one of these; --ms N, how long one measurement takes (1200); --rate N calls a second at a fixed rate (1000; 0 leaves it out)
- *   orders     an order from placed to its end, beside the same by hand on kafkajs and pg. --only fulfilled,rejected; --names; --orders N in a closed
- *              loop (800); --rate N a second where latency is measured (50); --profile FOLDER, CPU profiles of orders and worker
- *   replicas   two of a service beside one, each held to a share of a core. --ms
- *   gc         the gateway and greeter with young generations of several sizes, within the memory they get. --ms, --rate
- *   telemetry  the gateway with 10 % of its traces exported, beside none. --ms; --profile FOLDER
- *   overload   the gateway at twice what it can do, with its limit and without. --ms
- *   against    greeter and gateway of this checkout beside another, in pairs. --checkout FOLDER; --names; --ms
- *   micro      our libraries beside npm's
- * All take --rounds N (5) and, but for overload, --json FILE for every sample.
+ * `npm run bench`: measures the claims about messaging; exit code 1 if one is missed. The other
+ * commands print each figure beside its aim:
+ *   competitors  our services beside their Go twins and other Node stacks.
+ *                --only rpc,gateway,chain,start; --names A,B: only targets with one of these in
+ *                their name; --ms N: length of a measurement (1200); --rate N: calls a second at
+ *                the fixed rate (1000), 0 skips it
+ *   orders       an order from placed to its end, beside the same by hand on kafkajs and pg.
+ *                --only fulfilled,rejected; --names; --orders N in the closed loop (800);
+ *                --rate N a second for latency (50); --profile FOLDER: CPU profiles
+ *   replicas     two replicas of a service beside one, each limited to a share of a core. --ms
+ *   gc           gateway and greeter with young generations of several sizes. --ms, --rate
+ *   telemetry    the gateway with and without 10 % of its traces exported. --ms; --profile FOLDER
+ *   overload     the gateway at up to twice its peak, with its limit and without. --ms
+ *   against      greeter and gateway of this checkout beside another, in pairs.
+ *                --checkout FOLDER; --names; --ms
+ *   micro        our libraries beside npm packages
+ * All take --rounds N (5) and, except overload, --json FILE for every sample.
  */
 import { parseArgs } from "node:util";
 

@@ -1,6 +1,7 @@
 /**
- * CPU time per unary call of server and client, each a process of its own: `npm run compare -w libs/rpc`. "bare" is the
- * transport alone, "full" is `serve` and `createClient` around it, without telemetry. Closed loop, rounds interleaved; the
+ * Measures the CPU time per unary call of server and client, each a process of its own:
+ * `npm run compare -w libs/rpc`. "bare" is the transport alone; "full" has `serve` and
+ * `createClient` around it, without telemetry. It is a closed loop with interleaved rounds. The
  * figures are medians, in microseconds of user and system time.
  */
 import { type ChildProcess, fork } from "node:child_process";

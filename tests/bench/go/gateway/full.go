@@ -34,7 +34,7 @@ var (
 
 type requestID struct{}
 
-// recorder remembers the status.
+// recorder stores the status.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -98,7 +98,7 @@ func around(next http.Handler) http.Handler {
 	})
 }
 
-// forward sends the request id on.
+// forward passes the request id to the service.
 func forward(ctx context.Context, _ *http.Request) metadata.MD {
 	id, _ := ctx.Value(requestID{}).(string)
 	return metadata.Pairs("x-request-id", id)
@@ -110,7 +110,7 @@ func (c carrier) Get(string) string      { return "" }
 func (c carrier) Set(name, value string) { metadata.MD(c).Set(name, value) }
 func (c carrier) Keys() []string         { return nil }
 
-// client is what our client does around a call: a span whose context goes out, counts and durations.
+// client does around a call what our client does: a span whose context is sent, counts, durations.
 func client() grpc.UnaryClientInterceptor {
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rpc_client_call_duration_seconds"}, []string{"method", "code"})
 	running := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rpc_client_calls_in_flight"}, []string{"method"})

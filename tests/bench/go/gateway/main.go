@@ -1,6 +1,6 @@
-// Command gateway is grpc-gateway in front of greeter, as its documentation sets it up; FULL=1 adds what our gateway does
-// around a request: one log line, counts and durations, W3C trace context, a request id, a rate limit, a bound on
-// what runs at once, a deadline.
+// Command gateway is grpc-gateway in front of greeter, set up as in its documentation. FULL=1 adds
+// all that our gateway does around a request: one log line, counts and durations, W3C trace
+// context, a request id, a rate limit, a bound on concurrency, a deadline.
 package main
 
 import (

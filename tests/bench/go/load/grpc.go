@@ -18,7 +18,7 @@ var hello = []byte{0, 0, 0, 0, 5, 0x0a, 3, 'A', 'd', 'a'}
 
 const path = "/greeter.v1.Greeter/SayHello"
 
-// loadGRPC keeps streams calls at a time on each of conns connections.
+// loadGRPC keeps a number of concurrent calls (streams) on each of a number of connections (conns).
 func loadGRPC(o options) ([]*result, error) {
 	conns := make([]*conn, o.conns)
 	for i := range conns {
@@ -54,7 +54,7 @@ func loadGRPC(o options) ([]*result, error) {
 	return results, nil
 }
 
-// pace starts each call when it is due, in turn over the connections, whatever has become of the others.
+// pace starts each call when it is due, in turn over the connections, without waiting for others.
 func pace(conns []*conn, o options, start, end time.Time) {
 	for n := 0; ; n++ {
 		due := start.Add(time.Duration(n) * time.Second / time.Duration(o.rate))
@@ -85,13 +85,13 @@ type conn struct {
 	reader  *bufio.Reader
 	framer  *http2.Framer
 
-	lock    sync.Mutex // What is below is used by the reader and by pace.
+	lock    sync.Mutex // Guards the fields below, which the reader and pace use.
 	writer  *bufio.Writer
 	headers *hpack.Encoder
 	block   bytes.Buffer
 	next    uint32
 	due     map[uint32]time.Time
-	window  int64 // What the server lets us send on this connection.
+	window  int64 // The bytes that we may still send on this connection.
 	closing bool  // No call will follow.
 }
 
@@ -109,7 +109,7 @@ func dial(o options, address string) (*conn, error) {
 	c.headers = hpack.NewEncoder(&c.block)
 	_, _ = c.writer.WriteString(http2.ClientPreface)
 	_ = c.framer.WriteSettings(http2.Setting{ID: http2.SettingEnablePush, Val: 0})
-	_ = c.framer.WriteWindowUpdate(0, 1<<30) // Answers are small: this is for the whole run.
+	_ = c.framer.WriteWindowUpdate(0, 1<<30) // Responses are small: this window is enough for the whole run.
 	return c, c.writer.Flush()
 }
 
@@ -214,7 +214,7 @@ func (c *conn) answered(stream uint32) {
 	}
 }
 
-// hangUpIfDone wakes a reader that has nothing left to wait for.
+// hangUpIfDone wakes a reader that has no more response to wait for.
 func (c *conn) hangUpIfDone() {
 	if len(c.due) == 0 {
 		_ = c.net.SetReadDeadline(time.Now())

@@ -1,9 +1,10 @@
-// Command load calls one server and prints what it saw as JSON. It writes requests ready made and reads no more of an
-// answer than it must, so that it takes a fraction of what the server takes.
+// Command load calls one server and prints its measurements as JSON. It writes prepared requests
+// and parses only the necessary part of a response, so it costs a fraction of the server.
 //
-// Closed loop: each connection (and stream) sends its next call when the last is answered. With -rate calls have a time at
-// which they were due, and latency counts from then, whether or not a slow server made them late: a stall is
-// seen by every call that was due in it, as its callers would have seen it.
+// Without -rate it is a closed loop: each connection (and stream) sends its next call after the
+// last response. With -rate each call is due at a fixed time, and latency counts from then, even if
+// a slow server delays the call. So a stall counts for every call that was due in it, as for real
+// callers.
 package main
 
 import (
@@ -18,7 +19,7 @@ import (
 )
 
 type options struct {
-	addresses []string // Connections go to them in turn.
+	addresses []string // Connections use them in turn.
 	conns     int
 	streams   int
 	duration  time.Duration
@@ -27,9 +28,9 @@ type options struct {
 
 func (o options) address(connection int) string { return o.addresses[connection%len(o.addresses)] }
 
-// result is added up by each connection for itself.
+// result holds the sums of one connection.
 type result struct {
-	nanos  []int64 // Latencies of the calls that were answered.
+	nanos  []int64 // Latencies of the answered calls.
 	failed int
 	why    string // The first failure.
 }
@@ -46,7 +47,7 @@ type report struct {
 	Failed     int     `json:"failed"`
 	Why        string  `json:"why,omitempty"`
 	Seconds    float64 `json:"seconds"`
-	CPUSeconds float64 `json:"cpuSeconds"` // Of this process.
+	CPUSeconds float64 `json:"cpuSeconds"` // This process.
 	P50        float64 `json:"p50"`        // Microseconds.
 	P99        float64 `json:"p99"`
 	P999       float64 `json:"p999"`

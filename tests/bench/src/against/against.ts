@@ -35,8 +35,9 @@ const mostBytes = 1.02;
 const warmCalls = 60_000;
 
 /**
- * Measures the greeter and the gateway of this checkout beside those of another, in interleaved pairs of short rounds.
- * Prints CPU time and allocated bytes per call. Sets exit code 1 if an interval lies above its aim.
+ * Measures the greeter and the gateway of this checkout beside those of another, in interleaved
+ * pairs of short rounds. Prints CPU time and allocated bytes per call. Sets exit code 1 if an
+ * interval lies above its aim.
  */
 export async function against({ checkout, rounds, ms, names, json }: AgainstOptions): Promise<void> {
   const other = resolve(checkout);
@@ -114,7 +115,10 @@ function counted(program: Program, file: string): Program {
   return { ...program, args: [...preload, ...program.args], env: { ...program.env, ALLOCATED_FILE: file } };
 }
 
-/** Returns the bytes that the process has allocated since its start; rejects if it does not say so within 5 s. */
+/**
+ * Returns the bytes that the process has allocated since its start; rejects if it does not say so
+ * within 5 s.
+ */
 async function allocatedBytes({ running, allocatedFile }: Side): Promise<number> {
   rmSync(allocatedFile, { force: true });
   running.signal("SIGUSR2");

@@ -1,4 +1,7 @@
-/** Preload of a measured Node process: on SIGUSR2 it writes the bytes it has allocated so far to ALLOCATED_FILE. */
+/**
+ * Preload of a measured Node process: on SIGUSR2 it writes the bytes it has allocated so far to
+ * ALLOCATED_FILE.
+ */
 import { renameSync, writeFileSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
 

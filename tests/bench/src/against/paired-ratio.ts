@@ -10,8 +10,8 @@ export interface PairedRatio {
 const resamples = 4_000;
 
 /**
- * Returns the ratio of `after` to `before`, pair by pair, so that a slow moment of the machine falls on both sides.
- * Throws RangeError for no pairs or sides of different lengths.
+ * Returns the ratio of `after` to `before`, pair by pair, so that a slow moment of the machine
+ * falls on both sides. Throws RangeError for no pairs or sides of different lengths.
  */
 export function pairedRatio(
   before: readonly number[],

@@ -11,14 +11,17 @@ import { openWorkshop } from "./workshop.ts";
 export interface CompetitorsOptions {
   readonly rounds: number;
   readonly only: readonly string[];
-  /** Parts of names: targets that have none of them are left out. */
+  /** Parts of names: only targets with one of them are measured. */
   readonly names: readonly string[];
   readonly ms: number;
   readonly rate: number;
   readonly json: string | undefined;
 }
 
-/** Our services beside what else a user would pick, in one run. Prints tables and ratios; `json` names a file for everything. */
+/**
+ * Measures our services and the alternatives in one run. Prints tables and ratios; `json` names a
+ * file for all samples.
+ */
 export async function competitors({ rounds, only, names, ms, rate, json }: CompetitorsOptions): Promise<void> {
   await using workshop = await openWorkshop("competitors", { competitors: true });
   if (workshop === undefined) return;
@@ -49,13 +52,13 @@ export async function competitors({ rounds, only, names, ms, rate, json }: Compe
   }
 }
 
-/** In the mode people run: full where there is one. */
+/** Chooses the mode of production: full if the target has it. */
 function started(all: readonly Target[]): Target[] {
   const hasFull = new Set(all.filter(({ mode }) => mode === "full").map(({ name }) => name));
   return all.filter(({ group, mode, name }) => group !== "chain" && (mode === "full" || !hasFull.has(name)));
 }
 
-/** Of a sample everything is kept but what the target's processes were started with. */
+/** Returns a sample without the commands of the target's processes. */
 function replacer(key: string, value: unknown): unknown {
   return key === "programs" || key === "program" ? undefined : value;
 }

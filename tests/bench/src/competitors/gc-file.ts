@@ -3,12 +3,15 @@ import { join } from "node:path";
 import { sleep } from "@plumbline/concurrency";
 import type { Running } from "./program.ts";
 
-/** Where the process that listens on `port` writes its pauses: see gc.ts. */
+/** Returns the file to which the process on `port` writes its pauses: see gc.ts. */
 export function gcFile(folder: string, port: number): string {
   return join(folder, `gc-${port}.json`);
 }
 
-/** The pauses of a process so far in ms, in ascending order; none where it does not answer within 2 s. */
+/**
+ * Returns the pauses of a process so far in ms, in ascending order; none if it does not answer
+ * within 2 s.
+ */
 export async function pausesOf(running: Running, file: string): Promise<number[]> {
   rmSync(file, { force: true });
   running.signal("SIGUSR2");

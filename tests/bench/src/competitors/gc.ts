@@ -1,4 +1,7 @@
-/** Loaded into a Node process under measurement: at SIGUSR2 it writes its garbage collection pauses, in ms, to GC_FILE. */
+/**
+ * Runs inside a measured Node process: at SIGUSR2 it writes garbage collection pauses, in ms, to
+ * GC_FILE.
+ */
 import { writeFileSync } from "node:fs";
 import { PerformanceObserver } from "node:perf_hooks";
 

@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * The folder of the competitors with their dependencies, installed from their own lock file on first use: 75 MB that only this bench
- * needs. Undefined, said loudly, when they cannot be installed.
+ * Returns the folder of the competitors, after installing their dependencies from their own lock
+ * file on first use: 75 MB that only this bench needs. Returns undefined, with a message, if that
+ * fails.
  */
 export function installCompetitors(root: string): string | undefined {
   const folder = join(root, "tests/bench/competitors");

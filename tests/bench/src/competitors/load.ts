@@ -2,7 +2,10 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { pinned } from "./program.ts";
 
-/** What a load generator saw. Latencies in microseconds; with a rate, from when each call was due. */
+/**
+ * The measurements of a load generator. Latencies are in microseconds; with a rate they count from
+ * the moment when each call was due.
+ */
 export interface Load {
   readonly calls: number;
   readonly failed: number;
@@ -15,7 +18,10 @@ export interface Load {
   readonly max: number;
 }
 
-/** 32 calls at once, over 4 connections of 8 streams (gRPC) or 32 connections (HTTP), in turn to each port. Rejects when one fails. */
+/**
+ * Makes 32 concurrent calls, over 4 connections of 8 streams (gRPC) or 32 connections (HTTP), in
+ * turn to each port. Rejects if one fails.
+ */
 export async function load(
   generator: string,
   kind: "grpc" | "http",
@@ -30,7 +36,10 @@ export async function load(
   return report;
 }
 
-/** The same where calls may be refused; `connections` of HTTP, 32 when not given: as many requests at once. */
+/**
+ * Does the same for calls that may be refused. `connections` is the number of HTTP connections, and
+ * so of concurrent requests; the default is 32.
+ */
 export async function loadUnchecked(
   generator: string,
   kind: "grpc" | "http",

@@ -7,7 +7,7 @@ const pinning = canPin
   ? "measured processes pinned to one core, load generator and upstream to another"
   : "processes not pinned: no taskset, or one core";
 
-/** What a run was measured on, in one line, and where its processes ran. */
+/** Returns one line on the machine of a run and the cores of its processes. */
 export function machineOf(placement = pinning): string {
   const [cpu] = cpus();
   const load = readFileSync("/proc/loadavg", "utf8").split(" ").slice(0, 3).join(" ");

@@ -16,7 +16,7 @@ export interface Measured {
   readonly closed: readonly Sample[];
   readonly atRate: readonly Sample[];
   readonly residentMiB: number;
-  /** Pauses of the called process in ms, in ascending order; none of a process that is not Node. */
+  /** Pauses of the called process in ms, in ascending order; empty if it is not Node. */
   readonly pauses: readonly number[];
 }
 
@@ -26,13 +26,16 @@ export interface Plan {
   readonly rounds: number;
   readonly ms: number;
   readonly rate: number;
-  /** Told of a target whose calls failed, which is then left out; without it the run ends. */
+  /**
+   * Gets each target whose calls failed, which is then left out. Without this function the run
+   * ends.
+   */
   readonly onFailure?: (target: Target, why: string) => void;
 }
 
 /**
- * Starts all targets, warms each up, then measures one after another, round by round: what the machine is busy with
- * else falls on all alike. Each round begins with another target.
+ * Starts all targets, warms each up, then measures one after another, round by round, so that other
+ * work on the machine affects all alike. Each round begins with another target.
  */
 export async function measure(targets: readonly Target[], plan: Plan): Promise<Measured[]> {
   await using stack = new AsyncDisposableStack();
@@ -75,7 +78,10 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
 
 const warmCalls = 25_000;
 
-/** Until its code is compiled, which takes tens of thousands of calls, or 40 seconds: on a busy machine that is said. */
+/**
+ * Calls a target until its code is compiled, which takes tens of thousands of calls, or for 40
+ * seconds; the latter is printed.
+ */
 async function warmUp(target: Target, generator: string): Promise<void> {
   const giveUpAt = performance.now() + 40_000;
   let calls = 0;

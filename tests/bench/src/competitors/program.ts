@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { sleep } from "@plumbline/concurrency";
 import { cpuSecondsOf, residentMiB } from "../processes.ts";
 
-/** How to start one process that listens on 127.0.0.1 at `port`. */
+/** The command of one process that listens on 127.0.0.1 at `port`. */
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
@@ -12,7 +12,7 @@ export interface Program {
   readonly port: number;
 }
 
-/** Whether processes can be kept on one core each: what is measured on the first, what calls it on the second. */
+/** True if processes can be bound to a core: measured ones to the first, callers to the second. */
 export const canPin = availableParallelism() >= 2 && spawnSync("taskset", ["-V"]).status === 0;
 
 /** A core, or any. */
@@ -23,9 +23,9 @@ export function pinned(core: Core, command: string, args: readonly string[]): [s
   return canPin && core !== undefined ? ["taskset", ["-c", `${core}`, command, ...args]] : [command, [...args]];
 }
 
-/** A process that listens. Its log goes to /dev/null, so that writing a line costs the same in each. */
+/** A process that listens. Its log goes to /dev/null, so that a line costs the same in each. */
 export class Running implements AsyncDisposable {
-  /** From the start to the first connection it accepted. */
+  /** From the start to the first accepted connection. */
   readonly startMs: number;
   readonly port: number;
   readonly #child: ChildProcess;
@@ -58,7 +58,7 @@ export class Running implements AsyncDisposable {
     return this.#child.pid ?? 0;
   }
 
-  /** User and system seconds so far, children that have ended included. */
+  /** Returns user and system seconds so far, including children that have exited. */
   cpuSeconds(): number {
     return cpuSecondsOf(this.pid);
   }

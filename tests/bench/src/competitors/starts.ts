@@ -3,7 +3,7 @@ import { markdown, spread } from "../markdown.ts";
 import { type Program, Running } from "./program.ts";
 import type { Target } from "./targets.ts";
 
-/** One start, up to the first connection that was accepted. */
+/** One start, up to the first accepted connection. */
 export interface Start {
   readonly ms: number;
   /** User and system time, in steps of 10 ms. */
@@ -13,12 +13,15 @@ export interface Start {
 
 export interface Started {
   readonly target: Target;
-  /** Of code that V8 compiled in an earlier start, as in our images; undefined of what is no Node. */
+  /**
+   * True if V8 had compiled the code in an earlier start, as in our images; undefined if it is not
+   * Node.
+   */
   readonly cached: boolean | undefined;
   readonly starts: readonly Start[];
 }
 
-/** Starts each program that is called, in turn, with a compile cache and without. */
+/** Starts each called program in turn, with a compile cache and without. */
 export async function startTimes(targets: readonly Target[], rounds: number, folder: string): Promise<Started[]> {
   const all: { target: Target; program: Program; cached: boolean | undefined; starts: Start[] }[] = [];
   for (const target of targets) {
@@ -30,7 +33,7 @@ export async function startTimes(targets: readonly Target[], rounds: number, fol
     const without = { ...program, env: { ...env, NODE_DISABLE_COMPILE_CACHE: "1" } };
     all.push({ target, program: without, cached: false, starts: [] });
   }
-  // The first start of each fills the cache, as an image's build does, and does not count.
+  // The first start of each fills the cache, like the build of an image, and does not count.
   for (let round = -1; round < rounds; round++) {
     for (const { program, starts } of all) {
       await using running = await Running.start(program, 0, folder);

@@ -7,26 +7,26 @@ import type { Program } from "./program.ts";
 export type Group = "rpc" | "gateway" | "chain";
 export type Mode = "bare" | "full" | "full, 10 % of traces exported";
 
-/** Something that answers SayHello, by gRPC or HTTP. */
+/** A program that answers SayHello, by gRPC or HTTP. */
 export interface Target {
   readonly name: string;
   readonly group: Group;
   readonly mode: Mode;
-  /** What is measured; the last one is called. */
+  /** The measured processes; the last one is called. */
   readonly programs: readonly Program[];
 }
 
-/** What the targets are made of. */
+/** The parts that targets are made of. */
 export interface Parts {
   readonly root: string;
-  /** Where the Go commands are, and the folder the competitors are installed in; undefined leaves them out. */
+  /** The folders of the Go commands and of the installed competitors; undefined leaves them out. */
   readonly go: string | undefined;
   readonly competitors: string | undefined;
   /** A folder of this run: compile caches, garbage collection reports. */
   readonly folder: string;
   /** The greeter behind the gateways, not measured. */
   readonly upstream: number;
-  /** Takes spans by OTLP. */
+  /** The URL that receives spans by OTLP. */
   readonly collector: string;
 }
 
@@ -92,7 +92,9 @@ export async function targets(parts: Parts): Promise<Target[]> {
   return all;
 }
 
-/** The greeter that stands behind all gateways: the cheapest there is, so that it is not what is measured. */
+/**
+ * The greeter behind all gateways: the cheapest one, so that the figures are those of the gateways.
+ */
 export function upstream(parts: Pick<Parts, "root" | "go" | "folder">, port: number): Program {
   return parts.go === undefined ? greeter(parts, "bare", "grpc-js")(port) : greeterGo(parts.go, "bare")(port);
 }
@@ -157,7 +159,10 @@ function plain(command: string, env: Readonly<Record<string, string>>, port: num
   return { command, args: [], env, port };
 }
 
-/** Node as an image runs it: a compile cache, and here an observer of its garbage collection. */
+/**
+ * Returns the command of Node as in an image, with a compile cache, and with an observer of its
+ * garbage collection.
+ */
 export function node(
   { folder }: Pick<Parts, "folder">,
   file: string,

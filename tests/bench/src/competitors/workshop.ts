@@ -11,13 +11,16 @@ import { type Parts, upstream } from "./targets.ts";
 
 export const root = resolve(import.meta.dirname, "../../../..");
 
-/** What targets are made from and called with, until it is disposed. */
+/** The parts and callers of targets, until it is disposed. */
 export interface Workshop extends AsyncDisposable {
   readonly parts: Parts;
   readonly generator: string;
 }
 
-/** Builds our services and the Go commands, installs the competitors where they are wanted, starts the greeter and the collector behind all. Undefined, said loudly, without Go. */
+/**
+ * Builds our services and the Go commands, installs the competitors if they are wanted, and starts
+ * the greeter and the collector behind all. Returns undefined, with a message, without Go.
+ */
 export async function openWorkshop(
   what: string,
   { competitors }: { readonly competitors: boolean },
@@ -49,7 +52,7 @@ export async function openWorkshop(
   return { parts, generator: join(go, "load"), [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** Takes spans and forgets them. */
+/** Receives spans and drops them. */
 async function startCollector(): Promise<{ readonly url: string; readonly server: ReturnType<typeof createServer> }> {
   const port = await freePort();
   const server = createServer((request, response) => {

@@ -16,13 +16,16 @@ export interface GcOptions {
   readonly json: string | undefined;
 }
 
-/** Flags of Node; none is what it comes with. */
+/** Flags of Node; none means its defaults. */
 const variants: readonly (readonly string[])[] = [
   [],
   ...[4, 8, 16, 32, 64].map((mib) => [`--max-semi-space-size=${mib}`]),
 ];
 
-/** Pauses of the garbage collector, CPU and memory of the gateway and greeter with young generations of several sizes, each within the memory that docker-compose.yml gives it. */
+/**
+ * Measures garbage collector pauses, CPU and memory of gateway and greeter with young generations
+ * of several sizes, within the memory limits of docker-compose.yml.
+ */
 export async function gc({ rounds, ms, rate, json }: GcOptions): Promise<void> {
   await using workshop = await openWorkshop("gc", { competitors: false });
   if (workshop === undefined) return;

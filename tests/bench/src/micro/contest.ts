@@ -1,7 +1,7 @@
 import { median } from "../compare.ts";
 import { markdown } from "../markdown.ts";
 
-/** Ways of doing one thing; the first is ours. Each does its work `times` times, or in its own way as often. */
+/** Ways to do one thing; the first is ours. Each does its work `times` times. */
 export interface Contest {
   readonly name: string;
   readonly contenders: readonly Contender[];
@@ -17,10 +17,16 @@ export interface Outcome {
   readonly contenders: readonly { readonly name: string; readonly nanos: readonly number[] }[];
 }
 
-/** At least this long per measurement, in ms: long enough for a collection or two, short enough to take turns. */
+/**
+ * The minimal length of a measurement in ms: long enough for a collection or two, short enough to
+ * take turns.
+ */
 const leastMs = 60;
 
-/** Nanoseconds of CPU per turn of each, measured in turns A B A B, after each has run until it was compiled. */
+/**
+ * Measures nanoseconds of CPU per turn of each, in turns A B A B, after each has run until it was
+ * compiled.
+ */
 export async function contest({ name, contenders }: Contest, rounds: number): Promise<Outcome> {
   const times: number[] = [];
   for (const { run } of contenders) times.push(await timesFor(run));
@@ -41,7 +47,10 @@ async function timesFor(run: Contender["run"]): Promise<number> {
   }
 }
 
-/** CPU time of this process, collections and compiling included: unlike a clock it does not run while others have the core. */
+/**
+ * Returns the CPU time of this process, including collections and compiling. Unlike a clock it
+ * stops while other processes have the core.
+ */
 async function millis(run: Contender["run"], times: number): Promise<number> {
   const before = process.cpuUsage();
   await run(times);
@@ -49,7 +58,10 @@ async function millis(run: Contender["run"], times: number): Promise<number> {
   return (user + system) / 1_000;
 }
 
-/** A row per contest and competitor: our ns, the competitor's, and how much of the competitor's time ours takes, round by round. */
+/**
+ * Returns a row per contest and competitor: our ns, the competitor's, and the ratio of ours to
+ * theirs, round by round.
+ */
 export function describeContests(outcomes: readonly Outcome[]): string {
   const rows = outcomes.flatMap(({ name, contenders: [ours, ...competitors] }) =>
     competitors.map((competitor) => {

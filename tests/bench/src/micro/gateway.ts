@@ -20,7 +20,7 @@ const routes = [
   ["GET", "/v1/orders/{order_id}/label"],
 ] as const;
 
-/** The parts of the gateway that a library could stand in for. */
+/** The parts of the gateway that a library could replace. */
 export function gatewayContests(competitors: string): Contest[] {
   const findMyWay = fromCompetitors(competitors, "find-my-way") as (options?: object) => FindMyWay;
 
@@ -28,7 +28,7 @@ export function gatewayContests(competitors: string): Contest[] {
   const competitor = findMyWay({ caseSensitive: true });
   for (const [method, template] of routes) {
     router.add(method, parseTemplate(template), template);
-    // Its own syntax, and without the verbs: it has no way to tell `{id}:cancel` from an id.
+    // In its own syntax and without verbs: it cannot distinguish `{id}:cancel` from an id.
     if (!template.includes(":")) competitor.on(method, template.replace(/\{(\w+)\}/, ":$1"), () => {});
   }
 
@@ -80,7 +80,7 @@ export function gatewayContests(competitors: string): Contest[] {
   ];
 }
 
-/** What is made is kept until the next, so that no compiler leaves the work out. */
+/** Keeps each result until the next one, so that the compiler cannot skip the work. */
 let kept: unknown;
 
 function repeat(work: () => unknown): (times: number) => void {

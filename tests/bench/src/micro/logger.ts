@@ -21,7 +21,10 @@ const fields = {
   client: "127.0.0.1",
 };
 
-/** One line of an access log, to nowhere. Ours bounds every value and adds the ids of the active span; the others do not. */
+/**
+ * Writes one line of an access log to a sink. Ours bounds every value and adds the ids of the
+ * active span; the others do not.
+ */
 export function loggerContest(competitors: string): Contest {
   const pino = fromCompetitors(competitors, "pino") as (options: object, stream: object) => Bare;
   const winston = fromCompetitors(competitors, "winston") as Winston;
@@ -37,7 +40,7 @@ export function loggerContest(competitors: string): Contest {
   const lines = (write: () => void) => async (times: number) => {
     for (let line = 1; line <= times; line++) {
       write();
-      // Streams write in later ticks what they are given in one.
+      // Streams write the lines of one tick in later ticks.
       if (line % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
   };

@@ -3,22 +3,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, startKafka, startPostgres, whyNoKafka } from "@plumbline/tools-engines";
 
-/** What all systems share: a Postgres that syncs each commit to disk, and a Kafka where there is a JVM for it. */
+/**
+ * The engines of all systems: a Postgres that syncs each commit to disk, and a Kafka if there is a
+ * JVM.
+ */
 export interface Engines extends AsyncDisposable {
-  /** The superuser's. */
+  /** The URL of the superuser. */
   readonly postgresUrl: string;
   readonly postgresPid: number;
   readonly kafkaPort: number | undefined;
   readonly kafkaPid: number | undefined;
 }
 
-/** The engines of `npm start`, with its settings, on data of this run. */
+/** Starts the engines of `npm start`, with its settings, on new data. */
 export async function startEngines(): Promise<Engines> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.adopt(mkdtempSync(join(tmpdir(), "plumbline-bench-data-")), (path) =>
     rmSync(path, { recursive: true, force: true }),
   );
-  const settings = { max_connections: 300 }; // Of several systems at once.
+  const settings = { max_connections: 300 }; // For several systems at once.
   const postgres = stack.use(
     await startPostgres({ dataDir: join(folder, "postgres"), port: await freePort(), settings }),
   );

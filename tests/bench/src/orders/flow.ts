@@ -5,20 +5,26 @@ import { type Client, connect, createClient } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { System } from "./systems.ts";
 
-/** How orders end: each with a quote of the supplier, fulfilled ones with a label drawn, which takes milliseconds of CPU; rejected ones cost little but rows and events. */
+/**
+ * The end of an order. Both kinds ask the supplier for a quote. A fulfilled order has a label
+ * drawn, which takes milliseconds of CPU; a rejected one costs little more than rows and events.
+ */
 export type Ending = "fulfilled" | "rejected";
 
-/** Orders that were placed together, seen from when each was due to the moment its row says how it ended. */
+/**
+ * The times of orders that were placed together, from the moment when each was due until its row
+ * has a terminal status.
+ */
 export interface Flow {
   /** Orders a second, from the first that was placed to the last that ended. */
   readonly perSecond: number;
-  /** From due to the end in ms, in ascending order. */
+  /** From the due time to the end in ms, in ascending order. */
   readonly latencies: readonly number[];
 }
 
 const concurrency = 32;
 const timeoutMs = 10_000;
-/** For the last order, from when the last was placed. */
+/** The longest wait for the last order after the last was placed. */
 const settleMs = 60_000;
 const skus: Readonly<Record<Ending, string>> = { fulfilled: "tea", rejected: "unicorn" };
 
@@ -43,7 +49,7 @@ export class Customer implements AsyncDisposable {
     return new Customer(createClient(OrdersService, channel), database, stack.move());
   }
 
-  /** As fast as they are accepted, 32 calls at once. */
+  /** Places orders as fast as they are accepted, with 32 concurrent calls. */
   async closed(ending: Ending, count: number): Promise<Flow> {
     return await this.#flow(ending, count, async (place) => {
       let placed = 0;
@@ -54,7 +60,7 @@ export class Customer implements AsyncDisposable {
     });
   }
 
-  /** One every so often, whatever has become of the others. */
+  /** Places orders at a fixed rate, without waiting for earlier ones. */
   async atRate(ending: Ending, count: number, perSecond: number): Promise<Flow> {
     return await this.#flow(ending, count, async (place) => {
       const start = performance.now();

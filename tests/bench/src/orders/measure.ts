@@ -16,13 +16,13 @@ export interface Cpu {
 export interface Closed {
   readonly perSecond: number;
   readonly cpu: Cpu;
-  /** Transactions of its databases for each order, those of whoever polls included. */
+  /** Transactions of its databases for each order, including those of polls. */
   readonly commits: number;
-  /** For each order, of more than a tenth: see operationsOf. */
+  /** Operations for each order, if more than a tenth: see operationsOf. */
   readonly operations: Readonly<Record<string, number>>;
 }
 
-/** What was measured of one system. */
+/** The measurements of one system. */
 export interface Seen {
   readonly system: System;
   readonly customer: Customer;
@@ -30,7 +30,7 @@ export interface Seen {
   readonly atRate: Readonly<Record<Ending, Flow[]>>;
 }
 
-/** Orders placed as fast as they are accepted, with what they cost. */
+/** Places orders as fast as they are accepted, and measures their cost. */
 export async function closedLoop(
   { system, customer }: Seen,
   ending: Ending,
@@ -47,7 +47,7 @@ export async function closedLoop(
   return { perSecond, cpu, commits: (after.commits - before.commits) / count, operations };
 }
 
-/** Seconds of CPU so far, and transactions of the system's databases. */
+/** Returns seconds of CPU so far, and transactions of the system's databases. */
 async function spent({ services, prefix }: System, engines: Engines): Promise<Cpu & { readonly commits: number }> {
   const { postgresUrl: url, postgresPid, kafkaPid } = engines;
   await using database = await openDatabase({ url, applicationName: "bench", poolSize: 1 }, noTelemetry);

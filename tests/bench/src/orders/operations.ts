@@ -1,6 +1,9 @@
 import type { Service } from "./systems.ts";
 
-/** How often each operation was made so far, by its name: statements on Postgres, batches published. Of our services, which count them; none of others. */
+/**
+ * Returns the number of operations so far by name: statements on Postgres, published batches. Only
+ * our services count them.
+ */
 export async function operationsOf(services: readonly Service[]): Promise<Map<string, number>> {
   const all = new Map<string, number>();
   for (const { name, opsPort } of services) {

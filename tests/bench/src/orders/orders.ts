@@ -14,26 +14,32 @@ import { type Site, type System, startBare, startOurs, startSupplier } from "./s
 
 export interface OrdersOptions {
   readonly rounds: number;
-  /** How the orders end: fulfilled, rejected. */
+  /** The ends to measure: fulfilled, rejected. */
   readonly only: readonly string[];
-  /** Parts of names: systems that have none of them are left out. */
+  /** Parts of names: only systems with one of them are measured. */
   readonly names: readonly string[];
   /** Orders of one closed loop. */
   readonly orders: number;
   /** Orders a second where latency is measured. */
   readonly rate: number;
   readonly json: string | undefined;
-  /** A folder for CPU profiles of the services, written when they end. */
+  /** A folder for CPU profiles of the services, written when they exit. */
   readonly profile: string | undefined;
 }
 
 const allEndings = ["fulfilled", "rejected"] as const satisfies readonly Ending[];
-/** Rate times this is how many orders one measurement of latency takes. */
+/** The seconds of one measurement of latency. */
 const rateSeconds = 5;
-/** Before anything is measured, with each: V8 compiles what is called often, and groups are joined. */
+/**
+ * The orders before the first measurement, for each system: V8 compiles the hot code, and groups
+ * are joined.
+ */
 const warmOrders = 1_000;
 
-/** An order from placed to fulfilled, beside the same by hand: throughput, latency, CPU of all processes. */
+/**
+ * Measures an order from placed to its end, beside the same by hand: throughput, latency, CPU of
+ * all processes.
+ */
 export async function orders(options: OrdersOptions): Promise<void> {
   const endings = allEndings.filter((ending) => options.only.includes(ending));
   buildOurs(root, ["orders", "worker"]);

@@ -5,12 +5,14 @@ import { atLeast, type Ratio } from "../ratio.ts";
 import type { Ending } from "./flow.ts";
 import type { Closed, Cpu, Seen } from "./measure.ts";
 
-/** The systems side by side, for orders that end this way. */
+/** Returns a table of the systems, for orders that end this way. */
 export function endingTable(all: readonly Seen[], ending: Ending, rate: number): string {
   return markdown([head(ending, rate), ...all.map((one) => row(one, ending))]);
 }
 
-/** What each order costs in operations, of the last round; a line for each system that counts them. */
+/**
+ * Returns the operations of each order in the last round: a line for each system that counts them.
+ */
 export function operationLines(all: readonly Seen[], ending: Ending): string[] {
   return all.flatMap(({ system, closed }) => {
     const each = Object.entries(closed[ending].at(-1)?.operations ?? {}).map(([key, n]) => `${key} ${n.toFixed(1)}`);
@@ -59,7 +61,10 @@ export async function processTable(all: readonly Seen[]): Promise<string> {
   return markdown(rows);
 }
 
-/** Of each round, as what the machine is busy with else falls on a round's measurements alike; then their median. */
+/**
+ * Returns the median of the rounds' ratios, because other work on the machine affects all
+ * measurements of a round alike.
+ */
 export function ratios(all: readonly Seen[], endings: readonly Ending[]): Ratio[] {
   const bare = all.find(({ system }) => system.prefix === "bare_");
   if (bare === undefined) return [];

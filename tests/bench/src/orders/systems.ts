@@ -9,13 +9,13 @@ import { node } from "../competitors/targets.ts";
 import type { ControlGroup } from "../control-group.ts";
 import type { Engines } from "./engines.ts";
 
-/** Something that takes orders by OrdersService.PlaceOrder and fulfils them. */
+/** A system that accepts orders by OrdersService.PlaceOrder and fulfils them. */
 export interface System {
   readonly name: string;
   readonly rpcPort: number;
-  /** What the names of its databases begin with. */
+  /** The prefix of its databases' names. */
   readonly prefix: string;
-  /** Where its table `orders` is: id, customer_id, status, update_time. */
+  /** The database with its table `orders`: id, customer_id, status, update_time. */
   readonly databaseUrl: string;
   readonly services: readonly Service[];
 }
@@ -23,27 +23,30 @@ export interface System {
 export interface Service {
   readonly name: string;
   readonly running: Running;
-  /** Where it writes its pauses. */
+  /** The file of its pauses. */
   readonly gcFile: string;
-  /** Where it tells its metrics; a bare one does not. */
+  /** The port of its metrics; a bare system has none. */
   readonly opsPort?: number;
 }
 
 export interface Site {
   readonly root: string;
-  /** The competitors, installed; undefined leaves them out. */
+  /** The folder of the installed competitors; undefined leaves them out. */
   readonly competitors: string | undefined;
-  /** Of this run: compile caches, reports. */
+  /** A folder of this run: compile caches, reports. */
   readonly folder: string;
   readonly engines: Engines;
   readonly supplier: string;
-  /** Flags of Node for the services: a profile, say. */
+  /** Flags of Node for the services, for example for a profile. */
   readonly flags: readonly string[];
 }
 
 export type Adapter = "kafka" | "postgres";
 
-/** Orders and worker as they are deployed: bundles, their presets, log lines of level info, which go to /dev/null. */
+/**
+ * Returns orders and worker as they are deployed: bundles, default settings, log lines of level
+ * info, written to /dev/null.
+ */
 export async function startOurs(
   site: Site,
   name: string,
@@ -62,7 +65,7 @@ export async function startOurs(
   return { name, rpcPort, prefix: `${adapter}_`, databaseUrl: urls.orders, services };
 }
 
-/** One worker within each control group, on Kafka, with one database. */
+/** Returns one worker within each control group, on Kafka, with one database. */
 export async function startWorkers(
   site: Site,
   groups: readonly ControlGroup[],
@@ -78,7 +81,10 @@ export async function startWorkers(
   return { running, databaseUrl: urls.worker };
 }
 
-/** The same by hand on kafkajs and pg: competitors/bare-orders.js says what it does and what it lacks. */
+/**
+ * Returns the same by hand on kafkajs and pg: competitors/bare-orders.js lists what it does and
+ * what it lacks.
+ */
 export async function startBare(
   site: Site,
   name: string,
@@ -99,7 +105,7 @@ export async function startBare(
       SUPPLIER: site.supplier,
       NODE_ENV: "production",
     };
-    // kafkajs sets timers in the past, of which Node warns.
+    // kafkajs sets timers in the past, which makes Node warn.
     const flags = ["--no-warnings", ...site.flags];
     const program = node(site, join(competitors, `bare-${service}.js`), env, port, flags);
     services.push({ name: service, ...(await start(site, program, stack)) });
@@ -109,7 +115,7 @@ export async function startBare(
   return { name, rpcPort, prefix: "bare_", databaseUrl, services };
 }
 
-/** The supplier all systems ask: how long it takes is nobody's merit. */
+/** Starts the supplier that all systems ask. */
 export async function startSupplier(site: Omit<Site, "supplier">, stack: AsyncDisposableStack): Promise<string> {
   const port = await freePort();
   const program: Program = {
@@ -134,7 +140,7 @@ async function databases({ engines }: Site, adapter: Adapter): Promise<Urls> {
   };
 }
 
-/** As `npm start` would start it, on ports of its own and from its bundle. */
+/** Returns the program as `npm start` would start it, on other ports and from its bundle. */
 async function programOf(site: Site, adapter: Adapter, urls: Urls, name: "orders" | "worker"): Promise<Program> {
   const ports = { ...(await freeStackPorts()), kafka: site.engines.kafkaPort ?? 0 };
   const found = programs(ports, urls, { adapter, entry: "bundle" }).find((program) => program.name === name);
@@ -150,7 +156,7 @@ async function programOf(site: Site, adapter: Adapter, urls: Urls, name: "orders
   return node(site, join(site.root, found.entry), env, ports[name], site.flags);
 }
 
-/** Its tables and topics. */
+/** Creates its tables and topics. */
 async function migrate({ folder }: Site, { command, args, env }: Program): Promise<void> {
   const entry = args.at(-1) ?? "";
   await promisify(execFile)(command, [entry, "migrate"], { cwd: folder, env: { ...env }, timeout: 60_000 });

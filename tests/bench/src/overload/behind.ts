@@ -8,18 +8,23 @@ import { noTelemetry } from "@plumbline/telemetry";
 const places = 16;
 const workMs = 50;
 const deadlineMs = 1_000;
-/** Calls a second that can be answered: as of a service whose statements wait for one of 16 connections. */
+/**
+ * The capacity in calls a second, like a service whose statements wait for one of 16 connections.
+ */
 export const capacity = (places * 1_000) / workMs;
 
 export interface Behind {
   readonly goodput: number;
   readonly shed: number;
   readonly late: number;
-  /** Of the calls that were answered, in ms from when they were due. */
+  /** Latencies of the answered calls, in ms from the moment when they were due. */
   readonly p99: number;
 }
 
-/** A service with a queue behind it, called at fixed rates one after another. Measured is the second half of each. */
+/**
+ * Calls a service with a queue behind it at fixed rates, one after another. Measures the second
+ * half of each.
+ */
 export async function behind(adaptive: boolean, rates: readonly number[], ms: number): Promise<Behind[]> {
   const permits = new Semaphore(places);
   const greeter = service(GreeterService, {

@@ -14,7 +14,7 @@ import { behind, capacity } from "./behind.ts";
 
 export interface OverloadOptions {
   readonly rounds: number;
-  /** How long one rate is measured. */
+  /** The length of the measurement of one rate. */
   readonly ms: number;
 }
 
@@ -26,16 +26,17 @@ interface Seen {
 }
 
 const root = resolve(import.meta.dirname, "../../../..");
-/** Of the peak; 0.9 is what the others are compared with, near the peak and not yet in a queue. */
+/** Shares of the peak. The others are compared with 0.9, which is near the peak without a queue. */
 const shares = [0.5, 0.9, 1, 2] as const;
-/** Times 8: as many requests at once as the generator can have, where users would have no bound. */
+/** Times 8: the most concurrent requests of the generator; real users have no such bound. */
 const connections = 64;
 const warmCalls = 25_000;
 
 /**
- * A service with a queue behind it, and the gateway, at shares of what they can do, the limit and without: requests come at a fixed rate,
- * whether or not earlier ones were answered, and latency counts from when each was due. The gateway's peak is that of a closed
- * loop of 32, of the same process.
+ * Measures a service with a queue behind it, and the gateway, at shares of their peak, with the
+ * limit and without. Requests arrive at a fixed rate, whether or not earlier ones were answered,
+ * and latency counts from the moment when each was due. The gateway's peak is that of a closed loop
+ * of 32 calls to the same process.
  */
 export async function overload({ rounds, ms }: OverloadOptions): Promise<void> {
   await queueBehind(Math.max(ms, 2_000) * 3);
@@ -76,7 +77,7 @@ export async function overload({ rounds, ms }: OverloadOptions): Promise<void> {
             const { calls, failed, seconds, p50, p99 } = report;
             return { goodput: calls / seconds, failed: failed / (calls + failed), p50: p50 / 1000, p99: p99 / 1000 };
           };
-          await at(1_000); // For the limit to find its place.
+          await at(1_000); // Time for the limit to settle.
           const one = await at(ms);
           seen.set(share, one);
           all.get(share)?.push(one);

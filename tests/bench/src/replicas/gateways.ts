@@ -9,7 +9,10 @@ import { type ReplicasOptions, type Scaling, type Shared, share } from "./scalin
 const warmCalls = 25_000;
 const warmMs = 40_000;
 
-/** Two gateways in front of one greeter, connections shared out evenly as by a balancer, beside one. */
+/**
+ * Measures two gateways in front of one greeter beside one, with connections divided evenly as by a
+ * balancer.
+ */
 export async function gateways({ rounds, ms }: ReplicasOptions): Promise<Scaling | undefined> {
   await using workshop = await openWorkshop("replicas of the gateway", { competitors: false });
   if (workshop === undefined) return undefined;

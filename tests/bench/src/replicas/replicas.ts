@@ -8,7 +8,10 @@ import { gateways } from "./gateways.ts";
 import { type ReplicasOptions, type Scaling, share } from "./scaling.ts";
 import { workers } from "./workers.ts";
 
-/** Two replicas of a service beside one. Each is held to the same share of a core, as a replica in a cluster is. */
+/**
+ * Measures two replicas of a service beside one. Each gets the same share of a core, like a replica
+ * in a cluster.
+ */
 export async function replicas(options: ReplicasOptions): Promise<void> {
   const why = whyNoControlGroups();
   if (why !== undefined) return console.log(`SKIPPED  replicas: ${why}`);
@@ -31,7 +34,7 @@ export async function replicas(options: ReplicasOptions): Promise<void> {
   }
 }
 
-/** Of each round, then their median. */
+/** Returns the median of the rounds' ratios. */
 function ratioOf({ name, one, two }: Scaling): Ratio {
   const values = two.map(({ perSecond }, round) => perSecond / (one[round]?.perSecond ?? Number.NaN));
   return atLeast(1.8, `2 x ${name} / 1`, median(values));

@@ -4,7 +4,7 @@ export interface ReplicasOptions {
   readonly json: string | undefined;
 }
 
-/** What one replica and two of them completed, round by round. */
+/** The work that one replica and two completed, round by round. */
 export interface Scaling {
   readonly name: string;
   readonly unit: string;
@@ -14,11 +14,11 @@ export interface Scaling {
 
 export interface Shared {
   readonly perSecond: number;
-  /** Cores the replicas took together, of 1. */
+  /** Cores that the replicas used together. */
   readonly cores: number;
-  /** Cores of who called them. */
+  /** Cores that the callers used. */
   readonly callerCores: number;
 }
 
-/** Of one core, for each replica: so that two have cores of their own where there are two for everything. */
+/** The share of a core for each replica, so that two replicas and their caller fit on two cores. */
 export const share = 0.4;

@@ -26,7 +26,10 @@ interface Group {
   readonly broker: Broker;
 }
 
-/** Two workers on one topic of six partitions beside one, each group with engines of its own: orders that wait in the topic are fulfilled. */
+/**
+ * Measures two workers on one topic of six partitions beside one, each group with its own engines:
+ * they fulfil orders that wait in the topic.
+ */
 export async function workers({ rounds }: ReplicasOptions): Promise<Scaling | undefined> {
   buildOurs(root, ["worker"]);
   await using stack = new AsyncDisposableStack();

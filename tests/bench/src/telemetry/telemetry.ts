@@ -12,13 +12,16 @@ export interface TelemetryOptions {
   readonly rounds: number;
   readonly ms: number;
   readonly json: string | undefined;
-  /** A folder for CPU profiles of both, written when they end. */
+  /** A folder for CPU profiles of both, written when they exit. */
   readonly profile: string | undefined;
 }
 
 const modes: readonly Mode[] = ["full", "full, 10 % of traces exported"];
 
-/** The gateway with 10 % of its traces exported, beside itself with none. Ratios are of each round, whose two measurements follow each other. */
+/**
+ * Measures the gateway with 10 % of its traces exported beside the same with none. Each round has
+ * two consecutive measurements and a ratio.
+ */
 export async function telemetry({ rounds, ms, json, profile }: TelemetryOptions): Promise<void> {
   await using workshop = await openWorkshop("telemetry", { competitors: false });
   if (workshop === undefined) return;

@@ -17,7 +17,6 @@ export const notDone: readonly string[] = [
   "libs/rpc",
   "libs/telemetry",
   "libs/transcoding",
-  "tests/bench",
   "tests/chaos",
   "tests/e2e",
   "tests/load",
