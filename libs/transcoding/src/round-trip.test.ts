@@ -12,7 +12,7 @@ import { Violations } from "./json/violations.ts";
 
 const text = fc.string({ unit: "grapheme", maxLength: 20 });
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
-// From 1970 on: ts-proto writes earlier times with negative nanoseconds, which no Timestamp has.
+// Not before 1970: ts-proto writes earlier times with negative nanoseconds, which are invalid.
 const date = fc.date({ min: new Date(0), max: new Date("9999-12-31T23:59:59Z"), noInvalidDate: true });
 
 const orders = fc.record({
@@ -34,7 +34,7 @@ const orders = fc.record({
 
 const orderType = plumbline.getMessage("orders.v1.Order") ?? assert.fail();
 
-test("any order that a service encodes comes out as JSON that fits the order, with nothing lost", () => {
+test("any order that a service encodes becomes valid JSON of the order, with nothing lost", () => {
   fc.assert(
     fc.property(orders, (order) => {
       const bytes = Order.encode(order).finish();
@@ -62,7 +62,7 @@ test("any order that a service encodes comes out as JSON that fits the order, wi
 
 const placeOrder = bindingsOf(plumbline).find(({ method }) => method.name === "PlaceOrder") ?? assert.fail();
 
-test("any request's JSON becomes bytes that say the same, and JSON again", () => {
+test("any JSON of a request becomes bytes and the same JSON again", () => {
   const item = fc.record({ sku: text, quantity: fc.integer({ min: 0, max: 2 ** 31 - 1 }) }, { noNullPrototype: true });
   const requests = fc.record({ customerId: text, items: fc.array(item) }, { noNullPrototype: true });
   fc.assert(
@@ -76,7 +76,7 @@ test("any request's JSON becomes bytes that say the same, and JSON again", () =>
   );
 });
 
-test("no JSON at all makes the binder throw anything but an invalid argument", () => {
+test("any other JSON is refused as an invalid argument, and by nothing else", () => {
   const keys = fc.constantFrom("customerId", "customer_id", "items", "sku", "quantity", "nope");
   const values = fc.letrec((tie) => ({
     value: fc.oneof(
@@ -95,7 +95,8 @@ test("no JSON at all makes the binder throw anything but an invalid argument", (
         bindRequest(placeOrder, { params: new Map(), query: "", body: Buffer.from(JSON.stringify(json)) });
       } catch (error) {
         assert.equal((error as { code?: string }).code, "invalid_argument");
-        // Said by our own checks, field by field: the reader behind them found nothing that they had missed.
+        // Without a cause: our own checks found it, and fromJson found nothing that they had
+        // missed.
         assert.equal((error as Error).cause, undefined, JSON.stringify(json));
       }
     }),

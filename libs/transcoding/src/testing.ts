@@ -5,7 +5,7 @@ import { readDescriptors } from "./descriptors/read-descriptors.ts";
 
 const root = join(import.meta.dirname, "../../..");
 
-/** A proto package that the gateway has never heard of, built as `buf build` builds any. */
+/** A serialized descriptor set of the packages in test/protos, as `buf build` writes it. */
 export const shopDescriptors: Uint8Array = execFileSync(
   join(root, "node_modules/.bin/buf"),
   ["build", ".", "--as-file-descriptor-set", "--config", JSON.stringify(config()), "-o", "-#format=binpb"],
@@ -16,6 +16,7 @@ export const shopDescriptors: Uint8Array = execFileSync(
   },
 );
 
+/** The descriptors of the packages in test/protos, for the tests of gateways. */
 export const shop: FileRegistry = readDescriptors(shopDescriptors);
 
 function config(): unknown {

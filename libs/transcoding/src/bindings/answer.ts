@@ -1,16 +1,18 @@
 import { fromBinary, type Message } from "@bufbuild/protobuf";
 import type { Binding } from "./binding.ts";
 
-/** A whole answer, ready to be sent. */
+/** The body of a response, with its media type. */
 export interface Answer {
   readonly contentType: string;
   readonly body: string | Uint8Array;
 }
 
-/** A message that is a body of its own: bytes and their type, not JSON. */
+/** The name of the message whose bytes are the body, in place of JSON. */
 export const httpBody = "google.api.HttpBody";
 
-/** Reads an answer's bytes: JSON, or for google.api.HttpBody the bytes within. */
+/**
+ * Makes the body of a response from its message: JSON, or for google.api.HttpBody the bytes inside.
+ */
 export function answerOf({ method, responseBody, answers }: Binding, bytes: Uint8Array): Answer {
   const { output } = method;
   if (output.typeName === httpBody) return raw(fromBinary(output, bytes));
@@ -20,11 +22,11 @@ export function answerOf({ method, responseBody, answers }: Binding, bytes: Uint
     return raw(message[responseBody.localName]);
   }
   const [json] = answers.jsonOfEach(bytes, [responseBody]);
-  // A member of a oneof that is not set has no key at all.
+  // An unset member of a oneof has no key.
   return { contentType: "application/json", body: json ?? "null" };
 }
 
-/** The JSON text of a stream's message, or of the one field of it that is the body, and the field that is its id. */
+/** Makes the JSON of one message of a stream (or of its `response_body`), and its id. */
 export function eventOf(
   { responseBody, versionField, answers }: Binding,
   bytes: Uint8Array,

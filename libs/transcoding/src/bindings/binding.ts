@@ -6,36 +6,36 @@ import { parseTemplate, type Template } from "../template/parse.ts";
 import { type HttpRule, httpOption, httpRules } from "./http-rule.ts";
 import { type Parameter, parameterNamed } from "./parameters.ts";
 
-/** One HTTP method and path template that leads to one RPC. */
+/** An HTTP method and a path template that lead to one RPC. */
 export interface Binding {
   /** The descriptors that the binding comes from: a google.protobuf.Any may hold their messages. */
   readonly registry: FileRegistry;
   readonly method: DescMethod;
-  /** Where gRPC finds it: `/orders.v1.OrdersService/GetOrder`. */
+  /** The path of the RPC in gRPC: `/orders.v1.OrdersService/GetOrder`. */
   readonly rpcPath: string;
   readonly httpMethod: string;
   readonly template: Template;
   readonly streams: boolean;
   readonly body: "all" | "none" | DescField;
-  /** The field that is the response's body; undefined for the whole answer. */
+  /** The field that is the response's body; undefined for the whole message. */
   readonly responseBody: DescField | undefined;
-  /** The fields that the template's variables set, by their names in it. */
+  /** The fields that the template's variables set, by the variables' names. */
   readonly variables: ReadonlyMap<string, Parameter>;
   /** The request field that `Last-Event-ID` sets, if the method streams and its request has one. */
   readonly resumeField: DescField | undefined;
   /** The field of a stream's messages that becomes an event's id. */
   readonly versionField: DescField | undefined;
-  /** Writes requests; undefined where only the general way can. */
+  /** Writes requests on the fast path; undefined if only the general path can. */
   readonly requests: MessageWriter | undefined;
-  /** Writes the method's answers as JSON. */
+  /** Writes the method's responses as JSON. */
   readonly answers: Transcoder;
-  /** Which of the method's bindings this is, from 0. */
+  /** The index of the binding among those of its method. */
   readonly index: number;
 }
 
 /**
- * Every binding of every service in the descriptors. Throws an error naming the method when an annotation cannot work:
- * it names a field that is not there, or streams from the client, which HTTP and JSON cannot.
+ * Lists every binding of every service in the descriptors. Throws an error that names the method if
+ * an annotation cannot work: it names an unknown field, or the method streams from the client.
  */
 export function bindingsOf(registry: FileRegistry): readonly Binding[] {
   const option = httpOption(registry);
@@ -67,7 +67,7 @@ function toBinding(
   const problem = (text: string): Error =>
     new Error(`${method.toString()}, ${rule.httpMethod} ${rule.template}: ${text}`);
   if (method.methodKind !== "unary" && method.methodKind !== "server_streaming") {
-    throw problem("a method that streams from the client has no HTTP form");
+    throw problem("a stream from the client has no HTTP form");
   }
   const template = parseTemplate(rule.template);
   const variables = new Map<string, Parameter>();
@@ -76,7 +76,7 @@ function toBinding(
     if ("unknown" in fields) throw problem(`${method.input.typeName} has no field ${fields.unknown}`);
     const variable = parameterNamed(method.input, path);
     if ("problem" in variable || !isSingleValue(variable.field))
-      throw problem(`${path} is not a single value and cannot stand in a path`);
+      throw problem(`${path} must be a single value to be a path variable`);
     variables.set(path, variable);
   }
   const field = (name: string, side: "input" | "output"): DescField => {

@@ -1,17 +1,20 @@
 import { type DescExtension, type DescMethod, type FileRegistry, getExtension, hasExtension } from "@bufbuild/protobuf";
 
-/** The part of google.api.HttpRule that a gateway needs. */
+/** The parts of a google.api.HttpRule that a gateway needs. */
 export interface HttpRule {
   /** In capitals; "*" for every method. */
   readonly httpMethod: string;
   readonly template: string;
-  /** "*": the body holds all that the path does not; a field's name: the body is that field; "": there is no body. */
+  /**
+   * "*": the body has all fields that the path does not set; a field's name: the body is that
+   * field; "": no body.
+   */
   readonly body: string;
-  /** The field of the answer that is the response's body; "" for the whole answer. */
+  /** The field of the response message that is the body; "" for the whole message. */
   readonly responseBody: string;
 }
 
-/** How the message google.api.HttpRule looks once read by its descriptor. */
+/** The message google.api.HttpRule as read through its descriptor. */
 interface RawRule {
   readonly pattern: { readonly case?: string; readonly value?: unknown };
   readonly body: string;
@@ -19,12 +22,15 @@ interface RawRule {
   readonly additionalBindings: readonly RawRule[];
 }
 
-/** The option google.api.http, if the descriptors know it: without it no method has a rule. */
+/**
+ * Returns the option google.api.http; undefined if the descriptors do not contain it, and then no
+ * method has a rule.
+ */
 export function httpOption(registry: FileRegistry): DescExtension | undefined {
   return registry.getExtension("google.api.http");
 }
 
-/** The rules of one method: its own and the additional ones, in the order of the proto. */
+/** Lists the rules of a method: its own and the additional ones, in the order of the proto. */
 export function httpRules(method: DescMethod, option: DescExtension): readonly HttpRule[] {
   const { options } = method.proto;
   if (options === undefined || !hasExtension(options, option)) return [];
@@ -39,7 +45,7 @@ function toRule(raw: RawRule, method: DescMethod): HttpRule {
     return { httpMethod: custom.kind.toUpperCase(), template: custom.path, body, responseBody };
   }
   if (typeof pattern.value !== "string" || pattern.case === undefined) {
-    throw new Error(`${method.toString()}: its google.api.http has no pattern`);
+    throw new Error(`${method.toString()}: google.api.http has no pattern, such as get: "/v1/..."`);
   }
   return { httpMethod: pattern.case.toUpperCase(), template: pattern.value, body, responseBody };
 }

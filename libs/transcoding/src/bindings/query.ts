@@ -1,8 +1,8 @@
 import { ServiceError } from "@plumbline/errors";
 
 /**
- * The parameters of a query in order, each with all its values. Throws ServiceError invalid_argument when the
- * percent-encoding is broken: `URLSearchParams` would put U+FFFD in its place and go on.
+ * Parses a query into its parameters, in order, each with all its values. Throws ServiceError
+ * invalid_argument for invalid percent-encoding, which `URLSearchParams` would replace with U+FFFD.
  */
 export function parseQuery(query: string): ReadonlyMap<string, readonly string[]> {
   const parameters = new Map<string, string[]>();
@@ -21,7 +21,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll("+", " "));
   } catch {
-    throw new ServiceError("invalid_argument", "The query has a broken percent-encoding.", {
+    throw new ServiceError("invalid_argument", "The query has an invalid percent-encoding. Write % itself as %25.", {
       reason: "MALFORMED_QUERY",
     });
   }

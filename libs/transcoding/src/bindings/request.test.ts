@@ -13,7 +13,7 @@ import { bindRequest } from "./request.ts";
 const router = new Router<Binding>();
 for (const binding of bindingsOf(shop)) router.add(binding.httpMethod, binding.template, binding);
 
-/** The request message that an HTTP request makes, as JSON without what is unset. */
+/** Binds an HTTP request. Returns the message as JSON without unset fields. */
 function bound(request: string, body?: unknown, lastEventId?: string): unknown {
   const [method = "", url = ""] = request.split(" ");
   const [path = "", query = ""] = url.split("?");
@@ -39,33 +39,41 @@ function refused(request: string, body?: unknown): ServiceError {
 describe("a body", () => {
   for (const { name, body, want = body } of [
     { name: "may be empty", body: {} },
-    { name: "takes every kind of field", body: everything() },
+    { name: "may have every kind of field", body: everything() },
     {
-      name: "takes proto names as well",
+      name: "may use proto names",
       body: { big_natural: "1", counts_by_name: { a: 1 } },
       want: { bigNatural: "1", countsByName: { a: 1 } },
     },
     {
-      name: "takes null for unset",
+      name: "may have null for unset fields",
       body: { text: null, inner: null, texts: null, countsByName: null, at: null, size: null },
       want: {},
     },
-    { name: "takes integers as strings", body: { count: "7", counts: ["1", 2] }, want: { count: 7, counts: [1, 2] } },
     {
-      name: "takes 64-bit integers as numbers that are exact",
+      name: "may have integers as strings",
+      body: { count: "7", counts: ["1", 2] },
+      want: { count: 7, counts: [1, 2] },
+    },
+    {
+      name: "may have 64-bit integers as exact numbers",
       body: { big: 9007199254740991 },
       want: { big: "9007199254740991" },
     },
     {
-      name: "takes the largest 64-bit integers",
+      name: "may have the largest 64-bit integers",
       body: { big: "-9223372036854775808", bigNatural: "18446744073709551615" },
     },
-    { name: "takes enums by known number", body: { size: 1 }, want: { size: "SIZE_SMALL" } },
-    { name: "takes numbers that are no numbers by name", body: { ratio: "NaN", smallRatio: "-Infinity" } },
-    { name: "takes bytes in the URL-safe alphabet", body: { data: "_-8" }, want: { data: "/+8=" } },
-    { name: "takes a leap day", body: { at: "2028-02-29T23:59:59.5+02:00" }, want: { at: "2028-02-29T21:59:59.500Z" } },
+    { name: "may have enums by known number", body: { size: 1 }, want: { size: "SIZE_SMALL" } },
+    { name: "may have NaN and the infinities by name", body: { ratio: "NaN", smallRatio: "-Infinity" } },
+    { name: "may have bytes in the URL-safe alphabet", body: { data: "_-8" }, want: { data: "/+8=" } },
     {
-      name: "keeps keys that look like the prototype",
+      name: "may have a leap day",
+      body: { at: "2028-02-29T23:59:59.5+02:00" },
+      want: { at: "2028-02-29T21:59:59.500Z" },
+    },
+    {
+      name: "keeps map keys such as __proto__",
       body: { countsByName: JSON.parse('{"__proto__":1,"constructor":2}') },
     },
   ]) {
@@ -86,7 +94,7 @@ describe("a body", () => {
       description: "expected a string, found the number 5",
     },
     { body: { text: true }, field: "text", description: "expected a string, found true" },
-    { body: { text: "\ud800" }, field: "text", description: /^expected a string of whole Unicode characters/ },
+    { body: { text: "\ud800" }, field: "text", description: /^expected a string without lone surrogates/ },
     { body: { flag: "true" }, field: "flag", description: 'expected true or false, found the string "true"' },
     { body: { flag: 1 }, field: "flag", description: "expected true or false, found the number 1" },
     {
@@ -100,7 +108,7 @@ describe("a body", () => {
     {
       body: '{"big":9007199254740993}',
       field: "big",
-      description: /as a string: a JSON number this large is not exact/,
+      description: /as a string, since a JSON number of this size is not exact/,
     },
     { body: { big: "9223372036854775808" }, field: "big", description: /^expected an integer/ },
     { body: { ratio: "much" }, field: "ratio", description: 'expected a number, found the string "much"' },
@@ -137,16 +145,16 @@ describe("a body", () => {
     {
       body: { big: "1", chosenText: "a", chosenInner: {} },
       field: "chosenInner",
-      description: "cannot be given together with chosenText",
+      description: "cannot be combined with chosenText",
     },
     {
       body: { bigNatural: "1", big_natural: "1" },
       field: "big_natural",
-      description: "cannot be given together with bigNatural",
+      description: "cannot be combined with bigNatural",
     },
     { body: [], field: "", description: "expected an object, found a list" },
     { body: "null", field: "", description: "expected an object, found null" },
-    { body: '{"inner":{"name":"a","name":"b"}}', field: "inner.name", description: "given twice" },
+    { body: '{"inner":{"name":"a","name":"b"}}', field: "inner.name", description: "appears twice" },
   ]) {
     test(`${(typeof body === "string" ? body : JSON.stringify(body)).slice(0, 60)} is refused at ${field === "" ? "its root" : field}`, () => {
       const { violations, reason } = refused("POST /v1/echo", body);
@@ -157,7 +165,7 @@ describe("a body", () => {
     });
   }
 
-  test("with several mistakes is told of all of them, up to a bound", () => {
+  test("with several mistakes is refused with all of them, up to a bound", () => {
     assert.deepEqual(
       refused("POST /v1/echo", { count: "x", nope: 1, flag: 0 }).violations.map(({ field }) => field),
       ["count", "nope", "flag"],
@@ -165,19 +173,19 @@ describe("a body", () => {
     assert.equal(refused("POST /v1/echo", { counts: Array.from({ length: 10_000 }, () => "x") }).violations.length, 20);
   });
 
-  test("that is no JSON is refused with line and column", () => {
+  test("that is not JSON is refused with line and column", () => {
     const error = refused("POST /v1/echo", '{\n  "text": x\n}');
     assert.equal(error.reason, "MALFORMED_JSON");
     assert.match(error.message, /line 2, column 11: expected a value/);
   });
 
-  test("nested too deep is refused", () => {
+  test("nested too deeply is refused", () => {
     const body = `${'{"deeper":'.repeat(99)}{}${"}".repeat(99)}`;
     assert.doesNotThrow(() => bound("POST /v1/echo", `{"inner":${body.slice('{"deeper":'.length, -1)}}`));
-    assert.match(refused("POST /v1/echo", `{"inner":${body}}`).message, /nested deeper/);
+    assert.match(refused("POST /v1/echo", `{"inner":${body}}`).message, /nested more than 100/);
   });
 
-  test("that is a single field fills that field, beside the path and the query", () => {
+  test("that is one field sets it, beside the path and the query", () => {
     assert.deepEqual(bound("PUT /v1/shelves/a%2Fb/books/c?count=3", { name: "n", amount: "5" }), {
       text: "shelves/a%2Fb/books/c",
       inner: { name: "n", amount: "5" },
@@ -187,14 +195,14 @@ describe("a body", () => {
     assert.equal(refused("POST /v1/echo/list", [{}, { name: 1 }]).violations[0]?.field, "inners[1].name");
   });
 
-  test("gives way to the path for a field of both", () => {
+  test("loses against the path for a field that both set", () => {
     assert.deepEqual(bound("PATCH /v1/echo/path", { inner: { name: "body", amount: "1" } }), {
       inner: { name: "path", amount: "1" },
     });
   });
 
-  test("is refused where there is none to give", () => {
-    assert.match(refused("GET /v1/echo", {}).message, /takes no body/);
+  test("is refused if the method accepts none", () => {
+    assert.match(refused("GET /v1/echo", {}).message, /accepts no body/);
   });
 });
 
@@ -231,23 +239,27 @@ describe("a query", () => {
     { request: "GET /v1/echo?inner.nope=1", field: "inner.nope", description: "unknown parameter" },
     { request: "GET /v1/echo?__proto__.x=1", field: "__proto__.x", description: "unknown parameter" },
     { request: "GET /v1/echo?text.x=1", field: "text.x", description: "unknown parameter" },
-    { request: "GET /v1/echo?inner=1", field: "inner", description: "cannot be given as a parameter" },
+    { request: "GET /v1/echo?inner=1", field: "inner", description: "cannot be set by a parameter" },
     { request: "GET /v1/echo?inners.name=1", field: "inners.name", description: "unknown parameter" },
-    { request: "GET /v1/echo?countsByName=1", field: "countsByName", description: "cannot be given as a parameter" },
+    { request: "GET /v1/echo?countsByName=1", field: "countsByName", description: "cannot be set by a parameter" },
     { request: "GET /v1/echo?count=1&count=2", field: "count", description: "expected one value, found 2" },
     { request: "GET /v1/echo?count=many", field: "count", description: /found the string "many"$/ },
     { request: "GET /v1/echo?flag=yes", field: "flag", description: 'expected true or false, found the string "yes"' },
     { request: "GET /v1/echo?inner.amount=x", field: "inner.amount", description: /^expected an integer/ },
-    { request: "POST /v1/echo?text=1", field: "text", description: "is taken from the body, not from the query" },
+    {
+      request: "POST /v1/echo?text=1",
+      field: "text",
+      description: "is set by the body and cannot be set by the query",
+    },
     {
       request: "PUT /v1/shelves/a/books/b?text=1",
       field: "text",
-      description: "is taken from the path, not from the query",
+      description: "is set by the path and cannot be set by the query",
     },
     {
       request: "PUT /v1/shelves/a/books/b?inner.name=1",
       field: "inner.name",
-      description: "is taken from the body, not from the query",
+      description: "is set by the body and cannot be set by the query",
     },
   ]) {
     test(`${request} is refused at ${field}`, () => {
@@ -258,20 +270,20 @@ describe("a query", () => {
     });
   }
 
-  test("with broken percent-encoding is refused", () => {
+  test("with invalid percent-encoding is refused", () => {
     assert.equal(refused("GET /v1/echo?text=%zz").reason, "MALFORMED_QUERY");
   });
 });
 
 describe("a path", () => {
-  test("fills fields of every single kind", () => {
+  test("sets fields of every single-valued kind", () => {
     assert.deepEqual(bound("REPORT /v1/echo/true/7"), { flag: true, count: 7 });
     assert.equal(refused("REPORT /v1/echo/perhaps/7").violations[0]?.field, "flag");
   });
 });
 
 describe("Last-Event-ID", () => {
-  test("sets after_version, also where the URL that is repeated has an older one", () => {
+  test("sets after_version, also if the repeated URL has an older one", () => {
     assert.deepEqual(bound("GET /v1/ticks:watch?afterVersion=3", undefined, "8"), { afterVersion: "8" });
     assert.deepEqual(bound("GET /v1/ticks:watch", undefined, ""), {});
   });
@@ -310,7 +322,7 @@ function everything(): unknown {
   };
 }
 
-describe("the fast way binds as the long way does, mistakes included", () => {
+describe("the fast path binds like the general path, mistakes included", () => {
   for (const registry of [shop, plumbline]) {
     for (const binding of bindingsOf(registry)) {
       const { method, template, httpMethod, body } = binding;

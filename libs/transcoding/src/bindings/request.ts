@@ -16,21 +16,21 @@ import type { Binding } from "./binding.ts";
 import { joinLabel, parameterNamed, putParameter } from "./parameters.ts";
 import { parseQuery } from "./query.ts";
 
-/** The parts of an HTTP request that make up the request message. */
+/** The parts of an HTTP request that make the request message. */
 export interface RequestParts {
   readonly params: ReadonlyMap<string, string>;
-  /** Without "?". */
+  /** The query, without "?". */
   readonly query: string;
-  /** Empty when there is none. */
+  /** The body; empty if there is none. */
   readonly body: Uint8Array;
-  /** Of a stream that is resumed: the id of the last event the client saw. */
+  /** The id of the last event that the client received, if a stream is resumed. */
   readonly lastEventId?: string | undefined;
 }
 
 /**
- * Builds the request message and returns its bytes: path variables, then the body, then the query for what neither of them
- * has, as google/api/http.proto says. A field the path sets is taken from the path, whatever a body says.
- * Throws ServiceError invalid_argument with a violation per field that does not fit.
+ * Makes the request message and returns its bytes: path variables, then the body, then the query
+ * for all other fields, as in google/api/http.proto. The path wins over the body. Throws
+ * ServiceError invalid_argument with a violation per field that does not fit.
  */
 export function bindRequest(binding: Binding, parts: RequestParts): Uint8Array {
   const { registry } = binding;
@@ -45,23 +45,26 @@ export function bindRequest(binding: Binding, parts: RequestParts): Uint8Array {
   putResume(binding, parts.lastEventId, parameters);
 
   const all = binding.body === "all" ? body : undefined;
-  const usual = violations.empty ? binding.requests?.bytes(joined(all, parameters)) : undefined;
-  if (usual !== undefined) return usual;
+  const fast = violations.empty ? binding.requests?.bytes(joined(all, parameters)) : undefined;
+  if (fast !== undefined) return fast;
 
-  const what = `The request does not fit ${input.typeName}`;
+  const summary = `The request is not a valid ${input.typeName}`;
   if (all !== undefined) checkMessage(input, all, "", { violations, registry });
   checkMessage(input, parameters, "", { violations, registry });
-  violations.throwIfAny(what);
+  violations.throwIfAny(summary);
   try {
     const message: Message = all === undefined ? create(input) : fromJson(input, all, { registry });
     return toBinary(input, mergeFromJson(input, message, parameters, { registry }));
   } catch (cause) {
-    // The checks above know every rule we know of. Should they miss one, the caller still made the mistake.
-    throw new ServiceError("invalid_argument", `${what}.`, { reason: "INVALID_REQUEST", cause });
+    // The checks above know every rule. If they miss one, it is still the caller's mistake.
+    throw new ServiceError("invalid_argument", `${summary}.`, { reason: "INVALID_REQUEST", cause });
   }
 }
 
-/** Body and parameters as one object. What both of them set, or is no object, is left to {@link mergeFromJson}: null. */
+/**
+ * Joins body and parameters. Returns null, which the fast path refuses, if they overlap or the body
+ * is no object.
+ */
 function joined(body: JsonValue | undefined, parameters: JsonObject): JsonValue {
   if (body === undefined) return parameters;
   const keys = Object.keys(parameters);
@@ -86,9 +89,13 @@ function putVariables(
 function bodyOf(binding: Binding, body: Uint8Array): JsonValue | undefined {
   if (body.length === 0) return undefined;
   if (binding.body !== "none") return parseJson(body);
-  throw new ServiceError("invalid_argument", `${binding.httpMethod} ${binding.template.text} takes no body.`, {
-    reason: "INVALID_REQUEST",
-  });
+  throw new ServiceError(
+    "invalid_argument",
+    `${binding.httpMethod} ${binding.template.text} accepts no body. Send the fields in the path or the query.`,
+    {
+      reason: "INVALID_REQUEST",
+    },
+  );
 }
 
 function putQuery(binding: Binding, { query, params }: RequestParts, target: JsonObject, violations: Violations): void {
@@ -106,17 +113,20 @@ function putQuery(binding: Binding, { query, params }: RequestParts, target: Jso
       continue;
     }
     if (fieldNamed(input, name.split(".")[0] ?? "") === undefined) violations.add(name, "unknown parameter");
-    else violations.add(path, `is taken from ${source}, not from the query`);
+    else violations.add(path, `is set by ${source} and cannot be set by the query`);
   }
 }
 
-/** A field's path in JSON names, so that both of its names lead to one; as it stands where there is no such field. */
+/**
+ * Converts a field's path to JSON names, so that both of its names count as one. Unknown paths
+ * stay.
+ */
 function jsonPath(binding: Binding, path: string): string {
   const fields = fieldPath(binding.method.input, path);
   return "unknown" in fields ? path : fields.map((field) => field.jsonName).join(".");
 }
 
 function putResume({ resumeField: field }: Binding, lastEventId: string | undefined, target: JsonObject): void {
-  // It is newer than the URL: a browser repeats the URL as it was and adds what it has seen since.
+  // Newer than the URL: a browser repeats the original URL and adds the id of the last event.
   if (field !== undefined && lastEventId !== undefined && lastEventId !== "") target[field.jsonName] = lastEventId;
 }

@@ -2,11 +2,11 @@ import type { DescField, DescMessage } from "@bufbuild/protobuf";
 
 const byName = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
 
-/** The field called `name`, in the proto or in JSON, as proto3 JSON accepts both. */
+/** Returns the field with this proto or JSON name; proto3 JSON accepts both. */
 export function fieldNamed(message: DescMessage, name: string): DescField | undefined {
   let fields = byName.get(message);
   if (fields === undefined) {
-    // JSON names last: where they clash with another field's proto name, the JSON name is the one a client means.
+    // JSON names last: they win over another field's proto name, since clients use JSON names.
     fields = new Map([
       ...message.fields.map((field) => [field.name, field] as const),
       ...message.fields.map((field) => [field.jsonName, field] as const),
@@ -16,7 +16,9 @@ export function fieldNamed(message: DescMessage, name: string): DescField | unde
   return fields.get(name);
 }
 
-/** The fields along a path such as `order.customer_id`, or the part of it that is no field. */
+/**
+ * Resolves a path such as `order.customer_id` to its fields, or returns the part that is unknown.
+ */
 export function fieldPath(message: DescMessage, path: string): readonly DescField[] | { readonly unknown: string } {
   const found: DescField[] = [];
   let inside: DescMessage | undefined = message;
@@ -25,25 +27,28 @@ export function fieldPath(message: DescMessage, path: string): readonly DescFiel
     const field: DescField | undefined = inside === undefined ? undefined : fieldNamed(inside, name);
     if (field === undefined) return { unknown: names.slice(0, index + 1).join(".") };
     found.push(field);
-    // Only a singular message has fields to name; a well-known type is one value and has none.
+    // Only a singular message has fields to go on with; a well-known type is one value.
     inside = field.fieldKind === "message" && !isOneValue(field.message) ? field.message : undefined;
   }
   return found;
 }
 
-/** Well-known types whose JSON is a single string, number or boolean: they can stand in a path or a query. */
+/**
+ * Returns true for well-known types whose JSON is one string, number or boolean: paths and queries
+ * may set them.
+ */
 export function isOneValue(message: DescMessage): boolean {
   return oneValueTypes.has(message.typeName) || isWrapper(message);
 }
 
 const oneValueTypes = new Set(["google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask"]);
 
-/** google.protobuf.StringValue and its like: in JSON the value they hold, or null. */
+/** Returns true for google.protobuf.StringValue and the like, whose JSON is their value or null. */
 export function isWrapper(message: DescMessage): boolean {
   return /^google\.protobuf\.(Double|Float|U?Int(32|64)|Bool|String|Bytes)Value$/.test(message.typeName);
 }
 
-/** Whether a field can stand in a path: one value, neither list nor map. */
+/** Returns true for a field that a path can set: one value, neither list nor map. */
 export function isSingleValue(field: DescField): boolean {
   return (
     field.fieldKind === "scalar" ||
@@ -52,7 +57,10 @@ export function isSingleValue(field: DescField): boolean {
   );
 }
 
-/** Whether a field can stand in a query: one value, or a list of such (the parameter repeats). */
+/**
+ * Returns true for a field that a query can set: one value, or a list of such (the parameter
+ * repeats).
+ */
 export function isQueryValue(field: DescField): boolean {
   if (field.fieldKind !== "list") return isSingleValue(field);
   return field.listKind !== "message" || isOneValue(field.message);

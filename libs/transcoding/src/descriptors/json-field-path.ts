@@ -1,7 +1,9 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { fieldNamed } from "./fields.ts";
 
-/** `items[2].unit_price` as a client of JSON writes it: `items[2].unitPrice`. What is no field stays as it is. */
+/**
+ * Converts a path to JSON names: `items[2].unit_price` to `items[2].unitPrice`. Unknown names stay.
+ */
 export function jsonFieldPath(message: DescMessage, path: string): string {
   let inside: DescMessage | undefined = message;
   return path

@@ -13,7 +13,9 @@ const integers: Partial<Record<ScalarType, readonly [min: bigint, max: bigint]>>
   [ScalarType.FIXED64]: [0n, 2n ** 64n - 1n],
 };
 
-/** Why `value` is no JSON of a scalar type: what was expected instead. Undefined when it is one. */
+/**
+ * Checks the JSON of a scalar. Returns the expectation that it misses, or undefined if it is valid.
+ */
 export function checkScalar(type: ScalarType, value: unknown): string | undefined {
   const range = integers[type];
   if (range !== undefined)
@@ -24,8 +26,8 @@ export function checkScalar(type: ScalarType, value: unknown): string | undefine
 const others: Partial<Record<ScalarType, (value: unknown) => string | undefined>> = {
   [ScalarType.STRING]: (value) => {
     if (typeof value !== "string") return "a string";
-    // A lone surrogate has no UTF-8 form: sent on, it would silently become U+FFFD.
-    return value.isWellFormed() ? undefined : "a string of whole Unicode characters";
+    // A lone surrogate has no UTF-8 form: it would silently become U+FFFD.
+    return value.isWellFormed() ? undefined : "a string without lone surrogates";
   },
   [ScalarType.BOOL]: (value) => (typeof value === "boolean" ? undefined : "true or false"),
   [ScalarType.BYTES]: (value) => (typeof value === "string" && isBase64(value) ? undefined : "a string in base64"),
@@ -33,7 +35,10 @@ const others: Partial<Record<ScalarType, (value: unknown) => string | undefined>
   [ScalarType.DOUBLE]: (value) => (isFloat(value) ? undefined : "a number"),
 };
 
-/** 64-bit integers are strings in proto3 JSON; numbers are accepted as far as they are exact. */
+/**
+ * Returns true for an integer in range. 64-bit integers are strings in proto3 JSON; exact numbers
+ * are accepted.
+ */
 function isInteger(value: unknown, [min, max]: readonly [bigint, bigint]): boolean {
   if (typeof value === "number" && !Number.isSafeInteger(value)) return false;
   if (typeof value === "string" && !/^-?(?:0|[1-9]\d{0,19})$/.test(value)) return false;
@@ -44,7 +49,7 @@ function isInteger(value: unknown, [min, max]: readonly [bigint, bigint]): boole
 
 function hint(value: unknown, [, max]: readonly [bigint, bigint]): string {
   const unsafe = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
-  return unsafe && max > 2n ** 53n ? ", as a string: a JSON number this large is not exact" : "";
+  return unsafe && max > 2n ** 53n ? ", as a string, since a JSON number of this size is not exact" : "";
 }
 
 function fitsFloat(value: number): boolean {
@@ -58,7 +63,7 @@ function isFloat(value: unknown): boolean {
   return /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(value) && Number.isFinite(Number(value));
 }
 
-/** Standard or URL-safe, with or without padding, as proto3 JSON accepts. */
+/** Returns true for base64: standard or URL-safe, with or without padding, as in proto3 JSON. */
 function isBase64(text: string): boolean {
   if (!/^(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}$/.test(text)) return false;
   const length = text.replace(/=+$/, "").length;

@@ -14,16 +14,16 @@ import { describeValue } from "./describe-value.ts";
 import { joinPath, maxDepth } from "./scan.ts";
 import type { Violations } from "./violations.ts";
 
-/** Where the checks write what they find, and the types a google.protobuf.Any may hold. */
+/** The destination of violations, and the types that a google.protobuf.Any may hold. */
 export interface CheckContext {
   readonly violations: Violations;
   readonly registry: Registry;
 }
 
 /**
- * Compares a JSON value with the message it should be, and reports each field that does not fit by its path, with what
- * was expected and what was found. `fromJson` refuses the same values; it stops at the first and cannot tell which of a
- * list's items it was.
+ * Checks a JSON value against a message. Reports each field that does not fit by its path, with
+ * what was expected and what was found. `fromJson` refuses the same values, but stops at the first
+ * one and does not name items of lists.
  */
 export function checkMessage(
   message: DescMessage,
@@ -39,7 +39,7 @@ export function checkMessage(
     return value === null ? undefined : checkSingle(only, value, path, context, depth);
   if (value === null || typeof value !== "object" || Array.isArray(value))
     return report("an object", value, path, context);
-  if (depth === maxDepth) return context.violations.add(path, `nested deeper than ${maxDepth}`);
+  if (depth === maxDepth) return context.violations.add(path, `nested more than ${maxDepth} levels deep`);
   checkFields(message, value, path, context, depth);
 }
 
@@ -58,17 +58,17 @@ function checkFields(
       context.violations.add(keyPath, "unknown field");
       continue;
     }
-    // Twice: under both of a field's names, or two fields of one oneof.
+    // A field under both of its names, or two fields of one oneof.
     const slot = value !== null && field.oneof !== undefined ? `oneof ${field.oneof.name}` : field.name;
     const other = seen.get(slot);
-    if (other !== undefined) context.violations.add(keyPath, `cannot be given together with ${other}`);
+    if (other !== undefined) context.violations.add(keyPath, `cannot be combined with ${other}`);
     seen.set(slot, keyPath);
     checkField(field, value, keyPath, context, depth);
   }
 }
 
 function checkField(field: DescField, value: JsonValue, path: string, context: CheckContext, depth: number): void {
-  // Null means unset, for every field.
+  // For every field null means unset.
   if (value === null) return;
   if (field.fieldKind === "list") {
     if (!Array.isArray(value)) return report("a list", value, path, context);
@@ -92,7 +92,7 @@ function checkField(field: DescField, value: JsonValue, path: string, context: C
   checkSingle(field, value, path, context, depth);
 }
 
-/** One value: a singular field, an item of a list, the value of a map's entry. */
+/** Checks one value: a singular field, an item of a list, or the value of a map's entry. */
 function checkSingle(field: DescField, value: JsonValue, path: string, context: CheckContext, depth: number): void {
   if (field.message !== undefined) return checkMessage(field.message, value, path, context, depth + 1);
   report(
@@ -115,7 +115,7 @@ function checkEnum(type: DescEnum, value: JsonValue): string | undefined {
   return `one of ${names.length > 20 ? `${names.slice(0, 20).join(", ")}, …` : names.join(", ")}`;
 }
 
-/** JSON has no other keys than strings: "true" stands for true, "7" for 7. */
+/** Checks the key of a map. JSON keys are strings: "true" stands for true, "7" for 7. */
 function checkKey(type: ScalarType, key: string): string | undefined {
   if (type === ScalarType.BOOL) return key === "true" || key === "false" ? undefined : '"true" or "false"';
   return checkScalar(type, key);

@@ -1,4 +1,7 @@
-/** A JSON value in a few words, for "found ...": its kind, and itself where it is short and tells more. */
+/**
+ * Describes a JSON value in a few words, for "found ...": its kind, and the value itself if it is
+ * short.
+ */
 export function describeValue(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";

@@ -12,7 +12,7 @@ function encoded(json: JsonValue): Record<string, unknown> {
 }
 
 describe("unset fields", () => {
-  test("are emitted as grpc-gateway emits them", () => {
+  test("are written as grpc-gateway writes them", () => {
     assert.equal(
       JSON.stringify(encodeMessage(everything, create(everything), shop)),
       JSON.stringify({
@@ -46,7 +46,7 @@ describe("unset fields", () => {
     );
   });
 
-  test("are emitted inside messages, lists and maps", () => {
+  test("are written inside messages, lists and maps", () => {
     const inner = { name: "", deeper: null, amount: "0" };
     const value = encoded({ inner: {}, inners: [{}], innersByNumber: { 1: {} } });
     assert.deepEqual(value["inner"], inner);
@@ -54,18 +54,18 @@ describe("unset fields", () => {
     assert.deepEqual(value["innersByNumber"], { "1": inner });
   });
 
-  test("of a oneof and optional ones are emitted once set", () => {
+  test("in a oneof and optional ones are written only if they are set", () => {
     const value = encoded({ chosenText: "", optionalText: "" });
     assert.equal(value["chosenText"], "");
     assert.equal(value["optionalText"], "");
   });
 
-  test("inside a google.protobuf.Struct or Value are left as they are", () => {
+  test("are not added to a google.protobuf.Struct or Value", () => {
     assert.deepEqual(encoded({ fields: { inner: {} } })["fields"], { inner: {} });
   });
 });
 
-test("an enum value nobody knows is emitted as its number", () => {
+test("an unknown enum value is written as its number", () => {
   assert.equal(
     (encodeMessage(everything, create(everything, { size: 77 }), shop) as Record<string, unknown>)["size"],
     77,

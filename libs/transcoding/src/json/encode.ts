@@ -12,14 +12,15 @@ import { isWrapper } from "../descriptors/fields.ts";
 import { isWellKnown } from "./check-well-known.ts";
 
 /**
- * A message as proto3 JSON with unset fields emitted as grpc-gateway emits them (EmitUnpopulated): zero values, empty
- * lists and maps, null for an unset message; nothing for an unset member of a oneof and an unset `optional` field.
+ * Converts a message to proto3 JSON. Unset fields are written as grpc-gateway writes them
+ * (EmitUnpopulated): zero values, empty lists and maps, null for a message; nothing for an unset
+ * member of a oneof or an unset `optional` field.
  */
 export function encodeMessage(message: DescMessage, value: Message, registry: Registry): JsonValue {
   return withNulls(message, toJson(message, value, { alwaysEmitImplicit: true, registry }));
 }
 
-/** `toJson` has no option for the nulls, so they are put in afterwards, in the order of the fields' numbers. */
+/** Adds nulls, in the order of the fields' numbers. `toJson` has no option for them. */
 function withNulls(message: DescMessage, json: JsonValue): JsonValue {
   if (!isPlain(message) || !needsNulls(message)) return json;
   const from = json as JsonObject;
@@ -41,14 +42,14 @@ function fieldWithNulls(field: DescField, value: JsonValue): JsonValue {
   return withNulls(inner, value);
 }
 
-/** Whether a field that is not set is emitted as null. */
+/** Returns true for a field that is written as null if it is unset. */
 export function isNullWhenUnset(field: DescField): boolean {
   if (field.fieldKind === "list" || field.fieldKind === "map" || field.oneof !== undefined) return false;
   if (field.proto.proto3Optional) return false;
   return field.fieldKind === "message" || field.presence !== FeatureSet_FieldPresence.IMPLICIT;
 }
 
-/** Whether the JSON form is an object with a key per field. */
+/** Returns true for a message whose JSON is an object with a key per field. */
 function isPlain(message: DescMessage): boolean {
   return !isWellKnown(message) && !isWrapper(message);
 }
@@ -66,7 +67,9 @@ function inOrder(message: DescMessage): readonly DescField[] {
 
 const needing = new WeakMap<DescMessage, boolean>();
 
-/** Whether a null can stand anywhere inside: most answers are spared the second pass. */
+/**
+ * Returns true for a message that can have a null at any depth. Most messages need no second pass.
+ */
 function needsNulls(message: DescMessage): boolean {
   let answer = needing.get(message);
   if (answer === undefined) {
@@ -76,7 +79,10 @@ function needsNulls(message: DescMessage): boolean {
   return answer;
 }
 
-/** The message and all it holds. A set that grows while it is walked: a message may contain itself. */
+/**
+ * Collects the message and all messages inside it. The set grows while it is iterated, since
+ * messages can recurse.
+ */
 function reachable(message: DescMessage): ReadonlySet<DescMessage> {
   const found = new Set([message]);
   for (const { fields } of found) {

@@ -8,7 +8,7 @@ import { maxDepth, readJson } from "./scan.ts";
 
 const nested = (depth: number): string => `${'{"a":['.repeat(depth / 2)}1${"]}".repeat(depth / 2)}`;
 
-describe("a text is taken at once where the scan finds nothing", () => {
+describe("the fast parser accepts exactly the texts in which the scanner finds no problem", () => {
   for (const text of [
     '{"a":":","b:":{"a":[{"a":1},{"a":1}]}}',
     '{"a":"\\\\","b":"\\"","c":"\\\\\\":"}',
@@ -30,7 +30,7 @@ describe("a text is taken at once where the scan finds nothing", () => {
     test(text.slice(0, 60), () => agrees(text));
   }
 
-  test("in any JSON, and in JSON with a piece put in or left out", () => {
+  test("for any JSON, and for JSON with a piece inserted or removed", () => {
     const keys = fc.constantFrom('"a"', '"b"', '"\\u0061"', '"a:"', '"__proto__"', '"\\\\"', '"\\""');
     const { value: texts } = fc.letrec<{ value: string; object: string }>((tie) => ({
       value: fc.oneof(
@@ -53,19 +53,20 @@ describe("a text is taken at once where the scan finds nothing", () => {
   });
 });
 
-test("a key with an escape is the key it says, whatever stood in its place before", () => {
+test("a key with an escape is read correctly after an object with another key in its place", () => {
   const parsed = (text: string): unknown => parseJson(Buffer.from(text));
-  // After such an object JSON.parse reads the next ones' second key as a backslash (nodejs/node#63785).
+  // After such an object JSON.parse reads the second key of later ones as a backslash
+  // (nodejs/node#63785).
   parsed('{"a":1,"\\\\":2}');
   assert.deepEqual(parsed('{"a":1,"\\n":2}'), { a: 1, "\n": 2 });
   assert.deepEqual(parsed('{"a":1,"\\u0062" :2}'), { a: 1, b: 2 });
   assert.throws(() => parsed('{"\\"":1,"\\"":2}'), /twice/);
 });
 
-test("a body that is no UTF-8 is refused, and the next is read", () => {
+test("a body that is not UTF-8 is refused, and the next one is read", () => {
   assert.throws(
     () => parseJson(Buffer.from([0x22, 0xe2, 0x82])),
-    (error: ServiceError) => error.reason === "MALFORMED_JSON" && error.message === "The body is not UTF-8.",
+    (error: ServiceError) => error.reason === "MALFORMED_JSON" && error.message === "The body is not valid UTF-8.",
   );
   assert.equal(parseJson(Buffer.from('\ufeff"€"')), "€");
 });

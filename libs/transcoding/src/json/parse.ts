@@ -4,18 +4,18 @@ import { parseFast } from "./parse-fast.ts";
 import { readJson } from "./scan.ts";
 
 /**
- * Parses a JSON body. Throws ServiceError invalid_argument: MALFORMED_JSON with line and column when it is no JSON, or
- * INVALID_REQUEST naming the field when a key stands twice in an object.
+ * Parses a JSON body. Throws ServiceError invalid_argument: MALFORMED_JSON with line and column if
+ * it is not JSON, or INVALID_REQUEST with the field if a key appears twice in an object.
  */
 export function parseJson(bytes: Uint8Array): JsonValue {
   const text = decode(bytes);
-  const flawless = parseFast(text);
-  if (flawless !== undefined) return flawless;
+  const fast = parseFast(text);
+  if (fast !== undefined) return fast;
   const read = readJson(text);
   if ("value" in read) return read.value;
   const { problem } = read;
   if (problem.duplicate !== undefined) {
-    throw new ServiceError("invalid_argument", `The body gives ${problem.duplicate} twice.`, {
+    throw new ServiceError("invalid_argument", `The body has the key ${problem.duplicate} twice.`, {
       reason: "INVALID_REQUEST",
       violations: [{ field: problem.duplicate, description: problem.description }],
     });
@@ -24,7 +24,7 @@ export function parseJson(bytes: Uint8Array): JsonValue {
   const column = (before.at(-1) ?? "").length + 1;
   throw new ServiceError(
     "invalid_argument",
-    `The body is not JSON: line ${before.length}, column ${column}: ${problem.description}.`,
+    `The body is not valid JSON: line ${before.length}, column ${column}: ${problem.description}.`,
     {
       reason: "MALFORMED_JSON",
     },
@@ -37,6 +37,6 @@ function decode(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
-    throw new ServiceError("invalid_argument", "The body is not UTF-8.", { reason: "MALFORMED_JSON", cause });
+    throw new ServiceError("invalid_argument", "The body is not valid UTF-8.", { reason: "MALFORMED_JSON", cause });
   }
 }

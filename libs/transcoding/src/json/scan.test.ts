@@ -5,22 +5,22 @@ import { maxDepth, readJson, scanJson } from "./scan.ts";
 
 describe("a JSON text", () => {
   for (const { text, offset, description } of [
-    { text: "", offset: 0, description: "the text ends where a value is expected" },
+    { text: "", offset: 0, description: "the text ends, but a value is expected" },
     { text: '{"a":}', offset: 5, description: "expected a value" },
     { text: '{"a":1,}', offset: 7, description: "expected a key in double quotes" },
     { text: '{"a" 1}', offset: 5, description: 'expected ":"' },
-    { text: '{"a":1', offset: 6, description: 'the text ends where "," or "}" is expected' },
+    { text: '{"a":1', offset: 6, description: 'the text ends, but "," or "}" is expected' },
     { text: "[1 2]", offset: 3, description: 'expected "," or "]"' },
     { text: "{a:1}", offset: 1, description: "expected a key in double quotes" },
     { text: "01", offset: 1, description: "expected the end of the text" },
     { text: "{} x", offset: 3, description: "expected the end of the text" },
     { text: '"a\nb"', offset: 2, description: "control character in a string" },
     { text: '"\\x"', offset: 1, description: "unknown escape in a string" },
-    { text: '["abc', offset: 1, description: "a string has no end" },
+    { text: '["abc', offset: 1, description: "unterminated string" },
     { text: "NaN", offset: 0, description: "expected a value" },
     { text: "'a'", offset: 0, description: "expected a value" },
   ]) {
-    test(`${JSON.stringify(text)} has its mistake at character ${offset}`, () => {
+    test(`${JSON.stringify(text)} has its problem at character ${offset}`, () => {
       assert.deepEqual(scanJson(text), { offset, description });
     });
   }
@@ -30,12 +30,12 @@ describe("a JSON text", () => {
     { text: '{"items":[{},{"sku":"x","sku":"y"}]}', duplicate: "items[1].sku" },
     { text: '{"m":{"a b":1,"a\\u0020b":2}}', duplicate: 'm["a b"]' },
   ]) {
-    test(`${text} gives ${duplicate} twice`, () => {
+    test(`${text} has the key ${duplicate} twice`, () => {
       assert.equal(scanJson(text)?.duplicate, duplicate);
     });
   }
 
-  test("is good where JSON.parse reads it, and bad where it does not", () => {
+  test("is valid exactly if JSON.parse reads it", () => {
     const broken = fc
       .tuple(fc.json(), fc.nat(), fc.constantFrom("", "{", "]", ",", '"', "\\", "0", "e", "\u0001", " "))
       .map(([text, at, piece]) => {
@@ -45,18 +45,18 @@ describe("a JSON text", () => {
     fc.assert(
       fc.property(fc.oneof(fc.json(), broken), (text) => {
         const problem = scanJson(text);
-        // A key given twice is the first problem, and says nothing of the text behind it.
+        // A duplicate key is the first problem; the text behind it was not read.
         if (problem?.duplicate === undefined) assert.equal(problem === undefined, parses(text), text);
       }),
       { numRuns: 2000 },
     );
   });
 
-  test("is read as what it was written from", () => {
+  test("is read as the value that it was written from", () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         const read = readJson(text);
-        // Not compared with JSON.parse, which takes some keys for others: nodejs/node#63785.
+        // Not compared with JSON.parse, which confuses some keys: nodejs/node#63785.
         assert.equal("value" in read && JSON.stringify(read.value), text);
       }),
       { numRuns: 1000 },
@@ -66,13 +66,13 @@ describe("a JSON text", () => {
     });
   });
 
-  test("nested deeper than the bound is refused, however deep, without a stack of its own", () => {
+  test("nested beyond the bound is refused at any depth, without a stack overflow", () => {
     assert.equal(scanJson("[".repeat(maxDepth) + "]".repeat(maxDepth)), undefined);
-    assert.match(scanJson("[".repeat(500_000))?.description ?? "", /nested deeper/);
-    assert.match(scanJson('{"a":'.repeat(500_000))?.description ?? "", /nested deeper/);
+    assert.match(scanJson("[".repeat(500_000))?.description ?? "", /nested more than/);
+    assert.match(scanJson('{"a":'.repeat(500_000))?.description ?? "", /nested more than/);
   });
 
-  test("of one long string is read", () => {
+  test("that is one long string is read", () => {
     assert.equal(scanJson(JSON.stringify('x\\"'.repeat(300_000))), undefined);
   });
 });

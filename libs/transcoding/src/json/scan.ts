@@ -1,17 +1,17 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 
-/** What is wrong with a JSON text, and where: `offset` counts characters from 0. */
+/** A problem in a JSON text. `offset` counts characters from 0. */
 export interface TextProblem {
   readonly offset: number;
   readonly description: string;
-  /** The path of a key that was given twice; absent when the text is no JSON at all. */
+  /** The path of a key that appears twice; absent if the text is not JSON. */
   readonly duplicate?: string;
 }
 
-/** Objects and lists inside one another. Deeper texts are refused: no message of ours is, and recursion has its cost. */
+/** The greatest depth of objects and lists. Deeper texts are refused, which bounds recursion. */
 export const maxDepth = 100;
 
-/** Thrown and caught in this file only: it carries the first problem out of the recursion. */
+/** An error that carries the first problem out of the recursion. It never leaves this file. */
 class Found extends Error {
   readonly problem: TextProblem;
   constructor(problem: TextProblem) {
@@ -20,15 +20,16 @@ class Found extends Error {
   }
 }
 
-/** The first problem of a JSON text; undefined when it has none. */
+/** Returns the first problem of a JSON text; undefined if it has none. */
 export function scanJson(text: string): TextProblem | undefined {
   const read = readJson(text);
   return "problem" in read ? read.problem : undefined;
 }
 
 /**
- * Reads a JSON text (RFC 8259), or finds the first problem in it. `JSON.parse` tells neither place nor kind: its messages
- * give no position for half of the mistakes and quote the text, and of two equal keys it keeps the last.
+ * Reads a JSON text (RFC 8259), or finds the first problem in it. `JSON.parse` is no help here:
+ * half of its messages have no position, they quote the text, and it silently keeps the last of two
+ * equal keys.
  */
 export function readJson(text: string): { readonly value: JsonValue } | { readonly problem: TextProblem } {
   let at = 0;
@@ -44,16 +45,17 @@ export function readJson(text: string): { readonly value: JsonValue } | { readon
   };
   const space = (): void => void eat(/[ \t\n\r]*/y);
   const expected = (what: string): never =>
-    fail(at >= text.length ? `the text ends where ${what} is expected` : `expected ${what}`);
+    fail(at >= text.length ? `the text ends, but ${what} is expected` : `expected ${what}`);
 
   const string = (): string => {
     const start = at;
     at += 1;
     for (;;) {
-      // By hand: one expression over a long string with alternatives would need a stack as deep as the string.
+      // A loop: a regular expression with alternatives would need a stack as deep as the string is
+      // long.
       while (isPlain(text.charCodeAt(at))) at += 1;
       if (text[at] === '"') break;
-      if (at >= text.length) fail("a string has no end", start);
+      if (at >= text.length) fail("unterminated string", start);
       if (eat(/\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y) === undefined) {
         fail(text[at] === "\\" ? "unknown escape in a string" : "control character in a string");
       }
@@ -94,7 +96,7 @@ export function readJson(text: string): { readonly value: JsonValue } | { readon
       if (text[at] !== '"') expected("a key in double quotes");
       const key = string();
       const keyPath = joinPath(path, key);
-      if (members.has(key)) fail("given twice", start, keyPath);
+      if (members.has(key)) fail("appears twice", start, keyPath);
       space();
       if (text[at] !== ":") expected('":"');
       at += 1;
@@ -110,7 +112,7 @@ export function readJson(text: string): { readonly value: JsonValue } | { readon
   const value = (path: string, depth: number): JsonValue => {
     space();
     const first = text[at];
-    if ((first === "{" || first === "[") && depth === maxDepth) fail(`nested deeper than ${maxDepth}`);
+    if ((first === "{" || first === "[") && depth === maxDepth) fail(`nested more than ${maxDepth} levels deep`);
     let found: JsonValue;
     if (first === "{") found = object(path, depth + 1);
     else if (first === "[") found = list(path, depth + 1);
@@ -133,12 +135,17 @@ export function readJson(text: string): { readonly value: JsonValue } | { readon
   }
 }
 
-/** Whether a character stands in a string as it is: no quote, backslash, control character, nor the end (NaN). */
+/**
+ * Returns true for a character that needs no escape: no quote, backslash or control character, nor
+ * the end (NaN).
+ */
 function isPlain(code: number): boolean {
   return code >= 0x20 && code !== 0x22 && code !== 0x5c;
 }
 
-/** `items[1].quantity`; a key that would not read well so stands in brackets and quotes. */
+/**
+ * Appends a key to a path: `items[1].quantity`. Unusual keys are written in brackets and quotes.
+ */
 export function joinPath(path: string, key: string): string {
   if (!/^[A-Za-z_$][\w$]*$/.test(key))
     return `${path}[${JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}…` : key)}]`;

@@ -1,6 +1,9 @@
 import { type FieldViolation, ServiceError } from "@plumbline/errors";
 
-/** What is wrong with a request, field by field. Full after `max`: a body of 10,000 wrong items is told of the first few. */
+/**
+ * A list of the wrong fields of a request. It is bounded: a body with 10,000 wrong items lists the
+ * first few.
+ */
 export class Violations {
   static readonly max = 20;
   readonly #list: FieldViolation[] = [];
@@ -17,12 +20,12 @@ export class Violations {
     if (!this.full) this.#list.push({ field, description });
   }
 
-  /** Throws ServiceError invalid_argument (INVALID_REQUEST) when there are any. */
-  throwIfAny(what: string): void {
+  /** Throws ServiceError invalid_argument (INVALID_REQUEST) if the list is not empty. */
+  throwIfAny(summary: string): void {
     const [first] = this.#list;
     if (first === undefined) return;
     const detail =
-      first.field === "" ? `${what}: ${first.description}.` : `${what}: ${first.field}: ${first.description}.`;
+      first.field === "" ? `${summary}: ${first.description}.` : `${summary}: ${first.field}: ${first.description}.`;
     throw new ServiceError("invalid_argument", detail, { reason: "INVALID_REQUEST", violations: this.#list });
   }
 }

@@ -12,6 +12,9 @@ export interface Conventions {
   readonly responses?: (binding: Binding) => Readonly<Record<string, ApiResponse | Reference>>;
   /** The headers of each successful response. */
   readonly responseHeaders?: ApiResponse["headers"];
-  /** Returns the media types of a stream; `message` is the schema of one message. One JSON object per message if absent. */
+  /**
+   * Returns the media types of a stream; `message` is the schema of one message. One JSON object
+   * per message if absent.
+   */
   readonly streamContent?: (binding: Binding, message: Schema) => Readonly<Record<string, MediaType>>;
 }

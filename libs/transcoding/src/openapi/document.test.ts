@@ -13,7 +13,7 @@ const documents = [
 ];
 const [{ document: ours }, { document: shops }] = documents as [(typeof documents)[0], (typeof documents)[0]];
 
-/** Every object inside a value, with the path to it. */
+/** Yields every object inside a value, with its path. */
 function* objects(value: unknown, path = "#"): Generator<[string, Record<string, unknown>]> {
   if (typeof value !== "object" || value === null) return;
   if (!Array.isArray(value)) yield [path, value as Record<string, unknown>];
@@ -25,7 +25,7 @@ const operation = (document: typeof ours, method: string, path: string): Operati
 
 for (const { name, registry, document } of documents) {
   describe(`${name} document`, () => {
-    test("has an operation for every binding whose method OpenAPI knows, under a name of its own", () => {
+    test("has an operation with a unique id for every binding whose method OpenAPI knows", () => {
       const ids = Object.values(document.paths).flatMap((methods) =>
         Object.values(methods).map(({ operationId }) => operationId),
       );
@@ -34,7 +34,7 @@ for (const { name, registry, document } of documents) {
       assert.equal(ids.length, expected.length);
     });
 
-    test("refers only to what it has, and keeps nothing that nobody refers to", () => {
+    test("refers only to definitions that exist, and has no unused definitions", () => {
       const referred = new Set<string>();
       for (const [path, object] of objects(document)) {
         const reference = object["$ref"];
@@ -50,7 +50,7 @@ for (const { name, registry, document } of documents) {
         assert.ok(referred.has(`#/components/schemas/${schema}`), schema);
     });
 
-    test("declares each path's parameters, exactly, as required", () => {
+    test("declares exactly the parameters of each path, as required", () => {
       for (const [path, methods] of Object.entries(document.paths)) {
         const names = [...path.matchAll(/\{([^}]+)\}/g)].map(([, one]) => one);
         for (const { parameters } of Object.values(methods)) {
@@ -78,15 +78,15 @@ for (const { name, registry, document } of documents) {
 }
 
 describe("an operation", () => {
-  test("is told in the words of the proto", () => {
+  test("has the summary and description of the proto's comment", () => {
     const { summary, description, tags } = operation(shops, "get", "/v1/echo");
-    assert.equal(summary, "Echo answers with what it was asked");
-    assert.equal(description, "Echo answers with what it was asked. More is told in a second sentence.");
+    assert.equal(summary, "Echo answers with its request");
+    assert.equal(description, "Echo answers with its request. The second sentence is only in the description.");
     assert.deepEqual(tags, ["shop.v1.Shop"]);
     assert.match(shops.tags[0]?.description ?? "", /^Shop is no service of Plumbline/);
   });
 
-  test("takes from the query what neither path nor body has", () => {
+  test("has query parameters for the fields that neither path nor body sets", () => {
     const names = (one: Operation): string[] =>
       one.parameters.flatMap((parameter) => ("in" in parameter && parameter.in === "query" ? [parameter.name] : []));
     assert.deepEqual(names(operation(ours, "get", "/v1/orders")), ["customerId", "pageSize", "pageToken"]);
@@ -97,7 +97,7 @@ describe("an operation", () => {
     assert.ok(names(operation(shops, "get", "/v1/echo")).includes("inner.deeper.amount"));
   });
 
-  test("that answers with bytes is promised as the types its comment names, or any", () => {
+  test("that answers with bytes has the media types that its comment names", () => {
     const [picture] = [operation(shops, "get", "/v1/pictures/{name}:draw").responses["200"] as { content: object }];
     assert.deepEqual(Object.keys(picture.content), ["image/png", "text/plain"]);
   });
@@ -134,7 +134,7 @@ describe("a schema", () => {
     { field: "big", want: { type: "string", format: "int64", pattern: "^-?(0|[1-9][0-9]{0,18})$" } },
     { field: "data", want: { type: "string", contentEncoding: "base64" } },
     { field: "size", want: { $ref: "#/components/schemas/shop.v1.Size" } },
-    { field: "inner", want: { anyOf: [inner, { type: "null" }], description: "What is inside." } },
+    { field: "inner", want: { anyOf: [inner, { type: "null" }], description: "The inner message." } },
     { field: "inners", want: { type: "array", items: inner } },
     { field: "innersByNumber", want: { type: "object", additionalProperties: inner } },
     { field: "chosenInner", want: inner },
@@ -143,10 +143,10 @@ describe("a schema", () => {
     { field: "maybeText", want: { type: ["string", "null"] } },
     { field: "value", want: {} },
   ] satisfies { field: string; want: Schema }[]) {
-    test(`of ${field} says what its JSON is`, () => assert.deepEqual(everything?.properties?.[field], want));
+    test(`for the field ${field} describes its JSON`, () => assert.deepEqual(everything?.properties?.[field], want));
   }
 
-  test("of an enum tells its values", () => {
+  test("for an enum describes its values", () => {
     const size = shops.components.schemas["shop.v1.Size"];
     assert.deepEqual(size?.enum, ["SIZE_UNSPECIFIED", "SIZE_SMALL", "SIZE_LARGE"]);
     assert.equal(size?.description, "- `SIZE_SMALL`: Fits a hand.");

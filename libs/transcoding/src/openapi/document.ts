@@ -9,7 +9,9 @@ import type { OpenApi, Operation } from "./types.ts";
 /** The methods that OpenAPI names. A custom one has no place in it. "*" is listed as GET. */
 const methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-/** Builds the OpenAPI 3.1 document of all bindings. It depends on nothing else, so once is enough. */
+/**
+ * Builds the OpenAPI 3.1 document of all bindings. It depends on nothing else, so once is enough.
+ */
 export function openApi(bindings: readonly Binding[], conventions: Conventions): OpenApi {
   const { info, components } = conventions;
   const schemas = new Schemas();

@@ -52,8 +52,8 @@ function isRaw({ method, responseBody }: Binding): boolean {
 }
 
 /**
- * HttpBody names its type only as it answers. A method whose comment names media types promises those; of another one
- * nothing is known beforehand.
+ * Lists the media types in the comment of a method that returns HttpBody, or any type if there are
+ * none: the message itself names its type only in each response.
  */
 function rawContent({ method }: Binding): Content {
   const named = commentOf(method)?.match(/\b(?:image|text|application|audio|video|font)\/[\w.+-]*\w/g) ?? [];

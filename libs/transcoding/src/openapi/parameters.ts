@@ -5,7 +5,7 @@ import { commentOf } from "./comments.ts";
 import type { Schemas } from "./schemas.ts";
 import type { Parameter } from "./types.ts";
 
-/** Messages within messages are followed this far into a query. */
+/** The depth to which nested messages are listed as query parameters. */
 const maxNesting = 4;
 
 /** Lists the path and query parameters of an operation. */
@@ -69,7 +69,10 @@ function jsonName(fields: readonly DescField[]): string {
   return fields.map((field) => field.jsonName).join(".");
 }
 
-/** A template as OpenAPI writes it: `/v1/orders/{orderId}:watch`. Parts fixed within a variable have no place there. */
+/**
+ * Writes a template for OpenAPI: `/v1/orders/{orderId}:watch`. It cannot express literals inside a
+ * variable.
+ */
 export function openApiPath({ template, method }: Binding): string {
   const parts: string[] = [];
   for (const [index, segment] of template.segments.entries()) {

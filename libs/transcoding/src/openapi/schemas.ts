@@ -3,30 +3,32 @@ import { isWrapper } from "../descriptors/fields.ts";
 import { commentOf } from "./comments.ts";
 import type { Schema } from "./types.ts";
 
-/** The schemas of the messages that were asked for and of all they hold, under their full proto names. */
+/**
+ * The schemas of all requested messages and of the types inside them, by their full proto names.
+ */
 export class Schemas {
   readonly #schemas = new Map<string, Schema>();
 
-  /** By name, for `components.schemas`. */
+  /** Returns the schemas sorted by name, for `components.schemas`. */
   get all(): Readonly<Record<string, Schema>> {
     return Object.fromEntries([...this.#schemas].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** A message's JSON form: a reference, or for a well-known type its schema itself. */
+  /** Returns the schema of a message: a reference, or the schema itself for a well-known type. */
   message(message: DescMessage): Schema {
     const wellKnown = wellKnownTypes[message.typeName];
     if (wellKnown !== undefined) return wellKnown;
     const [only] = message.fields;
     if (isWrapper(message) && only !== undefined) return nullable(this.single(only));
     if (!this.#schemas.has(message.typeName)) {
-      // Its place is taken before its fields are looked at: a message may contain itself.
+      // Registered before its fields are visited, since messages can recurse.
       this.#schemas.set(message.typeName, {});
       this.#schemas.set(message.typeName, this.#object(message));
     }
     return { $ref: `#/components/schemas/${message.typeName}` };
   }
 
-  /** A field with its list or map around it, and its comment. */
+  /** Returns the schema of a field, with its list or map, and its comment. */
   field(field: DescField): Schema {
     const schema = this.#shape(field);
     const description = commentOf(field);
@@ -37,7 +39,10 @@ export class Schemas {
     };
   }
 
-  /** One value of a field: itself, an item of the list, a value of the map. */
+  /**
+   * Returns the schema of one value of a field: the field itself, an item of its list, a value of
+   * its map.
+   */
   single(field: DescField): Schema {
     if (field.message !== undefined) return this.message(field.message);
     return field.enum !== undefined ? this.#enum(field.enum) : (scalars[field.scalar] ?? {});
@@ -65,13 +70,13 @@ export class Schemas {
     if (type.typeName === "google.protobuf.NullValue") return { type: "null" };
     if (!this.#schemas.has(type.typeName)) {
       const values = type.values.map((value) => [value.name, commentOf(value)] as const);
-      const told = values
+      const documented = values
         .filter(([, comment]) => comment !== undefined)
         .map(([name, comment]) => `- \`${name}\`: ${comment}`);
       this.#schemas.set(type.typeName, {
         type: "string",
         enum: values.map(([name]) => name),
-        ...(told.length > 0 && { description: told.join("\n") }),
+        ...(documented.length > 0 && { description: documented.join("\n") }),
       });
     }
     return { $ref: `#/components/schemas/${type.typeName}` };
@@ -109,7 +114,7 @@ const scalars: Readonly<Record<ScalarType, Schema>> = {
 const wellKnownTypes: Readonly<Record<string, Schema>> = {
   "google.protobuf.Timestamp": { type: "string", format: "date-time" },
   "google.protobuf.Duration": { type: "string", format: "duration-seconds", pattern: "^-?[0-9]+(\\.[0-9]{1,9})?s$" },
-  "google.protobuf.FieldMask": { type: "string", description: 'Names of fields, divided by ",".' },
+  "google.protobuf.FieldMask": { type: "string", description: 'Names of fields, separated by ",".' },
   "google.protobuf.Struct": { type: "object", additionalProperties: true },
   "google.protobuf.ListValue": { type: "array", items: {} },
   "google.protobuf.Value": {},

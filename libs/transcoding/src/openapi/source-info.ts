@@ -10,7 +10,7 @@ import type {
 
 type Described = DescService | DescMethod | DescMessage | DescField | DescEnum | DescEnumValue;
 
-/** Numbers of the fields of descriptor.proto that a SourceCodeInfo.Location's path is made of. */
+/** The field numbers of descriptor.proto that make the path of a SourceCodeInfo.Location. */
 const number = {
   file: { message: 4, enum: 5, service: 6 },
   message: { field: 2, nested: 3, enum: 4 },
@@ -18,11 +18,14 @@ const number = {
   method: 2,
 };
 
-/** The comments that protoc and buf keep beside a definition. Both undefined when the set was built without them. */
-export function getComments(what: Described): { readonly leading?: string; readonly trailing?: string } {
-  const info = fileOf(what).proto.sourceCodeInfo;
+/**
+ * Returns the comments of a definition. Both are absent if the descriptors were built without
+ * source info.
+ */
+export function getComments(definition: Described): { readonly leading?: string; readonly trailing?: string } {
+  const info = fileOf(definition).proto.sourceCodeInfo;
   if (info === undefined) return {};
-  const path = pathOf(what);
+  const path = pathOf(definition);
   const location = info.location.find(
     (one) => one.path.length === path.length && one.path.every((part, index) => part === path[index]),
   );
@@ -46,7 +49,7 @@ function pathOf(what: Described): readonly number[] {
   if (what.kind === "enum_value")
     return [...pathOf(what.parent), number.enumValue, what.parent.proto.value.indexOf(what.proto)];
   const { parent, file } = what;
-  // By the proto's own list: that of the descriptor leaves out the entry types of maps.
+  // The index in the proto: the list in the descriptor omits the entry types of maps.
   if (what.kind === "message") {
     return parent === undefined
       ? [number.file.message, file.proto.messageType.indexOf(what.proto)]

@@ -29,7 +29,7 @@ export interface Parameter {
   readonly required?: boolean;
   readonly description?: string;
   readonly schema: Schema;
-  /** A list's parameter repeats: `a=1&a=2`. */
+  /** True for a list, whose parameter repeats: `a=1&a=2`. */
   readonly explode?: boolean;
 }
 

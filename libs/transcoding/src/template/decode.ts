@@ -1,18 +1,23 @@
 import { ServiceError } from "@plumbline/errors";
 
-/** Decodes a variable of one part: all of it, a `%2F` too. Throws ServiceError invalid_argument when it is broken. */
+/**
+ * Decodes a variable of one part, `%2F` included. Throws ServiceError invalid_argument for invalid
+ * encoding.
+ */
 export function decodeWhole(part: string): string {
   if (!part.includes("%")) return part;
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new ServiceError("invalid_argument", "The path has a broken percent-encoding.", { reason: "MALFORMED_PATH" });
+    throw new ServiceError("invalid_argument", "The path has an invalid percent-encoding. Write % itself as %25.", {
+      reason: "MALFORMED_PATH",
+    });
   }
 }
 
 /**
- * Decodes a variable of several parts. `%2F` is left as it is (google/api/http.proto): decoded, it could not be told from
- * the slashes that divide the parts.
+ * Decodes a variable of several parts. `%2F` stays encoded (google/api/http.proto), since a decoded
+ * one would look like the slashes between the parts.
  */
 export function decodeParts(parts: readonly string[]): string {
   return parts

@@ -34,7 +34,7 @@ describe("a template", () => {
       verb: "read",
     },
   ]) {
-    test(`${text} is read as the grammar says`, () => {
+    test(`${text} is parsed as the grammar says`, () => {
       assert.deepEqual(parseTemplate(text), { text, segments, variables, verb });
     });
   }
@@ -53,10 +53,10 @@ describe("a template", () => {
     { text: "/v1/{a}/{a}", problem: /the field a is bound twice/ },
     { text: "/v1/a:", problem: /character 7: expected a literal/ },
     { text: "/v1/a:b:c", problem: /unexpected ":"/ },
-    { text: "/v1/a%zz", problem: /broken percent-encoding/ },
+    { text: "/v1/a%zz", problem: /invalid percent-encoding/ },
     { text: "/v1/{a}b", problem: /unexpected "b"/ },
   ]) {
-    test(`${JSON.stringify(text)} is refused, saying where`, () => {
+    test(`${JSON.stringify(text)} is refused with the position of the error`, () => {
       assert.throws(
         () => parseTemplate(text),
         (error: unknown) => error instanceof TemplateError && problem.test(error.message),

@@ -1,18 +1,19 @@
-/**
- * One part of a path: text, `*` for exactly one part, `**` for all that is left.
- */
+/** A part of a path: text, `*` for exactly one part, or `**` for all remaining parts. */
 export type Segment =
   | { readonly kind: "literal"; readonly text: string }
   | { readonly kind: "one" }
   | { readonly kind: "rest" };
 
-/** A request field that takes the parts `from` up to, not including, `to` of the path; to the end for `**`. */
+/**
+ * A request field set by the parts `from` to `to` (exclusive) of the path. `to` is infinite for
+ * `**`.
+ */
 export interface Variable {
-  /** As written: names joined by ".". */
+  /** The names as written, joined by ".". */
   readonly field: string;
   readonly from: number;
   readonly to: number;
-  /** More than one part: a slash inside stays a slash, and `%2F` stays as it is. */
+  /** True for more than one part: slashes inside are kept, and `%2F` stays encoded. */
   readonly spansParts: boolean;
 }
 
@@ -24,7 +25,7 @@ export interface Template {
   readonly verb: string | undefined;
 }
 
-/** A template that breaks the grammar of google/api/http.proto. It says where. */
+/** An error in a template, with its position, by the grammar of google/api/http.proto. */
 export class TemplateError extends Error {
   override readonly name = "TemplateError";
   constructor(template: string, offset: number, problem: string) {
@@ -33,7 +34,7 @@ export class TemplateError extends Error {
 }
 
 /**
- * Parses a template after the grammar in google/api/http.proto:
+ * Parses a template by the grammar in google/api/http.proto:
  *
  *     Template = "/" Segments [ Verb ] ;          Segment  = "*" | "**" | LITERAL | Variable ;
  *     Segments = Segment { "/" Segment } ;        Variable = "{" FieldPath [ "=" Segments ] "}" ;
@@ -78,7 +79,7 @@ export function parseTemplate(text: string): Template {
     try {
       return decodeURIComponent(raw);
     } catch {
-      return fail("broken percent-encoding", start);
+      return fail("invalid percent-encoding", start);
     }
   };
   const variable = (inside: boolean): void => {

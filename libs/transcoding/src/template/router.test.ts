@@ -61,7 +61,7 @@ describe("a path", () => {
     { request: "PATCH /any/thing", route: "* /any/{method}", params: { method: "thing" } },
     { request: "PUT /v1/caf%c3%a9", route: "PUT /v1/caf%C3%A9" },
   ]) {
-    test(`${request} leads to ${route}`, () => {
+    test(`${request} matches ${route}`, () => {
       const [method = "", path = ""] = request.split(" ");
       const match = router.match(method, path);
       assert.equal(match.kind, "found");
@@ -78,7 +78,7 @@ describe("a path", () => {
     { request: "PUT /v1/orders/special", allow: ["GET", "HEAD", "POST"] },
     { request: "GET /v1/caf%C3%A9", allow: ["PUT"] },
   ]) {
-    test(`${request} is a wrong method where ${allow.join(", ")} would do`, () => {
+    test(`${request} has a wrong method; ${allow.join(", ")} would match`, () => {
       const [method = "", path = ""] = request.split(" ");
       assert.deepEqual(router.match(method, path), { kind: "method", allow });
     });
@@ -93,13 +93,13 @@ describe("a path", () => {
     "GET /v1/Orders",
     "GET /any/",
   ]) {
-    test(`${request} leads nowhere`, () => {
+    test(`${request} matches nothing`, () => {
       const [method = "", path = ""] = request.split(" ");
       assert.deepEqual(router.match(method, path), { kind: "none" });
     });
   }
 
-  test("with broken percent-encoding is an invalid argument", () => {
+  test("with invalid percent-encoding is an invalid argument", () => {
     for (const path of ["/v1/orders/%", "/v1/orders/%zz", "/v1/orders/%ff"]) {
       assert.throws(
         () => router.match("GET", path),
@@ -109,17 +109,17 @@ describe("a path", () => {
   });
 });
 
-describe("two templates of one shape", () => {
+describe("two templates that match the same paths", () => {
   test("are refused for the same method", () => {
     assert.throws(() => routerOf("GET /v1/{a}", "GET /v1/{b=*}"), /matches the same paths as/);
   });
 
-  test("live together under different methods or verbs", () => {
+  test("are accepted under different methods or verbs", () => {
     assert.doesNotThrow(() => routerOf("GET /v1/{a}", "POST /v1/{b}", "GET /v1/{a}:x", "GET /v1/{a}:y"));
   });
 });
 
-test("any path leads through any templates where comparing it with each of them leads", () => {
+test("the tree finds the same template as a comparison with each one, for any paths and templates", () => {
   const word = fc.constantFrom("a", "b", "c");
   const segment = fc.oneof(word, word, fc.constant("*"), fc.constantFrom("{x}", "{y=a/*}", "{z=*/b}"));
   const last = fc.oneof(segment, fc.constantFrom("**", "{r=**}", "{s=a/**}"));
@@ -152,7 +152,7 @@ test("any path leads through any templates where comparing it with each of them 
             router.add(method, parsed, index);
             reference.add(method, parsed, index);
           } catch {
-            // A field bound twice, or a shape that is there already.
+            // A field bound twice, or a template that matches the same paths as another.
           }
         }
         for (const { method, path } of asked) {

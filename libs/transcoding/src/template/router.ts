@@ -1,7 +1,7 @@
 import { decodeParts, decodeWhole } from "./decode.ts";
 import type { Template } from "./parse.ts";
 
-/** What a request's method and path lead to. */
+/** The result of matching a method and a path. */
 export type Match<T> =
   | {
       readonly kind: "found";
@@ -9,7 +9,7 @@ export type Match<T> =
       readonly template: Template;
       readonly params: ReadonlyMap<string, string>;
     }
-  /** The path is known, the method is not: these are (405, Allow). */
+  /** The path matches under other methods only, which `allow` lists (405, Allow). */
   | { readonly kind: "method"; readonly allow: readonly string[] }
   | { readonly kind: "none" };
 
@@ -20,7 +20,10 @@ interface Entry<T> {
 
 type Methods<T> = ReadonlyMap<string, Entry<T>>;
 
-/** One place in the tree of templates. `leaves` holds what ends here, by verb ("" for none) and then by HTTP method. */
+/**
+ * A node in the tree of templates. `leaves` has the templates that end here, by verb ("" for none)
+ * and method.
+ */
 class Node<T> {
   readonly literals = new Map<string, Node<T>>();
   readonly leaves = new Map<string, Map<string, Entry<T>>>();
@@ -28,21 +31,22 @@ class Node<T> {
   rest: Node<T> | undefined;
 }
 
-/** The method of a binding that takes every method (`custom: {kind: "*"}`). */
+/** The method of a binding for all methods (`custom: {kind: "*"}`). */
 const ANY = "*";
 
 /**
- * Finds the template a path belongs to. Of several, the most specific wins: part by part from the left, a literal before
- * `*` before `**`. A template only counts for the methods it has, so a literal path for POST hides no `{id}` for GET.
+ * Finds the template that matches a path. The most specific one wins: part by part from the left, a
+ * literal before `*` before `**`. A template counts for its own methods only, so a literal path for
+ * POST does not hide `{id}` for GET.
  *
- * A `:verb` at the end is a verb wherever some template with that verb fits the rest of the path, under any method:
- * `GET /v1/orders/7:cancel` is then a wrong method, never the order "7:cancel". Elsewhere the colon is part of the text,
- * as is `%3A` everywhere.
+ * A `:verb` at the end is a verb if some template with that verb matches the rest of the path,
+ * under any method: `GET /v1/orders/7:cancel` is then a wrong method, never the order "7:cancel".
+ * Elsewhere the colon is part of the text, and so is `%3A` everywhere.
  */
 export class Router<T> {
   readonly #root = new Node<T>();
 
-  /** Throws when another template of the same shape has the method already: neither would be more right. */
+  /** Adds a template. Throws if another one matches the same paths under the same method. */
   add(method: string, template: Template, value: T): void {
     let node = this.#root;
     for (const segment of template.segments) {
@@ -64,21 +68,21 @@ export class Router<T> {
   }
 
   /**
-   * `path` as received: percent-encoded, without query. HEAD falls back to GET.
-   * Throws ServiceError invalid_argument when the percent-encoding is broken.
+   * Matches a path as received: percent-encoded, without query. HEAD falls back to GET.
+   * Throws ServiceError invalid_argument for invalid percent-encoding.
    */
   match(method: string, path: string): Match<T> {
     const raw = split(path);
     const parts = path.includes("%") ? raw.map(decodeWhole) : raw;
     const last = raw[raw.length - 1] ?? "";
     const colon = last.lastIndexOf(":");
-    // A colon with nothing behind it is text.
+    // A colon at the very end is text.
     if (colon >= 0 && colon < last.length - 1) {
       const named = parts.with(parts.length - 1, decodeWhole(last.slice(0, colon)));
       const verb = decodeWhole(last.slice(colon + 1));
       const match = this.#read(method, raw, named, verb);
       if (match !== undefined) return match;
-      // With a verb that fits, the reading without it is no alternative, not even for another method.
+      // If the verb matches under another method, the path is never read without it.
       const fitting = this.#leaves(named, verb);
       if (fitting.length > 0) return refuse(fitting);
     }
@@ -99,7 +103,10 @@ export class Router<T> {
   }
 }
 
-/** What stands between the slashes, after the first: by hand, as `split` takes twice as long for a few parts. */
+/**
+ * Splits a path at its slashes, without the first. Written by hand: `split` takes twice as long for
+ * a few parts.
+ */
 function split(path: string): string[] {
   const parts: string[] = [];
   let start = 1;
@@ -112,8 +119,8 @@ function split(path: string): string[] {
 }
 
 /**
- * The most specific template that fits and has the method. Bounded by the number of templates: a part follows two branches
- * at most.
+ * Returns the most specific template that matches and has the method. Each part follows at most two
+ * branches, so the number of templates bounds the steps.
  */
 function find<T>(
   node: Node<T>,
@@ -128,7 +135,7 @@ function find<T>(
   else {
     const literal = node.literals.get(part);
     if (literal !== undefined) entry = find(literal, parts, at + 1, verb, method);
-    // An empty part is no value: `/v1/orders/` is not the order "".
+    // An empty part is no value: `/v1/orders/` does not name the order "".
     if (entry === undefined && node.one !== undefined && part !== "")
       entry = find(node.one, parts, at + 1, verb, method);
   }
@@ -140,7 +147,9 @@ function entryFor<T>(methods: Methods<T> | undefined, method: string): Entry<T> 
   return methods.get(method) ?? (method === "HEAD" ? methods.get("GET") : undefined) ?? methods.get(ANY);
 }
 
-/** The methods of all that fits: what {@link find} looks through, without an end at the first. */
+/**
+ * Collects the methods of all templates that match, in the order in which {@link find} tries them.
+ */
 function leaves<T>(node: Node<T>, parts: readonly string[], at: number, verb: string, found: Methods<T>[]): void {
   const part = parts[at];
   if (part === undefined) {

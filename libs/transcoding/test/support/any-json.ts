@@ -5,7 +5,7 @@ import { AnyWire } from "./any-wire.ts";
 
 const wire = new AnyWire();
 
-/** What a client may send in the place of a value: right for some field, wrong for most. */
+/** Values that are valid for some field and invalid for most. */
 const odd = fc.oneof(
   fc.constantFrom(0, -0, 1.5, -1, 7, 1e39, 2 ** 31, 2 ** 32, 2 ** 53, -(2 ** 53)),
   fc.constantFrom("0", "7", "-0", "-5", "007", "1.5", "4294967296", "9".repeat(18), "9".repeat(19), "9".repeat(20)),
@@ -13,7 +13,10 @@ const odd = fc.oneof(
   fc.constantFrom<JsonValue[]>(null, true, [], {}, [[]], ["a"], [1, 2], [null], { name: "x" }, { nope: 1 }),
 );
 
-/** The JSON of any message of a type, in JSON or proto names, sometimes with a value, a key or a few that do not fit. */
+/**
+ * Generates JSON of a message type, in JSON or proto names, sometimes with values or keys that do
+ * not fit.
+ */
 export function anyJson(message: DescMessage, registry: Registry): fc.Arbitrary<JsonValue> {
   const right = wire.message(message).map((bytes) => {
     try {
@@ -32,7 +35,7 @@ export function anyJson(message: DescMessage, registry: Registry): fc.Arbitrary<
   );
 }
 
-/** Puts a value somewhere: under a new key, or in the place of a value that is there, at any depth. */
+/** Sets a value at any depth: under a new key, or in place of another value. */
 function changed(json: JsonValue, [at, key, value]: readonly [number, string, JsonValue]): JsonValue {
   if (typeof json !== "object" || json === null || at % 5 === 0) return value;
   const next = [Math.floor(at / 7), key, value] as const;

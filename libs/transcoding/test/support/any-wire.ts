@@ -50,11 +50,14 @@ function scalar(type: ScalarType): Value {
   return [WireType.Varint, varint];
 }
 
-/** Makes the bytes of messages by their descriptors: fields in any order, missing, repeated, of all kinds, unknown ones too. */
+/**
+ * Generates bytes of messages from descriptors: fields of all kinds, in any order, missing,
+ * repeated, unknown.
+ */
 export class AnyWire {
   readonly #made = new Map<string, fc.Arbitrary<Bytes>>();
 
-  /** `records`: how many fields at most; `depth`: how many messages in one another. */
+  /** Generates a message with at most `records` fields and `depth` levels of messages. */
   message(message: DescMessage, depth = 3, records = 12): fc.Arbitrary<Bytes> {
     const known = this.#made.get(`${message.typeName} ${depth}`);
     if (known !== undefined) return known;
@@ -129,7 +132,7 @@ const unknown = fc.oneof(
   record(97, WireType.StartGroup, fc.constant(written((writer) => writer.tag(97, WireType.EndGroup)))),
 );
 
-/** The bytes of a message with a mistake: cut off, changed in one place, or with a piece put in. */
+/** Breaks the bytes of a message: cuts them off, changes one place, or inserts a piece. */
 export function broken(bytes: fc.Arbitrary<Bytes>): fc.Arbitrary<Bytes> {
   return fc.tuple(bytes, fc.nat(), fc.uint8Array({ maxLength: 3 }), fc.nat(3)).map(([whole, place, piece, left]) => {
     const at = place % (whole.length + 1);

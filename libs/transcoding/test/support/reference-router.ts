@@ -8,7 +8,7 @@ interface Route<T> {
   readonly value: T;
 }
 
-/** One way to read a path: its parts as they came and decoded, both without the verb. */
+/** A reading of a path: its parts as received and decoded, both without the verb. */
 interface Reading {
   readonly raw: readonly string[];
   readonly parts: readonly string[];
@@ -21,8 +21,8 @@ interface Fitting<T> {
 }
 
 /**
- * What the router says, in the least code and with no thought of time: every template is compared with the path, and those
- * that fit are put in order.
+ * What the router says, in the least code and with no thought of time: every template is compared
+ * with the path, and those that fit are put in order.
  */
 export class ReferenceRouter<T> {
   readonly #routes: Route<T>[] = [];
@@ -44,7 +44,7 @@ export class ReferenceRouter<T> {
     const withVerb = hasVerb ? this.#fitting(path.slice(1, colon), decodeWhole(path.slice(colon + 1))) : [];
     const fitting = withVerb.length > 0 ? withVerb : this.#fitting(path.slice(1), "");
     if (fitting.length === 0) return { kind: "none" };
-    // Under one shape the very method comes before GET for HEAD, and that before "*".
+    // Under one template the exact method comes before GET for HEAD, and that before "*".
     for (const { route, one } of fitting) {
       const same = fitting.filter((other) => shape(other.route.template) === shape(route.template));
       const wanted = [method, ...(method === "HEAD" ? ["GET"] : []), "*"];
@@ -75,7 +75,7 @@ const ranks = { literal: 0, one: 1, rest: 2 };
 function bySpecificity<T>(a: Fitting<T>, b: Fitting<T>): number {
   const [left, right] = [a.route.template.segments, b.route.template.segments];
   for (let at = 0; at < Math.max(left.length, right.length); at++) {
-    // A path that ends where `**` begins: what ends there too is more specific.
+    // The path ends where `**` begins: a template that ends there too is more specific.
     const difference = ranks[left[at]?.kind ?? "literal"] - ranks[right[at]?.kind ?? "literal"];
     if (difference !== 0) return difference;
   }

@@ -6,33 +6,39 @@ import { enumReader, scalars, type ValueReader } from "./scalar.ts";
 import { readTimestamp } from "./timestamp.ts";
 import { needsGeneralPath, type Wire, wireTypes } from "./wire.ts";
 
-/** What was read of a field: its JSON text, without the brackets of a list; of a map its entries' texts by key. */
+/**
+ * The JSON text of a field, without the brackets of a list. For a map, the texts of its entries by
+ * key.
+ */
 type Slot = string | Record<string, string> | undefined;
 
-/** The fields of a message as far as they were read, in the order of their numbers. */
+/** The fields of a message that were read so far, in the order of their numbers. */
 export type Slots = Slot[];
 
-/** Messages in one another, as @bufbuild/protobuf reads them. */
+/** The greatest depth of messages, as in @bufbuild/protobuf. */
 const maxDepth = 100;
 
 interface FieldReader {
   readonly index: number;
-  /** The key, and what opens a list or map. */
+  /** The key, with the opening bracket of a list or map. */
   readonly open: string;
   readonly close: string;
-  /** Stands for a field that is not set; undefined where that has no key at all. */
+  /** The text of an unset field; undefined if it has no key. */
   readonly unset: string | undefined;
-  /** The other members of its oneof, which it unsets. */
+  /** The other members of the oneof, which this field unsets. */
   readonly rivals: readonly number[] | undefined;
   readonly read: (wire: Wire, before: Slot, wireType: number, depth: number) => Slot;
 }
 
-/** How one message goes from the wire to JSON text: made once, from its descriptor. */
+/**
+ * A reader of one message type, from the wire to JSON text. It is compiled once, from the
+ * descriptor.
+ */
 export class MessageReader {
   readonly #message: DescMessage;
   readonly #registry: Registry;
   #inOrder: readonly FieldReader[] = [];
-  /** Copied for each message. */
+  /** A template that is copied for each message. */
   #unset: Slots = [];
   readonly #byNumber: (FieldReader | undefined)[] = [];
 
@@ -41,7 +47,7 @@ export class MessageReader {
     this.#registry = registry;
   }
 
-  /** Apart from the constructor, as a message may contain itself. */
+  /** Compiles the fields. Separate from the constructor, since messages can recurse. */
   compile(readers: MessageReaders): void {
     const fields = this.#message.fields.toSorted((a, b) => a.number - b.number);
     this.#inOrder = fields.map((field, index) => compileField(field, index, fields, readers));
@@ -62,7 +68,7 @@ export class MessageReader {
       slots[field.index] = field.read(wire, slots[field.index], tag & 7, depth);
       if (field.rivals !== undefined) for (const rival of field.rivals) slots[rival] = undefined;
     }
-    // A field that goes on behind the end of its message.
+    // A field continues beyond the end of its message.
     if (wire.pos !== end) throw needsGeneralPath;
     return slots;
   }
@@ -80,7 +86,7 @@ export class MessageReader {
     return `${text}}`;
   }
 
-  /** The value of one field, without its key; undefined where that has no key at all. */
+  /** Returns the value of one field, without its key; undefined if it has no key. */
   valueText(slots: Slots, number: number): string | undefined {
     const field = this.#byNumber[number];
     if (field === undefined) return undefined;
@@ -96,7 +102,7 @@ export class MessageReader {
   }
 }
 
-/** The readers of all messages that were asked for, and of those within. */
+/** The readers of all requested message types and of the types inside them. */
 export class MessageReaders {
   readonly registry: Registry;
   readonly #made = new Map<DescMessage, MessageReader>();
@@ -105,7 +111,7 @@ export class MessageReaders {
     this.registry = registry;
   }
 
-  /** Undefined for a message that only the general way can write. */
+  /** Returns the reader of a message type; undefined if only the general path can read it. */
   of(message: DescMessage): MessageReader | undefined {
     if (!isCompilable(message)) return undefined;
     const made = this.#made.get(message);
@@ -145,7 +151,10 @@ function unsetText(field: DescField, key: string, zero: string): string | undefi
   return field.presence === FeatureSet_FieldPresence.IMPLICIT ? key + zero : undefined;
 }
 
-/** One value: a singular field, an item of a list, the value of a map's entry. */
+/**
+ * Returns the reader of one value: a singular field, an item of a list, or the value of a map's
+ * entry.
+ */
 function valueReader(field: DescField, readers: MessageReaders): ValueReader {
   if (field.message !== undefined) return messageReader(field.message, readers);
   return field.enum === undefined ? scalars[field.scalar] : enumReader(field.enum);
@@ -169,7 +178,7 @@ function messageReader(message: DescMessage, readers: MessageReaders): ValueRead
 
 function readSingular(value: ValueReader, isMessage: boolean): FieldReader["read"] {
   return (wire, before, wireType, depth) => {
-    // Of a message that comes twice the parts are merged.
+    // A message field that appears twice must be merged.
     if (wireType !== value.wireType || (isMessage && before !== undefined)) throw needsGeneralPath;
     return value.read(wire, depth);
   };
@@ -196,7 +205,7 @@ function readMap(key: ValueReader, isText: boolean, value: ValueReader): FieldRe
   const zeroKey = key.zero.replaceAll('"', "");
   return (wire, before, wireType, depth) => {
     if (wireType !== wireTypes.lengthDelimited) throw needsGeneralPath;
-    // An object, as its keys come in the order that JSON.stringify finds in an object.
+    // An object, so that the keys have the order that JSON.stringify would give them.
     const entries = (before as Record<string, string> | undefined) ?? (Object.create(null) as Record<string, string>);
     let name: string | undefined;
     let text: string | undefined;
@@ -207,7 +216,7 @@ function readMap(key: ValueReader, isText: boolean, value: ValueReader): FieldRe
       else if (tag === ((valueTag << 3) | value.wireType) && text === undefined) text = value.read(wire, depth);
       else throw needsGeneralPath;
     }
-    // A value that is not there is the zero value; of most messages that takes a while to write.
+    // An absent value is the zero value, which the general path writes.
     if (wire.pos !== end || text === undefined) throw needsGeneralPath;
     entries[name === undefined ? zeroKey : isText ? (JSON.parse(name) as string) : name.replaceAll('"', "")] = text;
     return entries;

@@ -9,7 +9,7 @@ import { checkMessage } from "../check.ts";
 import { Violations } from "../violations.ts";
 import { MessageWriters } from "./message-writer.ts";
 
-describe("what is written the fast way is what the checks find right, and the same bytes", () => {
+describe("messages written on the fast path pass the checks and have the bytes of the general path", () => {
   for (const { registry, name, runs, never = false } of [
     { registry: shop, name: "kinds.v1.Kinds", runs: 3000 },
     { registry: shop, name: "kinds.v2.Plain", runs: 300 },
@@ -34,12 +34,12 @@ describe("what is written the fast way is what the checks find right, and the sa
         assert.deepEqual(bytes, toBinary(message, fromJson(message, json, { registry })));
       };
       fc.assert(fc.property(anyJson(message, registry), agrees), { numRuns: runs });
-      assert.ok(never ? fast === 0 : fast > runs / 50, `${fast} of ${runs} went the fast way`);
+      assert.ok(never ? fast === 0 : fast > runs / 50, `${fast} of ${runs} took the fast path`);
     });
   }
 });
 
-test("the fast way takes fields of all types that are written to the wire as they stand in JSON", () => {
+test("the fast path writes fields of all scalar types, lists and messages", () => {
   const message = shop.getMessage("kinds.v1.Kinds") ?? assert.fail();
   const json: JsonObject = Object.fromEntries([
     ["double", -0],
@@ -72,7 +72,7 @@ test("the fast way takes fields of all types that are written to the wire as the
   assert.deepEqual(bytes, toBinary(message, fromJson(message, json)));
 });
 
-test("a message that was given up half way leaves nothing in the next", () => {
+test("a message that is abandoned half way leaves nothing in the next one", () => {
   const message = plumbline.getMessage("orders.v1.PlaceOrderRequest") ?? assert.fail();
   const writer = new MessageWriters().of(message) ?? assert.fail();
   assert.equal(writer.bytes({ customerId: "me", items: [{ sku: "tea", quantity: "many" }] }), undefined);

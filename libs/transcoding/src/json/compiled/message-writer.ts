@@ -6,12 +6,18 @@ import { isCompilable } from "./compilable.ts";
 import { enumWriter, scalarWriters, type ValueWriter } from "./value-writer.ts";
 import { needsGeneralPath } from "./wire.ts";
 
-/** One for all, as nothing waits while it writes. It keeps the room of the largest message, which the limit of bodies bounds. */
+/**
+ * The buffer of all writers, since writing is synchronous. It keeps the size of the largest
+ * message, which the limit of bodies bounds.
+ */
 const scratch = new BinaryWriter();
 
 type WriteField = (writer: BinaryWriter, value: JsonValue, depth: number) => void;
 
-/** How one message goes from a JSON object to the wire: made once, from its descriptor. */
+/**
+ * A writer of one message type, from a JSON object to the wire. It is compiled once, from the
+ * descriptor.
+ */
 export class MessageWriter {
   readonly #message: DescMessage;
   #inOrder: readonly { readonly key: string; readonly write: WriteField }[] = [];
@@ -20,14 +26,16 @@ export class MessageWriter {
     this.#message = message;
   }
 
-  /** Apart from the constructor, as a message may contain itself. */
+  /** Compiles the fields. Separate from the constructor, since messages can recurse. */
   compile(writers: MessageWriters): void {
     this.#inOrder = this.#message.fields
       .toSorted((a, b) => a.number - b.number)
       .map((field) => ({ key: field.jsonName, write: fieldWriter(field, writers) }));
   }
 
-  /** The bytes of a message; undefined when its JSON is not of the usual form, be it right or wrong. */
+  /**
+   * Returns the bytes of a message; undefined if its JSON, valid or not, needs the general path.
+   */
   bytes(json: JsonValue): Uint8Array | undefined {
     try {
       this.write(scratch, json, 0);
@@ -48,16 +56,16 @@ export class MessageWriter {
       write(writer, value, depth);
       written += 1;
     }
-    // A key that is no field's, or the other name of one.
+    // Some key is unknown, or the proto name of a field.
     if (written !== Object.keys(json).length) throw needsGeneralPath;
   }
 }
 
-/** The writers of all messages that were asked for, and of those within. */
+/** The writers of all requested message types and of the types inside them. */
 export class MessageWriters {
   readonly #made = new Map<DescMessage, MessageWriter>();
 
-  /** Undefined for a message that only the general way can write. */
+  /** Returns the writer of a message type; undefined if only the general path can write it. */
   of(message: DescMessage): MessageWriter | undefined {
     if (!isCompilable(message)) return undefined;
     const made = this.#made.get(message);
@@ -70,7 +78,7 @@ export class MessageWriters {
 }
 
 function fieldWriter(field: DescField, writers: MessageWriters): WriteField {
-  // Of a oneof only one may be given, and the last one counts where messages are merged.
+  // The general path checks that at most one member of a oneof is set.
   if (field.fieldKind === "map" || field.oneof !== undefined) return refuse;
   if (field.message !== undefined) return messageWriter(field, field.message, writers);
   const value = field.enum === undefined ? scalarWriters[field.scalar] : enumWriter(field.enum);
@@ -86,7 +94,7 @@ const refuse: WriteField = () => {
 function singularWriter(number: number, codec: ValueWriter, isImplicit: boolean): WriteField {
   return (writer, json) => {
     const value = codec.read(json);
-    // Negative zero is a value of its own.
+    // Negative zero is not the zero value.
     if (isImplicit && Object.is(value, codec.zero)) return;
     writer.tag(number, codec.wireType);
     codec.write(writer, value);

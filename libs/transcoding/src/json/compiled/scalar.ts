@@ -1,7 +1,7 @@
 import { type DescEnum, ScalarType } from "@bufbuild/protobuf";
 import { needsGeneralPath, type Wire, wireTypes } from "./wire.ts";
 
-/** How one value is read off the wire as JSON text. */
+/** A reader of one value, from the wire to JSON text. */
 export interface ValueReader {
   readonly wireType: number;
   /** `depth` counts the messages around the value. */
@@ -31,7 +31,10 @@ const real = (wireType: number, read: (wire: Wire) => number): ValueReader => ({
   zero: "0",
 });
 
-/** Readers of all scalar types, as proto3 JSON writes them: integers of 64 bits, NaN and the infinities are strings. */
+/**
+ * The readers of all scalar types. In proto3 JSON 64-bit integers, NaN and the infinities are
+ * strings.
+ */
 export const scalars: Readonly<Record<ScalarType, ValueReader>> = {
   [ScalarType.STRING]: { wireType: lengthDelimited, read: (wire) => wire.quoted(), zero: '""' },
   [ScalarType.BYTES]: { wireType: lengthDelimited, read: (wire) => wire.base64(), zero: '""' },
@@ -50,10 +53,12 @@ export const scalars: Readonly<Record<ScalarType, ValueReader>> = {
   [ScalarType.DOUBLE]: real(bits64, (wire) => wire.double()),
 };
 
-/** An enum by its values' names; a value nobody knows as its number, or of a closed enum not at all. */
+/**
+ * Makes the reader of an enum: names of known values, numbers of unknown ones if the enum is open.
+ */
 export function enumReader(type: DescEnum): ValueReader {
   const isNull = type.typeName === "google.protobuf.NullValue";
-  // By `type.value`, which says the name where a number has several.
+  // `type.value` has the preferred name if a number has several.
   const texts = new Map(
     type.values.map(({ number }) => [number, isNull ? "null" : JSON.stringify(type.value[number]?.jsonName)]),
   );
@@ -66,7 +71,7 @@ export function enumReader(type: DescEnum): ValueReader {
   return { wireType: varint, read: (wire) => textOf(wire.varint32() | 0), zero: textOf(type.values[0]?.number ?? 0) };
 }
 
-/** A varint as the signed integer it stands for: a number while that is exact and cheap. */
+/** Reads a varint as a signed integer: a number while that is exact and cheap, else a bigint. */
 export function int64(wire: Wire): number | bigint {
   const value = wire.varint64();
   return typeof value === "number" ? value : BigInt.asIntN(64, value);

@@ -1,14 +1,14 @@
 import { int64 } from "./scalar.ts";
 import { needsGeneralPath, type Wire, wireTypes } from "./wire.ts";
 
-/** What RFC 3339 can write: from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z. */
+/** The range of RFC 3339: from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z. */
 const firstSecond = -62_135_596_800;
 const lastSecond = 253_402_300_799;
 
 const secondsTag = (1 << 3) | wireTypes.varint;
 const nanosTag = (2 << 3) | wireTypes.varint;
 
-/** A google.protobuf.Timestamp as JSON text. */
+/** Reads a google.protobuf.Timestamp as JSON text. */
 export function readTimestamp(wire: Wire): string {
   const end = wire.end();
   let seconds = 0;
@@ -24,7 +24,7 @@ export function readTimestamp(wire: Wire): string {
   return `"${dateTime(new Date(seconds * 1000))}${fraction(nanos)}Z"`;
 }
 
-/** By hand, as `toISOString` takes longer than all the rest of an answer. */
+/** Formats a time by hand: `toISOString` takes longer than all the rest of a response. */
 function dateTime(time: Date): string {
   const date = `${String(time.getUTCFullYear()).padStart(4, "0")}-${two(time.getUTCMonth() + 1)}-${two(time.getUTCDate())}`;
   return `${date}T${two(time.getUTCHours())}:${two(time.getUTCMinutes())}:${two(time.getUTCSeconds())}`;
@@ -34,7 +34,7 @@ function two(value: number): string {
   return value < 10 ? `0${value}` : `${value}`;
 }
 
-/** None, or 3, 6 or 9 digits. */
+/** Formats nanoseconds with 0, 3, 6 or 9 digits. */
 function fraction(nanos: number): string {
   if (nanos === 0) return "";
   const digits = `.${String(nanos).padStart(9, "0")}`;

@@ -22,8 +22,10 @@ import { Wire } from "./wire.ts";
 const typeNamed = (registry: FileRegistry, name: string): DescMessage => registry.getMessage(name) ?? assert.fail(name);
 const kinds = typeNamed(shop, "kinds.v1.Kinds");
 
-/** What the transcoder must come to, the long way: a message, its JSON, and the text of that. */
-function longWay(message: DescMessage, bytes: Uint8Array, registry: FileRegistry): JsonObject {
+/**
+ * Converts bytes on the general path: a message, then its JSON. The transcoder must agree with it.
+ */
+function generalPath(message: DescMessage, bytes: Uint8Array, registry: FileRegistry): JsonObject {
   return encodeMessage(message, fromBinary(message, bytes), registry) as JsonObject;
 }
 
@@ -37,7 +39,7 @@ function outcome(work: () => unknown): unknown {
 
 const wire = new AnyWire();
 
-describe("the JSON text of a message's bytes is that of the message", () => {
+describe("the JSON text of the fast path equals that of the general path", () => {
   for (const { registry, name, runs } of [
     { registry: shop, name: "kinds.v1.Kinds", runs: 1500 },
     { registry: shop, name: "kinds.v1.Numbered", runs: 50 },
@@ -60,7 +62,7 @@ describe("the JSON text of a message's bytes is that of the message", () => {
     const transcoder = new Transcoders(registry).of(message);
     const field = message.fields.at(-1);
     const agrees = (bytes: Uint8Array): void => {
-      const expected = outcome(() => JSON.stringify(longWay(message, bytes, registry)));
+      const expected = outcome(() => JSON.stringify(generalPath(message, bytes, registry)));
       assert.deepEqual(
         outcome(() => transcoder.json(bytes)),
         expected,
@@ -68,30 +70,30 @@ describe("the JSON text of a message's bytes is that of the message", () => {
       if (field === undefined || !("value" in (expected as object))) return;
       const [part, whole] = transcoder.jsonOfEach(bytes, [field, undefined]);
       assert.deepEqual({ value: whole }, expected);
-      const json = longWay(message, bytes, registry);
+      const json = generalPath(message, bytes, registry);
       if (typeof json === "object") assert.equal(part, JSON.stringify(json[field.jsonName]));
     };
 
     test(name, () => {
       fc.assert(fc.property(wire.message(message), agrees), { numRuns: runs });
     });
-    test(`${name}, its bytes broken: both find a mistake, and the same, or none`, () => {
+    test(`${name} with broken bytes: both paths fail alike, or agree`, () => {
       fc.assert(fc.property(broken(wire.message(message)), agrees), { numRuns: runs });
     });
-    test(`${name}, of any bytes at all`, () => {
+    test(`${name} from random bytes`, () => {
       fc.assert(fc.property(fc.uint8Array({ maxLength: 30 }), agrees), { numRuns: runs });
     });
   }
 
-  test("nested as deep as is read, and one deeper, which is refused", () => {
+  test("messages nested up to the bound are read, and deeper ones refused", () => {
     const transcoder = new Transcoders(shop).of(kinds);
-    // A struct is read by other code: what is around it must count there too.
+    // Other code reads a struct; the depth around it must count there too.
     const nested = toBinary(kinds, fromJson(kinds, { struct: { a: { b: {} } } }));
     for (const last of ["kinds", "struct"]) {
       for (let depth = 95; depth < 105; depth++) {
         let bytes: Uint8Array = last === "kinds" ? new Uint8Array(0) : nested;
         for (let level = 1; level < depth; level++) bytes = around(17, bytes);
-        const expected = outcome(() => JSON.stringify(longWay(kinds, bytes, shop)));
+        const expected = outcome(() => JSON.stringify(generalPath(kinds, bytes, shop)));
         assert.deepEqual(
           outcome(() => transcoder.json(bytes)),
           expected,
@@ -102,7 +104,7 @@ describe("the JSON text of a message's bytes is that of the message", () => {
   });
 });
 
-describe("what services send is written the fast way", () => {
+describe("messages from regular encoders take the fast path", () => {
   for (const { registry, name } of [
     { registry: plumbline, name: "orders.v1.Order" },
     { registry: plumbline, name: "greeter.v1.HelloReply" },
@@ -114,8 +116,8 @@ describe("what services send is written the fast way", () => {
       const read = (bytes: Uint8Array): unknown => reader.read(new Wire(bytes), bytes.length, 1);
       fc.assert(
         fc.property(wire.message(message), (bytes) => {
-          const value = outcome(() => longWay(message, bytes, registry));
-          // As an encoder writes it, without what was unknown, with text of which nothing had to be replaced.
+          const value = outcome(() => generalPath(message, bytes, registry));
+          // Bytes of a regular encoder: no unknown fields, and no text with replaced characters.
           fc.pre("value" in (value as object) && !JSON.stringify(value).includes("\ufffd"));
           read(toBinary(message, withoutUnknown(message, bytes)));
         }),
@@ -125,7 +127,7 @@ describe("what services send is written the fast way", () => {
     });
   }
 
-  test("unknown fields are passed over", () => {
+  test("unknown fields are skipped", () => {
     const reader = new MessageReaders(plumbline).of(typeNamed(plumbline, "greeter.v1.HelloReply")) ?? assert.fail();
     const bytes = Buffer.from(
       `9a0603616263 a00601 a50601020304 a1060102030405060708 0a0141`.replaceAll(" ", ""),

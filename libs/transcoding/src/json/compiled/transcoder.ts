@@ -4,9 +4,9 @@ import { type MessageReader, MessageReaders, type Slots } from "./message-reader
 import { Wire } from "./wire.ts";
 
 /**
- * The bytes of a message to the text of its JSON, in one go over the wire: no message and no JSON object are made. The text
- * is that of `JSON.stringify(encodeMessage(...))`, to the letter, which also writes what is not worth a way of its own:
- * see `needsGeneralPath`.
+ * Converts the bytes of a message to JSON text in one pass, without a message or JSON object in
+ * between. The text equals that of `JSON.stringify(encodeMessage(...))`, the general path, which
+ * also writes everything that the fast path leaves to it: see `needsGeneralPath`.
  */
 export class Transcoder {
   readonly #message: DescMessage;
@@ -19,14 +19,20 @@ export class Transcoder {
     this.#reader = readers.of(message);
   }
 
-  /** Throws what `fromBinary` and `toJson` throw for bytes that are no such message, or that have no JSON form. */
+  /**
+   * Returns the JSON text. Throws the errors of `fromBinary` and `toJson` for bytes that are
+   * invalid or have no JSON form.
+   */
   json(bytes: Uint8Array): string {
     const slots = this.#read(bytes);
     if (slots !== undefined && this.#reader !== undefined) return this.#reader.text(slots);
     return JSON.stringify(this.#general(bytes));
   }
 
-  /** The same of some fields, each by itself; of the whole message in place of undefined. A field that has no key is undefined. */
+  /**
+   * Returns the JSON text of each field, or of the whole message for undefined. A field without a
+   * key is undefined.
+   */
   jsonOfEach(bytes: Uint8Array, fields: readonly (DescField | undefined)[]): readonly (string | undefined)[] {
     const reader = this.#reader;
     const slots = this.#read(bytes);
@@ -36,13 +42,13 @@ export class Transcoder {
     return fields.map((field) => JSON.stringify(field === undefined ? json : json[field.jsonName]));
   }
 
-  /** Undefined when the fast way does not lead there. */
+  /** Reads on the fast path; returns undefined if that is not possible. */
   #read(bytes: Uint8Array): Slots | undefined {
     if (this.#reader === undefined) return undefined;
     try {
       return this.#reader.read(new Wire(bytes), bytes.length, 1);
     } catch {
-      // Not only `needsGeneralPath`: the reader has its own errors, and those of the general way are the ones that callers know.
+      // Any error, not only `needsGeneralPath`: callers get the errors of the general path.
       return undefined;
     }
   }
@@ -52,7 +58,7 @@ export class Transcoder {
   }
 }
 
-/** One transcoder per message; what they share is made once. */
+/** The transcoders of all requested message types. They share their readers. */
 export class Transcoders {
   readonly #readers: MessageReaders;
   readonly #made = new Map<DescMessage, Transcoder>();
@@ -61,6 +67,7 @@ export class Transcoders {
     this.#readers = new MessageReaders(registry);
   }
 
+  /** Returns the transcoder of a message type. */
   of(message: DescMessage): Transcoder {
     const made = this.#made.get(message) ?? new Transcoder(message, this.#readers);
     this.#made.set(message, made);

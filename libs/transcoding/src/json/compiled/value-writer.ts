@@ -2,11 +2,13 @@ import { type DescEnum, type JsonValue, ScalarType } from "@bufbuild/protobuf";
 import { type BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { needsGeneralPath } from "./wire.ts";
 
-/** How one JSON value is written to the wire. */
+/** A writer of one JSON value to the wire. */
 export interface ValueWriter<T = unknown> {
   readonly wireType: WireType;
   readonly zero: T;
-  /** The value as it is written; {@link needsGeneralPath} when it is not of the form that most clients give it. */
+  /**
+   * Returns the value to write. Throws {@link needsGeneralPath} for a form that few clients use.
+   */
   readonly read: (json: JsonValue) => T;
   write(writer: BinaryWriter, value: T): unknown;
 }
@@ -21,7 +23,7 @@ const integer = (wireType: WireType, min: number, max: number, write: Write<numb
   read: (json) => {
     const value = typeof json === "string" && /^(?:0|-?[1-9]\d{0,9})$/.test(json) ? Number(json) : json;
     if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) throw needsGeneralPath;
-    // An integer has no negative zero.
+    // Turns negative zero into zero.
     return value + 0;
   },
   write,
@@ -29,7 +31,7 @@ const integer = (wireType: WireType, min: number, max: number, write: Write<numb
 const int32 = (wireType: WireType, write: Write<number>) => integer(wireType, -(2 ** 31), 2 ** 31 - 1, write);
 const uint32 = (wireType: WireType, write: Write<number>) => integer(wireType, 0, 2 ** 32 - 1, write);
 
-/** Up to 18 digits, which each type of 64 bits has room for. */
+/** Makes the writer of a 64-bit integer with up to 18 digits, which fit all 64-bit types. */
 const long = (wireType: WireType, pattern: RegExp, write: Write<string>): ValueWriter<string> => ({
   wireType,
   zero: "0",
@@ -73,7 +75,7 @@ const bool: ValueWriter<boolean> = {
   write: (writer, value) => writer.bool(value),
 };
 
-/** Writers of all scalar types but bytes, whose base64 has too many forms. */
+/** The writers of all scalar types but bytes, whose base64 has too many forms. */
 export const scalarWriters: Readonly<Partial<Record<ScalarType, ValueWriter>>> = {
   [ScalarType.STRING]: string,
   [ScalarType.BOOL]: bool,
@@ -91,7 +93,7 @@ export const scalarWriters: Readonly<Partial<Record<ScalarType, ValueWriter>>> =
   [ScalarType.DOUBLE]: real(Bit64, Number.MAX_VALUE, (writer, value) => writer.double(value)),
 };
 
-/** An enum by the names of its values; by a number it is rare. */
+/** Makes the writer of an enum by names. Numbers, which are rare, take the general path. */
 export function enumWriter(type: DescEnum): ValueWriter<number> {
   const numbers = new Map(type.values.map(({ name, number }) => [name, number]));
   return {

@@ -1,24 +1,27 @@
 /**
- * Thrown, and caught by the transcoder, for whatever is not worth a fast way, or not right: the general way then reads the
- * same bytes, and what it says of them is what counts. Made once, as a stack would say nothing.
+ * Thrown for input that is invalid or not worth a fast path. The caller catches it, and the general
+ * path decides about the same input. One shared object, since its stack is never read.
  */
-export const needsGeneralPath = new Error("not for the fast way");
+export const needsGeneralPath = new Error("needs the general path");
 
 /** The types of the wire format that proto3 has. */
 export const wireTypes = { varint: 0, bits64: 1, lengthDelimited: 2, bits32: 5 } as const;
 
-/** Reads the wire format of one message strictly: what only a broken or odd encoder writes is {@link needsGeneralPath}. */
+/**
+ * A strict reader of the wire format. Throws {@link needsGeneralPath} for bytes that regular
+ * encoders do not write.
+ */
 export class Wire {
   pos = 0;
   readonly #bytes: Buffer;
-  /** All bytes as one string, made once: a piece of it is cheaper than a call for each. */
+  /** All bytes as one string. Slicing it is cheaper than one decoding call per field. */
   #latin1: string | undefined;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** (field number << 3) | wire type. */
+  /** Reads a tag: (field number << 3) | wire type. */
   tag(): number {
     const start = this.pos;
     const tag = this.varint32();
@@ -27,13 +30,13 @@ export class Wire {
     return tag;
   }
 
-  /** A length, and where what it measures ends. */
+  /** Reads a length. Returns the position at which that many bytes end. */
   end(): number {
     const length = this.varint32();
     return this.#within(this.pos + length);
   }
 
-  /** The low 32 bits of a varint. */
+  /** Reads a varint and returns its low 32 bits. */
   varint32(): number {
     const bytes = this.#bytes;
     let byte = bytes[this.pos++];
@@ -46,7 +49,7 @@ export class Wire {
     throw needsGeneralPath;
   }
 
-  /** The 64 bits of a varint: a number while that is exact and cheap, up to 7 bytes. */
+  /** Reads a varint of 64 bits: a number up to 7 bytes, which is exact and cheap, else a bigint. */
   varint64(): number | bigint {
     const bytes = this.#bytes;
     const start = this.pos;
@@ -81,7 +84,7 @@ export class Wire {
     return this.#bytes.readBigUInt64LE(this.#take(8));
   }
 
-  /** A string field as JSON text. */
+  /** Reads a string field as JSON text. */
   quoted(): string {
     const end = this.end();
     const start = this.pos;
@@ -91,24 +94,24 @@ export class Wire {
     while (at < end && isSafe(bytes[at] as number)) at += 1;
     if (at === end) return `"${this.#slice(start, end)}"`;
     const text = bytes.toString("utf8", start, end);
-    // It may have stood there, or stand for bytes that are no UTF-8.
+    // Either part of the text, or a replacement for bytes that are not UTF-8.
     if (text.includes("\ufffd")) throw needsGeneralPath;
     return JSON.stringify(text);
   }
 
-  /** A bytes field as JSON text. */
+  /** Reads a bytes field as JSON text. */
   base64(): string {
     return `"${this.nested().toString("base64")}"`;
   }
 
-  /** The bytes of a nested message. */
+  /** Returns the bytes of a nested message. */
   nested(): Buffer {
     const end = this.end();
     const start = this.#take(end - this.pos);
     return this.#bytes.subarray(start, end);
   }
 
-  /** Passes over a field that nobody knows. */
+  /** Skips an unknown field. */
   skip(wireType: number): void {
     if (wireType === wireTypes.varint) this.varint64();
     else if (wireType === wireTypes.bits64) this.#take(8);
@@ -117,7 +120,7 @@ export class Wire {
     else throw needsGeneralPath;
   }
 
-  /** Where the next `count` bytes begin. */
+  /** Skips `count` bytes and returns the position of the first. */
   #take(count: number): number {
     const start = this.pos;
     this.pos = this.#within(start + count);
@@ -135,7 +138,7 @@ export class Wire {
   }
 }
 
-/** ASCII that stands in a JSON string as it is. */
+/** Returns true for ASCII that needs no escape in a JSON string. */
 function isSafe(byte: number): boolean {
   return byte >= 0x20 && byte < 0x80 && byte !== 0x22 && byte !== 0x5c;
 }
