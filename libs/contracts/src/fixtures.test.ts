@@ -7,14 +7,14 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { descriptorSet, type EventType, fulfilmentEvents, ordersEvents } from "./index.ts";
 
-/*
- * Events as they lie in topics, inboxes and dead letters since the month their file is named after. A file is never changed:
- * when an event gains a field, a file of that month is added beside the old ones.
+/**
+ * An event as topics, inboxes and dead letters have it since the month in its file's name. A file is
+ * never changed: for an event that gains a field, a file of that month is added.
  */
 interface Fixture {
   readonly type: string;
   readonly hex: string;
-  /** As JSON: 64-bit numbers as text, times in ISO 8601. */
+  /** The event as JSON: 64-bit numbers as text, times in ISO 8601. */
   readonly value: unknown;
 }
 

@@ -1,8 +1,10 @@
 /**
- * Generates TypeScript from protos: `node libs/contracts/src/generate.ts [SET...]`, all sets of proto-sets.ts by default.
+ * Generates TypeScript from protos: `node libs/contracts/src/generate.ts [SET...]`, all sets of
+ * proto-sets.ts by default.
  *
- * ts-proto writes types, codecs and service definitions, as buf.gen.yaml sets it up. A set is made in a folder beside and
- * moved into place at the end: a failed run leaves the old code, and a removed proto leaves nothing behind.
+ * ts-proto writes types, codecs and service definitions, as buf.gen.yaml sets it up. A set is made
+ * in a folder beside and moved into place at the end: a failed run leaves the old code, and a
+ * removed proto leaves nothing behind.
  */
 import { execFile } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
@@ -15,7 +17,8 @@ import { type ProtoSet, protoSets } from "./proto-sets.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const bin = join(root, "node_modules/.bin");
-// buf's launcher and ts-proto's plugin are Node scripts found through PATH: both must find this repository's Node.
+// buf's launcher and ts-proto's plugin are Node scripts found through PATH: both must find this
+// repository's Node.
 const environment = { ...process.env, PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}` };
 
 async function generate({ name, folder, protos, descriptors }: ProtoSet): Promise<void> {
@@ -47,7 +50,10 @@ async function buf(...args: string[]): Promise<void> {
   await promisify(execFile)(join(bin, "buf"), args, { cwd: root, env: environment });
 }
 
-/** Keeps the comments of our own protos, which become OpenAPI descriptions. Those of imports would triple the size. */
+/**
+ * Keeps the comments of our own protos, which become OpenAPI descriptions. Those of imports would
+ * triple the size.
+ */
 function withOurComments(image: Uint8Array): Uint8Array {
   const set = fromBinary(FileDescriptorSetSchema, image);
   for (const file of set.file) if (!existsSync(join(root, "protos", file.name))) delete file.sourceCodeInfo;
@@ -67,7 +73,10 @@ export const descriptorSet: Uint8Array = new Uint8Array(
 `;
 }
 
-/** Returns a sentence for each folder of other projects' protos that lacks its licence, or its source and version. */
+/**
+ * Returns a sentence for each folder of other projects' protos that lacks its licence, or its
+ * source and version.
+ */
 function missingPapers(): string[] {
   const folders = globSync("protos/third_party/*/", { cwd: root });
   return folders.flatMap((folder) =>

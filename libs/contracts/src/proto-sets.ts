@@ -4,13 +4,21 @@ export interface ProtoSet {
   readonly name: string;
   /** The folder of the code, which the generator replaces as a whole. */
   readonly folder: string;
-  /** The proto files, as patterns from the root of the repository. Code for their imports is generated too. */
+  /**
+   * The proto files, as patterns from the root of the repository. Code for their imports is
+   * generated too.
+   */
   readonly protos: readonly string[];
-  /** Adds `descriptors.ts`, the FileDescriptorSet of the protos. Comments are kept in our own only. */
+  /**
+   * Adds `descriptors.ts`, the FileDescriptorSet of the protos. Comments are kept in our own only.
+   */
   readonly descriptors?: true;
 }
 
-/** All generated TypeScript, a row for each set. A protocol's code belongs to the project that speaks the protocol. */
+/**
+ * All generated TypeScript, a row for each set. A protocol's code belongs to the project that
+ * speaks the protocol.
+ */
 export const protoSets: readonly ProtoSet[] = [
   {
     name: "contracts",

@@ -8,7 +8,6 @@ export const notDone: readonly string[] = [
   "docs",
   "libs/concurrency",
   "libs/config",
-  "libs/contracts",
   "libs/errors",
   "libs/http2",
   "libs/lifecycle",
