@@ -1,11 +1,11 @@
 /**
- * The suite every adapter passes: its cases are the specification of the port (after the list of Watermill's Pub/Sub
- * tests). An adapter's own test is one call:
+ * The conformance suite that every adapter passes. Its cases are the specification of the port.
+ * They follow the list of Watermill's Pub/Sub tests. An adapter's own test is one call:
  *
- *     conformance("memory", { ordered: true, persistent: { off: "..." }, ... }, async () => openMemoryBroker({ log }));
+ *     conformance("memory", { ordered: true, persistent: { off: "..." } }, openMemoryBroker);
  *
- * `open` is called several times per case: each call is another process's broker on the same engine. A feature that
- * is off skips its cases by name; nothing is weakened.
+ * `open` is called several times per case. Each call returns the broker of another process on the
+ * same engine. A feature that is off skips its cases by name, and no case is weakened.
  */
 import { describe, test } from "node:test";
 import type { Broker } from "./broker.ts";

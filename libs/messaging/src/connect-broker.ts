@@ -4,7 +4,10 @@ import type { KafkaOptions } from "./kafka/client.ts";
 import { type MemoryBrokerOptions, openMemoryBroker } from "./memory/broker.ts";
 import { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/broker.ts";
 
-/** The choice of an adapter, and each one's settings, so that a service's code never knows which it runs on. */
+/**
+ * The choice of an adapter and the settings of each adapter. A service's code does not depend on
+ * the choice.
+ */
 export interface BrokerOptions {
   readonly adapter: keyof typeof adapters;
   readonly memory?: MemoryBrokerOptions | undefined;
@@ -18,18 +21,18 @@ const adapters = {
   postgres: async (options: BrokerOptions, telemetry: Telemetry): Promise<Broker> =>
     await openPostgresBroker(settingsOf("postgres", options.postgres), telemetry),
   kafka: async (options: BrokerOptions, telemetry: Telemetry): Promise<Broker> => {
-    // Loaded only where it is chosen: its client takes 100 ms to load.
+    // Loaded only if it is chosen: the client takes 100 ms to load.
     const { openKafkaBroker } = await import("./kafka/broker.ts");
     return await openKafkaBroker(settingsOf("kafka", options.kafka), telemetry);
   },
 } as const;
 
-/** Opens the chosen adapter with its settings; the others' are not looked at. */
+/** Opens the chosen adapter with its settings. Ignores the settings of the others. */
 export async function connectBroker(options: BrokerOptions, telemetry: Telemetry): Promise<Broker> {
   return await adapters[options.adapter](options, telemetry);
 }
 
 function settingsOf<T>(adapter: string, settings: T | undefined): T {
-  if (settings === undefined) throw new TypeError(`the messaging adapter "${adapter}" was chosen but has no settings`);
+  if (settings === undefined) throw new TypeError(`the messaging adapter "${adapter}" has no settings`);
   return settings;
 }

@@ -1,6 +1,6 @@
 /**
- * Dead letters and lag, for operators' tools: find the messages that a group failed to handle, replay
- * them, and see how far each group is behind.
+ * Dead letters and lag, for operators' tools: finds the messages that a group failed to handle,
+ * replays them, and shows how far each group is behind.
  */
 
 export {

@@ -1,24 +1,31 @@
 import { deadline, derive, fullJitter, sleep } from "@plumbline/concurrency";
 import type { Database, Queryable, Session } from "@plumbline/postgres";
 
-/** What holders use of a session: each statement ends within `statementMs`, or the connection counts as lost. */
+/**
+ * A database session in which each statement must end within `statementMs`. If one does not, the
+ * connection counts as lost.
+ */
 export interface HeldSession extends Queryable {
-  /** Aborts when the connection is lost, and with it every lock. */
+  /** Aborts when the connection is lost. All locks of the session are lost with it. */
   readonly signal: AbortSignal;
 }
 
+/** The options of `holdSession`. */
 export interface HoldOptions {
-  /** Ends the waiting for a connection; once there is one, `work` sees to its own end, in order. */
+  /** Ends the wait for a connection. Once connected, `work` must end itself when this aborts. */
   readonly closing: AbortSignal;
   readonly statementMs: number;
   readonly onLost: (error: unknown, attempt: number) => void;
 }
 
 const reconnect = { baseMs: 100, maxMs: 5_000 };
-/** A session that lived this long was no failed attempt. */
-const settledMs = 10_000;
+/** A session that lasted this long resets the backoff. */
+const stableMs = 10_000;
 
-/** Runs `work` with a session, again with a new one whenever that fails, until it returns while closing. */
+/**
+ * Runs `work` with a session until it returns. If it fails, runs it again with a new session after
+ * a backoff, unless `closing` has aborted.
+ */
 export async function holdSession(
   database: Database,
   work: (session: HeldSession) => Promise<void>,
@@ -34,7 +41,7 @@ export async function holdSession(
       }, opening);
     } catch (error) {
       if (closing.aborted) return;
-      if (performance.now() - startedAt > settledMs) attempt = 1;
+      if (performance.now() - startedAt > stableMs) attempt = 1;
       onLost(error, attempt);
       await sleep(fullJitter(attempt, reconnect), { signal: closing }).catch(() => undefined);
     }

@@ -1,17 +1,17 @@
 import { ServiceError } from "@plumbline/errors";
 import { type Message, sizeOf } from "./message.ts";
 
-/** Kafka's own default is close to it. Larger things belong into a store, and their address into the message. */
+/** Close to Kafka's own default. Larger data belongs in a store, and its address in the message. */
 export const defaultMaxMessageBytes = 1_000_000;
 
-/** Before anything is sent: a batch is refused whole or not at all. */
+/** Throws `invalid_argument` if any message is too large, so that a batch is refused as a whole. */
 export function refuseLarge(messages: readonly Message[], maxMessageBytes: number): void {
   for (const message of messages) {
     const bytes = sizeOf(message);
     if (bytes <= maxMessageBytes) continue;
     throw new ServiceError(
       "invalid_argument",
-      `message ${message.id} has ${bytes} bytes, the limit is ${maxMessageBytes}`,
+      `message ${message.id} has ${bytes} bytes; at most ${maxMessageBytes} are allowed`,
       {
         reason: "MESSAGE_TOO_LARGE",
       },

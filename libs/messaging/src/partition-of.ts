@@ -1,12 +1,16 @@
 /**
- * The partition of a key, by the hash of Kafka's Java client (murmur2, made positive): a topic moved between adapters
- * keeps each key's neighbours, and a producer in another language agrees with this one.
+ * Returns the partition of a key by the hash of Kafka's Java client (murmur2, made positive). A
+ * topic that moves between adapters keeps the partition of each key, and producers in other
+ * languages agree with this one.
  */
 export function partitionOf(key: string, partitions: number): number {
   return (murmur2(Buffer.from(key)) & 0x7fffffff) % partitions;
 }
 
-/** `org.apache.kafka.common.utils.Utils.murmur2`: 32 bits, signed, seed 0x9747b28c. */
+/**
+ * Returns the 32-bit signed murmur2 hash with the seed 0x9747b28c, which equals
+ * `org.apache.kafka.common.utils.Utils.murmur2`.
+ */
 export function murmur2(data: Uint8Array): number {
   const m = 0x5bd1e995;
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);

@@ -7,17 +7,24 @@ import { notBeforeDue, retriedLater } from "./middleware/retried-later.ts";
 import { traced } from "./middleware/traced.ts";
 import { retryTopic } from "./topics.ts";
 
+/** The options of a subscription with retries. */
 export interface RetryingOptions extends SubscribeOptions {
-  /** In place, while the key waits: for what passes in seconds. */
+  /** Retries in place while the key waits, for failures that last seconds. */
   readonly retries: InPlaceRetries;
-  /** Then through a retry topic each; past them order per key is given up. Such as 5 s, 1 min, 10 min; none by default. */
+  /**
+   * Delays of the retry topics, such as 5 s, 1 min, 10 min. A message uses them one after another
+   * once its retries in place have failed, and order per key ends there. Default: none.
+   */
   readonly retryDelaysMs?: readonly number[] | undefined;
 }
 
 /**
- * Subscribes with the whole onion: traced, tried again in place, then later, then dead-lettered. The topics it writes to
- * (`retryAndDeadLetterTopics`) must exist: where one does not, nothing is acknowledged and nothing lost, but the key stands still.
- * Delivery to a retry topic's messages is at least once too, so the handler keeps an inbox as ever.
+ * Subscribes with all layers: traces, retries in place, retries later, and dead-letters what still
+ * fails.
+ *
+ * The topics of `retryAndDeadLetterTopics` must exist. If one is missing, no message is
+ * acknowledged or lost, but its key does not advance. The messages of a retry topic are delivered
+ * at least once too, so the handler needs an inbox there as well.
  */
 export async function subscribeWithRetries(
   broker: Broker,

@@ -14,19 +14,25 @@ export function retryTopicPrefix(topic: string, group: string): string {
 }
 
 /**
- * Returns the topics that `subscribeWithRetries` publishes to. They must be created together with the
- * topic itself.
+ * Returns the topics that `subscribeWithRetries` publishes to. They must be created together with
+ * the topic itself.
  */
 export function retryAndDeadLetterTopics(topic: string, group: string, delaysMs: readonly number[] = []): string[] {
   return [...delaysMs.map((delayMs) => retryTopic(topic, group, delayMs)), deadTopic(topic, group)];
 }
 
-/** Returns true for a name that Kafka allows. The rule holds in every adapter, so that a topic can move. */
+/**
+ * Returns true if Kafka allows the name. The rule holds in every adapter, so that a topic can move
+ * between them.
+ */
 export function isTopicName(name: string): boolean {
   return /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== "." && name !== "..";
 }
 
-/** Returns the milliseconds of a delay in a retry topic's name, or undefined if the text is no delay. */
+/**
+ * Returns the milliseconds of a delay in a retry topic's name. Returns undefined if the text is not
+ * a delay.
+ */
 export function parseDelay(text: string): number | undefined {
   const [, count, unit] = /^(\d+)(ms|s|m)$/.exec(text) ?? [];
   return unit === undefined ? undefined : Number(count) * units[unit as keyof typeof units];

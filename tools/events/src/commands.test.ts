@@ -138,7 +138,7 @@ test("a database without a broker's tables is refused, and no table is created",
   await using other = await testDatabase();
   const { code, err } = await call(["dlq", "list", "--url", other.url]);
   assert.equal(code, 1);
-  assert.match(err, /holds no messages of the postgres adapter: give the one/);
+  assert.match(err, /has no tables of the postgres adapter: give the one/);
   await using database = await openDatabase({ url: other.url, applicationName: "test" }, noTelemetry);
   const [row] = await database.query<{ there: boolean }>("SELECT to_regclass('topics') IS NOT NULL AS there");
   assert.equal(row?.there, false);

@@ -7,20 +7,21 @@ import type { Backlog } from "./backlog.ts";
 import { Lanes } from "./lanes.ts";
 import { OffsetTracker } from "./offset-tracker.ts";
 
-/** What all assignments of one subscription have in common. */
+/** The part that all assignments of one subscription share. */
 export interface Consumer {
   readonly topic: string;
   readonly options: SubscribeOptions;
   readonly handler: Handler;
   readonly backlog: Backlog;
   readonly logger: Logger;
-  /** Called when a message is done with: there is a place, and perhaps something to commit. */
+  /** Called when a message is done: a permit is free, and there may be something to commit. */
   readonly onProgress: () => void;
 }
 
 /**
- * One partition while this member handles it, the same for every adapter: the adapter fetches from `position`, adds
- * what it has places for, and commits `committable`. Redelivery after a throw happens here, in place.
+ * A partition while this member handles it, for every adapter. The adapter fetches from `position`,
+ * adds as many messages as it has permits for, and commits `committable`. A message whose handler
+ * threw is redelivered here, in place.
  */
 export class Assignment {
   readonly partition: number;
@@ -30,10 +31,10 @@ export class Assignment {
   readonly #lost = new AbortController();
   #position: bigint;
   #held = 0;
-  /** Each its own: a session may be lost while a stop waits. */
+  /** One event per waiter, because a session may be lost while a stop waits. */
   readonly #waitingForEmpty = new Set<Event>();
 
-  /** @param position what the group has committed: the first offset to handle */
+  /** @param position the group's committed position: the first offset to handle */
   constructor(consumer: Consumer, partition: number, position: bigint) {
     this.partition = partition;
     this.#consumer = consumer;
@@ -47,22 +48,26 @@ export class Assignment {
     return this.#position;
   }
 
-  /** What the group may commit: everything before it is handled. */
+  /** The position that the group may commit. All messages before it are handled. */
   get committable(): bigint {
     return this.#tracker.next;
   }
 
-  /** Takes the message at `offset`, at `position` or behind it, and gives `place` back when it is done with. */
-  add(offset: bigint, message: Message, place: Disposable): void {
+  /**
+   * Takes the message at `offset`, which is `position` or later. Releases `permit` when the message
+   * is done.
+   */
+  add(offset: bigint, message: Message, permit: Disposable): void {
     this.#position = offset + 1n;
     this.#tracker.start(offset);
     this.#held++;
-    void this.#handle(offset, message, place);
+    void this.#handle(offset, message, permit);
   }
 
   /**
-   * Starts nothing more and waits for running handlers; `committable` is final afterwards. When `closeMs` are over
-   * their signal aborts, and those that still do not return are left behind: a hung handler must not hang a shutdown.
+   * Starts no further handler and waits for the running ones. Afterwards `committable` is final.
+   * After `closeMs` their signal aborts. Handlers that still do not return are abandoned, because a
+   * hung handler must not hang a shutdown.
    */
   async stop(closeMs = this.#consumer.options.closeMs ?? defaultCloseMs): Promise<void> {
     this.#lanes.stop();
@@ -70,19 +75,23 @@ export class Assignment {
     await this.lose(new Error("the subscription closed before this handler returned"));
   }
 
-  /** Aborts running handlers at once: their outcomes no longer count. Waits a moment for those that listen. */
+  /**
+   * Aborts running handlers at once, because their outcomes no longer count. Waits a moment for
+   * handlers that react to the signal.
+   */
   async lose(reason: unknown): Promise<void> {
     this.#lanes.stop();
     this.#lost.abort(reason);
     await this.#emptyWithin(abortGraceMs);
   }
 
-  async #handle(offset: bigint, message: Message, place: Disposable): Promise<void> {
+  async #handle(offset: bigint, message: Message, permit: Disposable): Promise<void> {
     const handled = await this.#lanes.add(message.key, (attempt) => this.#deliver(message, attempt));
-    // A lost partition's next owner delivers the message again: an outcome that comes now is nobody's.
+    // The next owner of a lost partition delivers the message again, so an outcome no longer
+    // counts.
     if (handled && !this.#lost.signal.aborted) this.#tracker.finish(offset);
     this.#held--;
-    place[Symbol.dispose]();
+    permit[Symbol.dispose]();
     if (this.#held === 0) for (const empty of this.#waitingForEmpty) empty.set();
     this.#consumer.onProgress();
   }
@@ -95,7 +104,7 @@ export class Assignment {
     } catch (error) {
       const fields = { topic, group: options.group, id: message.id, type: message.type, attempt };
       const expected = signal.aborted || error instanceof NotDueError;
-      if (!expected) logger.error("message not handled, it is delivered again", error, fields);
+      if (!expected) logger.error("message not handled; it will be delivered again", error, fields);
       throw error;
     }
   }

@@ -2,13 +2,14 @@ import { Semaphore } from "@plumbline/concurrency";
 import type { SubscribeOptions } from "../broker.ts";
 
 /**
- * What one member may hold, over all its partitions. An adapter takes a place before it adds a message, and fetches
- * only what there are places for: its memory does not depend on how much waits at the broker.
+ * The messages that one member may hold, over all its partitions. An adapter takes a permit before
+ * it adds a message and fetches no more than it has permits for. Its memory does not depend on the
+ * number of messages that wait at the broker.
  */
 export interface Backlog {
-  /** Handlers running. */
+  /** One slot per running handler. */
   readonly slots: Semaphore;
-  /** Messages held, running and waiting. */
+  /** One permit per message held, running or waiting. */
   readonly places: Semaphore;
   readonly capacity: number;
   readonly concurrency: number;

@@ -2,8 +2,9 @@ import type { Telemetry } from "@plumbline/telemetry";
 import type { Backlog } from "./backlog.ts";
 
 /**
- * How full one member is, and how far its group is behind, read at each scrape. `lag` counts the messages of the topic that
- * the group has not handled, over all members: each says the same. Disposing takes the readings away.
+ * Reports the load of one member and the lag of its group, read at each scrape. `lag` returns the
+ * number of messages of the topic that the group has not handled. It covers all members, so each
+ * member reports the same value. Disposing removes the gauges.
  */
 export function consumerGauges(
   { metrics }: Pick<Telemetry, "metrics">,

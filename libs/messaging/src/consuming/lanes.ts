@@ -2,12 +2,15 @@ import { type Backoff, fullJitter, type Semaphore, sleep } from "@plumbline/conc
 import { isServiceError } from "@plumbline/errors";
 
 /**
- * A lane per key: tasks of one key run one after another, tasks of different keys at once, as far as `slots` allow.
- * A task that throws runs again after a backoff; its lane waits for it, and no slot does: a key that keeps failing
- * costs the others nothing until its followers fill the member's backlog. An error that says when to come back
- * (`retryAfterMs`) waits at least that long.
+ * One lane per key. Tasks of one key run one after another. Tasks of different keys run at once, as
+ * far as `slots` allow.
  *
- * Keys are not hashed onto a fixed number of lanes: two keys that share one would wait for each other's failures.
+ * A task that throws runs again after a backoff. Its lane waits, but no slot does. A key that keeps
+ * failing costs the other keys nothing until its later messages fill the member's backlog. After an
+ * error with `retryAfterMs` the lane waits at least that long.
+ *
+ * Keys are not hashed onto a fixed number of lanes: two keys in one lane would wait for each
+ * other's failures.
  */
 export class Lanes {
   readonly #slots: Semaphore;
@@ -21,19 +24,23 @@ export class Lanes {
   }
 
   /**
-   * Runs `task` behind its key's earlier ones, until an attempt returns. Resolves false where the lanes stopped before
-   * that. Never rejects: what a task throws is for the task to report.
+   * Runs `task` after the earlier ones of its key, again and again until an attempt returns.
+   * Resolves with false if the lanes stopped before that. Never rejects: a task reports its own
+   * errors.
    */
   async add(key: string, task: (attempt: number) => Promise<void>): Promise<boolean> {
     const outcome = this.#after(this.#lanes.get(key), task);
     this.#lanes.set(key, outcome);
     const done = await outcome;
-    // A lane without tasks is forgotten, so that there are never more lanes than messages held.
+    // A lane without tasks is removed, so that there are never more lanes than messages held.
     if (this.#lanes.get(key) === outcome) this.#lanes.delete(key);
     return done;
   }
 
-  /** Starts nothing more: tasks that wait resolve false, running ones come to their end. */
+  /**
+   * Starts no further task. Waiting tasks resolve with false, and running ones continue to their
+   * end.
+   */
   stop(): void {
     this.#stopped.abort();
   }
@@ -48,18 +55,18 @@ export class Lanes {
         await sleep(Math.max(fullJitter(attempt, this.#backoff), failure.retryAfterMs), { signal });
       }
     } catch {
-      return false; // Stopped: nothing else rejects here.
+      return false; // Stopped. Nothing else rejects here.
     }
   }
 
-  /** Undefined where the task returned. */
+  /** Returns undefined if the task returned. */
   async #run(
     task: (attempt: number) => Promise<void>,
     attempt: number,
   ): Promise<{ readonly retryAfterMs: number } | undefined> {
     const { signal } = this.#stopped;
     using _slot = await this.#slots.acquire({ signal });
-    signal.throwIfAborted(); // The slot may have come in the same turn as the stop.
+    signal.throwIfAborted(); // The slot may become free in the same turn as the stop.
     try {
       await task(attempt);
       return undefined;

@@ -1,25 +1,30 @@
 /**
- * How far a partition may be acknowledged: up to the first message that is not handled, however many behind it are.
- * Committing the highest handled offset instead would lose every message before it that was still running in a crash.
+ * Tracks the position up to which a partition may be acknowledged: the first message that is not
+ * handled, however many later ones are. Committing the highest handled offset instead would lose,
+ * after a crash, every earlier message that was still running.
  *
- * Offsets need not be dense: a compacted or transactional Kafka log has gaps, so the order of `start` counts.
+ * Offsets may have gaps, as in a compacted or transactional Kafka log. Only the order of `start`
+ * counts.
  */
 export class OffsetTracker {
   #next: bigint;
-  /** Started offsets in order; true once handled. Bounded by the member's capacity. */
+  /**
+   * The started offsets in order. The value is true once the message is handled. Bounded by the
+   * member's capacity.
+   */
   readonly #started = new Map<bigint, boolean>();
 
-  /** @param next the group's committed position: the first offset it has not handled */
+  /** @param next the group's committed position: the first offset that it has not handled */
   constructor(next: bigint) {
     this.#next = next;
   }
 
-  /** The position to commit: everything before it is handled. */
+  /** The position to commit. All messages before it are handled. */
   get next(): bigint {
     return this.#next;
   }
 
-  /** Offsets start in increasing order. */
+  /** Records that a message is in progress. Offsets must increase. */
   start(offset: bigint): void {
     this.#started.set(offset, false);
   }

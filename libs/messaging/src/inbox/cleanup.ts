@@ -9,21 +9,30 @@ const dayMs = 24 * 3_600_000;
 const batch = 1_000;
 const maxRounds = 100;
 
+/** The settings of the cleanup of one group's inbox. */
 export interface InboxOptions {
   readonly group: string;
-  /** The topics the group subscribes to. Their retry and dead-letter topics count too, and must exist. */
+  /**
+   * The topics that the group subscribes to. Their retry and dead-letter topics count too, and must
+   * exist.
+   */
   readonly topics: readonly string[];
   readonly retryDelaysMs?: readonly number[] | undefined;
-  /** How long handled messages are remembered. Default: a day more than any copy of one can come back. */
+  /**
+   * The time that handled messages are remembered. Default: a day more than any copy of one can be
+   * redelivered.
+   */
   readonly retentionMs?: number | undefined;
-  /** How often old notes are deleted, about. Default ten minutes. */
+  /** The approximate interval between deletions. Default: 10 min. */
   readonly sweepMs?: number | undefined;
 }
 
 /**
- * Deletes inbox notes that no delivery can need any more, until disposed. Refuses with `failed_precondition` a retention
- * shorter than the broker keeps a message: in its topic, then in each retry topic, then among the dead letters, from where
- * it may be replayed. A copy that outlives its note would have a second effect.
+ * Deletes inbox records that no redelivery needs any more, until disposed.
+ *
+ * Rejects with `failed_precondition` if the retention is shorter than the time that the broker
+ * keeps a message: in its topic, then in each retry topic, then in the dead-letter topic, from
+ * where it may be replayed. A copy that outlives its record would have a second effect.
  */
 export async function startInboxCleanup(
   database: Database,
@@ -31,28 +40,31 @@ export async function startInboxCleanup(
   telemetry: Telemetry,
   options: InboxOptions,
 ): Promise<AsyncDisposable> {
-  const neededMs = await longestLife(broker, options);
+  const neededMs = await longestRedelivery(broker, options);
   const { retentionMs = neededMs + dayMs, sweepMs = 600_000 } = options;
   if (retentionMs < neededMs) {
     const [kept, needed] = [days(retentionMs), days(neededMs)];
     throw new ServiceError(
       "failed_precondition",
-      `the inbox remembers messages for ${kept} days, the broker may deliver them for ${needed}: raise the inbox's retention or lower the topics'`,
+      `the inbox keeps records for ${kept} days but the broker may redeliver messages for ${needed} days: raise the inbox's retention or lower that of the topics`,
       { reason: "INBOX_RETENTION_TOO_SHORT" },
     );
   }
   const sweep = async (): Promise<void> => {
-    const deleted = await sweepInbox(database, retentionMs);
-    if (deleted > 0) telemetry.logger.info("old inbox notes deleted", { deleted });
+    const deleted = await deleteExpiredRecords(database, retentionMs);
+    if (deleted > 0) telemetry.logger.info("deleted expired inbox records", { deleted });
   };
   return repeat(sweep, {
     everyMs: sweepMs,
-    onFailure: (error) => telemetry.logger.warn("old inbox notes not deleted", { error: String(error) }),
+    onFailure: (error) => telemetry.logger.warn("cannot delete expired inbox records", { error: String(error) }),
   });
 }
 
-/** How many notes were older and are gone. In short transactions; a run is bounded, what is left waits for the next. */
-export async function sweepInbox(database: Queryable, retentionMs: number): Promise<number> {
+/**
+ * Deletes expired records in short transactions and returns their number. A run is bounded, and the
+ * next one continues.
+ */
+export async function deleteExpiredRecords(database: Queryable, retentionMs: number): Promise<number> {
   if (!Number.isFinite(retentionMs)) return 0;
   const sql = `
     DELETE FROM inbox WHERE ctid = ANY (ARRAY(
@@ -68,13 +80,13 @@ export async function sweepInbox(database: Queryable, retentionMs: number): Prom
   return deleted;
 }
 
-async function longestLife(broker: Broker, { topics, group, retryDelaysMs }: InboxOptions): Promise<number> {
-  const lives = topics.map(async (topic) => {
-    const stations = [topic, ...retryAndDeadLetterTopics(topic, group, retryDelaysMs)];
-    const kept = await Promise.all(stations.map((station) => broker.retentionMs(station)));
+async function longestRedelivery(broker: Broker, { topics, group, retryDelaysMs }: InboxOptions): Promise<number> {
+  const times = topics.map(async (topic) => {
+    const passed = [topic, ...retryAndDeadLetterTopics(topic, group, retryDelaysMs)];
+    const kept = await Promise.all(passed.map((name) => broker.retentionMs(name)));
     return kept.reduce((sum, ms) => sum + ms, 0);
   });
-  return Math.max(0, ...(await Promise.all(lives)));
+  return Math.max(0, ...(await Promise.all(times)));
 }
 
 function days(ms: number): string {

@@ -7,7 +7,7 @@ import { testDatabase } from "@plumbline/tools-engines";
 import { eventually, gate, group, message, messages, Received } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
 import { retryAndDeadLetterTopics } from "../topics.ts";
-import { startInboxCleanup, sweepInbox } from "./cleanup.ts";
+import { startInboxCleanup, deleteExpiredRecords } from "./cleanup.ts";
 import { handleOnce } from "./handle-once.ts";
 import { inboxMigration } from "./migration.ts";
 
@@ -107,7 +107,7 @@ test("notes older than the retention are deleted, younger ones stay", async () =
     "INSERT INTO inbox SELECT 'many', 's', n::text, now() - interval '10 days' FROM generate_series(1, 2500) AS n",
   );
   await once(fresh);
-  assert.ok((await sweepInbox(database, 9 * 24 * 3_600_000)) >= 2_501);
+  assert.ok((await deleteExpiredRecords(database, 9 * 24 * 3_600_000)) >= 2_501);
   assert.equal(await once(fresh), false);
   assert.equal((await database.query("SELECT 1 FROM inbox")).length, 1);
 });

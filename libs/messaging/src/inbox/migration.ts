@@ -1,4 +1,7 @@
-/** To be given an id among the service's own migrations: `{ id: 3, ...inboxMigration }`. */
+/**
+ * The migration that creates the inbox. A service adds it to its own with an id: `{ id: 3,
+ * ...inboxMigration }`.
+ */
 export const inboxMigration = {
   name: "inbox",
   sql: `

@@ -17,12 +17,12 @@ export async function openPostgresInspector(
   const database = opened.use(
     await openDatabase({ url, applicationName: "messaging-inspector", poolSize: 1 }, telemetry),
   );
-  // Looking must not create anything, so it does not migrate either.
+  // Does not migrate, because reading must not create anything.
   const [found] = await database.query<{ there: boolean }>(
     "SELECT to_regclass('consumer_groups') IS NOT NULL AS there",
   );
   if (found?.there !== true) {
-    throw new ServiceError("failed_precondition", "this database holds no messages of the postgres adapter", {
+    throw new ServiceError("failed_precondition", "the database has no tables of the postgres adapter", {
       reason: "NOT_A_MESSAGING_DATABASE",
     });
   }

@@ -8,13 +8,19 @@ import type { Message } from "../message.ts";
 import { MemoryLog } from "./log.ts";
 import { type Member, MemoryGroup } from "./membership.ts";
 
+/** The settings of a broker in memory. */
 export interface MemoryBrokerOptions {
-  /** Brokers on one log are one system. A log of its own if left out. */
+  /**
+   * The log of the messages. Brokers that share a log are one system. Default: a log of its own.
+   */
   readonly log?: MemoryLog | undefined;
   readonly maxMessageBytes?: number | undefined;
 }
 
-/** Messages within this process, for tests. Passes the conformance suite; nothing survives the process. */
+/**
+ * Opens a broker within this process, for tests. It passes the conformance suite. Messages do not
+ * survive the process.
+ */
 export function openMemoryBroker(options: MemoryBrokerOptions = {}, telemetry: Telemetry = noTelemetry): Broker {
   const { log = new MemoryLog(), maxMessageBytes = defaultMaxMessageBytes } = options;
   const subscriptions = new Set<AsyncDisposable>();
@@ -47,7 +53,8 @@ export function openMemoryBroker(options: MemoryBrokerOptions = {}, telemetry: T
         },
       };
       subscriptions.add(subscription);
-      // Joining waits for the hand-over from other members, which may take as long as their handlers run.
+      // Not awaited: joining waits for other members to hand over, which may take as long as their
+      // handlers run.
       void groupOf(log, topic, group).join(member);
       return subscription;
     },
@@ -73,12 +80,15 @@ export function openMemoryBroker(options: MemoryBrokerOptions = {}, telemetry: T
   };
 }
 
-/** A sender may use its buffer again, and a log that shares it would change with it. */
+/** Returns a copy, because the publisher may reuse its buffer and the log would change with it. */
 function copy(message: Message): Message {
   return { ...message, data: Uint8Array.from(message.data), headers: { ...message.headers } };
 }
 
-/** Groups live with their log, so that brokers opened on it share them, and only while they have members. */
+/**
+ * The groups of each log. Brokers on one log share them, and a group exists only while it has
+ * members.
+ */
 const groups = new WeakMap<MemoryLog, Map<string, MemoryGroup>>();
 
 function groupOf(log: MemoryLog, topic: string, name: string): MemoryGroup {

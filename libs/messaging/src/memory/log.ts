@@ -3,13 +3,14 @@ import { missingTopicError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { partitionOf } from "../partition-of.ts";
 
+/** The bounds of a log. */
 export interface MemoryLogOptions {
-  /** Messages kept per partition. Default 10,000. */
+  /** The most messages kept per partition. Default: 10,000. */
   readonly maxPerPartition?: number | undefined;
 }
 
 interface Partition {
-  /** Offset of the first message kept. */
+  /** The offset of the first message kept. */
   first: bigint;
   messages: Message[];
 }
@@ -20,9 +21,10 @@ interface Topic {
 }
 
 /**
- * The engine behind memory brokers: topics as logs, and how far each group came. Brokers opened on one log are one
- * system, as processes on one server are. A full partition forgets what every group has handled; if there is nothing
- * of that kind, publishing is refused with `resource_exhausted`.
+ * The engine of memory brokers: topics as logs, and the position of each group. Brokers that share
+ * a log are one system, like processes that share a server. A full partition drops the messages
+ * that every group has handled. If there are none, publishing is rejected with
+ * `resource_exhausted`.
  */
 export class MemoryLog {
   readonly #topics = new Map<string, Topic>();
@@ -38,10 +40,10 @@ export class MemoryLog {
     if (this.#topics.has(name)) return;
     const empty = (): Partition => ({ first: 0n, messages: [] });
     this.#topics.set(name, { partitions: Array.from({ length: partitions }, empty), retentionMs });
-    this.#tell();
+    this.#notify();
   }
 
-  /** 0 where the topic does not exist. */
+  /** Returns 0 if the topic does not exist. */
   partitions(topic: string): number {
     return this.#topics.get(topic)?.partitions.length ?? 0;
   }
@@ -50,18 +52,18 @@ export class MemoryLog {
     return this.#topic(topic).retentionMs;
   }
 
-  /** All or none. */
+  /** Appends all messages or none. */
   append(topic: string, messages: readonly Message[]): void {
     const { partitions } = this.#topic(topic);
-    const places = messages.map((message) => partitionOf(message.key, partitions.length));
+    const targets = messages.map((message) => partitionOf(message.key, partitions.length));
     for (const [index, partition] of partitions.entries()) {
-      this.#makeRoom(topic, index, partition, places.filter((place) => place === index).length);
+      this.#makeRoom(topic, index, partition, targets.filter((target) => target === index).length);
     }
-    for (const [i, message] of messages.entries()) partitions[places[i] ?? 0]?.messages.push(message);
-    this.#tell();
+    for (const [i, message] of messages.entries()) partitions[targets[i] ?? 0]?.messages.push(message);
+    this.#notify();
   }
 
-  /** The message at `offset`, or the oldest kept behind it. */
+  /** Returns the message at `offset`, or the oldest later one that is kept. */
   read(
     topic: string,
     partition: number,
@@ -82,7 +84,7 @@ export class MemoryLog {
     this.#positions(topic, group)[partition] = position;
   }
 
-  /** Messages of the topic that the group has not handled. */
+  /** Returns the number of messages of the topic that the group has not handled. */
   lag(topic: string, group: string): number {
     const partitions = this.#topics.get(topic)?.partitions ?? [];
     return partitions
@@ -93,7 +95,7 @@ export class MemoryLog {
       .reduce((sum, lag) => sum + lag, 0);
   }
 
-  /** Calls back after each change. Disposing ends that. */
+  /** Calls back after each change until the result is disposed. */
   watch(callback: () => void): Disposable {
     this.#changed.add(callback);
     return { [Symbol.dispose]: () => void this.#changed.delete(callback) };
@@ -124,14 +126,14 @@ export class MemoryLog {
   #handledByAll(topic: string, index: number, partition: Partition): bigint {
     let lowest = partition.first + BigInt(partition.messages.length);
     for (const [key, positions] of this.#committed) {
-      const [of] = JSON.parse(key) as [string, string];
+      const [owner] = JSON.parse(key) as [string, string];
       const position = positions[index] ?? 0n;
-      if (of === topic && position < lowest) lowest = position;
+      if (owner === topic && position < lowest) lowest = position;
     }
     return lowest < partition.first ? partition.first : lowest;
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const callback of this.#changed) callback();
   }
 }

@@ -2,12 +2,13 @@ import type { Consumer } from "../consuming/assignment.ts";
 import { Assignment } from "../consuming/assignment.ts";
 import type { MemoryLog } from "./log.ts";
 
-/** One subscription, as its group sees it. */
+/** A subscription, as its group sees it. */
 export type Member = Omit<Consumer, "onProgress">;
 
 /**
- * The members of one group and the partitions they share: partition p belongs to member p modulo their number. When
- * the members change, a partition moves only after its old owner's running handlers have ended.
+ * The members of one group and the partitions they share: partition p belongs to member p modulo
+ * the number of members. When the members change, a partition moves only after its old owner's
+ * running handlers have ended.
  */
 export class MemoryGroup {
   readonly #log: MemoryLog;
@@ -16,27 +17,27 @@ export class MemoryGroup {
   readonly #members: Member[] = [];
   readonly #owned = new Map<number, { readonly member: Member; readonly assignment: Assignment }>();
   readonly #watching: Disposable;
-  #settled: Promise<void> = Promise.resolve();
+  #assigned: Promise<void> = Promise.resolve();
 
   constructor(log: MemoryLog, topic: string, group: string) {
     this.#log = log;
     this.#topic = topic;
     this.#group = group;
     this.#watching = log.watch(() => {
-      if (this.#owned.size < log.partitions(topic)) void this.#settle();
+      if (this.#owned.size < log.partitions(topic)) void this.#reassign();
       this.#fill();
     });
   }
 
   join(member: Member): Promise<void> {
     this.#members.push(member);
-    return this.#settle();
+    return this.#reassign();
   }
 
   leave(member: Member): Promise<void> {
     const index = this.#members.indexOf(member);
     if (index >= 0) this.#members.splice(index, 1);
-    return this.#settle();
+    return this.#reassign();
   }
 
   get isEmpty(): boolean {
@@ -47,14 +48,14 @@ export class MemoryGroup {
     this.#watching[Symbol.dispose]();
   }
 
-  /** One change of hands after the other. */
-  #settle(): Promise<void> {
-    this.#settled = this.#settled.then(async () => {
+  /** Reassigns partitions, one change after another. */
+  #reassign(): Promise<void> {
+    this.#assigned = this.#assigned.then(async () => {
       const partitions = Array.from({ length: this.#log.partitions(this.#topic) }, (_, partition) => partition);
       await Promise.all(partitions.map((partition) => this.#handOver(partition)));
       this.#fill();
     });
-    return this.#settled;
+    return this.#assigned;
   }
 
   async #handOver(partition: number): Promise<void> {
@@ -77,20 +78,23 @@ export class MemoryGroup {
   }
 
   #commit({ partition, committable }: Assignment): void {
-    // Never backwards: an owner that was left behind may report late.
+    // A position never decreases: an abandoned owner may report late.
     if (committable <= this.#log.committed(this.#topic, this.#group, partition)) return;
     this.#log.commit(this.#topic, this.#group, partition, committable);
   }
 
-  /** Adds what there are places for, one message per partition in turn, so that no partition starves another. */
+  /**
+   * Adds as many messages as there are permits for, one per partition in turn, so that no partition
+   * starves another.
+   */
   #fill(): void {
     const open = new Set(this.#owned.values());
     while (open.size > 0) {
       for (const owned of open) {
         const next = this.#log.read(this.#topic, owned.assignment.partition, owned.assignment.position);
-        const place = next && owned.member.backlog.places.tryAcquire();
-        if (next === undefined || place === undefined) open.delete(owned);
-        else owned.assignment.add(next.offset, next.message, place);
+        const permit = next && owned.member.backlog.places.tryAcquire();
+        if (next === undefined || permit === undefined) open.delete(owned);
+        else owned.assignment.add(next.offset, next.message, permit);
       }
     }
   }

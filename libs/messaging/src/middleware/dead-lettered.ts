@@ -4,9 +4,12 @@ import { deadTopic } from "../topics.ts";
 import { failedDelivery, originOf, publishFailedDelivery } from "./failed-delivery.ts";
 
 /**
- * Parks what the layers inside gave up: the message goes to `<topic>.<group>.dead` with its id and headers, the error
- * and the attempts, and is then acknowledged, so that it holds up its key no longer. If it cannot be written there the
- * handler throws and nothing is acknowledged. A delivery that was aborted is left to the partition's next owner.
+ * Publishes a message that the inner layers failed to handle to `<topic>.<group>.dead`. The message
+ * keeps its id and headers and gains the error and the number of attempts. It is then acknowledged,
+ * so that its key continues.
+ *
+ * Throws if the dead-letter topic cannot be written, and then nothing is acknowledged. An aborted
+ * delivery is left to the partition's next owner.
  */
 export function deadLettered(publisher: Publisher, telemetry: Telemetry): Middleware {
   const counter = telemetry.metrics.counter(

@@ -5,7 +5,7 @@ import type { Delivery, Publisher } from "../broker.ts";
 import { type Message, withHeaders } from "../message.ts";
 import { AttemptsExhaustedError } from "./retried.ts";
 
-/** The headers a message carries once it was given up. The original ones stay beside them. */
+/** The headers that this library adds to a failed message. The original ones stay beside them. */
 export const failureHeaders = {
   topic: "plumbline-topic",
   group: "plumbline-group",
@@ -15,14 +15,18 @@ export const failureHeaders = {
   time: "plumbline-failed-at",
 } as const;
 
+/** A delivery that failed, and the message as it goes to a retry or dead-letter topic. */
 export interface FailedDelivery {
   readonly message: Message;
-  /** In all, over every topic the message went through. */
+  /** The total over every topic that the message went through. */
   readonly attempts: number;
   readonly cause: unknown;
 }
 
-/** The same message with what went wrong in its headers; id and source stay, so that an inbox knows it again. */
+/**
+ * Returns the message with the failure in its headers. It keeps its id and source, so that an inbox
+ * recognizes it.
+ */
 export function failedDelivery(delivery: Delivery, error: unknown): FailedDelivery {
   const exhausted = error instanceof AttemptsExhaustedError;
   const cause = exhausted ? error.cause : error;
@@ -39,7 +43,10 @@ export function failedDelivery(delivery: Delivery, error: unknown): FailedDelive
   return { message, attempts, cause };
 }
 
-/** Publishes to a topic of the group's own, within the trace of the delivery that failed: what is done with it next is caused by this. */
+/**
+ * Publishes a failed message to a retry or dead-letter topic of the group. The publish belongs to
+ * the trace of the delivery that failed, because that failure caused it.
+ */
 export async function publishFailedDelivery(
   publisher: Publisher,
   tracer: Tracer,
@@ -61,13 +68,16 @@ export async function publishFailedDelivery(
   });
 }
 
-/** The topic the message was published to, also where this delivery comes from one of the group's retry topics. */
+/**
+ * Returns the topic that the message was first published to, also if this delivery comes from a
+ * retry topic.
+ */
 export function originOf({ topic, group, message: { headers } }: Delivery): string {
   const origin = headers[failureHeaders.group] === group ? headers[failureHeaders.topic] : undefined;
   return origin ?? topic;
 }
 
-/** The whole story is in the log, under the message's id. */
+/** Returns the error in one line. The log has all of it, under the message's id. */
 function oneLine(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return text.replaceAll(/\s+/g, " ").slice(0, 500);

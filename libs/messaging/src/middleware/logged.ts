@@ -1,7 +1,10 @@
 import type { Logger } from "@plumbline/telemetry";
 import type { Middleware } from "../broker.ts";
 
-/** One line for each delivery that was handled. One that was not is logged where it is delivered again or given up. */
+/**
+ * Logs each delivery that was handled. A delivery that fails is logged where it is redelivered,
+ * retried or dead-lettered.
+ */
 export function logged(logger: Logger): Middleware {
   return (next) => async (delivery) => {
     const started = performance.now();

@@ -9,9 +9,11 @@ import { isPermanent } from "./permanent.ts";
 const dueHeader = "plumbline-due";
 
 /**
- * Moves a message that failed in place to the group's next retry topic, and acknowledges it here, so that others of its
- * key go on: past this point order per key is given up. After the last delay, and for errors no repetition mends, it
- * throws, and `deadLettered`, one layer out, parks the message. If the retry topic cannot be written nothing is acknowledged.
+ * Publishes a message that failed in place to the group's next retry topic and acknowledges it
+ * here, so that its key continues. Order per key ends there.
+ *
+ * Throws after the last delay and for permanent errors. `deadLettered`, one layer out, then
+ * dead-letters the message. If the retry topic cannot be written, nothing is acknowledged.
  */
 export function retriedLater(publisher: Publisher, telemetry: Telemetry, delaysMs: readonly number[]): Middleware {
   const counter = telemetry.metrics.counter(
@@ -33,14 +35,21 @@ export function retriedLater(publisher: Publisher, telemetry: Telemetry, delaysM
       const later = retryTopic(topic, group, delayMs);
       await publishFailedDelivery(publisher, telemetry.tracer, later, { ...failed, message: due }, delivery);
       counter.inc({ topic, group, delay_ms: delayMs });
-      telemetry.logger.error("message retried later", cause, { topic, group, id: message.id, attempts, delayMs });
+      telemetry.logger.error("message moved to a retry topic", cause, {
+        topic,
+        group,
+        id: message.id,
+        attempts,
+        delayMs,
+      });
     }
   };
 }
 
 /**
- * Outermost on a retry topic: sends a message back to its lane until it is due. The lane waits, no slot does, and a
- * subscription that closes meanwhile closes at once; a handler that slept would hold all three.
+ * Sends a message of a retry topic back to its lane until it is due. The outermost layer there. The
+ * lane waits, but no slot does, and closing does not wait. A handler that slept would hold all
+ * three.
  */
 export const notBeforeDue: Middleware = (next) => async (delivery) => {
   const retryAfterMs = Date.parse(delivery.message.headers[dueHeader] ?? "") - Date.now();

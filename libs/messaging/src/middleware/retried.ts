@@ -2,7 +2,7 @@ import { type RetryOptions, retry } from "@plumbline/concurrency";
 import type { Middleware } from "../broker.ts";
 import { isPermanent } from "./permanent.ts";
 
-/** The handler's last error, `cause`, after `attempts` attempts. */
+/** The error of a message that failed `attempts` times. `cause` is the handler's last error. */
 export class AttemptsExhaustedError extends Error {
   static {
     this.prototype.name = "AttemptsExhaustedError";
@@ -18,9 +18,10 @@ export class AttemptsExhaustedError extends Error {
 export type InPlaceRetries = Pick<RetryOptions, "attempts" | "baseMs" | "maxMs" | "random" | "retryable">;
 
 /**
- * Tries again in place, with full jitter: for what passes in seconds. The key's later messages wait, and a slot is held,
- * so keep it short; what lasts longer is for retry topics and dead letters, further out. Errors that no repetition
- * mends (`invalid_argument`, `unimplemented`, `data_loss`) are not tried again.
+ * Retries a failed handler in place with full jitter, for failures that last seconds. The later
+ * messages of the key wait and a slot is held, so the retries must be short. Retry topics and dead
+ * letters, in the outer layers, cover longer failures. Permanent errors (`invalid_argument`,
+ * `unimplemented`, `data_loss`) are not retried.
  */
 export function retried(options: InPlaceRetries): Middleware {
   const { retryable = (error) => !isPermanent(error) } = options;
@@ -29,13 +30,13 @@ export function retried(options: InPlaceRetries): Middleware {
     let attempts = 0;
     const attempt = (): Promise<void> => {
       attempts++;
-      // Counted on from the broker's own redeliveries, so that the handler sees each number once.
+      // Continues the broker's count of redeliveries, so that the handler sees each number once.
       return next({ ...delivery, attempt: (delivery.attempt - 1) * options.attempts + attempts });
     };
     try {
       await retry(attempt, { ...options, retryable, signal });
     } catch (error) {
-      // After an abort nobody counts attempts: the next owner of the partition starts anew.
+      // After an abort the count no longer matters: the next owner of the partition starts at 1.
       throw signal.aborted ? error : new AttemptsExhaustedError(attempts, error);
     }
   };

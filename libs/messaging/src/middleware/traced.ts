@@ -2,9 +2,11 @@ import type { Telemetry } from "@plumbline/telemetry";
 import type { Middleware } from "../broker.ts";
 
 /**
- * A consumer span that continues the trace of the message's headers, and one observation of
- * `message_process_duration_seconds{topic,group,outcome}`. Outermost, so that it sees retries as part of the work and
- * a message that was dead-lettered as handled; dead letters are counted where they are written.
+ * Wraps a delivery in a consumer span that continues the trace of the message's headers. Observes
+ * `message_process_duration_seconds{topic,group,outcome}` once.
+ *
+ * The outermost layer: it counts retries as part of the work and a dead-lettered message as
+ * handled. Dead letters are counted when they are written.
  */
 export function traced(telemetry: Telemetry): Middleware {
   const duration = telemetry.metrics.histogram(

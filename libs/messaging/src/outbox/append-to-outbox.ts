@@ -6,13 +6,16 @@ import type { Message } from "../message.ts";
 import { outboxChannel } from "./migration.ts";
 
 export interface AppendOptions extends Abortable {
-  /** Writes the active span into the message's headers, so that its consumers continue the trace. */
+  /**
+   * Writes the active span into the message's headers, so that its consumers continue the trace.
+   */
   readonly tracer?: Tracer | undefined;
-  /** As the broker's. */
+  /** The broker's limit. */
   readonly maxMessageBytes?: number | undefined;
 }
 
-// The notification is part of the transaction: sent by its commit, once however many rows there are, never for a rollback.
+// The notification is part of the transaction. The commit sends it once, however many rows there
+// are, and a rollback sends none.
 const appendSql = `
   WITH stored AS (
     INSERT INTO outbox (topic, message_id, source, type, key, time, content_type, data, headers)
@@ -21,10 +24,12 @@ const appendSql = `
   SELECT pg_notify('${outboxChannel}', '')`;
 
 /**
- * Stores a message in the transaction of the change it tells of: both or neither. A relay publishes it after the commit.
+ * Stores a message in the transaction of the change that it announces, so that both happen or
+ * neither. A relay publishes it after the commit.
  *
- * Order per key needs transactions of one key to exclude each other before they append, as they do where each locks or
- * updates the row the key names: then the order of the rows is the order of the commits. Append after that lock.
+ * Order per key requires that transactions of one key exclude each other before they append. They
+ * do if each locks or updates the row that the key names. Append after that lock: then the order of
+ * the rows is the order of the commits.
  */
 export async function appendToOutbox(
   tx: Queryable,
@@ -35,7 +40,7 @@ export async function appendToOutbox(
   const { tracer, signal, maxMessageBytes = defaultMaxMessageBytes } = options;
   const headers = { ...message.headers };
   tracer?.inject(headers);
-  // Here it fails the caller; in the relay it could only be set aside.
+  // A message that is too large fails the caller here. The relay could only set it aside.
   refuseLarge([{ ...message, headers }], maxMessageBytes);
   const { id, source, type, key, time, contentType, data } = message;
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);

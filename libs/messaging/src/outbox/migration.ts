@@ -1,4 +1,7 @@
-/** To be given an id among the service's own migrations: `{ id: 2, ...outboxMigration }`. */
+/**
+ * The migration that creates the outbox. A service adds it to its own with an id: `{ id: 2,
+ * ...outboxMigration }`.
+ */
 export const outboxMigration = {
   name: "outbox",
   sql: `
@@ -20,5 +23,5 @@ export const outboxMigration = {
   `,
 } as const;
 
-/** Notified by the commit that adds a row. */
+/** The channel that the commit of a new row notifies. */
 export const outboxChannel = "plumbline_outbox";

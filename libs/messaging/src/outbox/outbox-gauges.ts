@@ -1,10 +1,13 @@
 import type { Database } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 
-/** Counting further would make each scrape slower the worse things are. */
+/** An exact count would make each scrape slower as the backlog grows. */
 const mostCounted = 100_000;
 
-/** What waits and for how long, read at each scrape; every replica says the same. */
+/**
+ * Reports the number and the age of the messages that wait, read at each scrape. Every replica
+ * reports the same values.
+ */
 export function outboxGauges(database: Database, { metrics }: Telemetry): Disposable {
   const read = async (sql: string): Promise<number> => (await database.query<{ value: number }>(sql))[0]?.value ?? 0;
   const gauges = new DisposableStack();
@@ -21,7 +24,7 @@ export function outboxGauges(database: Database, { metrics }: Telemetry): Dispos
   );
   gauges.use(
     metrics
-      .gauge("outbox_refused", "Messages the broker will never take, set aside.", [])
+      .gauge("outbox_refused", "Messages that the broker rejects for good; they stay in the outbox.", [])
       .observe(() => read(count("refused IS NOT NULL"))),
   );
   return gauges;

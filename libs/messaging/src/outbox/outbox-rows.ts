@@ -21,8 +21,9 @@ interface Row {
 }
 
 /**
- * The oldest rows that are there, whatever was read before: no cursor. Ids are given out at the insert and appear at the
- * commit, so a row may come to be seen after ones with higher ids were sent, and `id > last` would skip it for ever.
+ * Returns the oldest rows, regardless of earlier reads. There is no cursor: ids are assigned at the
+ * insert but become visible at the commit. A row may appear after rows with higher ids were sent,
+ * and `id > last` would then skip it for good.
  */
 export async function oldestRows(on: Queryable, limit: number, maxBytes: number): Promise<OutboxRow[]> {
   const sql = `
@@ -49,14 +50,17 @@ export async function oldestRows(on: Queryable, limit: number, maxBytes: number)
   }));
 }
 
-/** What the broker has accepted goes at once: the table stays as small as what waits. */
+/**
+ * Deletes rows that the broker has accepted at once, so that the table holds only messages that
+ * wait.
+ */
 export async function deleteRows(on: Queryable, rows: readonly OutboxRow[]): Promise<void> {
   await on.query("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [rows.map(({ id }) => id)], {
     name: "outbox_delete",
   });
 }
 
-/** Sets aside what the broker will never take, so that it does not stand before all others. */
+/** Sets aside a message that the broker rejects for good, so that it does not block all others. */
 export async function refuseRow(on: Queryable, row: OutboxRow, why: string): Promise<void> {
   await on.query("UPDATE outbox SET refused = $2 WHERE id = $1", [row.id, why]);
 }

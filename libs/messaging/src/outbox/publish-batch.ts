@@ -6,7 +6,10 @@ import type { Publisher } from "../broker.ts";
 import type { Message } from "../message.ts";
 import { deleteRows, type OutboxRow, refuseRow } from "./outbox-rows.ts";
 
-/** Publishes rows, one send per topic, and deletes what was accepted. In between no transaction is open. */
+/**
+ * Publishes rows, in one send per topic, and deletes those that the broker accepted. No transaction
+ * is open in between.
+ */
 export class BatchPublisher {
   readonly #publisher: Publisher;
   readonly #telemetry: Telemetry;
@@ -25,8 +28,8 @@ export class BatchPublisher {
   }
 
   /**
-   * Rejects where the broker did not accept; what was not deleted by then is sent again. A crash between the broker's
-   * answer and the delete sends twice: consumers keep an inbox.
+   * Rejects if the broker did not accept a batch. Rows not deleted by then are sent again. A crash
+   * between the broker's reply and the delete causes a second send, so consumers need an inbox.
    */
   async send(on: Queryable, rows: readonly OutboxRow[], options: Abortable): Promise<void> {
     for (const [topic, ofTopic] of Map.groupBy(rows, (row) => row.topic)) {
@@ -40,7 +43,10 @@ export class BatchPublisher {
     }
   }
 
-  /** One of them was refused, and with it the batch: the others go, in their order, and that one is set aside. */
+  /**
+   * Sends each row alone after the broker rejected their batch because of one of them. That one is
+   * set aside, and the others keep their order.
+   */
   async #sendOneByOne(on: Queryable, topic: string, rows: readonly OutboxRow[], options: Abortable): Promise<void> {
     for (const row of rows) {
       try {
@@ -50,7 +56,7 @@ export class BatchPublisher {
         if (codeOf(error) !== "invalid_argument") throw error;
         await refuseRow(on, row, String(error));
         const { id, type, key } = row.message;
-        this.#telemetry.logger.error("message refused by the broker, set aside in the outbox", error, {
+        this.#telemetry.logger.error("broker rejected the message; it stays in the outbox, marked as refused", error, {
           topic,
           id,
           type,
@@ -76,7 +82,10 @@ export class BatchPublisher {
   }
 }
 
-/** Linked to every message's trace, and part of it where all are of one: a batch of many traces belongs to none (ADR 14). */
+/**
+ * Returns a span that is linked to every message's trace, and part of the trace if all messages
+ * share it. A batch of many traces belongs to none (ADR 14).
+ */
 function batchSpan(topic: string, messages: readonly Message[]): SpanOptions {
   const headers = messages.map((message) => message.headers);
   const traces = new Set(headers.map(({ traceparent }) => traceparent?.split("-")[1]));

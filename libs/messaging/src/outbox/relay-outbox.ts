@@ -8,29 +8,35 @@ import { outboxGauges } from "./outbox-gauges.ts";
 import { oldestRows } from "./outbox-rows.ts";
 import { BatchPublisher } from "./publish-batch.ts";
 
+/** The settings of an outbox relay. */
 export interface RelayOptions {
-  /** Messages per send. Default 200. */
+  /** The most messages per send. Default: 200. */
   readonly batchSize?: number | undefined;
-  /** Bytes of data per send, one message more or less. Default 1,000,000. */
+  /** The most bytes of data per send, except that one message may exceed it. Default: 1,000,000. */
   readonly batchBytes?: number | undefined;
-  /** How often to look without having been told: the net below NOTIFY. Default 1 s. */
+  /** The interval of polling, in case a notification is lost. Default: 1 s. */
   readonly pollMs?: number | undefined;
-  /** How often a relay that stands by asks for its turn: how long a fail-over takes. Default 500 ms. */
+  /**
+   * The interval at which a standby relay tries to become active, which bounds a fail-over.
+   * Default: 500 ms.
+   */
   readonly standbyMs?: number | undefined;
-  /** For the broker to accept a batch. Default 10 s. */
+  /** The time limit for the broker to accept a batch. Default: 10 s. */
   readonly sendTimeoutMs?: number | undefined;
-  /** How long closing waits for the batch under way. Default 5 s. */
+  /** The time that closing waits for the batch in flight. Default: 5 s. */
   readonly closeMs?: number | undefined;
-  /** Pauses while the broker does not accept: full jitter. */
+  /** The pauses while the broker accepts nothing, with full jitter. */
   readonly backoff?: Backoff | undefined;
 }
 
 const statementMs = 10_000;
 
 /**
- * Publishes the messages of a service's outbox. Of all relays on one database one is active and the others stand by, by
- * a session advisory lock: two at once would overtake each other within a key. The active one reads and deletes on the
- * session that holds the lock, so one that lost it deletes nothing. While the broker is down rows wait; none is lost.
+ * Publishes the messages of a service's outbox. One relay per database is active and the others
+ * stand by, by a session advisory lock. Two active relays would overtake each other within a key.
+ *
+ * The active relay reads and deletes on the session that holds the lock, so a relay that lost the
+ * lock deletes nothing. While the broker is unavailable the rows wait, and none is lost.
  */
 export async function relayOutbox(
   database: Database,
@@ -49,7 +55,7 @@ class Relay implements AsyncDisposable {
   readonly #telemetry: Telemetry;
   readonly #batches: BatchPublisher;
   readonly #rows = new Event();
-  /** Aborts when closing has waited long enough. */
+  /** Aborts when the time to close is over. */
   readonly #scope = derive();
   readonly #resources = new DisposableStack();
   #listener: Listener | undefined;
@@ -89,17 +95,17 @@ class Relay implements AsyncDisposable {
       closing,
       statementMs,
       onLost: (error, attempt) => {
-        this.#telemetry.logger.warn("outbox relay interrupted", { error: String(error), attempt });
+        this.#telemetry.logger.warn("outbox relay interrupted; reconnecting", { error: String(error), attempt });
       },
     });
   }
 
-  /** False where the relay closed while it stood by. */
+  /** Returns false if the relay closed while it stood by. */
   async #becomeActive(session: HeldSession, closing: AbortSignal): Promise<boolean> {
     const { standbyMs = 500 } = this.#options;
     while (!closing.aborted) {
-      // Asked again and again: a statement that waits for the lock holds a snapshot, and no dead row of the whole
-      // database could be vacuumed meanwhile.
+      // Polls for the lock. A statement that waits for it would hold a snapshot, and no dead row of
+      // the whole database could be vacuumed meanwhile.
       const sql = "SELECT pg_try_advisory_lock(hashtextextended('plumbline.outbox.relay', 0)) AS active";
       const [row] = await session.query<{ active: boolean }>(sql);
       if (row?.active === true) return true;
@@ -124,7 +130,10 @@ class Relay implements AsyncDisposable {
       } catch (error) {
         session.signal.throwIfAborted();
         if (closing.aborted) return;
-        this.#telemetry.logger.warn("outbox not accepted by the broker", { error: String(error), attempt });
+        this.#telemetry.logger.warn("broker did not accept the outbox batch; backing off", {
+          error: String(error),
+          attempt,
+        });
         await this.#pause(attempt++, closing);
       }
     }

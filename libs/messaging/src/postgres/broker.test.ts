@@ -10,7 +10,7 @@ import { testDatabase } from "@plumbline/tools-engines";
 import type { Broker } from "../broker.ts";
 import { eventually, gate, group, message, messages, Received, unique } from "../conformance/test-context.ts";
 import { openPostgresBroker } from "./broker.ts";
-import { sweepMessages } from "./retention.ts";
+import { deleteExpiredMessages } from "./retention.ts";
 
 const engine = await testDatabase();
 const database = await openDatabase({ url: engine.url, applicationName: "test" }, noTelemetry);
@@ -226,7 +226,7 @@ test("messages past their topic's retention are deleted, younger ones and other 
   await database.query("UPDATE messages SET published_at = now() - interval '2 minutes'");
   const fresh = messages(10);
   await broker.publish(topic, fresh);
-  assert.equal(await sweepMessages(database), 2_500);
+  assert.equal(await deleteExpiredMessages(database), 2_500);
   const received = new Received();
   await broker.subscribe(topic, received.handler(), group("readers"));
   await received.all(fresh);

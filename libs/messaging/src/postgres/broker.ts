@@ -10,31 +10,41 @@ import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
 import { groupLag } from "./lag.ts";
 import { membersChannel, messagesChannel, migrations } from "./migrations.ts";
 import { publishTo } from "./publish.ts";
-import { sweepMessages } from "./retention.ts";
+import { deleteExpiredMessages } from "./retention.ts";
 import { Subscription, type SubscriptionTimes } from "./subscription.ts";
 import { Topics } from "./topics.ts";
 
+/** The settings of a broker on PostgreSQL. */
 export interface PostgresBrokerOptions extends Partial<SubscriptionTimes> {
-  /** A database of the broker's own, not a service's; one role may migrate it. A secret that reveals the URL, or the URL. */
+  /**
+   * A database of the broker's own, not one of a service. The role must be allowed to migrate it.
+   * Takes the URL, or a secret that reveals it.
+   */
   readonly url: string | { reveal(): string };
-  /** Shown in pg_stat_activity. Default "messaging". */
+  /** The name in pg_stat_activity. Default: "messaging". */
   readonly applicationName?: string | undefined;
-  /** Connections for publishing. Default 4. */
+  /** The number of connections for publishing. Default: 4. */
   readonly poolSize?: number | undefined;
-  /** Each subscription has a connection of its own; past this `subscribe` is refused with `resource_exhausted`. Default 32. */
+  /**
+   * The most subscriptions, each of which has its own connection. Beyond them `subscribe` rejects
+   * with `resource_exhausted`. Default: 32.
+   */
   readonly maxSubscriptions?: number | undefined;
   readonly maxMessageBytes?: number | undefined;
-  /** How long opening waits for the database. Default 5 s. */
+  /** The time that opening waits for the database. Default: 5 s. */
   readonly connectTimeoutMs?: number | undefined;
-  /** How often messages past their retention are deleted, about. Default one minute. */
+  /**
+   * The approximate interval between deletions of messages past their retention. Default: 1 min.
+   */
   readonly sweepMs?: number | undefined;
 }
 
 const defaultMaxSubscriptions = 32;
 
 /**
- * Messages in PostgreSQL: a log per partition, consumer groups with stored positions, NOTIFY to wake them and polling as
- * the net. Throws `unavailable` when the database cannot be reached.
+ * Opens a broker on PostgreSQL: a log per partition, and consumer groups with stored positions.
+ * NOTIFY wakes the members, and polling covers lost notifications. Rejects with `unavailable` if
+ * the database is unreachable.
  */
 export async function openPostgresBroker(options: PostgresBrokerOptions, telemetry: Telemetry): Promise<Broker> {
   await using opened = new AsyncDisposableStack();
@@ -50,7 +60,7 @@ export async function openPostgresBroker(options: PostgresBrokerOptions, telemet
       telemetry,
     ),
   );
-  // An older version may start again during a rollout.
+  // During a rollout an older version may start after a newer one has migrated.
   await migrate(database, migrations, { allowNewer: true });
   const broker = new PostgresBroker(database, options, telemetry);
   await broker.listen();
@@ -79,18 +89,18 @@ class PostgresBroker implements Broker {
     this.#maxSubscriptions = options.maxSubscriptions ?? defaultMaxSubscriptions;
     this.#maxMessageBytes = options.maxMessageBytes ?? defaultMaxMessageBytes;
     const sweep = async (signal: AbortSignal): Promise<void> => {
-      const deleted = await sweepMessages(database, { signal });
-      if (deleted > 0) telemetry.logger.info("old messages deleted", { deleted });
+      const deleted = await deleteExpiredMessages(database, { signal });
+      if (deleted > 0) telemetry.logger.info("deleted expired messages", { deleted });
     };
     this.#sweeper = repeat(sweep, {
       everyMs: sweepMs,
-      onFailure: (error) => telemetry.logger.warn("old messages not deleted", { error: String(error) }),
+      onFailure: (error) => telemetry.logger.warn("cannot delete expired messages", { error: String(error) }),
     });
   }
 
   async listen(): Promise<void> {
-    await this.#tell(messagesChannel, (subscription) => subscription.onMessages());
-    await this.#tell(membersChannel, (subscription) => subscription.onMembers());
+    await this.#listen(messagesChannel, (subscription) => subscription.onMessages());
+    await this.#listen(membersChannel, (subscription) => subscription.onMembers());
   }
 
   readonly publish: Broker["publish"] = async (topic, messages, options = {}) => {
@@ -103,7 +113,7 @@ class PostgresBroker implements Broker {
   readonly subscribe: Broker["subscribe"] = async (topic, handler, options) => {
     this.#refuseClosed();
     if (this.#subscriptions.size >= this.#maxSubscriptions) {
-      throw new ServiceError("resource_exhausted", `${this.#maxSubscriptions} subscriptions are open`);
+      throw new ServiceError("resource_exhausted", `the limit of ${this.#maxSubscriptions} subscriptions is reached`);
     }
     const { logger } = this.#telemetry;
     const { group } = options;
@@ -152,8 +162,11 @@ class PostgresBroker implements Broker {
     signal?.throwIfAborted();
   }
 
-  /** Calls the subscriptions a notification is for; all of them where some may have been missed. */
-  async #tell(channel: string, call: (subscription: Subscription) => void): Promise<void> {
+  /**
+   * Calls the subscriptions that a notification concerns, or all of them if notifications may have
+   * been missed.
+   */
+  async #listen(channel: string, call: (subscription: Subscription) => void): Promise<void> {
     const listener = await this.#database.listen(channel);
     this.#listeners.push(listener);
     void (async () => {

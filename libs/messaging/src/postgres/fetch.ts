@@ -1,6 +1,7 @@
 import type { Queryable } from "@plumbline/postgres";
 import type { Message } from "../message.ts";
 
+/** A message and its location. */
 export interface Fetched {
   readonly partition: number;
   readonly offset: bigint;
@@ -20,7 +21,10 @@ interface Row {
   readonly headers: Record<string, string>;
 }
 
-/** The next messages at or behind each position, at most `limit` of each partition: one that is far behind starves none. */
+/**
+ * Returns the next messages from each position on, at most `limit` per partition, so that a
+ * partition with a long backlog does not starve the others.
+ */
 export async function fetchFrom(
   session: Queryable,
   topic: string,

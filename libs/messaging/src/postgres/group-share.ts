@@ -1,20 +1,22 @@
 import type { Queryable } from "@plumbline/postgres";
 import { membersChannel } from "./migrations.ts";
 
+/** The partitions that a member should hold and may take. */
 export interface Share {
-  /** How many partitions this member should hold. */
+  /** The number of partitions that this member should hold. */
   readonly quota: number;
-  /** Partitions nobody holds. */
+  /** The partitions without an owner. */
   readonly free: readonly number[];
 }
 
 /**
- * Who is in a group and who handles which partition, kept in advisory locks of the members' sessions: a member that is
- * killed loses them the moment its connection ends, and there are no rows to expire. Each member holds its group's lock
- * number 0 shared, which makes it count, and lock p + 1 for each partition p it handles.
+ * One member's view of its group: the members, and the owner of each partition. Both are kept in
+ * advisory locks of the members' sessions. A killed member loses its locks when its connection
+ * ends, so no rows have to expire. Each member holds lock 0 of its group shared, which counts it,
+ * and lock p + 1 for each partition p that it handles.
  *
- * Everything runs on the member's own session. So do its fetches and commits: what a session does while it lives, it
- * does as the owner, and one that lost its locks cannot commit any more.
+ * Everything runs on the member's own session, including its fetches and commits. A session that
+ * lost its locks can therefore not commit.
  */
 export class GroupShare {
   readonly #session: Queryable;
@@ -38,23 +40,29 @@ export class GroupShare {
     const [row] = await session.query<{ id: number }>(sql, [topic, group]);
     const share = new GroupShare(session, topic, row?.id ?? 0, partitions);
     await session.query("SELECT pg_advisory_lock_shared($1, 0)", [share.#groupId]);
-    await share.tell();
+    await share.notify();
     return share;
   }
 
-  /** Counts no more. Told once more, as the others' quotas grow only now. */
+  /** Leaves the group. Notifies the others again, because their quotas grow only now. */
   async leave(): Promise<void> {
     await this.#session.query("SELECT pg_advisory_unlock_shared($1, 0)", [this.#groupId]);
-    await this.tell();
+    await this.notify();
   }
 
-  /** Tells the others that there is something to take or to hand over; they look by themselves once a second as well. */
-  async tell(): Promise<void> {
+  /**
+   * Notifies the other members that there is a partition to take or to hand over. They also poll
+   * every second.
+   */
+  async notify(): Promise<void> {
     await this.#session.query(`SELECT pg_notify('${membersChannel}', $1)`, [this.#topic]);
   }
 
-  /** Members in the order of their backends: they all see the same order, so the quotas add up. */
-  async look(): Promise<Share> {
+  /**
+   * Returns this member's quota and the free partitions. All members see the same order (that of
+   * their backends), so the quotas add up.
+   */
+  async read(): Promise<Share> {
     const sql = `
       SELECT objid::int4 AS lock, pid = pg_backend_pid() AS mine FROM pg_locks
       WHERE locktype = 'advisory' AND objsubid = 2 AND classid = $1::int4::oid AND granted
@@ -74,12 +82,15 @@ export class GroupShare {
     };
   }
 
-  /** Takes a partition and answers the group's position in it; undefined where another member was quicker. */
+  /**
+   * Takes a partition and returns the group's position in it. Returns undefined if another member
+   * was faster.
+   */
   async claim(partition: number): Promise<bigint | undefined> {
     const lock = "SELECT pg_try_advisory_lock($1, $2) AS taken";
     const [row] = await this.#session.query<{ taken: boolean }>(lock, [this.#groupId, partition + 1]);
     if (row?.taken !== true) return undefined;
-    // Read after the lock was taken: its last owner has committed before it let go.
+    // Read after taking the lock, because the last owner commits before it releases the lock.
     const sql = "SELECT position FROM positions WHERE group_id = $1 AND partition = $2";
     const [found] = await this.#session.query<{ position: bigint }>(sql, [this.#groupId, partition]);
     return found?.position ?? 0n;
@@ -89,7 +100,7 @@ export class GroupShare {
     await this.#session.query("SELECT pg_advisory_unlock($1, $2)", [this.#groupId, partition + 1]);
   }
 
-  /** Positions never move back. */
+  /** Commits positions. A position never decreases. */
   async commit(positions: ReadonlyMap<number, bigint>): Promise<void> {
     const sql = `
       INSERT INTO positions (group_id, partition, position)

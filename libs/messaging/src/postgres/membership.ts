@@ -3,17 +3,21 @@ import { Assignment, type Consumer } from "../consuming/assignment.ts";
 import { fetchFrom } from "./fetch.ts";
 import type { GroupShare } from "./group-share.ts";
 
+/** A partition that this member owns. */
 interface Owned {
   readonly assignment: Assignment;
   committed: bigint;
-  /** Nothing was left at the last fetch, and nothing has been notified since. */
+  /** True if the last fetch found no more messages and no notification has arrived since. */
   drained: boolean;
-  /** Set once it is to be handed over. */
+  /** Set once the partition must be handed over. */
   stopping?: Promise<void>;
   stopped: boolean;
 }
 
-/** The partitions one member holds during one session: takes its share, hands over the surplus, fetches, commits. */
+/**
+ * The partitions of one member during one session. Takes its share, hands over the surplus, fetches
+ * and commits.
+ */
 export class Member {
   readonly #consumer: Consumer;
   readonly #session: Queryable;
@@ -26,25 +30,25 @@ export class Member {
     this.#share = share;
   }
 
-  /** Nothing is held: what there is to commit may be the last for long. */
+  /** True if no message is held. The next progress may be far away, so it is time to commit. */
   get isIdle(): boolean {
     const { places, capacity } = this.#consumer.backlog;
     return places.available === capacity;
   }
 
-  /** New messages may be there, of any partition. */
-  look(): void {
+  /** Marks every partition as one that may have new messages. */
+  expectMessages(): void {
     for (const owned of this.#owned.values()) owned.drained = false;
   }
 
   async balance(): Promise<void> {
-    const { quota, free } = await this.#share.look();
+    const { quota, free } = await this.#share.read();
     const handling = [...this.#owned.values()].filter(({ stopping }) => stopping === undefined);
     for (const surplus of handling.slice(quota)) void this.#stop(surplus);
     for (const partition of free.slice(0, Math.max(0, quota - this.#owned.size))) await this.#claim(partition);
   }
 
-  /** Lets go of what has stopped: commits first, then releases, then tells. */
+  /** Hands over the stopped partitions: commits, releases their locks, then notifies the others. */
   async handOver(): Promise<void> {
     const stopped = [...this.#owned.values()].filter((owned) => owned.stopped);
     if (stopped.length === 0) return;
@@ -53,10 +57,10 @@ export class Member {
       await this.#share.release(assignment.partition);
       this.#owned.delete(assignment.partition);
     }
-    await this.#share.tell();
+    await this.#share.notify();
   }
 
-  /** Stores how far this member came, in all its partitions at once. */
+  /** Commits this member's positions in all its partitions at once. */
   async commit(): Promise<void> {
     const moved = [...this.#owned.values()].filter((owned) => owned.assignment.committable > owned.committed);
     if (moved.length === 0) return;
@@ -65,16 +69,20 @@ export class Member {
     for (const owned of moved) owned.committed = positions.get(owned.assignment.partition) ?? owned.committed;
   }
 
-  /** Fetches where there are places for it. False where nothing was left to fetch, or no place to put it. */
+  /**
+   * Fetches as many messages as there are permits for. Returns false if no partition has more
+   * messages or no permit is free.
+   */
   async fetch(): Promise<boolean> {
     const { backlog, topic } = this.#consumer;
     const wanting = [...this.#owned.values()].filter(({ stopping, drained }) => stopping === undefined && !drained);
-    const places = backlog.places.available;
-    // While every slot is busy by halves: a fetch per handled message would be as many round trips as messages.
+    const permits = backlog.places.available;
+    // While every slot is busy, waits until half of the permits are free. A fetch per handled
+    // message would cost as many round trips as there are messages.
     const enough = backlog.slots.available > 0 ? 1 : backlog.capacity / 2;
-    if (wanting.length === 0 || places < enough) return false;
-    const asked = wanting.slice(0, places);
-    const limit = Math.floor(places / asked.length);
+    if (wanting.length === 0 || permits < enough) return false;
+    const asked = wanting.slice(0, permits);
+    const limit = Math.floor(permits / asked.length);
     const positions = new Map(asked.map(({ assignment }) => [assignment.partition, assignment.position]));
     const fetched = await fetchFrom(this.#session, topic, positions, limit);
     for (const owned of asked) {
@@ -82,29 +90,32 @@ export class Member {
       const found = fetched.filter((one) => one.partition === partition);
       owned.drained = found.length < limit;
       for (const { offset, message } of found) this.#add(owned, offset, message);
-      // To the end of the line, so that with few places every partition has its turn.
+      // Moves the partition to the end, so that each has its turn when permits are few.
       this.#owned.delete(partition);
       this.#owned.set(partition, owned);
     }
     return true;
   }
 
-  /** Waits for running handlers, within their bound, and commits what they did. */
+  /** Waits for running handlers within their time limit and commits what they handled. */
   async leave(): Promise<void> {
     await Promise.all([...this.#owned.values()].map((owned) => this.#stop(owned)));
     await this.handOver();
     await this.#share.leave();
   }
 
-  /** The session is gone, and every lock with it: from now on another member may handle the same messages. */
+  /**
+   * Aborts all handlers after the session and its locks are lost. Another member may handle the
+   * same messages from now on.
+   */
   async lose(reason: unknown): Promise<void> {
     await Promise.all([...this.#owned.values()].map(({ assignment }) => assignment.lose(reason)));
   }
 
   #add(owned: Owned, offset: bigint, message: Parameters<Assignment["add"]>[1]): void {
-    const place = this.#consumer.backlog.places.tryAcquire();
-    if (place === undefined) throw new Error("fetched more than there were places for");
-    owned.assignment.add(offset, message, place);
+    const permit = this.#consumer.backlog.places.tryAcquire();
+    if (permit === undefined) throw new Error("fetched more messages than there are permits for");
+    owned.assignment.add(offset, message, permit);
   }
 
   async #claim(partition: number): Promise<void> {

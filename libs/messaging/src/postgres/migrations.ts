@@ -1,8 +1,9 @@
 import type { Migration } from "@plumbline/postgres";
 
 /**
- * The adapter's own database: a log per partition, and how far each group came in it. `next_offset` is what makes the
- * log one: who publishes holds that row until the commit, so offsets appear in their order and without a gap.
+ * The schema of the adapter's database: a log per partition, and the position of each group in it.
+ * A publisher locks the row with `next_offset` until it commits, so offsets become visible in order
+ * and without gaps.
  */
 export const migrations: readonly Migration[] = [
   {
@@ -51,7 +52,10 @@ export const migrations: readonly Migration[] = [
   },
 ];
 
-/** A topic has new messages; the payload is its name. */
+/** Notifies that a topic has new messages. The payload is the topic's name. */
 export const messagesChannel = "plumbline_messages";
-/** A topic was created, or the members of one of its groups changed; the payload is its name. */
+/**
+ * Notifies that a topic was created, or that the members of one of its groups changed. The payload
+ * is the topic's name.
+ */
 export const membersChannel = "plumbline_members";

@@ -6,10 +6,12 @@ import { partitionOf } from "../partition-of.ts";
 import { messagesChannel } from "./migrations.ts";
 
 /**
- * One statement, thus one transaction and one round trip. The rows of `partitions` are locked until the commit, and the
- * next publisher takes its offsets only then: offset order is commit order, and a reader that has seen an offset has
- * seen all below it. Numbers from a sequence would not do: a late commit appears behind a reader that has passed it.
- * Locked in the order of their numbers, so that two batches cannot wait for each other.
+ * Appends messages in one statement, which is one transaction and one round trip.
+ *
+ * The rows of `partitions` stay locked until the commit, and the next publisher gets its offsets
+ * only then. Offset order is therefore commit order, and a reader that has seen an offset has seen
+ * all lower ones. A sequence would not do: a late commit would appear behind a reader that has
+ * passed it. Rows are locked in the order of their numbers, so that two batches cannot deadlock.
  */
 const publishSql = `
   WITH incoming AS MATERIALIZED (
@@ -33,7 +35,7 @@ const publishSql = `
   )
   SELECT pg_notify('${messagesChannel}', $1)`;
 
-/** Appends all or none to a topic of that many partitions. */
+/** Appends all messages or none to a topic with that many partitions. */
 export async function publishTo(
   database: Queryable,
   topic: string,
@@ -56,8 +58,10 @@ export async function publishTo(
   try {
     await database.query(publishSql, values, { ...options, name: "messaging_publish" });
   } catch (error) {
-    // Class 22, data exceptions: a NUL character, half a surrogate pair.
+    // Class 22 is data exceptions, such as a NUL character or half a surrogate pair.
     if (!sqlStateOf(error)?.startsWith("22")) throw error;
-    throw new ServiceError("invalid_argument", "a message holds text that PostgreSQL cannot store", { cause: error });
+    throw new ServiceError("invalid_argument", "a message contains text that PostgreSQL cannot store", {
+      cause: error,
+    });
   }
 }

@@ -5,17 +5,18 @@ const batch = 1_000;
 const maxRounds = 100;
 
 /**
- * Deletes what is older than its topic's retention, from the low end of each partition, in batches that are short
- * transactions. Of many processes one does it at a time. A round is bounded; what is left waits for the next.
+ * Deletes messages that are older than their topic's retention, from the low end of each partition,
+ * in short transactions. Only one process does so at a time. A run is bounded, and the next one
+ * continues.
  */
-export async function sweepMessages(database: Database, options: Abortable = {}): Promise<number> {
+export async function deleteExpiredMessages(database: Database, options: Abortable = {}): Promise<number> {
   let deleted = 0;
   for (let round = 0; round < maxRounds; round++) {
     const count = await database.transaction(async (tx) => {
       const lock = "SELECT pg_try_advisory_xact_lock(hashtextextended('plumbline.messaging.sweep', 0)) AS taken";
       const [row] = await tx.query<{ taken: boolean }>(lock);
       if (row?.taken !== true) return 0;
-      const gone = await tx.query<{ one: number }>(sweepSql, [batch]);
+      const gone = await tx.query<{ one: number }>(deleteSql, [batch]);
       return gone.length;
     }, options);
     deleted += count;
@@ -24,8 +25,9 @@ export async function sweepMessages(database: Database, options: Abortable = {})
   return deleted;
 }
 
-// A partition's oldest messages are its lowest offsets, so the primary key finds them and no index on the time is needed.
-const sweepSql = `
+// A partition's oldest messages have its lowest offsets. The primary key finds them, so the time
+// needs no index.
+const deleteSql = `
   DELETE FROM messages USING (
     SELECT oldest.topic, oldest.partition, oldest."offset"
     FROM partitions JOIN topics ON topics.name = partitions.topic,

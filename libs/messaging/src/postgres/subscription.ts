@@ -6,18 +6,23 @@ import { GroupShare } from "./group-share.ts";
 import { Member } from "./membership.ts";
 import type { Topics } from "./topics.ts";
 
+/** The intervals and time limits of a subscription. */
 export interface SubscriptionTimes {
-  /** How often to look for messages and members without having been told: the net below NOTIFY. */
+  /** The interval of polling for messages and members, in case a notification is lost. */
   readonly pollMs: number;
-  /** Positions are stored at most this often while messages keep coming, and at once when there are none. */
+  /**
+   * The shortest time between two commits while messages keep arriving. An idle member commits at
+   * once.
+   */
   readonly commitMs: number;
-  /** For each statement; past it the connection counts as lost. */
+  /** The time limit of each statement. After it the connection counts as lost. */
   readonly statementMs: number;
 }
 
 /**
- * One subscription: a loop that has a session with the database and a share of the partitions. When the session ends,
- * running handlers are aborted, as others may have taken over, and the loop begins again with a new one.
+ * A subscription: a loop with a database session and a share of the partitions. When the session
+ * ends, running handlers are aborted, because other members may have taken over. The loop then
+ * starts again with a new session.
  */
 export class Subscription implements AsyncDisposable {
   readonly #database: Database;
@@ -27,7 +32,7 @@ export class Subscription implements AsyncDisposable {
   readonly #work = new Event();
   readonly #running: AsyncDisposable;
   #membersChanged = true;
-  #messagesCame = true;
+  #messagesArrived = true;
 
   constructor(database: Database, topics: Topics, consumer: Omit<Consumer, "onProgress">, times: SubscriptionTimes) {
     this.#database = database;
@@ -42,7 +47,7 @@ export class Subscription implements AsyncDisposable {
   }
 
   onMessages(): void {
-    this.#messagesCame = true;
+    this.#messagesArrived = true;
     this.#work.set();
   }
 
@@ -62,7 +67,7 @@ export class Subscription implements AsyncDisposable {
       closing,
       statementMs: this.#times.statementMs,
       onLost: (error, attempt) => {
-        logger.warn("subscription interrupted", {
+        logger.warn("subscription interrupted; reconnecting", {
           topic: this.topic,
           group: options.group,
           error: String(error),
@@ -88,7 +93,10 @@ export class Subscription implements AsyncDisposable {
     }
   }
 
-  /** Waits for the topic; undefined where the subscription closed before. */
+  /**
+   * Waits until the topic exists and returns its number of partitions. Returns undefined if the
+   * subscription closes first.
+   */
   async #partitions(session: HeldSession, closing: AbortSignal): Promise<number | undefined> {
     while (!closing.aborted) {
       const topic = await this.#topics.find(this.topic, session);
@@ -104,14 +112,14 @@ export class Subscription implements AsyncDisposable {
     while (!closing.aborted) {
       const now = performance.now();
       if (this.#membersChanged || now - polled >= pollMs) {
-        if (now - polled >= pollMs) this.#messagesCame = true;
+        if (now - polled >= pollMs) this.#messagesArrived = true;
         this.#membersChanged = false;
         polled = now;
         await member.balance();
       }
-      if (this.#messagesCame) {
-        this.#messagesCame = false;
-        member.look();
+      if (this.#messagesArrived) {
+        this.#messagesArrived = false;
+        member.expectMessages();
       }
       await member.handOver();
       const fetched = await member.fetch();

@@ -7,15 +7,19 @@ import { defaultRetentionMs } from "../limits.ts";
 import { isTopicName } from "../topics.ts";
 import { membersChannel } from "./migrations.ts";
 
+/** The fixed properties of a topic. */
 export interface Topic {
   readonly partitions: number;
   readonly retentionMs: number;
 }
 
-/** What is known of the topics. They never change once created, so each is read once; a missing one is asked for again. */
+/**
+ * The cache of topics. A topic never changes once it exists, so each is read once. A missing one is
+ * looked up again.
+ */
 export class Topics {
   readonly #database: Database;
-  /** As many as there are topics. */
+  /** Bounded by the number of topics. */
   readonly #known = new Map<string, Topic>();
 
   constructor(database: Database) {
@@ -42,8 +46,9 @@ export class Topics {
   async create(names: readonly string[], options: TopicOptions & Abortable): Promise<void> {
     const { partitions, retentionMs = defaultRetentionMs, signal } = options;
     const wrong = names.find((name) => !isTopicName(name));
-    if (wrong !== undefined) throw new ServiceError("invalid_argument", `"${wrong}" cannot name a topic`);
-    // One statement for topics and partitions: nobody ever sees a topic whose partitions are not there.
+    if (wrong !== undefined) throw new ServiceError("invalid_argument", `"${wrong}" is not a valid topic name`);
+    // One statement for topics and partitions, so that no topic is ever visible without its
+    // partitions.
     const sql = `
       WITH created AS (
         INSERT INTO topics (name, partitions, retention_ms)
