@@ -7,7 +7,7 @@ import { testDatabase } from "@plumbline/tools-engines";
 import { eventually, gate, group, message, messages, Received } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
 import { retryAndDeadLetterTopics } from "../topics.ts";
-import { startInboxCleanup, deleteExpiredRecords } from "./cleanup.ts";
+import { deleteExpiredRecords, startInboxCleanup } from "./cleanup.ts";
 import { handleOnce } from "./handle-once.ts";
 import { inboxMigration } from "./migration.ts";
 
