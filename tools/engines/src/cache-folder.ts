@@ -4,15 +4,16 @@ import { join } from "node:path";
 import { EngineError } from "./engine-error.ts";
 
 /**
- * A folder of this user's for what can be made again: library links, an initialised data folder. Others may pass through
- * it (a server that gave up root must), not write.
+ * Returns a folder of this user for files that can be made again: library links, an initialised
+ * data folder. Others may read it, because a server that dropped root must, but not write to it.
  */
 export function cacheFolder(): string {
   const uid = process.getuid?.() ?? 0;
   const folder = join(tmpdir(), `plumbline-${uid}`);
-  if (mkdirSync(folder, { recursive: true }) !== undefined) chmodSync(folder, 0o755); // Whatever the umask says.
+  if (mkdirSync(folder, { recursive: true }) !== undefined) chmodSync(folder, 0o755); // Regardless of the umask.
   const stat = lstatSync(folder);
-  // The name can be guessed, and in a shared temporary folder someone else may have taken it first: programs started from there would be theirs.
+  // Another user may have created this folder in a shared temporary folder, with programs of their
+  // own in it.
   if (!stat.isDirectory() || stat.uid !== uid || (stat.mode & 0o022) !== 0) {
     throw new EngineError(
       "folder_unwritable",

@@ -1,22 +1,25 @@
 import { Client, type DatabaseError, escapeIdentifier, escapeLiteral } from "pg";
 
 export interface DatabaseOptions {
-  /** The role that owns the database and logs in to it, made when absent. */
+  /** The role that owns the database and logs in to it. It is created if it does not exist. */
   readonly owner: string;
-  /** The role's password; set on each call, so that a changed one takes effect. */
+  /** The role's password. It is set on each call, so that a change takes effect. */
   readonly password?: string | undefined;
 }
 
 /**
- * Makes a database and the one role that may use it, and returns that role's url: a service that is taken over reaches
- * no other service's data. Does nothing where both exist; safe to call from several processes at once.
- * @param adminUrl of a superuser, on any database of the server
+ * Creates a database and the one role that may use it, and returns that role's URL. So a
+ * compromised service cannot reach the data of another. Does nothing if both exist. Several
+ * processes may call it at once.
+ * @param adminUrl URL of a superuser, on any database of the server
  */
 export async function createDatabase(adminUrl: string, name: string, options: DatabaseOptions): Promise<string> {
   const client = new Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
-    // Two that alter one role at the same moment would fail: "tuple concurrently updated". Freed with the connection.
+    // Two concurrent changes of one role would fail: "tuple concurrently updated". The lock is
+    // released
+    // with the connection.
     await client.query("SELECT pg_advisory_lock(hashtextextended('plumbline.create-database', 0))");
     const owner = escapeIdentifier(options.owner);
     const database = escapeIdentifier(name);

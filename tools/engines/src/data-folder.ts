@@ -9,7 +9,7 @@ import { asIdentity, type Identity } from "./identity.ts";
 
 export type FolderState = "absent" | "ready";
 
-/** Says whether a data folder must be made; throws EngineError for one that must not be touched. */
+/** Returns the state of the data folder. Throws EngineError for one that must not be changed. */
 export function inspectFolder(dataDir: string, major: string): FolderState {
   let entries: string[];
   try {
@@ -30,7 +30,8 @@ export function inspectFolder(dataDir: string, major: string): FolderState {
     );
   }
   const version = readFileSync(join(dataDir, "PG_VERSION"), "utf8").trim();
-  // initdb writes the version first and copies the database "postgres" (5) last: without both ends it was interrupted.
+  // initdb writes the version first and copies the database "postgres" (5) last. Without both it
+  // was interrupted.
   const finished = ["global/pg_control", "postgresql.conf", "base/5/PG_VERSION"].every((file) =>
     existsSync(join(dataDir, file)),
   );
@@ -44,7 +45,7 @@ export function inspectFolder(dataDir: string, major: string): FolderState {
     throw new EngineError(
       "folder_other_version",
       `The data folder ${dataDir} was made by PostgreSQL ${version}, and this is ${major}. ` +
-        `Move the data over with pg_dump of version ${version}, or delete the folder to start anew. Nothing was changed.`,
+        `Move the data over with pg_dump of version ${version}, or delete the folder to start empty. Nothing was changed.`,
     );
   }
   return "ready";
@@ -52,7 +53,9 @@ export function inspectFolder(dataDir: string, major: string): FolderState {
 
 const unfinished = ".new-";
 
-/** Makes a data folder. Another process never sees it half written: it is made beside its place and renamed. */
+/**
+ * Creates a data folder under another name and renames it, so that no process sees it half written.
+ */
 export async function initialise(
   dataDir: string,
   binaries: Binaries,
@@ -63,7 +66,7 @@ export async function initialise(
   try {
     await mkdir(dirname(target), { recursive: true });
     await sweep(target);
-    // An empty folder that is there already may be a mount, which cannot be renamed onto.
+    // An existing empty folder may be a mount, and renaming onto a mount fails.
     const inPlace = existsSync(target);
     const folder = inPlace ? target : await mkdtemp(`${target}${unfinished}`);
     try {
@@ -88,20 +91,20 @@ export async function initialise(
   }
 }
 
-/** Removes what an initdb killed half way left beside its place. */
+/** Removes the files of an initdb that was killed half way. */
 async function sweep(target: string): Promise<void> {
   for (const name of await readdir(dirname(target))) {
     if (!name.startsWith(`${basename(target)}${unfinished}`)) continue;
     const path = join(dirname(target), name);
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
-    // A younger one may be another process's, which is at work.
+    // A younger one may belong to another process that is still running.
     if (mtimeMs < Date.now() - 600_000) await rm(path, { recursive: true, force: true });
   }
 }
 
 export interface InitOptions {
   readonly user: string;
-  /** Asked of every connection; without one the server trusts whoever reaches its port. */
+  /** The password of every connection. Without one the server trusts every client of its port. */
   readonly password?: string | undefined;
   readonly walSegmentMb?: number | undefined;
 }
@@ -122,15 +125,16 @@ async function initdb(folder: string, binaries: Binaries, identity: Identity, op
   if (options.walSegmentMb !== undefined) args.push(`--wal-segsize=${options.walSegmentMb}`);
   const { environment } = binaries;
   if (options.password === undefined) return await runAs(identity, binaries.initdb, args, { environment });
-  // An argument would show in the list of processes, and Node's standard input is a socket, which cannot be opened by its
-  // name: `cat` makes it a pipe.
+  // An argument would be visible in the list of processes. Node's standard input is a socket, which
+  // cannot be opened by its name; `cat` makes it a pipe.
   const piped = ["-c", 'cat | "$@" --pwfile=/dev/stdin', "sh", binaries.initdb, ...args];
   await runAs(identity, "/bin/sh", piped, { environment, input: `${options.password}\n` });
 }
 
 /**
- * A finished data folder to copy from, made once per machine, user and release: initdb takes four times as long as the
- * copy. Processes that come at the same time each make one, and the first to rename wins.
+ * Returns a finished data folder to copy from, made once per machine, user and release. initdb
+ * takes four times as long as the copy. Concurrent processes each make one, and the first to rename
+ * wins.
  */
 export async function templateFolder(binaries: Binaries, identity: Identity, options: InitOptions): Promise<string> {
   const owner = identity.uid ?? (identity.prefix.length > 0 ? "mapped" : "self");
@@ -138,7 +142,7 @@ export async function templateFolder(binaries: Binaries, identity: Identity, opt
   try {
     if (inspectFolder(template, binaries.major) === "ready") return template;
   } catch {
-    // Systems clean their temporary folders of old files, one by one.
+    // Systems delete old files from temporary folders one by one.
     await rm(template, { recursive: true, force: true });
   }
   try {
@@ -150,7 +154,7 @@ export async function templateFolder(binaries: Binaries, identity: Identity, opt
   return template;
 }
 
-/** Runs a program to its end; its complaint becomes the error. */
+/** Runs a program to its end. Its standard error becomes the message of the error. */
 export async function runAs(
   identity: Identity,
   command: string,
@@ -167,7 +171,7 @@ export async function runAs(
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     complaint = (complaint + text).slice(-4000);
   });
-  child.stdin.on("error", () => undefined); // It ended without reading: its exit says why.
+  child.stdin.on("error", () => undefined); // It exited without reading; its exit code is handled below.
   child.stdin.end(options.input ?? "");
   const status = await new Promise<number | string>((settle, fail) => {
     child.on("error", fail);
@@ -178,7 +182,7 @@ export async function runAs(
   if (status !== 0) throw explain(command, `${complaint.trim()} (exit ${status})`);
 }
 
-/** The errors of a program that never ran, or ran and failed, in words that say what to do. */
+/** Returns the error for a program that could not run or failed, with what to do about it. */
 export function explain(command: string, complaint: string): EngineError {
   const library =
     /error while loading shared libraries: (\S+):/.exec(complaint)?.[1] ??

@@ -1,4 +1,7 @@
-/** Why an engine could not be started. Stable: the development stack chooses its exit message by it. */
+/**
+ * The reason why an engine could not start. The codes are stable: the embedded stack chooses its
+ * message by them.
+ */
 export type EngineErrorCode =
   | "port_taken"
   | "folder_unwritable"
@@ -9,7 +12,7 @@ export type EngineErrorCode =
   | "unsupported_platform"
   | "start_failed";
 
-/** A start that failed for a reason a person can remove: the message says what happened and what to do about it. */
+/** A failed start that the user can fix: the message says what happened and what to do. */
 export class EngineError extends Error {
   override readonly name = "EngineError";
   readonly code: EngineErrorCode;

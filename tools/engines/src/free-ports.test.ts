@@ -6,11 +6,11 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { freePorts } from "./free-ports.ts";
 
-test("no port is given twice, whoever asks, and none is one of an outgoing connection", async () => {
+test("no port is given twice, not even to two processes, and none is in the range of outgoing connections", async () => {
   const script = `
     import { freePorts } from ${JSON.stringify(join(import.meta.dirname, "free-ports.ts"))};
     for (let i = 0; i < 100; i++) console.log((await freePorts(10)).join(" "));
-    process.stdin.resume(); // Until the other has its ports too.
+    process.stdin.resume(); // Keeps its ports until the other process has some too.
     process.stdin.on("end", () => process.exit(0));`;
   const child = promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
   const mine: number[] = [];
@@ -23,7 +23,7 @@ test("no port is given twice, whoever asks, and none is one of an outgoing conne
   assert.ok(all.every((port) => port >= 20_000 && port < 32_768));
 });
 
-test("ports come in a row, and each can be listened on", async () => {
+test("ports are consecutive, and each can be listened on", async () => {
   const ports = await freePorts(11);
   assert.deepEqual(
     ports,

@@ -2,20 +2,24 @@ import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
-/** Below the ports systems give to outgoing connections (Linux from 32768, macOS from 49152): none of those takes one of ours. */
+/**
+ * Below the ports of outgoing connections (Linux from 32768, macOS from 49152), so that none of
+ * these takes one.
+ */
 const lowest = 20_000;
 const highest = 32_000;
 const attempts = 100;
 
-/** A port of 127.0.0.1 nothing listens on: see freePorts. */
+/** Returns a free port of 127.0.0.1: see freePorts. */
 export async function freePort(): Promise<number> {
   const [port] = await freePorts(1);
   return port as number;
 }
 
 /**
- * Ports of 127.0.0.1, in a row, on which nothing listens. Whoever else asks here is given others until this process ends,
- * so what listens on them can be stopped and started again. Throws when there seem to be none.
+ * Returns consecutive ports of 127.0.0.1 on which nothing listens. Other calls, in any process, get
+ * other ports until this process ends, so a server on them can be stopped and started again. Throws
+ * if there seem to be none.
  */
 export async function freePorts(count: number): Promise<readonly number[]> {
   for (let attempt = 0; attempt < attempts; attempt++) {
@@ -25,10 +29,15 @@ export async function freePorts(count: number): Promise<readonly number[]> {
     if (!claims.includes(undefined) && (await Promise.all(row.map(isFree))).every(Boolean)) return row;
     for (const release of claims) release?.();
   }
-  throw new Error(`found no ${count} free ports in a row from ${lowest} to ${highest}: end what listens there`);
+  throw new Error(
+    `found no ${count} free ports in a row from ${lowest} to ${highest}: stop the programs that listen there`,
+  );
 }
 
-/** The UDP port of the same number, held: it keeps off who claims it too, in any process, and hinders nobody on TCP. */
+/**
+ * Claims the UDP port of the same number. That excludes other claims, in any process, and does not
+ * affect TCP.
+ */
 function claim(port: number): Promise<(() => void) | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket("udp4");

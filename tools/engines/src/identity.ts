@@ -4,23 +4,24 @@ import { userInfo } from "node:os";
 import { dirname, resolve } from "node:path";
 import { EngineError } from "./engine-error.ts";
 
-/** As whom the server runs: PostgreSQL refuses to be root, and initdb to be a user without a name. */
+/** The user that runs the server: PostgreSQL refuses root, and initdb a user without a name. */
 export interface Identity {
   readonly uid?: number;
   readonly gid?: number;
-  /** Put before the command. */
+  /** The prefix of the command. */
   readonly prefix: readonly string[];
 }
 
 const nobody = { uid: 65534, gid: 65534 };
 
-/** A user namespace in which whoever we are is called nobody, a user that every Linux has. */
+/** A user namespace in which this user is `nobody`, a user that every Linux has. */
 const unshare = ["unshare", "-U", `--map-user=${nobody.uid}`, `--map-group=${nobody.gid}`, "--"];
 
 /**
- * A normal user runs it as itself. Root gives it to the owner of the place the data lies in (so that what `sudo` made,
- * the user can open), to nobody where that is root; and where such a user cannot get at the files, as in a checkout
- * under /root, enters a user namespace.
+ * Chooses the user that runs the server. A normal user runs it as itself. Root runs it as the owner
+ * of the folder that holds the data, so that the user can open files that `sudo` made, or as the
+ * user `nobody` if root owns the folder. If that user cannot reach the files, as in a checkout
+ * under /root, the server runs in a user namespace.
  */
 export function chooseIdentity(dataDir: string, files: readonly string[]): Identity {
   if (process.getuid?.() !== 0) {
@@ -41,7 +42,7 @@ export function chooseIdentity(dataDir: string, files: readonly string[]): Ident
   );
 }
 
-/** How `spawn` is told: the command with its prefix, and ids where they change. */
+/** Returns the arguments of `spawn`: the command with its prefix, and ids if they change. */
 export function asIdentity(identity: Identity, command: string, args: readonly string[]) {
   const [program = command, ...rest] = [...identity.prefix, command, ...args];
   const { uid, gid } = identity;
@@ -73,7 +74,7 @@ function canReach(user: { uid: number; gid: number }, path: string): boolean {
   const absolute = resolve(path);
   const parent = dirname(absolute);
   if (parent !== absolute && !canReach(user, parent)) return false;
-  if (!existsSync(absolute)) return true; // Will be made, by us.
+  if (!existsSync(absolute)) return true; // It will be created by this process.
   const { uid, gid, mode } = statSync(absolute);
   const bits = uid === user.uid ? mode >> 6 : gid === user.gid ? mode >> 3 : mode;
   return (bits & 0o1) !== 0;

@@ -2,17 +2,17 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, connect as dial, type Socket } from "node:net";
 
 export interface Proxy extends AsyncDisposable {
-  /** The address given, through this proxy. */
+  /** The given URL, through this proxy. */
   readonly url: string;
-  /** Ends every connection, and each new one at once: as if the other side were gone. */
+  /** Closes every connection, and each new one at once, as if the server were gone. */
   cut(): void;
-  /** Passes nothing on and keeps every connection open: as if the other side had stopped in the middle. */
+  /** Holds all bytes back and keeps every connection open, as if the server were stopped. */
   freeze(): void;
-  /** After `cut` or `freeze`: what was held back goes on. */
+  /** Ends `cut` or `freeze`, and passes on the bytes that were held back. */
   restore(): void;
 }
 
-/** A TCP proxy in front of the server of `url`. */
+/** Starts a TCP proxy in front of the server of `url`. */
 export async function proxyTo(url: string): Promise<Proxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();

@@ -7,22 +7,24 @@ import { EngineError } from "./engine-error.ts";
 interface Lock {
   readonly pid: number;
   readonly port: string;
-  /** starting, ready, stopping */
+  /** One of starting, ready, stopping. */
   readonly status: string;
 }
 
 /**
- * Looks at the lock file a running, or killed, server left in its data folder. Waits for one that is just stopping,
- * refuses where one runs. Returns the environment that lets PostgreSQL start where the lock names a process that is
- * something else by now: it only asks whether that number is alive, and numbers are used again.
+ * Reads the lock file that a running or killed server left in its data folder. Waits for a server
+ * that is stopping, and throws if one runs. PostgreSQL only checks that the process of the lock is
+ * alive, and process numbers are reused. So this function returns the environment that lets
+ * PostgreSQL start if the number now belongs to another program.
  */
 export async function passStaleLock(dataDir: string): Promise<Record<string, string>> {
-  // A server whose parent was killed takes a moment to notice, and then to stop.
+  // A server whose parent was killed needs a moment to notice, and to stop.
   const patience = { notice: Date.now() + 1000, stop: Date.now() + 30_000 };
   for (;;) {
     const lock = readLock(dataDir);
     if (lock === undefined || !isAlive(lock.pid)) return {};
-    // What pg_ctl tells its server about its own parent: this number in the lock is not another server.
+    // pg_ctl passes this to its server: the process with this number in the lock is not another
+    // server.
     if (!isServerOf(lock.pid, dataDir)) return { PG_GRANDPARENT_PID: String(lock.pid) };
     if (Date.now() > (lock.status === "stopping" ? patience.stop : patience.notice)) {
       throw new EngineError(
@@ -40,7 +42,7 @@ function readLock(dataDir: string): Lock | undefined {
     const pid = Math.abs(Number.parseInt(lines[0] ?? "", 10));
     return Number.isNaN(pid) ? undefined : { pid, port: lines[3] ?? "?", status: (lines[7] ?? "starting").trim() };
   } catch {
-    return undefined; // Not there, or gone as we looked: nobody holds it.
+    return undefined; // It does not exist, or was just removed: no server holds it.
   }
 }
 
@@ -53,12 +55,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** A postmaster changes into its data folder; where the system does not say so, its name must do. */
+/**
+ * Returns true if the process is a postmaster. Its working folder is the data folder; if the system
+ * does not show that, its name must be enough.
+ */
 function isServerOf(pid: number, dataDir: string): boolean {
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(dataDir);
   } catch (error) {
-    // Gone, or dead and not yet taken note of by its parent, as happens in containers.
+    // It is gone, or a zombie, as happens in containers.
     if ((error as NodeJS.ErrnoException).code === "ENOENT" && existsSync("/proc/self")) return false;
     try {
       return execFileSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8" }).includes("postgres");

@@ -29,7 +29,7 @@ test("a server ends when its parent is killed with SIGKILL, and its folder recov
   const { url = "", pid } = first.said;
   await ask(url, "CREATE TABLE t AS SELECT 1 AS a");
   first.child.kill("SIGKILL");
-  // At once: the first one may still be stopping.
+  // At once, because the first one may still be stopping.
   await using server = await startPostgres({ dataDir, port, settings });
   assert.ok(!isAlive(pid));
   assert.deepEqual(await ask(server.url, "SELECT a FROM t"), [{ a: 1 }]);
@@ -46,13 +46,13 @@ test("a folder whose server was killed with SIGKILL recovers, with every committ
   assert.deepEqual(await ask(server.url, "SELECT a FROM t"), [{ a: 1 }]);
 });
 
-test("a lock file whose process number another program has by now does not stop a start", async () => {
+test("a lock file whose process number now belongs to another program does not prevent a start", async () => {
   await using folder = await temporaryFolder();
   const options = { dataDir: join(folder.path, "data"), port: await freePort(), settings };
   const killed = await startPostgres(options);
   process.kill(killed.pid, "SIGKILL");
   await killed.exited;
-  // Of the same user, else PostgreSQL itself knows that it cannot be a server of this folder.
+  // With the same user, or PostgreSQL itself knows that it cannot be a server of this folder.
   const { uid, gid } = await stat(options.dataDir);
   const other = spawn("sleep", ["60"], isRoot ? { uid, gid } : {});
   try {
@@ -66,7 +66,7 @@ test("a lock file whose process number another program has by now does not stop 
   }
 });
 
-test("a port that is taken is said, with the port, and nothing is lost", async () => {
+test("a port in use is reported with its number, and nothing is lost", async () => {
   await using folder = await temporaryFolder();
   const squatter = createServer();
   await new Promise<void>((listening) => squatter.listen(0, "127.0.0.1", listening));
@@ -82,7 +82,7 @@ test("a port that is taken is said, with the port, and nothing is lost", async (
   assert.ok(server.pid > 0);
 });
 
-test("a second server on the same folder is refused, with whose it is", async () => {
+test("a second server on the same folder is refused, and the error names the first", async () => {
   await using folder = await temporaryFolder();
   const dataDir = join(folder.path, "data");
   await using server = await startPostgres({ dataDir, port: await freePort(), settings });
@@ -95,19 +95,19 @@ test("a second server on the same folder is refused, with whose it is", async ()
 
 for (const { name, files, code, message } of [
   {
-    name: "a folder an interrupted initdb left is refused, and says to delete it",
+    name: "a folder of an interrupted initdb is refused, and the error says to delete it",
     files: { PG_VERSION: "18\n", "postgresql.conf": "" },
     code: "folder_unfinished",
     message: /half written.*Delete it/,
   },
   {
-    name: "a folder of an initdb interrupted at once is refused",
+    name: "a folder of an initdb that was interrupted at its start is refused",
     files: { PG_VERSION: "" },
     code: "folder_unfinished",
     message: /half written/,
   },
   {
-    name: "a folder with something else in it is refused, and left alone",
+    name: "a folder with other files in it is refused, and not changed",
     files: { "thesis.txt": "irreplaceable" },
     code: "folder_unfinished",
     message: /is no PostgreSQL data folder. Nothing was changed/,
@@ -132,7 +132,7 @@ for (const { name, files, code, message } of [
   });
 }
 
-test("a start that is killed while it makes the folder leaves nothing in its place", async () => {
+test("a start that is killed while it creates the folder leaves no folder", async () => {
   await using folder = await temporaryFolder();
   const dataDir = join(folder.path, "data");
   const port = await freePort();
@@ -150,7 +150,7 @@ test("a start that is killed while it makes the folder leaves nothing in its pla
   assert.deepEqual(await ask(server.url, "SELECT 1 AS a"), [{ a: 1 }]);
 });
 
-test("an empty folder that is there already is used", async () => {
+test("an existing empty folder is used", async () => {
   await using folder = await temporaryFolder();
   const dataDir = join(folder.path, "data");
   await mkdir(dataDir);
@@ -158,7 +158,7 @@ test("an empty folder that is there already is used", async () => {
   assert.deepEqual(await ask(server.url, "SELECT 1 AS a"), [{ a: 1 }]);
 });
 
-test("a folder that was copied, and so is open to others, still starts", async () => {
+test("a copied folder, whose files are open to others, still starts", async () => {
   await using folder = await temporaryFolder();
   const options = { dataDir: join(folder.path, "data"), port: await freePort(), settings };
   await (await startPostgres(options))[Symbol.asyncDispose]();

@@ -9,13 +9,16 @@ import { passStaleLock } from "./stale-lock.ts";
 import { type SupervisedProcess, spawnSupervised } from "./supervised.ts";
 
 export interface PostgresOptions {
-  /** Made when absent, kept when we end. */
+  /** The data folder, created if it does not exist, and kept at the end. */
   readonly dataDir: string;
-  /** On 127.0.0.1 only. */
+  /** The port, on 127.0.0.1 only. */
   readonly port: number;
-  /** The superuser, "postgres" by default. Used when the folder is made. */
+  /** The superuser, "postgres" by default. Used when the folder is created. */
   readonly user?: string | undefined;
-  /** With one every connection must know it; without, whoever reaches the port on this machine is trusted. Used when the folder is made. */
+  /**
+   * The password of every connection. Without one every client on this machine is trusted. Used
+   * when the folder is created.
+   */
   readonly password?: string | undefined;
   /** Each line of the server's log. */
   readonly onLog?: ((line: string) => void) | undefined;
@@ -24,20 +27,20 @@ export interface PostgresOptions {
 }
 
 export interface PostgresServer extends AsyncDisposable {
-  /** The superuser's, on the database "postgres". */
+  /** The URL of the superuser, on the database "postgres". */
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Resolves when the server has ended, by us or by itself. */
+  /** Resolves when the server has ended, for whatever reason. */
   readonly exited: Promise<void>;
 }
 
 const startTimeoutMs = 60_000; // Recovery after a kill replays the log, at most max_wal_size of it.
 
 /**
- * Starts the PostgreSQL that npm installed, as root or as a normal user, and resolves once it accepts connections.
- * Disposing stops it in order; when this process dies without, even by SIGKILL, the server stops too. A folder left by a
- * kill recovers. Throws EngineError with what to do about it.
+ * Starts the PostgreSQL that npm installed, as root or as a normal user, and resolves once it
+ * accepts connections. Disposing stops it cleanly. The server also stops if this process dies, even
+ * by SIGKILL. A folder recovers after a kill. Throws EngineError with what to do about it.
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const dataDir = resolve(options.dataDir);
@@ -94,7 +97,7 @@ export async function launch(
     [Symbol.asyncDispose]: async () => {
       const stop = launchOptions.lastSignal;
       child.kill(`SIG${stop}`);
-      // In order first, which waits for a checkpoint; then at once; what neither moves is killed.
+      // First a clean stop, which waits for a checkpoint; then a fast one; then SIGKILL.
       const timers = (["SIGQUIT", "SIGKILL"] as const).map((signal, step) =>
         setTimeout(() => child.kill(signal), 10_000 + 5000 * step),
       );
@@ -104,7 +107,7 @@ export async function launch(
   };
 }
 
-/** Waits for the log line that says so. The log must go to standard error until then. */
+/** Waits for the log line of a ready server. The log must go to standard error until then. */
 async function accepting(child: SupervisedProcess, options: PostgresOptions, command: string): Promise<void> {
   const lines = createInterface({ input: child.stderr });
   let last: string[] = [];
@@ -123,7 +126,7 @@ async function accepting(child: SupervisedProcess, options: PostgresOptions, com
       }
     });
     child.once("error", (cause) => fail(explain(command, String(cause))));
-    // "close", not "exit": by then the reasons it gave have been read.
+    // "close", not "exit": by then all of its output has been read.
     child.once("close", () => {
       clearTimeout(timer);
       fail(whyNot(command, options, last.join("\n")));
@@ -147,9 +150,12 @@ function whyNot(command: string, options: PostgresOptions, log: string): EngineE
   return explain(command, log);
 }
 
-/** What another user made, or a copy or a restored backup left open to others, PostgreSQL would refuse. */
+/**
+ * Closes the folder to other users: PostgreSQL refuses an open one, such as a copy or a restored
+ * backup.
+ */
 async function adopt(dataDir: string, identity: Identity): Promise<void> {
-  // Not ours to change? PostgreSQL says what is wrong.
+  // Without permission to change it, PostgreSQL reports the fault.
   await chmod(dataDir, 0o700).catch(() => undefined);
   if (process.getuid?.() !== 0) return;
   const owner = `${identity.uid ?? 0}:${identity.gid ?? 0}`;

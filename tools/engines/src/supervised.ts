@@ -5,10 +5,10 @@ import { asIdentity, type Identity } from "./identity.ts";
 export type SupervisedProcess = ChildProcessByStdio<Writable, null, Readable>;
 
 /*
- * `exec` makes the shell the server, so that the child we have is the server itself. Before that the shell leaves a
- * watcher behind that holds the other end of our pipe: the pipe ends when this process does, however it died. A line
- * dismisses the watcher. It is started through a second shell because a server with a child it did not start counts
- * that child's end as a crash.
+ * `exec` turns the shell into the server, so that our child is the server itself. Before that, the
+ * shell starts a watcher that holds the other end of our pipe, which closes when this process ends
+ * for any reason. A line on the pipe dismisses the watcher. A second shell starts it, because a
+ * server counts the end of a child that it did not start as a crash.
  */
 const script = `
 exec 3<&0
@@ -29,13 +29,19 @@ exec "$@" </dev/null
 
 export interface SupervisedOptions {
   readonly environment: Readonly<Record<string, string>>;
-  /** What the process gets when we are gone: INT stops PostgreSQL in order, QUIT at once. */
+  /**
+   * The signal for the process when this process has died: INT stops PostgreSQL cleanly, QUIT at
+   * once.
+   */
   readonly lastSignal: "INT" | "QUIT";
-  /** Removed once the process ended because we did. */
+  /** A folder to remove after the process was stopped because this process died. */
   readonly removeFolder?: string | undefined;
 }
 
-/** Starts a program that ends when this process does, also after SIGKILL, and in a process group that Ctrl-C does not reach. */
+/**
+ * Starts a program that ends with this process, even after SIGKILL, in a process group that Ctrl-C
+ * does not reach.
+ */
 export function spawnSupervised(
   identity: Identity,
   command: string,
@@ -57,7 +63,7 @@ export function spawnSupervised(
     detached: true,
     stdio: ["pipe", "ignore", "pipe"],
   });
-  child.stdin.on("error", () => undefined); // The watcher is gone: nobody is left to dismiss.
+  child.stdin.on("error", () => undefined); // The watcher is gone already.
   child.on("exit", () => child.stdin.end("dismissed\n"));
   return child;
 }

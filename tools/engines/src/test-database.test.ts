@@ -9,7 +9,7 @@ import { testDatabase } from "./index.ts";
 
 const tables = "SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'public'";
 
-test("each test database is empty, its own, and dropped at the end, with connections still open", async () => {
+test("each test database is new and empty, and is dropped at the end even with open connections", async () => {
   await using first = await testDatabase();
   const gone = await testDatabase();
   await ask(first.url, "CREATE TABLE t ()");
@@ -23,7 +23,7 @@ test("each test database is empty, its own, and dropped at the end, with connect
   assert.deepEqual(await ask(first.url, `SELECT 1 FROM pg_database WHERE datname = '${name}'`), []);
 });
 
-test("a server named by TEST_POSTGRES_URL is used instead of one of our own", async () => {
+test("the server of TEST_POSTGRES_URL is used instead of an embedded one", async () => {
   await using database = await testDatabase();
   await using folder = await temporaryFolder();
   const environment = { TEST_POSTGRES_URL: database.url, TMPDIR: folder.path };
@@ -58,7 +58,7 @@ for (const { name, mode } of [
   });
 }
 
-test("processes that start together, with nothing made yet, all get a database", async () => {
+test("processes that start together without a template all get a database", async () => {
   await using folder = await temporaryFolder();
   await using stack = new AsyncDisposableStack();
   const children = await Promise.all(
@@ -70,7 +70,7 @@ test("processes that start together, with nothing made yet, all get a database",
   for (const child of children) assert.deepEqual(await ask(child.said.url ?? "", tables), [{ n: 0 }]);
 });
 
-test("a template that was cleaned away in part is made again", async () => {
+test("a template with missing files is made again", async () => {
   await using folder = await temporaryFolder();
   const environment = { TMPDIR: folder.path };
   {
@@ -84,7 +84,7 @@ test("a template that was cleaned away in part is made again", async () => {
   assert.deepEqual(await ask(second.said.url ?? "", tables), [{ n: 0 }]);
 });
 
-test("a cache folder that someone else made is not used", async () => {
+test("a cache folder of another user is not used", async () => {
   await using folder = await temporaryFolder();
   const planted = join(folder.path, `plumbline-${process.getuid?.()}`);
   await mkdir(planted);
@@ -94,7 +94,7 @@ test("a cache folder that someone else made is not used", async () => {
   assert.match(child.said.error ?? "", /belongs to another user/);
 });
 
-test("libraries whose short names npm could not install are found through links of our own", async (t) => {
+test("libraries whose short names npm could not install are found through links in the cache", async (t) => {
   await using folder = await temporaryFolder();
   const { postgres } = findBinaries();
   const from = dirname(dirname(postgres));
@@ -108,7 +108,7 @@ test("libraries whose short names npm could not install are found through links 
   const run = (environment: Record<string, string>): string =>
     execFileSync(join(native, "bin", "initdb"), ["--version"], { env: environment, encoding: "utf8", stdio: "pipe" });
   const { TMPDIR } = process.env;
-  process.env["TMPDIR"] = folder.path; // Its links go with the test.
+  process.env["TMPDIR"] = folder.path; // The links are removed with the test.
   t.after(() => (TMPDIR === undefined ? delete process.env["TMPDIR"] : (process.env["TMPDIR"] = TMPDIR)));
   assert.throws(() => run({}), /libpq|shared libraries|not loaded/);
   assert.match(run(libraryPath(folder.path, "test")), /PostgreSQL/);

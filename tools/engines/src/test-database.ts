@@ -12,17 +12,18 @@ import { chooseIdentity } from "./identity.ts";
 import { launch, type PostgresServer } from "./start-postgres.ts";
 
 export interface TestDatabase extends AsyncDisposable {
-  /** The superuser's, on a database nobody else uses. */
+  /** The URL of the superuser, on a database that no other test uses. */
   readonly url: string;
 }
 
 /**
- * A fresh, empty database for one test or suite; disposing drops it. It lies on the server TEST_POSTGRES_URL names (a
- * role that may create databases), else on an embedded one that the whole process shares and that ends with it.
+ * Creates an empty database for one test or suite; disposing drops it. It is on the server of
+ * TEST_POSTGRES_URL (whose role must be able to create databases), or on an embedded server that
+ * the whole process shares and that ends with it.
  */
 export async function testDatabase(): Promise<TestDatabase> {
   const server = process.env["TEST_POSTGRES_URL"] ?? (await sharedServer()).url;
-  // The time first: what a killed run left behind on a server that stays is found by its age.
+  // The name starts with the time, so that leftovers of killed runs are found by their age.
   const name = `test_${Date.now()}_${randomBytes(6).toString("hex")}`;
   await admin(server, `CREATE DATABASE ${name}`);
   const url = new URL(server);
@@ -35,7 +36,7 @@ export async function testDatabase(): Promise<TestDatabase> {
 
 let shared: Promise<PostgresServer> | undefined;
 
-/** Stays up until the process ends, as the next test wants it again; it does not keep the process running. */
+/** Keeps a server until the process ends, for the next test, without keeping the process alive. */
 async function sharedServer(): Promise<PostgresServer> {
   shared ??= startTemporaryPostgres().then((server) => {
     server.process.unref();
@@ -46,7 +47,7 @@ async function sharedServer(): Promise<PostgresServer> {
   return await shared;
 }
 
-/** Nothing of a test's data needs to outlive a power cut. */
+/** Settings without durability: the data of a test need not survive a power cut. */
 const settings = {
   fsync: "off",
   synchronous_commit: "off",
@@ -56,10 +57,10 @@ const settings = {
   max_connections: 200,
 };
 
-/** A server of the caller's own with nothing worth keeping; its folder goes with it when this process ends. */
+/** Starts a server for one caller. Its folder is removed when this process ends. */
 export async function startTemporaryPostgres() {
   const binaries = findBinaries();
-  const walSegmentMb = 1; // 16 by default, most of what there would be to copy.
+  const walSegmentMb = 1; // The default of 16 would be most of the bytes to copy.
   const user = "postgres";
   const identity = chooseIdentity(join(tmpdir(), "plumbline-test"), [binaries.initdb, binaries.postgres]);
   const template = await templateFolder(binaries, identity, { user, walSegmentMb });
@@ -70,7 +71,7 @@ export async function startTemporaryPostgres() {
     await chmod(dataDir, 0o700);
     await runAs(identity, "cp", ["-R", `${template}/.`, dataDir]);
     for (let attempt = 1; ; attempt++) {
-      const port = await freePort(); // A program that does not ask for its port there may still be quicker.
+      const port = await freePort(); // A program that chooses its port otherwise may still be faster.
       try {
         const options = { dataDir, port, user, settings };
         const last = { environment: {}, lastSignal: "QUIT", removeFolder: dataDir } as const;

@@ -6,15 +6,19 @@ import { startTemporaryRedis, whyNoRedis } from "./redis/test-redis.ts";
 import { startTemporaryPostgres } from "./test-database.ts";
 
 export interface TestEngines extends AsyncDisposable {
-  /** TEST_POSTGRES_URL, TEST_KAFKA_BROKERS and TEST_REDIS_URL for the processes that run tests, the latter two only where there is one. */
+  /**
+   * TEST_POSTGRES_URL, TEST_KAFKA_BROKERS and TEST_REDIS_URL for the processes that run tests; the
+   * latter two only if there is one.
+   */
   readonly environment: Readonly<Record<string, string>>;
-  /** A line for each engine: what it is and where it came from, or why there is none. */
+  /** A line for each engine: its version and origin, or the reason why there is none. */
   readonly lines: readonly string[];
 }
 
 /**
- * One Postgres, one Kafka and one Redis for a whole run of tests, each from the first of: what the environment names, a
- * container where a Docker engine answers, this machine itself (npm's binaries, the JVM, redis-server).
+ * Starts one Postgres, one Kafka and one Redis for a whole run of tests. Each is the first of: the
+ * one that the environment names, a container if a Docker engine answers, this machine itself
+ * (npm's binaries, the JVM, redis-server).
  */
 export async function startTestEngines(): Promise<TestEngines> {
   await using started = new AsyncDisposableStack();
@@ -60,7 +64,10 @@ export async function startTestEngines(): Promise<TestEngines> {
   return { environment, lines: lines.toSorted(), [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** The engine from a container, or why it is not from one: an engine that answers may still lack the reaper's image. */
+/**
+ * Starts the engine in a container, or returns the reason if that fails: Docker may lack the
+ * reaper's image.
+ */
 async function fromContainer<T>(image: string, start: () => Promise<T>): Promise<{ engine?: T; from: string }> {
   if (!hasContainer(image)) return { from: "" };
   try {

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { ask, eventually, give, isAlive, isRoot, startChild, temporaryFolder } from "../test/support.ts";
 import { freePort } from "./free-ports.ts";
 
-/** daemon, which every Linux has. */
+/** The user `daemon`, which every Linux has. */
 const user = { uid: 1, gid: 1 };
 const asUser = isRoot ? user : undefined;
 const onlyRoot = isRoot ? false : "only root can become another user";
@@ -37,7 +37,7 @@ test("a user id without a name starts a server", { skip: onlyRoot || noNamespace
   assert.deepEqual(await ask(server.said.url ?? "", "SELECT 1 AS a"), [{ a: 1 }]);
 });
 
-test("a folder this user cannot write to is said, with what to do", async () => {
+test("a folder that this user cannot write to is reported, with what to do", async () => {
   await using folder = await temporaryFolder(isRoot ? 0o755 : 0o555);
   await using child = await startChild(["server", join(folder.path, "data"), String(await freePort())], {
     user: asUser,
@@ -46,7 +46,7 @@ test("a folder this user cannot write to is said, with what to do", async () => 
   assert.match(child.said.error ?? "", /data folder .* cannot be made.*Choose another, or give its parent/);
 });
 
-test("a data folder of another user is said, with what to do", { skip: onlyRoot }, async () => {
+test("a data folder of another user is reported, with what to do", { skip: onlyRoot }, async () => {
   await using folder = await temporaryFolder();
   const args = [join(folder.path, "data"), String(await freePort())];
   await using _made = await startChild(["server-once", ...args]);
@@ -56,7 +56,7 @@ test("a data folder of another user is said, with what to do", { skip: onlyRoot 
   assert.match(child.said.error ?? "", /Give it to/);
 });
 
-test("root gives the server to the owner of the place the data lies in, so that the owner can open it later", {
+test("root runs the server as the owner of the parent folder, so that the owner can open it later", {
   skip: onlyRoot,
 }, async () => {
   await using folder = await temporaryFolder();
@@ -69,7 +69,7 @@ test("root gives the server to the owner of the place the data lies in, so that 
   assert.deepEqual(await ask(byUser.said.url ?? "", "SELECT 1 AS a"), [{ a: 1 }]);
 });
 
-test("root can keep the data in a folder only root may enter, across restarts and a SIGKILL", {
+test("root can keep the data in a folder that only root may enter, across restarts and a SIGKILL", {
   skip: onlyRoot || noNamespaces,
 }, async () => {
   await using folder = await temporaryFolder(0o700);
@@ -85,7 +85,7 @@ test("root can keep the data in a folder only root may enter, across restarts an
   assert.deepEqual(await ask(database.said.url ?? "", "SELECT 1 AS a"), [{ a: 1 }]);
 });
 
-test("root can keep using a data folder after its place was closed to others, and opened again", {
+test("root can keep using a data folder after its parent was closed to others, and opened again", {
   skip: onlyRoot || noNamespaces,
 }, async () => {
   await using folder = await temporaryFolder();

@@ -1,4 +1,7 @@
-/** A process of its own for the tests to kill: starts what its first argument names, prints one line of JSON, and waits. */
+/**
+ * A process for the tests to kill: starts the engine of its first argument, prints one line of
+ * JSON, and waits.
+ */
 import { EngineError, startPostgres, testDatabase } from "../src/index.ts";
 
 const [what, dataDir = "", port = "0"] = process.argv.slice(2);
@@ -12,7 +15,7 @@ try {
     await using server = await startPostgres({ dataDir, port: Number(port), settings: { fsync: false } });
     print({ url: server.url, pid: server.pid });
   } else {
-    // Not disposed: the process ends by itself all the same.
+    // Not disposed, and the process must still end by itself.
     const database = await testDatabase();
     print({ url: database.url });
     if (what === "database-held") setInterval(() => undefined, 1000);

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
 
-/** A folder of the test's own, open to all users unless `mode` says otherwise. */
+/** Creates a folder for one test, open to all users unless `mode` says otherwise. */
 export async function temporaryFolder(mode = 0o777): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), "plumbline-engines-"));
   await chmod(path, mode);
@@ -37,7 +37,7 @@ export interface ChildOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Starts `child.ts` and resolves with what it printed. Disposing kills it. */
+/** Starts `child.ts` and resolves with its output. Disposing kills it. */
 export async function startChild(args: readonly string[], { user, environment = {} }: ChildOptions = {}) {
   const script = fileURLToPath(new URL("child.ts", import.meta.url));
   const env = { ...process.env, TEST_POSTGRES_URL: undefined, ...environment };
@@ -47,7 +47,7 @@ export async function startChild(args: readonly string[], { user, environment = 
   );
   const said = await new Promise<Said>((first, fail) => {
     createInterface({ input: child.stdout }).once("line", (line) => first(JSON.parse(line) as Said));
-    void ended.then((status) => fail(new Error(`it ended (${status}) and said nothing`)));
+    void ended.then((status) => fail(new Error(`it ended (${status}) without output`)));
   });
   return {
     child: child as ChildProcess,
@@ -64,7 +64,7 @@ export function isAlive(pid: number | undefined): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-  // Dead, but its parent has not asked yet: in a container nobody may ever.
+  // A zombie: in a container its parent may never collect it.
   const state = existsSync("/proc/self") ? readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "") : "";
   return !state.startsWith("Z");
 }

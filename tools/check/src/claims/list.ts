@@ -34,7 +34,7 @@ export const claims: readonly Claim[] = [
   },
   {
     claim: "Orders, worker or the gateway killed in the middle of an order: nothing is lost or doubled",
-    command: "npx nx test @plumbline/e2e -- test/crash.test.ts",
+    command: "npx nx test @plumbline/e2e -- test/kills.test.ts",
     cost: "tests",
   },
   {
@@ -71,6 +71,16 @@ export const claims: readonly Claim[] = [
   {
     claim: "Calls over TLS on both transports: client certificates, named faults, certificates replaced under load",
     command: "npm test -w libs/rpc -- src/tls/tls.test.ts src/transports/over-tls.test.ts",
+    cost: "tests",
+  },
+  {
+    claim: "The same journeys pass from the sources and from the bundles; wrong input gets a problem document",
+    command: "npx nx test @plumbline/e2e -- test/journeys.test.ts test/bundles.test.ts",
+    cost: "tests",
+  },
+  {
+    claim: "Replicas share the work, and a rolling restart fails no request",
+    command: "npx nx test @plumbline/e2e -- test/replicas.test.ts",
     cost: "tests",
   },
   {
@@ -133,6 +143,17 @@ export const claims: readonly Claim[] = [
     cost: "slow",
   },
   { claim: "The HTTP/2 transport passes h2spec", command: "npm run h2spec -w libs/http2", cost: "slow" },
+  {
+    claim: "An hour of calls, restarts and lost connections leaves the heap flat",
+    command: "npm run soak -w libs/rpc",
+    cost: "slow",
+  },
+  {
+    claim: "Batches are 5 times as fast as single sends, 16 handlers 10 times as one, idle connections sleep",
+    command: "npm run bench",
+    cost: "slow",
+    needs: "java",
+  },
   {
     claim: "The gRPC transport passes gRPC's interop cases against grpc-go, in both directions",
     command: "npm run interop -w libs/rpc",

@@ -23,7 +23,6 @@ export const notDone: readonly string[] = [
   "tools",
   "tools/build",
   "tools/check",
-  "tools/engines",
   "tools/events",
   "tools/go",
   "tools/stack",

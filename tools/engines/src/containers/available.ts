@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
 
 /**
- * Whether tests take this engine from a container: a Docker engine answers, and has the image or may pull it.
- * TEST_ENGINES=docker allows pulling, TEST_ENGINES=local never asks Docker.
+ * Returns true if tests run this engine in a container: a Docker engine answers, and has the image
+ * or may pull it. TEST_ENGINES=docker allows pulling; TEST_ENGINES=local never asks Docker.
  */
 export function hasContainer(image: string): boolean {
   const choice = process.env["TEST_ENGINES"];
   if (choice === "local") return false;
-  // Pulling is minutes and gigabytes that nobody asked for, unless somebody did.
+  // Pulling takes minutes and gigabytes, so only if the variable asks for it.
   const args =
     choice === "docker"
       ? ["version", "--format", "{{.Server.Version}}"]
@@ -16,7 +16,10 @@ export function hasContainer(image: string): boolean {
   return answer.error === undefined && answer.status === 0;
 }
 
-/** Where its ports are: this machine's loopback, unless the engine is another machine's. testcontainers would take a bridge's address. */
+/**
+ * Returns the host of its ports: the loopback, unless the engine runs on another machine.
+ * testcontainers would use the address of a bridge.
+ */
 export function hostOf(container: { getHost(): string }): string {
   const engine = process.env["DOCKER_HOST"] ?? "unix://";
   return engine.startsWith("unix://") ? "127.0.0.1" : container.getHost();

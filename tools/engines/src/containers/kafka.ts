@@ -3,7 +3,10 @@ import { freePort } from "../free-ports.ts";
 
 export const kafkaImage = "apache/kafka:4.4.0";
 
-/** One KRaft node for tests in a container. Clients are told its address at the start, so the port is chosen before. */
+/**
+ * Starts one KRaft node for tests in a container. It advertises its address from the start, so the
+ * port is chosen first.
+ */
 export async function startKafkaContainer(): Promise<AsyncDisposable & { readonly brokers: string }> {
   const port = await freePort();
   const container = await new GenericContainer(kafkaImage)

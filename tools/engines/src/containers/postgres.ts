@@ -3,7 +3,10 @@ import { hostOf } from "./available.ts";
 
 export const postgresImage = "postgres:18";
 
-/** A PostgreSQL for tests in a container; disposing removes it, and testcontainers' reaper does when this process dies first. */
+/**
+ * Starts a PostgreSQL for tests in a container. Disposing removes it; testcontainers' reaper does
+ * so if this process dies first.
+ */
 export async function startPostgresContainer(): Promise<AsyncDisposable & { readonly url: string }> {
   const container = await new GenericContainer(postgresImage)
     .withEnvironment({ POSTGRES_PASSWORD: "test", PGDATA: "/var/lib/postgresql/18/docker" })
@@ -20,7 +23,7 @@ export async function startPostgresContainer(): Promise<AsyncDisposable & { read
       "max_connections=300",
     ])
     .withExposedPorts(5432)
-    // Twice: the image starts the server once to initialise the folder, and once to serve.
+    // Two times: the image starts the server once to initialise the folder, and once to serve.
     .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/, 2))
     .withStartupTimeout(120_000)
     .start();

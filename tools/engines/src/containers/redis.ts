@@ -3,7 +3,7 @@ import { hostOf } from "./available.ts";
 
 export const redisImage = "redis:8";
 
-/** A Redis for tests in a container, which keeps nothing on disk. */
+/** Starts a Redis for tests in a container, without files on disk. */
 export async function startRedisContainer(): Promise<AsyncDisposable & { readonly url: string }> {
   const container = await new GenericContainer(redisImage)
     .withCommand(["redis-server", "--save", "", "--appendonly", "no"])

@@ -7,18 +7,21 @@ import { clusterId, type Listeners, writeProperties } from "./properties.ts";
 
 const version = "4.4.0";
 
-/** What every broker of this machine starts from: made once (about half a minute and 45 MB), then kept. */
+/**
+ * The files that every broker of this machine starts from: made once (about half a minute, 45 MB),
+ * then kept.
+ */
 export interface Distribution {
   readonly classPath: string;
   /** A formatted, empty log folder, without ids. */
   readonly formatted: string;
-  /** The JVM's class-data archive, which halves the start; its file is absent until a broker has written it. */
+  /** The JVM's class-data archive, which halves the time of a start. The first broker writes it. */
   readonly archive: string;
 }
 
 let preparing: Promise<Distribution> | undefined;
 
-/** Fetches the broker's jars with Maven and formats a log folder, unless an earlier run has. */
+/** Downloads the broker's jars with Maven and formats a log folder, unless an earlier run did. */
 export function distribution(): Promise<Distribution> {
   preparing ??= prepare();
   return preparing;
@@ -28,12 +31,13 @@ async function prepare(): Promise<Distribution> {
   const folder = join(cacheFolder(), `kafka-${version}`);
   await mkdir(folder, { recursive: true });
   const libs = join(folder, "libs");
-  // Each part is made aside and renamed whole: another process may be making it at the same time, and either result will do.
+  // Each part is made under another name and renamed: a concurrent process may make the same, and
+  // either result is good.
   await once(libs, async (aside) => {
     const pom = join(import.meta.dirname, "pom.xml");
     await runTool("mvn", ["-q", "-B", "-ntp", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${aside}`]);
   });
-  // Sorted: the class-data archive holds for one order only.
+  // Sorted, because the class-data archive is valid for one order only.
   const classPath = globSync("*.jar", { cwd: libs })
     .toSorted()
     .map((jar) => join(libs, jar))
@@ -77,7 +81,7 @@ async function format(aside: string, classPath: string): Promise<void> {
   }
 }
 
-/** Makes `dataDir` the log folder of a new cluster: a copy of the formatted one with ids of its own. */
+/** Makes `dataDir` the log folder of a new cluster: a copy of the formatted folder with new ids. */
 export async function newCluster(from: Distribution, dataDir: string): Promise<void> {
   const data = join(dataDir, "data");
   await cp(from.formatted, data, { recursive: true });

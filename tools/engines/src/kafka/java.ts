@@ -3,7 +3,7 @@ import { EngineError } from "../engine-error.ts";
 
 const leastJava = 17;
 
-/** Why no broker can run on a JVM of this machine; undefined when one can. */
+/** Returns the reason why no broker can run on a JVM of this machine, or undefined if one can. */
 export function missingForJvm(): string | undefined {
   const java = spawnSync("java", ["-version"], { encoding: "utf8" });
   const major = Number(/version "(\d+)/.exec(java.stderr ?? "")?.[1] ?? 0);
@@ -13,7 +13,7 @@ export function missingForJvm(): string | undefined {
     : "Maven (mvn), which fetches the broker's jars, is not installed";
 }
 
-/** Runs a program to its end; rejects with the end of what it printed. */
+/** Runs a program to its end. Rejects with the end of its output if it fails. */
 export async function runTool(command: string, args: readonly string[]): Promise<void> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -30,7 +30,10 @@ export async function runTool(command: string, args: readonly string[]): Promise
     throw new EngineError("start_failed", `${command} ${args[0] ?? ""} failed (exit code ${code}):\n${output}`);
 }
 
-/** What buys start-up time in a broker that lives for minutes: C1 only, the serial collector, a small heap, no performance data file. */
+/**
+ * Returns flags for a fast start of a broker that lives for minutes: C1 only, the serial collector, a
+ * small heap, no performance data file.
+ */
 export function jvmArguments(classPath: string): string[] {
   return [
     "-Xmx512m",

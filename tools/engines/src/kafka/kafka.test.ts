@@ -24,7 +24,7 @@ async function eventually(condition: () => Promise<boolean> | boolean, what: str
   }
 }
 
-test("a broker answers as its cluster, and as the same one after a stop and a start", { skip }, async () => {
+test("a broker has the same cluster id after a stop and a start", { skip }, async () => {
   const dataDir = mkdtempSync(join(tmpdir(), "kafka-test-"));
   try {
     const first = await startKafka({ dataDir });
@@ -42,7 +42,7 @@ test("a broker answers as its cluster, and as the same one after a stop and a st
 
 test("a broker that was killed starts again on its folder", { skip }, async () => {
   const dataDir = mkdtempSync(join(tmpdir(), "kafka-test-"));
-  // A killed broker's registration lives on for the session: 9 s by default.
+  // The registration of a killed broker lasts for its session: 9 s by default.
   const settings = { "broker.session.timeout.ms": 2_000, "broker.heartbeat.interval.ms": 500 };
   try {
     const first = await startKafka({ dataDir, settings });
@@ -55,7 +55,7 @@ test("a broker that was killed starts again on its folder", { skip }, async () =
   }
 });
 
-test("a taken port is said so", { skip }, async () => {
+test("a port in use is reported as port_taken", { skip }, async () => {
   const dataDir = mkdtempSync(join(tmpdir(), "kafka-test-"));
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
@@ -68,7 +68,7 @@ test("a taken port is said so", { skip }, async () => {
   }
 });
 
-test("when its starter is killed the broker ends and its folder goes", { skip }, async () => {
+test("when the process that started it is killed, the broker ends and its folder is removed", { skip }, async () => {
   const script = `
     import { startTemporaryKafka } from ${JSON.stringify(join(import.meta.dirname, "test-kafka.ts"))};
     const broker = await startTemporaryKafka();

@@ -1,11 +1,14 @@
 import { connect } from "node:net";
 
-/** Metadata request, version 4, for no topics: length, api key 3, version 4, correlation id 1, client id "up", no topics, no creation. */
+/**
+ * A metadata request, version 4, for no topics: length, api key 3, version 4, correlation id 1,
+ * client id "up", no topics, no creation.
+ */
 const metadataRequest = Buffer.from([0, 0, 0, 17, 0, 3, 0, 4, 0, 0, 0, 1, 0, 2, 0x75, 0x70, 0, 0, 0, 0, 0]);
 
 /**
- * Whether a broker of this cluster answers and lists itself. An open port says less: the broker listens seconds before it
- * is registered, and a stranger may have the port.
+ * Returns true if a broker of this cluster answers and lists itself. An open port proves less: the
+ * broker listens seconds before it is registered, and another program may have the port.
  */
 export function answers(port: number, cluster: string): Promise<boolean> {
   return new Promise((settle) => {
@@ -25,7 +28,10 @@ export function answers(port: number, cluster: string): Promise<boolean> {
   });
 }
 
-/** FindCoordinator, version 1, for a group and for a transaction: the broker makes its two internal topics now, not under the first user. */
+/**
+ * Makes the broker create its two internal topics now, not for the first client: by a FindCoordinator
+ * request, version 1, for a group and one for a transaction.
+ */
 export async function warm(port: number): Promise<void> {
   const ask = (type: number) =>
     new Promise<void>((settle) => {

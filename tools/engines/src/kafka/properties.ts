@@ -9,7 +9,7 @@ export interface Listeners {
 
 export type BrokerSettings = Readonly<Record<string, string | number | boolean>>;
 
-/** One node that is broker and controller (KRaft), one copy of everything, groups that form at once. */
+/** The settings of one node that is broker and controller (KRaft), with one copy of everything. */
 function properties(dataDir: string, { port, controllerPort }: Listeners): BrokerSettings {
   return {
     "process.roles": "broker,controller",
@@ -26,7 +26,7 @@ function properties(dataDir: string, { port, controllerPort }: Listeners): Broke
     "transaction.state.log.replication.factor": 1,
     "transaction.state.log.min.isr": 1,
     "transaction.state.log.num.partitions": 1,
-    // The first member of a group would wait 3 s for others.
+    // By default the first member of a group waits 3 s for others.
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 500,
     "auto.create.topics.enable": false,
@@ -53,7 +53,10 @@ export async function writeProperties(
   return file;
 }
 
-/** A new id as Kafka writes its UUIDs: base64url of 16 bytes, and no dash first, which its tools take for an option. */
+/**
+ * Returns a new id in Kafka's form of UUIDs: base64url of 16 bytes, without a leading dash, which
+ * its tools would read as an option.
+ */
 export function clusterId(): string {
   for (;;) {
     const id = randomBytes(16).toString("base64url");

@@ -12,24 +12,27 @@ import { answers, warm } from "./probe.ts";
 import { type BrokerSettings, writeProperties } from "./properties.ts";
 
 export interface KafkaOptions {
-  /** Made when absent; one with data starts the same cluster again. */
+  /**
+   * The data folder, created if it does not exist. A folder with data starts the same cluster
+   * again.
+   */
   readonly dataDir: string;
-  /** On 127.0.0.1; a free one by default. */
+  /** The port on 127.0.0.1; a free one by default. */
   readonly port?: number | undefined;
   /** Broker settings: { "message.max.bytes": 1048588 }. */
   readonly settings?: BrokerSettings | undefined;
   readonly onLog?: ((line: string) => void) | undefined;
-  /** Removes the folder at the end, also when this process dies first. */
+  /** Removes the folder at the end, even if this process dies first. */
   readonly removeFolder?: boolean | undefined;
 }
 
 export interface KafkaBroker extends AsyncDisposable {
-  /** "127.0.0.1:PORT", as clients take it. */
+  /** The address for clients, "127.0.0.1:PORT". */
   readonly brokers: string;
   readonly port: number;
   readonly pid: number;
   readonly process: SupervisedProcess;
-  /** Resolves when the broker has ended, by us or by itself. */
+  /** Resolves when the broker has ended, for whatever reason. */
   readonly exited: Promise<void>;
 }
 
@@ -37,8 +40,9 @@ const startTimeoutMs = 60_000;
 const stopTimeoutMs = 15_000;
 
 /**
- * Starts Apache Kafka on the JVM of this machine, with jars from Maven Central, and resolves once it answers. Disposing
- * stops it in order; when this process dies without, the broker stops too. Throws EngineError where Java or Maven is missing.
+ * Starts Apache Kafka on the JVM of this machine, with jars from Maven Central, and resolves once
+ * it answers. Disposing stops it cleanly. The broker also stops if this process dies. Throws
+ * EngineError if Java or Maven is missing.
  */
 export async function startKafka(options: KafkaOptions): Promise<KafkaBroker> {
   const missing = missingForJvm();
@@ -54,7 +58,7 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaBroker> {
   if (isNew) await newCluster(from, dataDir);
 
   const port = options.port ?? (await freePort());
-  // The controller's address is part of the quorum's state: a cluster keeps the one it was made with.
+  // The controller's address is part of the quorum's state, so a cluster keeps its first one.
   const controllerPort = isNew ? await freePort() : await controllerPortOf(dataDir);
   const properties = await writeProperties(dataDir, { port, controllerPort }, options.settings ?? {});
 
@@ -97,7 +101,7 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaBroker> {
       await exited;
       clearTimeout(force);
       if (options.removeFolder === true) await rm(dataDir, { recursive: true, force: true });
-      // The first broker of a machine wrote the archive at its end; a rename puts it in place whole.
+      // The first broker of a machine writes the archive when it exits; a rename puts it in place.
       if (!archived) await rename(aside, from.archive).catch(() => rm(aside, { force: true }));
     },
   };

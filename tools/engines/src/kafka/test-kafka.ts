@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { missingForJvm } from "./java.ts";
 import { type KafkaBroker, startKafka } from "./start-kafka.ts";
 
-/** Why no Kafka can be had here and how to get one; undefined when tests can run. Give it to the tests' `skip`. */
+/**
+ * Returns the reason why there is no Kafka and how to get one, or undefined if tests can run. Pass
+ * it to `skip` of a test.
+ */
 export function whyNoKafka(): string | undefined {
   if (process.env["TEST_KAFKA_BROKERS"] !== undefined) return undefined;
   const missing = missingForJvm();
@@ -16,7 +19,10 @@ export function whyNoKafka(): string | undefined {
 
 let shared: Promise<KafkaBroker> | undefined;
 
-/** Addresses of a broker for tests: the one TEST_KAFKA_BROKERS names, else one on the JVM that the whole process shares. */
+/**
+ * Returns the addresses of a broker for tests: that of TEST_KAFKA_BROKERS, or one on the JVM that
+ * the whole process shares.
+ */
 export async function testKafka(): Promise<string> {
   const named = process.env["TEST_KAFKA_BROKERS"];
   if (named !== undefined) return named;
@@ -29,7 +35,9 @@ export async function testKafka(): Promise<string> {
   return (await shared).brokers;
 }
 
-/** A broker of the caller's own, to stop and start: its folder goes with it when this process ends. */
+/**
+ * Starts a broker for one caller, to stop and start. Its folder is removed when this process ends.
+ */
 export async function startTemporaryKafka(): Promise<KafkaBroker> {
   const dataDir = await mkdtemp(join(tmpdir(), "plumbline-kafka-"));
   try {

@@ -8,12 +8,15 @@ import { spawnSupervised } from "../supervised.ts";
 
 const startTimeoutMs = 10_000;
 
-/** Whether this machine has a redis-server to run. */
+/** Returns true if this machine has a redis-server. */
 export function hasRedisServer(): boolean {
   return spawnSync("redis-server", ["--version"]).status === 0;
 }
 
-/** Starts the redis-server on the PATH, on 127.0.0.1 and with nothing on disk; it ends when this process does. */
+/**
+ * Starts the redis-server on the PATH, on 127.0.0.1 and without files on disk. It ends with this
+ * process.
+ */
 export async function startRedis(): Promise<AsyncDisposable & { readonly url: string }> {
   const port = await freePort();
   const args = ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--appendonly", "no"];
@@ -37,7 +40,10 @@ export async function startRedis(): Promise<AsyncDisposable & { readonly url: st
   };
 }
 
-/** A port that is open is not enough: a server that still loads says LOADING. */
+/**
+ * Returns true if the server answers PING. An open port is not enough: a server may still say
+ * LOADING.
+ */
 async function answers(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1");
   try {

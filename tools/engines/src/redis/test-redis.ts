@@ -4,24 +4,32 @@ import { hasRedisServer, startRedis } from "./start-redis.ts";
 
 export interface TestRedis extends AsyncDisposable {
   readonly url: string;
-  /** What it is and where it came from, for a person. */
+  /** A description of the server and its origin, for a person. */
   readonly from: string;
 }
 
-/** Why no Redis can be had here and how to get one; undefined when tests can run. Give it to the tests' `skip`. */
+/**
+ * Returns the reason why there is no Redis and how to get one, or undefined if tests can run. Pass
+ * it to `skip` of a test.
+ */
 export function whyNoRedis(): string | undefined {
   if (process.env["TEST_REDIS_URL"] !== undefined || hasContainer(redisImage) || hasRedisServer()) return undefined;
   return `needs Redis: no Docker engine has the image ${redisImage} (TEST_ENGINES=docker allows pulling it) and redis-server is not installed; or set TEST_REDIS_URL=redis://host:port to use one that runs`;
 }
 
-/** A Redis for tests, shared by whoever uses it at the same time: the one TEST_REDIS_URL names, else one of the caller's own. */
+/**
+ * Returns a Redis for tests: that of TEST_REDIS_URL, which concurrent tests share, or one for this
+ * caller.
+ */
 export async function testRedis(): Promise<TestRedis> {
   const named = process.env["TEST_REDIS_URL"];
   if (named === undefined) return await startTemporaryRedis();
   return { url: named, from: "TEST_REDIS_URL names it", [Symbol.asyncDispose]: async () => {} };
 }
 
-/** From a container where a Docker engine answers, else the redis-server of this machine. */
+/**
+ * Starts one in a container if a Docker engine answers, or else the redis-server of this machine.
+ */
 export async function startTemporaryRedis(): Promise<TestRedis> {
   let failure = "";
   if (hasContainer(redisImage)) {
