@@ -8,7 +8,7 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { descriptorSet, type EventType, fulfilmentEvents, ordersEvents } from "./index.ts";
 
 /**
- * An event as topics, inboxes and dead letters have it since the month in its file's name. A file is
+ * An event as topics, inboxes and dead letters have it since the month in its file name. A file is
  * never changed: for an event that gains a field, a file of that month is added.
  */
 interface Fixture {

@@ -4,7 +4,7 @@ import type { CallKind } from "./definition.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Status } from "./status.ts";
 import type { TlsFailure } from "./tls/listener.ts";
-import type { Changing, ClientTls, ServerTls } from "./tls/options.ts";
+import type { Reloadable, ClientTls, ServerTls } from "./tls/options.ts";
 
 /**
  * What carries bytes between the two sides. A transport knows frames, flow control and connections; everything else (errors,
@@ -21,7 +21,7 @@ export interface ClientTransportOptions {
   /** "dns:///host:port", "ipv4:127.0.0.1:50051", or "host:port". */
   readonly target: string;
   /** In the clear when not given. */
-  readonly tls?: Changing<ClientTls> | undefined;
+  readonly tls?: Reloadable<ClientTls> | undefined;
   readonly maxMessageBytes: number;
   /** Doubled for the connections to come when a server says "too_many_pings" (gRPC A8). */
   readonly keepaliveMs: number;
@@ -50,7 +50,7 @@ export interface ServerTransportOptions {
   readonly host: string;
   readonly port: number;
   /** In the clear when not given. */
-  readonly tls?: Changing<ServerTls> | undefined;
+  readonly tls?: Reloadable<ServerTls> | undefined;
   /** A client whose handshake came to nothing. */
   readonly onTlsFailure?: ((failure: TlsFailure) => void) | undefined;
   readonly maxMessageBytes: number;

@@ -7,17 +7,17 @@ import { type Interceptor, onion } from "../interceptors/interceptor.ts";
 import { clientMetrics } from "../interceptors/metrics.ts";
 import { clientTracing } from "../interceptors/tracing.ts";
 import { Metadata } from "../metadata.ts";
-import type { Changing, ClientTls } from "../tls/options.ts";
+import type { Reloadable, ClientTls } from "../tls/options.ts";
 import type { ClientTransport, OutgoingCall } from "../transport.ts";
 import { type TransportName, transport } from "../transports/index.ts";
 import type { CallOptions, Channel, UnaryResponse } from "./channel.ts";
-import { spanning } from "./intercept-stream.ts";
+import { interceptStream } from "./intercept-stream.ts";
 import { RetryThrottle, type RetryThrottling } from "./retry-throttle.ts";
 
 export interface ConnectOptions {
   readonly transport?: TransportName | undefined;
   /** Speaks TLS, and whose certificates are trusted; `{}` trusts the authorities that come with Node. In the clear when not given. */
-  readonly tls?: Changing<ClientTls> | undefined;
+  readonly tls?: Reloadable<ClientTls> | undefined;
   /** The deadline of calls that set none, 30 s when not given. */
   readonly timeoutMs?: number | undefined;
   /** The largest message in either direction, 4 MiB when not given. A larger one ends its call: `resource_exhausted`. */
@@ -137,7 +137,7 @@ class InterceptedChannel implements Channel {
     requests: AsyncIterable<Uint8Array>,
     options: CallOptions,
   ): AsyncIterable<Uint8Array> {
-    return spanning(
+    return interceptStream(
       (around) => this.#run(kind, path, options, around),
       (call: OutgoingCall) => this.#transport.stream(call, requests),
     );

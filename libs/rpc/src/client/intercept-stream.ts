@@ -3,7 +3,7 @@
  * ends with it: so what surrounds a call (a span, a metric) lasts until the last message was read, the reader has left
  * or the stream has failed, while messages pass straight from the transport to the reader.
  */
-export async function* spanning<C, T>(
+export async function* interceptStream<C, T>(
   run: (core: (call: C) => Promise<void>) => Promise<void>,
   open: (call: C) => AsyncIterable<T>,
 ): AsyncGenerator<T, void, undefined> {

@@ -32,21 +32,21 @@ export async function retrying<T>(
   const most = Math.min(attempts, mostAttempts);
   // Waits since the server last said when to come: after that the backoff begins anew.
   for (let [attempt, waits] = [1, 1]; ; attempt++, waits++) {
-    const heard = new Heard(options);
+    const outcome = new AttemptOutcome(options);
     try {
       const answer = await call({
         ...options,
         signal,
         previousAttempts: attempt - 1,
-        onHeaders: heard.onHeaders,
-        onTrailers: heard.onTrailers,
+        onHeaders: outcome.onHeaders,
+        onTrailers: outcome.onTrailers,
       });
-      heard.tell();
+      outcome.tell();
       return answer;
     } catch (error) {
-      const { pushback } = heard;
+      const { pushback } = outcome;
       if (pushback === "none" && !isRetryable(error)) throttle.failed();
-      if (isRetryable(error) && !heard.isCommitted && attempt < most && !signal.aborted) {
+      if (isRetryable(error) && !outcome.isCommitted && attempt < most && !signal.aborted) {
         const isTold = typeof pushback === "number";
         const waitMs = isTold ? pushback : Math.max(fullJitter(waits, backoff), askedMs(error));
         if (isTold) waits = 0;
@@ -60,14 +60,14 @@ export async function retrying<T>(
           }
         }
       }
-      heard.tell();
+      outcome.tell();
       throw error;
     }
   }
 }
 
 /** What one attempt hears of its server. Its caller hears of the last one only. */
-class Heard {
+class AttemptOutcome {
   isCommitted = false;
   readonly #options: CallOptions;
   #trailers: Metadata | undefined;

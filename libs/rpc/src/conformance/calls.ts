@@ -9,24 +9,24 @@ const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
 export const callCases: readonly Case[] = [
   {
     name: "a unary call is answered",
-    async run(world) {
-      const { client } = await world.open({ unary: async (request) => `hello ${request}` });
+    async run(context) {
+      const { client } = await context.open({ unary: async (request) => `hello ${request}` });
       assert.equal(await client.unary("ada"), "hello ada");
     },
   },
   {
     name: "an empty message is a message",
-    async run(world) {
-      const { client } = await world.open();
+    async run(context) {
+      const { client } = await context.open();
       assert.equal(await client.unary(""), "");
       assert.deepEqual(await Array.fromAsync(client.serverStream("")), [""]);
     },
   },
   {
     name: "a server's stream arrives whole and in order",
-    async run(world) {
+    async run(context) {
       const want = Array.from({ length: 300 }, (_, index) => `${index}`);
-      const { client } = await world.open({
+      const { client } = await context.open({
         async *serverStream() {
           yield* want;
         },
@@ -36,16 +36,16 @@ export const callCases: readonly Case[] = [
   },
   {
     name: "a client's stream is answered once, with everything read",
-    async run(world) {
-      const { client } = await world.open();
+    async run(context) {
+      const { client } = await context.open();
       assert.equal(await client.clientStream(streamOf("a", "b", "c")), "a,b,c");
       assert.equal(await client.clientStream(streamOf()), "");
     },
   },
   {
     name: "a client's stream may be answered before its end, and is let go of then",
-    async run(world) {
-      const { client } = await world.open({
+    async run(context) {
+      const { client } = await context.open({
         async clientStream(requests) {
           for await (const first of requests) return first;
           return "";
@@ -65,8 +65,8 @@ export const callCases: readonly Case[] = [
   },
   {
     name: "messages of both directions cross",
-    async run(world) {
-      const { client } = await world.open();
+    async run(context) {
+      const { client } = await context.open();
       const turn = [new Moment<string>(), new Moment<string>(), new Moment<string>()];
       async function* requests(): AsyncGenerator<string> {
         yield "start";
@@ -82,9 +82,9 @@ export const callCases: readonly Case[] = [
   },
   {
     name: "metadata arrives, text and bytes, whatever the case of its name",
-    async run(world) {
+    async run(context) {
       const got = new Moment<Metadata>();
-      const { client } = await world.open({
+      const { client } = await context.open({
         unary: async (_, { metadata }) => {
           got.reach(metadata);
           return "";
@@ -101,8 +101,8 @@ export const callCases: readonly Case[] = [
   ...kinds.map(
     (kind): Case => ({
       name: `headers and trailers come back from ${kind}, text and bytes`,
-      async run(world) {
-        const { client } = await world.open({
+      async run(context) {
+        const { client } = await context.open({
           async unary(_, call) {
             call.setHeader("here", "header");
             call.setTrailer("there-bin", bytes);
@@ -136,11 +136,11 @@ export const callCases: readonly Case[] = [
   ),
   {
     name: "trace context arrives, and one trace holds both sides",
-    async run(world) {
+    async run(context) {
       const quiet = new Writable({ write: (_chunk, _encoding, done) => done() });
       await using telemetry = startTelemetry({ service: "conformance", destination: quiet });
       const ids = new Moment<{ traceId?: string; spanId?: string; parent: string | undefined }>();
-      const { client } = await world.open(
+      const { client } = await context.open(
         {
           async unary(_, call) {
             ids.reach({ ...telemetry.tracer.current(), parent: call.metadata.get("traceparent") });
@@ -161,29 +161,29 @@ export const callCases: readonly Case[] = [
   },
   {
     name: "many calls at once on one channel get each its own answer",
-    async run(world) {
-      const { client } = await world.open();
+    async run(context) {
+      const { client } = await context.open();
       const want = Array.from({ length: 500 }, (_, index) => `${index}`);
       assert.deepEqual(await Promise.all(want.map((text) => client.unary(text))), want);
     },
   },
   {
     name: "a channel finds its server again after a restart",
-    async run(world) {
-      const first = await world.open();
+    async run(context) {
+      const first = await context.open();
       assert.equal(await first.client.unary("a"), "a");
       await first.server.drain();
-      await world.serve({}, { port: first.server.port });
+      await context.serve({}, { port: first.server.port });
       await first.channel.ready({ signal: AbortSignal.timeout(10_000) });
       assert.equal(await first.client.unary("b"), "b");
     },
   },
   {
     name: "waiting for a server that is not there ends with the signal",
-    async run(world) {
-      const server = await world.serve();
+    async run(context) {
+      const server = await context.serve();
       await server.drain();
-      const channel = await world.connect(server.port);
+      const channel = await context.connect(server.port);
       await assert.rejects(channel.ready({ signal: AbortSignal.timeout(50) }), { name: "TimeoutError" });
     },
   },

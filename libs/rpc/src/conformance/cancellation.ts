@@ -43,9 +43,9 @@ export const cancellationCases: readonly Case[] = [
   ...kinds.flatMap((kind): Case[] => [
     {
       name: `past its deadline ${kind} fails, and the handler's signal aborts`,
-      async run(world) {
+      async run(context) {
         const { handlers, begun, aborted } = waiting();
-        const { client, channel } = await world.open(handlers);
+        const { client, channel } = await context.open(handlers);
         // To connect is not part of the call's time: on a busy machine it would take all of it.
         await channel.ready({ signal: AbortSignal.timeout(10_000) });
         const start = Date.now();
@@ -59,9 +59,9 @@ export const cancellationCases: readonly Case[] = [
     },
     {
       name: `cancelled by its caller ${kind} rejects with the reason, and the handler's signal aborts`,
-      async run(world) {
+      async run(context) {
         const { handlers, begun, aborted } = waiting();
-        const { client } = await world.open(handlers);
+        const { client } = await context.open(handlers);
         const controller = new AbortController();
         const error = rejection(onceEach(client)[kind]({ signal: controller.signal }));
         await begun.reached;
@@ -73,9 +73,9 @@ export const cancellationCases: readonly Case[] = [
     },
     {
       name: `a signal that has aborted keeps ${kind} from being sent`,
-      async run(world) {
+      async run(context) {
         const { handlers, begun } = waiting();
-        const { client } = await world.open({ ...handlers, unary: async () => "the next call" });
+        const { client } = await context.open({ ...handlers, unary: async () => "the next call" });
         const reason = new Error("too late");
         assert.equal(await rejection(onceEach(client)[kind]({ signal: AbortSignal.abort(reason) })), reason);
         await client.unary("");
@@ -85,8 +85,8 @@ export const cancellationCases: readonly Case[] = [
   ]),
   {
     name: "the nearest deadline counts: of the signal, or of the call",
-    async run(world) {
-      const { client } = await world.open({ unary: async (_, { signal }) => `${deadlineOf(signal)}` });
+    async run(context) {
+      const { client } = await context.open({ unary: async (_, { signal }) => `${deadlineOf(signal)}` });
       using near = deadline(1_000);
       using far = deadline(60_000);
       const left = async (signal: AbortSignal, timeoutMs: number) =>
@@ -103,8 +103,8 @@ export const cancellationCases: readonly Case[] = [
   },
   {
     name: "a call that sets no deadline has the channel's",
-    async run(world) {
-      const { client } = await world.open(
+    async run(context) {
+      const { client } = await context.open(
         { unary: async (_, { signal }) => `${deadlineOf(signal)}` },
         { channel: { timeoutMs: 5_000 } },
       );
@@ -114,9 +114,9 @@ export const cancellationCases: readonly Case[] = [
   },
   {
     name: "a call whose deadline has passed is not sent",
-    async run(world) {
+    async run(context) {
       let calls = 0;
-      const { client } = await world.open({ unary: async () => `${calls++}` });
+      const { client } = await context.open({ unary: async () => `${calls++}` });
       assert.equal(codeOf(await rejection(client.unary("", { timeoutMs: 0 }))), "deadline_exceeded");
       assert.equal(codeOf(await rejection(client.unary("", { timeoutMs: -1_000 }))), "deadline_exceeded");
       await client.unary("");
@@ -125,9 +125,9 @@ export const cancellationCases: readonly Case[] = [
   },
   {
     name: "a reader that leaves a stream cancels it, and the handler's generator is closed",
-    async run(world) {
+    async run(context) {
       const closed = new Moment<unknown>();
-      const { client } = await world.open({
+      const { client } = await context.open({
         async *serverStream(_, { signal }) {
           try {
             for (let count = 0; ; count++) yield `${count}`;
@@ -142,9 +142,9 @@ export const cancellationCases: readonly Case[] = [
   },
   {
     name: "requests that fail fail the call with their error, and cancel it",
-    async run(world) {
+    async run(context) {
       const { handlers, aborted, begun } = waiting();
-      const { client } = await world.open(handlers);
+      const { client } = await context.open(handlers);
       const broken = new Error("the file is gone");
       async function* requests(): AsyncGenerator<string> {
         yield "a";
@@ -157,10 +157,10 @@ export const cancellationCases: readonly Case[] = [
   },
   {
     name: "a client that is gone fails the requests of its stream: they never just end",
-    async run(world) {
+    async run(context) {
       const failed = new Moment<unknown>();
       const begun = new Moment();
-      const { client } = await world.open({
+      const { client } = await context.open({
         async clientStream(requests) {
           try {
             for await (const _ of requests) begun.reach();

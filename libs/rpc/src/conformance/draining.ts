@@ -5,10 +5,10 @@ import { type Case, Moment, onceEach, rejection, untilAborted } from "./test-con
 export const drainCases: readonly Case[] = [
   {
     name: "a draining server answers the unary calls it has accepted",
-    async run(world) {
+    async run(context) {
       const begun = new Moment();
       const go = new Moment();
-      const { client, server } = await world.open({
+      const { client, server } = await context.open({
         unary: async (request, { signal, drain }) => {
           begun.reach();
           await go.reached;
@@ -26,9 +26,9 @@ export const drainCases: readonly Case[] = [
   ...(["clientStream", "serverStream", "bidiStream"] as const).map(
     (kind): Case => ({
       name: `a draining server ends ${kind} at once, to be tried elsewhere`,
-      async run(world) {
+      async run(context) {
         const begun = new Moment();
-        const { client, server } = await world.open(
+        const { client, server } = await context.open(
           {
             async clientStream(_, call) {
               begun.reach();
@@ -57,9 +57,9 @@ export const drainCases: readonly Case[] = [
   ),
   {
     name: "a stream is ended for its client even when its handler does not listen",
-    async run(world) {
+    async run(context) {
       const begun = new Moment();
-      const { client, server } = await world.open(
+      const { client, server } = await context.open(
         {
           async *serverStream() {
             yield "first";
@@ -78,11 +78,11 @@ export const drainCases: readonly Case[] = [
   },
   {
     name: "draining waits for handlers to return, those of ended streams included",
-    async run(world) {
+    async run(context) {
       const begun = new Moment();
       const ended = new Moment();
       let released = false;
-      const { client, server } = await world.open({
+      const { client, server } = await context.open({
         async *serverStream(_, call) {
           yield "first";
           begun.reach();
@@ -103,10 +103,10 @@ export const drainCases: readonly Case[] = [
   },
   {
     name: "when the grace is over what is left is aborted, answered and cut",
-    async run(world) {
+    async run(context) {
       const begun = new Moment();
       const aborted = new Moment<unknown>();
-      const { client, server } = await world.open(
+      const { client, server } = await context.open(
         {
           unary: async (_, call) => {
             begun.reach();
@@ -127,8 +127,8 @@ export const drainCases: readonly Case[] = [
   },
   {
     name: "a drained server takes no calls, and draining twice is draining once",
-    async run(world) {
-      const { client, server } = await world.open();
+    async run(context) {
+      const { client, server } = await context.open();
       await client.unary("");
       await Promise.all([server.drain(), server.drain()]);
       await server.drain();
@@ -137,9 +137,9 @@ export const drainCases: readonly Case[] = [
   },
   {
     name: "drained under load, every call is either answered or never began",
-    async run(world) {
+    async run(context) {
       let begun = 0;
-      const { client, server } = await world.open({
+      const { client, server } = await context.open({
         unary: async (request) => {
           begun++;
           await new Promise((resolve) => setTimeout(resolve, 5));

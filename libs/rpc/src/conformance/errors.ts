@@ -17,8 +17,8 @@ function failing(error: () => unknown) {
 export const errorCases: readonly Case[] = [
   {
     name: "every code crosses, with its message",
-    async run(world) {
-      const { client } = await world.open({
+    async run(context) {
+      const { client } = await context.open({
         unary: async (code) => {
           throw new ServiceError(code as (typeof codes)[number], `why: ${code}`);
         },
@@ -29,7 +29,7 @@ export const errorCases: readonly Case[] = [
   ...kinds.map(
     (kind): Case => ({
       name: `the details of an error cross from ${kind}`,
-      async run(world) {
+      async run(context) {
         const violations = [
           { field: "items[0].sku", description: "unknown" },
           { field: "customer_id", description: "zu kurz — 短すぎる" },
@@ -39,7 +39,7 @@ export const errorCases: readonly Case[] = [
           violations,
           retryAfterMs: 1_250,
         });
-        const { client } = await world.open(failing(() => sent));
+        const { client } = await context.open(failing(() => sent));
         const got = await rejection(onceEach(client)[kind]());
         assert.ok(isServiceError(got));
         const { code, message, reason, retryAfterMs } = got;
@@ -54,16 +54,16 @@ export const errorCases: readonly Case[] = [
   ...kinds.map(
     (kind): Case => ({
       name: `of an error nobody named, ${kind} tells its caller nothing`,
-      async run(world) {
-        const { client } = await world.open(failing(() => new Error("password=hunter2 at /srv/orders.ts")));
+      async run(context) {
+        const { client } = await context.open(failing(() => new Error("password=hunter2 at /srv/orders.ts")));
         await assert.rejects(onceEach(client)[kind](), { code: "internal", message: "internal" });
       },
     }),
   ),
   {
     name: "an error after some messages comes after those messages",
-    async run(world) {
-      const { client } = await world.open({
+    async run(context) {
+      const { client } = await context.open({
         async *serverStream() {
           yield "a";
           yield "b";
@@ -82,8 +82,8 @@ export const errorCases: readonly Case[] = [
   },
   {
     name: "trailers come with an error too",
-    async run(world) {
-      const { client } = await world.open({
+    async run(context) {
+      const { client } = await context.open({
         unary: async (_, call) => {
           call.setTrailer("hint", "later");
           throw new ServiceError("unavailable", "down");
@@ -96,12 +96,12 @@ export const errorCases: readonly Case[] = [
   },
   {
     name: "a message or violations past what trailers may hold are cut, never lost with the code",
-    async run(world) {
+    async run(context) {
       const many = Array.from({ length: 500 }, (_, index) => ({
         field: `items[${index}].sku`,
         description: "unknown",
       }));
-      const { client } = await world.open({
+      const { client } = await context.open({
         unary: () =>
           Promise.reject(new ServiceError("invalid_argument", "é\ud800".repeat(5_000), { violations: many })),
       });
@@ -115,8 +115,8 @@ export const errorCases: readonly Case[] = [
   },
   {
     name: "a method nobody serves is unimplemented",
-    async run(world) {
-      const { channel } = await world.open();
+    async run(context) {
+      const { channel } = await context.open();
       for (const path of ["/plumbline.rpc.Conformance/Nothing", "/plumbline.rpc.Nobody/Unary"]) {
         await assert.rejects(channel.unary(path, new Uint8Array()), { code: "unimplemented" });
         await assert.rejects(Array.fromAsync(channel.serverStream(path, new Uint8Array())), { code: "unimplemented" });
@@ -125,8 +125,8 @@ export const errorCases: readonly Case[] = [
   },
   {
     name: "a method that takes one request refuses none and two",
-    async run(world) {
-      const { channel } = await world.open();
+    async run(context) {
+      const { channel } = await context.open();
       async function* requests(count: number): AsyncGenerator<Uint8Array> {
         for (let sent = 0; sent < count; sent++) yield new Uint8Array();
       }
@@ -138,9 +138,9 @@ export const errorCases: readonly Case[] = [
   },
   {
     name: "metadata that gRPC cannot carry is refused before anything is sent",
-    async run(world) {
+    async run(context) {
       let calls = 0;
-      const { client } = await world.open({ unary: async () => `${calls++}` });
+      const { client } = await context.open({ unary: async () => `${calls++}` });
       for (const metadata of [
         { "grpc-timeout": "1S" },
         { "": "x" },
@@ -157,10 +157,10 @@ export const errorCases: readonly Case[] = [
   },
   {
     name: "a server that is not there is unavailable",
-    async run(world) {
-      const server = await world.serve();
+    async run(context) {
+      const server = await context.serve();
       await server.drain();
-      const channel = await world.connect(server.port);
+      const channel = await context.connect(server.port);
       await assert.rejects(channel.unary("/plumbline.rpc.Conformance/Unary", new Uint8Array()), {
         code: "unavailable",
       });
@@ -168,9 +168,9 @@ export const errorCases: readonly Case[] = [
   },
   {
     name: "a closed channel refuses calls and ends those that run",
-    async run(world) {
+    async run(context) {
       const begun = new Moment();
-      const { client, channel } = await world.open(
+      const { client, channel } = await context.open(
         {
           unary: () => {
             begun.reach();

@@ -10,10 +10,10 @@ const onTheWay = 4 * kib * kib;
 export const flowCases: readonly Case[] = [
   {
     name: "a reader that is slow holds the handler back, and gets everything in the end",
-    async run(world) {
+    async run(context) {
       const total = 200;
       let yielded = 0;
-      const { client } = await world.open({
+      const { client } = await context.open({
         async *serverStream() {
           for (; yielded < total; yielded++) yield block;
         },
@@ -32,10 +32,10 @@ export const flowCases: readonly Case[] = [
   },
   {
     name: "a handler that is slow holds the sender back, and gets everything in the end",
-    async run(world) {
+    async run(context) {
       const total = 200;
       const go = new Moment();
-      const { client } = await world.open({
+      const { client } = await context.open({
         async clientStream(requests) {
           await go.reached;
           let bytes = 0;
@@ -56,14 +56,14 @@ export const flowCases: readonly Case[] = [
   },
   {
     name: "a stream that has all its messages at hand leaves other calls their turns, in either direction",
-    async run(world) {
+    async run(context) {
       // Small enough to fit in HTTP/2's windows altogether: nothing else holds the sender back.
       const total = 3_000;
       const count = { sent: 0, taken: 0 };
       async function* all(counted: keyof typeof count): AsyncGenerator<string> {
         for (; count[counted] < total; count[counted]++) yield "x";
       }
-      const { client } = await world.open({
+      const { client } = await context.open({
         serverStream: () => all("sent"),
         clientStream: async (requests) => `${(await Array.fromAsync(requests)).length}`,
       });
@@ -80,10 +80,10 @@ export const flowCases: readonly Case[] = [
   ...kinds.map(
     (kind): Case => ({
       name: `a message of ${kind} may be as large as the limit and no larger, in either direction`,
-      async run(world) {
+      async run(context) {
         const maxMessageBytes = 256 * kib;
         const sized = (length: string): string => "y".repeat(Number(length));
-        const { client, server } = await world.open(
+        const { client, server } = await context.open(
           {
             unary: async (request) => sized(request),
             clientStream: async (requests) => sized((await Array.fromAsync(requests)).join("")),
@@ -120,7 +120,7 @@ export const flowCases: readonly Case[] = [
           "a request it may not take",
         );
 
-        const narrow = world.client(await world.connect(server.port, { maxMessageBytes: 64 * kib }));
+        const narrow = context.client(await context.connect(server.port, { maxMessageBytes: 64 * kib }));
         await assert.rejects(ask(narrow, `${64 * kib + 1}`), tooLarge, "a response the client may not take");
         await assert.rejects(ask(narrow, "1".padStart(64 * kib + 1, "0")), tooLarge, "a request it may not send");
         assert.equal(await ask(narrow, `${64 * kib}`), 64 * kib, "the connection is still good");
@@ -129,11 +129,11 @@ export const flowCases: readonly Case[] = [
   ),
   {
     name: "calls past the server's limit are shed at once, and taken again when there is room",
-    async run(world) {
+    async run(context) {
       const full = new Moment();
       const room = new Moment();
       let running = 0;
-      const { client } = await world.open(
+      const { client } = await context.open(
         {
           unary: async (request) => {
             if (++running === 3) full.reach();
@@ -153,10 +153,10 @@ export const flowCases: readonly Case[] = [
   },
   {
     name: "calls past the streams of one connection wait in the client",
-    async run(world) {
+    async run(context) {
       let most = 0;
       let running = 0;
-      const { client } = await world.open(
+      const { client } = await context.open(
         {
           unary: async (request) => {
             most = Math.max(most, ++running);
@@ -175,21 +175,21 @@ export const flowCases: readonly Case[] = [
   },
   {
     name: "only what was asked to be tried again is, and only after unavailable",
-    async run(world) {
+    async run(context) {
       const calls: Record<string, number> = {};
-      const { channel } = await world.open({
+      const { channel } = await context.open({
         unary: async (code) => {
           calls[code] = (calls[code] ?? 0) + 1;
           throw new ServiceError(code as Code, code);
         },
       });
-      const again = world.client(channel, { retry: { methods: ["unary"], attempts: 3, baseMs: 1 } });
-      const once = world.client(channel);
+      const again = context.client(channel, { retry: { methods: ["unary"], attempts: 3, baseMs: 1 } });
+      const once = context.client(channel);
       await assert.rejects(again.unary("unavailable"), { code: "unavailable" });
       await assert.rejects(again.unary("internal"), { code: "internal" });
       await assert.rejects(once.unary("unavailable"), { code: "unavailable" });
       assert.deepEqual(calls, { unavailable: 4, internal: 1 });
-      assert.throws(() => world.client(channel, { retry: { methods: ["bidiStream"] } }), TypeError);
+      assert.throws(() => context.client(channel, { retry: { methods: ["bidiStream"] } }), TypeError);
     },
   },
 ];

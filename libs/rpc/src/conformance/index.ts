@@ -14,7 +14,7 @@ import { drainCases } from "./draining.ts";
 import { errorCases } from "./errors.ts";
 import { flowCases } from "./flow.ts";
 import { retryCases } from "./retries.ts";
-import { type Pairing, World } from "./test-context.ts";
+import { type Pairing, TestContext } from "./test-context.ts";
 
 /** For tests that need certificates: an authority, and who it vouches for at localhost. */
 export { ca as testCa, caller as testClient, server as testServer } from "./certificates.ts";
@@ -26,10 +26,10 @@ export function conformance(pairing: Pairing): void {
     const cases = [callCases, errorCases, cancellationCases, flowCases, retryCases, drainCases];
     for (const one of cases.flat()) {
       void test(one.name, { timeout: 20_000 }, async ({ signal }) => {
-        await using world = new World(pairing);
+        await using context = new TestContext(pairing);
         // A case that hangs leaves no server behind, which would keep the process.
-        using _ = onAbort(signal, () => void world[Symbol.asyncDispose]());
-        await one.run(world);
+        using _ = onAbort(signal, () => void context[Symbol.asyncDispose]());
+        await one.run(context);
       });
     }
   });

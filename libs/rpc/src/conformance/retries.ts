@@ -11,9 +11,9 @@ const again = (baseMs = 1, attempts = 3) => ({
 export const retryCases: readonly Case[] = [
   {
     name: "a server reads how often a call was made before",
-    async run(world) {
+    async run(context) {
       const seen: (string | undefined)[] = [];
-      const { client } = await world.open(
+      const { client } = await context.open(
         {
           unary: async (request, { metadata }) => {
             seen.push(metadata.get("grpc-previous-rpc-attempts"));
@@ -29,31 +29,31 @@ export const retryCases: readonly Case[] = [
   },
   {
     name: "a call is made again when the server says, neither before nor after",
-    async run(world) {
+    async run(context) {
       const at: number[] = [];
       let waitMs = 150;
-      const { channel } = await world.open({
+      const { channel } = await context.open({
         unary: async (request) => {
           at.push(performance.now());
           if (at.length % 2 === 1) throw unavailable(waitMs);
           return request;
         },
       });
-      await world.client(channel, again()).unary("");
+      await context.client(channel, again()).unary("");
       assert.ok(at[1]! - at[0]! >= 145, `${at[1]! - at[0]!} ms`);
       waitMs = 1;
       // Its own backoff would mostly take it beyond the deadline, and it would not try.
-      const late = world.client(channel, again(600_000));
+      const late = context.client(channel, again(600_000));
       for (let calls = 0; calls < 3; calls++) await late.unary("", { timeoutMs: 5_000 });
       assert.equal(at.length, 8);
     },
   },
   {
     name: "a server that is full says when to come again, in gRPC's own words, and who does is served",
-    async run(world) {
+    async run(context) {
       const full = new Moment();
       const room = new Moment();
-      const { client } = await world.open(
+      const { client } = await context.open(
         {
           unary: async (request) => {
             full.reach();
@@ -78,10 +78,10 @@ export const retryCases: readonly Case[] = [
   },
   {
     name: "clients of one channel stop to retry together while too many calls fail, and begin again when enough succeed",
-    async run(world) {
+    async run(context) {
       let calls = 0;
       let isUp = false;
-      const { channel } = await world.open(
+      const { channel } = await context.open(
         {
           unary: async (request) => {
             calls++;
@@ -91,7 +91,7 @@ export const retryCases: readonly Case[] = [
         },
         { channel: { retryThrottling: { maxTokens: 4, tokenRatio: 1 } } },
       );
-      const [one, two] = [world.client(channel, again(1, 5)), world.client(channel, again(1, 5))];
+      const [one, two] = [context.client(channel, again(1, 5)), context.client(channel, again(1, 5))];
       const made = async (client: typeof one): Promise<number> => {
         const before = calls;
         await client.unary("").catch(() => {});
@@ -107,9 +107,9 @@ export const retryCases: readonly Case[] = [
   },
   {
     name: "streams and calls that are never retried count for those that are",
-    async run(world) {
+    async run(context) {
       let calls = 0;
-      const { channel } = await world.open(
+      const { channel } = await context.open(
         {
           unary: async () => {
             calls++;
@@ -121,19 +121,19 @@ export const retryCases: readonly Case[] = [
         },
         { channel: { retryThrottling: { maxTokens: 6, tokenRatio: 1 } } },
       );
-      const never = world.client(channel);
+      const never = context.client(channel);
       await assert.rejects(never.unary(""), { code: "unavailable" });
       await assert.rejects(Array.fromAsync(never.serverStream("")), { code: "unavailable" });
       calls = 0;
-      await assert.rejects(world.client(channel, again()).unary(""), { code: "unavailable" });
+      await assert.rejects(context.client(channel, again()).unary(""), { code: "unavailable" });
       assert.equal(calls, 1);
     },
   },
   {
     name: "a caller hears the trailers of the last attempt only",
-    async run(world) {
+    async run(context) {
       let calls = 0;
-      const { client } = await world.open(
+      const { client } = await context.open(
         {
           unary: async (request, call) => {
             call.setTrailer("attempt", `${++calls}`);

@@ -21,7 +21,7 @@ export interface Pairing {
 export interface Case {
   /** A sentence that stays true. */
   readonly name: string;
-  run(world: World): Promise<void>;
+  run(context: TestContext): Promise<void>;
 }
 
 const encoder = new TextEncoder();
@@ -69,7 +69,7 @@ export interface Opened {
 }
 
 /** The servers and channels of one case, closed after it. */
-export class World implements AsyncDisposable {
+export class TestContext implements AsyncDisposable {
   readonly #pairing: Pairing;
   readonly #stack = new AsyncDisposableStack();
 

@@ -14,8 +14,8 @@ export interface AdmissionOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** As many of one method are let in whatever they take: a service that is hardly busy refuses nobody, and there is always something to learn from. */
-const always = 20;
+/** As many of one method are let in whatever they take: a service that is hardly busy refuses nobody, and there is minAdmitted something to learn from. */
+const minAdmitted = 20;
 /** Means below this are the noise of a busy machine, and no overload. */
 const quickMs = 50;
 
@@ -71,7 +71,7 @@ export class Admission {
   async #runAdaptive<T>(method: string, remainingMs: number, work: () => Promise<T>): Promise<T> {
     const limit = this.#limitOf(method);
     const { inFlight, fastestMs = 0 } = limit;
-    if (inFlight >= always && remainingMs < fastestMs) {
+    if (inFlight >= minAdmitted && remainingMs < fastestMs) {
       throw this.#refuse(method, "deadline", "the time left is less than the fastest answer takes");
     }
     using place = limit.tryAcquire();
@@ -96,7 +96,7 @@ export class Admission {
     let limit = this.#limits.get(method);
     if (limit === undefined) {
       // `max` may change, and bounds all methods together: it stands above this, not in it.
-      const made = new AdaptiveLimit({ min: always, max: Number.MAX_SAFE_INTEGER, quickMs, now: this.#now });
+      const made = new AdaptiveLimit({ min: minAdmitted, max: Number.MAX_SAFE_INTEGER, quickMs, now: this.#now });
       this.#limits.set(method, (limit = made));
       this.#limit.observe(() => Math.min(made.limit, this.#options.max()), { method });
       this.#running.observe(() => made.inFlight, { method });

@@ -8,7 +8,7 @@ import { limit } from "./limit.ts";
 
 const never = (): Promise<void> => new Promise(() => {});
 
-function world(max: number) {
+function setUp(max: number) {
   const clock = { now: 0 };
   const layer = limit(
     new Admission({
@@ -29,7 +29,7 @@ function world(max: number) {
 }
 
 test("health checks are answered by a server that is full", async () => {
-  const { call } = world(1);
+  const { call } = setUp(1);
   void call("a.B/Watch", "server_stream", never);
   await assert.rejects(
     call("a.B/Get", "unary", async () => undefined),
@@ -39,7 +39,7 @@ test("health checks are answered by a server that is full", async () => {
 });
 
 test("a thousand streams that last are no overload: neither they nor the calls beside them are shed", async () => {
-  const { clock, call } = world(2_000);
+  const { clock, call } = setUp(2_000);
   const round = async (ms: number): Promise<void> => {
     const end = Promise.withResolvers<void>();
     const streams = Array.from({ length: 1_000 }, () => call("a.B/Watch", "server_stream", () => end.promise));
@@ -53,7 +53,7 @@ test("a thousand streams that last are no overload: neither they nor the calls b
 });
 
 test("the deadline a call came with is the one that counts", async () => {
-  const { clock, call } = world(100);
+  const { clock, call } = setUp(100);
   for (let n = 0; n < 10; n++) await call("a.B/Get", "unary", async () => void (clock.now += 2_000));
   for (let n = 0; n < 20; n++) void call("a.B/Get", "unary", never);
   const refused = call("a.B/Get", "unary", () => assert.fail("it ran"), Date.now() + 1_000);

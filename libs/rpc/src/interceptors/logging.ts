@@ -4,9 +4,9 @@ import type { ServerCall } from "../call.ts";
 import type { Interceptor } from "./interceptor.ts";
 
 /** What nobody expects: the line carries the error with its cause, which the caller never sees. */
-const broken: ReadonlySet<Code> = new Set<Code>(["internal", "unknown", "data_loss"]);
+const bugCodes: ReadonlySet<Code> = new Set<Code>(["internal", "unknown", "data_loss"]);
 /** Nothing wrong here, but something is slow, down or full. */
-const strained: ReadonlySet<Code> = new Set<Code>(["unavailable", "deadline_exceeded", "resource_exhausted"]);
+const degradedCodes: ReadonlySet<Code> = new Set<Code>(["unavailable", "deadline_exceeded", "resource_exhausted"]);
 
 /** One line per call, when it ends. Probes are told apart by their level: an orchestrator asks every few seconds. */
 export function logging(logger: Logger): Interceptor<ServerCall> {
@@ -22,8 +22,8 @@ export function logging(logger: Logger): Interceptor<ServerCall> {
       await next(call);
     } catch (error) {
       const code = codeOf(error);
-      if (broken.has(code)) logger.error("call failed", error, fields(code));
-      else if (strained.has(code)) logger.warn("call", { ...fields(code), detail: (error as Error).message });
+      if (bugCodes.has(code)) logger.error("call failed", error, fields(code));
+      else if (degradedCodes.has(code)) logger.warn("call", { ...fields(code), detail: (error as Error).message });
       else logger.info("call", fields(code));
       throw error;
     }

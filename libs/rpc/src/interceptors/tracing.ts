@@ -7,7 +7,7 @@ import type { Interceptor } from "./interceptor.ts";
 export function serverTracing(tracer: Tracer): Interceptor<ServerCall> {
   return (call, next) => {
     const options = { kind: "server", attributes: attributes(call), parent: call.metadata.texts() } as const;
-    return tracer.span(call.method, options, (span) => told(span, next(call)));
+    return tracer.span(call.method, options, (span) => settled(span, next(call)));
   };
 }
 
@@ -38,7 +38,7 @@ function attributes(call: ClientCall | ServerCall): Record<string, string> {
   return { "rpc.system.name": "grpc", "rpc.method": call.method };
 }
 
-async function told(span: Span, work: Promise<void>): Promise<void> {
+async function settled(span: Span, work: Promise<void>): Promise<void> {
   try {
     await work;
     span.setAttribute(statusCode, "OK");

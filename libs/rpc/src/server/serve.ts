@@ -10,7 +10,7 @@ import { logging } from "../interceptors/logging.ts";
 import { serverMetrics } from "../interceptors/metrics.ts";
 import { serverTracing } from "../interceptors/tracing.ts";
 import { tlsFailures } from "../tls/failures.ts";
-import type { Changing, ServerTls } from "../tls/options.ts";
+import type { Reloadable, ServerTls } from "../tls/options.ts";
 import type { ServerMethod } from "../transport.ts";
 import { type TransportName, transport } from "../transports/index.ts";
 import { healthService } from "./health.ts";
@@ -25,7 +25,7 @@ export interface ServeOptions {
   readonly port: number;
   readonly transport?: TransportName | undefined;
   /** Speaks TLS and nothing else, HTTP/2 agreed on by ALPN. In the clear when not given. */
-  readonly tls?: Changing<ServerTls> | undefined;
+  readonly tls?: Reloadable<ServerTls> | undefined;
   /** Calls running at once, over all connections; more are shed as `unavailable`. 1,000 when not given. */
   readonly maxConcurrent?: number | undefined;
   /**
@@ -72,7 +72,7 @@ export interface RpcServer extends AsyncDisposable {
 }
 
 /** After the grace: how long aborted handlers get to return before the connections are cut. */
-const lastWordMs = 500;
+const abortGraceMs = 500;
 
 /** Listens for calls. Rejects when the address cannot be bound, two services have the same name, or the certificates cannot be used. */
 export async function serve(parts: ServeParts, options: ServeOptions): Promise<RpcServer> {
@@ -103,7 +103,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
       return { path, kind, accept: (incoming) => inFlight.accept(path, kind, incoming, run) };
     }),
   );
-  refuseTwins(methods);
+  assertUniqueMethods(methods);
 
   const listening = await transport(options.transport ?? "grpc-js").listen(
     {
@@ -131,10 +131,10 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
     await Promise.race([closed, after(graceMs)]);
     if (!(await inFlight.idle(Math.max(0, graceEnds - performance.now())))) {
       inFlight.abort(new ServiceError("unavailable", "the server stopped before this call was answered"));
-      await inFlight.idle(lastWordMs);
+      await inFlight.idle(abortGraceMs);
     }
     // Answered calls leave at once; what holds a connection open now is a client that does not read.
-    await Promise.race([closed, after(lastWordMs)]);
+    await Promise.race([closed, after(abortGraceMs)]);
     listening.destroy();
   }
   let draining: Promise<void> | undefined;
@@ -142,7 +142,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   return { port: listening.port, drain, [Symbol.asyncDispose]: drain };
 }
 
-function refuseTwins(methods: readonly ServerMethod[]): void {
+function assertUniqueMethods(methods: readonly ServerMethod[]): void {
   const seen = new Set<string>();
   for (const { path } of methods) {
     if (seen.has(path)) throw new TypeError(`${path} is served twice`);

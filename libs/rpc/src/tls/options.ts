@@ -25,10 +25,10 @@ export interface ClientTls {
 }
 
 /** As it is, or a function that is asked for each connection: then what changes holds for the connections to come. */
-export type Changing<T> = T | (() => T);
+export type Reloadable<T> = T | (() => T);
 
 /** A server's TLS for node:tls. Throws `invalid_argument` for what cannot be used; then what it gave before goes on. */
-export function serverTls(tls: Changing<ServerTls>): () => TlsOptions {
+export function serverTls(tls: Reloadable<ServerTls>): () => TlsOptions {
   const asksClients = now(tls).clientCa !== undefined;
   return converted(tls, ({ certificate, key, clientCa }) => {
     checkPair(certificate, key);
@@ -47,7 +47,7 @@ export function serverTls(tls: Changing<ServerTls>): () => TlsOptions {
 }
 
 /** A client's TLS for node:tls. Throws `invalid_argument` for what cannot be used; then what it gave before goes on. */
-export function clientTls(tls: Changing<ClientTls>): () => SecureContextOptions & { readonly serverName?: string } {
+export function clientTls(tls: Reloadable<ClientTls>): () => SecureContextOptions & { readonly serverName?: string } {
   return converted(tls, ({ ca, certificate, key, serverName }) => {
     if ((certificate === undefined) !== (key === undefined)) {
       throw invalid("tls.certificate and tls.key: expected both or none");
@@ -62,12 +62,12 @@ export function clientTls(tls: Changing<ClientTls>): () => SecureContextOptions 
   });
 }
 
-function now<T>(source: Changing<T>): T {
+function now<T>(source: Reloadable<T>): T {
   return typeof source === "function" ? (source as () => T)() : source;
 }
 
 /** Converts what is new, once. Tried at once, so that what is wrong from the start is said at the start. */
-function converted<T, O>(source: Changing<T>, convert: (value: T) => O): () => O {
+function converted<T, O>(source: Reloadable<T>, convert: (value: T) => O): () => O {
   let last = now(source);
   let options = convert(last);
   return () => {

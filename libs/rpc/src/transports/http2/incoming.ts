@@ -5,7 +5,7 @@ import type { HeaderField, Http2Stream, StreamError, StreamHandler } from "@plum
 import { Metadata } from "../../metadata.ts";
 import { type Status, statusOf } from "../../status.ts";
 import type { IncomingCall, Requests, ServerMethod } from "../../transport.ts";
-import { Turn } from "./event-loop-yield.ts";
+import { EventLoopYield } from "./event-loop-yield.ts";
 import { appendMetadata, appendStatus, contentType, metadataOf, status200 } from "./fields.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { MessageReader, prefixOf } from "./messages.ts";
@@ -177,7 +177,7 @@ export class UnaryIncoming extends Incoming implements Expiring {
 export class StreamIncoming extends Incoming {
   readonly #queue: MessageQueue;
   readonly requests: Requests;
-  readonly #turn = new Turn();
+  readonly #yield = new EventLoopYield();
   #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(request: Request) {
@@ -211,7 +211,7 @@ export class StreamIncoming extends Incoming {
   }
 
   override async send(message: Uint8Array): Promise<void> {
-    if (this.write(message)) return this.#turn.next();
+    if (this.write(message)) return this.#yield.next();
     this.#drained = Promise.withResolvers();
     await this.#drained.promise;
     if (this.isOver) throw new ServiceError("cancelled", "the call is over");

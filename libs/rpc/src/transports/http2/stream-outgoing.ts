@@ -3,7 +3,7 @@ import type { HeaderField, Http2Stream, StreamError } from "@plumbline/http2";
 import type { Metadata } from "../../metadata.ts";
 import type { OutgoingCall } from "../../transport.ts";
 import { UntilOver } from "../until-over.ts";
-import { Turn } from "./event-loop-yield.ts";
+import { EventLoopYield } from "./event-loop-yield.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { prefixOf } from "./messages.ts";
 import { checkSize, type Dispatcher, Outgoing } from "./outgoing.ts";
@@ -16,7 +16,7 @@ export class StreamOutgoing extends Outgoing implements Disposable {
   readonly #requests: AsyncIterable<Uint8Array>;
   readonly #queue: MessageQueue;
   readonly #over = new UntilOver();
-  readonly #turn = new Turn();
+  readonly #yield = new EventLoopYield();
   /** What was sent, while it may have to be sent again. */
   #kept: Uint8Array[] | undefined = [];
   #keptBytes = 0;
@@ -89,7 +89,7 @@ export class StreamOutgoing extends Outgoing implements Disposable {
     this.#keep(message);
     this.#write(this.stream, message, false, prefixOf(message));
     if (this.#drained !== undefined) await this.#over.wait(this.#drained.promise);
-    else await this.#turn.next();
+    else await this.#yield.next();
   }
 
   #write(stream: Http2Stream, bytes: Uint8Array, isLast: boolean, prefix?: Uint8Array): void {
