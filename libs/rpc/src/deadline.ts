@@ -1,18 +1,22 @@
 import { deadlineOf } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 
-/** When a call must have ended: the nearest of what its signal carries and `timeoutMs` from now. Infinity for never. */
+/**
+ * Returns the deadline of a call: the nearer of the signal's and `timeoutMs` from now. Infinity if
+ * there is none.
+ */
 export function deadlineFor(signal: AbortSignal | undefined, timeoutMs: number): number {
   if (Number.isNaN(timeoutMs)) throw new ServiceError("invalid_argument", "timeoutMs must be a number");
   return Math.min(Date.now() + timeoutMs, deadlineOf(signal) ?? Number.POSITIVE_INFINITY);
 }
 
-/** What the other side's timer may be ahead of ours. */
+/** The lead that the other side's timer may have. */
 const earlyMs = 20;
 
 /**
- * Whether a call that was cancelled now was ended by its deadline. Both sides give up then, and it is the same event: without
- * the slack its code would depend on who was a millisecond faster.
+ * Returns true if a call that was cancelled now was ended by its deadline. Both sides give up then,
+ * for the same cause: without the slack its code would depend on which side was a millisecond
+ * faster.
  */
 export function isAtDeadline(deadline: number): boolean {
   return Date.now() >= deadline - earlyMs;

@@ -1,11 +1,15 @@
 /** The codec of a message, as ts-proto generates it. */
 export interface MessageType<T = unknown> {
-  // Methods rather than function properties, so that a codec of any message is assignable to `MessageType<unknown>`.
+  // Methods rather than function properties, so that a codec of any message is assignable to
+  // `MessageType<unknown>`.
   encode(message: T): { finish(): Uint8Array };
   decode(bytes: Uint8Array): T;
 }
 
-/** A method as ts-proto's `generic-definitions` describe it: its name, its shape and the codecs of its messages. */
+/**
+ * A method as ts-proto's `generic-definitions` describe it: its name, its shape and the codecs of
+ * its messages.
+ */
 export interface MethodDefinition<Request = unknown, Response = unknown> {
   /** "GetOrder" */
   readonly name: string;
@@ -27,7 +31,10 @@ export type CallKind = "unary" | "client_stream" | "server_stream" | "bidi_strea
 export type RequestOf<M> = M extends { requestType: { decode(bytes: never): infer Request } } ? Request : never;
 export type ResponseOf<M> = M extends { responseType: { decode(bytes: never): infer Response } } ? Response : never;
 
-/** Chooses among four types by a method's shape: for handlers on one side and client methods on the other. */
+/**
+ * A choice among four types by a method's shape: for handlers on one side and client methods on the
+ * other.
+ */
 export type ByKind<
   M extends MethodDefinition,
   Unary,
@@ -55,8 +62,9 @@ export function kindOf(method: MethodDefinition): CallKind {
 const methodNames = new Map<string, string>();
 
 /**
- * "orders.v1.OrdersService/GetOrder": the path without its slash, as OpenTelemetry writes `rpc.method`. The same string each
- * time, so that those who look something up by it need not hash it anew. As many are kept as services have methods.
+ * Returns "orders.v1.OrdersService/GetOrder": the path without its slash, as OpenTelemetry writes
+ * `rpc.method`. It is the same string object each time, so that a map lookup need not hash it
+ * again. At most 1,000 are kept.
  */
 export function methodName(path: string): string {
   let name = methodNames.get(path);

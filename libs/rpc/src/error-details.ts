@@ -4,16 +4,19 @@ import type { Any } from "./gen/google/protobuf/any.ts";
 import { BadRequest, BadRequest_FieldViolation, ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details.ts";
 import { Status } from "./gen/google/rpc/status.ts";
 
-/** Reasons are unique within a domain (google.rpc.ErrorInfo). */
+/** The domain of our reasons, in which they are unique (google.rpc.ErrorInfo). */
 const domain = "plumbline";
-/** In base64 they grow by a third, and must stay well below the 8 KiB of trailers that some clients accept. */
+/**
+ * The bound on violations. In base64 they grow by a third, and must stay well below the 8 KiB of
+ * trailers that some clients accept.
+ */
 const maxViolationBytes = 3 * 1024;
 
 type Details = Pick<ServiceError, "reason" | "violations" | "retryAfterMs">;
 
 /**
- * Returns the bytes of `grpc-status-details-bin`, or undefined if code and message are all there is. Violations past
- * 3 KiB are left out.
+ * Returns the bytes of `grpc-status-details-bin`, or undefined if code and message are all there
+ * is. Violations past 3 KiB are left out.
  */
 export function encodeDetails(code: number, message: string, error: Details): Uint8Array | undefined {
   const { reason, violations, retryAfterMs } = error;
@@ -33,8 +36,8 @@ export function encodeDetails(code: number, message: string, error: Details): Ui
 }
 
 /**
- * Returns the details that are known here. Bytes that are not a google.rpc.Status have none; the code and the message
- * of the call still stand.
+ * Returns the details that are known here. Bytes that are not a google.rpc.Status have none; the
+ * code and the message of the call still stand.
  */
 export function decodeDetails(bytes: Uint8Array | undefined): {
   reason?: string;

@@ -9,11 +9,11 @@ const namePattern = /^(?!grpc-)[a-z0-9_.-]+$/;
 const textPattern = /^[\x20-\x7e]*$/;
 
 /**
- * What travels beside the messages: names in lower case, one value each. Text that came several times is joined by ", ",
- * as HTTP does; of bytes the first value counts.
+ * The metadata of a call: names in lower case, with one value each. Repeated text is joined by ",
+ * ", as in HTTP. For bytes the first value counts.
  */
 export class Metadata implements Iterable<[string, MetadataValue]> {
-  /** Made with the first value: of a call's headers and trailers, in both directions, most have none. */
+  /** Created with the first value: headers and trailers of most calls have none. */
   #values: Map<string, MetadataValue> | undefined;
 
   /** Throws `invalid_argument` for a name or a value that gRPC cannot carry. */
@@ -22,14 +22,17 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
     for (const name of Object.keys(init)) this.set(name, init[name]!);
   }
 
-  /** What a peer sent, protocol names included: the transport has read it, so nothing is refused. */
+  /**
+   * Returns received metadata, protocol names included. The transport has parsed it, so nothing is
+   * refused.
+   */
   static received(entries: Iterable<readonly [string, MetadataValue]>): Metadata {
     const metadata = new Metadata();
     for (const [name, value] of entries) metadata.receive(name, value);
     return metadata;
   }
 
-  /** Adds what a peer sent, or the protocol itself, the name in lower case. Nothing is refused. */
+  /** Adds a received or protocol value, with the name in lower case. Nothing is refused. */
   receive(name: string, value: MetadataValue): void {
     this.#values ??= new Map();
     const before = this.#values.get(name);
@@ -42,7 +45,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
     return typeof value === "string" ? value : undefined;
   }
 
-  /** The bytes of a name that ends in "-bin". */
+  /** Returns the bytes of a name that ends in "-bin". */
   getBinary(name: string): Uint8Array | undefined {
     const value = this.#values?.get(name.toLowerCase());
     return typeof value === "string" ? undefined : value;
@@ -59,19 +62,18 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
   /** Throws `invalid_argument` for a name or a value that gRPC cannot carry. */
   set(name: string, value: MetadataValue): void {
     const key = name.toLowerCase();
-    if (!namePattern.test(key))
-      throw new ServiceError("invalid_argument", `not a name for metadata: ${printable(name)}`);
+    if (!namePattern.test(key)) throw new ServiceError("invalid_argument", `invalid metadata name: ${printable(name)}`);
     if (key.endsWith("-bin") === (typeof value === "string")) {
-      throw new ServiceError("invalid_argument", `${key}: bytes go under names that end in "-bin", text under others`);
+      throw new ServiceError("invalid_argument", `${key}: names of binary metadata end in "-bin", and no others`);
     }
     if (typeof value === "string" && !textPattern.test(value)) {
-      throw new ServiceError("invalid_argument", `${key}: text in metadata is printable ASCII`);
+      throw new ServiceError("invalid_argument", `${key}: metadata text must be printable ASCII`);
     }
     this.#values ??= new Map();
     this.#values.set(key, value);
   }
 
-  /** The text values, as a carrier of trace context. */
+  /** Returns the text values, as a carrier of trace context. */
   texts(): Record<string, string> {
     const texts: Record<string, string> = {};
     if (this.#values === undefined) return texts;

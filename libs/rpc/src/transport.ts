@@ -4,37 +4,38 @@ import type { CallKind } from "./definition.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Status } from "./status.ts";
 import type { TlsFailure } from "./tls/listener.ts";
-import type { Reloadable, ClientTls, ServerTls } from "./tls/options.ts";
+import type { ClientTls, Reloadable, ServerTls } from "./tls/options.ts";
 
 /**
- * What carries bytes between the two sides. A transport knows frames, flow control and connections; everything else (errors,
- * deadlines by default, telemetry, draining of calls) is above it and shared. Each has a folder with these two files.
+ * A carrier of bytes between client and server. A transport knows frames, flow control and
+ * connections. Everything else (errors, default deadlines, telemetry, draining of calls) is above
+ * it and shared.
  */
 export interface Transport {
-  /** Connects lazily: this only sets things up. */
+  /** Prepares a connection, which is made lazily. */
   connect(options: ClientTransportOptions): ClientTransport;
-  /** Rejects when the address cannot be bound. */
+  /** Rejects if the address cannot be bound. */
   listen(options: ServerTransportOptions, methods: readonly ServerMethod[]): Promise<ServerTransport>;
 }
 
 export interface ClientTransportOptions {
   /** "dns:///host:port", "ipv4:127.0.0.1:50051", or "host:port". */
   readonly target: string;
-  /** In the clear when not given. */
+  /** No TLS if not given. */
   readonly tls?: Reloadable<ClientTls> | undefined;
   readonly maxMessageBytes: number;
-  /** Doubled for the connections to come when a server says "too_many_pings" (gRPC A8). */
+  /** Doubled for new connections when a server answers "too_many_pings" (gRPC A8). */
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
-  /** It was doubled; grpc-js does not tell. */
+  /** Called when it was doubled. grpc-js does not report that. */
   readonly onTooManyPings?: ((keepaliveMs: number) => void) | undefined;
 }
 
-/** One call to make. The transport sends the deadline as `grpc-timeout` and keeps it itself as well. */
+/** An outgoing call. The transport sends the deadline as `grpc-timeout` and enforces it too. */
 export interface OutgoingCall extends Abortable {
   readonly path: string;
   readonly metadata: Metadata;
-  /** Milliseconds since the epoch; Infinity for none. */
+  /** The deadline in milliseconds since the epoch; Infinity if there is none. */
   readonly deadline: number;
   readonly onHeaders?: ((headers: Metadata) => void) | undefined;
   readonly onTrailers?: ((trailers: Metadata) => void) | undefined;
@@ -49,15 +50,15 @@ export interface ClientTransport extends AsyncDisposable {
 export interface ServerTransportOptions {
   readonly host: string;
   readonly port: number;
-  /** In the clear when not given. */
+  /** No TLS if not given. */
   readonly tls?: Reloadable<ServerTls> | undefined;
-  /** A client whose handshake came to nothing. */
+  /** Called for a failed TLS handshake. */
   readonly onTlsFailure?: ((failure: TlsFailure) => void) | undefined;
   readonly maxMessageBytes: number;
-  /** Calls at once on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS). */
+  /** The most calls in flight on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS). */
   readonly maxConcurrentStreams: number;
   readonly maxConnectionAgeMs?: number | undefined;
-  /** How long calls may go on after a connection has reached its age. */
+  /** The time that calls have to end after a connection has reached its age. */
   readonly maxConnectionAgeGraceMs?: number | undefined;
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -66,36 +67,39 @@ export interface ServerTransportOptions {
 export interface ServerMethod {
   readonly path: string;
   readonly kind: CallKind;
-  /** Takes one call. Never throws; answers through `call.finish`. */
+  /** Takes a call. Never throws; answers through `call.finish`. */
   accept(call: IncomingCall): void;
 }
 
 /**
- * What the client sends. A unary call has its one request at hand; a stream is read once, and throws when the client is
- * gone: half an upload must not look like a whole one.
+ * The request messages. A unary call has its one request at hand. A stream is read once, and throws
+ * if the client is gone, so that half an upload does not look complete.
  */
 export type Requests = readonly [Uint8Array] | AsyncIterable<Uint8Array>;
 
-/** One call that has arrived. A unary call has exactly one request; the transport has seen to it. */
+/** An incoming call. The transport has checked that a unary call has exactly one request. */
 export interface IncomingCall {
   readonly metadata: Metadata;
   readonly peer: string;
-  /** Milliseconds since the epoch; Infinity for none. */
+  /** The deadline in milliseconds since the epoch; Infinity if there is none. */
   readonly deadline: number;
   readonly requests: Requests;
-  /** `callback` runs when the client is gone before `finish`, at most once. */
+  /** Registers `callback`, which runs at most once, if the client is gone before `finish`. */
   onCancel(callback: () => void): void;
   sendHeaders(headers: Metadata): void;
-  /** Resolves when the transport has room for the next message; rejects when the call is over. One at a time. */
+  /**
+   * Resolves when the transport has capacity for the next message; rejects if the call is over. One
+   * at a time.
+   */
   send(message: Uint8Array): Promise<void>;
-  /** Ends the call. What comes after it does nothing. */
+  /** Ends the call. Later calls do nothing. */
   finish(status: Status, trailers: Metadata): void;
 }
 
 export interface ServerTransport {
   readonly port: number;
-  /** Accepts no connection and no call from now on; resolves when those that were accepted have ended. */
+  /** Stops accepting connections and calls. Resolves when the accepted ones have ended. */
   close(): Promise<void>;
-  /** Ends every connection at once. */
+  /** Closes every connection at once. */
   destroy(): void;
 }

@@ -7,7 +7,7 @@ import { type Interceptor, onion } from "../interceptors/interceptor.ts";
 import { clientMetrics } from "../interceptors/metrics.ts";
 import { clientTracing } from "../interceptors/tracing.ts";
 import { Metadata } from "../metadata.ts";
-import type { Reloadable, ClientTls } from "../tls/options.ts";
+import type { ClientTls, Reloadable } from "../tls/options.ts";
 import type { ClientTransport, OutgoingCall } from "../transport.ts";
 import { type TransportName, transport } from "../transports/index.ts";
 import type { CallOptions, Channel, UnaryResponse } from "./channel.ts";
@@ -16,27 +16,34 @@ import { RetryThrottle, type RetryThrottling } from "./retry-throttle.ts";
 
 export interface ConnectOptions {
   readonly transport?: TransportName | undefined;
-  /** Speaks TLS, and whose certificates are trusted; `{}` trusts the authorities that come with Node. In the clear when not given. */
+  /**
+   * Enables TLS and names the trusted authorities; `{}` trusts those that come with Node. No TLS if
+   * not given.
+   */
   readonly tls?: Reloadable<ClientTls> | undefined;
-  /** The deadline of calls that set none, 30 s when not given. */
+  /** The deadline of calls that set none; 30 s if not given. */
   readonly timeoutMs?: number | undefined;
-  /** The largest message in either direction, 4 MiB when not given. A larger one ends its call: `resource_exhausted`. */
+  /**
+   * The largest message in either direction; 4 MiB if not given. A larger one ends its call with
+   * `resource_exhausted`.
+   */
   readonly maxMessageBytes?: number | undefined;
   /**
-   * How often a silent connection with calls on it is asked whether the server is still there, 30 s when not given. Doubled for the
-   * connections to come each time a server says that this is too often.
+   * The time without data, on a connection with calls, after which it is pinged; 30 s if not given.
+   * It is doubled for new connections each time a server answers "too_many_pings".
    */
   readonly keepaliveMs?: number | undefined;
-  /** When clients of this channel stop to call again what was `unavailable`. */
+  /** The bounds on retries of all clients of this channel. */
   readonly retryThrottling?: RetryThrottling | undefined;
-  /** Layers around every call, inside the channel's own; the first is the outermost. */
+  /** Interceptors around every call, inside the channel's own. The first is the outermost. */
   readonly interceptors?: readonly Interceptor<ClientCall>[] | undefined;
 }
 
 /**
- * Returns a channel to one service: "dns:///orders:50052" (all addresses in turn), "ipv4:127.0.0.1:50052" or "host:port". It
- * connects with the first call, or with `ready`, and reconnects when the connection is lost. Rejects with
- * `invalid_argument` for certificates that cannot be used.
+ * Returns a channel to one service: "dns:///orders:50052" (all addresses in turn),
+ * "ipv4:127.0.0.1:50052" or "host:port". It connects with the first call, or with `ready`, and
+ * reconnects when the connection is lost. Rejects with `invalid_argument` for certificates that
+ * cannot be used.
  */
 export async function connect(target: string, telemetry: Telemetry, options: ConnectOptions = {}): Promise<Channel> {
   const connection = transport(options.transport ?? "grpc-js").connect({
@@ -46,7 +53,7 @@ export async function connect(target: string, telemetry: Telemetry, options: Con
     keepaliveMs: options.keepaliveMs ?? 30_000,
     keepaliveTimeoutMs: 10_000,
     onTooManyPings: (keepaliveMs) =>
-      telemetry.logger.warn("a server is pinged too often: it is asked less often", {
+      telemetry.logger.warn("keepalive pings are too frequent; backing off", {
         target,
         keepaliveMs,
       }),
@@ -57,16 +64,19 @@ export async function connect(target: string, telemetry: Telemetry, options: Con
   return new InterceptedChannel(connection, layers, interceptors, timeoutMs, retries);
 }
 
-/** A call with what is to be done once it has passed the channel's own layers. */
+/** A call and the function that sends it once it has passed the channel's own interceptors. */
 interface PendingCall extends ClientCall {
   readonly send: (call: ClientCall) => Promise<void>;
 }
 
-/** Puts the interceptors around a transport's calls. */
+/** A channel that puts interceptors around a transport's calls. */
 class InterceptedChannel implements Channel {
   readonly retries: RetryThrottle;
   readonly #transport: ClientTransport;
-  /** The channel's own layers, put around each other once. They pass the call on that they are given. */
+  /**
+   * The channel's own interceptors, composed once. They pass on the call object that they are
+   * given.
+   */
   readonly #around: (call: ClientCall) => Promise<void>;
   readonly #inner: readonly Interceptor<ClientCall>[];
   readonly #timeoutMs: number;

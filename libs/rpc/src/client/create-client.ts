@@ -28,39 +28,43 @@ type ClientMethod<M extends MethodDefinition> = ByKind<
 >;
 
 export interface ClientOptions<D extends ServiceDefinition> {
-  /** The deadline of calls that set none; the channel's when not given. */
+  /** The deadline of calls that set none; the channel's if not given. */
   readonly timeoutMs?: number | undefined;
   readonly retry?: ClientRetry<D> | undefined;
 }
 
 /**
- * Which unary methods are called again after `unavailable`, as gRPC A6 says: with full jitter or when the server says, inside the
- * deadline, while the channel's throttle allows it. Name only those that do the same when done twice: a call that failed may
- * have reached the handler.
+ * The unary methods that are retried after `unavailable`, as gRPC A6 says: with full jitter or
+ * after the server's pushback, within the deadline, while the channel has retry tokens. Name only
+ * idempotent methods: a failed attempt may have reached the handler.
  */
 export interface ClientRetry<D extends ServiceDefinition> {
   readonly methods: readonly (keyof D["methods"])[];
-  /** In all, the first included; 3 when not given, 5 at most. */
+  /** The number of attempts, the first included; 3 if not given, at most 5. */
   readonly attempts?: number | undefined;
-  /** The longest wait after the first attempt, 50 ms when not given; it doubles with each. */
+  /**
+   * The longest backoff after the first attempt; 50 ms if not given. It doubles with each attempt.
+   */
   readonly baseMs?: number | undefined;
-  /** The longest wait of all, 1 s when not given. */
+  /** The longest backoff; 1 s if not given. */
   readonly maxMs?: number | undefined;
 }
 
-/** Adds a definition's types to a channel. Costs nothing to make; many clients can share one channel. */
+/**
+ * Returns a typed client over a channel. It costs nothing to make, and clients can share a channel.
+ */
 export function createClient<D extends ServiceDefinition>(
   definition: D,
   channel: Channel,
   options: ClientOptions<D> = {},
 ): Client<D> {
-  const again = new Set<PropertyKey>(options.retry?.methods);
+  const retried = new Set<PropertyKey>(options.retry?.methods);
   const methods = Object.entries(definition.methods).map(([name, method]) => {
     const path = pathOf(definition, method);
     const call = callerOf(path, method, channel, options.timeoutMs);
-    if (!again.has(name)) return [name, call];
+    if (!retried.has(name)) return [name, call];
     if (kindOf(method) !== "unary") throw new TypeError(`${path} is a stream: it cannot be retried`);
-    return [name, retried(call as UnaryCaller, path, channel.retries, options.timeoutMs, options.retry ?? {})];
+    return [name, withRetries(call as UnaryCaller, path, channel.retries, options.timeoutMs, options.retry ?? {})];
   });
   return Object.fromEntries(methods) as Client<D>;
 }
@@ -75,9 +79,9 @@ function callerOf(path: string, method: MethodDefinition, channel: Channel, time
     options.timeoutMs === undefined ? { ...options, timeoutMs } : options;
   const callers: Readonly<Record<CallKind, Caller>> = {
     unary: (request, options) =>
-      answer(method, retries, () => channel.unary(path, requestType.encode(request).finish(), within(options))),
+      respond(method, retries, () => channel.unary(path, requestType.encode(request).finish(), within(options))),
     client_stream: (requests, options) =>
-      answer(method, retries, () => channel.clientStream(path, encoded(method, requests), within(options))),
+      respond(method, retries, () => channel.clientStream(path, encoded(method, requests), within(options))),
     server_stream: (request, options) =>
       decoded(method, retries, channel.serverStream(path, requestType.encode(request).finish(), within(options))),
     bidi_stream: (requests, options) =>
@@ -86,7 +90,7 @@ function callerOf(path: string, method: MethodDefinition, channel: Channel, time
   return callers[kindOf(method)];
 }
 
-function retried(
+function withRetries(
   call: UnaryCaller,
   path: string,
   throttle: RetryThrottle,
@@ -95,12 +99,12 @@ function retried(
 ): UnaryCaller {
   if (!Number.isSafeInteger(attempts) || attempts < 1)
     throw new RangeError("attempts must be a whole number above zero");
-  const how = { attempts, baseMs, maxMs, timeoutMs, method: methodName(path), throttle };
-  return (request, options = {}) => retrying((attempt) => call(request, attempt), options, how);
+  const policy = { attempts, baseMs, maxMs, timeoutMs, method: methodName(path), throttle };
+  return (request, options = {}) => retrying((attempt) => call(request, attempt), options, policy);
 }
 
-/** The one answer of a call, and what its end means for retries. */
-async function answer(
+/** Returns the response of a unary call, and records the outcome for retry throttling. */
+async function respond(
   method: MethodDefinition,
   retries: RetryThrottle,
   call: () => Promise<UnaryResponse>,

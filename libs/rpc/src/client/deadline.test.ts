@@ -7,7 +7,9 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { transportNames } from "../transports/index.ts";
 import { connect } from "./connect.ts";
 
-/** A server that resets each stream with CANCEL after `afterMs`, as grpc-go does when its timer says that the time is over. */
+/**
+ * Serves, and resets each stream with CANCEL after `afterMs`, as grpc-go does when its timer fires.
+ */
 async function cancelling(afterMs: number) {
   const server = createServer();
   server.on("stream", (stream) => {

@@ -1,7 +1,8 @@
 /**
- * A stream with layers around its whole life. `run` calls the layers and then its argument, which opens the stream and
- * ends with it: so what surrounds a call (a span, a metric) lasts until the last message was read, the reader has left
- * or the stream has failed, while messages pass straight from the transport to the reader.
+ * Returns a stream with interceptors around its whole life. `run` calls the interceptors and then
+ * its argument, which opens the stream and ends with it. So a span or a metric lasts until the last
+ * message was read, the reader has left or the stream has failed. Messages pass straight from the
+ * transport to the reader.
  */
 export async function* interceptStream<C, T>(
   run: (core: (call: C) => Promise<void>) => Promise<void>,
@@ -13,7 +14,8 @@ export async function* interceptStream<C, T>(
     opened.resolve(open(call));
     await over.promise;
   });
-  // A layer may refuse before the stream is open: then there is nothing to read, and `running` says why.
+  // An interceptor may refuse before the stream is open. Then there is nothing to read, and
+  // `running` has the reason.
   running.then(
     () => opened.resolve(undefined),
     () => opened.resolve(undefined),
@@ -28,7 +30,8 @@ export async function* interceptStream<C, T>(
     over.reject(error);
   } finally {
     if (left) over.reject(new DOMException("the reader left the stream", "AbortError"));
-    // Who left needs to hear nothing more; who read to the end hears how it ended, as the layers tell it.
+    // A reader that left needs no result. One that read to the end gets the result of the
+    // interceptors.
     await (left ? running.catch(() => {}) : running);
   }
 }

@@ -1,21 +1,22 @@
 import type { Counter, Metrics } from "@plumbline/telemetry";
 
 export interface RetryThrottling {
-  /** 10 when not given. Retries stop while half of them or less are left. */
+  /** The most tokens; 10 if not given. Retries stop while half of them or fewer are left. */
   readonly maxTokens?: number | undefined;
-  /** What each success gives back, 0.1 when not given. */
+  /** The tokens that a success returns; 0.1 if not given. */
   readonly tokenRatio?: number | undefined;
 }
 
 /**
- * The tokens of one channel, which all its clients share (gRPC A6, "Throttling Retry Attempts"): each call that ends as `unavailable`
- * takes one, each that succeeds gives some back. A server in trouble gets its calls once, not each of them three times.
+ * The retry tokens of one channel, shared by its clients (gRPC A6, "Throttling Retry Attempts"). A
+ * call that ends as `unavailable` takes one, and a success returns a part. So a server in trouble
+ * is not called three times as often.
  */
 export class RetryThrottle {
   readonly #maxTokens: number;
   readonly #tokenRatio: number;
   readonly #metrics: Pick<Metrics, "counter">;
-  /** Made with the first retry: most channels have none. */
+  /** Created with the first retry: most channels have none. */
   #retries: Counter<"method" | "outcome"> | undefined;
   #tokens: number;
 
@@ -40,7 +41,9 @@ export class RetryThrottle {
     this.#tokens = Math.max(0, this.#tokens - 1);
   }
 
-  /** Counts a call that is made again, or would be if there were tokens, or if its server had not asked for none. */
+  /**
+   * Counts a retry: made, not made for want of tokens, or not made because the server refused it.
+   */
   count(method: string, outcome: "made" | "throttled" | "refused"): void {
     this.#retries ??= this.#metrics.counter(
       "rpc_client_retries_total",

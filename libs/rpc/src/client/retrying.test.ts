@@ -7,7 +7,7 @@ import type { CallOptions } from "./channel.ts";
 import { RetryThrottle, type RetryThrottling } from "./retry-throttle.ts";
 import { type Retries, retrying } from "./retrying.ts";
 
-/** A throttle whose counts are kept. */
+/** Returns a throttle that keeps its counts. */
 function counting(options: RetryThrottling = {}) {
   const counts: string[] = [];
   const counter = { inc: ({ outcome }: { outcome: string }) => counts.push(outcome) };
@@ -18,11 +18,11 @@ function counting(options: RetryThrottling = {}) {
 interface Answer {
   readonly code?: Code;
   readonly pushback?: string;
-  /** Whether headers come before the status. */
+  /** True if headers come before the status. */
   readonly headers?: boolean;
 }
 
-/** A server's answers, in order; how many were asked for. */
+/** Makes a call to a server with these answers, in order. Resolves with the number of attempts. */
 async function make(answers: readonly Answer[], how: Partial<Retries> = {}, options: CallOptions = {}) {
   let calls = 0;
   const retries = { attempts: 5, baseMs: 0, maxMs: 0, timeoutMs: undefined, method: "a/B", ...counting(), ...how };
@@ -55,7 +55,7 @@ describe("grpc-retry-pushback-ms", () => {
 
   for (const pushback of ["0", "1", "20"]) {
     test(`${pushback} is waited for instead of the backoff`, async () => {
-      // With a backoff of days every wait of its own ends the call, which has a minute.
+      // With a backoff of days, any backoff would outlast the call's minute.
       const how = { baseMs: 1e9, maxMs: 1e9 };
       assert.equal(await make([{ pushback }, { pushback }, {}], how, { timeoutMs: 60_000 }), 3);
     });
@@ -65,7 +65,8 @@ describe("grpc-retry-pushback-ms", () => {
     t.mock.method(Math, "random", () => 0.99);
     const pushback = "0";
     const how = { baseMs: 200, maxMs: 1e9 };
-    // 200 ms, and 400 that would be too late. Not begun anew the first would be 800.
+    // The waits are 200 ms, then 400 ms, which would be too late. Without the reset the first would
+    // be 800 ms.
     assert.equal(await make([{ pushback }, { pushback }, {}, {}], how, { timeoutMs: 500 }), 4);
   });
 });

@@ -6,21 +6,25 @@ import type { CallOptions } from "./channel.ts";
 import type { RetryThrottle } from "./retry-throttle.ts";
 
 export interface Retries extends Backoff {
-  /** In all, the first included. */
+  /** The number of attempts, the first included. */
   readonly attempts: number;
-  /** The deadline over all attempts of a call that sets none; without it each attempt has the channel's. */
+  /**
+   * The deadline over all attempts of a call that sets none. Without it each attempt has the
+   * channel's.
+   */
   readonly timeoutMs: number | undefined;
-  /** For the count. */
+  /** The method's name in metrics. */
   readonly method: string;
   readonly throttle: RetryThrottle;
 }
 
-/** gRPC's own bound (A6, "Limits on Retries"). */
+/** The bound of gRPC A6, "Limits on Retries". */
 const mostAttempts = 5;
 
 /**
- * Makes a call again after `unavailable`, as gRPC A6 says: not once the server has begun to answer, nor while the channel has too few
- * tokens, nor when the server asks for none. It waits as long as the server asks, or with full jitter.
+ * Makes a call, and retries it after `unavailable` as gRPC A6 says. It does not retry once the
+ * server has sent headers, while the channel lacks tokens, or if the server refuses retries. It
+ * waits as long as the server asks, or with full jitter.
  */
 export async function retrying<T>(
   call: (options: CallOptions) => Promise<T>,
@@ -30,7 +34,7 @@ export async function retrying<T>(
   using limit = deadline(options.timeoutMs ?? timeoutMs ?? Number.POSITIVE_INFINITY, options);
   const { signal } = limit;
   const most = Math.min(attempts, mostAttempts);
-  // Waits since the server last said when to come: after that the backoff begins anew.
+  // The waits since the server's last pushback. After a pushback the backoff starts over.
   for (let [attempt, waits] = [1, 1]; ; attempt++, waits++) {
     const outcome = new AttemptOutcome(options);
     try {
@@ -50,7 +54,7 @@ export async function retrying<T>(
         const isTold = typeof pushback === "number";
         const waitMs = isTold ? pushback : Math.max(fullJitter(waits, backoff), askedMs(error));
         if (isTold) waits = 0;
-        // A wait that would outlast the deadline is not begun: the error that is known is worth more.
+        // A wait past the deadline is not begun: the error at hand says more than a timeout.
         if (Date.now() + waitMs < (deadlineOf(signal) ?? Number.POSITIVE_INFINITY)) {
           const outcome = pushback === "none" ? "refused" : throttle.allows ? "made" : "throttled";
           throttle.count(method, outcome);
@@ -66,7 +70,9 @@ export async function retrying<T>(
   }
 }
 
-/** What one attempt hears of its server. Its caller hears of the last one only. */
+/**
+ * The headers and trailers of one attempt. The caller gets the trailers of the last attempt only.
+ */
 class AttemptOutcome {
   isCommitted = false;
   readonly #options: CallOptions;
@@ -76,7 +82,7 @@ class AttemptOutcome {
     this.#options = options;
   }
 
-  /** Headers may tell the caller something: from then on the answer is this attempt's. */
+  /** Headers may carry data for the caller, so from then on this attempt's outcome is final. */
   readonly onHeaders = (headers: Metadata): void => {
     this.isCommitted = true;
     this.#options.onHeaders?.(headers);
@@ -86,7 +92,10 @@ class AttemptOutcome {
     this.#trailers = trailers;
   };
 
-  /** How many milliseconds the server asks to wait; that it asks for no retry; undefined when it says nothing. */
+  /**
+   * Returns the pushback in milliseconds, "none" if the server refuses retries, or undefined if it
+   * sent no pushback.
+   */
   get pushback(): number | "none" | undefined {
     return pushbackOf(this.#trailers);
   }
@@ -100,14 +109,14 @@ export function isRetryable(error: unknown): boolean {
   return codeOf(error) === "unavailable";
 }
 
-/** A 32-bit integer without leading zeros. What is negative, or cannot be read, asks for no retry at all. */
+/** Parses a 32-bit integer without leading zeros. A negative or malformed value refuses retries. */
 function pushbackOf(trailers: Metadata | undefined): number | "none" | undefined {
   if (trailers === undefined || !trailers.has(pushbackName)) return undefined;
   const text = trailers.get(pushbackName) ?? "";
   return /^(?:0|[1-9]\d{0,9})$/.test(text) && Number(text) < 2 ** 31 ? Number(text) : "none";
 }
 
-/** The retry delay of google.rpc.RetryInfo. */
+/** Returns the delay of google.rpc.RetryInfo, or 0. */
 function askedMs(error: unknown): number {
   return isServiceError(error) ? (error.retryAfterMs ?? 0) : 0;
 }

@@ -3,28 +3,33 @@ import { codeOf, type ServiceError } from "@plumbline/errors";
 import type { Counter, Gauge, Metrics } from "@plumbline/telemetry";
 
 export interface AdmissionOptions {
-  /** What runs at once, whatever its method; asked each time, so it may follow the settings. */
+  /** The most calls in flight, of all methods. Called each time, so it may follow the settings. */
   readonly max: () => number;
-  /** Whether `run` holds to a limit that adapts, and to deadlines; asked each time. */
+  /** Returns true if `run` applies the adaptive limit and deadlines. Called each time. */
   readonly adaptive: () => boolean;
-  /** Makes what a refused caller hears from a reason in words: an error of code unavailable, with a time to come again. */
+  /** Creates the error of a refused call: `unavailable`, with a retry delay. */
   readonly refusal: (why: string) => ServiceError;
   readonly metrics: Pick<Metrics, "counter" | "gauge">;
-  /** Milliseconds of a clock that does not go back; `performance.now` when not given. */
+  /** A monotonic clock in milliseconds; `performance.now` if not given. */
   readonly now?: (() => number) | undefined;
 }
 
-/** As many of one method are let in whatever they take: a service that is hardly busy refuses nobody, and there is minAdmitted something to learn from. */
+/**
+ * Calls of one method that are always admitted. A service that is hardly busy refuses nothing, and
+ * keeps samples to learn from.
+ */
 const minAdmitted = 20;
-/** Means below this are the noise of a busy machine, and no overload. */
+/** Means below this are noise of a busy machine, not overload. */
 const quickMs = 50;
 
 /**
- * Decides what may run. What it refuses it refuses at once: a queue in front of a full service only makes everyone late.
+ * The decision about which calls may run. Calls are refused at once: a queue in front of a full
+ * service only makes every call late.
  *
- * One limit for each method, since of slow and fast methods together a mean says nothing: it would cut the fast ones whenever the slow ones are
- * called more. A call whose time left is less than the fastest call of its method took of late would be work for nobody, and is refused too. The
- * fastest and not the mean: what no call managed is surely lost, what half of them manage is not.
+ * Each method has its own limit, since a mean over slow and fast methods says nothing: more slow
+ * calls would cut the fast ones. A call is also refused if it has less time left than the fastest
+ * recent call of its method took. The fastest counts and not the mean: half of the calls beat the
+ * mean.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -48,8 +53,8 @@ export class Admission {
   }
 
   /**
-   * Takes a place among all, for as long as anything of the call is held in memory: until `leave`, called once for each.
-   * Throws `refusal` when all are taken.
+   * Takes a place among all calls while anything of the call is in memory, until `leave`. Throws
+   * `refusal` if none is free.
    */
   enter(method: string): void {
     if (this.#total >= this.#options.max()) throw this.#refuse(method, "max", "too many calls at once");
@@ -61,8 +66,9 @@ export class Admission {
   }
 
   /**
-   * Runs `work` if it is likely to be answered in time, and learns from how long it takes. Rejects with `refusal` otherwise.
-   * Not for streams: they last as long as their clients like. Methods are a closed set: each has its limit and its series.
+   * Runs `work` if it is likely to end in time, and learns from its duration. Rejects with
+   * `refusal` otherwise. Not for streams, which last as long as their clients like. Methods are a
+   * closed set: each has a limit and a time series.
    */
   run<T>(method: string, remainingMs: number, work: () => Promise<T>): Promise<T> {
     return this.#options.adaptive() ? this.#runAdaptive(method, remainingMs, work) : work();
@@ -80,7 +86,8 @@ export class Admission {
     try {
       return await work();
     } catch (error) {
-      // One that ran out of time would have taken longer still: worth knowing unless the others take longer anyway.
+      // A call that ran out of time would have taken longer still. It counts unless the others take
+      // longer anyway.
       const late = codeOf(error) === "deadline_exceeded" && this.#now() - startedAt >= (limit.latencyMs ?? 0);
       if (!late) place.discard();
       throw error;
@@ -95,7 +102,7 @@ export class Admission {
   #limitOf(method: string): AdaptiveLimit {
     let limit = this.#limits.get(method);
     if (limit === undefined) {
-      // `max` may change, and bounds all methods together: it stands above this, not in it.
+      // `max` may change and bounds all methods together, so it is not part of this limit.
       const made = new AdaptiveLimit({ min: minAdmitted, max: Number.MAX_SAFE_INTEGER, quickMs, now: this.#now });
       this.#limits.set(method, (limit = made));
       this.#limit.observe(() => Math.min(made.limit, this.#options.max()), { method });

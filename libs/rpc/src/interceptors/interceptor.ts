@@ -1,10 +1,11 @@
 /**
- * One layer of the onion around a call: it runs before, calls `next`, and runs again when the call has ended, after the
- * last message of a stream. It may pass a changed call on, and it sees what the layers below throw.
+ * An interceptor of calls: it runs, calls `next`, and goes on when the call has ended, after the
+ * last message of a stream. It may pass on a changed call, and it sees the errors of inner
+ * interceptors.
  */
 export type Interceptor<C> = (call: C, next: (call: C) => Promise<void>) => Promise<void>;
 
-/** The onion: the first interceptor is the outermost, `core` is what they are around. */
+/** Composes interceptors around `core`. The first is the outermost. */
 export function onion<C>(
   interceptors: readonly Interceptor<C>[],
   core: (call: C) => Promise<void>,

@@ -3,8 +3,9 @@ import type { Admission } from "./admission.ts";
 import type { Interceptor } from "./interceptor.ts";
 
 /**
- * Sheds calls that are too many, or too late, at once: under overload a quick no is worth more than a slow yes, and another
- * replica may have room. Health checks pass, or an orchestrator would restart a server for being busy.
+ * Sheds calls at once that are too many or would be too late: under overload a quick refusal is
+ * better than a late answer, and another replica may have capacity. Health checks pass, or an
+ * orchestrator would restart a busy server.
  */
 export function limit(admission: Admission): Interceptor<ServerCall> {
   return async (call, next) => {

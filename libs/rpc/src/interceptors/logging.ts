@@ -3,12 +3,15 @@ import type { Logger } from "@plumbline/telemetry";
 import type { ServerCall } from "../call.ts";
 import type { Interceptor } from "./interceptor.ts";
 
-/** What nobody expects: the line carries the error with its cause, which the caller never sees. */
+/** Codes of bugs: the line has the error and its cause, which the caller never sees. */
 const bugCodes: ReadonlySet<Code> = new Set<Code>(["internal", "unknown", "data_loss"]);
-/** Nothing wrong here, but something is slow, down or full. */
+/** Codes of a dependency or server that is slow, down or full. */
 const degradedCodes: ReadonlySet<Code> = new Set<Code>(["unavailable", "deadline_exceeded", "resource_exhausted"]);
 
-/** One line per call, when it ends. Probes are told apart by their level: an orchestrator asks every few seconds. */
+/**
+ * Logs one line per call when it ends. Successful health checks are at `debug`, since orchestrators
+ * send them every few seconds.
+ */
 export function logging(logger: Logger): Interceptor<ServerCall> {
   return async (call, next) => {
     const start = performance.now();

@@ -3,12 +3,15 @@ import type { Metrics } from "@plumbline/telemetry";
 import type { ClientCall, ServerCall } from "../call.ts";
 import type { Interceptor } from "./interceptor.ts";
 
-/** How long calls take and how they end, and how many run, on the server's side. Methods come from definitions: a closed set. */
+/**
+ * Measures the duration, outcome and number of calls on the server. Methods come from definitions,
+ * a closed set.
+ */
 export function serverMetrics(metrics: Metrics): Interceptor<ServerCall> {
   return measured(metrics, "server", "served");
 }
 
-/** The same for calls going out. */
+/** Measures the duration, outcome and number of outgoing calls. */
 export function clientMetrics(metrics: Metrics): Interceptor<ClientCall> {
   return measured(metrics, "client", "made");
 }

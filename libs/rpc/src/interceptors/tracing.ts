@@ -3,7 +3,7 @@ import type { Span, Tracer } from "@plumbline/telemetry";
 import type { ClientCall, ServerCall } from "../call.ts";
 import type { Interceptor } from "./interceptor.ts";
 
-/** A server span for each call, child of the span whose W3C `traceparent` came with it. */
+/** Starts a server span for each call, child of the span in the request's W3C `traceparent`. */
 export function serverTracing(tracer: Tracer): Interceptor<ServerCall> {
   return (call, next) => {
     const options = { kind: "server", attributes: attributes(call), parent: call.metadata.texts() } as const;
@@ -11,7 +11,7 @@ export function serverTracing(tracer: Tracer): Interceptor<ServerCall> {
   };
 }
 
-/** A client span for each call, whose context goes out with it. */
+/** Starts a client span for each call, and sends its context. */
 export function clientTracing(tracer: Tracer): Interceptor<ClientCall> {
   return async (call, next) => {
     const span = tracer.start(call.method, { kind: "client", attributes: attributes(call) });
@@ -31,7 +31,7 @@ export function clientTracing(tracer: Tracer): Interceptor<ClientCall> {
   };
 }
 
-// OpenTelemetry's semantic conventions for gRPC.
+// Names from OpenTelemetry's semantic conventions for gRPC.
 const statusCode = "rpc.response.status_code";
 
 function attributes(call: ClientCall | ServerCall): Record<string, string> {

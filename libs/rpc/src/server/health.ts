@@ -12,7 +12,10 @@ const always: Pick<Health, "status" | "watch"> = {
   },
 };
 
-/** Returns grpc.health.v1 for the server as a whole ("") and for each service by name: they are ready together. */
+/**
+ * Returns grpc.health.v1 for the server as a whole ("") and for each service by name: they are
+ * ready together.
+ */
 export function healthService(
   health: Pick<Health, "status" | "watch"> = always,
   services: readonly ServiceImplementation[],
@@ -24,7 +27,8 @@ export function healthService(
       return { status: servingStatus[await health.status({ signal })] };
     },
     async *watch({ service }, { signal }) {
-      // The protocol asks to keep the stream open: the service may be added later. Here none ever is.
+      // The protocol keeps the stream open, since the service may be added later. Here none ever
+      // is.
       if (!known.has(service)) yield { status: servingStatus.SERVICE_UNKNOWN };
       for await (const status of health.watch({ signal })) {
         if (known.has(service)) yield { status: servingStatus[status] };

@@ -7,19 +7,20 @@ import { Metadata } from "../metadata.ts";
 import { ok, type Status, statusOf } from "../status.ts";
 import type { IncomingCall } from "../transport.ts";
 
-/** The calls a server is working on. They have their deadlines, and drain together. */
+/** The calls in flight of one server. It keeps their deadlines, and drains them. */
 export class InFlight {
   readonly #drain = derive();
-  /** Those whose time has not come yet. */
+  /** The calls whose deadline has not passed. */
   readonly #inTime = new Deadlines<RunningCall>();
   #running = 0;
   readonly #idle = new Set<() => void>();
-  /** Why calls are aborted from now on. */
+  /** The reason for which every call is aborted from now on. */
   #aborted: ServiceError | undefined;
 
   /**
-   * Runs one call and answers it: when `run` has ended, or at once when the call is aborted. It counts as running until `run`
-   * ends in either case, since the resources it uses must outlive it.
+   * Runs a call. It is answered when `run` has ended, or at once when the call is aborted. It
+   * counts as in flight until `run` has ended in either case, since the resources that it uses must
+   * outlive it.
    */
   accept(path: string, kind: CallKind, incoming: IncomingCall, run: (call: ServerCall) => Promise<void>): void {
     const running = new RunningCall(incoming);
@@ -61,18 +62,18 @@ export class InFlight {
     );
   }
 
-  /** Ends streams, those to come included. */
+  /** Ends all streams, and those that begin later. */
   drain(): void {
     this.#drain.abort(new ServiceError("unavailable", "the server is draining"));
   }
 
-  /** Aborts every call that still runs. */
+  /** Aborts every call in flight, and those that begin later. */
   abort(reason: ServiceError): void {
     this.#aborted = reason;
     for (const running of this.#inTime) running.abort(reason);
   }
 
-  /** Whether every call had ended within `ms`. */
+  /** Waits until no call is in flight, at most `ms`. Resolves with false if some still are. */
   async idle(ms: number): Promise<boolean> {
     if (this.#running === 0) return true;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -85,11 +86,13 @@ export class InFlight {
   }
 }
 
-/** A call under way: how it is answered, and how it is aborted. */
+/** A call in flight, which ends by its handler or by an abort. */
 class RunningCall implements Expiring {
   readonly deadline: number;
   readonly reply: Reply;
-  /** Made when the handler asks for its signal: one that returns at once has no use for it. */
+  /**
+   * Created when the handler reads its signal, which most handlers that return at once never do.
+   */
   #scope: Scope | undefined;
   #isOver = false;
   #isAborted = false;
@@ -116,7 +119,7 @@ class RunningCall implements Expiring {
     if (this.#isOver || this.#isAborted) return;
     this.#isAborted = true;
     this.#reason = reason;
-    // First the answer, so that it is out before the handler hears that nobody waits for it.
+    // The status goes out before the handler learns that the call was aborted.
     this.reply.finish(statusOf(reason));
     this.#scope?.abort(reason);
   }
@@ -133,7 +136,7 @@ function whyCancelled(deadline: number): DOMException {
     : new DOMException("the client cancelled the call", "AbortError");
 }
 
-/** What goes back to the client: headers before the first message, one status at the end. */
+/** The response to the client: headers before the first message, and one status at the end. */
 class Reply {
   readonly trailers = new Metadata();
   readonly #headers = new Metadata();

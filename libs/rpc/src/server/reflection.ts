@@ -12,7 +12,10 @@ import { type ServiceImplementation, service } from "./service.ts";
 
 type Answer = ServerReflectionResponse["messageResponse"];
 
-/** Returns server reflection in both versions, so that tools can call `services` without their protos. */
+/**
+ * Returns server reflection in both versions, so that tools can call `services` without their
+ * protos.
+ */
 export function reflectionServices(
   descriptors: Uint8Array,
   services: readonly ServiceImplementation[],
@@ -72,10 +75,13 @@ class Answers {
       case undefined:
         break;
     }
-    return failed("invalid_argument", "nothing was asked");
+    return failed("invalid_argument", "the request asks for nothing");
   }
 
-  /** A symbol may be a type, or a member of one: a method, a field, a value of an enum. */
+  /**
+   * Returns the file of a symbol: a type, or a member of one such as a method, a field or an enum
+   * value.
+   */
   #fileOf(symbol: string): DescFile | undefined {
     const found =
       this.#registry.get(symbol) ?? this.#registry.get(symbol.slice(0, Math.max(0, symbol.lastIndexOf("."))));

@@ -19,62 +19,82 @@ import { reflectionServices } from "./reflection.ts";
 import type { ServiceImplementation } from "./service.ts";
 
 export interface ServeOptions {
-  /** "0.0.0.0" when not given. */
+  /** The address to listen on; "0.0.0.0" if not given. */
   readonly host?: string | undefined;
-  /** 0 takes a free one: `RpcServer.port` tells. */
+  /** The port; 0 takes a free one, which `RpcServer.port` has. */
   readonly port: number;
   readonly transport?: TransportName | undefined;
-  /** Speaks TLS and nothing else, HTTP/2 agreed on by ALPN. In the clear when not given. */
+  /** Enables TLS, with HTTP/2 by ALPN, and nothing else on this port. No TLS if not given. */
   readonly tls?: Reloadable<ServerTls> | undefined;
-  /** Calls running at once, over all connections; more are shed as `unavailable`. 1,000 when not given. */
+  /**
+   * The most calls in flight over all connections; more are shed as `unavailable`. 1,000 if not
+   * given.
+   */
   readonly maxConcurrent?: number | undefined;
   /**
-   * Sheds unary calls below that too, as `unavailable`, while they take much longer than they do without a queue, and those
-   * that cannot be answered before their deadline. False when not given.
+   * Sheds unary calls below that limit too, as `unavailable`: while they take much longer than
+   * without a queue, and those that cannot be answered within their deadline. False if not given.
    */
   readonly adaptive?: boolean | undefined;
-  /** Calls open at once on one connection; more wait in the client. 1,000 when not given. */
+  /** The most calls in flight on one connection; more wait in the client. 1,000 if not given. */
   readonly maxConcurrentStreams?: number | undefined;
-  /** The largest message in either direction, 4 MiB when not given. A larger one ends its call: `resource_exhausted`. */
+  /**
+   * The largest message in either direction; 4 MiB if not given. A larger one ends its call with
+   * `resource_exhausted`.
+   */
   readonly maxMessageBytes?: number | undefined;
   /**
-   * At this age, give or take a tenth, a connection is told to take its next calls elsewhere: that makes clients ask for the
-   * addresses again and find new replicas. Never when 0 or not given.
+   * The age, give or take a tenth, at which a connection is closed for new calls. Clients then
+   * resolve the name again and find new replicas. Never if 0 or not given.
    */
   readonly maxConnectionAgeMs?: number | undefined;
-  /** How long the calls under way on such a connection may go on before they are cut; `graceMs` when not given. */
+  /**
+   * The time that calls in flight on such a connection have before they are cut; `graceMs` if not
+   * given.
+   */
   readonly maxConnectionAgeGraceMs?: number | undefined;
-  /** How often a connection is asked whether its client is still there, 60 s when not given. Silence for 20 s ends it. */
+  /**
+   * The interval of keepalive pings; 60 s if not given. A connection that is silent for 20 s after
+   * one is closed.
+   */
   readonly keepaliveMs?: number | undefined;
-  /** How long `drain` waits for unary calls before their signals abort, 10 s when not given. */
+  /**
+   * The time that `drain` waits for unary calls before it aborts their signals; 10 s if not given.
+   */
   readonly graceMs?: number | undefined;
 }
 
 export interface ServeParts {
   readonly services: readonly ServiceImplementation[];
   readonly telemetry: Telemetry;
-  /** What grpc.health.v1 answers; always SERVING without it. */
+  /** The health that grpc.health.v1 reports; always SERVING if not given. */
   readonly health?: Pick<Health, "status" | "watch"> | undefined;
-  /** A google.protobuf.FileDescriptorSet that describes the services: given, the server answers reflection. */
+  /**
+   * A google.protobuf.FileDescriptorSet of the services. If given, the server answers reflection.
+   */
   readonly descriptors?: Uint8Array | undefined;
-  /** Layers around the handlers, inside the server's own; the first is the outermost. */
+  /** Interceptors around the handlers, inside the server's own. The first is the outermost. */
   readonly interceptors?: readonly Interceptor<ServerCall>[] | undefined;
 }
 
-/** A server that listens. Disposing drains it. */
+/** A listening server. Disposing drains it. */
 export interface RpcServer extends AsyncDisposable {
   readonly port: number;
   /**
-   * Stops accepting, ends streams with `unavailable` at once, waits up to the grace for unary calls and for handlers to
-   * return, then aborts what is left and closes. Resolves when it is over; calling it again returns the same promise.
+   * Drains the server. It stops accepting, ends streams with `unavailable` at once, waits up to the
+   * grace for unary calls and for handlers to return, then aborts the rest and closes. Later calls
+   * return the same promise.
    */
   drain(): Promise<void>;
 }
 
-/** After the grace: how long aborted handlers get to return before the connections are cut. */
+/** The time after the grace that aborted handlers have to return before connections are cut. */
 const abortGraceMs = 500;
 
-/** Listens for calls. Rejects when the address cannot be bound, two services have the same name, or the certificates cannot be used. */
+/**
+ * Starts a server. Rejects if the address cannot be bound, two services have the same name, or the
+ * certificates are invalid.
+ */
 export async function serve(parts: ServeParts, options: ServeOptions): Promise<RpcServer> {
   const { telemetry, descriptors } = parts;
   const graceMs = options.graceMs ?? 10_000;
@@ -127,13 +147,14 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
     inFlight.drain();
     const closed = listening.close();
     const graceEnds = performance.now() + graceMs;
-    // The connections tell more than the calls: a request that is still coming is no call yet, and has the grace as well.
+    // Connections count as well as calls: a request still being received is not a call yet, and has
+    // the grace too.
     await Promise.race([closed, after(graceMs)]);
     if (!(await inFlight.idle(Math.max(0, graceEnds - performance.now())))) {
       inFlight.abort(new ServiceError("unavailable", "the server stopped before this call was answered"));
       await inFlight.idle(abortGraceMs);
     }
-    // Answered calls leave at once; what holds a connection open now is a client that does not read.
+    // The calls are answered. A connection still open has a client that does not read.
     await Promise.race([closed, after(abortGraceMs)]);
     listening.destroy();
   }
@@ -145,7 +166,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
 function assertUniqueMethods(methods: readonly ServerMethod[]): void {
   const seen = new Set<string>();
   for (const { path } of methods) {
-    if (seen.has(path)) throw new TypeError(`${path} is served twice`);
+    if (seen.has(path)) throw new TypeError(`${path} is served by two services`);
     seen.add(path);
   }
 }

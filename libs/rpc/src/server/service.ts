@@ -12,7 +12,10 @@ import {
 } from "../definition.ts";
 import type { Requests } from "../transport.ts";
 
-/** What a service does, method by method. Streams are async iterables; throwing ends a call with the error's code. */
+/**
+ * The handlers of a service, by method. Streams are async iterables. An exception ends the call
+ * with the error's code.
+ */
 export type Handlers<D extends ServiceDefinition> = {
   readonly [K in keyof D["methods"]]: Handler<D["methods"][K]>;
 };
@@ -25,7 +28,7 @@ type Handler<M extends MethodDefinition> = ByKind<
   (requests: AsyncIterable<RequestOf<M>>, call: Call) => AsyncIterable<ResponseOf<M>>
 >;
 
-/** A service whose types are behind it: `serve` takes a list of these. */
+/** A service without its types: `serve` takes a list of these. */
 export interface ServiceImplementation {
   /** "orders.v1.OrdersService" */
   readonly name: string;
@@ -40,7 +43,7 @@ export interface ServiceMethod {
 
 type AnyHandler = (request: unknown, call: Call) => unknown;
 
-/** Binds handlers to a definition. Each method of the definition has one; the compiler sees to it. */
+/** Binds handlers to a definition. The compiler checks that each method has one. */
 export function service<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>): ServiceImplementation {
   const methods = Object.entries(definition.methods).map(([name, method]): ServiceMethod => {
     const path = pathOf(definition, method);
@@ -73,12 +76,12 @@ function decode(method: MethodDefinition, bytes: Uint8Array): unknown {
   try {
     return method.requestType.decode(bytes);
   } catch (cause) {
-    // The caller's fault, so not `internal`: nothing here is broken, and nobody should be woken.
+    // The caller's fault: not `internal`, which would page the operator.
     throw new ServiceError("invalid_argument", "the request cannot be decoded", { cause });
   }
 }
 
-/** Of a unary call, whose transport has seen to it that there is one. */
+/** Returns the request of a unary call, which the transport has checked to be one message. */
 function requestOf(requests: Requests): Uint8Array | undefined {
   return Array.isArray(requests) ? (requests as readonly [Uint8Array])[0] : undefined;
 }

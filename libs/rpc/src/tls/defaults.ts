@@ -1,8 +1,8 @@
 import { constants } from "node:crypto";
 
 /**
- * What both sides ask for unless told otherwise. Of TLS 1.2 that is what RFC 9113 (9.2) leaves of it: forward secrecy,
- * authenticated encryption, no renegotiation. In 1.3 there is nothing left to forbid.
+ * The TLS options of both sides. TLS 1.2 is restricted as RFC 9113 (9.2) requires: forward secrecy,
+ * authenticated encryption, no renegotiation. TLS 1.3 needs no restriction.
  */
 export const tlsDefaults = {
   ALPNProtocols: ["h2"],
@@ -21,5 +21,5 @@ export const tlsDefaults = {
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
 } as const;
 
-/** From the connection to the end of its handshake. */
+/** The time from connecting to the end of the handshake. */
 export const handshakeMs = 10_000;

@@ -3,18 +3,21 @@ import { type ConnectionOptions, checkServerIdentity, connect, type TLSSocket } 
 import { tlsDefaults } from "./defaults.ts";
 import { explain } from "./explain.ts";
 
-/** What `tls.connect` takes, and whose certificate is expected. */
+/** The options of `tls.connect`, and the name that the server's certificate must have. */
 export interface DialTls extends ConnectionOptions {
-  /** A name or an address that the server's certificate must have; what is dialled when not given. */
+  /**
+   * A name or address that the server's certificate must have; the address that is dialled if not
+   * given.
+   */
   readonly serverName?: string | undefined;
 }
 
-/** A socket over TLS with ALPN "h2" that connects to an address. Its errors say what is wrong in words. */
+/** Returns a socket that connects over TLS with ALPN "h2". Its errors state the fault in words. */
 export function dialTls(address: { readonly host: string; readonly port: number }, tls: DialTls): TLSSocket {
   return watched(connect({ ...optionsOf(tls, address.host), ...address }), tls.serverName ?? address.host);
 }
 
-/** The same over a socket that is connected already. */
+/** Returns a TLS socket over one that is already connected. */
 export function secure(socket: Socket, tls: DialTls & { readonly serverName: string }): TLSSocket {
   return watched(connect({ ...optionsOf(tls, tls.serverName), socket }), tls.serverName);
 }
@@ -24,7 +27,7 @@ function optionsOf({ serverName, ...tls }: DialTls, host: string): ConnectionOpt
   return {
     ...tlsDefaults,
     ...tls,
-    // Only names are announced (RFC 6066); addresses are checked all the same.
+    // SNI carries names only (RFC 6066). Addresses are still verified.
     servername: isIP(name) === 0 ? name : "",
     checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
   };

@@ -1,8 +1,11 @@
 import type { PeerCertificate, TLSSocket } from "node:tls";
 
-/** Words for how a client's TLS failed. OpenSSL's own stay as the error's `cause`, its code where it was. */
+/**
+ * Rewrites the errors of a client's TLS socket in words. OpenSSL's message stays as the error's
+ * `cause`, its code in place.
+ */
 export function explain(socket: TLSSocket, serverName: string): void {
-  // The first listener: those who are asked next find the error in words.
+  // The first listener, so that later ones get the error in words.
   socket.on("error", (error: NodeJS.ErrnoException) => {
     const words = wordsOf(error, serverName);
     if (words === undefined) return;
@@ -32,7 +35,7 @@ function wordsOf(error: NodeJS.ErrnoException, name: string): string | undefined
       return `the server's certificate is not for ${name}${namesOf(error)}`;
     default:
   }
-  // OpenSSL's own words, whatever code they come with: of a write that failed it is EPROTO.
+  // OpenSSL's text, since the code varies: a failed write has EPROTO.
   if (/:(wrong version number|packet length too long|record layer failure):/.test(error.message)) {
     return "the server does not speak TLS";
   }
@@ -45,7 +48,7 @@ function namesOf(error: Error & { readonly cert?: Pick<PeerCertificate, "subject
   return error.cert?.subjectaltname === undefined ? "" : ` but for ${error.cert.subjectaltname}`;
 }
 
-/** What the server says (RFC 8446, 6.2). */
+/** Alerts that a server sends (RFC 8446, 6.2), in words. */
 const alerts = new Map([
   ["no application protocol", "the server does not speak HTTP/2 (ALPN h2)"],
   ["certificate required", "the server asks for a client certificate, and there is none"],

@@ -2,8 +2,8 @@ import type { Telemetry } from "@plumbline/telemetry";
 import type { TlsFailure } from "./listener.ts";
 
 /**
- * Counts the connections that came to nothing. Whoever can reach the port can cause them, so each is a line at `debug` only; that
- * our own certificates cannot be used is an error.
+ * Counts failed connections. Anyone who can reach the port can cause them, so each is a line at
+ * `debug` only. Invalid certificates of our own are an error.
  */
 export function tlsFailures({ metrics, logger }: Pick<Telemetry, "metrics" | "logger">): (failure: TlsFailure) => void {
   const failures = metrics.counter("rpc_server_tls_failures_total", "TLS handshakes that failed, by reason.", [
@@ -11,7 +11,7 @@ export function tlsFailures({ metrics, logger }: Pick<Telemetry, "metrics" | "lo
   ]);
   return ({ reason, error, peer }) => {
     failures.inc({ reason });
-    if (reason === "options") logger.error("new certificates refused: those before stay", error);
+    if (reason === "options") logger.error("new certificates are invalid; keeping the last valid ones", error);
     else logger.debug("TLS handshake failed", { reason, peer, detail: error.message });
   };
 }

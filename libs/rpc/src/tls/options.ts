@@ -2,39 +2,48 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from "node:tls";
 import { ServiceError } from "@plumbline/errors";
 
-/** What a PEM file holds. */
+/** The text of a PEM file. */
 export type Pem = string | Buffer;
 
 export interface ServerTls {
   /** The server's certificate, then those that lead to its authority. */
   readonly certificate: Pem;
-  /** Its private key, not encrypted. */
+  /** The server's private key, not encrypted. */
   readonly key: Pem;
-  /** Given, a client must show a certificate that one of these authorities has signed. */
+  /**
+   * Authorities of client certificates. If given, a client must show a certificate that one of them
+   * signed.
+   */
   readonly clientCa?: Pem | undefined;
 }
 
 export interface ClientTls {
-  /** The authorities that are trusted; those that come with Node when not given. */
+  /** The trusted authorities; those that come with Node if not given. */
   readonly ca?: Pem | undefined;
-  /** What the client shows when it is asked. */
+  /** The certificate that is shown to servers that require one. */
   readonly certificate?: Pem | undefined;
   readonly key?: Pem | undefined;
-  /** Whom the server's certificate must name; the target's host when not given. */
+  /** The name that the server's certificate must have; the target's host if not given. */
   readonly serverName?: string | undefined;
 }
 
-/** As it is, or a function that is asked for each connection: then what changes holds for the connections to come. */
+/**
+ * A value, or a function that is called for each connection, so that a change applies to new
+ * connections.
+ */
 export type Reloadable<T> = T | (() => T);
 
-/** A server's TLS for node:tls. Throws `invalid_argument` for what cannot be used; then what it gave before goes on. */
+/**
+ * Returns a server's options for node:tls. They throw `invalid_argument` if invalid; the last valid
+ * ones stay in use.
+ */
 export function serverTls(tls: Reloadable<ServerTls>): () => TlsOptions {
   const asksClients = now(tls).clientCa !== undefined;
   return converted(tls, ({ certificate, key, clientCa }) => {
     checkPair(certificate, key);
-    // Without this the authorities of the whole web would do for a client.
+    // Without this a client could use a certificate of any public authority.
     if ((clientCa !== undefined) !== asksClients) {
-      throw invalid("tls.clientCa: whether clients show a certificate cannot change while the server runs");
+      throw invalid("tls.clientCa: it cannot be added or removed while the server runs");
     }
     const options = {
       cert: certificate,
@@ -46,7 +55,10 @@ export function serverTls(tls: Reloadable<ServerTls>): () => TlsOptions {
   });
 }
 
-/** A client's TLS for node:tls. Throws `invalid_argument` for what cannot be used; then what it gave before goes on. */
+/**
+ * Returns a client's options for node:tls. They throw `invalid_argument` if invalid; the last valid
+ * ones stay in use.
+ */
 export function clientTls(tls: Reloadable<ClientTls>): () => SecureContextOptions & { readonly serverName?: string } {
   return converted(tls, ({ ca, certificate, key, serverName }) => {
     if ((certificate === undefined) !== (key === undefined)) {
@@ -66,7 +78,10 @@ function now<T>(source: Reloadable<T>): T {
   return typeof source === "function" ? (source as () => T)() : source;
 }
 
-/** Converts what is new, once. Tried at once, so that what is wrong from the start is said at the start. */
+/**
+ * Converts each new value once. The first is converted at once, so that an invalid one fails at the
+ * start.
+ */
 function converted<T, O>(source: Reloadable<T>, convert: (value: T) => O): () => O {
   let last = now(source);
   let options = convert(last);
@@ -91,7 +106,7 @@ function authorities(name: string, pem: Pem): Pem {
   return pem;
 }
 
-/** Finds what is left to be wrong, a key that is too short say. */
+/** Finds any other fault, such as a key that is too short. */
 function checkContext(options: SecureContextOptions): void {
   read("tls", "certificates and a key that TLS can use", () => createSecureContext(options));
 }
