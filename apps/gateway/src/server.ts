@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type ServerOptions as HttpOptions, type RequestListener, type Server } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
-import { aborted, deadline, sleep } from "@plumbline/concurrency";
+import { deadline, within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 
 /** The largest head of a request. */
@@ -72,11 +72,11 @@ async function close(server: Server, graceMs: number, lingerMs: number): Promise
   // "Connection: close".
   NetServer.prototype.close.call(server);
   using limit = deadline(graceMs);
-  await Promise.race([closed, sleep(Math.min(lingerMs, graceMs))]);
+  await within(closed, { ms: Math.min(lingerMs, graceMs) }).catch(() => undefined);
   const sweep = setInterval(() => server.closeIdleConnections(), 50);
   try {
     server.closeIdleConnections();
-    await Promise.race([closed, aborted(limit.signal)]);
+    await within(closed, limit).catch(() => undefined);
   } finally {
     clearInterval(sweep);
     server.closeAllConnections();

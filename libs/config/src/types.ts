@@ -1,3 +1,4 @@
+import { longestTimerMs } from "@plumbline/concurrency";
 import { z } from "zod";
 import { Secret } from "./secret.ts";
 
@@ -15,10 +16,7 @@ export function port(preset: number) {
   return z.int().min(0).max(65_535).default(preset);
 }
 
-/** Node fires a timer above this at once instead of late (a 32-bit overflow), so no setting may reach it. */
-const longestTimer = 2 ** 31 - 1;
-
-/** A length of time in whole milliseconds. The name of its key ends in `Ms`. */
+/** A length of time in whole milliseconds that a timer can hold. The name of its key ends in `Ms`. */
 export function durationMs(preset: number) {
-  return z.int().min(0).max(longestTimer).default(preset);
+  return z.int().min(0).max(longestTimerMs).default(preset);
 }

@@ -1,4 +1,4 @@
-import { type Abortable, type Backoff, deadline, fullJitter, onAbort, sleep } from "@plumbline/concurrency";
+import { type Abortable, type Backoff, deadline, fullJitter, sleep, within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 
 /** The part of a Redis client that the link uses. */
@@ -65,7 +65,7 @@ export class RedisLink<Client extends RedisClient> implements AsyncDisposable {
     const client = this.#client;
     if (client === undefined) throw new ServiceError("unavailable", "Redis is unreachable");
     try {
-      const reply = await inTime(command(client), this.#options.commandMs);
+      const reply = await within(command(client), { ms: this.#options.commandMs, what: "the Redis command" });
       this.#attempts = 0;
       return reply;
     } catch (error) {
@@ -109,33 +109,18 @@ export class RedisLink<Client extends RedisClient> implements AsyncDisposable {
     // Kept for the client's whole life: an error event without a listener ends the process.
     client.on("error", (error: unknown) => this.#lose(client, error));
     using limit = deadline(connectMs, options);
-    const giveUp = Promise.withResolvers<never>();
-    using _ = onAbort(limit.signal, () => giveUp.reject(limit.signal.reason));
     try {
       // A reply and not only a connection: Redis may still be loading its data, or refuse this
       // user.
-      await Promise.race([client.connect().then(() => client.ping()), giveUp.promise]);
+      await within(
+        client.connect().then(() => client.ping()),
+        limit,
+      );
       this.#stop.signal.throwIfAborted();
     } catch (error) {
       client.destroy();
       throw error;
     }
     this.#client = client;
-  }
-}
-
-/**
- * Rejects after `ms`, but only once everything that has arrived was read: after the process was
- * busy for longer than that, the timer fires first although the reply is already in the socket.
- */
-async function inTime<T>(reply: Promise<T>, ms: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    setImmediate(() => late.reject(new DOMException(`Redis did not reply within ${ms} ms`, "TimeoutError")));
-  }, ms);
-  try {
-    return await Promise.race([reply, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,3 +1,4 @@
+import { within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
@@ -149,13 +150,13 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
     const graceEnds = performance.now() + graceMs;
     // Connections count as well as calls: a request still being received is not a call yet, and has
     // the grace too.
-    await Promise.race([closed, after(graceMs)]);
+    await within(closed, { ms: graceMs }).catch(() => undefined);
     if (!(await inFlight.idle(Math.max(0, graceEnds - performance.now())))) {
       inFlight.abort(new ServiceError("unavailable", "the server stopped before this call was answered"));
       await inFlight.idle(abortGraceMs);
     }
     // The calls are answered. A connection still open has a client that does not read.
-    await Promise.race([closed, after(abortGraceMs)]);
+    await within(closed, { ms: abortGraceMs }).catch(() => undefined);
     listening.destroy();
   }
   let draining: Promise<void> | undefined;
@@ -169,10 +170,4 @@ function assertUniqueMethods(methods: readonly ServerMethod[]): void {
     if (seen.has(path)) throw new TypeError(`${path} is served by two services`);
     seen.add(path);
   }
-}
-
-function after(ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, ms).unref();
-  return promise;
 }

@@ -1,4 +1,4 @@
-import { type Abortable, onAbort } from "@plumbline/concurrency";
+import { type Abortable, Event } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Connection } from "@plumbline/http2";
 import type { Dialling } from "./dialling.ts";
@@ -25,7 +25,7 @@ export class Balancer {
   #isStale = true;
   #lookupError: unknown;
   #isClosed = false;
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<Event>();
 
   /** `onChange` is called when a call that found no connection may find one now, or learn that there is none. */
   constructor(target: Target, dialling: Dialling, onChange: () => void) {
@@ -60,20 +60,20 @@ export class Balancer {
 
   /** Resolves when a connection stands. */
   async ready({ signal }: Abortable): Promise<void> {
-    for (;;) {
-      signal?.throwIfAborted();
-      if (this.#isClosed) throw new ServiceError("unavailable", "the channel is closed");
-      this.#lookUpIfStale();
-      for (const subchannel of this.#inTurn) subchannel.connect();
-      if (this.#inTurn.some(({ state }) => state === "ready")) return;
-      const changed = Promise.withResolvers<void>();
-      using _ = onAbort(signal, changed.resolve);
-      this.#watchers.add(changed.resolve);
-      // A name that cannot be resolved changes nothing here, so it is looked up again after a while.
-      const again = this.#inTurn.length === 0 ? setTimeout(changed.resolve, lookupEveryMs) : undefined;
-      await changed.promise;
-      clearTimeout(again);
-      this.#watchers.delete(changed.resolve);
+    const changed = new Event();
+    this.#watchers.add(changed);
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        if (this.#isClosed) throw new ServiceError("unavailable", "the channel is closed");
+        this.#lookUpIfStale();
+        for (const subchannel of this.#inTurn) subchannel.connect();
+        if (this.#inTurn.some(({ state }) => state === "ready")) return;
+        // A name that cannot be resolved sets no event, so it is looked up again after a while.
+        await changed.wait({ ms: this.#inTurn.length === 0 ? lookupEveryMs : undefined, signal });
+      }
+    } finally {
+      this.#watchers.delete(changed);
     }
   }
 
@@ -86,7 +86,7 @@ export class Balancer {
   }
 
   #changed(): void {
-    for (const resolve of this.#watchers) resolve();
+    for (const watcher of this.#watchers) watcher.set();
     this.#onChange();
   }
 

@@ -1,3 +1,4 @@
+import { longestTimerMs } from "@plumbline/concurrency";
 import type { KeepaliveOptions } from "@plumbline/http2";
 import type { DialTls } from "../../tls/dial.ts";
 
@@ -8,8 +9,6 @@ export interface DiallingOptions {
   /** The server was pinged too often: from now on it is asked after this time. */
   readonly onTooManyPings?: ((intervalMs: number) => void) | undefined;
 }
-
-const longestTimer = 2 ** 31 - 1;
 
 /** How the connections of a channel are made. */
 export class Dialling {
@@ -32,7 +31,7 @@ export class Dialling {
    * by several connections of the same interval it is still twice that.
    */
   tooManyPings(intervalMs: number): void {
-    const slower = Math.min(intervalMs * 2, longestTimer);
+    const slower = Math.min(intervalMs * 2, longestTimerMs);
     if (slower <= this.#keepalive.intervalMs) return;
     this.#keepalive = { ...this.#keepalive, intervalMs: slower };
     this.#onTooManyPings?.(slower);
