@@ -1,4 +1,4 @@
-import { onAbort } from "@plumbline/concurrency";
+import { Event } from "@plumbline/concurrency";
 import type { Carrier, Telemetry, Tracer } from "@plumbline/telemetry";
 import { type Abortable, type OrderChanges, type OrderWatch, TooManyWatchersError } from "./use-cases/ports.ts";
 
@@ -67,9 +67,9 @@ class Watcher implements OrderWatch {
   /** The trace context of the request that watches. */
   readonly stream: Carrier;
   readonly #leave: () => void;
+  readonly #changed = new Event();
   #latest = 0n;
   #missed = false;
-  #wake: (() => void) | undefined;
 
   constructor(stream: Carrier, leave: () => void) {
     this.stream = stream;
@@ -79,22 +79,16 @@ class Watcher implements OrderWatch {
   announced(version: bigint): void {
     if (version <= this.#latest) return;
     this.#latest = version;
-    this.#wake?.();
+    this.#changed.set();
   }
 
   missed(): void {
     this.#missed = true;
-    this.#wake?.();
+    this.#changed.set();
   }
 
   async newerThan(version: bigint, { signal }: Abortable = {}): Promise<void> {
-    while (this.#latest <= version && !this.#missed) {
-      signal?.throwIfAborted();
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      using _ = onAbort(signal, () => reject(signal?.reason));
-      this.#wake = resolve;
-      await promise;
-    }
+    while (this.#latest <= version && !this.#missed) await this.#changed.wait({ signal });
     this.#missed = false;
   }
 

@@ -1,4 +1,4 @@
-import { derive, sleep } from "@plumbline/concurrency";
+import { repeat } from "@plumbline/concurrency";
 import type { Database } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import { pruneKeys } from "./idempotency-keys.ts";
@@ -18,29 +18,14 @@ export function keepIdempotencyKeys(
   { retentionMs, sweepMs }: KeepOptions,
   { logger }: Pick<Telemetry, "logger">,
 ): AsyncDisposable {
-  const scope = derive();
-  async function sweep(): Promise<void> {
+  async function sweep(signal: AbortSignal): Promise<void> {
     // Bounded: what is left after many rounds waits for the next sweep.
     for (let round = 0; round < maxRounds; round++) {
-      if ((await pruneKeys(database, { retentionMs, batch }, scope)) < batch) return;
+      if ((await pruneKeys(database, { retentionMs, batch }, { signal })) < batch) return;
     }
   }
-  async function keep(): Promise<void> {
-    while (!scope.signal.aborted) {
-      try {
-        // Spread, so that replicas started together do not come together.
-        await sleep(sweepMs * (0.5 + Math.random()), scope);
-        await sweep();
-      } catch (error) {
-        if (!scope.signal.aborted) logger.warn("old idempotency keys not deleted", { error: String(error) });
-      }
-    }
-  }
-  const ended = keep();
-  return {
-    async [Symbol.asyncDispose]() {
-      scope.abort();
-      await ended;
-    },
-  };
+  return repeat(sweep, {
+    everyMs: sweepMs,
+    onFailure: (error) => logger.warn("old idempotency keys not deleted", { error: String(error) }),
+  });
 }
