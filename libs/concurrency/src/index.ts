@@ -5,7 +5,6 @@ export { Channel, ChannelClosedError, type Received } from "./channel.ts";
 export { deadline, deadlineOf, derive, type Scope } from "./deadline.ts";
 export { Deadlines, type Expiring } from "./deadlines.ts";
 export { Event, type EventWaitOptions } from "./event.ts";
-export { type FetchAllOptions, type FetchRequest, fetchAll } from "./fetch-all.ts";
 export { onAbort } from "./on-abort.ts";
 export { Pool, PoolClosedError, PoolFullError, type PoolOptions } from "./pool.ts";
 export { type RepeatOptions, repeat } from "./repeat.ts";

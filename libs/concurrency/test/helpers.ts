@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { deadline } from "../src/index.ts";
 
 /** How `promise` stands, all microtasks run: the waits of this library need no more than those. */
 export async function stateOf(promise: Promise<unknown>): Promise<"pending" | "resolved" | "rejected"> {
@@ -13,17 +12,6 @@ export async function stateOf(promise: Promise<unknown>): Promise<"pending" | "r
     ),
     pending,
   ]);
-}
-
-/** Waits for a condition of the outside world, at most ten seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  using limit = deadline(10_000);
-  while (!condition()) {
-    limit.signal.throwIfAborted();
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
 }
 
 /** For numbers that repeat from run to run: mulberry32. */

@@ -1,7 +1,8 @@
-import { type Abortable, fetchAll } from "@plumbline/concurrency";
+import type { Abortable } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
 import { z } from "zod";
+import { fetchAll } from "./fetch-all.ts";
 import type { OrderItem, Quote } from "./order.ts";
 import type { AskSuppliers } from "./ports.ts";
 import { readText } from "./read-text.ts";

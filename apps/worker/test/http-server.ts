@@ -4,11 +4,14 @@ import type { AddressInfo } from "node:net";
 
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
-  /** Requests under way now, the most there were at once, and what became of those that came. */
+  /**
+   * Counts of requests: in flight now, the most at once, all received, and those whose client hung
+   * up.
+   */
   readonly seen: { active: number; most: number; came: number; hungUp: number };
 }
 
-/** A real server on a free port, which counts what it sees. */
+/** Starts a real server on a free port that counts its requests. */
 export async function serve(
   handler: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<TestServer> {

@@ -1,8 +1,5 @@
+import { type Abortable, deadline, derive, onAbort, taskGroup } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import type { Abortable } from "./abortable.ts";
-import { deadline, derive } from "./deadline.ts";
-import { onAbort } from "./on-abort.ts";
-import { taskGroup } from "./task-group.ts";
 
 export interface FetchRequest {
   readonly url: string | URL;
@@ -10,21 +7,25 @@ export interface FetchRequest {
 }
 
 export interface FetchAllOptions extends Abortable {
-  /** How many requests are under way at a time. */
+  /** The most requests in flight at a time. */
   readonly concurrency: number;
-  /** For all of them together, their bodies included. */
+  /** The time for all of them together, including their bodies. */
   readonly timeoutMs: number;
-  /** Makes each request; the platform's `fetch` when not given. A place for what surrounds one, such as a span. */
+  /**
+   * Sends each request. Default: the platform's `fetch`. Wrap it to surround each request, as with
+   * a span.
+   */
   readonly fetch?: ((url: URL, init: RequestInit) => Promise<Response>) | undefined;
 }
 
 /**
- * Fetches all `requests`, at most `concurrency` at a time, and resolves with what `read` made of each response, in the order of
- * the requests. The first failure aborts the others and is thrown when they have ended; so does the deadline, with a
- * `TimeoutError`. No answer at all is `unavailable`; any answer, a 500 too, is for `read` to judge.
+ * Fetches all `requests`, at most `concurrency` at a time. Resolves with the result of `read` for
+ * each response, in the order of the requests. The first failure aborts the others and is thrown
+ * when they have ended. The deadline does the same with a `TimeoutError`. A request without an
+ * answer fails with `unavailable`; `read` judges every answer, also a 500.
  *
- * `read` also decides how much of a body to hold: `response.json()` takes whatever is sent, so read `response.body` with a
- * limit where the other side is not trusted. A body it leaves unread is cancelled.
+ * `read` decides how much of a body to hold: `response.json()` reads all of it, so read
+ * `response.body` with a limit if the other side is not trusted. An unread body is cancelled.
  */
 export async function fetchAll<T>(
   requests: readonly FetchRequest[],
@@ -67,8 +68,8 @@ async function fetchOne<T>(
   try {
     return await read(response);
   } finally {
-    // An unread body keeps its connection busy; one that is read or locked is the reader's. That cancelling a body
-    // already aborted fails is no news, and must not hide what `read` threw.
+    // An unread body keeps its connection busy. Cancelling an aborted body fails, which must not
+    // hide the error of `read`.
     if (response.body !== null && !response.bodyUsed && !response.body.locked)
       await response.body.cancel().catch(ignore);
   }
