@@ -2,8 +2,9 @@ import type { Code } from "./codes.ts";
 import { isServiceError } from "./service-error.ts";
 
 /**
- * The code of anything that was thrown. An abort is `cancelled` and a timeout `deadline_exceeded`, by the names that
- * the platform gives them; what nobody named is `internal`. Causes are not searched: who wraps decides.
+ * Returns the code of any thrown value. An `AbortError` is `cancelled`, a `TimeoutError` is
+ * `deadline_exceeded`, and any other value that is not a ServiceError is `internal`. Causes are not
+ * searched: the code that wraps an error decides.
  */
 export function codeOf(error: unknown): Code {
   if (isServiceError(error)) return error.code;

@@ -1,4 +1,4 @@
-/** The gRPC status codes in lower case, `ok` left out: a success is not an error. */
+/** The gRPC status codes in lower case, without `ok`, which is not an error. */
 export type Code =
   | "cancelled"
   | "unknown"
@@ -17,7 +17,7 @@ export type Code =
   | "data_loss"
   | "unauthenticated";
 
-// google/rpc/code.proto. The wire knows only these numbers, so none is ever reused or moved.
+// From google/rpc/code.proto. These numbers are on the wire, so they never change.
 const numbers: Readonly<Record<Code, number>> = {
   cancelled: 1,
   unknown: 2,
@@ -42,14 +42,14 @@ export const codes: readonly Code[] = Object.freeze(Object.keys(numbers) as Code
 
 const byNumber = new Map<number, Code>(codes.map((code) => [numbers[code], code]));
 
-/** The number `code` has on the wire (google.rpc.Code). */
+/** Returns the number of `code` on the wire (google.rpc.Code). */
 export function codeToNumber(code: Code): number {
   return numbers[code];
 }
 
 /**
- * The code of a number read from the wire. A number nobody assigned is `unknown`, as the gRPC specification asks of
- * clients; so is 0, because who calls this has a failure in hand and `ok` names none.
+ * Returns the code of a number read from the wire. An unassigned number is `unknown`, as the gRPC
+ * specification asks of clients. So is 0, since the caller has a failure and `ok` is none.
  */
 export function codeFromNumber(number: number): Code {
   return byNumber.get(number) ?? "unknown";

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import { codeFromNumber, codeOf, codes, codeToNumber, isServiceError, ServiceError } from "./index.ts";
 
-test("every code keeps its number there and back", () => {
+test("every code converts to its number and back", () => {
   assert.deepEqual(codes.map(codeToNumber), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
   for (const code of codes) assert.equal(codeFromNumber(codeToNumber(code)), code);
 });
@@ -22,15 +22,15 @@ for (const number of [0, -1, 17, 1.5, Number.NaN]) {
   test(`the unassigned number ${number} is unknown`, () => assert.equal(codeFromNumber(number), "unknown"));
 }
 
-class OrderGoneError extends ServiceError {
+class LostOrderError extends ServiceError {
   static {
-    this.prototype.name = "OrderGoneError";
+    this.prototype.name = "LostOrderError";
   }
 }
 
 for (const { name, error, want } of [
   { name: "a ServiceError has its own code", error: new ServiceError("not_found", "no order"), want: "not_found" },
-  { name: "a subclass has its parent's code", error: new OrderGoneError("data_loss", "gone"), want: "data_loss" },
+  { name: "a subclass has its parent's code", error: new LostOrderError("data_loss", "gone"), want: "data_loss" },
   { name: "an abort is cancelled", error: AbortSignal.abort().reason, want: "cancelled" },
   {
     name: "Node's own abort is cancelled",
@@ -38,9 +38,9 @@ for (const { name, error, want } of [
     want: "cancelled",
   },
   { name: "a timeout is deadline_exceeded", error: new DOMException("", "TimeoutError"), want: "deadline_exceeded" },
-  { name: "an error nobody named is internal", error: new TypeError("x is undefined"), want: "internal" },
+  { name: "an error without a code is internal", error: new TypeError("x is undefined"), want: "internal" },
   {
-    name: "a cause does not decide",
+    name: "the code of a cause is ignored",
     error: new Error("x", { cause: new ServiceError("aborted", "y") }),
     want: "internal",
   },
@@ -51,27 +51,27 @@ for (const { name, error, want } of [
   test(name, () => assert.equal(codeOf(error), want));
 }
 
-test("an error of another copy of this package is recognised by its brand", async () => {
+test("an error of another copy of this package is recognised", async () => {
   const url = new URL("./service-error.ts?copy", import.meta.url).href;
   const copy = ((await import(url)) as { ServiceError: typeof ServiceError }).ServiceError;
-  const error: unknown = new copy("aborted", "from elsewhere");
+  const error: unknown = new copy("aborted", "from the copy");
   assert.ok(!(error instanceof ServiceError));
   assert.ok(isServiceError(error));
   assert.equal(codeOf(error), "aborted");
 });
 
-test("what only looks like a ServiceError is not one", () => {
+test("an object that only resembles a ServiceError is not one", () => {
   for (const fake of [{ code: "aborted" }, Object.assign(new Error(), { code: "ENOENT" }), null, "aborted"]) {
     assert.ok(!isServiceError(fake));
   }
 });
 
-test("the stack begins with the name of the class, and of a subclass its own", () => {
+test("the stack starts with the name of the class or subclass", () => {
   assert.match(new ServiceError("internal", "boom").stack ?? "", /^ServiceError: boom\n/);
-  assert.match(new OrderGoneError("internal", "boom").stack ?? "", /^OrderGoneError: boom\n/);
+  assert.match(new LostOrderError("internal", "boom").stack ?? "", /^LostOrderError: boom\n/);
 });
 
-test("a printed error shows what it was given and nothing else", () => {
+test("a printed error shows the given fields and no others", () => {
   const bare = inspect(new ServiceError("not_found", "no order"));
   assert.ok(!/reason|retryAfterMs|cause/.test(bare), bare);
   const full = inspect(new ServiceError("aborted", "x", { cause: "why", reason: "BUSY", retryAfterMs: 5 }));
@@ -79,7 +79,7 @@ test("a printed error shows what it was given and nothing else", () => {
     assert.ok(full.includes(part), full);
 });
 
-test("violations are copied and cannot be changed afterwards", () => {
+test("violations are copied and frozen", () => {
   const violations = [{ field: "items[0].quantity", description: "must be positive" }];
   const error = new ServiceError("invalid_argument", "bad order", { violations });
   violations.pop();

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 const root = new URL("../", import.meta.url);
 
-test("the program of the README runs as it stands", () => {
+test("the program of the README runs", () => {
   const [, program] = /^```ts\n(.*?)^```$/ms.exec(readFileSync(new URL("README.md", root), "utf8")) ?? [];
   assert.ok(program);
   const flags = ["-C", "source", "--input-type=module-typescript", "-"];
