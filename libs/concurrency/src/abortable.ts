@@ -1,4 +1,4 @@
-/** The one option everything that waits has. Aborting it rejects the wait with the signal's reason. */
+/** The option of everything that waits. Aborting the signal rejects the wait with its reason. */
 export interface Abortable {
   readonly signal?: AbortSignal | undefined;
 }

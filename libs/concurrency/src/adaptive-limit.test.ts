@@ -5,12 +5,13 @@ import { AdaptiveLimit, type Place } from "./adaptive-limit.ts";
 
 const workers = 4;
 const serviceMs = 10;
-/** Calls a second that the simulated server can answer. */
+/** The calls per second that the simulated server can answer. */
 const capacity = (workers * 1000) / serviceMs;
 
 /**
- * A server of some workers with a queue in front of them, in virtual time. Calls come at a fixed rate, whether or not
- * earlier ones were answered, as users do. Returns calls answered a second and the 99th percentile of their latency.
+ * Simulates a server of some workers behind a queue, in virtual time. Calls arrive at a fixed rate,
+ * whether or not earlier ones were answered. Returns the calls answered per second and the 99th
+ * percentile of their latency.
  */
 function serve(limit: AdaptiveLimit, clock: { now: number }, rate: number, ms: number) {
   const free = Array.from({ length: workers }, () => clock.now);
@@ -36,7 +37,7 @@ function serve(limit: AdaptiveLimit, clock: { now: number }, rate: number, ms: n
     const done = Math.max(free[worker] ?? at, at) + serviceMs;
     free[worker] = done;
     running.push({ end: done, place });
-    // The first half is for the limit to find its place.
+    // In the first half the limit adapts.
     if (at > from + ms / 2) latencies.push(done - at);
   }
   finishUntil(Number.POSITIVE_INFINITY);
@@ -44,7 +45,7 @@ function serve(limit: AdaptiveLimit, clock: { now: number }, rate: number, ms: n
   return { perSecond: latencies.length / (ms / 2000), p99: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN };
 }
 
-test("at twice what a server can do, it still does nearly all it can, and for those let in not much slower than at its peak", () => {
+test("at twice its capacity a server still answers nearly all it can, and admitted calls stay nearly as fast as at its peak", () => {
   const clock = { now: 0 };
   const limit = new AdaptiveLimit({ max: 1_000, min: 4, now: () => clock.now });
   const peak = serve(limit, clock, capacity * 0.9, 20_000);
@@ -53,7 +54,7 @@ test("at twice what a server can do, it still does nearly all it can, and for th
   assert.ok(overloaded.p99 <= 2 * peak.p99, `${overloaded.p99} ms, at the peak ${peak.p99} ms`);
 });
 
-test("without overload nobody is refused", () => {
+test("without overload no call is refused", () => {
   const clock = { now: 0 };
   const limit = new AdaptiveLimit({ max: 1_000, now: () => clock.now });
   const { perSecond } = serve(limit, clock, capacity * 0.5, 20_000);
@@ -72,7 +73,7 @@ test("after an overload the limit grows back until calls are no longer refused",
   assert.ok(Math.abs(perSecond - capacity * 0.7) < capacity * 0.05, `${perSecond} a second`);
 });
 
-test("the limit stays between its bounds and what runs below it, whatever calls take and however they end", () => {
+test("the limit stays between its bounds and the calls in flight below it, whatever they take and however they end", () => {
   const step = record({ start: nat(40), end: nat(40), wait: nat(500), discard: boolean() });
   check(
     property(integer({ min: 1, max: 50 }), nat(50), array(step, { maxLength: 200 }), (min, more, steps) => {
@@ -99,7 +100,7 @@ test("the limit stays between its bounds and what runs below it, whatever calls 
   );
 });
 
-test("what is discarded teaches nothing", () => {
+test("a discarded place is no sample", () => {
   let now = 0;
   const limit = new AdaptiveLimit({ max: 10, now: () => now });
   for (let n = 0; n < 100; n++) {
@@ -121,10 +122,13 @@ test("the latency is the mean of the last window", () => {
   assert.equal(limit.latencyMs, 20);
 });
 
-test("a service that has become slower for good is believed: its calls are refused for a while, not forever", () => {
+test("a service that has become slower has calls refused for a while only", () => {
   let now = 0;
   const limit = new AdaptiveLimit({ max: 40, min: 4, now: () => now });
-  /** Twenty calls at once, each as slow as the others: nothing queues. Returns how many were let in. */
+  /**
+   * Makes twenty concurrent calls of equal latency, so that none queues. Returns the number
+   * admitted.
+   */
   const round = (ms: number): number => {
     const places = Array.from({ length: 20 }, () => limit.tryAcquire()).filter((place) => place !== undefined);
     now += ms;
@@ -138,7 +142,7 @@ test("a service that has become slower for good is believed: its calls are refus
   assert.equal(round(1_000), 20);
 });
 
-test("a pause of the machine, half a second and what waited in it, refuses nobody; one that does not end does", () => {
+test("a pause of half a second refuses no call, and lasting slowness does", () => {
   let now = 0;
   const limit = new AdaptiveLimit({ max: 100, min: 4, now: () => now });
   const round = (ms: number): number => {
@@ -155,5 +159,6 @@ test("a pause of the machine, half a second and what waited in it, refuses nobod
 });
 
 for (const options of [{ max: 0 }, { max: 1.5 }, { max: 5, min: 6 }, { max: 5, min: 0 }]) {
-  test(`${JSON.stringify(options)} are no bounds`, () => assert.throws(() => new AdaptiveLimit(options), RangeError));
+  test(`${JSON.stringify(options)} are refused as bounds`, () =>
+    assert.throws(() => new AdaptiveLimit(options), RangeError));
 }

@@ -1,49 +1,70 @@
 export interface AdaptiveLimitOptions {
-  /** The limit never goes below this, however slow all becomes. 10 when not given, or `max` if that is less. */
+  /**
+   * The least the limit can be, however slow calls become. Default 10, or `max` if that is less.
+   */
   readonly min?: number | undefined;
-  /** The hard upper bound, and where the limit begins: who is not overloaded never notices it. */
+  /** The upper bound, and the limit at the start. A server that is not overloaded stays there. */
   readonly max: number;
-  /** Milliseconds: while calls take no longer than this on average the limit does not fall. 0 when not given. */
+  /** The mean latency in milliseconds up to which the limit does not fall. Default 0. */
   readonly quickMs?: number | undefined;
-  /** Milliseconds of a clock that does not go back; `performance.now` when not given. */
+  /** Returns milliseconds of a monotonic clock. Default `performance.now`. */
   readonly now?: (() => number) | undefined;
 }
 
-/** A place under the limit, until disposed: its life is the latency that is learned from. */
+/** A place under the limit until it is disposed. The time in between is a sample of the latency. */
 export interface Place extends Disposable {
-  /** Gives the place back and learns nothing: for what failed, since a quick failure is no sign of room. */
+  /**
+   * Gives the place back without a sample: for failures, since a quick failure is no sign of
+   * capacity.
+   */
   discard(): void;
 }
 
-/** A window closes with this many latencies and after this time: a mean of fewer says little. */
+/** The least samples and the least time of a window. */
 const windowSamples = 10;
 const windowMs = 100;
-/** Latency may come to this many times what it is without a queue before the limit falls. */
+/** The latency, as a multiple of the latency without a queue, above which the limit falls. */
 const tolerance = 2;
-/** How far one window moves the limit to where it points. */
+/** The share of the way to its target that one window moves the limit. */
 const smoothing = 0.2;
-/** How far a faster window moves the baseline: what was once possible is the better guess. */
-const quickly = 0.5;
-/** How far a slower one does: a service that has become slower is believed after a minute or so. */
-const slowly = 1 / 600;
-/** As many slow windows in a row, while nobody is refused, are a burst or a pause of the machine: it is let drain. */
-const patience = 5;
-/** After as many windows that refused, the limit is at its least for two: one to drain the queue, one to learn from. */
+/**
+ * The share by which a faster window moves the baseline. Large, since that latency is known to be
+ * possible.
+ */
+const fallRate = 0.5;
+/**
+ * The share by which a slower window moves it: a service that has become slower counts after about
+ * a minute.
+ */
+const riseRate = 1 / 600;
+/**
+ * Slow windows in a row, without a refused call, that count as a burst or a pause of the machine.
+ */
+const slowWindowsTolerated = 5;
+/**
+ * After this many windows with refused calls the limit is at `min` for two: one drains the queue,
+ * one is measured.
+ */
 const probeAfter = 600;
 const probeWindows = 2;
-/** With fewer inside than `min` for this long there is no overload to remember: the limit is at `max` again. */
+/**
+ * With fewer than `min` calls in flight for this long the overload is over, and the limit is `max`
+ * again.
+ */
 const calmMs = 2_000;
 
 /**
- * A limit on what runs at once that finds itself, after the gradient of Netflix's concurrency-limits: while calls take as
- * long as they do without a queue it grows, by the root of itself; as they take longer it falls, to half at most.
+ * A limit on concurrent calls that adapts to their latency, after the gradient limit of Netflix's
+ * concurrency-limits. While calls take as long as without a queue it grows, by its square root.
+ * When they take longer it falls, to no less than half at a time.
  *
  *     using place = limit.tryAcquire();
- *     if (place === undefined) throw new ServiceError("unavailable", "overloaded", { retryAfterMs: 100 });
+ *     if (place === undefined) throw new ServiceError("unavailable", "overloaded");
  *
- * Where it differs: the baseline follows slower calls only while none are refused, or an overload that lasts would in time
- * become what is normal (once a minute it looks, with as few inside as may be); a limit far above what runs falls from twice what runs, not from where nobody was;
- * and a quiet moment ends it, so that a burst after a burst finds the room that the first one found.
+ * It differs in three points. The baseline follows slower calls only while none is refused, since a
+ * lasting overload would become the norm; instead it is measured once a minute with `min` calls in
+ * flight. A limit far above the calls in flight falls from twice their number. A quiet moment
+ * resets the limit, so that a second burst is treated as the first.
  */
 export class AdaptiveLimit {
   readonly #min: number;
@@ -55,20 +76,22 @@ export class AdaptiveLimit {
   #baseline: number | undefined;
   #latency: number | undefined;
   #fastest: number | undefined;
-  /** When `min` or more were last inside. */
+  /** The last time that `min` or more calls were in flight. */
   #busyAt: number;
   #window: Window;
-  /** Windows in a row that were slow. */
+  /** The number of slow windows in a row. */
   #slow = 0;
-  /** Windows in a row that refused, and windows of a probe still to come, with the limit to go back to. */
+  /**
+   * The number of refusing windows in a row, the windows left of a probe, and the limit after it.
+   */
   #refusing = 0;
   #probing = 0;
   #resumed = 0;
 
   constructor({ max, min = Math.min(10, max), quickMs = 0, now = () => performance.now() }: AdaptiveLimitOptions) {
-    if (!Number.isSafeInteger(max) || max < 1) throw new RangeError("max is a whole number, at least 1");
+    if (!Number.isSafeInteger(max) || max < 1) throw new RangeError("max must be a whole number, at least 1");
     if (!Number.isSafeInteger(min) || min < 1 || min > max) {
-      throw new RangeError("min is a whole number from 1 to max");
+      throw new RangeError("min must be a whole number from 1 to max");
     }
     this.#min = min;
     this.#max = max;
@@ -79,7 +102,7 @@ export class AdaptiveLimit {
     this.#window = newWindow(this.#busyAt);
   }
 
-  /** A whole number from `min` to `max`. */
+  /** The current limit, a whole number from `min` to `max`. */
   get limit(): number {
     return Math.floor(this.#limit);
   }
@@ -88,17 +111,20 @@ export class AdaptiveLimit {
     return this.#inFlight;
   }
 
-  /** How long a call takes now, in milliseconds: the mean of the last window. Undefined until there was one. */
+  /** The mean latency of the last window in milliseconds. Undefined before the first. */
   get latencyMs(): number | undefined {
     return this.#latency;
   }
 
-  /** The least a call takes now, in milliseconds: the fastest of the last window. Undefined until there was one. */
+  /** The least latency of the last window in milliseconds. Undefined before the first. */
   get fastestMs(): number | undefined {
     return this.#fastest;
   }
 
-  /** A place, or undefined when there is none. Nobody waits: a queue in front of a full service makes everyone late. */
+  /**
+   * Returns a place, or undefined if there is none. It never waits: a queue in front of a full
+   * service makes all late.
+   */
   tryAcquire(): Place | undefined {
     const startedAt = this.#now();
     if (this.#inFlight >= this.#min) this.#busyAt = startedAt;
@@ -140,14 +166,14 @@ export class AdaptiveLimit {
     this.#refusing = refused ? this.#refusing + 1 : 0;
     if (this.#refusing >= probeAfter) return this.#startProbe();
     const baseline = (this.#baseline ??= latency);
-    if (latency < baseline) this.#baseline += (latency - baseline) * quickly;
-    // While calls are refused, those let in are slow for the queue that this limit allows.
-    else if (!refused) this.#baseline += (latency - baseline) * slowly;
+    if (latency < baseline) this.#baseline += (latency - baseline) * fallRate;
+    // While calls are refused, admitted ones are slow because of the queue that this limit allows.
+    else if (!refused) this.#baseline += (latency - baseline) * riseRate;
     const gradient =
       latency === 0 ? 1 : Math.max(0.5, Math.min(1, Math.max(this.#quickMs, tolerance * this.#baseline) / latency));
     this.#slow = gradient < 1 ? this.#slow + 1 : 0;
-    if (gradient < 1 && !refused && this.#slow <= patience) return;
-    // With room to spare, quick calls are no reason for more.
+    if (gradient < 1 && !refused && this.#slow <= slowWindowsTolerated) return;
+    // Quick calls are no reason to grow while much of the limit is unused.
     if (gradient === 1 && peak < this.#limit / 2) return;
     const from = gradient < 1 ? Math.min(this.#limit, Math.max(2 * peak, this.#min)) : this.#limit;
     const aim = from * gradient + Math.sqrt(from);
@@ -162,7 +188,7 @@ export class AdaptiveLimit {
     this.#refusing = 0;
   }
 
-  /** What calls take with the least of them inside is what they take without a queue, whatever it was before. */
+  /** Takes the latency with `min` calls in flight as the latency without a queue. */
   #probe(latency: number): void {
     this.#probing--;
     if (this.#probing > 0) return;
@@ -177,7 +203,7 @@ interface Window {
   sum: number;
   fastest: number;
   refused: boolean;
-  /** The most that ran at once. */
+  /** The most calls in flight at once. */
   peak: number;
 }
 

@@ -11,7 +11,7 @@ for (const capacity of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
   test(`a channel of capacity ${capacity} is refused`, () => assert.throws(() => new Channel(capacity), RangeError));
 }
 
-test("a full channel holds its senders, and a receiver lets the longest waiting in", async () => {
+test("sends to a full channel wait, and a receive admits the longest waiting", async () => {
   const channel = new Channel<number>(2);
   await channel.send(1);
   await channel.send(2);
@@ -34,7 +34,7 @@ test("capacity 0 is a rendezvous: a send ends when its value is received", async
   assert.equal(await stateOf(sent), "resolved");
 });
 
-test("a receiver that waits gets the value, the longest waiting first", async () => {
+test("waiting receivers get values in order", async () => {
   const channel = new Channel<string>(0);
   const [first, second] = [channel.receive(), channel.receive()];
   await channel.send("a");
@@ -42,7 +42,7 @@ test("a receiver that waits gets the value, the longest waiting first", async ()
   assert.deepEqual([(await first).value, (await second).value], ["a", "b"]);
 });
 
-test("closing refuses senders, those waiting included, and what was accepted can still be read", async () => {
+test("closing refuses senders, also waiting ones, and accepted values can still be received", async () => {
   const channel = new Channel<number>(1);
   await channel.send(1);
   const waiting = channel.send(2);
@@ -74,7 +74,7 @@ test("closing twice does nothing, so that an owner can close early and by `using
   assert.ok(channel.closed);
 });
 
-test("undefined is a value, and not the end", async () => {
+test("undefined is a value like any other", async () => {
   const channel = new Channel<undefined>(1);
   await channel.send(undefined);
   assert.deepEqual(await channel.receive(), { done: false, value: undefined });
@@ -94,7 +94,7 @@ test("a cancelled sender's value is never received", async () => {
   await Promise.all([cancelled, next]);
 });
 
-test("a cancelled receiver takes nothing", async () => {
+test("a cancelled receiver takes no value", async () => {
   const channel = new Channel<string>(0);
   const controller = new AbortController();
   const reason = new Error("gave up");
@@ -106,7 +106,7 @@ test("a cancelled receiver takes nothing", async () => {
   await cancelled;
 });
 
-test("an aborted signal neither sends nor receives, also where it need not wait", async () => {
+test("an aborted signal neither sends nor receives, even without a wait", async () => {
   const channel = new Channel<number>(2);
   await channel.send(1);
   const signal = AbortSignal.abort();
@@ -115,7 +115,7 @@ test("an aborted signal neither sends nor receives, also where it need not wait"
   assert.equal(channel.length, 1);
 });
 
-test("aborting after the hand-over loses nothing", async () => {
+test("aborting after the hand-over loses no value", async () => {
   const channel = new Channel<string>(0);
   const controller = new AbortController();
   const received = channel.receive({ signal: controller.signal });
@@ -131,7 +131,7 @@ test("iterating ends when the channel is closed and empty", async () => {
   assert.deepEqual(await Array.fromAsync(channel), [1, 2, 3]);
 });
 
-test("leaving the loop takes no value along and does not close the channel", async () => {
+test("leaving the loop loses no value and does not close the channel", async () => {
   const channel = new Channel<number>(3);
   for (const value of [1, 2]) await channel.send(value);
   for await (const value of channel) {
@@ -142,7 +142,7 @@ test("leaving the loop takes no value along and does not close the channel", asy
   assert.deepEqual(await channel.receive(), { done: false, value: 2 });
 });
 
-test("iterating with a signal ends by its reason", async () => {
+test("iterating rejects with the reason of an aborted signal", async () => {
   const channel = new Channel<number>(1);
   const controller = new AbortController();
   const reason = new Error("stop");
@@ -151,7 +151,7 @@ test("iterating with a signal ends by its reason", async () => {
   await assert.rejects(reading, reason);
 });
 
-test("who sent or received no longer listens to the signal", async () => {
+test("a send or receive that has ended leaves no listener on the signal", async () => {
   const channel = new Channel<number>(0);
   const { signal } = new AbortController();
   for (let value = 0; value < 100; value++) {
@@ -168,7 +168,7 @@ test("a hundred thousand values keep their order", async () => {
   assert.equal(channel.tryReceive(), undefined);
 });
 
-test("whatever is done to it, a channel agrees with a model of three lists", async () => {
+test("after any operations a channel agrees with a model of three lists", async () => {
   const step = fc.record({
     do: fc.constantFrom("send", "send", "receive", "receive", "trySend", "tryReceive", "abort", "close"),
     which: fc.nat(20),
@@ -184,7 +184,7 @@ test("whatever is done to it, a channel agrees with a model of three lists", asy
         senders: [] as number[],
         receivers: [] as number[],
         closed: false,
-        /** What receiving yields now, if it need not wait. */
+        /** Receives from the model, or returns undefined if that would wait. */
         take(): string | undefined {
           const value = this.values.length > 0 ? this.values.shift() : this.senders[0];
           if (value === undefined) return this.closed ? "end" : undefined;
@@ -195,7 +195,7 @@ test("whatever is done to it, a channel agrees with a model of three lists", asy
           }
           return `${value}`;
         },
-        /** Whether a value is accepted without waiting. */
+        /** Sends to the model. Returns false if that would wait. */
         put(id: number): boolean {
           const receiver = this.receivers.shift();
           if (receiver !== undefined) expected.push(`${receiver} got ${id}`);
@@ -259,7 +259,7 @@ test("whatever is done to it, a channel agrees with a model of three lists", asy
         assert.equal(channel.length, model.values.length);
         assert.equal(channel.closed, model.closed);
         await ticks(8);
-        // Within one step the order of those who go on is nobody's business.
+        // Within one step the order in which waiters continue does not matter.
         assert.deepEqual(log.splice(0).sort(), expected.splice(0).sort());
       }
     }),
@@ -267,7 +267,7 @@ test("whatever is done to it, a channel agrees with a model of three lists", asy
   );
 });
 
-test("in every schedule each accepted value is received once, in its sender's order, and all end", async () => {
+test("in every schedule each accepted value is received once, in its sender's order, and all tasks end", async () => {
   const sender = fc.record({ values: fc.integer({ min: 1, max: 4 }), microtasks: fc.nat(4), aborts: fc.boolean() });
   const receiver = fc.record({ microtasks: fc.nat(4), aborts: fc.boolean() });
   await fc.assert(
@@ -296,13 +296,13 @@ test("in every schedule each accepted value is received once, in its sender's or
             } catch (error) {
               assert.equal(error, controller.signal.reason);
             }
-            assert.ok(channel.length <= capacity, "more is stored than may");
+            assert.ok(channel.length <= capacity, "more values are stored than allowed");
           }
         });
         const receiving = receivers.map(async ({ microtasks, aborts }, index) => {
           const last = new Map<number, number>();
           const controller = new AbortController();
-          // The first stays to the end, so that the senders can end.
+          // The first receives to the end, so that the senders can end.
           if (aborts && index > 0) aborters.push(abortLater(controller, `receiver ${index} aborts`));
           try {
             for await (const { from, value } of channel.values({ signal: controller.signal })) {
@@ -329,7 +329,7 @@ test("in every schedule each accepted value is received once, in its sender's or
   );
 });
 
-test("in every schedule closing under senders loses nothing accepted and accepts nothing more", async () => {
+test("in every schedule closing during sends loses no accepted value and accepts no more", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),

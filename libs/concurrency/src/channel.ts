@@ -3,12 +3,12 @@ import type { Abortable } from "./abortable.ts";
 import { List } from "./list.ts";
 import { type Case, type Outcome, wait } from "./select.ts";
 
-/** What a receiver gets: a value, or `done` when the channel is closed and empty. */
+/** The result of a receive: a value, or `done` when the channel is closed and empty. */
 export type Received<T> =
   | { readonly done: false; readonly value: T }
   | { readonly done: true; readonly value: undefined };
 
-/** The channel is closed: the value was not accepted. */
+/** A refused send: the channel is closed and the value was not accepted. */
 export class ChannelClosedError extends ServiceError {
   static {
     this.prototype.name = "ChannelClosedError";
@@ -26,27 +26,29 @@ interface Sender<T> {
 }
 
 /**
- * A bounded queue between tasks. A full channel holds its senders; capacity 0 is a rendezvous, where a send ends when
- * its value is received. Values, senders and receivers are served in the order they came. Senders and receivers are as
- * many as there are callers; values waiting are at most `capacity`.
+ * A bounded queue between tasks. Sends to a full channel wait. Capacity 0 is a rendezvous: a send
+ * ends when its value is received. Values, senders and receivers are served in order. At most
+ * `capacity` values wait; waiting senders and receivers are as many as there are callers.
  *
- * Whoever sends owns the channel and closes it. Closing refuses senders, those waiting included; what was accepted can
- * still be read. Iterating reads until then; several may iterate, and each value goes to one of them.
+ * The sender owns the channel and closes it. Closing refuses senders, also waiting ones, and
+ * accepted values can still be received. Iterating receives until the channel is closed and empty.
+ * With several iterators each value goes to one.
  */
 export class Channel<T> implements AsyncIterable<T>, Disposable {
   readonly capacity: number;
   readonly #values = new List<T>();
-  // While a receiver waits nothing is stored, and while a sender waits the store is full.
+  // While a receiver waits no value is stored, and while a sender waits the store is full.
   readonly #receivers = new List<(received: Received<T>) => void>();
   readonly #senders = new List<Sender<T>>();
   #closed = false;
 
   constructor(capacity: number) {
-    if (!Number.isSafeInteger(capacity) || capacity < 0) throw new RangeError("a channel's capacity is a whole number");
+    if (!Number.isSafeInteger(capacity) || capacity < 0)
+      throw new RangeError("a channel's capacity must be a whole number, at least 0");
     this.capacity = capacity;
   }
 
-  /** Values accepted and not yet received. */
+  /** The number of values accepted and not yet received. */
   get length(): number {
     return this.#values.length;
   }
@@ -55,7 +57,10 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     return this.#closed;
   }
 
-  /** Resolves once the value is accepted. Rejects with `ChannelClosedError`, or with the signal's reason: not accepted. */
+  /**
+   * Resolves once the value is accepted. Rejects with `ChannelClosedError` or the signal's reason,
+   * and then the value was not accepted.
+   */
   async send(value: T, options: Abortable = {}): Promise<void> {
     options.signal?.throwIfAborted();
     if (this.trySend(value)) return;
@@ -72,7 +77,7 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     return outcome();
   }
 
-  /** Whether the value could be accepted at once. Throws `ChannelClosedError`. */
+  /** Sends without waiting. Returns false if the channel is full. Throws `ChannelClosedError`. */
   trySend(value: T): boolean {
     if (this.#closed) throw new ChannelClosedError();
     const receiver = this.#receivers.shift();
@@ -85,13 +90,16 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     return true;
   }
 
-  /** The next value if there is one, `done` if there will be none, `undefined` if one would have to wait. */
+  /**
+   * Receives without waiting. Returns undefined if the channel is empty, `done` if it is closed and
+   * empty.
+   */
   tryReceive(): Received<T> | undefined {
     const stored = this.#values.shift();
     const sender = this.#senders.shift()?.value;
     sender?.accepted();
     if (stored !== undefined) {
-      // The longest waiting sender's value takes the place that became free.
+      // The value of the longest waiting sender takes the free place.
       if (sender !== undefined) this.#values.append(sender.value);
       return { done: false, value: stored.value };
     }
@@ -99,7 +107,10 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     return this.#closed ? { done: true, value: undefined } : undefined;
   }
 
-  /** Refuses senders from now on, and ends receivers once what was accepted is read. Closing twice does nothing. */
+  /**
+   * Refuses further values, and ends receivers once the accepted ones are read. Closing twice does
+   * nothing.
+   */
   close(): void {
     this.#closed = true;
     for (let sender = this.#senders.shift(); sender !== undefined; sender = this.#senders.shift()) {
@@ -114,7 +125,7 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     this.close();
   }
 
-  /** A case of `select`: receives from this channel. */
+  /** Returns a case of `select` that receives from this channel. */
   onReceive<R>(handler: (received: Received<T>) => R): Case<R> {
     return {
       poll: () => {
@@ -128,7 +139,7 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     };
   }
 
-  /** A case of `select`: sends `value` to this channel. */
+  /** Returns a case of `select` that sends `value` to this channel. */
   onSend<R>(value: T, handler: () => R): Case<R> {
     return {
       poll: () => (this.#closed ? refuse : this.trySend(value) ? handler : undefined),
@@ -139,7 +150,10 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     };
   }
 
-  /** The values as they come, until the channel is closed and empty. Leaving the loop does not close the channel. */
+  /**
+   * Yields values until the channel is closed and empty. Leaving the loop does not close the
+   * channel.
+   */
   async *values(options: Abortable = {}): AsyncGenerator<T, void, undefined> {
     for (;;) {
       const received = await this.receive(options);

@@ -7,10 +7,10 @@ import { deadline, deadlineOf, derive } from "./deadline.ts";
 
 const day = 24 * 60 * 60 * 1000;
 
-/** Time stands still until a test moves it. */
+/** Stops the clock until a test moves it. */
 const clock = { apis: ["setTimeout" as const, "Date" as const], now: 1_000_000 };
 
-test("a deadline aborts with a TimeoutError when its time has come, and not before", (t) => {
+test("a deadline aborts with a TimeoutError when its time is up, and not before", (t) => {
   t.mock.timers.enable(clock);
   using limit = deadline(250);
   t.mock.timers.tick(249);
@@ -19,7 +19,7 @@ test("a deadline aborts with a TimeoutError when its time has come, and not befo
   assert.equal(codeOf(reasonOf(limit.signal)), "deadline_exceeded");
 });
 
-test("a disposed deadline aborts no more", (t) => {
+test("a disposed deadline does not abort", (t) => {
   t.mock.timers.enable(clock);
   const controller = new AbortController();
   const limit = deadline(250, { signal: controller.signal });
@@ -29,7 +29,7 @@ test("a disposed deadline aborts no more", (t) => {
   assert.ok(!limit.signal.aborted);
 });
 
-test("a deadline aborts with its parent, for the parent's reason", () => {
+test("a deadline aborts with its parent and its reason", () => {
   const controller = new AbortController();
   const reason = new Error("stop");
   using limit = deadline(60_000, { signal: controller.signal });
@@ -37,7 +37,7 @@ test("a deadline aborts with its parent, for the parent's reason", () => {
   assert.equal(reasonOf(limit.signal), reason);
 });
 
-test("a deadline can be aborted before its time, for a reason of its own that time does not change", (t) => {
+test("a deadline can be aborted early, and keeps that reason when the time is up", (t) => {
   t.mock.timers.enable(clock);
   using limit = deadline(250);
   const reason = new Error("the client hung up");
@@ -46,20 +46,20 @@ test("a deadline can be aborted before its time, for a reason of its own that ti
   assert.equal(reasonOf(limit.signal), reason);
 });
 
-test("a deadline below an aborted signal begins aborted", () => {
+test("a deadline below an aborted signal is aborted from the start", () => {
   const reason = new Error("too late");
   using limit = deadline(60_000, { signal: AbortSignal.abort(reason) });
   assert.equal(reasonOf(limit.signal), reason);
 });
 
 for (const ms of [0, -5, Number.NEGATIVE_INFINITY]) {
-  test(`a deadline of ${ms} ms has passed: the time left can be given as it is`, () => {
+  test(`a deadline of ${ms} ms has passed already`, () => {
     using limit = deadline(ms);
     assert.equal(codeOf(reasonOf(limit.signal)), "deadline_exceeded");
   });
 }
 
-test("an infinite deadline is none", (t) => {
+test("an infinite deadline sets none", (t) => {
   t.mock.timers.enable(clock);
   using limit = deadline(Number.POSITIVE_INFINITY);
   assert.equal(deadlineOf(limit.signal), undefined);
@@ -67,12 +67,12 @@ test("an infinite deadline is none", (t) => {
   assert.ok(!limit.signal.aborted);
 });
 
-test("what is not a number is refused", () => assert.throws(() => deadline(Number.NaN), RangeError));
+test("a time that is not a number is refused", () => assert.throws(() => deadline(Number.NaN), RangeError));
 
 test("a deadline past the 24.8 days a timer can hold is kept", (t) => {
   t.mock.timers.enable(clock);
   using limit = deadline(60 * day);
-  // In steps, because the mocked clock would start what is set within a tick at the tick's end.
+  // In steps, because the mocked clock starts a timer set within a tick at the end of the tick.
   const longest = 2 ** 31 - 1;
   for (const ms of [longest, longest, 60 * day - 2 * longest - 1]) {
     t.mock.timers.tick(ms);
@@ -82,7 +82,7 @@ test("a deadline past the 24.8 days a timer can hold is kept", (t) => {
   assert.ok(limit.signal.aborted);
 });
 
-test("a deadline past the 24.8 days can be disposed of at any time", (t) => {
+test("a deadline past the 24.8 days can be disposed at any time", (t) => {
   t.mock.timers.enable(clock);
   const limit = deadline(60 * day);
   t.mock.timers.tick(30 * day);
@@ -92,11 +92,11 @@ test("a deadline past the 24.8 days can be disposed of at any time", (t) => {
 });
 
 for (const { name, parent, child, want } of [
-  { name: "the parent's, where it is nearer", parent: 100, child: 250, want: 100 },
-  { name: "its own, where that is nearer", parent: 250, child: 100, want: 100 },
-  { name: "the parent's, where its own is infinite", parent: 250, child: Number.POSITIVE_INFINITY, want: 250 },
+  { name: "the parent's if it is earlier", parent: 100, child: 250, want: 100 },
+  { name: "its own if that is earlier", parent: 250, child: 100, want: 100 },
+  { name: "the parent's if its own is infinite", parent: 250, child: Number.POSITIVE_INFINITY, want: 250 },
 ]) {
-  test(`a signal carries the nearest deadline: ${name}`, (t) => {
+  test(`a signal has the earliest deadline: ${name}`, (t) => {
     t.mock.timers.enable(clock);
     using outer = deadline(parent);
     using inner = deadline(child, { signal: outer.signal });
@@ -108,7 +108,7 @@ for (const { name, parent, child, want } of [
   });
 }
 
-test("a scope between carries the deadline on, and aborts with it", (t) => {
+test("a derived scope has the deadline of its parent and aborts with it", (t) => {
   t.mock.timers.enable(clock);
   using limit = deadline(100);
   using outer = derive({ signal: limit.signal });
@@ -118,7 +118,7 @@ test("a scope between carries the deadline on, and aborts with it", (t) => {
   assert.equal(reasonOf(inner.signal), reasonOf(limit.signal));
 });
 
-test("a scope can carry a deadline that somebody else keeps: it tells it and does not abort by it", (t) => {
+test("a derived scope can have a deadline that its caller enforces", (t) => {
   t.mock.timers.enable(clock);
   using outer = deadline(300);
   using nearer = derive({ signal: outer.signal, deadline: clock.now + 100 });
@@ -129,12 +129,12 @@ test("a scope can carry a deadline that somebody else keeps: it tells it and doe
   assert.ok(!nearer.signal.aborted);
 });
 
-test("no signal, and one from elsewhere, carry no deadline that is known", () => {
+test("a missing signal and a signal of the platform have no known deadline", () => {
   assert.equal(deadlineOf(undefined), undefined);
   assert.equal(deadlineOf(new AbortController().signal), undefined);
 });
 
-test("a scope aborts alone without its parent", () => {
+test("a scope aborts without its parent", () => {
   const parent = new AbortController();
   using scope = derive({ signal: parent.signal });
   scope.abort(new Error("mine"));
@@ -142,7 +142,7 @@ test("a scope aborts alone without its parent", () => {
   assert.ok(!parent.signal.aborted);
 });
 
-test("a disposed scope is detached from its parent, and is not aborted by it", () => {
+test("a disposed scope is not aborted by its parent", () => {
   const parent = new AbortController();
   const scope = derive({ signal: parent.signal });
   scope[Symbol.dispose]();
@@ -151,7 +151,7 @@ test("a disposed scope is detached from its parent, and is not aborted by it", (
   assert.ok(!scope.signal.aborted);
 });
 
-test("of a thousand scopes under one signal all abort, and none stays on it", () => {
+test("a thousand scopes under one signal all abort and leave no listener", () => {
   const parent = new AbortController();
   const scopes = Array.from({ length: 1000 }, () => deadline(60_000, { signal: parent.signal }));
   parent.abort();

@@ -2,21 +2,30 @@ import type { Abortable } from "./abortable.ts";
 import { onAbort } from "./on-abort.ts";
 import { after } from "./timer.ts";
 
-/** Until disposed, `signal` aborts with its parent. Disposing detaches it; it does not abort. */
+/**
+ * A signal that aborts with its parent until it is disposed. Disposing detaches it without
+ * aborting.
+ */
 export interface Scope extends Disposable {
   readonly signal: AbortSignal;
   abort(reason?: unknown): void;
 }
 
-// Weak, so that a signal's deadline lives as long as the signal and needs no one to take it away.
+// Weak, so that an entry lives as long as its signal.
 const deadlines = new WeakMap<AbortSignal, number>();
 
 export interface DeriveOptions extends Abortable {
-  /** A deadline that somebody else keeps, by `abort`: what `deadlineOf` tells where the parent has no nearer one. */
+  /**
+   * A deadline that the caller enforces with `abort`. `deadlineOf` returns it unless the parent's
+   * is earlier.
+   */
   readonly deadline?: number | undefined;
 }
 
-/** A scope of its own below `options.signal`: it aborts with that, or alone by `abort`, and has the same deadline. */
+/**
+ * Returns a scope below `options.signal`, with its deadline. It aborts with that signal, or alone
+ * by `abort`.
+ */
 export function derive(options: DeriveOptions = {}): Scope {
   const parent = options.signal;
   const controller = new AbortController();
@@ -31,18 +40,19 @@ export function derive(options: DeriveOptions = {}): Scope {
 }
 
 /**
- * A scope that aborts with a `TimeoutError` after `ms` milliseconds, or earlier with its parent or by `abort`. Zero or
- * less aborts at once, so the time left of a deadline can be passed as it is; Infinity sets none.
+ * Returns a scope that aborts with a `TimeoutError` after `ms` milliseconds, or earlier with its
+ * parent or by `abort`. Zero or less aborts at once, so the time left of another deadline can be
+ * passed as it is. Infinity sets none.
  *
  *     using limit = deadline(250, { signal });
  *     const response = await fetch(url, { signal: limit.signal });
  *
- * Disposing stops the timer and detaches from the parent, without aborting. `AbortSignal.any([parent,
- * AbortSignal.timeout(ms)])` has no such end: it is kept until the timeout fires, however early the work was done, and a
- * parent that never aborts can keep more (nodejs/node#54614).
+ * Disposing stops the timer and detaches from the parent, without aborting.
+ * `AbortSignal.any([parent, AbortSignal.timeout(ms)])` cannot be disposed: it stays in memory until
+ * the timeout fires, and a parent that never aborts can keep more (nodejs/node#54614).
  */
 export function deadline(ms: number, options: Abortable = {}): Scope {
-  if (Number.isNaN(ms)) throw new RangeError("a deadline is a number of milliseconds");
+  if (Number.isNaN(ms)) throw new RangeError("a deadline must be a number of milliseconds");
   const scope = derive(options);
   const at = Math.min(Date.now() + ms, deadlineOf(options.signal) ?? Number.POSITIVE_INFINITY);
   if (at !== Number.POSITIVE_INFINITY) deadlines.set(scope.signal, at);
@@ -60,8 +70,9 @@ export function deadline(ms: number, options: Abortable = {}): Scope {
 }
 
 /**
- * When the nearest deadline of `signal` passes, in milliseconds since the epoch: Go's `ctx.Deadline()`. It knows signals
- * made by `deadline` and `derive`; of a bare `AbortSignal.timeout` it knows nothing, as the platform does not tell.
+ * Returns the nearest deadline of `signal` in milliseconds since the epoch: Go's `ctx.Deadline()`.
+ * It is undefined for signals not made by `deadline` or `derive`, such as `AbortSignal.timeout`,
+ * whose deadline the platform does not expose.
  */
 export function deadlineOf(signal: AbortSignal | undefined): number | undefined {
   return signal === undefined ? undefined : deadlines.get(signal);

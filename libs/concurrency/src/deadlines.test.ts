@@ -6,19 +6,19 @@ import { Deadlines } from "./deadlines.ts";
 const clock = { apis: ["setTimeout" as const, "Date" as const], now: 1_000_000 };
 
 function world() {
-  const told: string[] = [];
+  const expired: string[] = [];
   const deadlines = new Deadlines<{ name: string; deadline: number; expire(): void }>();
   const add = (name: string, ms: number) => {
-    const item = { name, deadline: clock.now + ms, expire: () => void told.push(name) };
+    const item = { name, deadline: clock.now + ms, expire: () => void expired.push(name) };
     deadlines.add(item);
     return item;
   };
-  return { told, deadlines, add };
+  return { expired, deadlines, add };
 }
 
-test("each is told when its time has come, and not before, in whatever order they were added", (t) => {
+test("each item expires at its deadline and not before, in any order of adding", (t) => {
   t.mock.timers.enable(clock);
-  const { told, deadlines, add } = world();
+  const { expired, deadlines, add } = world();
   add("late", 500);
   add("soon", 100);
   add("between", 300);
@@ -30,54 +30,54 @@ test("each is told when its time has come, and not before, in whatever order the
     [200, ["soon", "between", "late"]],
   ] as const) {
     t.mock.timers.tick(ms);
-    assert.deepEqual(told, want);
+    assert.deepEqual(expired, want);
   }
   assert.equal(deadlines.size, 0);
 });
 
-test("what left in time is not told", (t) => {
+test("an item that was removed does not expire", (t) => {
   t.mock.timers.enable(clock);
-  const { told, deadlines, add } = world();
+  const { expired, deadlines, add } = world();
   const first = add("first", 100);
   add("second", 200);
   assert.ok(deadlines.delete(first));
   assert.ok(!deadlines.delete(first));
   t.mock.timers.tick(200);
-  assert.deepEqual(told, ["second"]);
+  assert.deepEqual(expired, ["second"]);
 });
 
-test("a time that has passed is told at the next turn, and Infinity never", (t) => {
+test("a passed deadline expires in the next turn, and Infinity never", (t) => {
   t.mock.timers.enable(clock);
-  const { told, add } = world();
+  const { expired, add } = world();
   add("passed", -5);
   add("never", Number.POSITIVE_INFINITY);
-  assert.deepEqual(told, []);
+  assert.deepEqual(expired, []);
   t.mock.timers.tick(1);
   t.mock.timers.tick(1_000_000_000);
-  assert.deepEqual(told, ["passed"]);
+  assert.deepEqual(expired, ["passed"]);
 });
 
 test("a deadline past the 24.8 days a timer can hold is kept", (t) => {
   t.mock.timers.enable(clock);
-  const { told, add } = world();
+  const { expired, add } = world();
   const longest = 2 ** 31 - 1;
   add("far", 2 * longest);
   t.mock.timers.tick(longest);
   t.mock.timers.tick(longest - 1);
-  assert.deepEqual(told, []);
+  assert.deepEqual(expired, []);
   t.mock.timers.tick(1);
-  assert.deepEqual(told, ["far"]);
+  assert.deepEqual(expired, ["far"]);
 });
 
-test("one that is told may add others, and take others out before they are told", (t) => {
+test("an expired item may add others and remove others before they expire", (t) => {
   t.mock.timers.enable(clock);
-  const { told, deadlines, add } = world();
-  const victim = { name: "victim", deadline: clock.now + 100, expire: () => void told.push("victim") };
+  const { expired, deadlines, add } = world();
+  const victim = { name: "victim", deadline: clock.now + 100, expire: () => void expired.push("victim") };
   deadlines.add({
     name: "first",
     deadline: clock.now + 100,
     expire: () => {
-      told.push("first");
+      expired.push("first");
       deadlines.delete(victim);
       add("added", 150);
     },
@@ -85,33 +85,33 @@ test("one that is told may add others, and take others out before they are told"
   deadlines.add(victim);
   t.mock.timers.tick(100);
   t.mock.timers.tick(50);
-  assert.deepEqual(told, ["first", "added"]);
+  assert.deepEqual(expired, ["first", "added"]);
 });
 
-test("a thousand of the same length need one timer, which looks once in that time", (t) => {
+test("a thousand items of the same length need one timer, which checks once in that time", (t) => {
   t.mock.timers.enable(clock);
   const set = t.mock.method(globalThis, "setTimeout");
-  const { told, deadlines, add } = world();
+  const { expired, deadlines, add } = world();
   for (let ms = 0; ms < 1_000; ms++) {
     const item = add(`${ms}`, 5_000 + ms);
     if (ms % 2 === 0) deadlines.delete(item);
   }
   assert.equal(set.mock.callCount(), 1);
   t.mock.timers.tick(6_000);
-  assert.equal(told.length, 500);
+  assert.equal(expired.length, 500);
 });
 
-test("whatever comes and goes, each is told at its time or was taken out", (t) => {
+test("in any order of adding and removing, each item expires at its deadline or was removed", (t) => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ at: fc.nat(200), ms: fc.integer({ min: 0, max: 200 }), leaves: fc.option(fc.nat(400)) })),
       (plans) => {
         t.mock.timers.enable(clock);
         const deadlines = new Deadlines();
-        const told = new Map<number, number>();
+        const expired = new Map<number, number>();
         const items = plans.map(({ at, ms }, index) => ({
           deadline: clock.now + at + ms,
-          expire: () => void told.set(index, Date.now()),
+          expire: () => void expired.set(index, Date.now()),
         }));
         for (let time = 0; time <= 500; time++) {
           for (const [index, { at, leaves }] of plans.entries()) {
@@ -124,8 +124,8 @@ test("whatever comes and goes, each is told at its time or was taken out", (t) =
         for (const [index, { at, ms, leaves }] of plans.entries()) {
           const due = at + ms;
           const left = leaves !== null && leaves > at && leaves <= due;
-          if (!left) assert.ok(Math.abs((told.get(index) ?? Infinity) - clock.now - due) <= 1);
-          else assert.ok(!told.has(index) || leaves === due);
+          if (!left) assert.ok(Math.abs((expired.get(index) ?? Infinity) - clock.now - due) <= 1);
+          else assert.ok(!expired.has(index) || leaves === due);
         }
       },
     ),

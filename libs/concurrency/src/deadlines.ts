@@ -1,23 +1,24 @@
 import { longestTimerMs } from "./timer.ts";
 
-/** Something that has to be over by a time. */
+/** An item with a deadline. */
 export interface Expiring {
-  /** Milliseconds since the epoch; Infinity for never. */
+  /** Milliseconds since the epoch. Infinity never expires. */
   readonly deadline: number;
-  /** That time has come. */
+  /** Called when the deadline has passed. */
   expire(): void;
 }
 
 /**
- * Things with deadlines, in the order they were added, and one timer for all of them. A timer for each costs more than most
- * else about a call that ends long before its time, as nearly all do. Whose time comes is taken out, then told; it is
- * late by the millisecond of the timer, never early. As with a timer, what is in it keeps the process alive.
+ * A set of items with deadlines, in the order of adding, with one timer for all. Nearly all calls
+ * end long before their deadline, and a timer for each would be a large part of their cost. An
+ * expired item is removed, then called. It is late by the timer's millisecond, never early. Items
+ * keep the process alive, as timers do.
  */
 export class Deadlines<T extends Expiring> implements Iterable<T> {
   readonly #items = new Set<T>();
   #timer: NodeJS.Timeout | undefined;
-  /** When the timer looks next: at the earliest deadline, or before it if that one has left. */
-  #looksAt = Number.POSITIVE_INFINITY;
+  /** The time of the next check: the earliest deadline, or earlier if that item was removed. */
+  #checksAt = Number.POSITIVE_INFINITY;
 
   get size(): number {
     return this.#items.size;
@@ -26,10 +27,10 @@ export class Deadlines<T extends Expiring> implements Iterable<T> {
   add(item: T): void {
     if (this.#items.size === 0) this.#timer?.ref();
     this.#items.add(item);
-    if (item.deadline < this.#looksAt) this.#lookAt(item.deadline);
+    if (item.deadline < this.#checksAt) this.#checkAt(item.deadline);
   }
 
-  /** Whether it was there. */
+  /** Removes the item. Returns false if it was not present. */
   delete(item: T): boolean {
     const was = this.#items.delete(item);
     if (this.#items.size === 0) this.#timer?.unref();
@@ -40,22 +41,22 @@ export class Deadlines<T extends Expiring> implements Iterable<T> {
     return this.#items.values();
   }
 
-  #lookAt(time: number): void {
+  #checkAt(time: number): void {
     clearTimeout(this.#timer);
-    this.#looksAt = time;
-    this.#timer = setTimeout(() => this.#look(), Math.min(Math.max(time - Date.now(), 0), longestTimerMs));
+    this.#checksAt = time;
+    this.#timer = setTimeout(() => this.#check(), Math.min(Math.max(time - Date.now(), 0), longestTimerMs));
   }
 
-  #look(): void {
+  #check(): void {
     this.#timer = undefined;
-    this.#looksAt = Number.POSITIVE_INFINITY;
+    this.#checksAt = Number.POSITIVE_INFINITY;
     const now = Date.now();
     let next = Number.POSITIVE_INFINITY;
     for (const item of this.#items) {
       if (item.deadline > now) next = Math.min(next, item.deadline);
       else if (this.#items.delete(item)) item.expire();
     }
-    // What was told may have added others, and set the timer for them.
-    if (next < this.#looksAt) this.#lookAt(next);
+    // An expired item may have added others and set the timer for them.
+    if (next < this.#checksAt) this.#checkAt(next);
   }
 }

@@ -9,19 +9,22 @@ export interface EventWaitOptions extends Abortable {
 }
 
 /**
- * An auto-reset event: .NET's `AutoResetEvent`, Tokio's `Notify`. It wakes a loop when there may be work:
+ * An auto-reset event: .NET's `AutoResetEvent`, Tokio's `Notify`. It wakes a loop when there may be
+ * work:
  *
  *     for (;;) {
  *       while (queue.length > 0) await handle(queue.shift());
  *       await arrived.wait({ signal }); // The producer calls `arrived.set()` after each push.
  *     }
  *
- * - `set` wakes the waiter that has waited longest. Without a waiter the event stays set, and the next `wait` returns at
- *   once and resets it. Setting an event that is already set does nothing: ten sets before a wait wake it once.
- * - A wake-up is never lost. A waiter that times out or aborts takes none, and one that was woken stays woken even if its
- *   signal aborts before it runs.
+ * - `set` wakes the waiter that has waited longest. Without a waiter the event stays set, and the
+ *   next `wait` returns at once and resets it. Setting an event that is already set does nothing:
+ *   ten sets before a wait wake it once.
+ * - A wake-up is never lost. A waiter that times out or aborts takes none, and one that was woken
+ *   stays woken even if its signal aborts before it runs.
  *
- * It carries no data. Where each value counts, use a `Channel`; where everyone must wake at once, abort a signal.
+ * It carries no data. If each value counts, use a `Channel`. If all waiters must wake at once,
+ * abort a signal.
  */
 export class Event {
   readonly #waiters = new List<() => void>();
@@ -39,8 +42,8 @@ export class Event {
   }
 
   /**
-   * Waits until the event is set, and resets it. Resolves with true, or with false if `ms` pass first. Rejects with the
-   * signal's reason, also when the event is set.
+   * Waits until the event is set, and resets it. Resolves with true, or with false if `ms` pass
+   * first. Rejects with the signal's reason, also when the event is set.
    */
   async wait({ ms = Number.POSITIVE_INFINITY, signal }: EventWaitOptions = {}): Promise<boolean> {
     signal?.throwIfAborted();

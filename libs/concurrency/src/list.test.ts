@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { List, type Place } from "./list.ts";
 
-test("a list does what an array does, leaving from anywhere included", () => {
+test("a list behaves as an array, also when values are removed anywhere", () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant("append" as const) }),
     fc.record({ do: fc.constant("shift" as const) }),
@@ -21,7 +21,7 @@ test("a list does what an array does, leaving from anywhere included", () => {
         } else if (step.do === "shift") {
           assert.equal(list.shift()?.value, model.shift());
         } else {
-          // Any place ever given, so that many were left before: then it does nothing.
+          // Any earlier place, also one that was removed before.
           const place = places[step.which % Math.max(places.length, 1)];
           if (place === undefined) continue;
           list.remove(place);
@@ -37,7 +37,7 @@ test("a list does what an array does, leaving from anywhere included", () => {
   );
 });
 
-test("a place of one list does nothing to another", () => {
+test("removing a place from another list does nothing", () => {
   const [here, there] = [new List<number>(), new List<number>()];
   const place = here.append(1);
   there.append(2);

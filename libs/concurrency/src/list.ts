@@ -1,4 +1,4 @@
-/** A place in a `List`, kept to leave it by. */
+/** The place of a value in a `List`, needed to remove it. */
 export interface Place<T> {
   readonly value: T;
 }
@@ -10,8 +10,9 @@ interface Node<T> extends Place<T> {
 }
 
 /**
- * A queue one can also leave from the middle, each step in constant time. An array shifts and searches; a Set keeps
- * holes at its front, so taking the first of many costs more with each one taken.
+ * A queue with removal from the middle, each operation in constant time. An array shifts and
+ * searches. A Set keeps holes at its front, so that taking the first of many costs more with each
+ * one taken.
  */
 export class List<T> {
   #first: Node<T> | undefined;
@@ -31,14 +32,17 @@ export class List<T> {
     return node;
   }
 
-  /** Takes the first out. Its place is `undefined` when the list is empty, so that `undefined` can be a value. */
+  /**
+   * Removes the first and returns its place, or undefined if the list is empty: `undefined` can be
+   * a value.
+   */
   shift(): Place<T> | undefined {
     const first = this.#first;
     if (first !== undefined) this.remove(first);
     return first;
   }
 
-  /** Whether it was there: nothing happens if the place was left before. */
+  /** Removes the place. Returns false if it was removed before. */
   remove(place: Place<T>): boolean {
     const node = place as Node<T>;
     if (node.list !== this) return false;

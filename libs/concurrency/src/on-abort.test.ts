@@ -5,7 +5,7 @@ import { onAbort } from "./on-abort.ts";
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, "abort").length;
 
-test("every callback is called once, in the order they came", () => {
+test("every callback is called once, in order", () => {
   const controller = new AbortController();
   const called: number[] = [];
   for (const n of [1, 2, 3]) onAbort(controller.signal, () => called.push(n));
@@ -14,18 +14,18 @@ test("every callback is called once, in the order they came", () => {
   assert.deepEqual(called, [1, 2, 3]);
 });
 
-test("an aborted signal calls back at once", () => {
+test("an aborted signal calls the callback at once", () => {
   let called = 0;
   onAbort(AbortSignal.abort(), () => called++);
   assert.equal(called, 1);
 });
 
-test("no signal never calls back", () => {
+test("a missing signal never calls the callback", () => {
   using link = onAbort(undefined, () => assert.fail("called"));
   assert.ok(link);
 });
 
-test("what was taken back is not called, and taking it back twice is harmless", () => {
+test("a disposed callback is not called, and disposing twice does nothing", () => {
   const controller = new AbortController();
   let called = 0;
   const callback = (): void => {
@@ -39,14 +39,14 @@ test("what was taken back is not called, and taking it back twice is harmless", 
   assert.equal(called, 1);
 });
 
-test("a callback can take back one that is still to come", () => {
+test("a callback can dispose one that has not been called yet", () => {
   const controller = new AbortController();
   onAbort(controller.signal, () => second[Symbol.dispose]());
   const second = onAbort(controller.signal, () => assert.fail("called"));
   controller.abort();
 });
 
-test("a signal has one listener however many wait, and none once the last has gone", () => {
+test("a signal has one listener for many callbacks, and none after the last is disposed", () => {
   const { signal } = new AbortController();
   const links = Array.from({ length: 10_000 }, () => onAbort(signal, () => {}));
   assert.equal(listeners(signal), 1);
@@ -57,7 +57,7 @@ test("a signal has one listener however many wait, and none once the last has go
   assert.equal(listeners(signal), 0);
 });
 
-test("who waits again after all had gone is called", () => {
+test("a callback added after all others were disposed is called", () => {
   const controller = new AbortController();
   onAbort(controller.signal, () => assert.fail("called"))[Symbol.dispose]();
   let called = 0;
@@ -66,11 +66,11 @@ test("who waits again after all had gone is called", () => {
   assert.equal(called, 1);
 });
 
-test("a callback that throws does not keep the others from being called", async () => {
+test("the other callbacks are called when one throws", async () => {
   const controller = new AbortController();
   const thrown = new Error("from a callback");
   const uncaught = new Promise((resolve) => {
-    // The runner's own listener would count it against this test.
+    // The listener of the test runner would fail this test.
     const others = process.listeners("uncaughtException");
     process.removeAllListeners("uncaughtException");
     process.once("uncaughtException", (error) => {

@@ -1,9 +1,10 @@
 import { List, type Place } from "./list.ts";
 
 /**
- * Calls `callback` once when `signal` aborts, at once if it has; disposing takes it back. Where many wait on one
- * long-lived signal use this rather than `addEventListener`: there a signal's listeners are a list that each add and
- * remove walks, so ten thousand waiters cost their square. Here each costs the same, and the signal has one listener.
+ * Calls `callback` once when `signal` aborts, at once if it has. Disposing removes the callback.
+ * With many waiters on one long-lived signal use this instead of `addEventListener`, where each add
+ * and remove walks the list of listeners: ten thousand waiters cost their square. Here each costs
+ * the same, and the signal has one listener.
  */
 export function onAbort(signal: AbortSignal | undefined, callback: () => void): Disposable {
   if (signal === undefined) return detached;
@@ -19,7 +20,7 @@ const detached: Disposable = { [Symbol.dispose]() {} };
 
 const watched = new WeakMap<AbortSignal, Watch>();
 
-/** All who wait on one signal, behind the one listener it has of us. */
+/** The callbacks of one signal, behind its only listener. */
 class Watch {
   readonly waiting = new List<() => void>();
   readonly #signal: AbortSignal;
@@ -33,19 +34,20 @@ class Watch {
 
   leave(place: Place<() => void>): void {
     if (!this.waiting.remove(place) || this.waiting.length > 0) return;
-    // The last to go takes the listener along: while it has one, Node keeps a composed signal from being collected.
+    // Without callbacks there is no listener: a listener keeps a composed signal from garbage
+    // collection.
     watched.delete(this.#signal);
     this.#signal.removeEventListener("abort", this.#listener);
   }
 
   #callAll(): void {
     watched.delete(this.#signal);
-    // One by one, since a callback may take others back while we go round.
+    // One by one, since a callback may remove others meanwhile.
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
       try {
         next.value();
       } catch (error) {
-        // As an event listener's: it ends the process as uncaught, and the others are called all the same.
+        // Uncaught, as in an event listener, while the other callbacks are still called.
         queueMicrotask(() => {
           throw error;
         });

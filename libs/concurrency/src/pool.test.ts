@@ -18,7 +18,7 @@ for (const options of [
   test(`a pool of ${JSON.stringify(options)} is refused`, () => assert.throws(() => new Pool(options), RangeError));
 }
 
-/** A task that ends when told. */
+/** A task that a test ends. */
 function held(): {
   task: () => Promise<string>;
   end: () => void;
@@ -52,7 +52,7 @@ test("run settles as its task does", async () => {
   assert.deepEqual([pool.running, pool.queued], [0, 0]);
 });
 
-test("tasks wait their turn in order, and the gauges say how many", async () => {
+test("tasks wait in order, and the gauges count them", async () => {
   const pool = new Pool({ concurrency: 2, queue: 2 });
   const tasks = [held(), held(), held(), held()] as const;
   const runs = tasks.map(({ task }) => pool.run(task));
@@ -70,7 +70,7 @@ test("tasks wait their turn in order, and the gauges say how many", async () => 
   assert.deepEqual([pool.running, pool.queued], [0, 0]);
 });
 
-test("a full pool refuses at once, with what a caller needs to know", async () => {
+test("a full pool refuses at once, with its numbers in the message", async () => {
   const pool = new Pool({ concurrency: 1, queue: 1 });
   const first = held();
   const runs = [pool.run(first.task), pool.run(() => Promise.resolve("second"))];
@@ -85,7 +85,7 @@ test("a full pool refuses at once, with what a caller needs to know", async () =
   assert.equal(await pool.run(() => Promise.resolve("later")), "later");
 });
 
-test("a pool with no queue runs what fits and refuses the rest", async () => {
+test("a pool without a queue runs what fits and refuses the rest", async () => {
   const pool = new Pool({ concurrency: 1, queue: 0 });
   const first = held();
   const run = pool.run(first.task);
@@ -97,7 +97,7 @@ test("a pool with no queue runs what fits and refuses the rest", async () => {
   await run;
 });
 
-test("a cancelled task leaves the queue, is never run, and its place is free", async () => {
+test("a cancelled task leaves the queue, never runs and frees its place", async () => {
   const pool = new Pool({ concurrency: 1, queue: 1 });
   const first = held();
   const run = pool.run(first.task);
@@ -113,7 +113,7 @@ test("a cancelled task leaves the queue, is never run, and its place is free", a
 });
 
 // sindresorhus/p-queue#241: with the pool at capacity this never settled.
-test("a task whose signal is aborted already rejects with its reason, in a busy pool and a free one", async () => {
+test("a task with an aborted signal rejects with its reason, in a busy pool and in a free one", async () => {
   const pool = new Pool({ concurrency: 1, queue: 1 });
   const reason = new Error("before it began");
   await assert.rejects(
@@ -130,8 +130,8 @@ test("a task whose signal is aborted already rejects with its reason, in a busy 
   await run;
 });
 
-// sindresorhus/p-queue#168: the pool was stuck with one running task for ever.
-test("aborting the running and the waiting task at once leaves the pool free", async () => {
+// sindresorhus/p-queue#168: the pool was stuck with one running task.
+test("aborting a running and a waiting task together leaves the pool free", async () => {
   const pool = new Pool({ concurrency: 1, queue: 1 });
   const { signal, abort } = (() => {
     const controller = new AbortController();
@@ -148,7 +148,7 @@ test("aborting the running and the waiting task at once leaves the pool free", a
   assert.equal(await pool.run(() => Promise.resolve("free")), "free");
 });
 
-test("a running task is not let go by an abort: it counts until it ends", async () => {
+test("an aborted task counts as running until it ends", async () => {
   const pool = new Pool({ concurrency: 1, queue: 0 });
   const controller = new AbortController();
   const task = held();
@@ -160,7 +160,7 @@ test("a running task is not let go by an abort: it counts until it ends", async 
   assert.equal(await run, "ended");
 });
 
-test("closing refuses new tasks and waits for those accepted, waiting ones included", async () => {
+test("closing refuses new tasks and waits for the accepted ones, also those in the queue", async () => {
   const tasks = [held(), held()] as const;
   const pool = new Pool({ concurrency: 1, queue: 1 });
   const runs = tasks.map(({ task }) => pool.run(task));
@@ -178,7 +178,7 @@ test("closing refuses new tasks and waits for those accepted, waiting ones inclu
   await assert.rejects(runs[1] as Promise<string>, /failed/);
 });
 
-test("closing waits no longer for a task that left the queue", async () => {
+test("closing does not wait for a task that left the queue", async () => {
   const pool = new Pool({ concurrency: 1, queue: 1 });
   const first = held();
   const controller = new AbortController();
@@ -190,7 +190,7 @@ test("closing waits no longer for a task that left the queue", async () => {
   assert.equal((await Promise.allSettled(runs))[1]?.status, "rejected");
 });
 
-test("an idle pool closes at once, and again", async () => {
+test("an idle pool closes at once, also a second time", async () => {
   const pool = new Pool({ concurrency: 1, queue: 0 });
   await pool.close();
   await pool.close();
@@ -208,7 +208,7 @@ test("`await using` waits for the work of its block", async () => {
   assert.ok(done);
 });
 
-test("a task that waits for its own pool ends by its deadline", async () => {
+test("a task that waits for its own pool ends at its deadline", async () => {
   const pool = new Pool({ concurrency: 1, queue: 1 });
   using limit = deadline(20);
   const { signal } = limit;
@@ -217,7 +217,7 @@ test("a task that waits for its own pool ends by its deadline", async () => {
   assert.deepEqual([pool.running, pool.queued], [0, 0]);
 });
 
-test("in every schedule the bounds hold, each accepted task runs once, in order, and the rest is refused", async () => {
+test("in every schedule the bounds hold, each accepted task runs once and in order, and the rest are refused", async () => {
   const caller = fc.record({ microtasks: fc.nat(4), aborts: fc.boolean(), fails: fc.boolean() });
   await fc.assert(
     fc.asyncProperty(
@@ -232,9 +232,9 @@ test("in every schedule the bounds hold, each accepted task runs once, in order,
         const began: number[] = [];
         const outcome = { ran: 0, full: 0, aborted: 0, closed: 0 };
         const checkBounds = (): void => {
-          assert.ok(running <= concurrency, "more run than may");
-          assert.ok(pool.running <= concurrency, "more are said to run than may");
-          assert.ok(pool.queued <= queue, "more wait than may");
+          assert.ok(running <= concurrency, "more tasks run than allowed");
+          assert.ok(pool.running <= concurrency, "more tasks are counted as running than allowed");
+          assert.ok(pool.queued <= queue, "more tasks wait than allowed");
         };
         const call = async (
           index: number,
@@ -253,15 +253,15 @@ test("in every schedule the bounds hold, each accepted task runs once, in order,
                 await pause(s, `${index} runs`, microtasks);
                 running--;
                 outcome.ran++;
-                if (fails) throw new Error("of the task");
+                if (fails) throw new Error("task failed");
               },
               { signal },
             );
           } catch (error) {
-            if (fails && (error as Error).message === "of the task") return;
+            if (fails && (error as Error).message === "task failed") return;
             accepted.splice(accepted.indexOf(index), 1);
             if (error instanceof PoolFullError) {
-              assert.ok(wasFull, "refused although there was room");
+              assert.ok(wasFull, "refused although there was a free place");
               outcome.full++;
             } else if (error instanceof PoolClosedError) outcome.closed++;
             else {

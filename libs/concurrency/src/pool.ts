@@ -3,13 +3,16 @@ import type { Abortable } from "./abortable.ts";
 import { Semaphore } from "./semaphore.ts";
 
 export interface PoolOptions {
-  /** How many tasks run at a time. */
+  /** The most tasks that run at a time. */
   readonly concurrency: number;
-  /** How many may wait for their turn; 0 for none. The next is refused. */
+  /** The most tasks that wait for their turn. The next one is refused. */
   readonly queue: number;
 }
 
-/** As many run and wait as may. The caller can try later, or elsewhere. */
+/**
+ * A refusal: the pool runs and queues as many tasks as it may. The caller can retry later, or
+ * elsewhere.
+ */
 export class PoolFullError extends ServiceError {
   static {
     this.prototype.name = "PoolFullError";
@@ -20,7 +23,7 @@ export class PoolFullError extends ServiceError {
   }
 }
 
-/** The pool was closed and takes no more. */
+/** A refusal: the pool is closed. */
 export class PoolClosedError extends ServiceError {
   static {
     this.prototype.name = "PoolClosedError";
@@ -32,8 +35,9 @@ export class PoolClosedError extends ServiceError {
 }
 
 /**
- * Runs up to `concurrency` tasks at a time, with up to `queue` more waiting their turn in order: a bulkhead. Beyond that
- * `run` rejects with `PoolFullError` at once, for a queue without end turns an overload into a wait without end.
+ * A bulkhead that runs up to `concurrency` tasks at a time and queues up to `queue` more, in order.
+ * Beyond that `run` rejects with `PoolFullError` at once, since an unbounded queue turns an
+ * overload into an unbounded wait.
  */
 export class Pool implements AsyncDisposable {
   readonly #options: PoolOptions;
@@ -43,8 +47,10 @@ export class Pool implements AsyncDisposable {
 
   constructor(options: PoolOptions) {
     const { concurrency, queue } = options;
-    if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw new RangeError("a pool runs at least one task");
-    if (!Number.isSafeInteger(queue) || queue < 0) throw new RangeError("a pool's queue has a length");
+    if (!Number.isSafeInteger(concurrency) || concurrency < 1)
+      throw new RangeError("a pool's concurrency must be at least 1");
+    if (!Number.isSafeInteger(queue) || queue < 0)
+      throw new RangeError("a pool's queue must be a whole number, at least 0");
     this.#options = { concurrency, queue };
     this.#turns = new Semaphore(concurrency);
   }
@@ -58,9 +64,9 @@ export class Pool implements AsyncDisposable {
   }
 
   /**
-   * Runs `task` when its turn comes, and settles as it does. Aborting takes a waiting task out of the queue; one that
-   * runs is not let go before it ends, so give it the signal too. A task that waits for `run` of its own pool can wait
-   * for itself.
+   * Runs `task` when its turn comes, and settles as it does. Aborting removes a waiting task from
+   * the queue. It does not stop a running one, so pass the signal to the task too. A task that
+   * awaits `run` of its own pool can deadlock.
    */
   async run<T>(task: () => Promise<T>, options: Abortable = {}): Promise<T> {
     options.signal?.throwIfAborted();
@@ -77,7 +83,7 @@ export class Pool implements AsyncDisposable {
     }
   }
 
-  /** Refuses new tasks and resolves once all it accepted have ended, those that wait included. */
+  /** Refuses new tasks. Resolves once all accepted ones have ended, also those in the queue. */
   close(): Promise<void> {
     this.#closed = true;
     this.#settle();

@@ -18,35 +18,35 @@ function failing(...errors: unknown[]): (attempt: number) => Promise<number> {
 }
 
 for (const { name, errors, options, want } of [
-  { name: "what succeeds is not repeated", errors: [], options: quick, want: 1 },
-  { name: "what is unavailable is tried again", errors: [down, down], options: quick, want: 3 },
+  { name: "a task that succeeds is not retried", errors: [], options: quick, want: 1 },
+  { name: "unavailable is retried", errors: [down, down], options: quick, want: 3 },
   {
     name: "the last error is thrown when the attempts are used up",
     errors: [down, down, down],
     options: quick,
     want: down,
   },
-  { name: "one attempt is no retry", errors: [down], options: { ...quick, attempts: 1 }, want: down },
+  { name: "with one attempt there is no retry", errors: [down], options: { ...quick, attempts: 1 }, want: down },
   {
-    name: "an error nobody named is not tried again",
+    name: "an error without a code is not retried",
     errors: [new TypeError("bug")],
     options: quick,
     want: { name: "TypeError" },
   },
   {
-    name: "what may have been done is not tried again unasked",
+    name: "a timeout is not retried by default, since the work may have been done",
     errors: [new DOMException("", "TimeoutError")],
     options: quick,
     want: { name: "TimeoutError" },
   },
   {
-    name: "who says when to come back is tried again",
+    name: "an error with retryAfterMs is retried",
     errors: [new ServiceError("resource_exhausted", "full", { retryAfterMs: 1 })],
     options: quick,
     want: 2,
   },
   {
-    name: "the caller says what is worth another attempt",
+    name: "the caller can decide which errors are retried",
     errors: [new TypeError("flaky"), down],
     options: { ...quick, retryable: (error: unknown) => error instanceof TypeError },
     want: down,
@@ -60,7 +60,7 @@ for (const { name, errors, options, want } of [
 }
 
 for (const attempts of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
-  test(`${attempts} attempts are refused: retrying has an end`, async () => {
+  test(`${attempts} attempts are refused`, async () => {
     await assert.rejects(
       retry(() => assert.fail("tried"), { ...quick, attempts }),
       RangeError,
@@ -68,7 +68,7 @@ for (const attempts of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
   });
 }
 
-test("a task that throws before its first await is tried again too", async () => {
+test("a task that throws before its first await is retried too", async () => {
   let calls = 0;
   const thrower = (): Promise<void> => {
     calls++;
@@ -78,7 +78,7 @@ test("a task that throws before its first await is tried again too", async () =>
   assert.equal(calls, 3);
 });
 
-test("it waits between attempts, longer each time, as the jitter says", async (t) => {
+test("it waits between attempts, longer each time, with jitter", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const startedAt: number[] = [];
   const result = retry(
@@ -116,7 +116,7 @@ test("it waits at least as long as the server asked", async (t) => {
   assert.equal(secondAt, 80);
 });
 
-test("a wait that would outlast the deadline is not begun: the last error is thrown", async (t) => {
+test("a wait that would outlast the deadline does not start, and the last error is thrown", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
   using limit = deadline(100);
   const options = { attempts: 5, baseMs: 100, maxMs: 100, random: () => 1, signal: limit.signal };
@@ -134,7 +134,7 @@ test("aborting ends the wait with the reason", async () => {
   await assert.rejects(result, reason);
 });
 
-test("aborting during an attempt counts more than the deadline: the reason is thrown", async () => {
+test("aborting during an attempt throws the reason, not the last error", async () => {
   const controller = new AbortController();
   const reason = new Error("stop");
   using limit = deadline(50, { signal: controller.signal });
@@ -146,7 +146,7 @@ test("aborting during an attempt counts more than the deadline: the reason is th
   await assert.rejects(retry(task, options), reason);
 });
 
-test("an aborted signal begins no attempt, neither the first nor another", async () => {
+test("an aborted signal starts no attempt, neither the first nor a later one", async () => {
   const controller = new AbortController();
   const reason = new Error("stop");
   const options = { ...quick, signal: controller.signal };
@@ -162,7 +162,7 @@ test("an aborted signal begins no attempt, neither the first nor another", async
   );
 });
 
-test("full jitter lies between nothing and the doubled base, never above the longest wait", () => {
+test("full jitter lies between zero and the doubled base, and never above the longest wait", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 5000 }),

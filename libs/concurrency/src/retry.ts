@@ -4,28 +4,31 @@ import { deadlineOf } from "./deadline.ts";
 import { sleep } from "./sleep.ts";
 
 export interface Backoff {
-  /** The longest wait after the first attempt; it doubles with each. */
+  /** The longest wait after the first attempt. It doubles with each attempt. */
   readonly baseMs: number;
-  /** The longest wait of all. */
+  /** The longest wait after any attempt. */
   readonly maxMs: number;
 }
 
 export interface RetryOptions extends Abortable, Backoff {
-  /** How often to try in all, the first included. */
+  /** The most attempts, including the first. */
   readonly attempts: number;
-  /** Which errors are worth another attempt. Without it: `unavailable`, and those that say when to come back. */
+  /**
+   * Returns true for errors worth a retry. Default: `unavailable`, and errors with `retryAfterMs`.
+   */
   readonly retryable?: ((error: unknown) => boolean) | undefined;
   /** From 0 to below 1, as `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
 /**
- * Runs `task` until it succeeds, an error is not retryable, or the attempts are used up, and throws the last error. Waits
- * between attempts with full jitter, and at least as long as a server asked (`retryAfterMs`). A wait that would
- * outlast the signal's deadline is not begun: the error that is known is worth more than the timeout that would follow.
- * Aborting ends the wait with the signal's reason; an attempt that runs is the task's own to stop.
+ * Runs `task` until it succeeds, fails with an error that is not retryable, or has no attempts
+ * left. Throws the last error. Waits between attempts with full jitter, and at least as long as the
+ * server asked (`retryAfterMs`). A wait that would outlast the signal's deadline is not started,
+ * since the known error is worth more than the timeout that would follow. Aborting ends the wait
+ * with the signal's reason; the task itself must stop a running attempt.
  *
- * Only for work that is the same done twice, and at one layer: retries of retries multiply.
+ * Use it for idempotent work only, and at one layer: retries of retries multiply.
  */
 export async function retry<T>(task: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { attempts, signal, retryable = worthRetrying } = options;
@@ -45,9 +48,9 @@ export async function retry<T>(task: (attempt: number) => Promise<T>, options: R
 }
 
 /**
- * How long to wait after failed attempt number `attempt` (from 1): anything from nothing up to `baseMs`, doubled per attempt,
- * at most `maxMs`. Spread over the whole range, callers that failed together do not come back together (Brooker,
- * "Exponential Backoff and Jitter", 2015).
+ * Returns the wait after failed attempt number `attempt`, from 1: from zero up to `baseMs` doubled
+ * per attempt, at most `maxMs`. Spread over the whole range, callers that fail together do not
+ * retry together (Brooker, "Exponential Backoff and Jitter", 2015).
  */
 export function fullJitter(attempt: number, backoff: Backoff, random: () => number = Math.random): number {
   // 2 ** 1024 is Infinity, and Infinity * 0 is not a number.

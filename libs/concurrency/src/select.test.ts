@@ -7,7 +7,7 @@ import { seeded, stateOf } from "../test/helpers.ts";
 import { Channel, ChannelClosedError } from "./channel.ts";
 import { select } from "./select.ts";
 
-test("the case that is ready is taken, and its handler's result is the select's", async () => {
+test("the ready case is taken, and its handler's result is the result of select", async () => {
   const [empty, full] = [new Channel<number>(1), new Channel<number>(1)];
   await full.send(7);
   const answer = await select([
@@ -19,16 +19,16 @@ test("the case that is ready is taken, and its handler's result is the select's"
   assert.equal(full.length, 0);
 });
 
-test("with no case ready it waits for the first and leaves the other lines", async () => {
+test("with no case ready it waits for the first and leaves the other queues", async () => {
   const [a, b] = [new Channel<string>(0), new Channel<string>(0)];
   const taken = select([a.onReceive(({ value }) => value), b.onReceive(({ value }) => value)]);
   await b.send("b");
   assert.equal(await taken, "b");
-  // Had it stayed in the line of `a`, this would be accepted and lost.
+  // If it had stayed in the queue of `a`, this value would be accepted and lost.
   assert.equal(a.trySend("a"), false);
 });
 
-test("a send case is taken when a receiver comes, and its value is nowhere else", async () => {
+test("a send case is taken when a receiver arrives, and its value is sent once", async () => {
   const [a, b] = [new Channel<string>(0), new Channel<string>(0)];
   const taken = select([a.onSend("to a", () => "a"), b.onSend("to b", () => "b")]);
   assert.deepEqual(await a.receive(), { done: false, value: "to a" });
@@ -36,7 +36,7 @@ test("a send case is taken when a receiver comes, and its value is nowhere else"
   assert.equal(b.tryReceive(), undefined);
 });
 
-test("two selects meet on a rendezvous, and each takes one case", async () => {
+test("two selects meet at a rendezvous, and each takes one case", async () => {
   const [there, back] = [new Channel<string>(0), new Channel<string>(0)];
   const left = select([there.onSend("ping", () => "sent"), back.onReceive(({ value }) => `got ${value}`)]);
   const right = select([back.onSend("pong", () => "sent"), there.onReceive(({ value }) => `got ${value}`)]);
@@ -47,7 +47,7 @@ test("two selects meet on a rendezvous, and each takes one case", async () => {
   );
 });
 
-test("a select that both sends and receives on one rendezvous does not meet itself", async () => {
+test("a select that both sends and receives at one rendezvous does not meet itself", async () => {
   const channel = new Channel<string>(0);
   const taken = select([channel.onSend("mine", () => "sent"), channel.onReceive(({ value }) => value)]);
   assert.equal(await stateOf(taken), "pending");
@@ -55,7 +55,7 @@ test("a select that both sends and receives on one rendezvous does not meet itse
   assert.equal(await taken, "yours");
 });
 
-test("the default is taken when nothing is ready, and only then", async () => {
+test("the default runs only when no case is ready", async () => {
   const channel = new Channel<number>(1);
   const poll = (): Promise<number | "nothing" | undefined> =>
     select([channel.onReceive(({ value }) => value)], { default: () => "nothing" as const });
@@ -78,14 +78,14 @@ test("the default may be asynchronous, and so may a handler", async () => {
 test("a handler that throws fails the select, after the exchange", async () => {
   const channel = new Channel<number>(1);
   const thrower = (): never => {
-    throw new Error("of the handler");
+    throw new Error("handler failed");
   };
-  await assert.rejects(select([channel.onSend(1, thrower)]), /of the handler/);
+  await assert.rejects(select([channel.onSend(1, thrower)]), /handler failed/);
   assert.equal(channel.length, 1);
 });
 
-test("of several ready cases each is taken with the same chance", async () => {
-  // Every pair of draws a shuffle of three can make, once: what is first must be spread evenly.
+test("several ready cases have equal chances", async () => {
+  // Every pair of draws that a shuffle of three can make: each case must be first equally often.
   const counts = [0, 0, 0];
   for (const first of [0, 1, 2]) {
     for (const second of [0, 1]) {
@@ -96,14 +96,14 @@ test("of several ready cases each is taken with the same chance", async () => {
         return channel;
       });
       const cases = channels.map((channel) => channel.onReceive(({ value }) => value ?? -1));
-      const taken = await select(cases, { random: () => draws.shift() ?? assert.fail("drew too often") });
+      const taken = await select(cases, { random: () => draws.shift() ?? assert.fail("too many random numbers") });
       counts[taken] = (counts[taken] ?? 0) + 1;
     }
   }
   assert.deepEqual(counts, [2, 2, 2]);
 });
 
-test("a case that is always ready does not starve another that is", async () => {
+test("a case that is always ready does not starve another ready case", async () => {
   const [busy, quiet] = [new Channel<string>(1), new Channel<string>(1)];
   quiet.trySend("quiet");
   const random = seeded(1);
@@ -117,7 +117,7 @@ test("a case that is always ready does not starve another that is", async () => 
   assert.fail("the quiet channel was never taken");
 });
 
-test("aborting takes nothing, whatever was ready afterwards", async () => {
+test("aborting takes no case, even if one becomes ready afterwards", async () => {
   const channel = new Channel<string>(0);
   const controller = new AbortController();
   const reason = new Error("stop");
@@ -127,7 +127,7 @@ test("aborting takes nothing, whatever was ready afterwards", async () => {
   await assert.rejects(taken, reason);
 });
 
-test("an aborted signal takes nothing, not even what is ready or the default", async () => {
+test("an aborted signal takes neither a ready case nor the default", async () => {
   const channel = new Channel<string>(1);
   channel.trySend("kept");
   const cases = [channel.onReceive(() => assert.fail("taken"))];
@@ -136,14 +136,14 @@ test("an aborted signal takes nothing, not even what is ready or the default", a
   assert.equal(channel.length, 1);
 });
 
-test("a receive case of a closed channel is ready, a send case fails the select", async () => {
+test("a receive case of a closed channel is ready, and a send case rejects", async () => {
   const channel = new Channel<string>(1);
   channel.close();
   assert.equal(await select([channel.onReceive(({ done }) => done)]), true);
   await assert.rejects(select([channel.onSend("late", () => "sent")]), ChannelClosedError);
 });
 
-test("closing wakes the selects that wait, and they leave their other lines", async () => {
+test("closing wakes waiting selects, and they leave their other queues", async () => {
   const [inbox, outbox, other] = [new Channel<string>(0), new Channel<string>(0), new Channel<string>(0)];
   const receives = select([inbox.onReceive(({ done }) => done), other.onReceive(() => "other")]);
   const sends = select([outbox.onSend("late", () => "sent"), other.onReceive(() => "other")]);
@@ -154,7 +154,7 @@ test("closing wakes the selects that wait, and they leave their other lines", as
   assert.equal(other.trySend("lost?"), false);
 });
 
-test("a select of nothing is refused: it would wait for ever", async () => {
+test("a select without cases is refused", async () => {
   await assert.rejects(select([]), RangeError);
 });
 
@@ -166,7 +166,7 @@ test("a case can be used again", async () => {
   assert.deepEqual([await select([next]), await select([next])], [1, 2]);
 });
 
-test("a select that ended no longer listens to its signal", async () => {
+test("a select that has ended leaves no listener on its signal", async () => {
   const channel = new Channel<number>(0);
   const { signal } = new AbortController();
   for (let i = 0; i < 100; i++) {
@@ -179,7 +179,7 @@ test("a select that ended no longer listens to its signal", async () => {
   assert.equal(getEventListeners(signal, "abort").length, 0);
 });
 
-test("in every schedule a select takes exactly one case, and what is sent is received exactly once", async () => {
+test("in every schedule a select takes exactly one case, and each value sent is received once", async () => {
   const actor = fc.record({
     cases: fc.array(fc.record({ send: fc.boolean(), channel: fc.nat(2) }), { minLength: 1, maxLength: 3 }),
     rounds: fc.integer({ min: 1, max: 3 }),
@@ -228,7 +228,7 @@ test("in every schedule a select takes exactly one case, and what is sent is rec
               else await select(offered, { signal, random });
               assert.equal(handlers, 1, "exactly one case is taken");
             } catch (error) {
-              assert.equal(handlers, 0, "a select that failed takes nothing");
+              assert.equal(handlers, 0, "a select that rejects takes no case");
               assert.ok(error instanceof ChannelClosedError || error === signal?.reason);
             }
             for (const [at, channel] of channels.entries()) assert.ok(channel.length <= (capacities[at] ?? 0));
@@ -242,7 +242,7 @@ test("in every schedule a select takes exactly one case, and what is sent is rec
         const all = [...actors.map(run), ...actors.flatMap(({ aborts }, index) => (aborts ? [abort(index)] : []))];
         await s.waitIdle();
         await settle();
-        // Some may rightly wait for a partner that never comes; closing must let every one of them go.
+        // Some wait for a partner that does not exist. Closing must end every one of these waits.
         for (const channel of channels) channel.close();
         await allEnd(s, all);
         assert.equal(outstanding, 0);

@@ -1,34 +1,44 @@
 import type { Abortable } from "./abortable.ts";
 import { onAbort } from "./on-abort.ts";
 
-/** What a case yields once it is taken. A function, because the handler runs after the exchange and not inside it. */
+/**
+ * The result of a taken case. A function, because the handler runs after the exchange and not
+ * inside it.
+ */
 export type Outcome<R> = () => R;
 
-/** One thing `select` can wait for; `Channel` makes them by `onReceive` and `onSend`. */
+/**
+ * A send or receive that `select` can wait for, made by `onReceive` and `onSend` of a `Channel`.
+ */
 export interface Case<R> {
-  /** Takes the case if it can be taken now. */
+  /** Takes the case if it is ready. */
   poll(): Outcome<R> | undefined;
-  /** Stands in line. `take` is called at most once, by whoever completes the exchange. Returns how to leave the line. */
+  /**
+   * Joins the queue. `take` is called at most once, when the exchange is complete. Returns a
+   * function that leaves it.
+   */
   join(take: (outcome: Outcome<R>) => void): () => void;
 }
 
 export interface SelectOptions<D = never> extends Abortable {
-  /** Taken when no case is ready, instead of waiting. */
+  /** Runs when no case is ready, instead of waiting. */
   readonly default?: (() => D) | undefined;
-  /** From 0 to below 1, as `Math.random`: which of the ready ones is taken. */
+  /** From 0 to below 1, as `Math.random`. Decides which of several ready cases is taken. */
   readonly random?: (() => number) | undefined;
 }
 
 type ResultOf<C> = C extends Case<infer R> ? R : never;
 
 /**
- * Takes exactly one of `cases` and resolves with what its handler returns; of several that are ready, any one with
- * equal chance. If none is, it waits for the first, or runs `default` if there is one: Go's `select`.
+ * Takes exactly one of `cases` and resolves with the result of its handler: Go's `select`. Several
+ * ready cases have equal chances. If none is ready it waits for the first, or runs `default` if
+ * there is one.
  *
- *     const next = await select([jobs.onReceive(({ value }) => value), quit.onReceive(() => undefined)], { signal });
+ *     const job = jobs.onReceive(({ value }) => value);
+ *     const next = await select([job, quit.onReceive(() => undefined)], { signal });
  *
- * Rejects with the signal's reason, having taken nothing. A send case whose channel is closed rejects with
- * `ChannelClosedError`; a receive case whose channel is closed is always ready.
+ * Rejects with the signal's reason and has taken nothing then. A send case of a closed channel
+ * rejects with `ChannelClosedError`. A receive case of a closed channel is always ready.
  */
 export async function select<const C extends readonly Case<unknown>[], D = never>(
   cases: C,
@@ -36,7 +46,8 @@ export async function select<const C extends readonly Case<unknown>[], D = never
 ): Promise<Awaited<ResultOf<C[number]> | D>> {
   type R = Awaited<ResultOf<C[number]> | D>;
   options.signal?.throwIfAborted();
-  if (cases.length === 0 && options.default === undefined) throw new RangeError("select of no cases waits for nothing");
+  if (cases.length === 0 && options.default === undefined)
+    throw new RangeError("select needs at least one case or a default");
   for (const candidate of shuffled(cases, options.random ?? Math.random)) {
     const outcome = candidate.poll();
     if (outcome !== undefined) return (await outcome()) as R;
@@ -46,7 +57,9 @@ export async function select<const C extends readonly Case<unknown>[], D = never
   return (await outcome()) as R;
 }
 
-/** Stands in line for every case and leaves all lines the moment one is taken: nothing can take a second. */
+/**
+ * Joins the queue of every case and leaves all queues when one is taken, so that no second can be.
+ */
 export function wait<R>(cases: readonly Case<R>[], signal: AbortSignal | undefined): Promise<Outcome<R>> {
   const { promise, resolve, reject } = Promise.withResolvers<Outcome<R>>();
   const leaves: (() => void)[] = [];
@@ -68,7 +81,7 @@ export function wait<R>(cases: readonly Case<R>[], signal: AbortSignal | undefin
   return promise;
 }
 
-/** Fisher and Yates: each order equally likely, hence each ready case equally likely to be met first. */
+/** Returns the items in random order (Fisher-Yates). */
 function shuffled<T>(items: readonly T[], random: () => number): readonly T[] {
   if (items.length < 2) return items;
   const result = [...items];

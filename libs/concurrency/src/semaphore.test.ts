@@ -10,7 +10,7 @@ for (const permits of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
   test(`a semaphore of ${permits} permits is refused`, () => assert.throws(() => new Semaphore(permits), RangeError));
 }
 
-test("as many as there are permits hold one at a time", async () => {
+test("at most as many callers as permits hold one at a time", async () => {
   const semaphore = new Semaphore(2);
   await semaphore.acquire();
   const second = await semaphore.acquire();
@@ -22,13 +22,13 @@ test("as many as there are permits hold one at a time", async () => {
   assert.deepEqual([semaphore.available, semaphore.waiting], [0, 0]);
 });
 
-test("a permit passes to the longest waiter, and who comes in that moment cannot overtake", async () => {
+test("a released permit goes to the longest waiter, and a later caller cannot overtake", async () => {
   const semaphore = new Semaphore(1);
   const held = await semaphore.acquire();
   const order: string[] = [];
   for (const name of ["first", "second"]) semaphore.acquire().then(() => order.push(name));
   held[Symbol.dispose]();
-  // The first waiter has not gone on yet, but the permit is its own already.
+  // The first waiter has not continued yet, but already owns the permit.
   assert.equal(semaphore.tryAcquire(), undefined);
   semaphore.acquire().then(() => order.push("third"));
   await settle();
@@ -36,7 +36,7 @@ test("a permit passes to the longest waiter, and who comes in that moment cannot
   assert.equal(semaphore.waiting, 2);
 });
 
-test("a cancelled waiter takes nothing: the permit goes to the next", async () => {
+test("a cancelled waiter takes no permit, and the next waiter gets it", async () => {
   const semaphore = new Semaphore(1);
   const held = await semaphore.acquire();
   const controller = new AbortController();
@@ -59,14 +59,14 @@ test("an aborted signal gets no permit even when one is free", async () => {
   assert.equal(semaphore.available, 1);
 });
 
-test("an aborted signal does not wait either", async () => {
+test("an aborted signal does not wait", async () => {
   const semaphore = new Semaphore(1);
   await semaphore.acquire();
   await assert.rejects(semaphore.acquire({ signal: AbortSignal.abort() }), { name: "AbortError" });
   assert.equal(semaphore.waiting, 0);
 });
 
-test("aborting after the permit was passed on does not lose it", async () => {
+test("aborting after the hand-over does not lose the permit", async () => {
   const semaphore = new Semaphore(1);
   const held = await semaphore.acquire();
   const controller = new AbortController();
@@ -106,7 +106,7 @@ test("`using` gives the permit back when the block throws", async () => {
   assert.equal(semaphore.available, 1);
 });
 
-test("a waiter that got its permit no longer listens to its signal", async () => {
+test("a waiter that got its permit leaves no listener on its signal", async () => {
   const semaphore = new Semaphore(1);
   const { signal } = new AbortController();
   for (let i = 0; i < 100; i++) {
@@ -128,7 +128,7 @@ test("a hundred thousand waiters are served in order", async () => {
   assert.equal(next, 100_000);
 });
 
-test("whatever is done to it, a semaphore agrees with a model that is a list of who waits", async () => {
+test("after any operations a semaphore agrees with a model that lists the waiters", async () => {
   const step = fc.record({ do: fc.constantFrom("acquire", "try", "abort", "release"), which: fc.nat(20) });
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 40 }), async (permits, steps) => {
@@ -159,7 +159,7 @@ test("whatever is done to it, a semaphore agrees with a model that is a list of 
           controllers[id]?.abort();
           model.waiting = model.waiting.filter((waiter) => waiter !== id);
         } else {
-          // Sometimes one that was given back before.
+          // Sometimes a permit that was released before.
           const holders = [...held];
           const [id, permit] = holders[step.which % (holders.length + 1)] ?? [undefined, released[0]];
           permit?.[Symbol.dispose]();
@@ -180,7 +180,7 @@ test("whatever is done to it, a semaphore agrees with a model that is a list of 
   );
 });
 
-test("in every schedule no more hold than may, all get their turn in order, and every permit comes back", async () => {
+test("in every schedule the bound holds, all get a permit in order, and every permit is released", async () => {
   const worker = fc.record({ rounds: fc.integer({ min: 1, max: 3 }), microtasks: fc.nat(4), gives: fc.boolean() });
   await fc.assert(
     fc.asyncProperty(
@@ -204,7 +204,7 @@ test("in every schedule no more hold than may, all get their turn in order, and 
                 using _permit = await semaphore.acquire({ signal: controller.signal });
                 got.push(turn);
                 holding++;
-                assert.ok(holding <= permits, "more hold than may");
+                assert.ok(holding <= permits, "more callers hold a permit than allowed");
                 await pause(s, `${index} holds`, microtasks);
                 holding--;
               } catch (error) {

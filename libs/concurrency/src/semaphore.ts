@@ -3,12 +3,13 @@ import { List } from "./list.ts";
 import { onAbort } from "./on-abort.ts";
 
 /**
- * At most `permits` holders at a time. A permit is disposable:
+ * A semaphore with at most `permits` holders at a time. A permit is disposable:
  *
  *     using permit = await semaphore.acquire({ signal });
  *
- * A released permit passes straight to the longest waiter: who comes later cannot overtake, and nobody starves. A waiter
- * that aborts takes nothing. Waiters are as many as there are callers; where those have no bound, use a `Pool`.
+ * A released permit goes to the longest waiter, so later callers cannot overtake and no waiter
+ * starves. A waiter that aborts takes no permit. Waiters are as many as there are callers. If those
+ * are unbounded, use a `Pool`.
  */
 export class Semaphore {
   readonly #waiters = new List<(permit: Disposable) => void>();
@@ -19,7 +20,7 @@ export class Semaphore {
     this.#available = permits;
   }
 
-  /** Permits nobody holds. While there are any, nobody waits. */
+  /** The number of free permits. While it is above zero, there are no waiters. */
   get available(): number {
     return this.#available;
   }
@@ -28,7 +29,10 @@ export class Semaphore {
     return this.#waiters.length;
   }
 
-  /** Resolves with a permit, in the order of the calls. Rejects with the signal's reason, also when one is free. */
+  /**
+   * Resolves with a permit, in the order of the calls. Rejects with the signal's reason, also if
+   * one is free.
+   */
   acquire(options: Abortable = {}): Promise<Disposable> {
     const { signal } = options;
     const { promise, resolve, reject } = Promise.withResolvers<Disposable>();
@@ -52,7 +56,10 @@ export class Semaphore {
     return promise;
   }
 
-  /** A permit if one is free. Never overtakes: with waiters there, none is. */
+  /**
+   * Returns a permit, or undefined if none is free. It never overtakes, since with waiters none is
+   * free.
+   */
   tryAcquire(): Disposable | undefined {
     if (this.#available === 0) return undefined;
     this.#available--;

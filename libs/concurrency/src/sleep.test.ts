@@ -5,7 +5,7 @@ import { settle } from "../test/explore.ts";
 import { stateOf } from "../test/helpers.ts";
 import { aborted, sleep } from "./sleep.ts";
 
-test("sleep resolves when its time has come, and not before", async (t) => {
+test("sleep resolves when its time is up, and not before", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const asleep = sleep(100);
   t.mock.timers.tick(99);
@@ -14,7 +14,7 @@ test("sleep resolves when its time has come, and not before", async (t) => {
   assert.equal(await stateOf(asleep), "resolved");
 });
 
-test("an aborted sleep ends with the reason and leaves neither timer nor listener", async () => {
+test("an aborted sleep rejects with the reason and leaves neither timer nor listener", async () => {
   const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
   const before = timers();
   const controller = new AbortController();
@@ -27,18 +27,18 @@ test("an aborted sleep ends with the reason and leaves neither timer nor listene
   assert.equal(getEventListeners(controller.signal, "abort").length, 0);
 });
 
-test("a sleep that ended no longer listens to its signal", async () => {
+test("a sleep that has ended leaves no listener on its signal", async () => {
   const { signal } = new AbortController();
   await sleep(1, { signal });
   assert.equal(getEventListeners(signal, "abort").length, 0);
 });
 
-test("an aborted signal does not fall asleep", async () => {
+test("an aborted signal does not sleep", async () => {
   const reason = new Error("no");
   await assert.rejects(sleep(60_000, { signal: AbortSignal.abort(reason) }), reason);
 });
 
-test("what is not a number is refused", async () => {
+test("a time that is not a number is refused", async () => {
   await assert.rejects(sleep(Number.NaN), RangeError);
 });
 

@@ -2,7 +2,7 @@ import type { Abortable } from "./abortable.ts";
 import { onAbort } from "./on-abort.ts";
 import { after } from "./timer.ts";
 
-/** Resolves after `ms` milliseconds; rejects with the signal's reason when that aborts first. */
+/** Resolves after `ms` milliseconds. Rejects with the signal's reason if it aborts first. */
 export async function sleep(ms: number, options: Abortable = {}): Promise<void> {
   const { signal } = options;
   signal?.throwIfAborted();
@@ -13,8 +13,8 @@ export async function sleep(ms: number, options: Abortable = {}): Promise<void> 
 }
 
 /**
- * Resolves when `signal` aborts. For the last line of a `main`: it holds on to the signal until then, so a loop or a
- * race uses `onAbort`, which can be taken back.
+ * Resolves when `signal` aborts. For the last line of a `main`: it listens to the signal until
+ * then. In a loop or a race use `onAbort`, which can be disposed.
  */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -30,11 +30,11 @@ test("a group returns when every task has ended", async () => {
   assert.deepEqual(ended.sort(), [0, 1, 2, 3]);
 });
 
-test("a group of nothing returns, and its body may be synchronous", async () => {
+test("a group without tasks returns, and its body may be synchronous", async () => {
   await taskGroup(() => {});
 });
 
-test("the first failure aborts the others, is their signal's reason, and is thrown once they have ended", async () => {
+test("the first failure aborts the others with itself as the reason and is thrown once they have ended", async () => {
   const failure = new Error("the first");
   let cleaned = false;
   const group = taskGroup(async (group) => {
@@ -53,10 +53,10 @@ test("the first failure aborts the others, is their signal's reason, and is thro
     });
   });
   await assert.rejects(group, failure);
-  assert.ok(cleaned, "the group left before its task");
+  assert.ok(cleaned, "the group returned before its task");
 });
 
-test("a failure after the first is not the one thrown", async () => {
+test("only the first failure is thrown", async () => {
   const group = taskGroup(async (group) => {
     await group.start(async (signal) => {
       await untilAborted(signal).catch(() => {
@@ -72,9 +72,9 @@ test("a body that throws aborts its tasks and waits for them", async () => {
   let ended = false;
   const group = taskGroup(async (group) => {
     await group.start((signal) => untilAborted(signal).finally(() => (ended = true)));
-    throw new Error("of the body");
+    throw new Error("body failed");
   });
-  await assert.rejects(group, /of the body/);
+  await assert.rejects(group, /body failed/);
   assert.ok(ended);
 });
 
@@ -91,8 +91,8 @@ for (const { name, task } of [
   });
 }
 
-// golang/go#61611: errgroup starts what is given to it also after a failure.
-test("after a failure nothing more is started, and who tries learns the cause", async () => {
+// golang/go#61611: errgroup starts tasks also after a failure.
+test("after a failure no more tasks start, and start rejects with the failure", async () => {
   const failure = new Error("the first");
   const group = taskGroup(async (group) => {
     await group.start(() => Promise.reject(failure));
@@ -105,7 +105,7 @@ test("after a failure nothing more is started, and who tries learns the cause", 
   await assert.rejects(group, failure);
 });
 
-test("a task whose place comes in the moment of an abort is not started", async () => {
+test("a task that gets its place at the moment of an abort does not start", async () => {
   for (let microtasks = 0; microtasks < 12; microtasks++) {
     const controller = new AbortController();
     const first = Promise.withResolvers<void>();
@@ -128,8 +128,9 @@ test("a task whose place comes in the moment of an abort is not started", async 
   }
 });
 
-// golang/go#27837: with a semaphore beside an errgroup, the loop's own "cancelled" hides the failure behind it.
-test("a loop held back by the limit does not hide the failure that stopped it", async () => {
+// golang/go#27837: with a semaphore beside an errgroup, the loop's own "cancelled" hides the
+// failure behind it.
+test("a loop that waits for a place does not hide the failure that stopped it", async () => {
   const failure = new Error("important message");
   const started: number[] = [];
   const group = taskGroup(
@@ -148,7 +149,7 @@ test("a loop held back by the limit does not hide the failure that stopped it", 
   assert.ok(started.length <= 5, `${started.length} were started`);
 });
 
-test("a start that nobody awaits does not end the process when the group fails", async () => {
+test("a start that is not awaited is not an unhandled rejection when the group fails", async () => {
   const group = taskGroup(
     (group) => {
       for (let n = 0; n < 3; n++) void group.start(() => Promise.reject(new Error(`task ${n}`)));
@@ -159,7 +160,7 @@ test("a start that nobody awaits does not end the process when the group fails",
   await settle();
 });
 
-test("no more than the limit run at a time, and start waits for a place", async () => {
+test("at most the limit of tasks runs at a time, and start waits for a place", async () => {
   let running = 0;
   let most = 0;
   await taskGroup(
@@ -206,7 +207,7 @@ test("a task may start others, which the group waits for too", async () => {
   assert.equal(leaves, 64);
 });
 
-test("a group that has ended takes no more", async () => {
+test("a group that has ended refuses tasks", async () => {
   let escaped: TaskGroup | undefined;
   await taskGroup((group) => {
     escaped = group;
@@ -217,7 +218,7 @@ test("a group that has ended takes no more", async () => {
   );
 });
 
-test("aborting the signal it was given aborts the group, which still waits for its tasks", async () => {
+test("aborting the given signal aborts the group, which still waits for its tasks", async () => {
   const controller = new AbortController();
   const reason = new Error("stop");
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -236,13 +237,13 @@ test("aborting the signal it was given aborts the group, which still waits for i
   await assert.rejects(group, reason);
 });
 
-test("an aborted signal begins nothing", async () => {
+test("an aborted signal starts nothing", async () => {
   const reason = new Error("too late");
   const group = taskGroup(() => assert.fail("began"), { signal: AbortSignal.abort(reason) });
   await assert.rejects(group, reason);
 });
 
-test("if all succeed although the signal aborted, that is a success", async () => {
+test("a group whose tasks all succeed succeeds, although its signal aborted", async () => {
   const controller = new AbortController();
   await taskGroup(
     async (group) => {
@@ -253,7 +254,7 @@ test("if all succeed although the signal aborted, that is a success", async () =
   );
 });
 
-test("the group's signal carries the deadline it was given, and lets go of it at the end", async () => {
+test("the group's signal has the deadline of the given one and is detached from it at the end", async () => {
   using limit = deadline(60_000);
   await taskGroup(
     (group) => {
@@ -289,9 +290,10 @@ test("in every schedule work never outlives its scope, the limit holds, and the 
           assert.ok(!signal.aborted, "started although aborted");
           assert.ok(!returned, "started after the group had returned");
           running++;
-          assert.ok(running <= (limit ?? Number.POSITIVE_INFINITY), "more run than may");
+          assert.ok(running <= (limit ?? Number.POSITIVE_INFINITY), "more tasks run than allowed");
           try {
-            // Not awaited: under a limit a task that waits for a place while it holds one can wait for itself.
+            // Not awaited: a task that waits for a place while it holds one can deadlock under a
+            // limit.
             if (spec.starts) void group.start(work({ ...spec, starts: false }, `${name}'s child`, group));
             for (let step = 0; step < spec.steps; step++) {
               await pause(s, `${name} works`, spec.microtasks);

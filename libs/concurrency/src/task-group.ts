@@ -3,29 +3,33 @@ import type { Abortable } from "./abortable.ts";
 import { derive } from "./deadline.ts";
 import { Semaphore } from "./semaphore.ts";
 
-/** It is given the group's signal, and should end soon after that aborts: the group waits for it. */
+/**
+ * A task gets the group's signal and should end soon after it aborts, since the group waits for it.
+ */
 export type Task = (signal: AbortSignal) => Promise<unknown>;
 
 export interface TaskGroup {
-  /** Aborts with the first failure as its reason, or with the signal the group was given. */
+  /** Aborts with the first failure as its reason, or with the signal of the options. */
   readonly signal: AbortSignal;
   /**
-   * Starts `task` and resolves once it has started: with a `limit` that may take until another has ended, so awaiting it
-   * is what bounds a loop. It does not wait for the task's end; the group does. Rejects with the signal's reason when the group
-   * is aborted: nothing more is started.
+   * Starts `task` and resolves once it has started. With a `limit` that may take until another task
+   * has ended, so a loop that awaits it is bounded. It does not wait for the end of the task; the
+   * group does. Rejects with the signal's reason if the group is aborted, and then the task does
+   * not start.
    */
   start(task: Task): Promise<void>;
 }
 
 export interface TaskGroupOptions extends Abortable {
-  /** How many tasks run at a time. Without it, as many as are started. */
+  /** The most tasks that run at a time. No limit by default. */
   readonly limit?: number | undefined;
 }
 
 /**
- * Runs `body`, which starts tasks, and returns when all of them have ended. The first failure, the body's included, aborts
- * `group.signal`, and is thrown once the others are done: work never outlives its scope (Go's errgroup, Python's TaskGroup).
- * Failures after the first are most often its echo and are dropped. If all succeed although the signal aborted, that is a success.
+ * Runs `body`, which starts tasks, and returns when all of them have ended: Go's errgroup, Python's
+ * TaskGroup. The first failure, also of the body, aborts `group.signal` and is thrown once the
+ * others have ended, so work never outlives its scope. Later failures are usually its echo and are
+ * dropped. If all succeed although the signal aborted, so does the group.
  */
 export async function taskGroup(
   body: (group: TaskGroup) => Promise<void> | void,
@@ -36,8 +40,7 @@ export async function taskGroup(
   using scope = derive(options);
   const { signal } = scope;
   let failure: { readonly error: unknown } | undefined;
-  // What the group waits for: the body, and each task from the call of `start` on, so that one that still waits for
-  // its place is not forgotten when the body and the others end.
+  // Counts the body, and each task from its call of `start`, also while it waits for its place.
   let active = 0;
   const ended = Promise.withResolvers<void>();
 
@@ -46,7 +49,7 @@ export async function taskGroup(
       await task(signal);
     } catch (error) {
       failure ??= { error };
-      // Before the place is given back: the next in line must find the group aborted.
+      // Before the place is given back, so that the next task finds the group aborted.
       scope.abort(error);
     } finally {
       place?.[Symbol.dispose]();
@@ -60,8 +63,8 @@ export async function taskGroup(
   const launch = async (task: Task): Promise<void> => {
     try {
       const place = places && (places.tryAcquire() ?? (await places.acquire({ signal })));
-      // Last, because the group may abort between a place being passed on and its waiter going on. The place is not passed
-      // on then: nobody is to start any more.
+      // The group may have aborted between the hand-over of the place and this line. The place is
+      // kept then, since no further task may start.
       signal.throwIfAborted();
       void run(task, place);
     } catch (error) {
@@ -73,7 +76,8 @@ export async function taskGroup(
     if (active === 0) return Promise.reject(new ServiceError("failed_precondition", "the task group has ended"));
     active++;
     const started = launch(task);
-    // Who does not await it learns of the failure from the group; it must not end the process as unhandled.
+    // The group reports the failure to callers that do not await this. It must not be an unhandled
+    // rejection.
     started.catch(() => {});
     return started;
   };

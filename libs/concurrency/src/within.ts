@@ -10,11 +10,13 @@ export interface WithinOptions extends Abortable {
 }
 
 /**
- * Settles as `promise` does. Rejects with a `TimeoutError` if that takes longer than `ms`, or with the signal's reason.
- * Only the wait ends: the work goes on unless it has the signal too, and its late result or failure is dropped.
+ * Settles as `promise` does. Rejects with a `TimeoutError` if that takes longer than `ms`, or with
+ * the signal's reason. Only the wait ends: the work goes on unless it has the signal too, and its
+ * late result or failure is dropped.
  *
- * The time is up only after the process has read the input that has already arrived. If this process was busy when the
- * timer should have fired, an answer that waits in the socket still counts.
+ * The time is up only after the process has read the input that has already arrived. If this
+ * process was busy when the timer should have fired, an answer that waits in the socket still
+ * counts.
  */
 export async function within<T>(promise: Promise<T>, options: WithinOptions = {}): Promise<T> {
   const { ms = Number.POSITIVE_INFINITY, signal, what = "the operation" } = options;

@@ -1,10 +1,11 @@
 import { workerData } from "node:worker_threads";
 
-/** What the threads share: [sum, running now, most at once]. */
+/** The cells that the threads share: [sum, running now, most at once]. */
 const cells = new Int32Array((workerData as { shared: SharedArrayBuffer }).shared);
 const [sum, running, most] = [0, 1, 2];
 
-// Counting who is here, and remembering the most: the second needs compare-and-exchange, as others write it meanwhile.
+// Counts the running threads and keeps the most. The second needs compare-and-exchange, since
+// others write too.
 const here = Atomics.add(cells, running, 1) + 1;
 let known = Atomics.load(cells, most);
 while (known < here) {

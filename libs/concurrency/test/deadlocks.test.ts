@@ -1,4 +1,7 @@
-/** What cannot go on ends by its deadline, names it as the reason, and leaves everything as it was: locks free, lines empty. */
+/**
+ * A deadlock ends at its deadline with a TimeoutError, and leaves all locks free and all queues
+ * empty.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
@@ -7,7 +10,7 @@ import { allEnd, pause, settle } from "./explore.ts";
 
 const timeout = { name: "TimeoutError" };
 
-test("a cycle of rendezvous, each sending before it receives, ends by its deadline", async () => {
+test("a cycle of rendezvous that each send before they receive ends at its deadline", async () => {
   using limit = deadline(30);
   const ring = Array.from({ length: 3 }, () => new Channel<string>(0));
   const cycle = taskGroup(
@@ -26,7 +29,7 @@ test("a cycle of rendezvous, each sending before it receives, ends by its deadli
   for (const channel of ring) assert.equal(channel.tryReceive(), undefined);
 });
 
-test("room for one value breaks that cycle", async () => {
+test("a channel with room for one value breaks that cycle", async () => {
   using limit = deadline(10_000);
   const ring = Array.from({ length: 3 }, () => new Channel<string>(1));
   await taskGroup(
@@ -43,7 +46,7 @@ test("room for one value breaks that cycle", async () => {
   );
 });
 
-test("so does offering both at once", async () => {
+test("a select of send and receive breaks that cycle", async () => {
   using limit = deadline(10_000);
   const ring = Array.from({ length: 3 }, () => new Channel<string>(0));
   await taskGroup(
@@ -63,14 +66,14 @@ test("so does offering both at once", async () => {
   );
 });
 
-test("a receiver whose owner forgot to close ends by its deadline", async () => {
+test("a receiver of a channel that is never closed ends at its deadline", async () => {
   using limit = deadline(30);
   const channel = new Channel<number>(1);
   await channel.send(1);
   await assert.rejects(Array.fromAsync(channel.values({ signal: limit.signal })), timeout);
 });
 
-test("two who take two locks in opposite order end by their deadline, and both locks are free", async () => {
+test("two tasks that take two locks in opposite order end at their deadline, and both locks are free", async () => {
   using limit = deadline(30);
   const [a, b] = [new Semaphore(1), new Semaphore(1)];
   const both = taskGroup(
@@ -89,7 +92,7 @@ test("two who take two locks in opposite order end by their deadline, and both l
   assert.deepEqual([a.available, b.available], [1, 1]);
 });
 
-test("a task that starts another in its own full group and waits ends by its deadline", async () => {
+test("a task that awaits another in its own full group ends at its deadline", async () => {
   using limit = deadline(30);
   const group = taskGroup((group) => group.start(() => group.start(() => assert.fail("started"))), {
     signal: limit.signal,
@@ -98,7 +101,7 @@ test("a task that starts another in its own full group and waits ends by its dea
   await assert.rejects(group, timeout);
 });
 
-test("two pools that wait for each other end by their deadline, and are idle", async () => {
+test("two pools that wait for each other end at their deadline and are idle", async () => {
   using limit = deadline(30);
   const { signal } = limit;
   const [a, b] = [new Pool({ concurrency: 1, queue: 1 }), new Pool({ concurrency: 1, queue: 1 })];
@@ -110,7 +113,7 @@ test("two pools that wait for each other end by their deadline, and are idle", a
   await Promise.all([a.close(), b.close()]);
 });
 
-/** Philosophers at a round table: each needs the forks at both hands. */
+/** The dining philosophers: each needs the forks on both sides. */
 async function dinner(
   s: fc.Scheduler,
   count: number,
@@ -129,7 +132,7 @@ async function dinner(
   try {
     await allEnd(s, seats);
   } finally {
-    // Whatever happened, none is left behind waiting.
+    // Ends every wait, whatever happened.
     evening.abort();
     await Promise.allSettled(seats);
   }
@@ -138,7 +141,7 @@ async function dinner(
 test("the explorer finds the schedule in which philosophers starve", async () => {
   const starving = fc.asyncProperty(fc.scheduler(), (s) => dinner(s, 3, (left, right) => [left, right]));
   const found = await fc.check(starving, { numRuns: 1000 });
-  assert.ok(found.failed, "a deadlock that is there was not found");
+  assert.ok(found.failed, "the deadlock was not found");
   assert.match(String(found.errorInstance), /wait for ever/);
 });
 

@@ -3,28 +3,31 @@ import { setImmediate } from "node:timers/promises";
 import type { Scheduler } from "fast-check";
 
 /**
- * JavaScript has no data races, but it has races: at each `await` others run. The tests explore them twice over. fast-check's
- * scheduler decides who goes on at each `pause`, as Go's race detector relies on the runtime to; and `ticks` shifts tasks
- * against each other by single microtasks, between a promise's resolving and its waiter's going on, where hand-overs get lost.
+ * Lets the schedule decide which actor continues here, and then passes some microtasks. JavaScript
+ * has no data races, but it has races: at each `await` others run. The tests explore them in two
+ * ways. fast-check's scheduler picks the actor at each `pause`. `ticks` shifts actors against each
+ * other by single microtasks, between the resolving of a promise and the continuation of its
+ * waiter, where hand-overs get lost.
  */
 export async function pause(s: Scheduler, label: string, microtasks = 0): Promise<void> {
   await s.schedule(Promise.resolve(), label);
   await ticks(microtasks);
 }
 
-/** Lets `count` rounds of microtasks pass. */
+/** Waits for `count` rounds of microtasks. */
 export async function ticks(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await Promise.resolve();
 }
 
-/** Lets every microtask there is run, and those that follow from them. */
+/** Waits until every microtask has run, also those that follow from others. */
 export async function settle(): Promise<void> {
   await setImmediate();
 }
 
 /**
- * Runs `actors` to the end under the schedule of `s`. Nothing but the schedule moves them, so when it is used up and one
- * still waits, it waits for ever: a deadlock or a lost wake-up, found without a timeout.
+ * Runs `actors` to the end under the schedule of `s`. Only the schedule moves them. If one still
+ * waits when the schedule is used up, it would wait without end: a deadlock or a lost wake-up,
+ * found without a timeout.
  */
 export async function allEnd(s: Scheduler, actors: readonly Promise<unknown>[]): Promise<void> {
   const waiting = new Set(actors.keys());
@@ -34,6 +37,6 @@ export async function allEnd(s: Scheduler, actors: readonly Promise<unknown>[]):
     await s.waitIdle();
     await settle();
   } while (s.count() > 0);
-  assert.deepEqual([...waiting], [], "these actors wait for ever");
+  assert.deepEqual([...waiting], [], "these actors wait without end");
   for (const result of await results) if (result.status === "rejected") throw result.reason;
 }

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 
-/** How `promise` stands, all microtasks run: the waits of this library need no more than those. */
+/**
+ * Returns the state of `promise` after all microtasks have run: the waits of this library need no
+ * more.
+ */
 export async function stateOf(promise: Promise<unknown>): Promise<"pending" | "resolved" | "rejected"> {
   const pending = new Promise((resolve) => {
     setImmediate(() => resolve(undefined));
@@ -14,7 +17,7 @@ export async function stateOf(promise: Promise<unknown>): Promise<"pending" | "r
   ]);
 }
 
-/** For numbers that repeat from run to run: mulberry32. */
+/** Returns a random generator whose numbers repeat from run to run: mulberry32. */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -25,7 +28,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** The reason `signal` was aborted with, or a failure of the test. */
+/** Returns the abort reason of `signal`, or fails the test. */
 export function reasonOf(signal: AbortSignal): unknown {
   assert.ok(signal.aborted);
   return signal.reason;

@@ -1,4 +1,6 @@
-/** A deadline that has ended leaves nothing behind: counted in listeners, which is exact, and in bytes, which is what counts. */
+/**
+ * A deadline that has ended leaves neither listeners, which are counted exactly, nor bytes of heap.
+ */
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
@@ -17,7 +19,7 @@ async function heapAfter(calls: number, call: () => void): Promise<number> {
   const before = process.memoryUsage().heapUsed;
   for (let i = 0; i < calls; i++) {
     call();
-    // Node drops what it holds weakly between turns of the event loop.
+    // Node clears weak references between turns of the event loop.
     if (i % 10_000 === 0) await settle();
   }
   await settle();
@@ -27,7 +29,7 @@ async function heapAfter(calls: number, call: () => void): Promise<number> {
   return process.memoryUsage().heapUsed - before;
 }
 
-test("300,000 deadlines of a minute under one long-lived signal leave it without a listener and the heap as it was", async () => {
+test("300,000 deadlines of a minute under one long-lived signal leave no listener and no memory", async () => {
   const parent = new AbortController();
   const grown = await heapAfter(300_000, () => {
     using limit = deadline(60_000, { signal: parent.signal });
@@ -37,13 +39,13 @@ test("300,000 deadlines of a minute under one long-lived signal leave it without
   assert.ok(grown < 8 * MiB, `grew by ${(grown / MiB).toFixed(1)} MiB`);
 });
 
-test("the platform's any and timeout keep each call until the minute is over, which is why there is a deadline", async () => {
+test("the platform's any and timeout keep memory for each call until the minute is over", async () => {
   const parent = new AbortController();
   const calls = 20_000;
   const grown = await heapAfter(calls, () => {
     const signal = AbortSignal.any([parent.signal, AbortSignal.timeout(60_000)]);
     signal.addEventListener("abort", () => {}, { once: true });
   });
-  // If this fails because Node has mended it (nodejs/node#54614), rejoice, and think about what `deadline` is still for.
+  // If this fails, Node has fixed nodejs/node#54614, and `deadline` may no longer be needed.
   assert.ok(grown > calls * 500, `grew by only ${(grown / MiB).toFixed(1)} MiB`);
 });

@@ -6,7 +6,7 @@ const [sum, arrived] = [0, 1];
 
 if (atomic) Atomics.add(cells, sum, 1);
 else {
-  // `cells[sum]++` in slow motion: both threads read before either writes, which is what happens unless it cannot.
+  // `cells[sum]++` in slow motion: both threads read before either writes.
   const read = cells[sum] ?? 0;
   Atomics.add(cells, arrived, 1);
   Atomics.notify(cells, arrived);

@@ -1,4 +1,4 @@
-/** The programs in the README run as they stand, and print what they say. */
+/** The programs of the README run and print what the README says. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** Counters that worker threads share: here memory is really shared, and only Atomics make a count exact. */
+/** Counters in memory shared by worker threads, where only Atomics make a count exact. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
@@ -14,7 +14,7 @@ async function runThread(file: string, workerData: object, signal: AbortSignal):
   }
 }
 
-test("threads run through a pool never exceed its concurrency, and their shared count is exact", async () => {
+test("threads in a pool never exceed its concurrency, and their shared count is exact", async () => {
   using limit = deadline(60_000);
   await using pool = new Pool({ concurrency: 3, queue: 8 });
   const shared = new SharedArrayBuffer(12);
@@ -34,8 +34,8 @@ test("threads run through a pool never exceed its concurrency, and their shared 
 });
 
 for (const { name, atomic, want } of [
-  { name: "two threads that read, add and write lose one of two", atomic: false, want: 1 },
-  { name: "two threads that add atomically lose nothing", atomic: true, want: 2 },
+  { name: "two threads that read, add and write lose one addition", atomic: false, want: 1 },
+  { name: "two threads that add atomically lose no addition", atomic: true, want: 2 },
 ]) {
   test(name, async () => {
     using limit = deadline(60_000);
@@ -46,11 +46,11 @@ for (const { name, atomic, want } of [
   });
 }
 
-test("aborting a pool's task that runs a thread stops the thread, and the pool is free", async () => {
+test("aborting a task that runs a thread stops the thread and frees the pool", async () => {
   const pool = new Pool({ concurrency: 1, queue: 0 });
   const controller = new AbortController();
   const { signal } = controller;
-  // It waits for a second thread that never comes.
+  // It waits for a second thread that does not exist.
   const run = pool.run(
     () => runThread("./racing-thread.ts", { shared: new SharedArrayBuffer(8), atomic: false }, signal),
     {
