@@ -1,6 +1,9 @@
 import { type Client, Connection } from "pg";
 
-/** What pg keeps to itself of a connection: the numbers that a cancel request names it by. */
+/**
+ * Fields of a pg client outside its types: the numbers that identify a connection in a cancel
+ * request.
+ */
 interface Target {
   readonly host: string;
   readonly port: number;
@@ -21,12 +24,13 @@ interface Wire {
 }
 
 /**
- * Asks the server, on a connection of its own, to cancel what `client` runs, and resolves when the server has closed that
- * connection. By then it has signalled the backend, and a backend that is idle by then takes no notice: whatever is sent to it afterwards
- * is safe. Whether anything was cancelled only the statement's own answer tells.
+ * Asks the server, on a separate connection, to cancel the statement that `client` runs. Resolves
+ * when the server has closed that connection. By then it has signalled the backend, and an idle
+ * backend ignores the signal, so later statements are safe. Only the statement's own result shows
+ * if it was cancelled.
  *
- * Rejects when that did not come within `timeoutMs`: the request may then still arrive, so the connection must not be
- * used again.
+ * Rejects after `timeoutMs`. The request may still arrive then, so the connection must not be used
+ * again.
  */
 export async function requestCancel(client: Client, timeoutMs: number): Promise<void> {
   const target = client as unknown as Target;
@@ -45,7 +49,7 @@ export async function requestCancel(client: Client, timeoutMs: number): Promise<
     else if (target.sslNegotiation !== "direct") wire.requestSsl();
   });
   wire.on("sslconnect", send);
-  // Once it is sent, any end of the connection is the server's answer; libpq treats it so too.
+  // Once the request is sent, any end of the connection is the server's answer, as in libpq.
   wire.on("error", (error) => (sent ? undefined : reject(error)));
   wire.on("end", () => (sent ? resolve() : reject(new Error("the connection for the cancel request was closed"))));
   const timer = setTimeout(() => {
@@ -54,7 +58,8 @@ export async function requestCancel(client: Client, timeoutMs: number): Promise<
   }, timeoutMs);
   try {
     if (target.host.startsWith("/")) wire.connect(`${target.host}/.s.PGSQL.${target.port}`);
-    // A name may stand for several servers: ask the one we are connected to. A certificate, though, is for the name.
+    // By address, since a name may resolve to several servers. TLS needs the name for its
+    // certificate.
     else wire.connect(target.port, target.ssl ? target.host : (target.connection.stream.remoteAddress ?? target.host));
     await promise;
   } finally {

@@ -7,7 +7,7 @@ import { startProxy } from "../test/proxy.ts";
 import { eventually, open, running } from "../test/support.ts";
 import { openDatabase } from "./index.ts";
 
-test("an aborted query is gone from the server when its call rejects, with the signal's reason", async () => {
+test("an aborted query has ended on the server when its call rejects with the signal's reason", async () => {
   await using place = await open();
   const caller = new AbortController();
   const reason = new Error("the client hung up");
@@ -19,7 +19,7 @@ test("an aborted query is gone from the server when its call rejects, with the s
   assert.equal(await running(place.database, "/* slow */"), 0);
 });
 
-test("a signal that has aborted sends nothing", async () => {
+test("an aborted signal sends no statement", async () => {
   await using place = await open();
   await assert.rejects(place.database.query("CREATE TABLE t ()", [], { signal: AbortSignal.abort() }), {
     name: "AbortError",
@@ -29,7 +29,8 @@ test("a signal that has aborted sends nothing", async () => {
 
 test("a cancel that overtakes its statement is repeated until the statement ends", async () => {
   await using place = await open({ poolSize: 2 });
-  // Aborted in the same turn it was sent: the cancel is a small message on its own connection, the statement a big one that takes parsing.
+  // Aborted in the turn it was sent. The cancel is a small message, the statement a big one that
+  // takes parsing.
   const padding = `/* ${"x".repeat(4_000_000)} */`;
   for (let i = 0; i < 10; i++) {
     const caller = new AbortController();
@@ -37,18 +38,18 @@ test("a cancel that overtakes its statement is repeated until the statement ends
     setImmediate(() => caller.abort());
     const start = performance.now();
     await assert.rejects(query, { name: "AbortError" });
-    assert.ok(performance.now() - start < 1900, "it ended by a cancel, not by its connection being cut");
+    assert.ok(performance.now() - start < 1900, "the connection was destroyed instead of the statement cancelled");
   }
 });
 
-test("no query is hit by another one's cancel, however the two are timed", { timeout: 120_000 }, async () => {
+test("a cancel never hits another query, whatever the timing", { timeout: 120_000 }, async () => {
   await using place = await open({ poolSize: 2 });
   const { database } = place;
   let aborted = 0;
   let completed = 0;
   async function victim(): Promise<void> {
-    // Finds the moment at which the statement and its cancel meet, however fast the machine: later after an abort that
-    // came in time, earlier after one that did not.
+    // Searches for the moment at which statement and cancel meet: later after an abort in time,
+    // earlier after a late one.
     let ms = 4;
     for (let i = 0; i < 400; i++) {
       const caller = new AbortController();
@@ -83,7 +84,7 @@ test("no query is hit by another one's cancel, however the two are timed", { tim
   assert.ok(innocent > 100);
 });
 
-test("a connection waits for its cancel to be done before anyone else gets it", async () => {
+test("a connection is not reused before its cancel is done", async () => {
   await using place = await open();
   await using proxy = await startProxy(place.url);
   await using database = await openDatabase({ url: proxy.url, applicationName: "late", poolSize: 1 }, noTelemetry);
@@ -91,7 +92,7 @@ test("a connection waits for its cancel to be done before anyone else gets it", 
   const query = database.query("SELECT pg_sleep(0.3)", [], { signal: caller.signal });
   const outcome = assert.rejects(query, { name: "AbortError" });
   await eventually("the statement runs", async () => (await running(place.database, "pg_sleep(0.3)")) === 1);
-  // The request for the cancel is held up in the network until its statement is long over.
+  // The cancel request is delayed in the network until its statement has ended.
   proxy.freezeNew();
   const before = proxy.links;
   caller.abort();
@@ -104,7 +105,7 @@ test("a connection waits for its cancel to be done before anyone else gets it", 
   assert.equal((await next)[0]?.["state"], "untouched");
 });
 
-test("a connection whose cancel is not answered is cut, in bounded time, and replaced", async () => {
+test("a connection whose cancel is not answered is destroyed in bounded time and replaced", async () => {
   await using place = await open();
   await using proxy = await startProxy(place.url);
   await using database = await openDatabase(
@@ -125,7 +126,7 @@ test("a connection whose cancel is not answered is cut, in bounded time, and rep
   assert.notEqual(second[0]?.pid, first[0]?.pid);
 });
 
-test("at its deadline a query is cancelled and says deadline_exceeded", async () => {
+test("at its deadline a query is cancelled with deadline_exceeded", async () => {
   await using place = await open();
   using limit = deadline(100);
   await assert.rejects(
@@ -135,7 +136,7 @@ test("at its deadline a query is cancelled and says deadline_exceeded", async ()
   assert.equal(await running(place.database, "/* late */"), 0);
 });
 
-test("the server knows the deadline, coarsely, and forgets it for a query without one", async () => {
+test("the server gets a coarse deadline, and none for a query without one", async () => {
   await using place = await open({ poolSize: 1 });
   const timeout = async (signal?: AbortSignal): Promise<unknown> =>
     (await place.database.query("SELECT current_setting('statement_timeout') AS t", [], { signal }))[0]?.["t"];
@@ -149,10 +150,10 @@ test("the server knows the deadline, coarsely, and forgets it for a query withou
     long,
   );
   assert.equal(inside, "8s");
-  assert.equal(await timeout(), "0", "a transaction's limit ends with it");
+  assert.equal(await timeout(), "0", "the limit of a transaction ends with it");
 });
 
-test("a limit of the role's own is back once a deadline is over", async () => {
+test("the limit of the role is restored after a deadline", async () => {
   await using place = await open();
   const url = new URL(place.url);
   url.searchParams.set("options", "-c statement_timeout=12345");
@@ -162,7 +163,7 @@ test("a limit of the role's own is back once a deadline is over", async () => {
   assert.deepEqual(await database.query("SHOW statement_timeout"), [{ statement_timeout: "12345ms" }]);
 });
 
-test("the server's own limit is deadline_exceeded, an operator's cancel is aborted", async () => {
+test("the server's own limit gives deadline_exceeded, an operator's cancel gives aborted", async () => {
   await using place = await open();
   const { database } = place;
   const limited = database.transaction(async (tx) => {

@@ -14,34 +14,39 @@ export interface Statement {
 }
 
 export interface RunOptions extends Abortable {
-  /** The transaction the statement belongs to: opened with its first one, and refused once it is open no more. */
+  /**
+   * The transaction of the statement. Its first statement opens it; statements after its end are
+   * refused.
+   */
   readonly opening?: Opening | undefined;
 }
 
 export interface OpenOptions extends Abortable {
   readonly connectTimeoutMs: number;
-  /** How long cancelling, rolling back and closing may each take before the connection is cut. */
+  /**
+   * The limit for each of cancelling, rolling back and closing, before the connection is destroyed.
+   */
   readonly cancelTimeoutMs: number;
 }
 
 /**
- * One connection to the server. Runs statements one at a time, in the order of the calls, and cancels them on the
- * server; `lost` tells when it ends.
+ * A connection to the server. It runs statements one at a time, in the order of the calls, and
+ * cancels them on the server. `lost` aborts when it ends.
  */
 export class Connection implements AsyncDisposable {
   readonly #client: Client;
   readonly #cancelTimeoutMs: number;
   readonly #turn = new Semaphore(1);
   readonly #lost = new AbortController();
-  /** The session's setting; NaN when a statement that sets it failed. */
+  /** The session's statement_timeout. NaN after a statement that sets it has failed. */
   #statementTimeoutMs = 0;
-  /** What opens transactions, prepared under its own text: a handful of texts. */
+  /** The few statements that open transactions, each prepared under its own text. */
   readonly #prepared = new Set<string>();
 
   private constructor(client: Client, options: OpenOptions) {
     this.#client = client;
     this.#cancelTimeoutMs = options.cancelTimeoutMs;
-    // pg reports a lost connection here, and Node ends the process where nobody listens.
+    // pg reports a lost connection here. Without a listener Node would end the process.
     client.on("error", (error) => this.#lose(error));
     client.on("end", () => this.#lose(new Error("Connection terminated")));
   }
@@ -62,25 +67,28 @@ export class Connection implements AsyncDisposable {
     return connection;
   }
 
-  /** Aborts, with an `unavailable` ServiceError, when the connection has ended, by us or by the server. */
+  /** Aborts with an `unavailable` ServiceError when either side has ended the connection. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** Whether it can be given to the next user: it lives, and no transaction is open. */
+  /** True if the next user can have it: it is connected and no transaction is open. */
   get isClean(): boolean {
     return !this.lost.aborted && this.transactionStatus === "I";
   }
 
-  /** As of the last answer: "I" none, "T" in a transaction, "E" in one that failed. */
+  /**
+   * The status in the last answer: "I" for none, "T" for an open transaction, "E" for a failed one.
+   */
   get transactionStatus(): "I" | "T" | "E" | null {
     return this.#client.getTransactionStatus();
   }
 
   /**
-   * Runs a statement. When the signal aborts, it is cancelled on the server; the call then rejects with the signal's
-   * reason, once the server has answered for the statement and the cancel. A deadline also goes along as
-   * statement_timeout, for a server that no longer hears from us.
+   * Runs a statement. When the signal aborts, the statement is cancelled on the server. The call
+   * rejects with the signal's reason once the server has answered both the statement and the
+   * cancel. A deadline is also sent as statement_timeout, in case the server loses contact with
+   * this process.
    */
   async run(statement: Statement, options: RunOptions = {}): Promise<QueryResult> {
     const { signal, opening } = options;
@@ -88,12 +96,15 @@ export class Connection implements AsyncDisposable {
     if (opening === undefined) await this.#limit(signal);
     else await this.#open(opening, statement, signal);
     const result = await this.#execute(statement, signal, opening);
-    // Done, but the caller has been told otherwise.
+    // The statement succeeded, but the caller has given up.
     signal?.throwIfAborted();
     return result;
   }
 
-  /** Runs what must not be cancelled (COMMIT, ROLLBACK). Cuts the connection when there is no answer after `timeoutMs`. */
+  /**
+   * Runs COMMIT or ROLLBACK, which must not be cancelled. Destroys the connection if no answer
+   * comes in `timeoutMs`.
+   */
   async runToEnd(text: string, timeoutMs = this.#cancelTimeoutMs): Promise<QueryResult> {
     using _turn = await this.#turn.acquire();
     const timer = setTimeout(() => this.destroy(new Error(`no answer to ${text} within ${timeoutMs} ms`)), timeoutMs);
@@ -104,19 +115,22 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  /** Until disposed. */
+  /** Calls `listener` for each notification until disposed. */
   onNotification(listener: (notification: Notification) => void): Disposable {
     this.#client.on("notification", listener);
     return { [Symbol.dispose]: () => void this.#client.off("notification", listener) };
   }
 
-  /** Cuts the connection. The statement it ran fails; the server notices when it next writes to it. */
+  /** Destroys the socket. The running statement fails. The server notices at its next write. */
   destroy(cause: unknown): void {
     this.#lose(cause);
     this.#client.connection.stream.destroy();
   }
 
-  /** Says goodbye and waits for the server to close, by when it has released locks and listeners. */
+  /**
+   * Ends the session and waits until the server closes, which has then released its locks and
+   * listeners.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.lost.aborted) return;
     const timer = setTimeout(() => this.#client.connection.stream.destroy(), this.#cancelTimeoutMs);
@@ -124,20 +138,24 @@ export class Connection implements AsyncDisposable {
     clearTimeout(timer);
   }
 
-  /** Only outside transactions: a rollback would undo the setting. */
+  /**
+   * Sets the session's statement_timeout. Only outside transactions, since a rollback would undo
+   * it.
+   */
   async #limit(signal: AbortSignal | undefined): Promise<void> {
     if (this.transactionStatus !== "I") return;
     const wanted = coarseTimeout(deadlineOf(signal));
     if (wanted === this.#statementTimeoutMs) return;
     this.#statementTimeoutMs = Number.NaN;
-    // The default is the role's or the database's, which may be a limit too.
+    // The default of the role or database may be a limit too.
     await this.#execute({ text: `SET statement_timeout TO ${wanted === 0 ? "DEFAULT" : wanted}` }, signal);
     this.#statementTimeoutMs = wanted;
   }
 
   /**
-   * Opens the transaction in round trips of its own, once for each connection, which prepares that; and before a statement
-   * without name and values, which may be several. Otherwise it opens with its first statement.
+   * Opens the transaction in separate round trips if its statements are not prepared yet, once per
+   * connection. Also before a statement without name and values, which may be several. Otherwise
+   * the first statement opens it.
    */
   async #open(opening: Opening, { name, values }: Statement, signal: AbortSignal | undefined): Promise<void> {
     if (opening.isSent) return;
@@ -161,9 +179,9 @@ export class Connection implements AsyncDisposable {
       opening.isSent = true;
       return queryBehind(this.#client, this.#textsOf(opening), toQuery(statement));
     }
-    // It would take effect at once, and stay.
+    // The statement would be committed at once.
     if (this.transactionStatus === "I")
-      throw new Error("the transaction is not open: one of its statements ended it, or it never began");
+      throw new Error("the transaction is not open: one of its statements ended it, or its BEGIN failed");
     return this.#client.query(toQuery(statement));
   }
 
@@ -184,28 +202,31 @@ export class Connection implements AsyncDisposable {
       return await execution;
     } catch (error) {
       if (ruinsConnection(error) || (statement.name !== undefined && !(error instanceof DatabaseError))) {
-        // The second: pg takes a named statement for prepared after it has closed it because of a value it could not write.
+        // The second condition: pg counts a named statement as prepared after it closed it over a
+        // value it cannot write.
         this.destroy(error);
       } else await this.#untilReady();
       signal?.throwIfAborted();
       throw translate(error);
     } finally {
       link[Symbol.dispose]();
-      // Until then the cancel may hit whatever runs here, so nobody else may.
+      // Until then the cancel could hit the next statement, so none may run.
       await cancelling;
     }
   }
 
   /**
-   * Asks until the statement has ended: a request that overtakes its statement finds an idle backend and does nothing.
-   * Cuts the connection when that does not help, or when a request may still be under way.
+   * Repeats the cancel until the statement has ended, since a request that overtakes its statement
+   * finds an idle backend and does nothing. Destroys the connection if that does not help, or if a
+   * request may still be in flight.
    */
   async #cancel(settled: Promise<void>, isSettled: () => boolean): Promise<void> {
     const giveUpAt = Date.now() + this.#cancelTimeoutMs;
     try {
       for (let waitMs = 10; !isSettled() && !this.lost.aborted; waitMs = Math.min(waitMs * 2, 500)) {
         const leftMs = giveUpAt - Date.now();
-        if (leftMs <= 0) throw new Error(`the statement did not end within ${this.#cancelTimeoutMs} ms of its cancel`);
+        if (leftMs <= 0)
+          throw new Error(`the statement did not end within ${this.#cancelTimeoutMs} ms after its cancel`);
         await requestCancel(this.#client, leftMs);
         await within(settled, { ms: Math.min(waitMs, leftMs) }).catch(() => undefined);
       }
@@ -214,7 +235,10 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  /** An error comes before the server is ready again, and before its transaction status. */
+  /**
+   * Waits until the server is ready: an error arrives before that, and before the transaction
+   * status.
+   */
   async #untilReady(): Promise<void> {
     const { readyForQuery } = this.#client as unknown as { readyForQuery: boolean };
     if (readyForQuery || this.lost.aborted) return;

@@ -46,7 +46,7 @@ for (const { name, sql, want } of [
   });
 }
 
-test("values go out as they come in: bigint, Date, bytes, arrays, null", async () => {
+test("bigint, Date, bytes, arrays and null can be sent and received", async () => {
   await using place = await open();
   const values = [9007199254740993n, new Date("2026-01-02T01:04:05.678Z"), Buffer.from([0, 255]), ["a", 'b"'], null];
   const sql = "SELECT $1::bigint AS a, $2::timestamptz AS b, $3::bytea AS c, $4::text[] AS d, $5::int AS e";
@@ -63,7 +63,7 @@ test("a named statement is prepared once per connection", async () => {
   assert.deepEqual(await place.database.query(sql), [{ name: "echo", plans: 3n }]);
 });
 
-test("a named statement whose table changed works again after one failure", async () => {
+test("a named statement works again after its table changed and it failed once", async () => {
   await using place = await open({ poolSize: 1 });
   const { database } = place;
   await database.query("CREATE TABLE t (a int)");
@@ -74,7 +74,7 @@ test("a named statement whose table changed works again after one failure", asyn
   assert.deepEqual(await read(), []);
 });
 
-test("what the server refuses comes as its own error, and the connection stays", async () => {
+test("an error of the server is thrown as it is, and the connection is kept", async () => {
   await using place = await open({ poolSize: 1 });
   const { database } = place;
   const pid = async () => (await database.query("SELECT pg_backend_pid() AS pid"))[0]?.["pid"];
@@ -91,7 +91,7 @@ test("what the server refuses comes as its own error, and the connection stays",
   assert.equal(await pid(), before);
 });
 
-test("a value that cannot be written, or read, fails its call alone", async () => {
+test("a value that cannot be written or read fails only its own call", async () => {
   await using place = await open({ poolSize: 1 });
   const { database } = place;
   const circular: { self?: unknown } = {};
@@ -101,14 +101,14 @@ test("a value that cannot be written, or read, fails its call alone", async () =
   assert.deepEqual(await database.query("SELECT $1::jsonb AS v", [{ a: 1 }], { name: "named" }), [{ v: { a: 1 } }]);
 });
 
-test("a transaction begun by a query is refused and undone", async () => {
+test("a transaction begun by query is refused and rolled back", async () => {
   await using place = await open({ poolSize: 1 });
   const { database } = place;
   await assert.rejects(database.query("BEGIN; CREATE TABLE t ()"), /use transaction\(\)/);
   assert.deepEqual(await database.query("SELECT to_regclass('t') AS t"), [{ t: null }]);
 });
 
-test("a server that is not there is unavailable, within the timeout, and the message says where and never the password", async () => {
+test("an unreachable server is unavailable within the timeout, with its address and without the password", async () => {
   const url = "postgresql://role:hunter2@127.0.0.1:1/orders";
   const start = performance.now();
   await assert.rejects(openDatabase({ url, applicationName: "test", connectTimeoutMs: 300 }, noTelemetry), (error) => {
@@ -134,7 +134,7 @@ test("a server that never answers is unavailable within the timeout", async () =
   }
 });
 
-test("a database that does not exist is a failed precondition, at once", async () => {
+test("a missing database is a failed precondition at once", async () => {
   await using place = await open();
   const url = new URL(place.url);
   url.pathname = "/nowhere";
@@ -142,20 +142,20 @@ test("a database that does not exist is a failed precondition, at once", async (
   await assert.rejects(opening, { code: "failed_precondition", message: /database "nowhere" does not exist/ });
 });
 
-test("the url may be a secret", async () => {
+test("the URL may be a secret", async () => {
   await using place = await open();
   await using database = await openDatabase({ url: { reveal: () => place.url }, applicationName: "test" }, noTelemetry);
   await database.ping();
 });
 
-test("ping can be passed on as a check", async () => {
+test("ping can be passed as a health check", async () => {
   await using place = await open();
   const { ping } = place.database;
   await ping();
   await assert.rejects(ping({ signal: AbortSignal.abort() }), { name: "AbortError" });
 });
 
-test("closing waits for what runs, then refuses", async () => {
+test("closing waits for running statements and refuses new ones", async () => {
   await using place = await open();
   const database = await openDatabase({ url: place.url, applicationName: "closing", poolSize: 2 }, noTelemetry);
   const running = database.query("SELECT pg_sleep(0.2), 1 AS done");
@@ -166,7 +166,7 @@ test("closing waits for what runs, then refuses", async () => {
   await eventually("its connections are gone", async () => (await backends(place.database)) === 0);
 });
 
-test("closing cuts off what outlasts its time", async () => {
+test("closing destroys connections that are in use after its timeout", async () => {
   await using place = await open();
   const database = await openDatabase({ url: place.url, applicationName: "closing", closeTimeoutMs: 100 }, noTelemetry);
   const outcome = assert.rejects(database.query("SELECT pg_sleep(60)"), { code: "unavailable" });

@@ -18,54 +18,60 @@ export interface DatabaseOptions {
   readonly url: string | { reveal(): string };
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
-  /** Connections at a time, 10 by default. Listening and sessions use others. */
+  /** The most connections of the pool. Default 10. Listening and sessions use others. */
   readonly poolSize?: number | undefined;
-  /** Callers that may wait for a connection, 1000 by default; the next is refused. */
+  /** The most callers that wait for a connection. The next one is refused. Default 1000. */
   readonly maxWaiting?: number | undefined;
-  /** How long each may wait, 5 s by default. */
+  /** The longest wait for a connection. Default 5 s. */
   readonly acquireTimeoutMs?: number | undefined;
-  /** For opening one connection, and for openDatabase as a whole; 5 s by default. */
+  /** The limit for opening one connection, and for openDatabase as a whole. Default 5 s. */
   readonly connectTimeoutMs?: number | undefined;
-  /** How long a cancelled statement may take to end before its connection is cut; 2 s by default. */
+  /** The time for a cancelled statement to end before its connection is destroyed. Default 2 s. */
   readonly cancelTimeoutMs?: number | undefined;
-  /** How long to wait for the answer to a COMMIT, which is never cancelled; 30 s by default. */
+  /** The longest wait for the answer to a COMMIT, which is never cancelled. Default 30 s. */
   readonly commitTimeoutMs?: number | undefined;
-  /** How long closing waits for what runs; 5 s by default. */
+  /** The longest that closing waits for running statements. Default 5 s. */
   readonly closeTimeoutMs?: number | undefined;
-  /** The server ends a transaction in which nothing happens for this long, so that a stopped process holds no locks; 60 s by default. */
+  /**
+   * The idle time after which the server ends a transaction, so that a stopped process holds no
+   * locks. Default 60 s.
+   */
   readonly idleInTransactionMs?: number | undefined;
-  /** Sessions at a time, 4 by default. */
+  /** The most sessions at a time. Default 4. */
   readonly maxSessions?: number | undefined;
-  /** How often the listening connection is tried, 15 s by default. */
+  /** The interval of heartbeats on the listening connection. Default 15 s. */
   readonly heartbeatMs?: number | undefined;
 }
 
 export interface TransactionOptions extends Abortable {
-  /** "read committed" by default. */
+  /** Default "read committed". */
   readonly isolation?: Isolation | undefined;
-  /** How often to run the function again after a serialization failure or a deadlock; 0 by default. */
+  /** The most retries after a serialization failure or a deadlock. Default 0. */
   readonly retries?: number | undefined;
 }
 
 export interface Database extends Queryable, AsyncDisposable {
   /**
-   * Runs `work` between BEGIN and COMMIT, on one connection; rolls back when it throws. Nothing else may be asked of the
-   * database inside: use the transaction that is given. Keep remote calls out of it.
+   * Runs `work` between BEGIN and COMMIT on one connection. Rolls back if it throws. Inside, use
+   * only the transaction, not the database, and make no remote calls.
    *
-   * Throws `unknown` when the answer to the COMMIT was lost.
+   * Throws `unknown` if the answer to the COMMIT is lost.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  /** Runs `work` with a connection outside the pool, closed afterwards. `resource_exhausted` past `maxSessions`. */
+  /**
+   * Runs `work` with a connection outside the pool, and closes it. Throws `resource_exhausted`
+   * beyond `maxSessions`.
+   */
   session<T>(work: (session: Session) => Promise<T>, options?: Abortable): Promise<T>;
-  /** Resolves once the server listens. */
+  /** Listens to a channel. Resolves once the server listens. */
   listen(channel: string, options?: ListenOptions): Promise<Listener>;
-  /** Bound to this database: can be passed on as a check. */
+  /** Runs a trivial statement. It is bound, so that it can be passed as a health check. */
   readonly ping: (options?: Abortable) => Promise<void>;
 }
 
 /**
- * Connects, waiting for a server that is starting, and fails within `connectTimeoutMs` with an error that says where
- * and why. Disposing waits for what runs, then closes.
+ * Connects, and waits for a server that is starting. Rejects within `connectTimeoutMs` with the
+ * address and the reason. Disposing waits for running statements, then closes.
  */
 export async function openDatabase(options: DatabaseOptions, telemetry: Telemetry): Promise<Database> {
   const database = new PostgresDatabase(options, telemetry);
@@ -91,7 +97,7 @@ class PostgresDatabase implements Database {
   readonly #settings: { readonly observe: Observe; readonly commitTimeoutMs: number };
   readonly #gauges: Disposable;
   readonly #inside = new AsyncLocalStorage<{ isOpen: boolean }>();
-  /** For messages: never the password. */
+  /** The database and its address, without the password. */
   readonly place: string;
 
   constructor(options: DatabaseOptions, telemetry: Telemetry) {
@@ -174,8 +180,8 @@ class PostgresDatabase implements Database {
     this.#refuseInsideTransaction("query");
     return await this.#pool.use(async (connection) => {
       const { rows } = await connection.run(statement, options);
-      // The next user of the connection would be inside it.
-      if (connection.transactionStatus !== "I") throw new Error("BEGIN is no query: use transaction()");
+      // The next user of the connection would be inside that transaction.
+      if (connection.transactionStatus !== "I") throw new Error("BEGIN is not allowed in query: use transaction()");
       return rows;
     }, options);
   }
@@ -189,7 +195,7 @@ class PostgresDatabase implements Database {
   }
 
   async #enter<T>(work: () => Promise<T>): Promise<T> {
-    // Tasks the function left behind keep the store; they may use the database once it has ended.
+    // Tasks that outlive the function keep the store. They may use the database once it has ended.
     const scope = { isOpen: true };
     try {
       return await this.#inside.run(scope, work);
@@ -198,7 +204,10 @@ class PostgresDatabase implements Database {
     }
   }
 
-  /** It would run outside that transaction, on a second connection, and with the pool used up wait for the first for ever. */
+  /**
+   * Throws inside a transaction: the statement would run outside it, and deadlock when the pool is
+   * exhausted.
+   */
   #refuseInsideTransaction(what: string): void {
     if (this.#inside.getStore()?.isOpen)
       throw new Error(`database.${what} inside a transaction: use the transaction itself`);

@@ -1,13 +1,16 @@
 import { isServiceError, ServiceError } from "@plumbline/errors";
 import { DatabaseError } from "pg";
 
-/** The SQLSTATE of an error of the server's, or of one wrapped around it ("23505"); undefined for any other. */
+/**
+ * Returns the SQLSTATE ("23505") of a server error, also of a wrapped one. Undefined for other
+ * errors.
+ */
 export function sqlStateOf(error: unknown): string | undefined {
   if (error instanceof DatabaseError) return error.code;
   return isServiceError(error) && error.cause instanceof DatabaseError ? error.cause.code : undefined;
 }
 
-/** Whether a unique constraint refused the row; with a name, that one. */
+/** Returns true if a unique constraint refused the row: any, or the named one. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   return (
     error instanceof DatabaseError &&
@@ -16,15 +19,22 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   );
 }
 
-/** The server rolled back because of others, and the same transaction may succeed now: serialization_failure, deadlock_detected. */
+/**
+ * Returns true for a serialization failure or a deadlock: the same transaction may succeed when
+ * retried.
+ */
 export function isConflict(error: unknown): boolean {
   const state = sqlStateOf(error);
   return state === "40001" || state === "40P01";
 }
 
-/** After these the connection is of no more use: it is gone, its plan is outdated, or its server is a read-only standby now. */
+/**
+ * Returns true if the connection cannot be reused: it is lost, has an outdated plan, or leads to a
+ * standby.
+ */
 export function ruinsConnection(error: unknown): boolean {
-  // Of other errors (a value that cannot be written, a column that cannot be read) it recovers.
+  // It recovers from other errors, such as a value that cannot be written or a column that cannot
+  // be read.
   if (!(error instanceof DatabaseError)) return isConnectionFailure(error);
   const state = error.code ?? "";
   const cachedPlan = state === "0A000" && (error.message ?? "").includes("cached plan");
@@ -34,8 +44,9 @@ export function ruinsConnection(error: unknown): boolean {
 }
 
 /**
- * What a caller should know of a failure: that the database cannot be reached, is full, gave up at the deadline, or gave
- * way to another transaction. All else stays the server's own error: the caller knows its constraints, we do not.
+ * Translates a failure to a ServiceError if the database is unreachable, out of resources, past the
+ * deadline, or in conflict with another transaction. Other errors stay as they are, since only the
+ * caller knows its constraints.
  */
 export function translate(error: unknown): unknown {
   if (isServiceError(error)) return error;
@@ -46,24 +57,28 @@ export function translate(error: unknown): unknown {
   }
   const state = error.code ?? "";
   if (isUnavailable(state)) return new ServiceError("unavailable", "the database is not available", { cause: error });
-  if (isConflict(error)) return new ServiceError("aborted", "the change met another one", { cause: error });
+  if (isConflict(error))
+    return new ServiceError("aborted", "the transaction conflicted with another one", { cause: error });
   if (state === "55P03") return new ServiceError("aborted", "the row or table is locked", { cause: error });
   if (state.startsWith("53"))
     return new ServiceError("resource_exhausted", "the database is out of resources", { cause: error });
   if (state === "57014") {
     return error.message.includes("statement timeout")
-      ? new ServiceError("deadline_exceeded", "the statement took too long", { cause: error })
+      ? new ServiceError("deadline_exceeded", "the statement exceeded its time limit", { cause: error })
       : new ServiceError("aborted", "the statement was cancelled by an operator", { cause: error });
   }
   return error;
 }
 
 function isUnavailable(state: string): boolean {
-  // Connection exceptions; shutting down or starting; too many connections; writes refused, as this server is a standby now.
+  // Connection exceptions, shutdown, startup, too many connections, writes refused by a standby.
   return state.startsWith("08") || ["57P01", "57P02", "57P03", "57P05", "25P03", "53300", "25006"].includes(state);
 }
 
-/** Errors of sockets and names, and pg's own of a connection that ended: those have no code. */
+/**
+ * Returns true for errors of sockets and name lookups, and for pg's own errors of ended
+ * connections.
+ */
 export function isConnectionFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ("code" in error && typeof error.code === "string" && /^(E[A-Z]+|EAI_\w+)$/.test(error.code)) return true;

@@ -7,13 +7,13 @@ import type { Connection } from "./connection.ts";
 import { type Notification, NotificationQueue } from "./notification-queue.ts";
 
 export interface ListenOptions extends Abortable {
-  /** The connection was lost and is back: what was notified in between never came. */
+  /** Called when the lost connection is back. Notifications in between are missing. */
   readonly onReconnect?: (() => void) | undefined;
 }
 
 /**
- * What is notified on one channel. A notification is a hint to read: each one yielded, `missed` ones too, means that
- * something may have changed. Iterating throws the signal's reason when that aborts, and ends once disposed.
+ * The notifications of one channel. Each one, also a `missed` one, is a hint to read: something may
+ * have changed. Iterating throws the reason of an aborted signal, and ends once disposed.
  */
 export interface Listener extends AsyncIterable<Notification>, AsyncDisposable {}
 
@@ -21,7 +21,10 @@ export interface ListenHubOptions {
   readonly connectTimeoutMs: number;
   readonly heartbeatMs: number;
   readonly heartbeatTimeoutMs: number;
-  /** Notifications that wait per listener; past it they are dropped, and the listener is told to read again. */
+  /**
+   * The most notifications that wait per listener. Beyond that they are dropped and one `missed` is
+   * yielded.
+   */
   readonly capacity: number;
 }
 
@@ -33,9 +36,10 @@ interface Entry {
 const backoff = { baseMs: 100, maxMs: 5000 };
 
 /**
- * All listeners of a process on one connection, opened with the first. When it is lost, it is opened again until that
- * works; every channel is listened to again and every listener told. A heartbeat finds the connection that is dead
- * without having been closed: nothing would ever arrive on it (timgit/pg-boss#850).
+ * The listeners of a process, all on one connection that the first one opens. A lost connection is
+ * retried until it is back. Then every channel is subscribed again and every listener gets
+ * `missed`. A heartbeat finds a connection that is dead without having been closed, on which
+ * nothing would arrive (timgit/pg-boss#850).
  */
 export class ListenHub implements AsyncDisposable {
   readonly #open: (options: Abortable) => Promise<Connection>;
@@ -43,9 +47,9 @@ export class ListenHub implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #channels = new Map<string, Set<Entry>>();
   readonly #scope = derive();
-  // Reconnecting and heartbeats belong to nobody's request, whoever came first.
+  // Reconnecting and heartbeats must not run in the context of the first request.
   readonly #detached = AsyncLocalStorage.snapshot();
-  /** Being opened, or open. */
+  /** The connection, open or being opened. */
   #connection: Promise<Connection> | undefined;
   #live: Connection | undefined;
 
@@ -55,7 +59,7 @@ export class ListenHub implements AsyncDisposable {
     this.#logger = logger;
   }
 
-  /** Resolves once the server listens: what is notified after that arrives. */
+  /** Resolves once the server listens. Later notifications arrive. */
   async listen(channel: string, options: ListenOptions): Promise<Listener> {
     const { signal } = options;
     const entry: Entry = { queue: new NotificationQueue(this.#options.capacity), onReconnect: options.onReconnect };
@@ -81,14 +85,14 @@ export class ListenHub implements AsyncDisposable {
     await connection?.then((open) => open[Symbol.asyncDispose]()).catch(() => undefined);
   }
 
-  /** Within the connect timeout, also while the connection is being opened again. */
+  /** Subscribes within the connect timeout, also while the connection is being reopened. */
   async #listenOn(channel: string, options: Abortable): Promise<void> {
     this.#scope.signal.throwIfAborted();
     using limit = deadline(this.#options.connectTimeoutMs, options);
     this.#connection ??= this.#detached(() => this.#first());
     const connection = await within(this.#connection, limit).catch((error: unknown) => {
       options.signal?.throwIfAborted();
-      // The limit is ours: the connection is still being opened.
+      // The connect timeout, not the signal of the caller.
       if (limit.signal.aborted) throw new ServiceError("unavailable", "the database cannot be reached");
       throw error;
     });
@@ -100,8 +104,8 @@ export class ListenHub implements AsyncDisposable {
     const entries = this.#channels.get(channel);
     if (entries?.delete(entry) !== true || entries.size > 0) return;
     this.#channels.delete(channel);
-    // The statements of a connection run in order: who listens from now on does so after this. While there is no
-    // connection there is nothing to undo, and waiting for one would hold up whoever leaves.
+    // The statements of a connection run in order, so a later LISTEN runs after this. Without a
+    // connection there is nothing to undo, and waiting for one would delay the caller.
     await this.#live?.runToEnd(`UNLISTEN ${escapeIdentifier(channel)}`).catch(() => undefined);
   }
 
@@ -127,7 +131,7 @@ export class ListenHub implements AsyncDisposable {
       if (this.#scope.signal.aborted) return;
       this.#logger.warn("listening connection lost", { error: String(connection.lost.reason) });
       this.#connection = this.#detached(() => this.#again());
-      this.#connection.catch(() => undefined); // Only closing ends it.
+      this.#connection.catch(() => undefined); // Rejects only on close.
     });
     return connection;
   }
@@ -144,17 +148,17 @@ export class ListenHub implements AsyncDisposable {
           throw error;
         }
         this.#adopt(connection);
-        this.#logger.info("listening connection is back", { attempt });
-        for (const entries of this.#channels.values()) for (const entry of entries) this.#tell(entry);
+        this.#logger.info("listening connection restored", { attempt });
+        for (const entries of this.#channels.values()) for (const entry of entries) this.#notifyMissed(entry);
         return connection;
       } catch (error) {
         this.#scope.signal.throwIfAborted();
-        this.#logger.debug("cannot listen yet", { attempt, error: String(error) });
+        this.#logger.debug("listening connection not restored yet", { attempt, error: String(error) });
       }
     }
   }
 
-  #tell(entry: Entry): void {
+  #notifyMissed(entry: Entry): void {
     entry.queue.missed();
     try {
       entry.onReconnect?.();
@@ -164,7 +168,7 @@ export class ListenHub implements AsyncDisposable {
   }
 
   async #beat(connection: Connection): Promise<void> {
-    // Cuts the connection when no answer comes.
+    // Destroys the connection if no answer comes.
     await connection.runToEnd("SELECT 1", this.#options.heartbeatTimeoutMs).catch(() => undefined);
   }
 }

@@ -11,7 +11,7 @@ const notify = async (database: Database, payload: string, channel = "news"): Pr
 const listening =
   "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND query LIKE ANY ('{LISTEN%,UNLISTEN%}')";
 
-/** What a listener yields, as it comes. */
+/** Collects what a listener yields. */
 function collect(listener: Listener): Notification[] {
   const seen: Notification[] = [];
   void (async () => {
@@ -25,7 +25,7 @@ async function next(listener: Listener): Promise<Notification | undefined> {
   return result.done === true ? undefined : result.value;
 }
 
-test("what is notified after listen() resolved arrives, on its channel only", async () => {
+test("a notification after listen() has resolved arrives, on its channel only", async () => {
   await using place = await open();
   const { database } = place;
   await using news = await database.listen("news");
@@ -44,7 +44,7 @@ test("all listeners share one connection", async () => {
   assert.equal((await place.database.query(listening, ["shared"])).length, 1);
 });
 
-test("a channel is left when its last listener goes, and not before", async () => {
+test("a channel is unsubscribed when its last listener is disposed, and not before", async () => {
   await using place = await open();
   const { database } = place;
   const first = await database.listen("news");
@@ -59,7 +59,7 @@ test("a channel is left when its last listener goes, and not before", async () =
   assert.deepEqual(await next(third), { payload: "again", missed: false });
 });
 
-test("iterating ends when the listener is disposed, and throws the reason when the signal aborts", async () => {
+test("iterating ends when the listener is disposed, and throws the reason of an aborted signal", async () => {
   await using place = await open();
   const { database } = place;
   const disposed = await database.listen("news");
@@ -73,7 +73,7 @@ test("iterating ends when the listener is disposed, and throws the reason when t
   await outcome;
 });
 
-test("after its connection is lost every listener is told to read again, on every channel, and hears what follows", async () => {
+test("after a lost connection every listener gets missed, and later notifications", async () => {
   await using place = await open();
   await using database = await openDatabase({ url: place.url, applicationName: "relistens" }, noTelemetry);
   let reconnects = 0;
@@ -85,7 +85,7 @@ test("after its connection is lost every listener is told to read again, on ever
   for (const round of [1, 2]) {
     assert.equal((await place.database.query(kill)).length, 1);
     await eventually(
-      "both are told",
+      "both get missed",
       () => heard.news.length === 2 * round - 1 && heard.other.length === 2 * round - 1,
     );
     assert.deepEqual(heard.news.at(-1), { payload: "", missed: true });
@@ -97,7 +97,7 @@ test("after its connection is lost every listener is told to read again, on ever
   assert.equal(reconnects, 2);
 });
 
-test("a connection that is dead without being closed is found by its heartbeat", async () => {
+test("the heartbeat finds a connection that is dead without being closed", async () => {
   await using place = await open();
   await using proxy = await startProxy(place.url);
   const options = { applicationName: "beats", heartbeatMs: 50, connectTimeoutMs: 300, cancelTimeoutMs: 200 };
@@ -108,7 +108,7 @@ test("a connection that is dead without being closed is found by its heartbeat",
   const before = proxy.links;
   await eventually("it tries to connect again", () => proxy.links > before);
   proxy.thaw();
-  await eventually("it is told", () => seen.some((notification) => notification.missed));
+  await eventually("it gets missed", () => seen.some((notification) => notification.missed));
   seen.length = 0;
   await notify(place.database, "after");
   await eventually("it hears", () => seen.some((notification) => notification.payload === "after"));
@@ -127,13 +127,13 @@ test("listen() during an outage is unavailable within the connect timeout, and w
   proxy.cut();
   await assert.rejects(database.listen("other"), { code: "unavailable" });
   proxy.thaw();
-  await eventually("the first is told", () => seen.length > 0);
+  await eventually("the first gets missed", () => seen.length > 0);
   await using other = await database.listen("other");
   await notify(place.database, "x", "other");
   assert.deepEqual(await next(other), { payload: "x", missed: false });
 });
 
-test("a listener too slow for its notifications loses them, and is told to read again", async () => {
+test("a listener that reads too slowly gets missed instead of its notifications", async () => {
   await using place = await open();
   const { database } = place;
   await using listener = await database.listen("news");

@@ -26,7 +26,7 @@ test("migrations are applied in order, once", async () => {
   assert.deepEqual(await database.query("SELECT id, customer, total FROM orders"), []);
 });
 
-test("of several migrators at once one applies, and the others find it done", async () => {
+test("several concurrent migrators apply each migration once", async () => {
   await using place = await open();
   const slow = { ...one, sql: `SELECT pg_sleep(0.1); ${one.sql}` };
   await using stack = new AsyncDisposableStack();
@@ -83,7 +83,7 @@ test("a migration numbered below an applied one is refused", async () => {
   });
 });
 
-test("an older version may start on a newer database where that is allowed, and changes nothing", async () => {
+test("an older version starts on a newer database if that is allowed, and changes nothing", async () => {
   await using place = await open();
   await migrate(place.database, [one, two, three]);
   assert.equal(await migrate(place.database, [one, two], { allowNewer: true }), 0);
@@ -95,7 +95,7 @@ test("line ends make no difference", async () => {
   assert.equal(await migrate(place.database, [{ ...one, sql: one.sql.replaceAll("\n", "\r\n") }]), 0);
 });
 
-test("a migration that fails leaves nothing of itself, keeps those before it, and can be tried again", async () => {
+test("a migration that fails is rolled back, keeps earlier ones, and can be retried", async () => {
   await using place = await open();
   const { database } = place;
   const broken = { ...two, sql: "CREATE TABLE half (); SELECT 1/0" };
@@ -109,7 +109,7 @@ test("a migration that fails leaves nothing of itself, keeps those before it, an
   assert.equal(await migrate(database, [one, two, three]), 2);
 });
 
-test("two sets keep their records apart", async () => {
+test("two sets of migrations have separate records", async () => {
   await using place = await open();
   await migrate(place.database, [one]);
   assert.equal(
@@ -118,7 +118,7 @@ test("two sets keep their records apart", async () => {
   );
 });
 
-test("the same id twice, or one that is no number from 1, is a mistake of the program", async () => {
+test("a duplicate id, or one that is not a whole number from 1, is a RangeError", async () => {
   await using place = await open();
   await assert.rejects(migrate(place.database, [one, { ...two, id: 1 }]), RangeError);
   await assert.rejects(migrate(place.database, [{ ...one, id: 0 }]), RangeError);
@@ -135,7 +135,7 @@ test("waiting for another migrator ends with the deadline", async () => {
   assert.equal(await slow, 1);
 });
 
-test("a program refuses a database that lacks a migration, with what to do, and takes one that is ahead", async () => {
+test("a database that lacks a migration is refused with the remedy, and one that is ahead is accepted", async () => {
   await using place = await open();
   const { database } = place;
   await assert.rejects(requireMigrated(database, [one]), /lacks migration 1 \(orders\).*with the argument "migrate"/);

@@ -6,19 +6,25 @@ import type { Database } from "./database.ts";
 import type { Session } from "./session.ts";
 
 export interface Migration {
-  /** Applied in this order; a number once used is never used again. */
+  /** Migrations are applied in this order. A number must not be reused. */
   readonly id: number;
   readonly name: string;
-  /** One or more statements, run in one transaction. Never changed once applied anywhere. */
+  /** One or more statements, run in one transaction. They must not change once applied anywhere. */
   readonly sql: string;
 }
 
 export interface MigrateOptions extends Abortable {
-  /** Where the applied ones are recorded, "schema_migrations" by default. Two sets in one database need two tables. */
+  /**
+   * The table of applied migrations. Default "schema_migrations". Two sets in one database need two
+   * tables.
+   */
   readonly table?: string | undefined;
-  /** For everything, waiting for other migrators included; 60 s by default. */
+  /** The time for everything, also for waiting for other migrators. Default 60 s. */
   readonly timeoutMs?: number | undefined;
-  /** Accept migrations this program does not know, after all it knows: an older version that starts again during a rollout. */
+  /**
+   * Accepts unknown migrations after the known ones, for an older version that restarts during a
+   * rollout.
+   */
   readonly allowNewer?: boolean | undefined;
 }
 
@@ -29,12 +35,14 @@ interface Applied {
 }
 
 /**
- * Applies what has not been applied yet, in order, each in a transaction of its own, and returns how many those were.
- * Forward only. Safe from several processes at once: one migrates, the others wait and then find nothing to do.
+ * Applies pending migrations in order, each in its own transaction, and returns their number.
+ * Forward only. Several processes may call it at once: one migrates, the others wait and find
+ * nothing to do.
  *
- * Throws `failed_precondition`, having changed nothing, with the reason MIGRATION_CHANGED (what was applied is not what
- * is written now), MIGRATION_MISSING (an applied one is not known), MIGRATION_NEWER (the database is ahead of this
- * program) or MIGRATION_OUT_OF_ORDER (a new one comes before one that was applied).
+ * Throws `failed_precondition` and changes nothing, with the reason MIGRATION_CHANGED (an applied
+ * migration was edited), MIGRATION_MISSING (an applied one is unknown), MIGRATION_NEWER (the
+ * database is ahead of this program) or MIGRATION_OUT_OF_ORDER (a new one is numbered below an
+ * applied one).
  */
 export async function migrate(
   database: Database,
@@ -80,7 +88,7 @@ async function apply(session: Session, table: string, migration: Migration): Pro
   }
 }
 
-/** What is left to apply; throws where the records and the list do not fit together. */
+/** Returns the pending migrations. Throws if the records do not match the list. */
 function pendingOf(
   known: readonly Migration[],
   applied: readonly Applied[],
@@ -94,7 +102,7 @@ function pendingOf(
       if (allowNewer) continue;
       throw refused(
         "NEWER",
-        `the database has migration ${titleOf(record)}, which is newer than this program: deploy the version that brought it`,
+        `the database has migration ${titleOf(record)}, which is newer than this program: deploy the version that has it`,
       );
     }
     if (migration === undefined) {
@@ -127,13 +135,13 @@ function inOrder(migrations: readonly Migration[]): readonly Migration[] {
   const sorted = [...migrations].sort((a, b) => a.id - b.id);
   for (const [place, { id }] of sorted.entries()) {
     if (!Number.isSafeInteger(id) || id < 1)
-      throw new RangeError(`a migration's id is a whole number from 1, not ${id}`);
+      throw new RangeError(`a migration's id must be a whole number from 1, not ${id}`);
     if (sorted[place + 1]?.id === id) throw new RangeError(`two migrations have the id ${id}`);
   }
   return sorted;
 }
 
-/** The same on every system, whatever line ends a checkout has. */
+/** Returns a checksum that does not depend on the line ends of a checkout. */
 function checksumOf(sql: string): string {
   return createHash("sha256").update(sql.replaceAll("\r\n", "\n")).digest("hex");
 }

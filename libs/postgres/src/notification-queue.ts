@@ -2,11 +2,16 @@ import { type Abortable, Channel } from "@plumbline/concurrency";
 
 export interface Notification {
   readonly payload: string;
-  /** Some may have been lost before this one, and this one may carry nothing: read the data again. */
+  /**
+   * True if notifications before this one may be lost. The payload is empty: read the data again.
+   */
   readonly missed: boolean;
 }
 
-/** Notifications that wait for their reader. A reader too slow for them loses them, and is told. */
+/**
+ * A bounded queue of notifications. If its reader is too slow they are dropped, and it gets
+ * `missed`.
+ */
 export class NotificationQueue {
   readonly #channel: Channel<Notification>;
 
@@ -19,7 +24,9 @@ export class NotificationQueue {
     if (!this.#channel.trySend({ payload, missed: false })) this.missed();
   }
 
-  /** Replaces what waits: whoever reads everything again needs none of it. */
+  /**
+   * Replaces the waiting notifications, which a reader that reads everything again does not need.
+   */
   missed(): void {
     if (this.#channel.closed) return;
     while (this.#channel.length > 0) this.#channel.tryReceive();

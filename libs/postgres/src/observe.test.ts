@@ -11,7 +11,7 @@ interface Recorded {
   readonly gauges: Map<string, () => number | Promise<number>>;
 }
 
-/** Telemetry that can be looked at. */
+/** Telemetry that records spans and metrics. */
 function recorder({ within = true } = {}): { telemetry: Telemetry; recorded: Recorded } {
   const recorded: Recorded = { spans: [], durations: [], gauges: new Map() };
   const telemetry: Telemetry = {
@@ -44,7 +44,7 @@ function recorder({ within = true } = {}): { telemetry: Telemetry; recorded: Rec
   return { telemetry, recorded };
 }
 
-test("each statement has a client span and a duration, named by its name or its verb, with its outcome", async () => {
+test("each statement has a client span and a duration, with its name or verb and its outcome", async () => {
   const { telemetry, recorded } = recorder();
   const place = await open({}, telemetry);
   const { database } = place;
@@ -64,7 +64,7 @@ test("each statement has a client span and a duration, named by its name or its 
   await place[Symbol.asyncDispose]();
 });
 
-test("a statement outside of any trace is timed and has no span: a poll would be a trace of one", async () => {
+test("a statement outside any trace is timed and has no span", async () => {
   const { telemetry, recorded } = recorder({ within: false });
   await using place = await open({}, telemetry);
   await place.database.query("SELECT 1", [], { name: "poll" });
@@ -75,7 +75,7 @@ test("a statement outside of any trace is timed and has no span: a poll would be
   assert.deepEqual(recorded.spans, []);
 });
 
-test("the pool shows how many connections are used and idle and how many callers wait, until it is closed", async () => {
+test("the gauges of the pool count used and idle connections and waiting callers, until it is closed", async () => {
   const { telemetry, recorded } = recorder();
   const place = await open({ poolSize: 1 }, telemetry);
   const read = async (key: string): Promise<number | undefined> => await recorded.gauges.get(key)?.();

@@ -12,8 +12,9 @@ export interface Peer {
 export type Observe = <T>(operation: string, sql: string, work: () => Promise<T>) => Promise<T>;
 
 /**
- * A duration for each statement, and a client span within the trace it is made for, after OpenTelemetry's conventions for
- * databases. A statement outside of any trace has no span: the polls of a relay would each be a trace of one span.
+ * Returns a function that records a duration and a client span for each statement, after
+ * OpenTelemetry's conventions for databases. A statement outside any trace has no span: each poll
+ * of a relay would be a trace of one span.
  */
 export function observer(telemetry: Telemetry, peer: Peer): Observe {
   const durations = telemetry.metrics.histogram(
@@ -51,12 +52,12 @@ export function observer(telemetry: Telemetry, peer: Peer): Observe {
   };
 }
 
-/** The first word of a statement, where nobody gave it a name: SELECT, INSERT, WITH. */
+/** Returns the first word of a statement, as a name for one without: SELECT, INSERT, WITH. */
 export function verbOf(sql: string): string {
   return /^\s*(?:--[^\n]*\n\s*)*([a-z]+)/i.exec(sql)?.[1]?.toUpperCase() ?? "QUERY";
 }
 
-/** How full the pool is. Disposing takes the readings away. */
+/** Registers gauges of the pool. Disposing removes them. */
 export function observePool(telemetry: Telemetry, peer: Peer, pool: ConnectionPool): Disposable {
   const stack = new DisposableStack();
   const db = peer.database;

@@ -1,15 +1,15 @@
 import { type Client, Query, type QueryConfig, type QueryResult } from "pg";
 
-/** How one transaction opens. */
+/** The opening of one transaction. */
 export interface Opening {
   readonly begin: string;
-  /** For each of its statements in ms; 0 for none. */
+  /** The statement_timeout of its statements in ms. 0 for none. */
   readonly limitMs: number;
-  /** Whether it went to the server. */
+  /** True once it was sent to the server. */
   isSent: boolean;
 }
 
-/** What pg's types leave out: the messages of the extended protocol, and where a Query writes its own. */
+/** The methods of pg that its types omit: the messages of the extended protocol. */
 interface Wire {
   bind(options: { readonly statement: string }): void;
   execute(options: object): void;
@@ -34,9 +34,9 @@ class OpeningQuery extends Query {
 }
 
 /**
- * Runs statements that are prepared under their own texts, then another, in one write and one round trip. They are one group
- * up to its Sync: where one fails the server passes over the rest. A BEGIN that fails, cancelled perhaps, thus never leaves
- * the statement behind it to run outside of its transaction, as one in a write of its own could.
+ * Runs prepared statements, then one more, in one write and one round trip. They are one group up
+ * to its Sync: if one fails, the server skips the rest. So after a failed or cancelled BEGIN the
+ * statement behind it does not run outside its transaction, as it could in a separate write.
  */
 export function queryBehind(client: Client, texts: readonly string[], config: QueryConfig): Promise<QueryResult> {
   return new Promise((resolve, reject) => {

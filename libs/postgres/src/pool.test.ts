@@ -6,7 +6,7 @@ import { openDatabase } from "./index.ts";
 
 const sleep = (seconds: number): string => `SELECT pg_sleep(${seconds})`;
 
-test("never more connections than the pool's size", async () => {
+test("there are never more connections than the size of the pool", async () => {
   await using place = await open();
   await using database = await openDatabase({ url: place.url, applicationName: "p", poolSize: 3 }, noTelemetry);
   const work = Promise.all(Array.from({ length: 40 }, () => database.query(sleep(0.01))));
@@ -18,7 +18,7 @@ test("never more connections than the pool's size", async () => {
   assert.equal(most, 3);
 });
 
-test("past the waiting line callers are refused at once, and those in line are served", async () => {
+test("with a full queue callers are refused at once, and those in the queue are served", async () => {
   await using place = await open({ poolSize: 1, maxWaiting: 2 });
   const { database } = place;
   const first = database.query(sleep(0.2));
@@ -28,14 +28,14 @@ test("past the waiting line callers are refused at once, and those in line are s
   assert.deepEqual(await Promise.all(waiting), [[{ n: 1 }], [{ n: 2 }]]);
 });
 
-test("a caller that waited its time for a connection is refused", async () => {
+test("a caller that waits longer than its timeout is refused", async () => {
   await using place = await open({ poolSize: 1, acquireTimeoutMs: 50 });
   const first = place.database.query(sleep(0.3));
   await assert.rejects(place.database.query("SELECT 1"), { code: "resource_exhausted", message: /within 50 ms/ });
   await first;
 });
 
-test("a caller that gives up leaves the line", async () => {
+test("a caller that aborts leaves the queue", async () => {
   await using place = await open({ poolSize: 1, maxWaiting: 1 });
   const first = place.database.query(sleep(0.2));
   const caller = new AbortController();
@@ -47,7 +47,7 @@ test("a caller that gives up leaves the line", async () => {
   assert.deepEqual(await third, [{ n: 3 }]);
 });
 
-test("a connection that dies while idle is replaced before it is lent", async () => {
+test("a connection that is lost while idle is replaced", async () => {
   await using place = await open();
   await using database = await openDatabase({ url: place.url, applicationName: "dies", poolSize: 1 }, noTelemetry);
   await database.query("SELECT 1");
@@ -56,7 +56,7 @@ test("a connection that dies while idle is replaced before it is lent", async ()
   assert.deepEqual(await database.query("SELECT 1 AS n"), [{ n: 1 }]);
 });
 
-test("a statement whose connection dies is unavailable, and the next one works", async () => {
+test("a statement whose connection is lost is unavailable, and the next one works", async () => {
   await using place = await open();
   await using database = await openDatabase({ url: place.url, applicationName: "dies", poolSize: 1 }, noTelemetry);
   const outcome = assert.rejects(database.query(sleep(60)), { code: "unavailable" });

@@ -4,28 +4,28 @@ import type { Connection } from "./connection.ts";
 
 export interface PoolOptions {
   readonly size: number;
-  /** How many may wait for a connection; the next is refused. */
+  /** The most callers that wait for a connection. The next one is refused. */
   readonly maxWaiting: number;
-  /** How long each may wait, at most. */
+  /** The longest wait of a caller. */
   readonly acquireTimeoutMs: number;
-  /** How long closing waits for connections in use. */
+  /** The longest that closing waits for connections in use. */
   readonly closeTimeoutMs: number;
 }
 
 /**
- * At most `size` connections, opened when needed and kept until lost. Who finds none free waits in line: up to
- * `maxWaiting` callers, each up to `acquireTimeoutMs`, then `resource_exhausted`.
+ * A pool of at most `size` connections, opened on demand and kept until lost. Up to `maxWaiting`
+ * callers wait in order, each up to `acquireTimeoutMs`. Beyond that it throws `resource_exhausted`.
  */
 export class ConnectionPool implements AsyncDisposable {
   readonly #open: (options: Abortable) => Promise<Connection>;
   readonly #options: PoolOptions;
   readonly #permits: Semaphore;
-  /** The last one back is the first to go out: the others may rest. */
+  /** Idle connections. The last returned is used first. */
   readonly #idle: Connection[] = [];
   readonly #all = new Set<Connection>();
-  /** Nobody new is let in. */
+  /** New callers are refused. */
   #closing = false;
-  /** Nobody at all is. */
+  /** All callers are refused, also waiting ones. */
   #closed = false;
 
   constructor(open: (options: Abortable) => Promise<Connection>, options: PoolOptions) {
@@ -50,7 +50,9 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#permits.waiting;
   }
 
-  /** Lends a connection to `work`. Whoever leaves a transaction open on it loses it. */
+  /**
+   * Lends a connection to `work`. A connection with an open transaction is destroyed afterwards.
+   */
   async use<T>(work: (connection: Connection) => Promise<T>, options: Abortable = {}): Promise<T> {
     if (this.#closing) throw closed();
     using _permit = await this.#admit(options);
@@ -65,7 +67,7 @@ export class ConnectionPool implements AsyncDisposable {
     }
   }
 
-  /** Refuses new callers, serves those that came before, then closes. */
+  /** Refuses new callers, serves earlier ones, then closes. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
@@ -73,7 +75,7 @@ export class ConnectionPool implements AsyncDisposable {
     try {
       for (let i = 0; i < this.#options.size; i++) await this.#permits.acquire(limit);
     } catch {
-      // Out of time: what still runs is cut off below.
+      // Out of time: connections in use are destroyed below.
     }
     this.#closed = true;
     const idle = this.#idle.splice(0);

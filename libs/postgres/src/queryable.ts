@@ -4,22 +4,23 @@ import { type Observe, verbOf } from "./observe.ts";
 
 export interface QueryOptions extends Abortable {
   /**
-   * Prepares the statement under this name, once per connection: it is then planned once. From a fixed set, never built
-   * from data. Also the operation's name in metrics and traces.
+   * The name to prepare the statement under, once per connection. Also its name in metrics and
+   * traces. Use a fixed set of names, never built from data.
    */
   readonly name?: string | undefined;
 }
 
 export interface Queryable {
   /**
-   * The rows of one statement, all in memory: bound them with LIMIT. When the signal aborts, the statement is cancelled
-   * on the server and the call rejects with the signal's reason. Throws ServiceError (unavailable, resource_exhausted,
-   * deadline_exceeded, aborted), or pg's DatabaseError for what is wrong with the statement or its data.
+   * Returns the rows of one statement, all in memory: bound them with LIMIT. When the signal
+   * aborts, the statement is cancelled on the server and the call rejects with the signal's reason.
+   * Throws ServiceError (unavailable, resource_exhausted, deadline_exceeded, aborted), or pg's
+   * DatabaseError for a wrong statement or wrong data.
    */
   query<R = Record<string, unknown>>(sql: string, values?: readonly unknown[], options?: QueryOptions): Promise<R[]>;
 }
 
-/** `query` over whatever runs a statement. */
+/** Returns a `query` that runs its statements by `run`. */
 export function queryWith(
   observe: Observe,
   run: (statement: Statement, options: Abortable) => Promise<readonly unknown[]>,

@@ -4,7 +4,10 @@ import { sqlStateOf } from "./errors.ts";
 import type { Migration } from "./migrate.ts";
 import type { Queryable } from "./queryable.ts";
 
-/** Throws `failed_precondition` with what to do where the database lacks a migration. One that is ahead is fine: a newer version rolls out. */
+/**
+ * Throws `failed_precondition` if the database lacks a migration, with the way to apply it. A
+ * database that is ahead is accepted, since a newer version may be rolling out.
+ */
 export async function requireMigrated(
   database: Queryable,
   migrations: readonly Pick<Migration, "id" | "name">[],
@@ -26,7 +29,7 @@ async function appliedTo(database: Queryable, options: Abortable): Promise<Reado
     const rows = await database.query<{ id: number }>("select id from schema_migrations", [], options);
     return new Set(rows.map(({ id }) => id));
   } catch (error) {
-    if (sqlStateOf(error) === "42P01") return new Set(); // No such table: nothing was ever migrated.
+    if (sqlStateOf(error) === "42P01") return new Set(); // No such table: no migration was applied.
     throw error;
   }
 }

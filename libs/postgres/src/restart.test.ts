@@ -9,7 +9,7 @@ import { freePort, startPostgres } from "@plumbline/tools-engines";
 import { eventually } from "../test/support.ts";
 import { openDatabase } from "./index.ts";
 
-test("while the server is down every call is unavailable; once it is back everything works, listeners too", async () => {
+test("while the server is down every call is unavailable, and after its restart everything works again", async () => {
   const folder = await mkdtemp(join(tmpdir(), "plumbline-restart-"));
   try {
     const dataDir = join(folder, "data");

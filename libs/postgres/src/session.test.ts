@@ -6,10 +6,10 @@ import { openDatabase } from "./index.ts";
 
 const tryLock = "SELECT pg_try_advisory_lock(7) AS got";
 
-test("a session keeps its locks between statements and frees them at its end, also when it throws", async () => {
+test("a session keeps its locks between statements and releases them at its end, also when it throws", async () => {
   await using place = await open();
   const { database } = place;
-  // On a connection that is open already: no time passes in which the server could catch up.
+  // On a connection that is already open, so that the check follows at once.
   const isFree = async (): Promise<unknown> =>
     (await database.query("SELECT pg_try_advisory_xact_lock(7) AS free"))[0]?.["free"];
   for (let round = 0; round < 10; round++) {
@@ -20,11 +20,11 @@ test("a session keeps its locks between statements and frees them at its end, al
       throw new Error("done");
     });
     await assert.rejects(failing, /done/);
-    assert.equal(await isFree(), true, "free as soon as the session has ended");
+    assert.equal(await isFree(), true, "the lock is not free after the session");
   }
 });
 
-test("sessions do not take connections of the pool, and are bounded", async () => {
+test("sessions use no connections of the pool and are bounded", async () => {
   await using place = await open({ poolSize: 1, maxSessions: 2 });
   const { database } = place;
   await database.session(async () => {
@@ -42,7 +42,7 @@ test("sessions do not take connections of the pool, and are bounded", async () =
   await database.session(async () => undefined);
 });
 
-test("a session whose connection is lost aborts its signal: its locks are gone", async () => {
+test("a session aborts its signal when its connection is lost", async () => {
   await using place = await open();
   await using database = await openDatabase({ url: place.url, applicationName: "loses" }, noTelemetry);
   const lost = database.session(async (session) => {
@@ -54,7 +54,7 @@ test("a session whose connection is lost aborts its signal: its locks are gone",
   await assert.rejects(lost, { code: "unavailable" });
 });
 
-test("aborting cancels the statement a session waits in", async () => {
+test("aborting cancels the running statement of a session", async () => {
   await using place = await open();
   const { database } = place;
   await database.session(async (holder) => {

@@ -6,16 +6,22 @@ import type { Observe } from "./observe.ts";
 import { type Queryable, queryWith } from "./queryable.ts";
 import { type Isolation, runTransaction, type Transaction } from "./transaction.ts";
 
-/** A connection of one's own: what belongs to a session (advisory locks, LISTEN, temporary tables) lasts as long as its `work`. */
+/**
+ * A dedicated connection. Its advisory locks, LISTENs and temporary tables last until the end of
+ * its `work`.
+ */
 export interface Session extends Queryable {
-  /** Aborts with the caller's signal, and when the connection is lost: every lock went with it. */
+  /** Aborts with the caller's signal, and when the connection is lost with all its locks. */
   readonly signal: AbortSignal;
-  /** As the database's, on this connection. */
+  /** Runs a transaction on this connection. */
   transaction<T>(
     work: (tx: Transaction) => Promise<T>,
     options?: Abortable & { readonly isolation?: Isolation | undefined },
   ): Promise<T>;
-  /** LISTENs, then yields the payloads in order. Throws when the connection is lost, or when 10,000 wait to be read. */
+  /**
+   * Listens, then yields payloads in order. Throws if the connection is lost or 10,000
+   * notifications wait.
+   */
   notifications(channel: string, options?: Abortable): AsyncIterable<string>;
 }
 
@@ -26,7 +32,9 @@ export interface SessionSettings extends Abortable {
 
 const maxNotifications = 10_000;
 
-/** Closes the connection at the end: whatever the session held is then free. */
+/**
+ * Runs `work` with a session, then closes the connection, which releases all that the session held.
+ */
 export async function runSession<T>(
   connection: Connection,
   work: (session: Session) => Promise<T>,
@@ -58,7 +66,7 @@ async function* listen(
   });
   await connection.run({ text: `LISTEN ${escapeIdentifier(channel)}` }, { signal });
   for await (const { payload, missed } of queue.values({ signal })) {
-    if (missed) throw new Error(`more than ${maxNotifications} notifications of ${channel} waited to be read`);
+    if (missed) throw new Error(`more than ${maxNotifications} unread notifications of ${channel}`);
     yield payload;
   }
   throw connection.lost.reason;

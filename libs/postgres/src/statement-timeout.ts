@@ -1,7 +1,7 @@
 /**
- * The statement_timeout for a deadline, in milliseconds; 0, which is none, without one. Rounded up to a second, two,
- * four, and so on: the statement is cancelled in time from here, so this only has to end it when we are gone, and with
- * exact values each request would cost a SET of its own.
+ * Returns the statement_timeout for a deadline in milliseconds, or 0 (none) without one. It is
+ * rounded up to 1, 2, 4 ... seconds, since exact values would cost a SET per request. This process
+ * cancels the statement in time, so the server's limit only matters if the process is gone.
  */
 export function coarseTimeout(deadlineAt: number | undefined, now = Date.now()): number {
   if (deadlineAt === undefined) return 0;

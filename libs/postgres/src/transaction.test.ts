@@ -11,7 +11,7 @@ async function count(database: Database, table = "t"): Promise<bigint | undefine
   return (await database.query<{ n: bigint }>(`SELECT count(*) AS n FROM ${table}`))[0]?.n;
 }
 
-test("what a transaction changed is there after it, and gone when it threw", async () => {
+test("the changes of a transaction are kept when it returns and rolled back when it throws", async () => {
   await using place = await open();
   const { database } = place;
   await database.query("CREATE TABLE t (a int)");
@@ -27,7 +27,7 @@ test("what a transaction changed is there after it, and gone when it threw", asy
   assert.equal(await count(database), 1n);
 });
 
-test("a transaction one of whose statements failed is never reported as done", async () => {
+test("a transaction with a failed statement never reports success", async () => {
   await using place = await open({ poolSize: 1 });
   const { database } = place;
   await database.query("CREATE TABLE t (a int UNIQUE)");
@@ -43,7 +43,7 @@ test("a transaction one of whose statements failed is never reported as done", a
   assert.equal(await count(database), 0n);
 });
 
-test("a statement nobody waited for is refused once the transaction has ended", async () => {
+test("a statement that was not awaited is refused once the transaction has ended", async () => {
   await using place = await open({ poolSize: 1 });
   const { database } = place;
   const { promise: later, resolve } = Promise.withResolvers<void>();
@@ -55,7 +55,7 @@ test("a statement nobody waited for is refused once the transaction has ended", 
   await assert.rejects(stray ?? Promise.resolve(), /has ended/);
 });
 
-test("statements of one transaction may be asked for together and run one after the other", async () => {
+test("concurrent statements of one transaction run one after the other", async () => {
   await using place = await open({ poolSize: 1 });
   const rows = await place.database.transaction(
     async (tx) => await Promise.all([1, 2, 3].map(async (n) => await tx.query("SELECT $1::int AS n", [n]))),
@@ -63,13 +63,13 @@ test("statements of one transaction may be asked for together and run one after 
   assert.deepEqual(rows.flat(), [{ n: 1 }, { n: 2 }, { n: 3 }]);
 });
 
-test("a transaction that a statement of its own ended is refused", async () => {
+test("a transaction that was ended by one of its own statements is refused", async () => {
   await using place = await open({ poolSize: 1 });
   const ending = place.database.transaction(async (tx) => await tx.query("COMMIT"));
   await assert.rejects(ending, /ended by one of its own statements/);
 });
 
-test("inside a transaction its database refuses queries and transactions, with the pool used up too", async () => {
+test("inside a transaction the database refuses queries and transactions, even with an exhausted pool", async () => {
   await using place = await open({ poolSize: 1 });
   const { database } = place;
   await assert.rejects(
@@ -123,17 +123,17 @@ test("a signal that aborts between statements rolls back", async () => {
   assert.equal(await count(database), 0n);
 });
 
-/** A table whose commit takes a while: the trigger runs at the end of the transaction. */
+/** A table with a slow commit: its trigger runs at the end of the transaction. */
 const slowCommit = `
   CREATE TABLE t (a int);
   CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END $$;
   CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()`;
 
-test("a COMMIT is not cancelled: neither by the signal nor by the deadline nor by the server", async () => {
+test("a COMMIT is not cancelled by the signal, the deadline or the server", async () => {
   await using place = await open();
   const { database } = place;
   await database.query(slowCommit);
-  // The server's share of it, a second, is over before the commit is.
+  // The server's limit, one second, passes before the commit has ended.
   using limit = deadline(700);
   const result = await database.transaction(async (tx) => (await tx.query("INSERT INTO t VALUES (1)"), "done"), limit);
   assert.equal(result, "done");
@@ -141,7 +141,7 @@ test("a COMMIT is not cancelled: neither by the signal nor by the deadline nor b
   assert.equal(await count(database), 1n);
 });
 
-test("a connection lost during COMMIT leaves the outcome unknown, and says so", async () => {
+test("a connection lost during COMMIT gives the code unknown", async () => {
   await using place = await open();
   await place.database.query(slowCommit);
   await using proxy = await startProxy(place.url);
@@ -156,7 +156,7 @@ test("a connection lost during COMMIT leaves the outcome unknown, and says so", 
   await eventually("it was committed nevertheless", async () => (await count(place.database)) === 1n);
 });
 
-test("a COMMIT without an answer is given up after its time", async () => {
+test("a COMMIT without an answer times out", async () => {
   await using place = await open();
   await place.database.query("CREATE TABLE t (a int)");
   await using proxy = await startProxy(place.url);
@@ -172,7 +172,7 @@ test("a COMMIT without an answer is given up after its time", async () => {
   await eventually("it was committed", async () => (await count(place.database)) === 1n);
 });
 
-test("a commit the server refuses is no unknown outcome", async () => {
+test("a COMMIT that the server refuses does not give unknown", async () => {
   await using place = await open();
   const { database } = place;
   await database.query("CREATE TABLE t (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)");
@@ -183,7 +183,7 @@ test("a commit the server refuses is no unknown outcome", async () => {
   assert.equal(await count(database), 0n);
 });
 
-/** Two transactions that each read what the other writes: only one of them can have been first. */
+/** Runs two transactions that each read what the other writes, so that only one can be first. */
 async function collide(
   database: Database,
   retries: number,
@@ -207,7 +207,7 @@ async function collide(
   return { results: await Promise.allSettled([side(1, 2), side(2, 1)]), runs };
 }
 
-test("a serialization failure is run again when retries are given", async () => {
+test("a serialization failure is retried if retries are given", async () => {
   await using place = await open();
   const { results, runs } = await collide(place.database, 5);
   assert.deepEqual(
@@ -218,7 +218,7 @@ test("a serialization failure is run again when retries are given", async () => 
   assert.deepEqual(await place.database.query("SELECT sum(b) AS n FROM s"), [{ n: 2n }]);
 });
 
-test("without retries a serialization failure is aborted", async () => {
+test("without retries a serialization failure gives aborted", async () => {
   await using place = await open();
   const { results } = await collide(place.database, 0);
   const failed = results.filter((result) => result.status === "rejected");
@@ -263,7 +263,7 @@ test("other errors are not retried", async () => {
   assert.equal(runs, 1);
 });
 
-test("a transaction in which nothing happens is ended by the server", async () => {
+test("the server ends an idle transaction", async () => {
   await using place = await open({ idleInTransactionMs: 100, poolSize: 1 });
   const { database } = place;
   const idle = database.transaction(async (tx) => {
@@ -275,7 +275,7 @@ test("a transaction in which nothing happens is ended by the server", async () =
   await database.ping();
 });
 
-test("a transaction opens with its first statement: two round trips for one statement and its commit", async () => {
+test("a transaction of one statement takes two round trips", async () => {
   await using place = await open({ poolSize: 1 });
   await using proxy = await startProxy(place.url);
   await using database = await openDatabase({ url: proxy.url, applicationName: "counted", poolSize: 1 }, noTelemetry);
@@ -289,7 +289,7 @@ test("a transaction opens with its first statement: two round trips for one stat
   assert.equal(await count(database), 2n);
 });
 
-test("a statement is not run where the BEGIN that goes before it fails, and the transaction takes no other", async () => {
+test("a statement does not run if its BEGIN fails, and the transaction refuses later ones", async () => {
   await using place = await open({ poolSize: 1 });
   const { database } = place;
   await database.query("CREATE TABLE t (a int)");
@@ -304,7 +304,7 @@ test("a statement is not run where the BEGIN that goes before it fails, and the 
   assert.equal(await count(database), 1n);
 });
 
-test("a transaction takes no statement once one of its own has ended it", async () => {
+test("a transaction refuses statements once one of its own has ended it", async () => {
   await using place = await open({ poolSize: 1 });
   const { database } = place;
   await database.query("CREATE TABLE t (a int)");

@@ -18,9 +18,9 @@ export interface TransactionSettings extends Abortable {
 }
 
 /**
- * BEGIN, `work`, COMMIT; ROLLBACK when `work` throws, when a statement failed even though `work` did not, or when the
- * signal has aborted by then. BEGIN goes along with the first statement, as a round trip costs more than it. The COMMIT
- * itself is never cancelled: with its answer lost nobody would know the outcome.
+ * Runs BEGIN, `work` and COMMIT. Rolls back if `work` throws, if a statement failed although `work`
+ * did not throw, or if the signal has aborted by then. BEGIN is sent with the first statement to
+ * save a round trip. COMMIT is never cancelled, since the outcome is unknown without its answer.
  */
 export async function runTransaction<T>(
   connection: Connection,
@@ -45,7 +45,7 @@ export async function runTransaction<T>(
     const result = await work({ query });
     isOpen = false;
     signal?.throwIfAborted();
-    if (!opening.isSent) return result; // It asked nothing.
+    if (!opening.isSent) return result; // It ran no statement.
     refuseUnlessOpen(connection, firstFailure);
     await observe("COMMIT", "COMMIT", () => commit(connection, commitTimeoutMs));
     return result;
@@ -64,7 +64,7 @@ function refuseUnlessOpen(connection: Connection, firstFailure: unknown): void {
   if (connection.lost.aborted) throw connection.lost.reason;
   // COMMIT of a failed transaction is a ROLLBACK that reports success.
   if (connection.transactionStatus === "E") {
-    throw new Error("a statement of the transaction failed and its error was not thrown on: nothing was changed", {
+    throw new Error("a statement of the transaction failed and its error was swallowed: nothing was changed", {
       cause: firstFailure,
     });
   }
@@ -73,7 +73,8 @@ function refuseUnlessOpen(connection: Connection, firstFailure: unknown): void {
 
 async function commit(connection: Connection, timeoutMs: number): Promise<void> {
   try {
-    // No statement_timeout ends it either: PostgreSQL stops that clock first.
+    // PostgreSQL stops the clock of statement_timeout before COMMIT, so that does not end it
+    // either.
     await connection.runToEnd("COMMIT", timeoutMs);
   } catch (error) {
     if (sqlStateOf(error) !== undefined && !connection.lost.aborted) throw error;
@@ -83,7 +84,10 @@ async function commit(connection: Connection, timeoutMs: number): Promise<void> 
   }
 }
 
-/** The error that led here matters more; where this fails too, the connection was cut, and the server rolls back. */
+/**
+ * Rolls back, and ignores a failure: the first error matters more, and the server rolls back a lost
+ * connection.
+ */
 async function rollBack(connection: Connection): Promise<void> {
   if (connection.lost.aborted || connection.transactionStatus === "I") return;
   await connection.runToEnd("ROLLBACK").catch(() => undefined);

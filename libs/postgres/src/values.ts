@@ -16,7 +16,7 @@ function toBigInts(value: Nested<string>): Nested<bigint> {
   return value.map((item) => (item === null ? null : typeof item === "string" ? BigInt(item) : toBigInts(item)));
 }
 
-// Its types list the built-in ids; a database has more.
+// The types of pg list the built-in ids only.
 const parserOf = types.getTypeParser as (id: number, format?: string) => (text: string) => unknown;
 const parseInt8Array = parserOf(oid.int8Array) as (text: string) => Nested<string>;
 const parseTextArray = parserOf(oid.textArray);
@@ -24,7 +24,7 @@ const parseTextArray = parserOf(oid.textArray);
 const parsers = new Map<number, (text: string) => unknown>([
   [oid.int8, BigInt],
   [oid.int8Array, (text) => toBigInts(parseInt8Array(text))],
-  // Without a time zone they are no moment: pg would take them for one in this process's zone.
+  // They have no time zone. pg would read them in the zone of this process.
   [oid.date, (text) => text],
   [oid.timestamp, (text) => text],
   [oid.dateArray, parseTextArray],
@@ -32,8 +32,9 @@ const parsers = new Map<number, (text: string) => unknown>([
 ]);
 
 /**
- * How columns arrive: bigint as bigint (also of `count(*)`), numeric as a string, timestamptz as Date, json parsed, bytea
- * as Buffer; date and timestamp as the server writes them.
+ * The conversion of columns: bigint to bigint (also `count(*)`), numeric to a string, timestamptz
+ * to Date, json parsed, bytea to Buffer. Values of date and timestamp stay as the server writes
+ * them.
  */
 export const valueTypes = {
   getTypeParser: (id: number, format?: string) =>

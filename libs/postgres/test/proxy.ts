@@ -1,22 +1,22 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** A network between us and the server that can fail: frozen links pass nothing on, in either direction, and stay open. */
+/** A TCP proxy that can fail. Frozen links stay open and pass nothing on in either direction. */
 export interface Proxy extends AsyncDisposable {
-  /** The given url, through the proxy. */
+  /** The given URL, through the proxy. */
   readonly url: string;
-  /** Links made so far. */
+  /** The number of links made so far. */
   readonly links: number;
-  /** Chunks that came from our side: of a client that waits for each answer, its round trips. */
+  /** The number of chunks from the client: its round trips if it waits for each answer. */
   readonly asked: number;
-  /** From now on passes nothing, on links there are and links to come, until thawed. */
+  /** Freezes all links, present and future, until thawed. */
   freeze(): void;
-  /** As `freeze`, for links made from now on only. */
+  /** Freezes future links only. */
   freezeNew(): void;
-  /** Passes on what was held back. */
+  /** Unfreezes all links and passes on the data that was held back. */
   thaw(): void;
-  /** Cuts every link there is. */
+  /** Resets every present link. */
   cut(): void;
-  /** Holds back what the server answers, and passes on what it is asked. */
+  /** Freezes the direction from the server to the client. */
   freezeAnswers(): void;
 }
 

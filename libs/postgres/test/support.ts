@@ -2,7 +2,7 @@ import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { testDatabase } from "@plumbline/tools-engines";
 import { type Database, type DatabaseOptions, openDatabase } from "../src/index.ts";
 
-/** A database of its own for one test, on the shared test server; `url` overrides where it is reached. */
+/** Opens a database for one test on the shared test server. `url` overrides its address. */
 export async function open(options: Partial<DatabaseOptions> = {}, telemetry: Telemetry = noTelemetry) {
   await using stack = new AsyncDisposableStack();
   const place = stack.use(await testDatabase());
@@ -11,7 +11,7 @@ export async function open(options: Partial<DatabaseOptions> = {}, telemetry: Te
   return { database, url: place.url, [Symbol.asyncDispose]: async () => await kept.disposeAsync() };
 }
 
-/** Asks until the answer is true. */
+/** Waits until `ask` returns true. */
 export async function eventually(
   what: string,
   ask: () => boolean | Promise<boolean>,
@@ -24,7 +24,7 @@ export async function eventually(
   }
 }
 
-/** How many statements containing `marker` the server is running. */
+/** Returns the number of running statements that contain `marker`. */
 export async function running(database: Database, marker: string): Promise<number> {
   const rows = await database.query<{ n: bigint }>(
     `SELECT count(*) AS n FROM pg_stat_activity
