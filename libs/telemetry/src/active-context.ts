@@ -3,9 +3,10 @@ import { type Context, type ContextManager, context } from "@opentelemetry/api";
 import { emptyContext } from "./linked-context.ts";
 
 /**
- * Lets OpenTelemetry's API carry the active span through promises and timers. The API has one manager per process; it
- * holds no configuration, only "what is active here", so this one global is shared by every Telemetry. A manager that
- * is already there (auto-instrumentation, loaded first) stays, and works as well.
+ * Lets OpenTelemetry's API carry the active span through promises and timers. The API has one
+ * context manager per process. It holds no configuration, only the active span, so every Telemetry
+ * shares it. A manager that is already registered, as by auto-instrumentation, stays and works as
+ * well.
  */
 export function enableContext(): void {
   context.setGlobalContextManager(new AsyncContext());

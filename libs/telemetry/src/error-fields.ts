@@ -4,9 +4,10 @@ const maxCauses = 8;
 const maxStack = 8_192;
 
 /**
- * What a log says about an error: `error.type`, `error.message`, `error.stack` (names as OpenTelemetry's exceptions),
- * `error.code` and `error.reason` where it has them, and `error.causes`, from the nearest to the deepest, eight at most.
- * For the log only: a caller gets the code and message of a ServiceError, never this.
+ * Returns the log fields of an error: `error.type`, `error.message` and `error.stack` (named as
+ * OpenTelemetry's exceptions), `error.code` and `error.reason` if present, and `error.causes`, at
+ * most eight, the nearest first. They are for the log only: a caller gets only the code and message
+ * of a ServiceError.
  */
 export function errorFields(error: unknown, budget: Budget): Record<string, Json> {
   try {
@@ -20,14 +21,17 @@ export function errorFields(error: unknown, budget: Budget): Record<string, Json
       ...(causes.length > 0 && { "error.causes": causes }),
     };
   } catch {
-    return { "error.type": "unreadable" }; // Errors with getters that throw exist; logging one must not.
+    return { "error.type": "unreadable" }; // A getter of the error threw. Logging must not.
   }
 }
 
-/** The name that groups like errors: of an Error its name, of anything else thrown its type. */
+/**
+ * Returns the name that groups similar errors: the name of an Error, or the type of another thrown
+ * value.
+ */
 export function typeOf(error: unknown): string {
   if (!(error instanceof Error)) return error === null ? "null" : typeof error;
-  // A subclass that sets no name is still known by its constructor.
+  // A subclass that sets no name has its constructor's.
   return (error.name === "Error" ? error.constructor.name : error.name).slice(0, 128);
 }
 
@@ -50,7 +54,7 @@ function facts(error: unknown, prefix: string, budget: Budget): Record<string, J
   return result;
 }
 
-/** Causes and the members of aggregates, nearest first. */
+/** Returns causes and the members of aggregates, the nearest first. */
 function chain(error: unknown): readonly unknown[] {
   const found: unknown[] = [];
   const queue = [error];

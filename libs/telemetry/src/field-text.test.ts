@@ -7,7 +7,9 @@ import { type Budget, type Json, newBudget, printable } from "./printable.ts";
 
 const own = new Set(["time", "level", "service", "message", "trace_id", "span_id"]);
 
-/** What `addFields` must write, by way of a record: copied first, then put under its names, then made text. */
+/**
+ * Returns the expected text of `addFields`, by copying to a record that is then converted to text.
+ */
 function viaRecord(parts: readonly Fields[], budget: Budget): string {
   const record: Record<string, Json> = Object.assign(Object.create(null), { message: "m" });
   for (const fields of parts) {
@@ -67,7 +69,7 @@ const value = fc.oneof(
   ),
   fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }),
 );
-// Defined rather than assigned: __proto__ shall be a key here too.
+// Defined, not assigned, so that __proto__ is a key here too.
 const fields = fc
   .array(fc.tuple(key, value), { maxLength: 60, size: "max" })
   .map((entries): Fields => Object.fromEntries(entries));
@@ -77,14 +79,14 @@ const anyFields = fc.oneof(
     toJSON: () => ({ level: 1, 5: 2 }),
   }) as fc.Arbitrary<Fields>,
 );
-// A child's fields are copied when it is made, so they are an object.
+// The fields of a child are copied when it is created, so they are an object.
 const bound = fc.oneof(fields, fc.constantFrom<Fields>({ toJSON: () => ({ method: 1, x: 1 }) }, { toJSON: () => 1 }));
 const budgets = fc.oneof(
   fc.constant(newBudget()),
   fc.record({ values: fc.nat({ max: 70 }), characters: fc.nat({ max: 300 }) }),
 );
 
-test("written in one pass, fields are what JSON.stringify makes of their record, and cost the same budget", () => {
+test("fields written in one pass equal JSON.stringify of their record, at the same budget", () => {
   fc.assert(
     fc.property(fc.tuple(bound, anyFields), budgets, (parts, budget) => {
       const [one, other] = [{ ...budget }, { ...budget }];
@@ -105,10 +107,11 @@ for (const { name, parts } of [
     ] as const,
   },
 ]) {
-  test(`so are ${name}`, () => assert.equal(inOnePass(parts, newBudget()), viaRecord(parts, newBudget())));
+  test(`${name}: the same text in one pass`, () =>
+    assert.equal(inOnePass(parts, newBudget()), viaRecord(parts, newBudget())));
 }
 
-test("fields of the most usual kind are those", () => {
+test("common fields are written as they are", () => {
   const usual = fc.array(
     fc.tuple(
       fc.constantFrom("method", "route", "status", "durationMs", "requestId", "client", "code", "peer"),
@@ -124,14 +127,14 @@ test("fields of the most usual kind are those", () => {
   );
 });
 
-test("keys made of data cost no memory: past a thousand they are looked at each time, with the same text", () => {
+test("keys made of data cost no memory: beyond a thousand they are checked each time, with the same text", () => {
   for (let number = 0; number < 3_000; number++) {
     const made: Fields = { [`key${number}`]: number, level: number };
     assert.equal(inOnePass([made, {}], newBudget()), viaRecord([made], newBudget()));
   }
 });
 
-test("a getter is read once, whatever kind of line it is in", () => {
+test("a getter is read once in any kind of line", () => {
   for (const odd of [{}, { level: 1 }, { 0: 1 }]) {
     let reads = 0;
     const line = addFields(

@@ -4,9 +4,10 @@ import { type Budget, type Json, maxEntries, printable, printableField, text } f
 export const none: Fields = {};
 
 /**
- * `line`, an object's JSON without its closing brace, with `fields` at its end. It is what JSON.stringify makes of the
- * record, written in one pass: a line of access log has eight small values, and copying them first costs more than writing
- * them. `before` are fields that `line` has already. Fields that cannot be read are left out.
+ * Returns `line`, an object's JSON without its closing brace, with `fields` appended. The result
+ * equals JSON.stringify of the record, but is written in one pass: a line of the access log has
+ * eight small values, and copying them first costs more than writing them. `before` are the fields
+ * that `line` already has. Fields that cannot be read are left out.
  */
 export function addFields(line: string, fields: Fields, budget: Budget, before: Fields = none): string {
   try {
@@ -17,19 +18,20 @@ export function addFields(line: string, fields: Fields, budget: Budget, before: 
     for (const [key, value] of Object.entries(copied)) record[fieldName(key)] = value;
     return textOf(record);
   } catch {
-    return line; // A getter, a toJSON or a proxy that throws must not take the caller down.
+    return line; // A getter, a toJSON or a proxy threw. Logging must not.
   }
 }
 
 function isPlain(fields: Fields): boolean {
-  if (typeof fields !== "object" || fields === null) return false; // A caller may be mistaken.
+  if (typeof fields !== "object" || fields === null) return false; // Types do not hold at run time.
   return Object.getPrototypeOf(fields) === Object.prototype && !("toJSON" in fields);
 }
 
 function addPlain(line: string, fields: Fields, budget: Budget, before: Fields): string {
   if (budget.values-- <= 0) return line;
   let written = line;
-  // From the first key on that may not simply come last: one that is there already, is renamed, or sorts first (a number).
+  // Used from the first key on that cannot be appended: a duplicate, a renamed one, or a number,
+  // which sorts first.
   let record = before === none || isPlain(before) ? undefined : recordOf(line);
   let count = 0;
   for (const key in fields) {
@@ -60,10 +62,10 @@ function valueText(value: unknown, budget: Budget, fields: Fields): string {
   return typeof value === "string" ? quoted(value, budget) : String(value);
 }
 
-/** Longer ones are left to the engine, which looks at many characters at a time. */
+/** The longest text that is checked here. JSON.stringify is faster for longer ones. */
 const maxShort = 64;
 
-/** `value` as JSON, bounded and without passwords as `text` has it. */
+/** Returns `value` as JSON, bounded and without passwords, as by `text`. */
 export function quoted(value: string, budget: Budget): string {
   if (value.length > maxShort || value.length > budget.characters || !isUsual(value)) {
     return JSON.stringify(text(value, budget));
@@ -72,7 +74,10 @@ export function quoted(value: string, budget: Budget): string {
   return `"${value}"`;
 }
 
-/** Whether nothing in it is escaped in JSON, half of a surrogate pair, or the "://" of a URL. */
+/**
+ * Returns true if JSON escapes nothing in it, and it has neither half a surrogate pair nor a URL's
+ * "://".
+ */
 function isUsual(value: string): boolean {
   for (let at = 0; at < value.length; at++) {
     const code = value.charCodeAt(at);
@@ -82,12 +87,12 @@ function isUsual(value: string): boolean {
   return true;
 }
 
-// Keys are few and come again: each is looked at once. Bounded, for those that are made of data.
+// Keys are few and repeat, so each is checked once. Bounded, since keys may be made of data.
 const names = new Map<string, string>();
 const maxNames = 1_000;
 const usualKey = /^(?!error\.|fields\.)[A-Za-z_][\w.-]*$/;
 
-/** `,"key":` of a key that is written as it is, after the ones before it; else empty. */
+/** Returns `,"key":` for a key that is written as it is, or an empty string. */
 function usualName(key: string): string {
   if (key.length > maxShort) return "";
   let name = names.get(key);
@@ -100,12 +105,12 @@ function usualName(key: string): string {
 
 const reserved = new Set(["time", "level", "service", "message", "trace_id", "span_id"]);
 
-/** A field may not pass itself off as the line's own: a reader searches by these. */
+/** Renames a field that has a name of the line itself, by which readers search. */
 function fieldName(key: string): string {
   return reserved.has(key) || key.startsWith("error.") ? `fields.${key}` : key;
 }
 
-// No prototype: a key called __proto__ is then a key like any other.
+// No prototype, so that __proto__ is a key like any other.
 const recordOf = (line: string): Record<string, Json> => Object.assign(Object.create(null), JSON.parse(`${line}}`));
 
 const textOf = (record: Record<string, Json>): string => JSON.stringify(record).slice(0, -1);

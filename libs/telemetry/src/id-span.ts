@@ -4,8 +4,9 @@ import { RandomIdGenerator } from "@opentelemetry/sdk-trace";
 const ids = new RandomIdGenerator();
 
 /**
- * A span that nobody keeps: ids for the log and for the next process. The parent's sampling decision is passed on as it came,
- * so a service without an exporter leaves a hole in a trace and does not cut it off.
+ * Returns a span that is not recorded: ids for the log and for the next process. The parent's
+ * sampling decision is passed on unchanged, so a service without an exporter leaves a gap in a
+ * trace but does not end it.
  */
 export function idSpan(parent: Context): Span {
   const above = trace.getSpanContext(parent);

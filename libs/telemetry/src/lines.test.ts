@@ -4,7 +4,7 @@ import test from "node:test";
 import { Memory } from "../test/memory.ts";
 import { Lines } from "./lines.ts";
 
-/** A reader that takes nothing until `release` is called, and then everything. */
+/** A reader that reads nothing until `release` is called, and then everything. */
 function slow() {
   const taken: string[] = [];
   let release = (): void => {};
@@ -18,13 +18,13 @@ function slow() {
   return { stream, taken, release: () => release() };
 }
 
-test("a line is written at once, so that ending the process loses none", () => {
+test("a line is written at once, so that an exit loses none", () => {
   const out = new Memory();
   new Lines(out, String).write("one\n");
   assert.deepEqual(out.raw, ["one\n"]);
 });
 
-test("a reader that is slow costs lines, not memory, and the lines are counted", async () => {
+test("a slow reader costs lines, not memory, and the lines are counted", async () => {
   const { stream, taken, release } = slow();
   const lines = new Lines(stream, (dropped) => `${dropped} dropped`);
   const line = `${"x".repeat(1024 * 1024 - 1)}\n`;
@@ -37,7 +37,7 @@ test("a reader that is slow costs lines, not memory, and the lines are counted",
   assert.equal(taken.at(-1), "15 dropped\n");
 });
 
-test("a reader that has gone costs the lines, not the process", async () => {
+test("a closed reader costs lines, not the process", async () => {
   const gone = new Writable({
     write: (_chunk, _encoding, done) => done(Object.assign(new Error("EPIPE"), { code: "EPIPE" })),
   });

@@ -1,14 +1,18 @@
-/** Where the lines go: `process.stdout`, or a stream of a test. */
+/** The destination of the lines: `process.stdout`, or a stream of a test. */
 export type Destination = NodeJS.WritableStream & { readonly writableLength?: number };
 
-/** How much may wait for a slow reader. Past it lines are dropped, counted, and the count is logged once it reads again. */
+/**
+ * The most bytes that wait for a slow reader. Further lines are dropped, and their count is logged
+ * afterwards.
+ */
 const maxWaitingBytes = 4 * 1024 * 1024;
 
 /**
- * The end of the log: every line is written at once. A log must not be what stops a service, so a reader that is
- * slow costs lines instead of memory, and one that is gone (EPIPE) costs all of them but not the process.
+ * The writer of log lines. Each line is written at once. A log must not stop a service, so a slow
+ * reader costs lines instead of memory, and a closed pipe (EPIPE) costs all lines but not the
+ * process.
  *
- * Not a stream: what waits here would be queued without bound before us.
+ * It is not a stream, since lines that wait here would be queued in front of it without bound.
  */
 export class Lines {
   readonly #destination: Destination;
@@ -29,14 +33,14 @@ export class Lines {
     });
   }
 
-  /** `line` ends with its newline. */
+  /** Writes `line`, which must end with a newline. */
   write(line: string): void {
     if (this.#broken) return;
     if ((this.#destination.writableLength ?? 0) > maxWaitingBytes) this.#dropped++;
     else this.#destination.write(line);
   }
 
-  /** Resolves when everything written so far has left the process, or never will. */
+  /** Resolves when all lines written so far have left the process, or cannot. */
   flush(): Promise<void> {
     if (this.#broken || this.#destination.writable === false) return Promise.resolve();
     return new Promise((resolve) => {

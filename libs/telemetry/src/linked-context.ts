@@ -1,8 +1,9 @@
 import type { Context } from "@opentelemetry/api";
 
 /**
- * OpenTelemetry's Context as a list of what was set, the last first. The API's own copies a map and makes three functions for
- * each value, and there is one for each span; ours hold one or two values.
+ * A Context of OpenTelemetry as a linked list, the last value first. The API's own implementation
+ * copies a map and makes three functions per value, and each span sets a value. These hold one or
+ * two values.
  */
 class LinkedContext implements Context {
   readonly #key: symbol | undefined;
@@ -20,7 +21,7 @@ class LinkedContext implements Context {
   }
 
   setValue(key: symbol, value: unknown): Context {
-    // What is set anew takes the place of what it hides, so that spans in spans make no longer and longer list.
+    // A new value replaces the one it hides, so that nested spans do not make the list longer.
     return new LinkedContext(key, value, this.#key === key ? this.#above : this);
   }
 
@@ -29,5 +30,5 @@ class LinkedContext implements Context {
   }
 }
 
-/** Nothing is set in it. */
+/** A context without values. */
 export const emptyContext: Context = new LinkedContext();

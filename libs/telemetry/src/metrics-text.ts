@@ -4,8 +4,9 @@ import type { TextOptions } from "./metrics.ts";
 export type AnyRegistry = prom.Registry | prom.Registry<prom.OpenMetricsContentType>;
 
 /**
- * What the registries hold, in one of the two formats. Written through views of the metrics: prom-client ties a registry to
- * one format, and to write OpenMetrics takes `_total` off a counter's own name, which the next Prometheus text would miss.
+ * Renders the registries in one of the two formats, through views of their metrics. prom-client
+ * ties a registry to one format, and rendering OpenMetrics removes `_total` from the name of a
+ * counter, which the next Prometheus text would miss.
  */
 export async function metricsText(
   registries: readonly AnyRegistry[],
@@ -21,7 +22,7 @@ export async function metricsText(
   return { contentType: view.contentType, body: await view.metrics() };
 }
 
-/** The kind of registry whose histograms may have exemplars. */
+/** Returns a registry whose histograms may have exemplars. */
 export function openMetricsRegistry(): prom.Registry<prom.OpenMetricsContentType> {
   const registry = new prom.Registry<prom.OpenMetricsContentType>();
   registry.setContentType(prom.Registry.OPENMETRICS_CONTENT_TYPE);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { noTelemetry } from "./no-telemetry.ts";
 
-test("noTelemetry runs the work of a span and says nothing", async () => {
+test("noTelemetry runs the work of a span and discards the rest", async () => {
   const carrier: Record<string, string> = {};
   const answer = await noTelemetry.tracer.span("work", {}, async (span) => {
     span.setAttribute("key", 1);

@@ -7,7 +7,7 @@ const nothing = (): void => {};
 
 const logger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => logger };
 
-// The ids that W3C trace context calls invalid: nobody takes them for a trace.
+// The ids that W3C trace context defines as invalid, so that they are not used as a trace.
 const span: OpenSpan = {
   traceId: "0".repeat(32),
   spanId: "0".repeat(16),
@@ -36,5 +36,8 @@ const metrics: Metrics = {
   text: async () => ({ contentType: "text/plain; charset=utf-8", body: "" }),
 };
 
-/** Says nothing, at no cost. For tests, and for a library used without a service around it. */
+/**
+ * Telemetry that discards everything, at no cost. For tests, and for a library used without a
+ * service.
+ */
 export const noTelemetry: Telemetry = { logger, tracer, metrics, [Symbol.asyncDispose]: async () => {} };

@@ -10,12 +10,12 @@ type Read = () => number | Promise<number>;
 
 interface Slot {
   readonly labels: Readonly<Record<string, string>>;
-  /** What it was set to; undefined as long as it is only read. */
+  /** The value it was set to. Undefined if it is only read. */
   value: number | undefined;
   readonly readers: Set<{ readonly read: Read }>;
 }
 
-/** A gauge that is set, counted up and down, or read when it is scraped. */
+/** A gauge that is set, incremented, decremented, or read at each scrape. */
 export class ObservedGauge<L extends string> implements Gauge<L> {
   readonly #name: string;
   readonly #series: Series<L, Slot>;
@@ -45,13 +45,16 @@ export class ObservedGauge<L extends string> implements Gauge<L> {
 
   observe(read: Read, labels: Labels<L> = {} as Labels<L>): Disposable {
     const slot = this.#series.of(labels);
-    const reader = { read }; // The same function may be given twice.
+    const reader = { read }; // An object, since the same function may be registered twice.
     slot.value = undefined;
     slot.readers.add(reader);
     return { [Symbol.dispose]: () => void slot.readers.delete(reader) };
   }
 
-  /** The samples of a scrape. A series whose readers all failed is left out: an old value would look like a fresh one. */
+  /**
+   * Returns the samples of a scrape, without series whose readers all failed: an old value would
+   * look current.
+   */
   async read(): Promise<readonly Sample[]> {
     const samples = await Promise.all(this.#series.all.map((slot) => this.#sample(slot)));
     return samples.filter((sample) => sample !== undefined);
@@ -68,7 +71,7 @@ export class ObservedGauge<L extends string> implements Gauge<L> {
     try {
       return await within(Promise.resolve(read()), { ms: readMs, what: "reading the gauge" });
     } catch (error) {
-      // Once: a scrape comes every few seconds, and one broken gauge must not fill the log.
+      // Once, since scrapes come every few seconds and one broken gauge must not fill the log.
       if (!this.#warned) this.#warn("a gauge could not be read", { metric: this.#name, error });
       this.#warned = true;
       return undefined;

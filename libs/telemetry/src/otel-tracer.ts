@@ -31,13 +31,13 @@ const kinds: Readonly<Record<SpanKind, OtelSpanKind>> = {
   consumer: OtelSpanKind.CONSUMER,
 };
 
-// W3C trace context only. Baggage would carry whatever a caller sends on to every system behind us.
+// W3C trace context only. Baggage would pass data of the caller on to every downstream system.
 const propagator = new W3CTraceContextPropagator();
 const maxLinks = 128;
 
 /**
- * Our Tracer over the SDK's, which gets the spans that are kept, `sampleRatio` of new traces; without it none are, and ids
- * are passed on all the same.
+ * Returns a Tracer over the SDK's, which gets the sampled spans: `sampleRatio` of new traces.
+ * Without an SDK no span is recorded, but ids are still passed on.
  */
 export function otelTracer(sdk?: OtelTracer, sampleRatio = 0): Tracer {
   const begin = (name: string, options: SpanOptions, parent: Context): OtelSpan => {
@@ -74,7 +74,9 @@ function described({ kind = "internal", attributes }: SpanOptions, links: Link[]
   };
 }
 
-/** The ids of the active span where it is sampled: there is something to look up then. */
+/**
+ * Returns the ids of the active span if it is sampled, since only then there is a trace to look up.
+ */
 export function sampledIds(): { readonly trace_id: string; readonly span_id: string } | undefined {
   const active = trace.getSpanContext(context.active());
   if (active === undefined || (active.traceFlags & TraceFlags.SAMPLED) === 0) return undefined;
@@ -146,13 +148,13 @@ class StartedSpan implements OpenSpan {
   }
 }
 
-// OpenTelemetry's RPC conventions: a server that rightly refuses has not failed, whereas its caller has.
+// OpenTelemetry's RPC conventions: a refusal is a failure of the caller, not of the server.
 const serverFaults = new Set(["unknown", "deadline_exceeded", "unimplemented", "internal", "unavailable", "data_loss"]);
 
 function recordError(span: OtelSpan, kind: SpanKind, error: unknown): void {
   if (!span.isRecording()) return;
   const code = codeOf(error);
-  // Who hangs up on purpose breaks nothing, on either side.
+  // A cancellation is no failure on either side.
   if (code === "cancelled" || (kind === "server" && !serverFaults.has(code))) {
     span.setAttribute("error.type", code);
     return;
@@ -166,12 +168,15 @@ function recordError(span: OtelSpan, kind: SpanKind, error: unknown): void {
 }
 
 function extract(carrier: Carrier): Context {
-  // Most callers send none.
+  // Most callers send no trace context.
   if (carrier[TRACE_PARENT_HEADER] === undefined) return emptyContext;
   return propagator.extract(emptyContext, carrier, defaultTextMapGetter);
 }
 
-/** W3C Trace Context, version 00. Written here, since the propagator takes a context and checks ids that are our own. */
+/**
+ * Writes W3C Trace Context, version 00. By hand, since the propagator needs a context and checks
+ * our own ids.
+ */
 function inject(ids: SpanContext | undefined, carrier: Record<string, string>): void {
   if (ids === undefined || ids.traceId === INVALID_TRACEID) return;
   carrier[TRACE_PARENT_HEADER] = `00-${ids.traceId}-${ids.spanId}-0${ids.traceFlags & TraceFlags.SAMPLED}`;

@@ -4,8 +4,9 @@ import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 
 /**
- * OTLP over HTTP with protobuf. `endpoint` is a collector's base, as OTEL_EXPORTER_OTLP_ENDPOINT: `http://collector:4318`.
- * The package is loaded with the first batch: it costs more to start than the rest of telemetry together.
+ * Returns an exporter for OTLP over HTTP with protobuf. `endpoint` is the base URL of a collector,
+ * as OTEL_EXPORTER_OTLP_ENDPOINT: `http://collector:4318`. The package is loaded with the first
+ * batch, since it costs more to load than the rest of telemetry together.
  */
 export function otlpExporter(endpoint: string): SpanExporter {
   const base = endpoint.replace(/\/+$/, "");
@@ -20,7 +21,7 @@ export function otlpExporter(endpoint: string): SpanExporter {
       loading ??= load();
       loading.then(
         (exporter) => exporter.export(batch, done),
-        () => {}, // A broken installation: the batch is late then, which is reported.
+        () => {}, // A broken installation: the export times out, which is reported.
       );
     },
     forceFlush: async () => (await loading)?.forceFlush?.(),
@@ -31,8 +32,9 @@ export function otlpExporter(endpoint: string): SpanExporter {
 const quietMs = 60_000;
 
 /**
- * Counts what `exporter` sends and loses, and warns at most once a minute. OpenTelemetry reports failures to a global
- * handler that is silent until someone sets it, so that traces end and nobody knows.
+ * Counts the spans that `exporter` sends and loses, and warns about losses at most once a minute.
+ * OpenTelemetry reports failures to a global handler that is silent by default, so lost traces
+ * would go unnoticed.
  */
 export function watched(
   exporter: SpanExporter,
@@ -49,7 +51,10 @@ export function watched(
         spans.inc({ outcome: failed ? "lost" : "sent" }, batch.length);
         if (failed && now() - warnedAt >= quietMs) {
           warnedAt = now();
-          logger.warn("spans were lost: the collector did not take them", { error: result.error, spans: batch.length });
+          logger.warn("spans were lost: the collector did not accept them", {
+            error: result.error,
+            spans: batch.length,
+          });
         }
         done(result);
       });

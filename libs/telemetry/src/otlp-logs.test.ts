@@ -6,7 +6,7 @@ import test from "node:test";
 import { Memory } from "../test/memory.ts";
 import { startTelemetry } from "./start-telemetry.ts";
 
-/** Takes log lines as a collector does, and answers with `status`. */
+/** Starts a collector of log lines that answers with `status`. */
 async function logCollector(status = 200) {
   const bodies: string[] = [];
   const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -31,7 +31,7 @@ function start(url: string, otlpLogs = true) {
   return { out, ...startTelemetry({ service: "orders", destination: out, otlpEndpoint: url, otlpLogs }) };
 }
 
-test("with the setting each line goes to the collector too, with its fields and the ids of its span", async () => {
+test("with otlpLogs each line is also sent to the collector, with its fields and the ids of its span", async () => {
   await using collector = await logCollector();
   const { logger, tracer, metrics, ...telemetry } = start(collector.url);
   const spanId = tracer.span("s", {}, (span) => {
@@ -53,7 +53,7 @@ test("with the setting each line goes to the collector too, with its fields and 
   assert.match((await metrics.text()).body, /^telemetry_exported_logs_total\{outcome="sent"\} 1$/m);
 });
 
-test("without the setting none does, and there is no metric of it", async () => {
+test("without otlpLogs no line is sent and there is no metric of it", async () => {
   await using collector = await logCollector();
   const { logger, metrics, ...telemetry } = start(collector.url, false);
   logger.info("order placed");
@@ -62,7 +62,7 @@ test("without the setting none does, and there is no metric of it", async () => 
   assert.doesNotMatch((await metrics.text()).body, /telemetry_exported_logs_total/);
 });
 
-test("past 2,048 that wait a line is lost to the collector, counted, and still on standard output", async () => {
+test("beyond 2,048 waiting lines a line is counted as lost, and still on standard output", async () => {
   await using collector = await logCollector();
   const { logger, metrics, out, ...telemetry } = start(collector.url);
   for (let line = 0; line < 2_050; line++) logger.info("line", { line });
@@ -72,11 +72,11 @@ test("past 2,048 that wait a line is lost to the collector, counted, and still o
   assert.match((await metrics.text()).body, /^telemetry_exported_logs_total\{outcome="sent"\} 2048$/m);
 });
 
-test("what the collector refuses is counted and warned about once", async () => {
+test("lines that the collector refuses are counted, with one warning", async () => {
   await using collector = await logCollector(503);
   const { logger, metrics, out, ...telemetry } = start(collector.url);
   logger.info("line");
   await telemetry[Symbol.asyncDispose]();
-  assert.equal(out.last["message"], "log lines were lost: the collector did not take them");
+  assert.equal(out.last["message"], "log lines were lost: the collector did not accept them");
   assert.match((await metrics.text()).body, /^telemetry_exported_logs_total\{outcome="lost"\} 2$/m);
 });

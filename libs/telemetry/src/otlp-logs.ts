@@ -6,7 +6,7 @@ import type { Counter } from "./metrics.ts";
 import type { Json } from "./printable.ts";
 
 export interface OtlpLogsOptions {
-  /** A collector's base, `http://collector:4318`. */
+  /** The base URL of a collector, `http://collector:4318`. */
   readonly endpoint: string;
   readonly service: string;
   readonly version?: string | undefined;
@@ -14,7 +14,9 @@ export interface OtlpLogsOptions {
 
 interface Line {
   readonly level: LogLevel;
-  /** As it was written: one JSON object. Read when it is sent, so that a line that is lost has cost nothing. */
+  /**
+   * The written line, one JSON object. Parsed when it is sent, so that a lost line costs nothing.
+   */
   readonly text: string;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -34,8 +36,9 @@ const severities: Readonly<Record<LogLevel, SeverityNumber>> = {
 };
 
 /**
- * Sends the lines of the log by OTLP over HTTP too, in batches. 2,048 wait at most; the next is lost here, not on standard output.
- * What is lost is counted, and warned about once a minute. The serializer is loaded with the first batch.
+ * A second destination of log lines: OTLP over HTTP, in batches. At most 2,048 lines wait. Further
+ * lines are lost here, but not on standard output. Lost lines are counted, with a warning at most
+ * once a minute. The serializer is loaded with the first batch.
  */
 export class OtlpLogs {
   readonly #url: string;
@@ -55,7 +58,7 @@ export class OtlpLogs {
     });
   }
 
-  /** Where losses are told: these exist later than the log does. */
+  /** Sets the logger and counter of losses, which are created after this. */
   report(logger: Logger, counter: Counter<"outcome">): void {
     this.#logger = logger;
     this.#counter = counter;
@@ -70,14 +73,14 @@ export class OtlpLogs {
     this.#sending ??= this.#sendLater();
   }
 
-  /** Sends what waits, without the pause. */
+  /** Sends the waiting lines at once. */
   async shutdown(): Promise<void> {
     this.#closing.abort();
     await this.#sending;
   }
 
   async #sendLater(): Promise<void> {
-    // Not a reason for a process to live: what waits at the end is sent by `shutdown`.
+    // The pause must not keep the process alive: `shutdown` sends the waiting lines.
     await sleep(delayMs, undefined, { ref: false, signal: this.#closing.signal }).catch(() => undefined);
     while (this.#waiting.length > 0) await this.#send(this.#waiting.splice(0, batchSize));
     this.#sending = undefined;
@@ -101,14 +104,14 @@ export class OtlpLogs {
       this.#counter?.inc({ outcome: "lost" }, lines.length);
       if (Date.now() - this.#warnedAt < quietMs) return;
       this.#warnedAt = Date.now();
-      this.#logger?.warn("log lines were lost: the collector did not take them", { error, lines: lines.length });
+      this.#logger?.warn("log lines were lost: the collector did not accept them", { error, lines: lines.length });
     }
   }
 }
 
 const scope = { name: "plumbline" };
 
-/** What is a field of its own in OTLP is no attribute. */
+/** Converts a line to OTLP. A line's own fields become fields of OTLP, not attributes. */
 function toOtlp({ level, text, at }: Line, resource: ReturnType<typeof resourceFromAttributes>) {
   const {
     time: _,

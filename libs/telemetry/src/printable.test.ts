@@ -7,9 +7,9 @@ circular["self"] = circular;
 const shared = { x: 1 };
 
 for (const { name, value, want } of [
-  { name: "a big integer is text, as JSON has none", value: 2n ** 64n, want: "18446744073709551616" },
+  { name: "a bigint is text", value: 2n ** 64n, want: "18446744073709551616" },
   {
-    name: "a number that JSON lacks is text",
+    name: "a number that JSON cannot represent is text",
     value: [Number.NaN, Number.POSITIVE_INFINITY],
     want: ["NaN", "Infinity"],
   },
@@ -29,13 +29,13 @@ for (const { name, value, want } of [
   },
   { name: "a set is a list", value: new Set([1, 2]), want: [1, 2] },
   { name: "an error is its name and message", value: { error: new TypeError("t") }, want: { error: "TypeError: t" } },
-  { name: "what is undefined is left out", value: { a: undefined, b: null }, want: { b: null } },
-  { name: "functions and symbols say what they are", value: [() => 1, Symbol("s")], want: ["[function]", "[symbol]"] },
-  { name: "what goes round is cut", value: circular, want: { name: "a", self: "[circular]" } },
-  { name: "what is there twice is not what goes round", value: [shared, shared], want: [{ x: 1 }, { x: 1 }] },
-  { name: "half a surrogate pair is mended", value: "a\ud800", want: "a\ufffd" },
+  { name: "an undefined field is left out", value: { a: undefined, b: null }, want: { b: null } },
+  { name: "functions and symbols show their type", value: [() => 1, Symbol("s")], want: ["[function]", "[symbol]"] },
+  { name: "a cycle is cut", value: circular, want: { name: "a", self: "[circular]" } },
+  { name: "a repeated value is not a cycle", value: [shared, shared], want: [{ x: 1 }, { x: 1 }] },
+  { name: "half a surrogate pair is replaced", value: "a\ud800", want: "a\ufffd" },
   {
-    name: "a key of every object is a key like any other",
+    name: "a key that is on every object is a key like any other",
     value: JSON.parse('{"__proto__": 1, "constructor": 2}'),
     want: JSON.parse('{"__proto__": 1, "constructor": 2}'),
   },
@@ -43,7 +43,7 @@ for (const { name, value, want } of [
   test(name, () => assert.deepEqual(JSON.parse(JSON.stringify(printable(value))), want));
 }
 
-test("a field's own password is not shown when the URL is cut in its middle", () => {
+test("a password is not shown when its URL is cut in the middle", () => {
   const url = `${"x".repeat(2_040)}http://user:hunter2@host`;
   assert.doesNotMatch(String(printable(url)), /hun/);
 });
@@ -66,13 +66,13 @@ for (const { name, value } of [
   });
 }
 
-test("what is past five levels is not shown, however it is reached", () => {
+test("values below five levels are not shown", () => {
   assert.deepEqual(plain({ a: { a: { a: { a: { a: { a: 1 } } } } } }), { a: { a: { a: { a: { a: "[object]" } } } } });
   assert.deepEqual(plain([[[[[[1]]]]]]), [[[[["[array]"]]]]]);
   assert.equal(plain(endless()), "[object]");
 });
 
-test("the budget is that of the line, shared by its fields", () => {
+test("all fields of a line share one budget", () => {
   const budget = newBudget();
   for (let field = 0; field < 100; field++) printable("x".repeat(2_000), budget);
   assert.ok(budget.characters <= 0);

@@ -1,23 +1,24 @@
 /**
- * Turns any value into JSON of bounded size: what a log line may hold. Deep, wide and long values are cut and say so;
- * bytes show their length only; `toJSON` is honoured, which is how a Secret prints as "[secret]". Never throws.
+ * Converts any value to JSON of bounded size, for a log line. Deep, wide and long values are cut
+ * and marked. Bytes show their length only. `toJSON` is called, so a Secret prints as "[secret]".
+ * Never throws.
  */
 export function printable(value: unknown, budget: Budget = newBudget()): Json {
   try {
     return copy(value, maxDepth, budget, []);
   } catch {
-    return "[unreadable]"; // A getter, a toJSON or a proxy that throws must not take the caller down.
+    return "[unreadable]"; // A getter, a toJSON or a proxy threw. Logging must not.
   }
 }
 
-/** `value` of `fields`, as it would be within `printable(fields)`. May throw, where a getter does. */
+/** Converts `value` of `fields` as `printable(fields)` would. Throws if a getter does. */
 export function printableField(value: unknown, budget: Budget, fields: object): Json {
   return copy(value, maxDepth - 1, budget, [fields]);
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** What is left for one line, shared by all its fields. */
+/** The remaining size of one line, shared by all its fields. */
 export interface Budget {
   values: number;
   characters: number;
@@ -26,7 +27,7 @@ export interface Budget {
 export const newBudget = (): Budget => ({ values: 500, characters: 32_768 });
 
 const maxDepth = 5;
-/** Of an object or list. */
+/** The most entries of an object or list. */
 export const maxEntries = 50;
 const maxString = 2_048;
 
@@ -45,7 +46,7 @@ function copy(value: unknown, depth: number, budget: Budget, path: readonly obje
       return value === null ? null : copyObject(value, depth, budget, path);
     case "function":
     case "symbol":
-    case "undefined": // In a list; a field that is undefined is left out.
+    case "undefined": // In a list. An undefined field is left out.
     default:
       return `[${typeof value}]`;
   }
@@ -85,7 +86,7 @@ function copyFields(
   path: readonly object[],
 ): Json {
   const result = keyed();
-  // for-in stops early on a huge object, where Object.entries would copy it first.
+  // for-in can stop early on a huge object, while Object.entries copies it first.
   for (const key in value) {
     if (Object.hasOwn(value, key) && !put(result, key, value[key], depth, budget, path)) break;
   }
@@ -105,10 +106,10 @@ interface Keyed {
   count: number;
 }
 
-// No prototype: a key called __proto__ is then a key like any other.
+// No prototype, so that __proto__ is a key like any other.
 const keyed = (): Keyed => ({ entries: Object.create(null), count: 0 });
 
-/** False when there is no room for this entry, nor for any other. */
+/** Adds an entry. Returns false if there is no room for more. */
 function put(
   result: Keyed,
   key: string,
@@ -126,17 +127,18 @@ function put(
   return true;
 }
 
-// Drivers put whole URLs into their errors: a password there is a secret in a log.
+// Drivers put whole URLs into their errors, and the password in one must not be logged.
 const credentials = /(:\/\/[^\s/:@]*):[^\s/@]+@/g;
 
-/** `value` without the password of a URL, cut at `limit` characters. */
+/** Returns `value` without the password of a URL, cut at `limit` characters. */
 export function text(value: string, budget: Budget, limit: number = maxString): string {
   const room = Math.max(0, Math.min(limit, budget.characters));
-  // Cut before redacting, so that a huge string costs nothing; a margin keeps a password on the edge whole.
+  // Cut before redacting, so that a huge string costs nothing. The margin keeps a password at the
+  // edge whole.
   const near = value.length > room + 256 ? value.slice(0, room + 256) : value;
   const clean = near.includes("://") ? near.replace(credentials, "$1:[secret]@") : near;
   const cut = clean.length > room ? `${clean.slice(0, room)}[cut]` : clean;
   budget.characters -= cut.length;
-  // A half surrogate pair is not valid UTF-8 and would break the reader of the line.
+  // Half a surrogate pair is not valid UTF-8 and would break readers of the line.
   return cut.isWellFormed() ? cut : cut.toWellFormed();
 }

@@ -4,8 +4,9 @@ import * as prom from "prom-client";
 let registry: prom.Registry | undefined;
 
 /**
- * CPU, memory, file descriptors, event loop and garbage collection of this process. One registry for all: they
- * describe the process, and prom-client's observers cannot be taken down, so a second set would only leak.
+ * Returns the registry of CPU, memory, file descriptors, event loop and garbage collection of this
+ * process. There is one per process, since prom-client's observers cannot be removed and a second
+ * set would leak.
  */
 export function processMetrics(): prom.Registry {
   if (registry === undefined) {
@@ -24,7 +25,10 @@ const types: Readonly<Record<number, string>> = {
   [constants.NODE_PERFORMANCE_GC_WEAKCB]: "weakcb",
 };
 
-/** Ours, as prom-client's counts one collection of each batch that Node reports, and knows nothing between 10 and 100 ms. */
+/**
+ * Replaces prom-client's metric, which counts one collection per batch and has no bucket between 10
+ * and 100 ms.
+ */
 function observeGarbageCollection(register: prom.Registry): void {
   register.removeSingleMetric("nodejs_gc_duration_seconds");
   const pauses = new prom.Histogram({
@@ -35,7 +39,7 @@ function observeGarbageCollection(register: prom.Registry): void {
     registers: [register],
   });
   const observer = new PerformanceObserver((list) => {
-    // Of this entry type each has the detail, which the types of Node leave out.
+    // Entries of this type have `detail`, which the types of Node omit.
     const entries = list.getEntries() as (PerformanceEntry & { readonly detail: { readonly kind: number } })[];
     for (const { duration, detail } of entries) {
       const { kind } = detail;
@@ -45,7 +49,7 @@ function observeGarbageCollection(register: prom.Registry): void {
   observer.observe({ entryTypes: ["gc"] });
 }
 
-/** How busy the loop is, beside prom-client's lag: near 1, whatever comes next waits. */
+/** Adds the utilization of the event loop to prom-client's lag. Near 1, all work waits. */
 function observeEventLoop(register: prom.Registry): void {
   let before = performance.eventLoopUtilization();
   const gauge = new prom.Gauge({

@@ -14,7 +14,7 @@ function run(mode: string) {
   });
 }
 
-test("lines go to standard output, and nothing of telemetry keeps a process alive, disposed or not", async () => {
+test("lines go to standard output, and telemetry does not keep a process alive, disposed or not", async () => {
   for (const mode of ["dispose", "nothing"]) {
     const child = run(mode);
     const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
@@ -25,14 +25,14 @@ test("lines go to standard output, and nothing of telemetry keeps a process aliv
   }
 });
 
-test("a process that exits at once has said everything", async () => {
+test("a process that exits at once has written all its lines", async () => {
   const child = run("exit");
   const [out, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
   assert.equal(code, 1);
   assert.match(out.trimEnd().split("\n").at(-1) ?? "", /"line":99/);
 });
 
-test("a process whose reader has gone goes on", async () => {
+test("a process whose reader is closed continues", async () => {
   const child = run("reader gone");
   child.stdout.once("data", () => child.stdout.destroy());
   const [err, [code]] = await Promise.all([text(child.stderr), once(child, "exit")]);

@@ -6,20 +6,20 @@ import { Series } from "./series.ts";
 
 interface Slot {
   readonly labels: Readonly<Record<string, string>>;
-  /** How many were in each bucket and in no lower one; the last is for what is above all bounds. */
+  /** The count of each bucket, without the lower ones. The last is for values above all bounds. */
   readonly counts: number[];
-  /** The last observation of each bucket that was made in a sampled span. */
+  /** The last observation of each bucket inside a sampled span. */
   readonly exemplars: (Exemplar | undefined)[];
   sum: number;
 }
 
-/** Counts values by buckets, and remembers a trace for each. */
+/** A histogram that counts values by bucket and keeps a trace for each bucket. */
 export class PromHistogram<L extends string> implements Histogram<L> {
   readonly #name: string;
   readonly #bounds: readonly number[];
   readonly #series: Series<L, Slot>;
 
-  /** `bounds` are the upper ends of the buckets, the lowest first. */
+  /** @param bounds the upper bounds of the buckets, in ascending order */
   constructor(
     name: string,
     labelNames: readonly L[],
@@ -47,7 +47,7 @@ export class PromHistogram<L extends string> implements Histogram<L> {
     if (ids !== undefined) slot.exemplars[bucket] = { labelSet: ids, value, timestamp: Date.now() / 1000 };
   }
 
-  /** The samples of a scrape: counts add up from bucket to bucket. */
+  /** Returns the samples of a scrape, with cumulative counts. */
   read(): readonly Sample[] {
     return this.#series.all.flatMap(({ labels, counts, exemplars, sum }) => {
       let count = 0;

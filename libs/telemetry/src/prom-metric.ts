@@ -7,11 +7,11 @@ export interface Description {
   readonly help: string;
 }
 
-/** One line of a metric's text. */
+/** A line of a metric's text. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
-  /** Of a line that is not called as its metric: `_bucket`, `_sum`, `_count`. */
+  /** The name of the line if it is not that of the metric: `_bucket`, `_sum`, `_count`. */
   readonly metricName?: string;
   readonly exemplar?: Exemplar | undefined;
 }
@@ -24,8 +24,8 @@ export interface Exemplar {
 }
 
 /**
- * Puts a metric that keeps its own values into a registry of prom-client. Of a metric a registry asks no more than a name,
- * a type and `get`; its types want one of its own classes.
+ * Registers a metric that keeps its own values with prom-client. A registry needs only a name, a
+ * type and `get` of a metric, although its types demand one of its own classes.
  */
 export function register(
   registry: AnyRegistry,
@@ -34,7 +34,7 @@ export function register(
 ): void {
   const metric = {
     ...description,
-    // `this`, since views of the metric have another name.
+    // `this`, since a view of the metric has another name.
     async get(this: { readonly name: string }) {
       return { ...description, name: this.name, aggregator: "sum", values: await samples() };
     },

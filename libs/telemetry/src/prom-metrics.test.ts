@@ -40,7 +40,7 @@ test("a histogram has OpenTelemetry's buckets for seconds, or those it is given"
   ]);
 });
 
-test("a gauge goes up, down, and where it is set", async () => {
+test("a gauge is incremented, decremented and set", async () => {
   const { metrics, lines } = open();
   const gauge = metrics.gauge("in_flight", "Now.", []);
   gauge.inc({});
@@ -51,7 +51,7 @@ test("a gauge goes up, down, and where it is set", async () => {
   assert.deepEqual(await lines("in_flight"), ["in_flight 7"]);
 });
 
-test("a gauge can be read at each scrape; readers of the same labels add up, and can be taken away", async () => {
+test("a gauge is read at each scrape, readers of the same labels are summed, and they can be removed", async () => {
   const { metrics, lines } = open();
   const gauge = metrics.gauge("pool_in_use", "Connections.", ["pool"]);
   let used = 1;
@@ -67,7 +67,7 @@ test("a gauge can be read at each scrape; readers of the same labels add up, and
   ]);
 });
 
-test("a reader that fails or hangs is left out of the scrape, which is answered, and is told once", async () => {
+test("a reader that fails or hangs is left out of the scrape, with one warning", async () => {
   const { metrics, lines, warnings } = open();
   const gauge = metrics.gauge("lag", "Lag.", ["topic"]);
   let broken = false;
@@ -86,7 +86,7 @@ test("a reader that fails or hangs is left out of the scrape, which is answered,
   assert.deepEqual(warnings, ["lag: a gauge could not be read"]);
 });
 
-test("past a thousand series new label sets count as other, and that is said once", async () => {
+test("beyond a thousand series new label sets count as other, with one warning", async () => {
   const { metrics, lines, warnings } = open();
   const counter = metrics.counter("orders_total", "Orders.", ["customer", "code"]);
   for (let id = 0; id < 5_000; id++) counter.inc({ customer: `c-${id}`, code: "ok" });
@@ -98,7 +98,7 @@ test("past a thousand series new label sets count as other, and that is said onc
   assert.deepEqual(warnings, ["orders_total: a metric has too many series: new ones count as other"]);
 });
 
-test("sets that read alike when put together are counted as what they are", async () => {
+test("label sets that look alike when joined are counted separately", async () => {
   const { metrics, lines } = open();
   const counter = metrics.counter("a_total", "A.", ["x", "y", "z"]);
   for (let x = 0; x < 50; x++) {
@@ -107,7 +107,7 @@ test("sets that read alike when put together are counted as what they are", asyn
   assert.equal((await lines("a_total")).length, 1_001);
 });
 
-test("label values are cut at 128 characters, and names that were not asked for are ignored", async () => {
+test("label values are cut at 128 characters, and unknown names are ignored", async () => {
   const { metrics, lines } = open();
   const counter = metrics.counter("a_total", "A.", ["x"]);
   counter.inc({ x: "x".repeat(10_000), y: "1" } as { x: string });
@@ -115,7 +115,7 @@ test("label values are cut at 128 characters, and names that were not asked for 
   assert.deepEqual(await lines("a_total"), [`a_total{x="${"x".repeat(128)}"} 1`, 'a_total{x=""} 1']);
 });
 
-test("label sets are not taken for each other, whatever is in them", async () => {
+test("any two different label sets are counted separately", async () => {
   const { metrics, lines } = open();
   const counter = metrics.counter("a_total", "A.", ["x", "y"]);
   for (const [x, y] of [
@@ -129,7 +129,7 @@ test("label sets are not taken for each other, whatever is in them", async () =>
   assert.equal((await lines("a_total")).length, 5);
 });
 
-test("the same name is the same metric; another kind or other labels under it are a mistake", async () => {
+test("the same name is the same metric, and another kind or other labels throw", async () => {
   const { metrics, lines } = open();
   metrics.counter("a_total", "A.", ["x"]).inc({ x: 1 });
   metrics.counter("a_total", "A.", ["x"]).inc({ x: 1 });
@@ -138,7 +138,7 @@ test("the same name is the same metric; another kind or other labels under it ar
   assert.throws(() => metrics.counter("a_total", "A.", ["y"]), /already/);
 });
 
-test("numbers that are none are left out instead of thrown at the caller", async () => {
+test("invalid numbers are ignored instead of thrown", async () => {
   const { metrics, lines } = open();
   const counter = metrics.counter("a_total", "A.", []);
   counter.inc({}, -1);
@@ -149,7 +149,7 @@ test("numbers that are none are left out instead of thrown at the caller", async
   assert.deepEqual(await lines("a_total"), ["a_total 0"]);
 });
 
-test("two services in one process have metrics of their own, and both show the process's", async () => {
+test("two services in one process have separate metrics, and both show those of the process", async () => {
   const [a, b] = [open(), open()];
   a.metrics.counter("a_total", "A.", []).inc({});
   assert.deepEqual(await b.lines("a_total"), []);
@@ -165,7 +165,7 @@ test("two services in one process have metrics of their own, and both show the p
   }
 });
 
-test("what is observed in a sampled span has its ids as an exemplar, in OpenMetrics only", async () => {
+test("a value observed in a sampled span has its ids as an exemplar, in OpenMetrics only", async () => {
   const { metrics } = open();
   const [histogram, counter] = [metrics.histogram("a_seconds", "A.", ["code"]), metrics.counter("b_total", "B.", [])];
   const ids = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
@@ -214,7 +214,7 @@ test("each garbage collection is counted by its type", async () => {
   assert.ok(seen.length > 0);
 });
 
-test("a scrape is Prometheus text, says which service it is, and has no name twice", async () => {
+test("a scrape is Prometheus text with target_info and without duplicate names", async () => {
   const { metrics } = open();
   const { contentType, body } = await metrics.text();
   assert.equal(contentType, "text/plain; version=0.0.4; charset=utf-8");

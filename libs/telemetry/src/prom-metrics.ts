@@ -13,7 +13,7 @@ export interface PromMetricsOptions {
   readonly warn: (message: string, fields: Fields) => void;
 }
 
-/** OpenTelemetry's advice for durations in seconds. */
+/** The buckets that OpenTelemetry recommends for durations in seconds. */
 const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
 interface Registered {
@@ -23,8 +23,9 @@ interface Registered {
 }
 
 /**
- * Metrics in a registry of prom-client of their own, beside the process's. What is counted is kept here and handed over at a
- * scrape: prom-client's own metrics check and hash their labels each time, which cost a call as much as its log line.
+ * Metrics in a separate registry of prom-client, beside the registry of the process. Values are
+ * kept here and handed over at a scrape: prom-client's own metrics check and hash their labels at
+ * each update, which costs as much as a log line.
  */
 export class PromMetrics implements Metrics {
   readonly #registry = openMetricsRegistry();
@@ -33,7 +34,8 @@ export class PromMetrics implements Metrics {
 
   constructor({ service, version, warn }: PromMetricsOptions) {
     this.#warn = warn;
-    // As OpenTelemetry's resource looks in Prometheus: joins service and version to every other metric of this target.
+    // The form of OpenTelemetry's resource in Prometheus. It joins service and version to every
+    // metric of this target.
     this.gauge("target_info", "The service this process is.", ["service_name", "service_version"]).set(
       { service_name: service, service_version: version ?? "" },
       1,

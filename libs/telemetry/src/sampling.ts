@@ -1,11 +1,13 @@
 import { type Context, type Link, TraceFlags, trace } from "@opentelemetry/api";
 
 /**
- * Whether a span is recorded: as its parent was, wherever that decision was made. Work for a batch, which has no parent and
- * belongs to the traces it links to, is kept where one of them is: left to chance, a kept trace would miss its publish, and
- * publishes of traces nobody kept would be exported. Other roots are kept by chance, `ratio` of them.
+ * Returns true if a span is recorded. A child follows its parent's decision. A batch has no parent
+ * and is recorded if one of the traces it links to is: by chance, a recorded trace would miss its
+ * publish, and publishes of other traces would be exported. Other roots are recorded by chance,
+ * `ratio` of them.
  *
- * Decided here and not by a sampler of OpenTelemetry's SDK, which makes and describes a span before it asks one.
+ * This is no sampler of OpenTelemetry's SDK, since the SDK creates and describes a span before it
+ * calls its sampler.
  */
 export function isKept(parent: Context, links: readonly Link[], ratio: number): boolean {
   const above = trace.getSpanContext(parent);

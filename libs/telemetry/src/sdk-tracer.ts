@@ -6,19 +6,25 @@ import type { Tracer } from "./tracer.ts";
 export interface SdkTracerOptions {
   readonly service: string;
   readonly version?: string | undefined;
-  /** Share of new traces that is kept, 0 to 1. A trace begun elsewhere keeps the decision made there. */
+  /**
+   * The share of new traces that is recorded, 0 to 1. A trace from another process keeps its
+   * decision.
+   */
   readonly sampleRatio: number;
   readonly exporter: SpanExporter;
 }
 
-/** Spans recorded by OpenTelemetry's SDK and exported in batches. 2,048 wait at most; more are dropped. */
+/**
+ * Returns a tracer that records by OpenTelemetry's SDK and exports in batches. At most 2,048 spans
+ * wait.
+ */
 export function sdkTracer(options: SdkTracerOptions): { readonly tracer: Tracer; shutdown(): Promise<void> } {
   const provider = new TracerProvider({
     resource: resourceFromAttributes({
       "service.name": options.service,
       ...(options.version !== undefined && { "service.version": options.version }),
     }),
-    sampler: new AlwaysOnSampler(), // It is given what is kept and nothing else.
+    sampler: new AlwaysOnSampler(), // It gets only spans that are sampled.
     spanLimits: { attributeValueLengthLimit: 2_048 },
     spanProcessors: [
       new BatchSpanProcessor({

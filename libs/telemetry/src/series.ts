@@ -4,15 +4,16 @@ import type { Labels } from "./metrics.ts";
 const maxSeries = 1_000;
 const maxValue = 128;
 
-/** A map per label; the last one holds what is kept for the set. */
+/** A map per label. The last one holds the state of the label set. */
 type Level<S> = Map<string, Level<S> | S>;
 
 /**
- * What a metric keeps for each set of label values: found by one lookup per label, as nothing is built from them on the way.
- * Several are looked up in every call.
+ * The state of a metric for each set of label values. A set is found by one lookup per label
+ * without building a key, since every call looks up several.
  *
- * Holds 1,000 sets. Past that each new one shares a series whose every value is "other", and a line says so once: an id that
- * slipped into a label costs that metric's detail, not the process's memory.
+ * It holds 1,000 sets. Each further one shares a series whose values are all "other", with one
+ * warning. An id used as a label by mistake costs the detail of that metric, not the memory of the
+ * process.
  */
 export class Series<L extends string, S> {
   readonly #metric: string;
@@ -33,15 +34,18 @@ export class Series<L extends string, S> {
     this.#names = names;
     this.#warn = warn;
     this.#make = make;
-    if (names.length === 0) this.#add({} as Record<L, string>); // The only one there can be: it counts from zero.
+    if (names.length === 0) this.#add({} as Record<L, string>); // The only set. It exists from the start, at zero.
   }
 
-  /** In the order they came. */
+  /** The states of all sets, in the order of creation. */
   get all(): readonly S[] {
     return this.#all;
   }
 
-  /** What is kept for these labels: of the known names only, as strings of 128 characters at most. */
+  /**
+   * Returns the state of these labels. Unknown names are ignored, and values are cut at 128
+   * characters.
+   */
   of(labels: Labels<L>): S {
     let found: Level<S> | S | undefined = this.#names.length === 0 ? this.#all[0] : this.#root;
     for (const name of this.#names) {

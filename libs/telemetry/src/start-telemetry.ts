@@ -12,29 +12,38 @@ import type { Telemetry } from "./telemetry.ts";
 import { winstonLogger } from "./winston-logger.ts";
 
 export interface TelemetryOptions {
-  /** The name in every line and span: `orders`. */
+  /** The name of the service in every line and span: `orders`. */
   readonly service: string;
   readonly version?: string | undefined;
-  /** The least level written; `info` when not given. */
+  /** The lowest level that is written. Default `info`. */
   readonly logLevel?: LogLevel | undefined;
-  /** A collector's base URL, `http://collector:4318`. Without it spans are not recorded; ids still reach logs and headers. */
+  /**
+   * The base URL of a collector, `http://collector:4318`. Without it no spans are recorded, but ids
+   * are in logs and headers.
+   */
   readonly otlpEndpoint?: string | undefined;
-  /** Sends log lines there too, beside standard output; off when not given, and without `otlpEndpoint`. */
+  /** Sends log lines to `otlpEndpoint` too, if that is set. Default false. */
   readonly otlpLogs?: boolean | undefined;
-  /** Share of new traces that is exported, 0 to 1 (the default). A trace begun elsewhere keeps the decision made there. */
+  /**
+   * The share of new traces that is exported, 0 to 1. Default 1. A trace from another process keeps
+   * its decision.
+   */
   readonly sampleRatio?: number | undefined;
-  /** How long disposing waits for the last spans and lines, 3,000 ms when not given. */
+  /** The longest that disposing waits for the last spans and lines. Default 3,000 ms. */
   readonly flushMs?: number | undefined;
-  /** Where log lines go; standard output when not given. */
+  /** The destination of log lines. Default: standard output. */
   readonly destination?: Destination | undefined;
-  /** Takes the spans instead of OTLP: a console, or a test. */
+  /** Receives the spans instead of OTLP, as a console or a test. */
   readonly exporter?: SpanExporter | undefined;
 }
 
-/** Starts logging, tracing and metrics of this process. Dispose it last: it flushes what the others said while closing. */
+/**
+ * Starts logging, tracing and metrics of this process. Dispose it last, since other parts log while
+ * they close.
+ */
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   enableContext();
-  // Reads only the global context, so it works for a logger that must exist before the tracer does.
+  // Reads only the global context, so the logger can use it before the tracer exists.
   const ids = otelTracer();
   const { service, version, otlpEndpoint } = options;
   const logs =
@@ -69,7 +78,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     tracer: traced?.tracer ?? ids,
     async [Symbol.asyncDispose]() {
       const limit = options.flushMs ?? 3_000;
-      // Spans first: that they were lost is a line. A failure to flush must not become the service's own failure.
+      // Spans first, since their loss is logged. A failed flush must not fail the service.
       if (traced && !(await endsWithin(limit, traced.shutdown())))
         logger.warn("spans were lost: the collector was too slow");
       if (logs) await endsWithin(limit, logs.shutdown());
@@ -78,7 +87,10 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   };
 }
 
-/** Resolves with true if `work` ends within `ms`. A failure counts as an end, since export errors are logged already. */
+/**
+ * Resolves with true if `work` ends within `ms`. A failure counts as an end, since export errors
+ * are logged already.
+ */
 async function endsWithin(ms: number, work: Promise<void>): Promise<boolean> {
   const ended = work.then(
     () => true,

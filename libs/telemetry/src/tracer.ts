@@ -1,25 +1,30 @@
 export type AttributeValue = string | number | boolean | readonly string[];
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
 
-/** Headers as they came from outside: of HTTP, gRPC metadata, or a message. Names in lower case, as Node gives them. */
+/**
+ * The received headers of an HTTP request, gRPC call or message. Names are in lower case, as in
+ * Node.
+ */
 export type Carrier = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export type SpanKind = "internal" | "server" | "client" | "producer" | "consumer";
 
 export interface SpanOptions {
   readonly kind?: SpanKind | undefined;
-  /** A function is called only where they are kept. */
+  /** The attributes, or a function that is called only if the span is recorded. */
   readonly attributes?: Attributes | (() => Attributes) | undefined;
   /**
-   * Headers of the remote parent. Given, they alone decide: without a valid `traceparent` a new trace begins, whatever
-   * span is active. Left out, the active span is the parent.
+   * The headers of the remote parent. Without a valid `traceparent` in them a new trace starts,
+   * whatever span is active. If this is left out, the active span is the parent.
    */
   readonly parent?: Carrier | undefined;
-  /** Headers of other traces this work belongs to: the messages of a batch. The first 128 count. */
+  /**
+   * The headers of other traces of this work, such as the messages of a batch. The first 128 count.
+   */
   readonly links?: readonly Carrier[] | undefined;
 }
 
-/** One piece of work within a trace. `Tracer.span` ends it. */
+/** A unit of work within a trace, ended by `Tracer.span`. */
 export interface Span {
   /** 32 hexadecimal digits. */
   readonly traceId: string;
@@ -27,30 +32,38 @@ export interface Span {
   readonly spanId: string;
   setAttribute(key: string, value: AttributeValue): void;
   addEvent(name: string, attributes?: Attributes): void;
-  /** For a failure that does not throw, as an HTTP answer of 500. What the work throws is recorded without it. */
+  /**
+   * Records a failure that is not thrown, such as an HTTP answer of 500. Thrown errors are recorded
+   * without it.
+   */
   fail(error: unknown): void;
 }
 
-/** A span that its maker ends. */
+/** A span that its creator ends. */
 export interface OpenSpan extends Span {
-  /** As `Tracer.inject`, of this span. */
+  /** Writes this span into `carrier`, as `Tracer.inject`. */
   inject(carrier: Record<string, string>): void;
   end(): void;
 }
 
 export interface Tracer {
   /**
-   * Runs `work` in a new span, active for everything it calls and awaits, and ends the span when `work` has returned,
-   * thrown, or its promise has settled. What it throws is recorded and thrown on.
+   * Runs `work` in a new span, which is active for all that it calls and awaits. Ends the span when
+   * `work` has returned, thrown, or its promise has settled. A thrown error is recorded and
+   * rethrown.
    */
   span<T>(name: string, options: SpanOptions, work: (span: Span) => T): T;
   /**
-   * Begins a span that is not active: what happens meanwhile belongs to the span around it. For a call to elsewhere, below
-   * which nothing here has spans of its own; making a span active costs more than the rest of it.
+   * Starts a span that is not active, so spans in the meantime belong to the span around it. For a
+   * remote call without spans below it in this process: activating a span costs more than the rest
+   * of it.
    */
   start(name: string, options: SpanOptions): OpenSpan;
-  /** Writes the active span as W3C `traceparent` (and `tracestate`) into `carrier`, sampled or not; nothing without one. */
+  /**
+   * Writes the active span as W3C `traceparent` and `tracestate` into `carrier`. Writes nothing
+   * without a span.
+   */
   inject(carrier: Record<string, string>): void;
-  /** The ids of the active span, for an answer or a row that should be found again. */
+  /** Returns the ids of the active span, to store them in an answer or a row. */
   current(): { readonly traceId: string; readonly spanId: string } | undefined;
 }

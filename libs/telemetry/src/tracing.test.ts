@@ -14,7 +14,7 @@ function start(options: Partial<TelemetryOptions> = {}) {
   return { out, ...startTelemetry({ service: "orders", destination: out, ...options }) };
 }
 
-/** Runs `work` with a real collector, which has all its spans once this resolves. */
+/** Runs `work` with a real collector, and resolves once that has all spans. */
 async function traced(work: (telemetry: ReturnType<typeof start>) => unknown, options: Partial<TelemetryOptions> = {}) {
   const received = await collector();
   await using _ = received;
@@ -49,7 +49,7 @@ test("spans arrive by OTLP over HTTP with their service, kind, attributes and ev
   assert.equal(span.status, 0);
 });
 
-test("the active span is the parent, across awaits, timers and events, and is not seen from outside", async () => {
+test("the active span is the parent across awaits, timers and events, and is not visible outside", async () => {
   const emitter = new EventEmitter();
   const received = await traced(async ({ tracer }) => {
     assert.equal(tracer.current(), undefined);
@@ -70,7 +70,7 @@ test("the active span is the parent, across awaits, timers and events, and is no
   }
 });
 
-test("two requests at once never mix their spans", async () => {
+test("concurrent requests never mix their spans", async () => {
   const received = await traced(({ tracer }) =>
     Promise.all(
       Array.from({ length: 50 }, (_, i) =>
@@ -86,7 +86,7 @@ test("two requests at once never mix their spans", async () => {
     assert.equal(received.span(`inner ${i}`).parentSpanId, received.span(`outer ${i}`).spanId);
 });
 
-test("a remote parent goes on with its trace", async () => {
+test("a span continues the trace of its remote parent", async () => {
   const received = await traced(({ tracer }) => tracer.span("s", { parent: remote }, () => {}));
   assert.equal(received.span("s").traceId, "0af7651916cd43dd8448eb211c80319c");
   assert.equal(received.span("s").parentSpanId, "b7ad6b7169203331");
@@ -94,12 +94,12 @@ test("a remote parent goes on with its trace", async () => {
 
 for (const [name, traceparent] of [
   ["missing", undefined],
-  ["no traceparent", "nonsense"],
+  ["not a traceparent", "nonsense"],
   ["all zeros", "00-00000000000000000000000000000000-b7ad6b7169203331-01"],
   ["of the forbidden version", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
-  ["as long as an attack", "0".repeat(100_000)],
+  ["extremely long", "0".repeat(100_000)],
 ] as const) {
-  test(`a parent that is ${name} begins a new trace, whatever is active`, async () => {
+  test(`a parent that is ${name} starts a new trace, whatever span is active`, async () => {
     const received = await traced(({ tracer }) =>
       tracer.span("poll loop", {}, () => tracer.span("handle", { parent: { traceparent } }, () => {})),
     );
@@ -132,7 +132,7 @@ test("a trace passes through HTTP, gRPC, the outbox and message headers to the w
       });
     });
   });
-  // Later, by another process, outside of any request: the row alone carries the trace.
+  // Later, in another process and outside any request: only the row carries the trace.
   const topic = outbox.map((row) => JSON.parse(JSON.stringify(row)) as Headers);
   await relay.tracer.span("relay", { links: topic }, () => setImmediate());
   for (const headers of topic) {
@@ -164,7 +164,7 @@ test("a trace passes through HTTP, gRPC, the outbox and message headers to the w
   assert.equal(worker.out.last["span_id"], received.span("orders.v1.OrderPlaced").spanId);
 });
 
-test("what throws is recorded, ends the span and is thrown on, sync and async", async () => {
+test("a thrown error is recorded, ends the span and is rethrown, sync and async", async () => {
   const failure = new TypeError("broken", { cause: new Error("hidden cause") });
   const received = await traced(async ({ tracer }) => {
     assert.throws(
@@ -192,35 +192,35 @@ test("what throws is recorded, ends the span and is thrown on, sync and async", 
 
 for (const { name, kind, error, status, type } of [
   {
-    name: "a server that refuses a wrong argument has not failed",
+    name: "a server that refuses an argument has not failed",
     kind: "server",
     error: new ServiceError("invalid_argument", "x"),
     status: 0,
     type: "invalid_argument",
   },
   {
-    name: "its client has",
+    name: "a client whose argument is refused has failed",
     kind: "client",
     error: new ServiceError("invalid_argument", "x"),
     status: 2,
     type: "invalid_argument",
   },
   {
-    name: "a server that cannot reach what it needs has failed",
+    name: "a server that cannot reach a dependency has failed",
     kind: "server",
     error: new ServiceError("unavailable", "x"),
     status: 2,
     type: "unavailable",
   },
   {
-    name: "an error nobody named is a failure by its type",
+    name: "an error without a code is a failure by its type",
     kind: "server",
     error: new RangeError("x"),
     status: 2,
     type: "RangeError",
   },
   {
-    name: "who hangs up breaks nothing",
+    name: "a cancellation is no failure",
     kind: "client",
     error: new DOMException("x", "AbortError"),
     status: 0,
@@ -247,14 +247,14 @@ for (const { name, kind, error, status, type } of [
   });
 }
 
-test("no secret of a failing URL reaches a span", async () => {
+test("the password in the URL of an error is not in the span", async () => {
   const received = await traced(({ tracer }) =>
     tracer.span("s", {}, (span) => span.fail(new Error("connect postgres://u:hunter2@db refused"))),
   );
   assert.doesNotMatch(JSON.stringify(received.spans), /hunter2/);
 });
 
-test("a root with links is kept where one of the traces it links to is; other roots by their share", async () => {
+test("a root with links is sampled if one of the linked traces is, and other roots by the ratio", async () => {
   const kept = remote;
   const left = { traceparent: `${remote.traceparent.slice(0, -2)}00` };
   const all = await traced(({ tracer }) => tracer.span("unkept batch", { links: [left, left] }, () => {}));
@@ -269,7 +269,7 @@ test("a root with links is kept where one of the traces it links to is; other ro
   assert.deepEqual(none.spans.map(({ name }) => name).toSorted(), ["its insert", "kept batch"]);
 });
 
-test("long attributes are cut, and links past 128 are left out", async () => {
+test("long attributes are cut, and links beyond 128 are left out", async () => {
   const received = await traced(({ tracer }) =>
     tracer.span(
       "s",
@@ -281,14 +281,14 @@ test("long attributes are cut, and links past 128 are left out", async () => {
   assert.equal(received.span("s").links.length, 128);
 });
 
-test("links past 128 are not even read", async () => {
+test("links beyond 128 are not read", async () => {
   let reads = 0;
   const link = Object.defineProperty({}, "traceparent", { enumerable: true, get: () => void reads++ });
   await traced(({ tracer }) => tracer.span("s", { links: Array.from({ length: 1_000 }, () => link) }, () => {}));
   assert.ok(reads > 0 && reads <= 256, `${reads} reads`);
 });
 
-test("a span that was started is not active: it is ended by its maker, and its ids go out with it", async () => {
+test("a started span is not active, is ended by its creator, and can be injected", async () => {
   const headers: Headers = {};
   const received = await traced(({ tracer }) =>
     tracer.span("outer", {}, (outer) => {
@@ -341,7 +341,7 @@ test("a service without an exporter passes the sampling decision of its parent o
   }
 });
 
-test("of new traces the share asked for is sent; a parent's decision counts more", async () => {
+test("the given ratio of new traces is sent, and a parent's decision overrides it", async () => {
   const received = await traced(
     ({ tracer }) => {
       const headers: Headers = {};
@@ -363,7 +363,7 @@ test("of new traces the share asked for is sent; a parent's decision counts more
   );
 });
 
-test("a collector that is down costs spans, a counter and one warning a minute, never the service", async () => {
+test("a collector that is down costs spans and one warning a minute, not the service", async () => {
   const received = await collector(() => 400);
   await using _ = received;
   const telemetry = start({ otlpEndpoint: received.url });
@@ -375,7 +375,7 @@ test("a collector that is down costs spans, a counter and one warning a minute, 
   assert.match((await telemetry.metrics.text()).body, /telemetry_exported_spans_total\{outcome="lost"\} 600/);
 });
 
-test("disposing waits for the collector, but not longer than it was told", async () => {
+test("disposing waits for the collector, but not longer than flushMs", async () => {
   const received = await collector(() => new Promise(() => {}));
   await using _ = received;
   const telemetry = start({ otlpEndpoint: received.url, flushMs: 200 });
@@ -387,7 +387,7 @@ test("disposing waits for the collector, but not longer than it was told", async
 });
 
 for (const base of ["", "/", "/v1/traces"]) {
-  test(`an endpoint that ends in "${base}" leads to /v1/traces`, async () => {
+  test(`spans for an endpoint that ends in "${base}" go to /v1/traces`, async () => {
     const received = await collector();
     await using _ = received;
     const telemetry = start({ otlpEndpoint: received.url + base });

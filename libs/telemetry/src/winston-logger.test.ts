@@ -42,7 +42,7 @@ for (const [least, want] of [
   });
 }
 
-test("a line that is not written costs nothing: its fields are not even read", () => {
+test("the fields of a line below the level are not read", () => {
   const { logger } = open();
   let reads = 0;
   const fields = {
@@ -56,7 +56,7 @@ test("a line that is not written costs nothing: its fields are not even read", (
   assert.equal(reads, 1);
 });
 
-test("fields cannot pass themselves off as the line's own", () => {
+test("fields named like the line's own are renamed", () => {
   const { out, logger } = open();
   const forged = {
     time: 1,
@@ -77,7 +77,7 @@ test("fields cannot pass themselves off as the line's own", () => {
   assert.equal(line["fields.error.type"], "x");
 });
 
-test("fields that mean something to winston are fields like any other", () => {
+test("fields with a meaning to winston are fields like any other", () => {
   const { out, logger } = open();
   logger.info("m %s", {
     exception: true,
@@ -91,7 +91,7 @@ test("fields that mean something to winston are fields like any other", () => {
   assert.equal(out.last["stack"], "s");
 });
 
-test("a child has its own fields in every line, its parent has not; the nearest wins", () => {
+test("a child adds its fields to its own lines only, and the nearest value wins", () => {
   const { out, logger } = open();
   const child = logger.child({ requestId: "r", part: "a" }).child({ part: "b" });
   child.info("m", { x: 1 });
@@ -109,7 +109,7 @@ test("a child has its own fields in every line, its parent has not; the nearest 
   );
 });
 
-test("an error has its type, message, stack, code and reason, and the chain of its causes", () => {
+test("an error is logged with type, message, stack, code, reason and causes", () => {
   const { out, logger } = open();
   const root = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
   const error = new ServiceError("unavailable", "the database is down", {
@@ -140,13 +140,13 @@ for (const { name, error, type, message } of [
   { name: "an error of a class without a name", error: new PaymentRefused("p"), type: "PaymentRefused", message: "p" },
   { name: "an abort", error: new DOMException("stop", "AbortError"), type: "AbortError", message: "stop" },
   {
-    name: "an error whose message is no text",
+    name: "an error whose message is no string",
     error: Object.assign(new Error("x"), { message: { a: 1 } }),
     type: "Error",
     message: '{"a":1}',
   },
 ]) {
-  test(`${name} that was thrown is described`, () => {
+  test(`${name} that was thrown has a type and a message`, () => {
     const { out, logger } = open();
     logger.error("m", error);
     assert.equal(out.last["error.type"], type);
@@ -154,7 +154,7 @@ for (const { name, error, type, message } of [
   });
 }
 
-test("causes that go round, and aggregates, end", () => {
+test("cyclic causes and aggregates are bounded", () => {
   const { out, logger } = open();
   const round = new Error("a");
   round.cause = new Error("b", { cause: round });
@@ -178,7 +178,7 @@ test("causes that go round, and aggregates, end", () => {
   ]);
 });
 
-test("secrets do not show: neither a value that says so nor the password of a URL", () => {
+test("neither a Secret nor the password of a URL is logged", () => {
   const { out, logger } = open();
   const secret = { toJSON: () => "[secret]", value: "hunter2" };
   logger.info("m", { secret, deep: [{ secret }], url: "postgres://orders:hunter2@db:5432/orders" });
@@ -193,7 +193,7 @@ test("secrets do not show: neither a value that says so nor the password of a UR
   assert.doesNotMatch(out.raw.join(""), /hunter2/);
 });
 
-test("logging never throws, whatever it is given", () => {
+test("logging never throws for any value", () => {
   const { out, logger } = open();
   const hostile = {
     get x(): string {
@@ -231,7 +231,7 @@ test("logging never throws, whatever it is given", () => {
   assert.equal(out.lines.length, 7);
 });
 
-test("a line after the flush is still written: what fails last is what matters", async () => {
+test("a line after the flush is still written", async () => {
   const { out, logger, flush } = open();
   logger.info("one");
   await flush();
@@ -240,7 +240,7 @@ test("a line after the flush is still written: what fails last is what matters",
   assert.doesNotMatch(inspect(out.raw), /undefined/);
 });
 
-test("whatever is logged is one line of well-formed JSON, with the message as it was given", () => {
+test("any value is logged as one line of well-formed JSON, with the given message", () => {
   const messages = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\ud800", 'a "b"', "\n", "c\\"));
   const anything = fc.anything({ withMap: true, withSet: true, withBigInt: true, withDate: true });
   fc.assert(

@@ -10,19 +10,22 @@ export interface LoggerOptions {
   readonly service: string;
   readonly level: LogLevel;
   readonly destination: Destination;
-  /** Given each line that is written, one JSON object, to send it elsewhere too. */
+  /** Receives each written line, one JSON object, to send it to a second destination. */
   readonly forward?: ((level: LogLevel, line: string) => void) | undefined;
   /** The ids of the active span, in hexadecimal. */
   readonly current: () => { readonly traceId: string; readonly spanId: string } | undefined;
 }
 
-// triple-beam's: where winston's transports look for the level and the finished line.
+// The symbols of triple-beam, under which winston's transports find the level and the finished
+// line.
 const LEVEL = Symbol.for("level");
 const MESSAGE = Symbol.for("message");
 
 const levels = { error: 0, warn: 1, info: 2, debug: 3 } as const;
 
-/** JSON lines through winston. `flush` resolves when all of them have left the process. */
+/**
+ * Returns a logger of JSON lines through winston. `flush` resolves when all have left the process.
+ */
 export function winstonLogger(options: LoggerOptions): {
   readonly logger: Logger;
   readonly flush: () => Promise<void>;
@@ -37,7 +40,7 @@ export function winstonLogger(options: LoggerOptions): {
   const head = (level: LogLevel, message: string): string => `{"time":"${now()}${heads[level]}${message}`;
   const lines = new Lines(
     options.destination,
-    (dropped) => `${head("warn", '"log lines were dropped: their reader is slow"')},"lines":${dropped}}`,
+    (dropped) => `${head("warn", '"log lines were dropped: their reader is too slow"')},"lines":${dropped}}`,
   );
   const sink = winston.createLogger({
     levels,
@@ -47,12 +50,12 @@ export function winstonLogger(options: LoggerOptions): {
   });
 
   const write: Write = (level, message, bound, fields, error) => {
-    if (levels[level] > levels[options.level]) return; // Before any work: most debug lines are never read.
+    if (levels[level] > levels[options.level]) return; // Before any work, since most debug lines are never written.
     const budget = newBudget();
     let line = head(level, messageText(message, budget));
     const active = options.current();
     if (active !== undefined) line += `,"trace_id":"${active.traceId}","span_id":"${active.spanId}"`;
-    // The error before the fields: when the line is full, what failed is what must be left.
+    // The error before the fields, so that a full line has it.
     if (error !== undefined) line += `,${JSON.stringify(errorFields(error, budget)).slice(1, -1)}`;
     if (bound !== none) line = addFields(line, bound, budget);
     if (fields !== none) line = addFields(line, fields, budget, bound);
@@ -64,7 +67,7 @@ export function winstonLogger(options: LoggerOptions): {
   return { logger: bind(write, none), flush: () => lines.flush() };
 }
 
-/** The end of winston's pipe. */
+/** The last stage of winston's pipe. */
 class LineTransport extends Transport {
   readonly #lines: Lines;
 
@@ -75,11 +78,11 @@ class LineTransport extends Transport {
 
   override log(info: Readonly<Record<symbol, string>>, next: () => void): void {
     this.#lines.write(`${info[MESSAGE]}\n`);
-    next(); // At once, whatever became of it: what waits here would be queued without bound before us.
+    next(); // At once, since lines that wait here would be queued in front without bound.
   }
 }
 
-/** Not just text: a caller may be mistaken. */
+/** Returns the message as JSON. It may be no text, since types do not hold at run time. */
 function messageText(message: unknown, budget: Budget): string {
   if (typeof message !== "string") return JSON.stringify(printable(message, budget));
   budget.values--;
@@ -88,7 +91,10 @@ function messageText(message: unknown, budget: Budget): string {
 
 let stamp = { at: 0, text: "" };
 
-/** The time in ISO 8601. Lines of the same millisecond share one text: making it costs as much as a field. */
+/**
+ * Returns the time in ISO 8601. Lines of one millisecond share the text, which costs as much as a
+ * field.
+ */
 function now(): string {
   const at = Date.now();
   if (at !== stamp.at) stamp = { at, text: new Date(at).toISOString() };

@@ -5,7 +5,10 @@ import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
 import { decode, type Fields, hex, integer, message, messages, text } from "./protobuf.ts";
 
-/** A span as a collector receives it. Kind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer. Status: 2 error. */
+/**
+ * A span received by a collector. Kind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
+ * Status: 2 error.
+ */
 export interface ReceivedSpan {
   readonly service: string;
   readonly traceId: string;
@@ -20,7 +23,9 @@ export interface ReceivedSpan {
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
 }
 
-/** An OTLP receiver over real HTTP. `answer` decides the status of a request, or holds it. */
+/**
+ * Starts an OTLP receiver over real HTTP. `answer` decides the status of a request, or delays it.
+ */
 export async function collector(answer: (request: IncomingMessage) => number | Promise<number> = () => 200) {
   const spans: ReceivedSpan[] = [];
   const requests: { readonly path: string | undefined; readonly type: string | undefined }[] = [];
@@ -52,7 +57,7 @@ export async function collector(answer: (request: IncomingMessage) => number | P
   };
 }
 
-// Field numbers of opentelemetry/proto/trace/v1/trace.proto.
+// The field numbers of opentelemetry/proto/trace/v1/trace.proto.
 function spansOf(body: Uint8Array): ReceivedSpan[] {
   return messages(decode(body), 1).flatMap((resourceSpans) => {
     const service = attributesOf(message(resourceSpans, 1), 1)["service.name"] ?? "";

@@ -1,6 +1,6 @@
 import { Writable } from "node:stream";
 
-/** A destination that keeps its lines, parsed. */
+/** A destination that keeps its parsed lines. */
 export class Memory extends Writable {
   readonly raw: string[] = [];
 

@@ -1,7 +1,9 @@
-/** A message without its schema: the values of each field number, numbers as bigint, the rest as bytes. */
+/**
+ * A message without schema: the values of each field number, numbers as bigint, others as bytes.
+ */
 export type Fields = ReadonlyMap<number, readonly (bigint | Uint8Array)[]>;
 
-/** Reads protobuf's wire format, as much of it as OTLP uses. */
+/** Reads the part of protobuf's wire format that OTLP uses. */
 export function decode(bytes: Uint8Array): Fields {
   const fields = new Map<number, (bigint | Uint8Array)[]>();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,9 +1,9 @@
-// Says a few things in a process of its own. MODE says how it ends.
+// Logs a few lines in a separate process. MODE selects its end.
 import { startTelemetry } from "../../src/index.ts";
 
 const telemetry = startTelemetry({ service: "talk" });
 telemetry.metrics.counter("a_total", "A.", []).inc({});
-await telemetry.metrics.text(); // Starts everything that observes the process.
+await telemetry.metrics.text(); // Starts all observers of the process.
 telemetry.logger.info("first");
 switch (process.env["MODE"] ?? "") {
   case "dispose":
