@@ -8,5 +8,6 @@ export type { Entry, Reading, Source } from "./source.ts";
 export { contents } from "./sources/contents.ts";
 export { type Environment, env, serviceSources } from "./sources/env.ts";
 export { type FileOptions, file } from "./sources/file.ts";
+export { readTree, type TreeNode, type TreePart } from "./sources/read-tree.ts";
 export { durationMs, port, secret } from "./types.ts";
 export { type Update, watchConfig } from "./watch-config.ts";

@@ -3,7 +3,7 @@ import type { Problem } from "./config-error.ts";
 import type { Setting } from "./settings.ts";
 import type { Entry, Source } from "./source.ts";
 
-/** What zod found wrong, in terms of the sources. */
+/** Translates an issue of zod to a problem that names the source. */
 export function problemOf(
   issue: z.core.$ZodIssue,
   settings: readonly Setting[],
@@ -15,7 +15,7 @@ export function problemOf(
   const key = path.join(".") || "*";
   if (setting === undefined) return { key, source: from(sources), expected: plain(issue.message) };
   const isWhole = path.length === setting.path.length;
-  // A rule in the schema's own words says more than the type: "required by the adapter postgres".
+  // A rule with its own text says more than the type: "required by the adapter postgres".
   const expected = isWhole && !isCustom(issue) ? setting.expected : plain(issue.message);
   const entry = entries.get(setting.key);
   if (entry === undefined) return { key, source: `not set: ${places(sources, setting)}`, expected };
@@ -25,7 +25,7 @@ export function problemOf(
 function places(sources: readonly Source[], setting: Setting): string {
   return sources
     .toReversed()
-    .map((source) => source.nameOf(setting.path))
+    .map((source) => source.nameOf?.(setting.path) ?? `${setting.key} in ${source.name}`)
     .join(", or ");
 }
 
@@ -33,7 +33,7 @@ function from(sources: readonly Source[]): string {
   return sources.map((source) => source.name).join(", ");
 }
 
-// zod's own messages begin like this; ours, given to `regex` or `refine`, say more than the type.
+// zod's own messages start like this. Texts given to `regex` or `refine` say more than the type.
 function isCustom(issue: z.core.$ZodIssue): boolean {
   return issue.code === "custom" || !/^(Invalid|Too )/.test(issue.message);
 }
@@ -42,7 +42,7 @@ function plain(message: string): string {
   return message.replace(/^Invalid input: expected /, "");
 }
 
-/** The wrong value, unless it could be a secret: of text we cannot know, so only values of other types are shown. */
+/** Returns the wrong value, unless it could be a secret. Any text could, so only values of other types are shown. */
 function not({ secret, types }: Setting, value: unknown): string {
   const isShort =
     typeof value === "number" || typeof value === "boolean" || (typeof value === "string" && value.length <= 40);

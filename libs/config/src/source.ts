@@ -2,11 +2,11 @@ import type { Abortable } from "@plumbline/concurrency";
 import type { Problem } from "./config-error.ts";
 import type { Setting } from "./settings.ts";
 
-/** A value one source has for one setting. */
+/** A value that a source has for a setting. */
 export interface Entry {
   readonly path: readonly string[];
   readonly value: unknown;
-  /** Where exactly it stands: a variable's name, a file and line. */
+  /** The position in the source, such as the name of a variable, or a file and line. */
   readonly origin: string;
 }
 
@@ -15,13 +15,13 @@ export interface Reading {
   readonly problems: readonly Problem[];
 }
 
-/** A place settings come from. */
+/** A source of settings. `readTree` helps to implement `read` for a source with nested names. */
 export interface Source {
   readonly name: string;
-  /** What it has for these settings, and what it has that nobody asked for. Rejects only when aborted. */
+  /** Reads these settings, and reports names that are no setting. Rejects only when aborted. */
   read(settings: readonly Setting[], options?: Abortable): Promise<Reading>;
-  /** Where a value for `path` would be written in this source; named when one is missing. */
-  nameOf(path: readonly string[]): string;
-  /** Yields whenever what is read may have changed, once at the start too, until `signal` aborts. */
+  /** Yields at the start and when `read` may have a new result, until `signal` aborts. */
   changes?(signal: AbortSignal): AsyncIterable<void>;
+  /** Returns the place of a setting in this source, to name it when it is missing. Default: `key in name`. */
+  nameOf?(path: readonly string[]): string;
 }

@@ -18,7 +18,6 @@ export function file(path: string, options: FileOptions = {}): Source {
   let hadContent = false;
   return {
     name: path,
-    nameOf: (key) => `${key.join(".")} in ${path}`,
     changes: (signal) => fileChanges(path, signal),
     async read(settings, { signal } = {}) {
       const text = await textOf(path, signal);

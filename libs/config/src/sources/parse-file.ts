@@ -1,10 +1,9 @@
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml";
-import type { Problem } from "../config-error.ts";
 import type { Setting } from "../settings.ts";
-import { similar } from "../similar.ts";
-import type { Entry, Reading } from "../source.ts";
+import type { Reading } from "../source.ts";
+import { readTree, type TreeNode, type TreePart } from "./read-tree.ts";
 
-/** Reads YAML, of which JSON is a part, into entries that know their lines. */
+/** Reads the settings from YAML, of which JSON is a subset. Each entry and problem has its line. */
 export function parseFile(path: string, text: string, settings: readonly Setting[]): Reading {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
@@ -18,63 +17,40 @@ export function parseFile(path: string, text: string, settings: readonly Setting
     }));
     return { entries: [], problems };
   }
-  const walk = new Walk(document, settings, where);
-  walk.section(document.contents, []);
-  return walk;
+  return readTree(treeOf(document.contents, document, where), settings);
 }
 
-class Walk implements Reading {
-  readonly entries: Entry[] = [];
-  readonly problems: Problem[] = [];
-  readonly #document: Document;
-  readonly #settings: ReadonlyMap<string, Setting>;
-  readonly #sections: ReadonlySet<string>;
-  readonly #where: (offset: number | undefined) => string;
+type Where = (offset: number | undefined) => string;
 
-  constructor(document: Document, settings: readonly Setting[], where: (offset: number | undefined) => string) {
-    this.#document = document;
-    this.#where = where;
-    this.#settings = new Map(settings.map((setting) => [setting.key, setting]));
-    this.#sections = new Set(
-      settings.flatMap(({ path }) => path.slice(0, -1).map((_, end) => path.slice(0, end + 1).join("."))),
-    );
-  }
+function treeOf(node: Node | null, document: Document, where: Where): TreeNode | undefined {
+  if (node === null || (isScalar(node) && node.value === null)) return undefined; // As if all its lines are comments.
+  return {
+    origin: where(node.range?.[0]),
+    parts: isMap(node) ? partsOf(node.items, document, where) : undefined,
+    value: () => valueOf(node, document),
+  };
+}
 
-  section(node: Node | null, path: readonly string[]): void {
-    if (node === null || (isScalar(node) && node.value === null)) return; // All its lines are comments.
-    if (!isMap(node)) {
-      this.#problem(path.join(".") || "*", node.range?.[0], "a map of settings");
-      return;
-    }
-    for (const { key, value } of node.items) {
-      const offset = (key as Node).range?.[0];
-      const below = [...path, String(isScalar(key) ? key.value : key)];
-      const name = below.join(".");
-      if (this.#settings.has(name)) this.#entry(value as Node | null, below, offset);
-      else if (this.#sections.has(name)) this.section(value as Node | null, below);
-      else this.#problem(name, offset, `a known setting${hint(name, [...this.#settings.keys(), ...this.#sections])}`);
-    }
-  }
-
-  #entry(node: Node | null, path: readonly string[], offset: number | undefined): void {
-    let value: unknown;
-    try {
-      value = node?.toJS(this.#document); // Aliases are resolved here, a hundred of them at most.
-    } catch (error) {
-      this.#problem(path.join("."), offset, `YAML: ${firstLine(String(error))}`);
-      return;
-    }
-    if (value !== null && value !== undefined) this.entries.push({ path, value, origin: this.#where(offset) });
-  }
-
-  #problem(key: string, offset: number | undefined, expected: string): void {
-    this.problems.push({ key, source: this.#where(offset), expected });
+function* partsOf(
+  items: readonly { readonly key: unknown; readonly value: unknown }[],
+  document: Document,
+  where: Where,
+): Generator<TreePart> {
+  for (const { key, value } of items) {
+    yield {
+      name: String(isScalar(key) ? key.value : key),
+      origin: where((key as Node).range?.[0]),
+      node: treeOf(value as Node | null, document, where),
+    };
   }
 }
 
-function hint(name: string, names: readonly string[]): string {
-  const meant = similar(name, names);
-  return meant === undefined ? "" : ` (did you mean ${meant}?)`;
+function valueOf(node: Node, document: Document): unknown {
+  try {
+    return node.toJS(document) ?? undefined; // Resolves aliases, a hundred at most.
+  } catch (error) {
+    throw new Error(`YAML: ${firstLine(String(error))}`, { cause: error });
+  }
 }
 
 function firstLine(text: string): string {
