@@ -3,7 +3,7 @@ import test from "node:test";
 import { z } from "zod";
 import { problemsOf } from "../../test/problems.ts";
 import { loadConfig } from "../load-config.ts";
-import type { Setting } from "../settings.ts";
+import { type Setting, shapeOf } from "../settings.ts";
 import type { Source } from "../source.ts";
 import { durationMs, port } from "../types.ts";
 import { watchConfig } from "../watch-config.ts";
@@ -99,7 +99,7 @@ test("a missing setting is named by its key and source", async () => {
 });
 
 test("a value where a section is expected, and a malformed value, are problems", () => {
-  const settings = ["http.port", "name"].map((key) => ({ path: key.split("."), key }) as Setting);
+  const { settings } = shapeOf(z.object({ http: z.object({ port: port(1) }), name: z.string() }));
   const broken: TreeNode = {
     origin: "line 2",
     value() {
