@@ -6,6 +6,7 @@ export const notDone: readonly string[] = [
   "apps/supplier",
   "apps/worker",
   "docs",
+  "libs/config",
   "libs/http2",
   "libs/messaging",
   "libs/rpc",
