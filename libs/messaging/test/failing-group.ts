@@ -81,7 +81,10 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-/** A topic whose group "worker" fails permanently on the messages in `failing`, and handles all others. */
+/**
+ * A topic whose group "worker" fails permanently on the messages in `failing` and handles all
+ * others.
+ */
 export class FailingGroup implements AsyncDisposable {
   readonly topic = unique("orders.events");
   readonly failing = new Set<string>();

@@ -1,4 +1,7 @@
-/** A relay that reads a batch and never gets an answer from its broker: `holding-relay.ts URL`. To be killed. */
+/**
+ * Runs a relay that reads a batch and never gets a reply from its broker: `holding-relay.ts URL`.
+ * Tests kill it.
+ */
 import { openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { relayOutbox } from "../src/outbox/relay-outbox.ts";

@@ -9,11 +9,11 @@ export interface RecordedSpan {
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
 }
 
-// OpenTelemetry's ExportResultCode.SUCCESS, whose package is no dependency here.
+// OpenTelemetry's ExportResultCode.SUCCESS. Its package is not a dependency here.
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment
 const sent = { code: 0 } as Parameters<Parameters<NonNullable<TelemetryOptions["exporter"]>["export"]>[1]>[0];
 
-/** Telemetry whose spans can be looked at once it is disposed. */
+/** Returns telemetry whose spans can be read once it is disposed. */
 export function recording(): Telemetry & { readonly spans: readonly RecordedSpan[] } {
   const spans: RecordedSpan[] = [];
   const ids = ({ traceId, spanId }: { traceId: string; spanId: string }) => ({ traceId, spanId });

@@ -1,4 +1,7 @@
-/** A member that takes messages and never returns: `stuck-subscriber.ts URL TOPIC GROUP`. To be killed. */
+/**
+ * Runs a member that takes messages and never returns: `stuck-subscriber.ts URL TOPIC GROUP`. Tests
+ * kill it.
+ */
 import { noTelemetry } from "@plumbline/telemetry";
 import { openPostgresBroker } from "../src/postgres/broker.ts";
 

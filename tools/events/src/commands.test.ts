@@ -84,7 +84,7 @@ describe("dead letters", () => {
     await broker.publish(topic, [placed("ada")]);
     await deadLetters(1);
     const { out } = await ask("dlq", "replay", "--topic", topic);
-    assert.match(out, new RegExp(`replayed 1 to ${topic} \\(no retry topic`));
+    assert.match(out, new RegExp(`replayed 1 to ${topic} \\(the group reads no retry topic`));
   });
 
   test("over the limit are counted, and --since leaves out earlier failures", async () => {
@@ -117,7 +117,7 @@ describe("lag", () => {
     assert.match((await ask("lag", "--topic", topic, "--group", "quick")).out, /quick +all +2\n$/);
   });
 
-  test("of a topic that does not exist fails, and the command says what to do", async () => {
+  test("fails for a topic that does not exist, and the command says what to do", async () => {
     const { code, err } = await ask("lag", "--topic", unique("none"));
     assert.equal(code, 1);
     assert.match(err, /does not exist: lag without --topic/);

@@ -2,7 +2,7 @@ import { eventToJson } from "@plumbline/contracts";
 import { type DeadLetter, type ReplayStep, readableData, sumLags } from "@plumbline/messaging/dead-letters";
 import type { GroupLag } from "@plumbline/messaging/inspect";
 
-/** Columns as wide as their widest cell; what is a number stands right. */
+/** Returns rows in columns as wide as their widest cell. Numbers are aligned to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>
@@ -31,7 +31,7 @@ export function letterTable(letters: readonly DeadLetter[]): string {
   );
 }
 
-/** One dead letter in full. */
+/** Returns a dead letter in full. */
 export function letterText(letter: DeadLetter): string {
   const { message } = letter;
   const lines: [string, string][] = [
@@ -46,7 +46,7 @@ export function letterText(letter: DeadLetter): string {
     ["attempts", String(letter.attempts)],
     ["error", `${letter.code}: ${letter.error}`],
     ["replayed", letter.replayed ? "yes" : "no"],
-    ["lies at", `${letter.topic}, partition ${letter.partition}, offset ${letter.offset}`],
+    ["location", `${letter.topic}, partition ${letter.partition}, offset ${letter.offset}`],
     ...Object.entries(message.headers)
       .filter(([name]) => !name.startsWith("plumbline-"))
       .map(([name, value]): [string, string] => [`header ${name}`, value]),
@@ -70,10 +70,10 @@ export function letterJson(letter: DeadLetter): object {
 
 export function stepText(step: ReplayStep, dryRun: boolean): string {
   const verb = dryRun ? "would replay" : "replayed";
-  const who = step.onlyGroup
+  const note = step.onlyGroup
     ? ""
-    : " (no retry topic of the group is read: every group of the topic sees them, inboxes hold)";
-  return `${verb} ${step.letters.length} to ${step.target}${who}`;
+    : " (the group reads no retry topic: every group of the topic receives them, and inboxes drop repeats)";
+  return `${verb} ${step.letters.length} to ${step.target}${note}`;
 }
 
 export function lagTable(rows: readonly GroupLag[]): string {
@@ -89,7 +89,7 @@ export function lagTable(rows: readonly GroupLag[]): string {
   return table(["topic", "group", "partition", "end", "committed", "lag"], [...cells, ...sums]);
 }
 
-/** Messages are others' text: no control character of theirs reaches the terminal. */
+/** Replaces control characters, which must not reach the terminal from a message. */
 function clean(text: string, most = 80): string {
   const plain = text.replaceAll(/\p{Cc}/gu, " ");
   return plain.length > most ? `${plain.slice(0, most - 1)}…` : plain;

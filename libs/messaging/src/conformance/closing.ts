@@ -4,7 +4,7 @@ import type { Broker } from "../broker.ts";
 import type { Case } from "./test-context.ts";
 import { eventually, gate, group, message, messages, Received } from "./test-context.ts";
 
-/** Leaving, closing, coming back. */
+/** The cases of leaving a group, closing and reconnecting. */
 export const closingCases: readonly Case[] = [
   {
     name: "closing a subscription waits for the running handler, and its acknowledgement counts",
@@ -40,7 +40,7 @@ export const closingCases: readonly Case[] = [
     },
   },
   {
-    name: "closing does not wait for ever: at its bound the signal aborts, and a handler that returns later has acknowledged nothing",
+    name: "closing aborts the signal at its time limit, and a handler that returns later acknowledges nothing",
     async run(context) {
       const { broker, topic } = await context.topic();
       const [started, stuck, returned] = [gate(), gate(), gate()];
@@ -69,7 +69,7 @@ export const closingCases: readonly Case[] = [
     },
   },
   {
-    name: "closing a broker closes its subscriptions: nothing is delivered afterwards",
+    name: "closing a broker closes its subscriptions, and nothing is delivered afterwards",
     async run(context) {
       const { broker, topic } = await context.topic();
       const received = new Received();
@@ -88,7 +88,7 @@ export const closingCases: readonly Case[] = [
     },
   },
   {
-    name: "a closed broker refuses every call, and closing it again does nothing",
+    name: "a closed broker rejects every call, and closing it again does nothing",
     async run(context) {
       const { broker, topic } = await context.topic();
       await broker[Symbol.asyncDispose]();
@@ -109,7 +109,7 @@ export const closingCases: readonly Case[] = [
     },
   },
   {
-    name: "a member that leaves does not stop its group, and what it held is delivered to the others",
+    name: "a member that leaves does not stop its group, and the others receive the messages it held",
     async run(context) {
       const { broker, topic } = await context.topic();
       const other = await context.open();

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import type { Case } from "./test-context.ts";
 import { eventually, gate, group, message, messages, Received, unique } from "./test-context.ts";
 
-/** What is delivered, to whom, and how often. */
+/** The cases of delivery and redelivery. */
 export const deliveryCases: readonly Case[] = [
   {
-    name: "everything published is delivered, once while nothing goes wrong",
+    name: "every message is delivered, and only once while nothing fails",
     async run(context) {
       const { broker, topic } = await context.topic();
       const received = new Received();
@@ -17,7 +17,7 @@ export const deliveryCases: readonly Case[] = [
     },
   },
   {
-    name: "a message arrives as it was sent: attributes, headers, binary data and empty data",
+    name: "a message keeps its attributes, headers and data, also binary and empty data",
     async run(context) {
       const { broker, topic } = await context.topic();
       const received = new Received();
@@ -67,7 +67,7 @@ export const deliveryCases: readonly Case[] = [
         );
       }
       const sent = messages(20, 20);
-      // Sharing takes a moment to settle: until it has, a member may hold everything.
+      // The members need a moment to share the topic. Until then one member may hold everything.
       await eventually(() => {
         const more = messages(20, 20);
         sent.push(...more);
@@ -79,7 +79,7 @@ export const deliveryCases: readonly Case[] = [
     },
   },
   {
-    name: "each group receives everything, and one member of a group each message",
+    name: "each group receives every message, and each message goes to one member of the group",
     async run(context) {
       const { broker, topic } = await context.topic();
       const [orders, billing] = [new Received(), new Received()];
@@ -94,7 +94,7 @@ export const deliveryCases: readonly Case[] = [
     },
   },
   {
-    name: "a message whose handler threw is delivered again, and its attempts are counted",
+    name: "a message whose handler threw is redelivered, and its attempts are counted",
     async run(context) {
       const { broker, topic } = await context.topic();
       const received = new Received();
@@ -131,7 +131,7 @@ export const deliveryCases: readonly Case[] = [
     },
   },
   {
-    name: "a message nobody acknowledged is delivered to the next member",
+    name: "an unacknowledged message is delivered to the next member",
     async run(context) {
       const { broker, topic } = await context.topic();
       const started = gate();
@@ -153,7 +153,7 @@ export const deliveryCases: readonly Case[] = [
     },
   },
   {
-    name: "a later acknowledgement does not cover an earlier message that has none",
+    name: "a later acknowledgement does not cover an earlier unacknowledged message",
     async run(context) {
       const { broker, topic } = await context.topic(1);
       const [first, later] = [message("first"), message("later")];
@@ -174,7 +174,7 @@ export const deliveryCases: readonly Case[] = [
     },
   },
   {
-    name: "a new group starts at the oldest message kept",
+    name: "a new group starts at the oldest kept message",
     async run(context) {
       const { broker, topic } = await context.topic();
       const sent = messages(10);
@@ -185,7 +185,7 @@ export const deliveryCases: readonly Case[] = [
     },
   },
   {
-    name: "a subscription made before its topic exists receives what is published later",
+    name: "a subscription made before its topic exists receives messages published later",
     async run(context) {
       const broker = await context.open();
       const topic = unique("future");

@@ -5,7 +5,7 @@ import { gate, group, message, messages, Received } from "./test-context.ts";
 
 const idsOf = (sent: readonly Message[], key: string) => sent.filter((m) => m.key === key).map((m) => m.id);
 
-/** Order per key, and what may run beside it. */
+/** The cases of order per key and of concurrency. */
 export const orderCases: readonly Case[] = [
   {
     name: "messages of one key are handled in order, one at a time, at any concurrency",
@@ -31,7 +31,7 @@ export const orderCases: readonly Case[] = [
     },
   },
   {
-    name: "a redelivery keeps the order of its key: later messages wait for it",
+    name: "a redelivery keeps the order of its key, and later messages wait for it",
     needs: "ordered",
     async run(context) {
       const { broker, topic } = await context.topic();
@@ -50,7 +50,7 @@ export const orderCases: readonly Case[] = [
     },
   },
   {
-    name: "one publisher serves many tasks at once, each in its own order",
+    name: "one publisher serves many tasks at once and keeps the order of each",
     needs: "ordered",
     async run(context) {
       const { broker, topic } = await context.topic();
@@ -69,7 +69,7 @@ export const orderCases: readonly Case[] = [
     },
   },
   {
-    name: "different keys of one partition are handled at once, and never more than the concurrency",
+    name: "different keys of one partition are handled at once, up to the concurrency",
     async run(context) {
       const { broker, topic } = await context.topic(1);
       const received = new Received();
@@ -82,7 +82,7 @@ export const orderCases: readonly Case[] = [
           running++;
           most = Math.max(most, running);
           if (running === 3) three.open();
-          await three.passed; // Nobody returns before three are in: fewer at once would never finish.
+          await three.passed; // Returns once three run at once. Fewer would never finish.
           await new Promise((resolve) => setTimeout(resolve, 1));
           running--;
         }),

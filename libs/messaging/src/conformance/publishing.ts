@@ -4,7 +4,7 @@ import { sizeOf } from "../message.ts";
 import type { Case } from "./test-context.ts";
 import { group, message, messages, Received, unique } from "./test-context.ts";
 
-/** What a publisher may count on, and what is refused. */
+/** The cases of publishing and of topics. */
 export const publishingCases: readonly Case[] = [
   {
     name: "an aborted publish rejects with the signal's reason and sends nothing",
@@ -22,7 +22,7 @@ export const publishingCases: readonly Case[] = [
     },
   },
   {
-    name: "publishing to a topic that does not exist is refused with not_found",
+    name: "publishing to a topic that does not exist is rejected with not_found",
     async run(context) {
       const broker = await context.open();
       await assert.rejects(broker.publish(unique("missing"), [message("a")]), (error) => codeOf(error) === "not_found");
@@ -36,7 +36,7 @@ export const publishingCases: readonly Case[] = [
     },
   },
   {
-    name: "a message up to the limit is delivered whole, and a larger one is refused with invalid_argument",
+    name: "a message at the size limit is delivered whole, and a larger one is rejected with invalid_argument",
     needs: "maxMessageBytes",
     async run(context) {
       const { broker, topic } = await context.topic();
@@ -74,7 +74,7 @@ export const publishingCases: readonly Case[] = [
     },
   },
   {
-    name: "creating a topic again leaves it and its messages as they are",
+    name: "creating a topic again changes neither it nor its messages",
     async run(context) {
       const { broker, topic } = await context.topic(2);
       const sent = messages(5);
@@ -86,7 +86,7 @@ export const publishingCases: readonly Case[] = [
     },
   },
   {
-    name: "a topic tells how long it keeps its messages",
+    name: "the retention of a topic can be read",
     async run(context) {
       const broker = await context.open();
       const topic = unique("kept");
@@ -96,7 +96,7 @@ export const publishingCases: readonly Case[] = [
     },
   },
   {
-    name: "an open broker answers a ping",
+    name: "an open broker responds to a ping",
     async run(context) {
       await (await context.open()).ping();
     },

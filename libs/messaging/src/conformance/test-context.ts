@@ -2,31 +2,40 @@ import { randomUUID } from "node:crypto";
 import type { Broker, Delivery, Handler, SubscribeOptions } from "../broker.ts";
 import { createMessage, type Message } from "../message.ts";
 
-/** A feature an adapter does not have. Its cases are skipped by name, with this reason; they never count as passed. */
+/**
+ * A feature that an adapter does not have. Its cases are skipped by name, with this reason. They
+ * never count as passed.
+ */
 export interface Off {
   readonly off: string;
 }
 
-/** What an adapter promises beyond the core. Every field is named, so that nothing is left out by forgetting it. */
+/**
+ * The promises of an adapter beyond the core. Every field is required, so that none is left out by
+ * mistake.
+ */
 export interface Features {
   /** Order per key. */
   readonly ordered: true | Off;
   /** Messages and acknowledgements outlive every open broker. */
   readonly persistent: true | Off;
-  /** The limit `open` sets; larger messages are refused. */
+  /** The size limit that `open` sets. Larger messages are rejected. */
   readonly maxMessageBytes: number | Off;
-  /** Cuts every connection to the engine once, as a network would. */
+  /** Breaks every connection to the engine once, like a failing network. */
   readonly breakConnections: (() => Promise<void>) | Off;
 }
 
-/** One promise of the port: the name is the promise, `run` fails when it is broken. */
+/** A promise of the port. The name states the promise, and `run` fails if it is broken. */
 export interface Case {
   readonly name: string;
   readonly needs?: keyof Features;
   readonly run: (context: TestContext) => Promise<void>;
 }
 
-/** What a case may use: brokers over one engine, and names nobody else has. Disposing closes every broker opened. */
+/**
+ * The brokers of one case, over one engine, and names that no other case uses. Disposing closes
+ * every broker opened.
+ */
 export class TestContext implements AsyncDisposable {
   readonly features: Features;
   readonly #open: () => Promise<Broker>;
@@ -43,7 +52,7 @@ export class TestContext implements AsyncDisposable {
     return broker;
   }
 
-  /** A broker and a new topic on it. */
+  /** Opens a broker and creates a topic on it. */
   async topic(partitions = 4): Promise<{ broker: Broker; topic: string }> {
     const broker = await this.open();
     const topic = unique("topic");
@@ -56,11 +65,13 @@ export class TestContext implements AsyncDisposable {
   }
 }
 
-/** What one member or several have handled, in the order in which it was acknowledged. */
+/**
+ * The deliveries that one or several members have handled, in the order of their acknowledgement.
+ */
 export class Received {
   readonly deliveries: Delivery[] = [];
 
-  /** A handler that acknowledges everything at once, or after `work`. */
+  /** Returns a handler that acknowledges every message, at once or after `work`. */
   handler(work?: (delivery: Delivery) => Promise<void> | void): Handler {
     return async (delivery) => {
       await work?.(delivery);
@@ -84,7 +95,7 @@ export class Received {
     }, `${messages.length} messages`);
   }
 
-  /** The ids of one key, each where it was first handled. */
+  /** Returns the ids of one key, each at its first delivery. */
   order(key: string): string[] {
     return [...new Set(this.deliveries.filter((d) => d.message.key === key).map((d) => d.message.id))];
   }
@@ -101,7 +112,7 @@ export function unique(prefix: string): string {
   return `${prefix}-${randomUUID().slice(0, 13)}`;
 }
 
-/** `count` messages over `keys` keys, in turn. */
+/** Returns `count` messages over `keys` keys in turn. */
 export function messages(count: number, keys = 5): Message[] {
   return Array.from({ length: count }, (_, i) => message(`key-${i % keys}`, String(i)));
 }
@@ -116,7 +127,7 @@ export function message(key: string, text = "text"): Message {
   });
 }
 
-/** Waits for a condition, never for a time. Fails after 30 s and says what it waited for. */
+/** Waits for a condition. Fails after 30 s and names the condition. */
 export async function eventually(condition: () => boolean, what: string): Promise<void> {
   const end = performance.now() + 30_000;
   while (!condition()) {
@@ -125,7 +136,7 @@ export async function eventually(condition: () => boolean, what: string): Promis
   }
 }
 
-/** A promise and its resolver: something a handler can wait at. */
+/** Returns a promise and its resolver, for a handler to wait at. */
 export function gate(): { readonly passed: Promise<void>; open(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { passed: promise, open: resolve };

@@ -11,21 +11,21 @@ function assign(handler: Handler, options = group("test", { concurrency: 2, capa
   const consumer = { topic: "t", options, handler, backlog, logger: noTelemetry.logger, onProgress: () => undefined };
   const assignment = new Assignment(consumer, 0, 0n);
   const add = (offset: bigint, key: string): void => {
-    const place = backlog.places.tryAcquire();
-    assert.ok(place);
-    assignment.add(offset, message(key), place);
+    const permit = backlog.places.tryAcquire();
+    assert.ok(permit);
+    assignment.add(offset, message(key), permit);
   };
   return { assignment, backlog, add };
 }
 
-/** Runs until its signal aborts. */
-const obedient: Handler = ({ signal }) =>
+/** Handles a message until its signal aborts. */
+const untilAborted: Handler = ({ signal }) =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
 
-test("a partition lost while it is being stopped ends the stop: nobody waits out the bound", {
+test("losing a partition while it is being stopped ends the stop at once", {
   timeout: 10_000,
 }, async () => {
-  const { assignment, add } = assign(obedient);
+  const { assignment, add } = assign(untilAborted);
   add(0n, "a");
   await new Promise((resolve) => setImmediate(resolve));
   const stopped = assignment.stop();
@@ -34,7 +34,7 @@ test("a partition lost while it is being stopped ends the stop: nobody waits out
   assert.equal(assignment.committable, 0n);
 });
 
-test("stopping hands places back for what never ran, and keeps what was handled", async () => {
+test("stopping releases the permits of messages that never ran, and keeps the handled ones", async () => {
   const [first, finish] = [gate(), gate()];
   const { assignment, backlog, add } = assign(async () => {
     first.open();
@@ -48,5 +48,5 @@ test("stopping hands places back for what never ran, and keeps what was handled"
   await stopped;
   assert.equal(assignment.committable, 1n);
   assert.equal(assignment.position, 2n);
-  await eventually(() => backlog.places.available === backlog.capacity, "the places");
+  await eventually(() => backlog.places.available === backlog.capacity, "the permits");
 });

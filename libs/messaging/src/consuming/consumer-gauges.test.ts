@@ -5,7 +5,7 @@ import { startTelemetry } from "@plumbline/telemetry";
 import { gate, message } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
 
-test("a member shows how full it is and how far its group is behind, until it leaves", async () => {
+test("a member reports its load and the lag of its group until it leaves", async () => {
   const destination = new Writable({ write: (_chunk, _encoding, done) => done() });
   await using telemetry = startTelemetry({ service: "test", destination });
   await using broker = openMemoryBroker({}, telemetry);

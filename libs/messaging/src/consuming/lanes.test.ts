@@ -7,7 +7,7 @@ import { Lanes } from "./lanes.ts";
 
 const backoff = { baseMs: 1, maxMs: 4 };
 
-test("tasks of one key keep their order and never overlap, at most as many run as there are slots, under any schedule", async () => {
+test("under any schedule, tasks of one key run in order without overlap, and no more run than there are slots", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -42,7 +42,7 @@ test("tasks of one key keep their order and never overlap, at most as many run a
   );
 });
 
-test("a failing task holds its lane and no slot", async () => {
+test("a failing task holds its lane but no slot", async () => {
   const lanes = new Lanes(new Semaphore(1), backoff);
   const seen: string[] = [];
   let failing = true;
@@ -58,7 +58,7 @@ test("a failing task holds its lane and no slot", async () => {
   assert.deepEqual(seen.slice(5), ["poison", "follower"]);
 });
 
-test("stopping lets the running task end, and drops those that wait for a slot, a lane or their backoff", async () => {
+test("stopping lets the running task end and drops those that wait for a slot, a lane or a backoff", async () => {
   const lanes = new Lanes(new Semaphore(1), { baseMs: 60_000, maxMs: 60_000 });
   const [started, finish] = [gate(), gate()];
   let failed = false;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { OffsetTracker } from "./offset-tracker.ts";
 
-test("the position stays at the first unhandled message, however many behind it are handled", () => {
+test("the position stays at the first unhandled message, however many later ones are handled", () => {
   const tracker = new OffsetTracker(5n);
   for (const offset of [5n, 6n, 7n]) tracker.start(offset);
   tracker.finish(7n);
@@ -13,7 +13,7 @@ test("the position stays at the first unhandled message, however many behind it 
   assert.equal(tracker.next, 8n);
 });
 
-test("gaps in the log do not hold the position up", () => {
+test("gaps in the log do not stop the position", () => {
   const tracker = new OffsetTracker(0n);
   for (const offset of [3n, 10n, 11n]) tracker.start(offset);
   tracker.finish(3n);
@@ -23,7 +23,7 @@ test("gaps in the log do not hold the position up", () => {
   assert.equal(tracker.next, 12n);
 });
 
-test("in whatever order messages finish, nothing before the position is unhandled and it never moves back", () => {
+test("in any order of handling, all messages before the position are handled and it never decreases", () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.nat({ max: 200 }), { minLength: 1, maxLength: 40 }).chain((offsets) =>

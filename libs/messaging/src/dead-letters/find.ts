@@ -114,7 +114,8 @@ function matches(letter: DeadLetter, filter: DeadLetterFilter): boolean {
 
 function oldest(letters: readonly DeadLetter[], limit: number): DeadLetter[] {
   let bytes = 0;
-  // The sort is stable: letters of one key that failed at one moment stay in the order of their offsets.
+  // The sort is stable, so letters of one key that failed at the same moment stay in the order of
+  // their offsets.
   const sorted = letters.toSorted((a, b) => a.failedAt.getTime() - b.failedAt.getTime()).slice(0, limit);
   const tooMany = sorted.findIndex(({ message }, i) => (bytes += sizeOf(message)) > maxBytes && i > 0);
   return tooMany < 0 ? sorted : sorted.slice(0, tooMany);

@@ -2,8 +2,8 @@
  * The record of replays. For each dead letter that was replayed, a small message (a marker) is
  * published to `<topic>.<group>.dead.replayed` once the broker has accepted the replay.
  *
- * A group's committed position cannot hold this record, because filters replay out of order. A marker
- * is written after its dead letter, so with the same retention it outlives it.
+ * A group's committed position cannot hold this record, because filters replay out of order. A
+ * marker is written after its dead letter, so with the same retention it outlives it.
  */
 import type { Abortable } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";

@@ -21,10 +21,11 @@ export interface ReplayStep {
 
 /**
  * Selects the target of each dead letter. The target is the group's retry topic with the shortest
- * delay, so that no other group receives the message again. Without one it is the original topic, and
- * the inboxes of the other groups drop the message.
+ * delay, so that no other group receives the message again. Without one it is the original topic,
+ * and the inboxes of the other groups drop the message.
  *
- * A retry topic that the group does not read is never a target: earlier settings may have left it.
+ * A retry topic that the group does not read is never a target, because earlier settings may have
+ * left it.
  */
 export async function planReplay(
   inspector: Inspector,
@@ -51,9 +52,9 @@ export async function planReplay(
 }
 
 /**
- * Publishes the dead letters to their targets and records each one that the broker accepted. If it is
- * interrupted in between, or runs twice at once, a letter may be published twice; the group's inbox
- * drops the second copy.
+ * Publishes the dead letters to their targets and records each one that the broker accepted. If it
+ * is interrupted in between, or runs twice at once, a letter may be published twice. The group's
+ * inbox drops the second copy.
  */
 export async function replayDeadLetters(
   broker: Pick<Broker, "publish" | "createTopics" | "retentionMs">,

@@ -29,14 +29,14 @@ const once = (sent: { source: string; id: string }, name = "workers", before?: (
     await tx.query("INSERT INTO effects VALUES ($1)", [sent.id]);
   });
 
-test("a message delivered again has no second effect", async () => {
+test("a redelivered message has no second effect", async () => {
   const sent = message("a");
   assert.equal(await once(sent), true);
   assert.equal(await once(sent), false);
   assert.equal(await effects(sent.id), 1);
 });
 
-test("another group, or the same id from another source, is another message", async () => {
+test("the same id of another group or from another source is another message", async () => {
   const sent = message("a");
   await once(sent, "workers");
   assert.equal(await once(sent, "billing"), true);
@@ -44,14 +44,14 @@ test("another group, or the same id from another source, is another message", as
   assert.equal(await effects(sent.id), 3);
 });
 
-test("an effect that fails leaves no note: the next delivery makes it", async () => {
+test("an effect that fails leaves no record, so the next delivery repeats it", async () => {
   const sent = message("a");
   await assert.rejects(once(sent, "workers", async () => Promise.reject(new Error("failed"))));
   assert.equal(await once(sent), true);
   assert.equal(await effects(sent.id), 1);
 });
 
-test("of two deliveries at once the second waits for the first and does nothing", async () => {
+test("the second of two deliveries at once waits for the first and does nothing", async () => {
   const sent = message("a");
   const [started, finish] = [gate(), gate()];
   const first = once(sent, "workers", async () => {
@@ -65,7 +65,7 @@ test("of two deliveries at once the second waits for the first and does nothing"
   assert.equal(await effects(sent.id), 1);
 });
 
-test("two deliveries at once where the first rolls back: the second makes the effect", async () => {
+test("the second of two deliveries at once makes the effect if the first rolls back", async () => {
   const sent = message("a");
   const [started, finish] = [gate(), gate()];
   const first = once(sent, "workers", async () => {
@@ -81,7 +81,7 @@ test("two deliveries at once where the first rolls back: the second makes the ef
   assert.equal(await effects(sent.id), 1);
 });
 
-test("a handler that fails after its effect is redelivered, and the effect stays one", async () => {
+test("a message whose handler fails after its effect is redelivered without a second effect", async () => {
   await using broker = openMemoryBroker();
   await broker.createTopics(["events"], { partitions: 3 });
   const received = new Received();
@@ -94,12 +94,12 @@ test("a handler that fails after its effect is redelivered, and the effect stays
     }),
     group("redelivered"),
   );
-  await broker.publish("events", [...sent, ...sent]); // A publisher that repeats itself, on top.
+  await broker.publish("events", [...sent, ...sent]); // The publisher also publishes everything twice.
   await eventually(() => received.ids.length === 60, "all deliveries");
   for (const { id } of sent) assert.equal(await effects(id), 1);
 });
 
-test("notes older than the retention are deleted, younger ones stay", async () => {
+test("records older than the retention are deleted, and younger ones stay", async () => {
   const [old, fresh] = [message("a"), message("a")];
   await once(old);
   await database.query("UPDATE inbox SET handled_at = now() - interval '10 days'");
@@ -112,7 +112,7 @@ test("notes older than the retention are deleted, younger ones stay", async () =
   assert.equal((await database.query("SELECT 1 FROM inbox")).length, 1);
 });
 
-test("an inbox that forgets before the broker does is refused at the start", async () => {
+test("an inbox with a shorter retention than the broker's is rejected at the start", async () => {
   await using broker = openMemoryBroker();
   const hour = 3_600_000;
   await broker.createTopics(["kept", ...retryAndDeadLetterTopics("kept", "workers", [5_000])], {
@@ -120,7 +120,7 @@ test("an inbox that forgets before the broker does is refused at the start", asy
     retentionMs: hour,
   });
   const options = { group: "workers", topics: ["kept"], retryDelaysMs: [5_000] };
-  // Three stations of an hour each: the topic, the retry topic, the dead letters.
+  // An hour each in the topic, the retry topic and the dead-letter topic.
   const short = async (): Promise<void> => {
     await using _ = await startInboxCleanup(database, broker, noTelemetry, { ...options, retentionMs: 3 * hour - 1 });
   };

@@ -12,14 +12,14 @@ conformance(
   "memory",
   {
     ordered: true,
-    persistent: true, // Over every broker opened on one log, which is what the cases ask for.
+    persistent: true, // Across all brokers on one log, as the cases require.
     maxMessageBytes: 100_000,
     breakConnections: { off: "memory has no connection to break" },
   },
   async () => openMemoryBroker({ log, maxMessageBytes: 100_000 }),
 );
 
-test("a full partition forgets what every group has handled, and refuses when there is nothing of that kind", async () => {
+test("a full partition drops messages that every group has handled, and otherwise rejects", async () => {
   await using broker = openMemoryBroker({ log: new MemoryLog({ maxPerPartition: 10 }) });
   await broker.createTopics(["small"], { partitions: 1 });
   const received = new Received();
@@ -43,7 +43,7 @@ test("a full partition forgets what every group has handled, and refuses when th
   poisoned = false;
 });
 
-test("what a sender does to its buffer afterwards changes nothing", async () => {
+test("a change of the publisher's buffer after the publish does not change the message", async () => {
   await using broker = openMemoryBroker();
   await broker.createTopics(["copied"], { partitions: 1 });
   const sent = { ...message("a"), data: Uint8Array.of(1, 2, 3) };

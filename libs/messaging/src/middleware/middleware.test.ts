@@ -47,7 +47,7 @@ describe("retried", () => {
   const deliver = (handler: Handler, signal = new AbortController().signal) =>
     retried(retries)(handler)({ topic: "t", group: "g", message: message("a"), attempt: 1, signal });
 
-  test("tries again in place and counts the attempts on", async () => {
+  test("retries in place and counts the attempts", async () => {
     const attempts: number[] = [];
     await deliver(async ({ attempt }) => {
       attempts.push(attempt);
@@ -56,7 +56,7 @@ describe("retried", () => {
     assert.deepEqual(attempts, [1, 2, 3]);
   });
 
-  test("gives up after its attempts, with the last error as the cause", async () => {
+  test("fails after its attempts with the last error as the cause", async () => {
     const cause = new Error("always");
     await assert.rejects(
       deliver(async () => Promise.reject(cause)),
@@ -64,7 +64,7 @@ describe("retried", () => {
     );
   });
 
-  test("does not repeat what no repetition mends", async () => {
+  test("does not retry a permanent error", async () => {
     let calls = 0;
     const handler = async (): Promise<void> => {
       calls++;
@@ -74,7 +74,7 @@ describe("retried", () => {
     assert.equal(calls, 1);
   });
 
-  test("stops when the delivery is aborted, and does not call that exhausted", async () => {
+  test("stops when the delivery is aborted, and does not report exhausted attempts", async () => {
     const abort = new AbortController();
     let calls = 0;
     const handler = async (): Promise<void> => {
@@ -88,7 +88,7 @@ describe("retried", () => {
 });
 
 describe("dead letters", () => {
-  test("what is given up is parked with its id, its headers, the error and the attempts, and its key goes on", async () => {
+  test("a dead letter keeps its id and headers and gains the error and the attempts, and its key continues", async () => {
     const { broker, topic } = await openTopic();
     await using _ = broker;
     const received = new Received();
@@ -139,7 +139,7 @@ describe("dead letters", () => {
     await dead.all([large]);
   });
 
-  test("while the dead-letter topic cannot be written nothing is acknowledged", async () => {
+  test("nothing is acknowledged while the dead-letter topic cannot be written", async () => {
     const broker = openMemoryBroker();
     await using _ = broker;
     const topic = unique("topic");
@@ -159,9 +159,9 @@ describe("dead letters", () => {
     await received.all([poison]);
   });
 
-  test("an aborted delivery is neither dead-lettered nor retried later: its next owner delivers it", async () => {
+  test("an aborted delivery is neither dead-lettered nor retried later", async () => {
     const published: string[] = [];
-    // Takes what it is given, whatever the signal says.
+    // Accepts every publish, even if the signal has aborted.
     const publisher: Publisher = { publish: async (topic) => void published.push(topic) };
     for (const layer of [deadLettered(publisher, noTelemetry), retriedLater(publisher, noTelemetry, [1_000])]) {
       const abort = new AbortController();
@@ -179,7 +179,7 @@ describe("dead letters", () => {
 describe("retry topics", () => {
   const delaysMs = [30, 60];
 
-  test("a message goes through each delay, is tried when due and not before, and is then dead-lettered", async () => {
+  test("a message is retried after each delay, never before it is due, and is then dead-lettered", async () => {
     const { broker, topic } = await openTopic(delaysMs);
     await using _ = broker;
     const times: number[] = [];
@@ -197,11 +197,11 @@ describe("retry topics", () => {
     assert.equal(dead.deliveries[0]?.message.headers["plumbline-topic"], topic);
     const [first = 0, second = 0, third = 0] = times;
     assert.equal(times.length, 3);
-    // A millisecond of slack: the due time is written in whole ones.
+    // A millisecond of slack, because the due time is in whole milliseconds.
     assert.ok(second - first >= 29 && third - second >= 59, times.join());
   });
 
-  test("while one message waits for its retry the later ones of its key are handled", async () => {
+  test("later messages of a key are handled while an earlier one waits for its retry", async () => {
     const { broker, topic } = await openTopic([60_000]);
     await using _ = broker;
     const received = new Received();
@@ -213,11 +213,11 @@ describe("retry topics", () => {
     const subscription = await subscribeWithRetries(broker, topic, handler, noTelemetry, options);
     await broker.publish(topic, [poison, next]);
     await received.all([next]);
-    // Closing does not wait the minute: a message that is not due holds nobody.
+    // Closing does not wait a minute, because a message that is not due holds no slot.
     await subscription[Symbol.asyncDispose]();
   });
 
-  test("what no repetition mends goes to the dead letters at once", async () => {
+  test("a message that fails permanently is dead-lettered at once", async () => {
     const { broker, topic } = await openTopic([60_000]);
     await using _ = broker;
     const handler: Handler = async () => Promise.reject(new ServiceError("data_loss", "cannot be decoded"));

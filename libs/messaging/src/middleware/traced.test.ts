@@ -23,7 +23,7 @@ const deliver = (telemetry: Telemetry, handler: Handler, headers: Record<string,
     signal: new AbortController().signal,
   });
 
-test("the handler runs in the trace that the message's headers name", async () => {
+test("the handler runs in the trace of the message's headers", async () => {
   await using telemetry = quiet();
   let trace: string | undefined;
   const traceId = "0af7651916cd43dd8448eb211c80319c";
@@ -33,7 +33,7 @@ test("the handler runs in the trace that the message's headers name", async () =
   assert.equal(trace, traceId);
 });
 
-test("a message that is given up goes on in its trace, below the failure, to the retry topic and to the dead letters", async () => {
+test("a failed message continues its trace through the retry topic to the dead-letter topic", async () => {
   const telemetry = recording();
   const broker = openMemoryBroker();
   const topics = ["events", ...retryAndDeadLetterTopics("events", "readers", [1])];
@@ -74,7 +74,7 @@ test("a message that is given up goes on in its trace, below the failure, to the
   assert.equal(headers["traceparent"], `00-${traceId}-${above}-01`);
 });
 
-test("each delivery is timed by topic, group and outcome, and a failure stays a failure", async () => {
+test("each delivery is timed by topic, group and outcome, and a failure still rejects", async () => {
   await using telemetry = quiet();
   await deliver(telemetry, async () => undefined);
   await assert.rejects(

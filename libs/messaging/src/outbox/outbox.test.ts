@@ -29,7 +29,7 @@ interface Service extends AsyncDisposable {
   readonly received: Received;
 }
 
-/** A service's database with an outbox, and a broker with a reader of the topic `events`. */
+/** Opens a service's database with an outbox, and a broker with a reader of the topic `events`. */
 async function openService(): Promise<Service> {
   const stack = new AsyncDisposableStack();
   const { url } = engines.use(await testDatabase());
@@ -58,7 +58,7 @@ async function untilPending(database: Database, wanted: number): Promise<void> {
   while ((await pending(database)) !== wanted) limit.throwIfAborted();
 }
 
-test("what a transaction appends is published after its commit, and never when it rolls back", async () => {
+test("a message is published after the commit of its transaction, and never after a rollback", async () => {
   await using service = await openService();
   const { database, broker, received } = service;
   await using _ = await relayOutbox(database, broker, noTelemetry, fast);
@@ -77,7 +77,7 @@ test("what a transaction appends is published after its commit, and never when i
   await untilPending(database, 0);
 });
 
-test("a message continues the trace that was active when it was appended, and the metrics say what waits", async () => {
+test("a message continues the trace that was active at the append, and metrics show the backlog", async () => {
   await using service = await openService();
   const { database, broker, received } = service;
   const destination = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -97,7 +97,7 @@ test("a message continues the trace that was active when it was appended, and th
   assert.match(body, /^message_publish_duration_seconds_count\{.*topic="events".*\} 1$/m);
 });
 
-test("a publish links to the trace of each message, and is part of it where all are of one", async () => {
+test("a publish links to the trace of each message, and is part of it if all share one", async () => {
   const telemetry = recording();
   await using service = await openService();
   const { database, broker, received } = service;
@@ -128,7 +128,7 @@ test("a publish links to the trace of each message, and is part of it where all 
   assert.ok(![one.link.traceId, other.link.traceId].includes(second?.traceId ?? ""));
 });
 
-test("the commit wakes the relay: nobody waits for the next poll", async () => {
+test("the commit wakes the relay before the next poll", async () => {
   await using service = await openService();
   const { database, broker, received } = service;
   await using _ = await relayOutbox(database, broker, noTelemetry, { ...fast, pollMs: 60_000 });
@@ -139,7 +139,7 @@ test("the commit wakes the relay: nobody waits for the next poll", async () => {
   }
 });
 
-test("a thousand pairs of overlapping transactions, two relays: none is skipped, and no key is out of order", async () => {
+test("with a thousand pairs of overlapping transactions and two relays, no message is skipped and each key is in order", async () => {
   await using service = await openService();
   const { url, database, broker, received } = service;
   const [workers, pairs, keys] = [4, 250, 10];
@@ -149,7 +149,8 @@ test("a thousand pairs of overlapping transactions, two relays: none is skipped,
   await using _first = await relayOutbox(database, broker, noTelemetry, fast);
   await using _second = await relayOutbox(other, broker, noTelemetry, fast);
 
-  // The update holds the row until the commit: transactions of one key exclude each other, as in a service.
+  // The update locks the row until the commit, so transactions of one key exclude each other, as in
+  // a service.
   const change = (on: Database, key: string, untilCommit: Promise<void>) => {
     const appended = Promise.withResolvers<void>();
     const committed = on.transaction(async (tx) => {
@@ -165,11 +166,11 @@ test("a thousand pairs of overlapping transactions, two relays: none is skipped,
   await Promise.all(
     Array.from({ length: workers }, async (_, worker) => {
       for (let pair = 0; pair < pairs; pair++) {
-        // Locks are taken in the order of the keys, so that the workers cannot wait for each other in a circle.
+        // Locks are taken in the order of the keys, so that the workers cannot deadlock.
         const low = (worker + pair) % (keys - 1);
         const high = low + 1 + ((worker * 7 + pair) % (keys - 1 - low));
         const later = Promise.withResolvers<void>();
-        // The first takes the lower row id and commits last: whoever remembers "the last id" skips it.
+        // The first takes the lower row id and commits last. A relay with a cursor would skip it.
         const late = change(database, `key-${low}`, later.promise);
         await late.appended;
         const early = change(other, `key-${high}`, Promise.resolve());
@@ -193,7 +194,7 @@ test("a thousand pairs of overlapping transactions, two relays: none is skipped,
   }
 });
 
-test("of several relays one sends; when its process is killed another takes over", async (t) => {
+test("only one of several relays sends, and another takes over when its process is killed", async (t) => {
   await using service = await openService();
   const { url, database, broker, received } = service;
   const script = fileURLToPath(import.meta.resolve("../../test/holding-relay.ts"));
@@ -201,7 +202,7 @@ test("of several relays one sends; when its process is killed another takes over
   t.after(() => child.kill("SIGKILL"));
   const sent = messages(20);
   await append(database, sent);
-  await once(child.stdout, "data"); // It is active, in the middle of a send that never ends.
+  await once(child.stdout, "data"); // It is active, and its send never ends.
   await using _ = await relayOutbox(database, broker, noTelemetry, fast);
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.deepEqual(received.ids, []);
@@ -209,7 +210,7 @@ test("of several relays one sends; when its process is killed another takes over
   await received.all(sent);
 });
 
-test("a relay whose session is cut hands over, and every message still arrives in order", async () => {
+test("a relay that loses its session hands over, and every message still arrives in order", async () => {
   await using service = await openService();
   const { url, database, broker, received } = service;
   await using other = await openDatabase({ url, applicationName: "other" }, noTelemetry);
@@ -231,7 +232,7 @@ test("a relay whose session is cut hands over, and every message still arrives i
   }
 });
 
-test("while the broker is down rows wait, and all is sent in order when it returns", async () => {
+test("rows wait while the broker is down, and are sent in order when it returns", async () => {
   await using service = await openService();
   const { database, broker, received } = service;
   let isDown = true;
@@ -260,7 +261,7 @@ test("while the broker is down rows wait, and all is sent in order when it retur
   }
 });
 
-test("a message the broker will never take is set aside with the reason, and the others go on", async () => {
+test("a message that the broker rejects for good is set aside with the reason, and the others continue", async () => {
   await using service = await openService();
   const { database, received, broker } = service;
   const strict: Publisher = {
@@ -279,14 +280,14 @@ test("a message the broker will never take is set aside with the reason, and the
   assert.match(rows[0]?.refused ?? "", /I will not/);
 });
 
-test("a message over the limit is refused where it is appended", async () => {
+test("a message over the limit is rejected at the append", async () => {
   await using service = await openService();
   const large = { ...message("a"), data: new Uint8Array(1_000_001) };
   await assert.rejects(append(service.database, [large]), (error) => codeOf(error) === "invalid_argument");
   assert.equal(await pending(service.database), 0);
 });
 
-test("a batch is one send per topic, bounded in messages and in bytes", async () => {
+test("a batch is one send per topic and is bounded in messages and in bytes", async () => {
   await using service = await openService();
   const { database } = service;
   const batches: string[] = [];
@@ -307,11 +308,11 @@ test("a batch is one send per topic, bounded in messages and in bytes", async ()
   assert.deepEqual(batches, ["events: 25", "others: 5", "large: 2", "large: 1"]);
 });
 
-test("while a batch is being sent no transaction is open, so the sending holds up nobody's vacuum or locks", async () => {
+test("no transaction is open during a send, so a send blocks neither vacuum nor locks", async () => {
   await using service = await openService();
   const { database } = service;
   let states: string[] | undefined;
-  const looking: Publisher = {
+  const observing: Publisher = {
     async publish() {
       const rows = await database.query<{ state: string }>(
         "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND (xact_start IS NOT NULL OR backend_xmin IS NOT NULL)",
@@ -320,12 +321,12 @@ test("while a batch is being sent no transaction is open, so the sending holds u
     },
   };
   await append(database, messages(3));
-  await using _ = await relayOutbox(database, looking, noTelemetry, fast);
+  await using _ = await relayOutbox(database, observing, noTelemetry, fast);
   await eventually(() => states !== undefined, "a send");
   assert.deepEqual(states, []);
 });
 
-test("closing waits for the batch under way, and at its bound aborts it", async () => {
+test("closing waits for the batch in flight and aborts it at the time limit", async () => {
   await using service = await openService();
   const { database } = service;
   let signal: AbortSignal | undefined;

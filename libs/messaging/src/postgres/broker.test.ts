@@ -28,7 +28,7 @@ async function openTopic(partitions: number, retentionMs?: number): Promise<{ br
   return { broker, topic };
 }
 
-/** Partitions held per member of the group. */
+/** Returns the number of partitions that each member of the group holds. */
 async function holdings(topic: string, name: string): Promise<number[]> {
   const rows = await database.query<{ held: number }>(
     `SELECT (count(*) FILTER (WHERE objid::int > 0))::int AS held FROM pg_locks
@@ -49,7 +49,7 @@ async function untilHoldings(topic: string, name: string, wanted: readonly numbe
   }
 }
 
-/** Ends the sessions of all members of the topic's groups, as a failing network would. */
+/** Ends the sessions of all members of the topic's groups, like a failing network. */
 async function cutSessions(topic: string): Promise<void> {
   await database.query(
     `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2
@@ -59,7 +59,7 @@ async function cutSessions(topic: string): Promise<void> {
   );
 }
 
-test("many publishers at once: offsets are without gaps, and a reader never sees one before those below it", async () => {
+test("with many publishers at once, offsets have no gaps and a reader sees them in order", async () => {
   const { broker, topic } = await openTopic(3);
   await using _ = broker;
   await using second = await open();
@@ -87,7 +87,7 @@ test("many publishers at once: offsets are without gaps, and a reader never sees
   assert.equal(row?.stored, 16n * 15n * 7n);
 });
 
-test("members share the partitions evenly, and those of one that leaves go to the others", async () => {
+test("members share the partitions evenly, and the others take over those of a member that leaves", async () => {
   const { broker, topic } = await openTopic(7);
   await using _ = broker;
   const join = () => broker.subscribe(topic, async () => undefined, group("fair"));
@@ -132,7 +132,7 @@ test("a partition is handed over only after its running handler has ended", asyn
   assert.deepEqual(log, ["first 1", "second"]);
 });
 
-test("a subscriber killed with SIGKILL: others take over at once, and what it had not acknowledged is delivered again", async (t) => {
+test("after SIGKILL of a subscriber the others take over and receive what it did not acknowledge", async (t) => {
   const { broker, topic } = await openTopic(4);
   await using _ = broker;
   const child = spawn(
@@ -143,7 +143,7 @@ test("a subscriber killed with SIGKILL: others take over at once, and what it ha
   t.after(() => child.kill("SIGKILL"));
   const sent = messages(8, 8);
   await broker.publish(topic, sent);
-  await once(child.stdout, "data"); // It holds a message and will never return.
+  await once(child.stdout, "data"); // Its handler holds a message and never returns.
   const received = new Received();
   child.kill("SIGKILL");
   await once(child, "exit");
@@ -153,7 +153,7 @@ test("a subscriber killed with SIGKILL: others take over at once, and what it ha
   assert.ok(performance.now() - killedAt < 5_000);
 });
 
-test("a member whose session is cut aborts its handlers and does not acknowledge what they did", async () => {
+test("a member that loses its session aborts its handlers and does not acknowledge their messages", async () => {
   const { broker, topic } = await openTopic(1);
   await using _ = broker;
   const finish = gate();
@@ -176,7 +176,7 @@ test("a member whose session is cut aborts its handlers and does not acknowledge
   await eventually(() => signals.length === 2, "the second delivery");
 });
 
-test("a member whose session is cut while it closes aborts its handlers at once, and does not wait out its bound", {
+test("a member that loses its session while closing aborts its handlers at once", {
   timeout: 20_000,
 }, async () => {
   const { broker, topic } = await openTopic(1);
@@ -197,7 +197,7 @@ test("a member whose session is cut while it closes aborts its handlers at once,
   await closing;
 });
 
-test("without a single notification messages are found by polling", async () => {
+test("messages are found by polling if no notification arrives", async () => {
   await using broker = await openPostgresBroker({ url: engine.url, pollMs: 50 }, noTelemetry);
   const topic = unique("topic");
   await broker.createTopics([topic], { partitions: 2 });
@@ -205,7 +205,7 @@ test("without a single notification messages are found by polling", async () => 
   await broker.subscribe(topic, received.handler(), group("polling"));
   await untilHoldings(topic, "polling", [2]);
   const sent = messages(4);
-  // Published behind the adapter's back: the same rows, no NOTIFY.
+  // Inserts the rows without the adapter, so that no NOTIFY is sent.
   await database.query(
     `WITH moved AS (UPDATE partitions SET next_offset = 4 WHERE topic = $1 AND partition = 0)
      INSERT INTO messages (topic, partition, "offset", id, source, type, key, time, content_type, data, headers)
@@ -215,7 +215,7 @@ test("without a single notification messages are found by polling", async () => 
   await received.all(sent);
 });
 
-test("messages past their topic's retention are deleted, younger ones and other topics stay", async () => {
+test("messages past their topic's retention are deleted, and younger ones and other topics stay", async () => {
   const { broker, topic } = await openTopic(2, 60_000);
   await using _ = broker;
   const other = unique("other");
@@ -237,7 +237,7 @@ test("messages past their topic's retention are deleted, younger ones and other 
   assert.equal(row?.kept, 10n);
 });
 
-test("text that PostgreSQL cannot store is refused with invalid_argument", async () => {
+test("text that PostgreSQL cannot store is rejected with invalid_argument", async () => {
   const { broker, topic } = await openTopic(1);
   await using _ = broker;
   for (const wrong of [message("nul\u0000"), { ...message("a"), headers: { half: "\ud800" } }]) {
