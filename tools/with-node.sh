@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a script with the Node that npm installed, or says why it cannot. It is a shell script because what it checks for
-# is that `node` itself does not start, or is the system's older one.
+# Runs a script with the Node that npm installed, or prints the reason if that fails. It is a shell
+# script because `node` itself may not start, or may be an older one of the system.
 if version=$(node -p 'parseInt(process.versions.node)' 2>&1) && [ "$version" -ge 26 ] 2>/dev/null; then
   exec node "$@"
 fi

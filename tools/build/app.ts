@@ -1,10 +1,11 @@
 /**
- * Builds the app in the current folder for production: `dist/main.js` and one file for each worker-thread entry
- * (`*-thread.ts`), each complete with its dependencies, so an image needs Node and these files only.
+ * Builds the app in the current folder for production: `dist/main.js` and one file for each
+ * worker-thread entry (`*-thread.ts`). Each includes its dependencies, so an image needs only Node
+ * and these files.
  */
 import { rmSync } from "node:fs";
 import { build } from "esbuild";
 import { appOptions } from "./options.ts";
 
-rmSync("dist", { recursive: true, force: true }); // A file of an earlier build must not survive in this one.
+rmSync("dist", { recursive: true, force: true }); // No file of an earlier build may remain.
 await build(appOptions());

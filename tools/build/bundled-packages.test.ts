@@ -14,14 +14,14 @@ function write(path: string, content: string | object): void {
   writeFileSync(join(folder, path), typeof content === "string" ? content : JSON.stringify(content));
 }
 
-test("every package with a file in the bundle is named once, with its version", async () => {
+test("each package with a file in the bundle is listed once, with its version", async () => {
   write("package.json", { name: "app", version: "1.0.0" });
   write("main.js", "import 'a'; import 'scoped'; import 'linked';");
   write("node_modules/a/package.json", { name: "a", version: "2.0.0", main: "index.js" });
   write("node_modules/a/index.js", "import './more.js'; import 'b'; console.log('a');");
   write("node_modules/a/more.js", "console.log('more');");
   write("node_modules/a/node_modules/b/package.json", { name: "b", version: "3.0.0", main: "esm/index.js" });
-  // Says what kind of modules the folder holds, and is nobody's description.
+  // It only states the kind of modules in the folder, and describes no package.
   write("node_modules/a/node_modules/b/esm/package.json", { type: "module" });
   write("node_modules/a/node_modules/b/esm/index.js", "console.log('b');");
   write("node_modules/scoped/package.json", { name: "@owner/scoped", version: "4.0.0", main: "index.js" });

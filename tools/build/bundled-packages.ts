@@ -2,15 +2,21 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Metafile } from "esbuild";
 
-/** The packages that files of a bundle come from, as `name@version`, sorted. Paths are relative to the current folder. */
+/**
+ * Returns the packages of a bundle's files as `name@version`, sorted. Paths are relative to the
+ * current folder.
+ */
 export function bundledPackages(metafile: Metafile): string[] {
   const found = Object.keys(metafile.inputs)
-    .filter((path) => existsSync(path)) // Not what a plugin made up.
+    .filter((path) => existsSync(path)) // Skips files that a plugin made up.
     .map((path) => packageOf(dirname(realpathSync(path))));
   return [...new Set(found)].toSorted();
 }
 
-/** Some packages hold a package.json without a name, to say what kind of modules a folder has: it is not theirs. */
+/**
+ * Returns the nearest package.json with a name. One without a name only states the kind of modules
+ * in a folder.
+ */
 function packageOf(folder: string): string {
   const file = join(folder, "package.json");
   if (existsSync(file)) {

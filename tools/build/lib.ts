@@ -1,6 +1,6 @@
 /**
- * Builds the library in the current folder: one file in `dist` for each entry of its `exports`. Its own dependencies
- * stay imports, and shared code between entries is split out, so two entries never hold two copies of one class.
+ * Builds the library in the current folder: one file in `dist` for each entry of its `exports`.
+ * Dependencies stay imports. Code that entries share is split out, so that no class exists twice.
  */
 import { readFileSync, rmSync } from "node:fs";
 import { build } from "esbuild";
@@ -8,7 +8,7 @@ import { options } from "./options.ts";
 
 const { exports } = JSON.parse(readFileSync("package.json", "utf8")) as { exports: Record<string, { source: string }> };
 
-rmSync("dist", { recursive: true, force: true }); // A file of an earlier build must not survive in this one.
+rmSync("dist", { recursive: true, force: true }); // No file of an earlier build may remain.
 await build({
   ...options,
   entryPoints: Object.values(exports).map((entry) => entry.source),

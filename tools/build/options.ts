@@ -2,8 +2,9 @@ import { globSync } from "node:fs";
 import type { BuildOptions } from "esbuild";
 
 /**
- * What every build shares: modern Node, ES modules, source maps beside the code. Names stay as they are, since nothing is
- * minified; esbuild's `keepNames` would define the name of each closure anew whenever one is made.
+ * The options of every build: modern Node, ES modules, source maps beside the code. Nothing is
+ * minified, so names stay. esbuild's `keepNames` would define the name of a closure each time one
+ * is created.
  */
 export const options = {
   bundle: true,
@@ -17,7 +18,7 @@ export const options = {
   logLevel: "warning",
 } satisfies BuildOptions;
 
-/** The bundle of the app in the current folder. */
+/** The options for the bundle of the app in the current folder. */
 export function appOptions() {
   return {
     ...options,
@@ -27,7 +28,8 @@ export function appOptions() {
     banner: {
       js: 'import { createRequire as $createRequire } from "node:module"; const require = $createRequire(import.meta.url);',
     },
-    // Packages load these if somebody installed them. We did not: found here, they are of some tool's, by chance.
+    // Optional dependencies that the app does not install. If they exist here, they belong to a
+    // tool.
     external: ["pg-native", "supports-color"],
   } satisfies BuildOptions;
 }

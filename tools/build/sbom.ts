@@ -1,7 +1,8 @@
 /**
- * Writes `dist/sbom.cdx.json` for the app in the current folder: the packages that are in its bundle, as npm describes
- * them, in CycloneDX. The bundler says what is in the bundle: an app's dependencies are more, and those that npm calls
- * production's are fewer. Fails when npm does not know a package of the bundle.
+ * Writes `dist/sbom.cdx.json` for the app in the current folder: the packages in its bundle in
+ * CycloneDX, with npm's descriptions. The bundler names the packages: the app has more
+ * dependencies, and npm counts fewer as production. Fails if npm does not know a package of the
+ * bundle.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -23,7 +24,7 @@ interface Bill {
 
 const { name, version } = JSON.parse(readFileSync("package.json", "utf8")) as { name: string; version: string };
 const args = ["sbom", "--sbom-format", "cyclonedx", "--sbom-type", "application"];
-// From the root of the repository: in the folder of a workspace npm would list that folder alone.
+// Runs in the root of the repository: in the folder of a workspace npm would list only that folder.
 const text = execFileSync("npm", [...args, "--workspace", name], {
   cwd: import.meta.dirname + "/../..",
   encoding: "utf8",
@@ -34,9 +35,10 @@ const { metafile } = await build({ ...appOptions(), write: false, metafile: true
 const bundled = new Set(bundledPackages(metafile));
 const known = new Map(bill.components.map((component) => [nameAndVersion(component), component]));
 const missing = [...bundled].filter((found) => !known.has(found));
-if (missing.length > 0) throw new Error(`in the bundle of ${name}, and unknown to npm: ${missing.join(", ")}`);
+if (missing.length > 0)
+  throw new Error(`npm does not know these packages in the bundle of ${name}: ${missing.join(", ")}`);
 
-// npm describes the repository; the subject of this bill is the app.
+// npm describes the repository, but the subject of this bill is the app.
 const app = known.get(`${name}@${version}`);
 if (app === undefined) throw new Error(`npm sbom does not list ${name}@${version}`);
 bill.metadata.component = { ...app, type: "application" };

@@ -1,15 +1,17 @@
-/** What one SKU costs, and how many there are when the supplier starts. */
+/** The price of one SKU, and its stock at the start. */
 export interface Article {
   readonly currencyCode: string;
-  /** Price of one, in the minor units of the currency. */
+  /** The price of one, in the minor units of the currency. */
   readonly minorUnits: bigint;
   readonly available: number;
 }
 
-/** Never runs out and its stock cannot be set, so that an example order always has an end to count on. */
+/**
+ * This SKU never runs out and its stock cannot be set, so that an example order always succeeds.
+ */
 export const alwaysInStock = "tea";
 
-/** The price of a SKU never changes: the same order costs the same at each try. `matcha` is sold in another currency. */
+/** Prices never change, so a retried order costs the same. `matcha` is sold in another currency. */
 export const catalogue: ReadonlyMap<string, Article> = new Map([
   ["tea", { currencyCode: "EUR", minorUnits: 450n, available: 1_000_000 }],
   ["coffee", { currencyCode: "EUR", minorUnits: 899n, available: 100_000 }],

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** An answer that is not the one hoped for, sent as problem details (RFC 9457). */
+/** An error response, sent as problem details (RFC 9457). */
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly status: number;
@@ -13,13 +13,13 @@ export class Problem extends Error {
   }
 }
 
-/** The body as JSON. Throws a Problem: 413 past `maxBytes`, 400 if it is not JSON. */
+/** Reads the body as JSON. Throws a Problem: 413 above `maxBytes`, 400 if it is not JSON. */
 export async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    // The connection closes with this answer: the rest of the body is not read.
+    // The connection closes after this response: the rest of the body is not read.
     if (length > maxBytes) throw new Problem(413, `the body is larger than ${maxBytes} bytes`, { connection: "close" });
     chunks.push(chunk);
   }

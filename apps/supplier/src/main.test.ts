@@ -30,10 +30,10 @@ function start(environment: Record<string, string>): {
   };
 }
 
-test("SIGTERM ends the process with 0 after the quote being answered", async () => {
+test("on SIGTERM the process finishes the quote in progress and exits with 0", async () => {
   const { child, says } = start({ SUPPLIER_PORT: "0", SUPPLIER_LATENCY_MS: "300" });
   const url = await says(/http:\S+/);
-  // The server says 100 once it has seen the request: from there on the quote is being answered.
+  // The server sends 100 when it has read the request: from then on the quote is in progress.
   const quote = request(url, { headers: { expect: "100-continue" } });
   const answered = once(quote, "response");
   quote.end();
@@ -46,7 +46,7 @@ test("SIGTERM ends the process with 0 after the quote being answered", async () 
   assert.equal(code, 0);
 });
 
-test("a taken port is said in one line with what to do, exit 1", async () => {
+test("a port in use is one line that says what to do, and exit code 1", async () => {
   const other = createServer().listen(0, "127.0.0.1");
   await once(other, "listening");
   const { port } = other.address() as { port: number };
@@ -57,7 +57,7 @@ test("a taken port is said in one line with what to do, exit 1", async () => {
   other.close();
 });
 
-test("a setting that cannot be is refused at the start", async () => {
+test("an invalid setting is refused at the start", async () => {
   const { child, says } = start({ SUPPLIER_PORT: "tea" });
   const [code] = await once(child, "exit");
   assert.equal(code, 1);

@@ -1,4 +1,7 @@
-/** The supplier as a process. Settings: SUPPLIER_HOST, _PORT, _LATENCY_MS, _JITTER_MS, _FAILURE_RATE, _GRACE_MS. */
+/**
+ * The supplier as a process. Settings: SUPPLIER_HOST, _PORT, _LATENCY_MS, _JITTER_MS,
+ * _FAILURE_RATE, _GRACE_MS.
+ */
 import { once } from "node:events";
 import { SettingsError } from "./settings.ts";
 import { startSupplier } from "./start-supplier.ts";

@@ -1,15 +1,15 @@
 import { alwaysInStock, catalogue } from "./catalogue.ts";
 
-/** How the supplier behaves. Each can change while it runs. */
+/** The settings of the supplier. Each can change while it runs. */
 export interface Settings {
-  /** How long an answer takes, 0 to 60,000 ms, and up to how much longer at random. */
+  /** The time of a response, 0 to 60,000 ms, and the largest random addition. */
   readonly latencyMs: number;
   readonly jitterMs: number;
-  /** The share of quotes answered 503, 0 to 1. */
+  /** The share of quotes that fail with 503, 0 to 1. */
   readonly failureRate: number;
-  /** SKUs whose quotes are answered 503 at once, whatever the others do. */
+  /** SKUs whose quotes fail with 503 at once. */
   readonly failing: readonly string[];
-  /** How many there are of each SKU. */
+  /** The stock of each SKU. */
   readonly stock: Readonly<Record<string, number>>;
 }
 
@@ -21,7 +21,7 @@ export const defaultSettings: Settings = {
   stock: Object.fromEntries([...catalogue].map(([sku, { available }]) => [sku, available])),
 };
 
-/** Names each thing that is wrong with a change of the settings; nothing of such a change is applied. */
+/** An invalid change of settings, with every problem. Nothing of such a change is applied. */
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
   readonly problems: readonly string[];
@@ -32,7 +32,10 @@ export class SettingsError extends Error {
   }
 }
 
-/** The settings after a change: `stock` is merged SKU by SKU, the others are replaced. Throws SettingsError. */
+/**
+ * Returns the settings after a change: merges `stock` SKU by SKU and replaces the others. Throws
+ * SettingsError.
+ */
 export function changed(settings: Settings, change: unknown): Settings {
   if (!isObject(change)) throw new SettingsError(["the body must be a JSON object"]);
   const problems: string[] = [];

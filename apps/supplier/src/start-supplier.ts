@@ -6,24 +6,24 @@ import { catalogue } from "./catalogue.ts";
 import { Problem, readJson, sendJson, sendProblem } from "./http.ts";
 import { changed, defaultSettings, type Settings, SettingsError } from "./settings.ts";
 
-/** One step in the life of a quote, for whoever watches: `aborted` when the client hung up before the answer. */
+/** One step of a quote, for an observer. `aborted`: the client disconnected before the response. */
 export interface QuoteEvent {
   readonly sku: string;
   readonly step: "asked" | "answered" | "failed" | "aborted";
-  /** As the client sent it: the trace this quote belongs to. */
+  /** The header from the client: the trace of this quote. */
   readonly traceparent: string | undefined;
 }
 
 export interface SupplierOptions {
-  /** 127.0.0.1 unless told. */
+  /** The default is 127.0.0.1. */
   readonly host?: string;
-  /** 0 takes a free port. */
+  /** The port; 0 takes a free one. */
   readonly port: number;
   readonly settings?: Partial<Settings>;
-  /** How long closing waits for quotes being answered; their connections are cut then. */
+  /** The longest wait of closing for quotes in progress. After it their connections are closed. */
   readonly graceMs?: number;
   readonly onQuote?: (event: QuoteEvent) => void;
-  /** 0 to 1, for jitter and failures. */
+  /** Returns a number from 0 to 1, for jitter and failures. */
   readonly random?: () => number;
 }
 
@@ -39,8 +39,9 @@ const maxBodyBytes = 16_384;
 const maxConnections = 512;
 
 /**
- * Starts a supplier that answers read-only quotes over HTTP. Rejects if the port is taken. Disposing refuses new
- * connections, lets the quotes being answered finish, and resolves when the last connection is gone.
+ * Starts a supplier that answers read-only quotes over HTTP. Rejects if the port is in use.
+ * Disposing refuses new connections, finishes quotes in progress, and resolves when the last
+ * connection is closed.
  */
 export async function startSupplier(options: SupplierOptions): Promise<Supplier> {
   const { host = "127.0.0.1", port, graceMs = 5_000, onQuote = () => {}, random = Math.random } = options;
@@ -98,7 +99,7 @@ export async function startSupplier(options: SupplierOptions): Promise<Supplier>
     const body = await route(request, gone.signal).catch((error: unknown) =>
       gone.signal.aborted ? undefined : problemOf(error),
     );
-    // A connection that outlived the last answer would hold the closing server until its keep-alive ends.
+    // Otherwise an idle connection would delay the closing server until its keep-alive ends.
     response.shouldKeepAlive &&= server.listening;
     if (body instanceof Problem) sendProblem(response, body);
     else if (body !== undefined) sendJson(response, 200, body);

@@ -20,7 +20,7 @@ function patch(url: string, body: unknown): Promise<Answer> {
   return get(`${url}/v1/settings`, { method: "PATCH", body: typeof body === "string" ? body : JSON.stringify(body) });
 }
 
-test("a quote says what one costs, how many there are and whether that is enough", async () => {
+test("a quote has the price of one, the stock, and if the stock is enough", async () => {
   await using supplier = await startSupplier({ port: 0 });
   assert.deepEqual((await get(`${supplier.url}/v1/quotes/tea?quantity=3`)).body, {
     sku: "tea",
@@ -31,8 +31,8 @@ test("a quote says what one costs, how many there are and whether that is enough
 });
 
 for (const { name, quantity, inStock } of [
-  { name: "asking for exactly what is there is in stock", quantity: 3, inStock: true },
-  { name: "asking for one more than there is is an answer: not in stock", quantity: 4, inStock: false },
+  { name: "a quote for exactly the stock is in stock", quantity: 3, inStock: true },
+  { name: "a quote for one more than the stock succeeds and is not in stock", quantity: 4, inStock: false },
 ]) {
   test(name, async () => {
     await using supplier = await startSupplier({ port: 0 });
@@ -41,7 +41,7 @@ for (const { name, quantity, inStock } of [
   });
 }
 
-test("a unicorn is never in stock until somebody says so", async () => {
+test("a unicorn is not in stock until a change of settings", async () => {
   await using supplier = await startSupplier({ port: 0 });
   assert.equal((await get(`${supplier.url}/v1/quotes/unicorn`)).body.inStock, false);
   await patch(supplier.url, { stock: { unicorn: 1 } });
@@ -53,7 +53,7 @@ for (const { name, path, status } of [
   { name: "a quantity of zero is refused", path: "/v1/quotes/tea?quantity=0", status: 400 },
   { name: "a quantity that is no integer is refused", path: "/v1/quotes/tea?quantity=1e3", status: 400 },
   { name: "broken percent-encoding is refused", path: "/v1/quotes/%E0%A4%A", status: 400 },
-  { name: "a path of Object's own is not a SKU", path: "/v1/quotes/__proto__", status: 404 },
+  { name: "a property of Object is not a SKU", path: "/v1/quotes/__proto__", status: 404 },
   { name: "an unknown path is not found", path: "/v1/quotes", status: 404 },
 ]) {
   test(`${name}, with a problem document`, async () => {
@@ -65,13 +65,13 @@ for (const { name, path, status } of [
   });
 }
 
-test("a method that is not allowed is told which are", async () => {
+test("the response to a wrong method names the allowed ones", async () => {
   await using supplier = await startSupplier({ port: 0 });
   const response = await fetch(`${supplier.url}/v1/settings`, { method: "DELETE" });
   assert.deepEqual([response.status, response.headers.get("allow")], [405, "GET, PATCH"]);
 });
 
-test("settings change while it runs, and what a change does not name stays", async () => {
+test("settings change while it runs, and those that a change does not name stay", async () => {
   await using supplier = await startSupplier({ port: 0, settings: { latencyMs: 1, stock: { cups: 5 } } });
   const { status, body } = await patch(supplier.url, { failureRate: 0.5, stock: { kettle: 7 } });
   assert.equal(status, 200);
@@ -88,15 +88,15 @@ for (const { name, change, says } of [
   { name: "a latency above a minute", change: { latencyMs: 60_001 }, says: /latencyMs must be/ },
   { name: "a negative jitter", change: { jitterMs: -1 }, says: /jitterMs must be/ },
   { name: "a failure rate above 1", change: { failureRate: 1.1 }, says: /failureRate must be/ },
-  { name: "a failing SKU nobody knows", change: { failing: ["socks"] }, says: /failing must be/ },
+  { name: "an unknown failing SKU", change: { failing: ["socks"] }, says: /failing must be/ },
   {
-    name: "stock of a SKU nobody knows",
+    name: "stock of an unknown SKU",
     change: { stock: { socks: 1 } },
     says: /stock\.socks is not in the catalogue/,
   },
   { name: "half a kettle", change: { stock: { kettle: 0.5 } }, says: /stock\.kettle must be an integer/ },
   { name: "tea that runs out", change: { stock: { tea: 0 } }, says: /tea is always in stock/ },
-  { name: "a key of Object's own", change: '{"__proto__":{"latencyMs":5}}', says: /__proto__ is not a setting/ },
+  { name: "a property of Object as key", change: '{"__proto__":{"latencyMs":5}}', says: /__proto__ is not a setting/ },
   { name: "one good and one bad setting", change: { latencyMs: 9, jitterMs: -1 }, says: /jitterMs must be/ },
 ]) {
   test(`a change with ${name} is refused, and nothing of it is applied`, async () => {
@@ -115,7 +115,7 @@ test("all problems of a change are named at once", async () => {
   assert.match(body.detail, /latencyMs.*failureRate/);
 });
 
-test("a body larger than it takes is refused", async () => {
+test("a body above the limit is refused", async () => {
   await using supplier = await startSupplier({ port: 0 });
   assert.equal((await patch(supplier.url, `"${"x".repeat(20_000)}"`)).status, 413);
 });
@@ -133,7 +133,7 @@ test("a failing SKU fails and the others answer", async () => {
   assert.deepEqual(await Promise.all(statuses), [503, 200]);
 });
 
-test("an answer takes the latency and a share of the jitter", async () => {
+test("a response takes the latency and a part of the jitter", async () => {
   await using supplier = await startSupplier({
     port: 0,
     random: () => 0.5,
@@ -145,7 +145,7 @@ test("an answer takes the latency and a share of the jitter", async () => {
   assert.ok(tookMs >= 58, `took ${tookMs} ms`);
 });
 
-test("a client that hangs up ends its quote", async () => {
+test("a client that disconnects ends its quote", async () => {
   const events: QuoteEvent[] = [];
   const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>();
   const { promise: aborted, resolve: onAborted } = Promise.withResolvers<void>();
@@ -169,7 +169,7 @@ test("a client that hangs up ends its quote", async () => {
   );
 });
 
-test("closing lets a quote being answered finish and refuses new ones", async () => {
+test("closing finishes a quote in progress and refuses new ones", async () => {
   const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>();
   const supplier = await startSupplier({ port: 0, settings: { latencyMs: 100 }, onQuote: () => onAsked() });
   const answer = get(`${supplier.url}/v1/quotes/tea`);
@@ -179,11 +179,11 @@ test("closing lets a quote being answered finish and refuses new ones", async ()
   assert.equal((await answer).status, 200);
   const answered = performance.now();
   await closed;
-  // A client keeps its connection for seconds in case there is more to ask.
+  // A client keeps its idle connection for seconds.
   assert.ok(performance.now() - answered < 2_000, "closing does not wait for idle connections");
 });
 
-test("closing cuts a quote that takes longer than the grace", async () => {
+test("closing cancels a quote that takes longer than the grace period", async () => {
   const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>();
   const supplier = await startSupplier({
     port: 0,
@@ -198,7 +198,7 @@ test("closing cuts a quote that takes longer than the grace", async () => {
   await assert.rejects(answer);
 });
 
-test("a client that never ends its body does not stop the others", async () => {
+test("a client that never ends its body does not block others", async () => {
   await using supplier = await startSupplier({ port: 0, graceMs: 20 });
   const slow = request(`${supplier.url}/v1/settings`, { method: "PATCH", headers: { "content-length": "10" } });
   slow.on("error", () => {});

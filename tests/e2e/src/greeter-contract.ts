@@ -1,9 +1,12 @@
-/** What greeter is, whatever it is written in: calls and what comes back over the wire. */
+/** The contract of greeter in any language: calls, and the responses over the wire. */
 import { GreeterService } from "@plumbline/contracts";
 import type { Code } from "@plumbline/errors";
 import { type Channel, createClient, HealthService, servingStatus } from "@plumbline/rpc";
 
-/** What a call ends with. `violations` and `retryAfterMs` come from the google.rpc details beside the status. */
+/**
+ * The failure of a call. `violations` and `retryAfterMs` come from the google.rpc details of the
+ * status.
+ */
 export interface Failure {
   readonly code: Code;
   readonly message?: string;
@@ -13,7 +16,7 @@ export interface Failure {
 export interface Row {
   readonly name: string;
   readonly call: (channel: Channel) => Promise<unknown>;
-  /** The answer, or the failure. */
+  /** Returns the response, or the failure. */
   readonly want: { readonly answer: unknown } | { readonly failure: Failure };
 }
 
@@ -30,7 +33,7 @@ const check = (service: string) => async (channel: Channel) =>
   (await createClient(HealthService, channel).check({ service })).status;
 const raw = (path: string, bytes: Uint8Array) => async (channel: Channel) => (await channel.unary(path, bytes)).message;
 
-/** The statuses a watcher of health is sent, `count` of them at most, within `timeoutMs`. */
+/** Returns the statuses that a watcher of health receives within `timeoutMs`, at most `count`. */
 const watch = (service: string, count: number, timeoutMs: number) => async (channel: Channel) => {
   const statuses: number[] = [];
   for await (const { status } of createClient(HealthService, channel).watch({ service }, { timeoutMs })) {
@@ -40,7 +43,10 @@ const watch = (service: string, count: number, timeoutMs: number) => async (chan
   return statuses;
 };
 
-/** Names that one reflection request is answered with; the bytes are looked through, as tools have codecs of their own. */
+/**
+ * Returns the names in the response to one reflection request. It searches the bytes, because tools
+ * have codecs of their own.
+ */
 const reflect = (version: string, request: readonly number[], names: readonly string[]) => async (channel: Channel) => {
   const requests = (async function* () {
     yield Uint8Array.from(request);
@@ -71,7 +77,7 @@ export const contract: readonly Row[] = [
     want: { failure: { code: "resource_exhausted" } },
   },
   {
-    name: "a request without fields is a request for nobody",
+    name: "a request without fields has an empty name, which is refused",
     call: raw("/greeter.v1.Greeter/SayHello", new Uint8Array(0)),
     want: { failure: wrongName },
   },
@@ -102,12 +108,12 @@ export const contract: readonly Row[] = [
     want: { failure: { code: "not_found" } },
   },
   {
-    name: "a watcher of health hears how it stands",
+    name: "a watcher of health receives the current status",
     call: watch("greeter.v1.Greeter", 1, 5_000),
     want: { answer: [servingStatus.SERVING] },
   },
   {
-    name: "a watcher of another service hears that it is unknown",
+    name: "a watcher of another service receives SERVICE_UNKNOWN",
     call: watch("orders.v1.OrdersService", 1, 5_000),
     want: { answer: [servingStatus.SERVICE_UNKNOWN] },
   },

@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { goBuild } from "@plumbline/tools-go";
 import { root } from "./stack.ts";
 
-/** How to start one implementation of greeter. */
+/** The command of one implementation of greeter. */
 export interface Program {
   readonly command: string;
   readonly args: readonly string[];
@@ -19,7 +19,7 @@ export const greeterInTypeScript: Program = {
   args: ["-C", "source", join(root, "apps/greeter/src/main.ts")],
 };
 
-/** Builds greeter-go into a folder of its own; disposing removes it. Throws without Go. */
+/** Builds greeter-go into a temporary folder; disposing removes it. Throws without Go. */
 export function buildGreeterInGo(): Program & Disposable {
   const folder = mkdtempSync(join(tmpdir(), "plumbline-greeter-go-"));
   const command = goBuild(join(root, "apps/greeter-go"), ".", join(folder, "greeter-go"));
@@ -28,7 +28,7 @@ export function buildGreeterInGo(): Program & Disposable {
 
 export type Line = Readonly<Record<string, unknown>>;
 
-/** A greeter on free ports; what it logs is kept. Killed when disposed, if it is still there. */
+/** A greeter on free ports, with its log lines. Disposing kills it if it still runs. */
 export class Greeter implements Disposable {
   readonly child: ChildProcess;
   readonly lines: Line[] = [];
@@ -59,12 +59,12 @@ export class Greeter implements Disposable {
     createInterface({ input: stdout }).on("line", (json) => this.#read(JSON.parse(json) as Line));
   }
 
-  /** Where it listens, once it does. */
+  /** Resolves with its ports once it listens. */
   get addresses(): Promise<{ readonly rpc: string; readonly ops: string }> {
     return this.#listening.promise;
   }
 
-  /** The first line that fits, once there is one. Rejects when the process ends without it. */
+  /** Resolves with the first matching line. Rejects if the process ends without one. */
   async line(fits: (line: Line) => boolean): Promise<Line> {
     for (;;) {
       const found = this.lines.find(fits);

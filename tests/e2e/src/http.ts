@@ -4,11 +4,11 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** Of a JSON answer; empty for any other. */
+  /** The body of a JSON response; empty for any other. */
   readonly json: Record<string, unknown>;
 }
 
-/** One request with a deadline; the body is read whole. */
+/** Makes one request with a deadline, and reads the whole body. */
 export async function call(url: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(url, { ...init, signal: AbortSignal.timeout(15_000) });
   const text = await response.text();
@@ -24,7 +24,7 @@ export function post(url: string, body: unknown, headers: Record<string, string>
   });
 }
 
-/** Asks again until the answer is what is waited for; fails after `ms` with the last one. */
+/** Repeats a call until its result is the expected one. Fails after `ms` with the last result. */
 export async function eventually<T>(ask: () => Promise<T>, done: (value: T) => boolean, ms = 20_000): Promise<T> {
   const until = performance.now() + ms;
   for (;;) {
@@ -35,7 +35,7 @@ export async function eventually<T>(ask: () => Promise<T>, done: (value: T) => b
   }
 }
 
-/** The JSON of each `data:` of a stream of Server-Sent Events, until the server ends it. */
+/** Returns the JSON of each `data:` in a stream of Server-Sent Events, until the server ends it. */
 export async function readEvents(
   url: string,
   headers: Record<string, string> = {},

@@ -15,17 +15,17 @@ export const root = resolve(import.meta.dirname, "../../..");
 export interface Running extends AsyncDisposable {
   readonly stack: ProcessStack;
   readonly ports: Ports;
-  /** Where the gateway listens. */
+  /** The address of the gateway. */
   readonly base: string;
-  /** Every line the programs wrote so far. */
+  /** All lines of the programs so far. */
   readonly lines: readonly { readonly name: string; readonly line: string }[];
 }
 
 export type RunOptions = Pick<ProcessesOptions, "environment" | "entry" | "scale" | "transport">;
 
 /**
- * The whole system on free ports with a data folder of its own, removed at the end. Its transport is the one given, or the
- * one that `PLUMBLINE_TRANSPORT` names.
+ * Starts the whole system on free ports with a data folder of its own, which is removed at the end.
+ * The transport is the given one, or that of `PLUMBLINE_TRANSPORT`.
  */
 export async function runStack(options: RunOptions = {}): Promise<Running> {
   const ports = await freeStackPorts();

@@ -12,15 +12,18 @@ export interface Tier extends AsyncDisposable {
   /** The address of each service's /metrics. */
   readonly ops: Readonly<Record<string, string>>;
   readonly receiver: Receiver;
-  /** Whether it tries twice, the second time after 2 s, so that a test can wait for a dead letter. */
+  /**
+   * True if it tries twice, the second time after 2 s, so that a test can wait for a dead letter.
+   */
   readonly retriesSoon: boolean;
-  /** What its programs write, where this process started them. */
+  /** The output of its programs, if this process started them. */
   readonly lines?: Running["lines"];
 }
 
 /**
- * The system that somebody else runs, if the environment names one: `E2E_BASE_URL` (the gateway), `E2E_SUPPLIER_URL`,
- * `E2E_OPS_URLS` (one for each of `services`, with commas), and `E2E_OTLP_PORT`, where its services send spans and logs to us.
+ * Returns a running system if the environment names one: `E2E_BASE_URL` (the gateway),
+ * `E2E_SUPPLIER_URL`, `E2E_OPS_URLS` (one for each of `services`, separated by commas), and
+ * `E2E_OTLP_PORT`, the port in this process to which its services send spans and logs.
  */
 export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => Promise<Tier>) | undefined {
   const { E2E_BASE_URL: base, E2E_SUPPLIER_URL: supplier, E2E_OPS_URLS, E2E_OTLP_PORT } = environment;
@@ -43,7 +46,10 @@ export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => 
   };
 }
 
-/** The embedded stack, which sends its telemetry here. Bundles are built before: `nx test` does it. */
+/**
+ * Starts the embedded stack, which sends its telemetry here. The bundles must exist: `nx test`
+ * builds them.
+ */
 export async function embeddedTier(entry: Entry, transport = givenTransport()): Promise<Tier> {
   await using stack = new AsyncDisposableStack();
   const receiver = stack.use(await startReceiver());

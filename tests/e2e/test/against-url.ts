@@ -1,4 +1,7 @@
-/** The journeys against a system that runs already: `E2E_URL=http://localhost:8080 npx nx journeys @plumbline/e2e`. */
+/**
+ * The journeys against a running system:
+ * `E2E_URL=http://localhost:8080 npx nx journeys @plumbline/e2e`.
+ */
 import { httpJourneys } from "./journeys.ts";
 
 const url = process.env["E2E_URL"];

@@ -1,4 +1,4 @@
-/** The journeys against what images hold: one bundle for each service. */
+/** The journeys against the contents of images: one bundle for each service. */
 import { after, before } from "node:test";
 import { type Running, runStack } from "../src/stack.ts";
 import { httpJourneys, operatorJourneys } from "./journeys.ts";

@@ -35,7 +35,7 @@ function inContainers(): void {
 
   httpJourneys(() => base);
 
-  test("the images are as small as is claimed", async () => {
+  test("the images are within their size limits", async () => {
     const printed: string[] = [];
     assert.equal(await sizes((text) => printed.push(text), stack.variables), 0, printed.join("\n"));
   });
@@ -45,12 +45,12 @@ function inContainers(): void {
     assert.ok(report.ok, table(report));
   });
 
-  test("steps of migration that run at once, beside the services, all end with 0", async () => {
+  test("concurrent migration steps, beside running services, all exit with 0", async () => {
     const run = (service: string) => stack.compose("run", "--rm", "--no-deps", service);
     await Promise.all([...migrations, ...migrations].map(run));
   });
 
-  test("a service's role reaches its own database and no other", async () => {
+  test("a service's role can connect to its own database only", async () => {
     const ask = (role: string, database: string) =>
       stack.compose("exec", "-T", "postgres", "psql", "-h", "127.0.0.1", "-U", role, "-d", database, "-c", "SELECT 1");
     await ask("orders", "orders");
@@ -65,7 +65,7 @@ function inContainers(): void {
     }
   });
 
-  test("a service runs as nobody of note, can write nowhere, and has no shell", async () => {
+  test("a service runs as an unprivileged user, cannot write files, and has no shell", async () => {
     const write = `try { fs.writeFileSync("/app/x", ""); } catch (error) { console.log(process.getuid(), error.code); }`;
     for (const service of services) {
       const node = ["exec", "-T", service, "/nodejs/bin/node", "-e"];
@@ -74,7 +74,7 @@ function inContainers(): void {
     await assert.rejects(stack.compose("exec", "-T", "orders", "sh", "-c", "true"), /ended with 12[67]/);
   });
 
-  test("a service finds its code compiled", async () => {
+  test("a service loads its code from the compile cache", async () => {
     for (const service of migrations) {
       const trace = ["-e", "NODE_DEBUG_NATIVE=COMPILE_CACHE"];
       const args = ["compose", "run", "--rm", "--no-deps", ...trace, service];
@@ -86,7 +86,7 @@ function inContainers(): void {
     }
   });
 
-  test("two gateways, two orders and three workers lose and double nothing", async () => {
+  test("two gateways, two orders and three workers neither lose nor double an order", async () => {
     await stack.up({ gateway: 2, orders: 2, worker: 3 });
     const bases = await stack.gateways();
     assert.equal(bases.length, 2);
@@ -94,7 +94,7 @@ function inContainers(): void {
     for (const report of reports) assert.ok(report.ok, table(report));
   });
 
-  test("asked to stop, every container ends in good order within its grace", async () => {
+  test("on a stop, every container exits cleanly within its grace period", async () => {
     await stack.stop();
     const report = endReport(await containers(stack.variables));
     assert.ok(report.ok, report.text);

@@ -12,11 +12,11 @@ function check(report: CrashReport, rounds: number): void {
   );
 }
 
-test("services killed 24 times at the worst moments, events in Postgres: nothing lost, phantom or doubled", async () => {
+test("services killed 24 times around commits and sends, on Postgres: no order is lost, made up or doubled", async () => {
   check(await runCrash({ root, rounds: 24, adapter: "postgres" }), 24);
 });
 
-test("services killed 16 times at the worst moments, events on Kafka: nothing lost, phantom or doubled", {
+test("services killed 16 times around commits and sends, on Kafka: no order is lost, made up or doubled", {
   skip: whyNoKafka() ?? false,
 }, async () => {
   check(await runCrash({ root, rounds: 16, adapter: "kafka" }), 16);

@@ -28,7 +28,7 @@ import { transports } from "../src/transports.ts";
 
 const withoutGo = whyNoGo(join(root, "apps/greeter-go"));
 const start = { TypeScript: () => greeterInTypeScript, Go: buildGreeterInGo } as const;
-/** What carries the calls on our side, and in the server where that is ours. */
+/** The transport of our client, and of the server in TypeScript. */
 const pairs = (["TypeScript", "Go"] as const).flatMap((language) =>
   transports.map((transport) => ({ language, transport })),
 );
@@ -36,7 +36,7 @@ const pairs = (["TypeScript", "Go"] as const).flatMap((language) =>
 for (const { language, transport } of pairs) {
   describe(`greeter in ${language}, called over ${transport}`, { timeout: 300_000 }, () => {
     const open = (target: string): Promise<Channel> =>
-      // Larger than what a server takes, so that it is the server that refuses.
+      // Above the server's limit, so that the server refuses and not the client.
       connect(target, noTelemetry, { transport, timeoutMs: 5_000, maxMessageBytes: 16 * 1024 * 1024 });
     const options = { skip: (language === "Go" && withoutGo) || false, timeout: 60_000 };
     let program: Program & Partial<Disposable>;
@@ -63,7 +63,7 @@ for (const { language, transport } of pairs) {
       });
     }
 
-    test("a client that cancels leaves the server as it was", options, async () => {
+    test("a cancelled call has no effect on later calls", options, async () => {
       const stop = new AbortController();
       const statuses = createClient(HealthService, channel).watch({ service: "" }, { signal: stop.signal });
       await assert.rejects(async () => {
@@ -75,10 +75,10 @@ for (const { language, transport } of pairs) {
       assert.deepEqual(await createClient(GreeterService, channel).sayHello({ name: "Ada" }), { message: "Hello Ada" });
     });
 
-    test("calls past the limit are shed with a time to come again, and health is not", options, async () => {
+    test("calls above the limit are shed with a retry delay, and health checks are not", options, async () => {
       using full = new Greeter(program, { GREETER_RPC_TRANSPORT: transport, GREETER_RPC_MAX_CONCURRENT: "1" });
       await using channel = await open((await full.addresses).rpc);
-      // Reflection counts as a call like any other, and stays open as long as we like.
+      // A reflection call counts like any other, and stays open as long as the test needs.
       const stop = new AbortController();
       const held = channel.bidiStream(
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -105,7 +105,7 @@ for (const { language, transport } of pairs) {
       await answers.next().catch(() => {});
     });
 
-    test("a call is one line, in its caller's trace", options, async () => {
+    test("a call writes one log line, in its caller's trace", options, async () => {
       const trace = "0af7651916cd43dd8448eb211c80319c";
       const metadata = { traceparent: `00-${trace}-b7ad6b7169203331-01` };
       await createClient(GreeterService, channel).sayHello({ name: "Ada" }, { metadata });
@@ -151,7 +151,7 @@ for (const { language, transport } of pairs) {
       { path: "/healthz", status: 200, body: { status: "SERVING" } },
       { path: "/readyz", status: 200, body: { status: "SERVING", draining: false, parts: {} } },
     ]) {
-      test(`${path} answers an orchestrator`, options, async () => {
+      test(`${path} reports the state of the process`, options, async () => {
         const response = await fetch((await greeter.addresses).ops + path);
         assert.equal(response.status, status);
         assert.deepEqual(await response.json(), body);
@@ -160,7 +160,7 @@ for (const { language, transport } of pairs) {
       });
     }
 
-    test("the ops port has nothing else, and takes no writes", options, async () => {
+    test("the ops port has no other path, and refuses writes", options, async () => {
       const { ops } = await greeter.addresses;
       assert.equal((await fetch(`${ops}/`)).status, 404);
       const refused = await fetch(`${ops}/metrics`, { method: "POST", body: "x" });
@@ -168,7 +168,7 @@ for (const { language, transport } of pairs) {
       assert.equal(refused.headers.get("allow"), "GET, HEAD");
     });
 
-    test("while it drains it is not ready, says so to watchers, and serves on", options, async () => {
+    test("while it drains it is not ready, notifies watchers, and still serves calls", options, async () => {
       using draining = new Greeter(program, { GREETER_RPC_TRANSPORT: transport, GREETER_DRAIN_MS: "1500" });
       const { rpc, ops } = await draining.addresses;
       await using channel = await open(rpc);
@@ -185,14 +185,14 @@ for (const { language, transport } of pairs) {
           }
         }
       })();
-      // After the drain the stream is ended with a status that tells its reader to come again elsewhere.
+      // After the drain the stream ends with a retryable status, so that its client reconnects.
       await assert.rejects(watching, { code: "unavailable", message: "the server is draining" });
       assert.deepEqual(statuses, [servingStatus.SERVING, servingStatus.NOT_SERVING]);
       assert.deepEqual(await draining.exited, [0, null]);
       assert.equal(await draining.errors, "");
     });
 
-    test("told to stop under load, it answers every call it accepted", options, async () => {
+    test("on SIGTERM under load, it answers every call that it accepted", options, async () => {
       using busy = new Greeter(program, { GREETER_RPC_TRANSPORT: transport });
       await using channel = await open((await busy.addresses).rpc);
       const client = createClient(GreeterService, channel);
@@ -216,13 +216,13 @@ for (const { language, transport } of pairs) {
       assert.deepEqual(await busy.exited, [0, null]);
       for (const error of refusals) {
         assert.equal(codeOf(error), "unavailable");
-        assert.match((error as Error).message, /ECONNREFUSED/); // A connection that broke would be a call that was lost.
+        assert.match((error as Error).message, /ECONNREFUSED/); // A reset connection would be a lost call.
       }
       const accepted = busy.lines.filter((line) => line["method"] === "greeter.v1.Greeter/SayHello");
       assert.equal(accepted.length, answered);
     });
 
-    test("with certificates it speaks TLS, to clients that have one, and to nobody else", options, async () => {
+    test("with certificates it requires TLS and a client certificate", options, async () => {
       const folder = await mkdtemp(join(tmpdir(), "greeter-tls-"));
       const put = async (name: string, text: string): Promise<string> => {
         await writeFile(join(folder, name), text);
@@ -251,7 +251,7 @@ for (const { language, transport } of pairs) {
       }
     });
 
-    test("settings that are wrong end it with 1, all named at once", options, async () => {
+    test("with invalid settings it lists all of them and exits with 1", options, async () => {
       using wrong = new Greeter(program, {
         GREETER_RPC_TRANSPORT: transport,
         GREETER_RPC_PORT: "high",
@@ -261,7 +261,7 @@ for (const { language, transport } of pairs) {
       for (const name of ["GREETER_RPC_PORT", "GREETER_NAME"]) assert.match(await wrong.errors, new RegExp(name));
     });
 
-    test("a port that is taken ends it with 1, and says which", options, async () => {
+    test("with a port in use it names the port and exits with 1", options, async () => {
       const taken = createServer().listen(0, "127.0.0.1");
       await once(taken, "listening");
       try {

@@ -6,14 +6,17 @@ import type { Running } from "../src/stack.ts";
 const order = (sku: string, quantity = 2) => ({ customerId: "ada", items: [{ sku, quantity }] });
 const ended = (answer: { json: Record<string, unknown> }) => answer.json["status"] !== "ORDER_STATUS_PENDING";
 
-/** What a client sees of the system, wherever it runs: these need the gateway's address and nothing else. */
+/**
+ * The journeys of a client. They need only the address of the gateway, so they run against any
+ * deployment.
+ */
 export function httpJourneys(base: () => string): void {
   test("a name is greeted over REST, by path and by body", async () => {
     assert.equal((await call(`${base()}/v1/greetings/World`)).json["message"], "Hello World");
     assert.equal((await post(`${base()}/v1/greetings`, { name: "Ada" })).json["message"], "Hello Ada");
   });
 
-  test("an order travels REST, gRPC, Postgres, event, worker, event and comes back fulfilled", async () => {
+  test("an order travels over REST, gRPC, Postgres, event, worker and event, and is fulfilled", async () => {
     const placed = await post(`${base()}/v1/orders`, order("tea"));
     assert.equal(placed.status, 200);
     assert.equal(placed.json["status"], "ORDER_STATUS_PENDING");
@@ -27,7 +30,7 @@ export function httpJourneys(base: () => string): void {
     assert.equal(label.text.slice(1, 4), "PNG");
   });
 
-  test("an order for something out of stock is rejected with a reason, and has no label", async () => {
+  test("an order for an item out of stock is rejected with a reason, and has no label", async () => {
     const placed = await post(`${base()}/v1/orders`, order("unicorn"));
     const url = `${base()}/v1/orders/${placed.json["id"]}`;
     const settled = await eventually(() => call(url), ended);
@@ -36,7 +39,7 @@ export function httpJourneys(base: () => string): void {
     assert.equal((await call(`${url}/label`)).status, 404);
   });
 
-  test("a watcher sees the order pending, then its end, and the stream closes; a later id resumes after what was seen", async () => {
+  test("a watcher sees the order pending, then its end, and the stream closes; Last-Event-ID resumes after the last event", async () => {
     const placed = await post(`${base()}/v1/orders`, order("tea"));
     const url = `${base()}/v1/orders/${placed.json["id"]}:watch`;
     const events = await readEvents(url);
@@ -52,7 +55,7 @@ export function httpJourneys(base: () => string): void {
     );
   });
 
-  test("cancelling an order that has ended is a conflict that says so", async () => {
+  test("cancelling an order that has ended is a conflict", async () => {
     const placed = await post(`${base()}/v1/orders`, order("tea"));
     const url = `${base()}/v1/orders/${placed.json["id"]}`;
     await eventually(() => call(url), ended);
@@ -61,7 +64,7 @@ export function httpJourneys(base: () => string): void {
     assert.equal(refused.json["reason"], "ORDER_ALREADY_FULFILLED");
   });
 
-  test("one idempotency key makes one order, however often and however parallel it is sent", async () => {
+  test("one idempotency key makes one order, also with repeated and concurrent requests", async () => {
     const headers = { "idempotency-key": crypto.randomUUID() };
     const answers = await Promise.all(
       Array.from({ length: 5 }, () => post(`${base()}/v1/orders`, order("tea"), headers)),
@@ -92,7 +95,7 @@ export function httpJourneys(base: () => string): void {
   });
 
   for (const { name, body, status, field } of [
-    { name: "JSON that breaks off", body: '{"customerId":', status: 400, field: undefined },
+    { name: "incomplete JSON", body: '{"customerId":', status: 400, field: undefined },
     { name: "an unknown field", body: { ...order("tea"), colour: "red" }, status: 400, field: "colour" },
     {
       name: "a word where a number belongs",
@@ -118,7 +121,7 @@ export function httpJourneys(base: () => string): void {
       field: undefined,
     },
   ]) {
-    test(`${name} is answered with ${status} and a problem that helps, never a stack trace`, async () => {
+    test(`${name} gets status ${status} and a problem document that names the field, without a stack trace`, async () => {
       const answer = await post(`${base()}/v1/orders`, body);
       assert.equal(answer.status, status, answer.text);
       assert.match(answer.headers.get("content-type") ?? "", /^application\/problem\+json/);
@@ -143,9 +146,9 @@ export function httpJourneys(base: () => string): void {
   });
 }
 
-/** What an operator sees of the system, where its processes are at hand. */
+/** The journeys of an operator, who can reach the processes. */
 export function operatorJourneys(running: () => Running): void {
-  test("one trace goes through every service and into their logs", async () => {
+  test("one trace covers every service and their logs", async () => {
     const traceId = crypto.randomUUID().replaceAll("-", "");
     const placed = await post(`${running().base}/v1/orders`, order("tea"), {
       traceparent: `00-${traceId}-b7ad6b7169203331-01`,
@@ -164,7 +167,7 @@ export function operatorJourneys(running: () => Running): void {
     assert.deepEqual(seen, ["gateway", "orders", "worker"]);
   });
 
-  test("every process answers for its health and counts its requests", async () => {
+  test("every process reports its health and counts its requests", async () => {
     const { gatewayOps, greeterOps, ordersOps, workerOps } = running().ports;
     for (const port of [gatewayOps, greeterOps, ordersOps, workerOps]) {
       assert.equal((await call(`http://127.0.0.1:${port}/healthz`)).status, 200);

@@ -9,7 +9,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 for (const victim of ["orders", "worker", "gateway"]) {
-  test(`${victim} killed three times under 120 orders: nothing lost, nothing doubled`, async () => {
+  test(`${victim} killed three times under 120 orders: no order is lost or doubled`, async () => {
     await using running = await runStack();
     const program = running.stack.programs.get(victim);
     assert.ok(program);

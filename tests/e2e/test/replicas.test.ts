@@ -1,4 +1,4 @@
-/** Two gateways and two orders on one database, as processes: what a client sees of it is one system. */
+/** Two gateways and two orders on one database, as processes: a client sees one system. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { sleep } from "@plumbline/concurrency";
@@ -9,7 +9,7 @@ import { transports } from "../src/transports.ts";
 
 const perSecond = 60;
 
-/** Whether each gateway has answered that many requests. */
+/** Returns a check that each gateway has answered that many requests. */
 function isShared(counts: readonly number[]): (answered: readonly number[]) => boolean {
   return (answered) => counts.every((count, index) => (answered[index] ?? 0) >= count);
 }
@@ -23,10 +23,11 @@ for (const transport of transports) {
         transport,
         scale: { gateway: 2, orders: 2 },
         environment: {
-          // As in docker-compose.yml. Longer than a look at /readyz may take on a busy machine (1 s), or the load comes too late.
+          // The value of docker-compose.yml. It must be longer than a check of /readyz on a busy
+          // machine (1 s), so that the load moves away in time.
           GATEWAY_DRAIN_MS: "2000",
           GATEWAY_RATE_LIMIT_PER_CLIENT_PER_SECOND: "0",
-          // Short, so that ends of connections fall among the requests too.
+          // Short, so that connections also end during requests.
           ORDERS_RPC_MAX_CONNECTION_AGE_MS: "3000",
         },
       });
@@ -34,7 +35,7 @@ for (const transport of transports) {
     });
     after(async () => await replicas?.[Symbol.asyncDispose]());
 
-    /** Calls served by each of the two orders so far, by its own count. */
+    /** Returns the calls that each of the two orders has counted so far. */
     async function ordersCalls(): Promise<number[]> {
       return await Promise.all(
         ["orders", "orders-2"].map(async (name) => {
@@ -46,7 +47,7 @@ for (const transport of transports) {
       );
     }
 
-    test("a watcher sees the end of its order, whichever gateway and replica it was changed through", async () => {
+    test("a watcher sees the end of its order, through any gateway and replica", async () => {
       const [here = "", there = ""] = bases;
       const before = await ordersCalls();
       for (let i = 0; i < 10; i++) {
@@ -54,7 +55,8 @@ for (const transport of transports) {
         assert.equal(placed.status, 200, placed.text);
         const id = String(placed.json["id"]);
         const watching = readEvents(`${there}/v1/orders/${id}:watch`);
-        // Cancelled or fulfilled, whatever comes first; each call goes to the other replica than the one before.
+        // Cancelled or fulfilled, by whichever is first. Each call goes to the other replica than
+        // the last one.
         await post(`${here}/v1/orders/${id}:cancel`, {});
         const statuses = (await watching).map(({ data }) => data["status"]);
         assert.match(String(statuses.at(-1)), /CANCELLED|FULFILLED/, String(statuses));
@@ -81,7 +83,7 @@ for (const transport of transports) {
           const [service = ""] = name.split("-");
           const ended = await replicas.stack.restart({ service, name });
           assert.ok(ended.clean, `${name} ended with ${ended.code}`);
-          // Until it has a share of the requests again, so that the next restart finds two that are in use.
+          // Waits until it gets requests again, so that the next restart finds two replicas in use.
           await eventually(async () => answered(), isShared(answered().map((count) => count + 30)));
           await sleep(200);
         }

@@ -9,7 +9,7 @@ import { embeddedTier, givenTier, services, type Tier } from "../src/tier.ts";
 
 const page = readFileSync(join(root, "docs/telemetry.md"), "utf8");
 
-/** The rows of the table under a heading of docs/telemetry.md, cell by cell. */
+/** Returns the rows of the table under a heading of docs/telemetry.md, cell by cell. */
 function rows(heading: string): string[][] {
   const section = page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? "";
   const lines = section.split("\n").filter((line) => line.startsWith("|"));
@@ -31,7 +31,7 @@ const code = (cell = "") => cell.replaceAll("`", "");
 let tier: Tier;
 before(async () => {
   tier = await (givenTier() ?? (() => embeddedTier("source")))();
-  // Everything there is, once.
+  // Produces every signal once.
   await call(`${tier.base}/v1/greetings/World`);
   const placed = await post(`${tier.base}/v1/orders`, { customerId: "signals", items: [{ sku: "tea", quantity: 1 }] });
   const url = `${tier.base}/v1/orders/${placed.json["id"]}`;
@@ -40,7 +40,7 @@ before(async () => {
 });
 after(() => tier?.[Symbol.asyncDispose]());
 
-test("every span has a name of the page, and every name of the page is seen of each of its services", async () => {
+test("every span is on the page, and every span of the page is seen from each of its services", async () => {
   const documented = rows("Spans").map(([name, kind, of]) => ({
     pattern: new RegExp(`^${RegExp.escape(code(name)).replaceAll(/\\x3c.*?\\x3e|<.*?>/g, "\\S+")}$`),
     name: code(name),
@@ -69,12 +69,12 @@ test("every span has a name of the page, and every name of the page is seen of e
 });
 
 for (const service of services) {
-  test(`${service} has the metrics of the page, of their type and with their labels, and no others`, async () => {
+  test(`${service} has exactly the metrics of the page, with their types and labels`, async () => {
     const found = metricsOf((await call(`${tier.ops[service]}/metrics`)).text);
     const documented = rows("Metrics").filter(([, , , of]) => words(code(of).replaceAll("?", "")).includes(service));
     const patterns = documented.map(([name]) => code(name)).filter((name) => name.endsWith("*"));
     const own = [...found.keys()].filter((name) => !patterns.some((pattern) => name.startsWith(pattern.slice(0, -1))));
-    // With a question mark: only where a setting asks for it.
+    // A question mark: only with a setting.
     const named = documented.filter(
       ([name, , , of]) => !code(name).endsWith("*") && (words(of).includes(service) || found.has(code(name))),
     );
@@ -88,13 +88,13 @@ for (const service of services) {
   });
 }
 
-test("every service sends its lines by OTLP, with the ids of the span they were written in", async () => {
+test("every service exports its log lines by OTLP, with the ids of their span", async () => {
   const senders = () => new Set(tier.receiver.logs.map(({ service }) => service));
   await eventually(
     async () => senders().size,
     (size) => size === services.length,
   );
-  // Each service sends its lines in batches of its own: that there were some says nothing of this one.
+  // Each service sends batches of its own, so lines of another service prove nothing for this one.
   const handled = await eventually(
     async () => tier.receiver.logs.find(({ service, body }) => service === "worker" && body === "message handled"),
     (line) => line !== undefined,
@@ -106,7 +106,7 @@ test("every service sends its lines by OTLP, with the ids of the span they were 
   assert.equal(span?.traceId, handled?.traceId);
 });
 
-test("every line of a log has the fields of the page", (t) => {
+test("every log line has the fields of the page", (t) => {
   if (tier.lines === undefined) return t.skip("NOT RUN: reads the services' standard output: unset E2E_BASE_URL");
   const always = ["time", "level", "service", "message"];
   const fields = new Set(rows("Logs").flatMap(([names]) => words(code(names))));

@@ -18,7 +18,7 @@ interface Start extends AsyncDisposable {
   printed(pattern: RegExp, ms?: number): Promise<void>;
 }
 
-/** `npm start` as a user runs it, on other ports and with a data folder of its own. */
+/** Runs `npm start` like a user, on other ports and with a data folder of its own. */
 async function start(
   dataDir = mkdtempSync(join(tmpdir(), "plumbline-start-")),
   ports?: Ports,
@@ -73,7 +73,7 @@ async function gone(base: string, ms = 20_000): Promise<void> {
   }
 }
 
-test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the data is there at the next start", async () => {
+test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the next start has the data", async () => {
   const first = await start();
   await first.printed(/Ready after/);
   const curls = [...first.output().matchAll(/^ {2}(curl .*)$/gm)].map((match) => match[1] as string);
@@ -107,7 +107,7 @@ test("when the supervisor is killed its children end, and the next start recover
   assert.equal((listed.json["orders"] as unknown[]).length, 1);
 });
 
-test("a taken port is named, with what to do, and nothing is left running", async () => {
+test("a port in use is named, with what to do, and no process keeps running", async () => {
   const server = createServer();
   const ports = await freeStackPorts();
   await new Promise<void>((resolve) => server.listen(ports.orders, "127.0.0.1", resolve));
@@ -117,7 +117,7 @@ test("a taken port is named, with what to do, and nothing is left running", asyn
   server.close();
 });
 
-test("a data folder that is no data folder is refused with what to do, and left as it is", async () => {
+test("another folder as data folder is refused, with what to do, and not changed", async () => {
   const dataDir = mkdtempSync(join(tmpdir(), "plumbline-broken-"));
   const postgres = join(dataDir, "postgres");
   mkdirSync(postgres);

@@ -8,7 +8,7 @@ import { embeddedTier, givenTier, type Tier } from "../src/tier.ts";
 import { transports } from "../src/transports.ts";
 
 const given = givenTier();
-/** What runs, and what carries its calls: neither must be seen in a trace. */
+/** The stacks and transports. Neither must be visible in a trace. */
 const embedded = [
   { entry: "source", transport: transports[0] },
   { entry: "bundle", transport: transports.at(-1) },
@@ -20,7 +20,7 @@ const tiers = given
       open: () => embeddedTier(entry, transport),
     }));
 
-/** What is done with an order that is fulfilled at the first attempt, while somebody watches it. */
+/** The trace of a watched order that is fulfilled at the first attempt. */
 const fulfilledAtOnce = `
 gateway server POST /v1/orders
   gateway client orders.v1.OrdersService/PlaceOrder
@@ -47,7 +47,7 @@ gateway server POST /v1/orders
         worker internal draw label
         worker producer publish fulfilment.events`.trim();
 
-/** Refused by its supplier once, fulfilled from the retry topic. */
+/** The trace of an order whose supplier fails once; it is fulfilled from the retry topic. */
 const fulfilledLater = `
 gateway server POST /v1/orders
   gateway client orders.v1.OrdersService/PlaceOrder
@@ -77,7 +77,7 @@ gateway server POST /v1/orders
             worker internal draw label
             worker producer publish fulfilment.events`.trim();
 
-/** Refused by its supplier each time. */
+/** The trace of an order whose supplier fails each time. */
 const deadLettered = `
 gateway server POST /v1/orders
   gateway client orders.v1.OrdersService/PlaceOrder
@@ -113,7 +113,7 @@ for (const { name, open } of tiers) {
     after(() => tier?.[Symbol.asyncDispose]());
 
     const spansOf = (traceId: string) => tier.receiver.spans.filter((span) => span.traceId === traceId);
-    /** Waits for a trace to look as it should, and shows the difference where it never does. */
+    /** Waits until a trace has the expected outline, and shows the difference if it never has. */
     const looksLike = async (traceId: string, wanted: string): Promise<Span[]> => {
       const seen = () => outline(withoutTransport(spansOf(traceId)));
       await eventually(
@@ -142,8 +142,8 @@ for (const { name, open } of tiers) {
       return Number(/^message_retried_later_total\{.*\} (\d+)$/m.exec(text)?.[1] ?? 0);
     };
 
-    test("an order is one trace from the request to the watcher's last line, over every hop", async () => {
-      // So slow that the watcher has its first line before the order is settled.
+    test("an order is one trace from the request to the watcher's last line", async () => {
+      // Slow enough that the watcher has its first line before the order is settled.
       await setSupplier({ latencyMs: 2_000, failing: [] });
       const order = await place(["tea", "coffee"]);
       const watcher = newCaller();
@@ -159,14 +159,15 @@ for (const { name, open } of tiers) {
       const named = (spanName: string, among = spans) => among.filter((span) => span.name === spanName);
       assert.equal(named("POST /v1/orders")[0]?.parentSpanId, order.spanId, "the caller's own span is the parent");
 
-      // A batch links to what created its messages: the call that placed the order, the handler that settled it.
+      // A batch links to the spans that created its messages: the call that placed the order, the
+      // handler.
       const [toWorker] = named("publish orders.events");
       const server = named("orders.v1.OrdersService/PlaceOrder").find(({ kind }) => kind === "server");
       assert.deepEqual(toWorker?.links, [{ traceId: order.traceId, spanId: server?.spanId }]);
       const [back] = named("publish fulfilment.events");
       assert.deepEqual(back?.links, [{ traceId: order.traceId, spanId: named("process orders.events")[0]?.spanId }]);
 
-      // The last line went out on a request of its own: the order's trace leads there.
+      // The last line was sent by another request; the order's trace links to it.
       const watching = named("orders.v1.OrdersService/WatchOrder", stream).find(({ kind }) => kind === "server");
       assert.deepEqual(named("tell watchers")[0]?.links, [{ traceId: watcher.traceId, spanId: watching?.spanId }]);
       assert.deepEqual(
@@ -180,13 +181,13 @@ for (const { name, open } of tiers) {
         assert.equal(quote.attributes["http.response.status_code"], 200);
     });
 
-    test("an order whose supplier fails goes through its retry topic and is fulfilled, in the same trace", async (t) => {
+    test("an order whose supplier fails once is fulfilled from the retry topic, in the same trace", async (t) => {
       if (!tier.retriesSoon)
         return t.skip("NOT RUN: needs a retry after 2 s, which the embedded stack has: unset E2E_BASE_URL");
       await setSupplier({ failing: ["cups"] });
       const before = await retriedLater();
       const order = await place(["cups"]);
-      // The supplier is mended once the first delivery has failed.
+      // The supplier is repaired after the first delivery has failed.
       await eventually(retriedLater, (count) => count > before);
       await setSupplier({ failing: [] });
       const spans = await looksLike(order.traceId, fulfilledLater);
@@ -195,7 +196,7 @@ for (const { name, open } of tiers) {
       assert.equal(retry?.attributes["plumbline.attempts"], 1);
     });
 
-    test("an order that is given up ends in the dead letters, in the same trace", async (t) => {
+    test("an order whose supplier keeps failing ends in the dead letters, in the same trace", async (t) => {
       if (!tier.retriesSoon)
         return t.skip("NOT RUN: needs a retry after 2 s, which the embedded stack has: unset E2E_BASE_URL");
       await setSupplier({ failing: ["kettle"] });
@@ -207,7 +208,7 @@ for (const { name, open } of tiers) {
   });
 }
 
-/** A caller with a trace of its own, as a browser that is traced. */
+/** A caller with a trace of its own, like a traced browser. */
 function newCaller() {
   const [traceId, spanId] = [randomBytes(16).toString("hex"), randomBytes(8).toString("hex")];
   return { traceId, spanId, headers: { traceparent: `00-${traceId}-${spanId}-01` } };

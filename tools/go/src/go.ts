@@ -2,11 +2,14 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-/** The least version whose modules here build. */
+/** The lowest version that builds the modules here. */
 const least = [1, 26] as const;
 const environment = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-buildvcs=false -mod=readonly" };
 
-/** Why Go cannot be used for the module in `folder`; undefined when it can. Fetches the module's dependencies, at most 5 minutes. */
+/**
+ * Returns the reason why Go cannot build the module in `folder`, or undefined if it can. Downloads
+ * the module's dependencies, for at most 5 minutes.
+ */
 export function whyNoGo(folder: string): string | undefined {
   const { stdout, error } = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8", cwd: folder });
   const how = `install Go ${least.join(".")} or later from go.dev/dl and put it on PATH`;
@@ -25,19 +28,22 @@ export function whyNoGo(folder: string): string | undefined {
   return `its modules cannot be fetched (${download.stderr.trim().split("\n", 1)[0] ?? "no answer"}): go mod download must reach a module proxy once`;
 }
 
-/** Builds the command `packagePath` of the module in `folder` as the file `out`. Throws with the compiler's words. */
+/**
+ * Builds the command `packagePath` of the module in `folder` as the file `out`. Throws with the
+ * compiler's output.
+ */
 export function goBuild(folder: string, packagePath: string, out: string): string {
   go(folder, ["build", "-trimpath", "-o", out, packagePath]);
   return out;
 }
 
-/** Runs Go in `folder`, its output with ours. Throws when it fails. */
+/** Runs Go in `folder` and passes its output on. Throws if it fails. */
 export function go(folder: string, args: readonly string[]): void {
   const { status, error } = spawnSync("go", args, { cwd: folder, env: environment, stdio: ["ignore", 2, 2] });
   if (status !== 0) throw new Error(`go ${args[0]} failed in ${folder}: ${error?.message ?? `code ${status}`}`);
 }
 
-/** Go files below `folder` that gofmt would change. */
+/** Returns the Go files below `folder` that gofmt would change. */
 export function unformatted(folder: string): string[] {
   const { stdout } = spawnSync("gofmt", ["-l", "."], { cwd: folder, encoding: "utf8" });
   return stdout.split("\n").filter((file) => file !== "" && !file.startsWith("gen/"));

@@ -5,7 +5,9 @@ import { goBuild, whyNoGo } from "./go.ts";
 const root = resolve(import.meta.dirname, "../../..");
 const folder = resolve(import.meta.dirname, "../interop-programs");
 
-/** The programs of other projects that ours are tested against: the Go package of each, at the version that go.mod pins. */
+/**
+ * The Go packages of other projects' programs for interop tests, at the versions that go.mod pins.
+ */
 const packages = {
   h2spec: "github.com/summerwind/h2spec/cmd/h2spec",
   "interop-client": "google.golang.org/grpc/interop/client",
@@ -16,14 +18,17 @@ export type InteropProgram = keyof typeof packages;
 
 const built = new Map<InteropProgram, string>();
 
-/** Returns why the programs cannot be built here: Go is missing or too old, or its modules cannot be fetched. */
+/**
+ * Returns the reason why the programs cannot be built here: Go is missing or too old, or its
+ * modules cannot be downloaded.
+ */
 export function whyNoInteropPrograms(): string | undefined {
   return whyNoGo(folder);
 }
 
 /**
- * Builds a program and returns its path. The first build takes a minute, later ones seconds. Throws with the compiler's
- * words when the build fails.
+ * Builds a program and returns its path. The first build takes a minute, later ones seconds. Throws
+ * with the compiler's output if the build fails.
  */
 export function interopProgram(name: InteropProgram): string {
   const known = built.get(name);

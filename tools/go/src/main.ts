@@ -1,4 +1,7 @@
-/** `node ../../tools/go/src/main.ts generate|build|lint|serve`, in the folder of a project with a Go module. */
+/**
+ * `node ../../tools/go/src/main.ts generate|build|lint|serve`, in the folder of a project with a Go
+ * module.
+ */
 import { relative, resolve } from "node:path";
 import { generate, go, goBuild, unformatted, whyNoGo } from "./go.ts";
 

@@ -3,11 +3,11 @@ import { ExportTraceServiceRequest } from "../gen/opentelemetry/proto/collector/
 import type { AnyValue, KeyValue } from "../gen/opentelemetry/proto/common/v1/common.ts";
 import { Span_SpanKind, Status_StatusCode } from "../gen/opentelemetry/proto/trace/v1/trace.ts";
 
-/** A span as the tests read it: ids in hexadecimal, attributes as plain values. */
+/** A span for the tests: ids in hexadecimal, attributes as plain values. */
 export interface Span {
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty for a root. */
+  /** The parent's id; empty for a root. */
   readonly parentSpanId: string;
   readonly name: string;
   readonly kind: "internal" | "server" | "client" | "producer" | "consumer";

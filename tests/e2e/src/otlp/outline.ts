@@ -1,8 +1,9 @@
 import type { Span } from "./messages.ts";
 
 /**
- * A trace as an indented text, a line for each span: `orders server orders.v1.OrdersService/PlaceOrder`. Siblings are in
- * the order of their lines, not of their clocks, which differ between processes. `failed` is appended where it did.
+ * Returns a trace as an indented text with a line for each span:
+ * `orders server orders.v1.OrdersService/PlaceOrder`. Siblings are sorted by their lines, because
+ * the clocks of processes differ. A failed span ends with `failed`.
  */
 export function outline(spans: readonly Span[]): string {
   const ids = new Set(spans.map((span) => span.spanId));
@@ -21,7 +22,10 @@ function lines(span: Span, all: readonly Span[]): string[] {
   ];
 }
 
-/** Without what an adapter does within a publish: one sends by SQL, another over its own protocol. */
+/**
+ * Removes the spans inside a publish, which differ by adapter: one sends by SQL, another over its
+ * own protocol.
+ */
 export function withoutTransport(spans: readonly Span[]): Span[] {
   const publishes = new Set(spans.filter(({ kind }) => kind === "producer").map(({ spanId }) => spanId));
   return spans.filter((span) => span.kind !== "client" || !publishes.has(span.parentSpanId));

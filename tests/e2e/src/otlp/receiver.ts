@@ -5,13 +5,16 @@ import { gunzipSync } from "node:zlib";
 import { type LogRecord, logRecordsOf, type Span, spansOf } from "./messages.ts";
 
 export interface Receiver extends AsyncDisposable {
-  /** What services are given as their `otlpEndpoint`. */
+  /** The `otlpEndpoint` for the services. */
   readonly endpoint: string;
   readonly spans: readonly Span[];
   readonly logs: readonly LogRecord[];
 }
 
-/** A collector in this process: OTLP over HTTP with protobuf, as the services' exporters send it. It keeps all, so let a test be short. */
+/**
+ * A collector in this process: OTLP over HTTP with protobuf, as the services' exporters send it. It
+ * keeps everything, so a test should be short.
+ */
 export async function startReceiver(
   options: { readonly host?: string; readonly port?: number } = {},
 ): Promise<Receiver> {
@@ -25,7 +28,7 @@ export async function startReceiver(
     else if (request.url === "/v1/traces") spans.push(...spansOf(body));
     else if (request.url === "/v1/logs") logs.push(...logRecordsOf(body));
     else response.statusCode = 404;
-    // An empty message: everything was taken.
+    // An empty message: everything was accepted.
     response.setHeader("content-type", "application/x-protobuf").end();
   };
   const server = createServer((request, response) => void take(request, response));

@@ -1,10 +1,11 @@
 /**
- * The layers of this repository, in one table. The tag `layer:NAME` in a project's package.json states its layer.
+ * The layers of this repository, in one table. The tag `layer:NAME` in a project's package.json
+ * states its layer.
  *
  *     foundation <- process <- driver <- communication <- service-defaults <- app <- tool <- test
  *
- * An import points only to the left. Contracts stand beside all of them. Projects of one layer do not import each other,
- * except where the table says so.
+ * An import points only to the left. Contracts stand beside all of them. Projects of one layer do
+ * not import each other, except where the table says so.
  */
 
 export interface Project {
@@ -27,11 +28,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   driver: ["foundation", "process"],
   /** Calls, events, REST for calls. */
   communication: ["foundation", "process", "driver"],
-  /** What every service of this repository shares. */
+  /** The shell that every service of this repository shares. */
   "service-defaults": ["foundation", "process", "driver", "communication"],
-  /** Generated from protos/, for everybody. */
+  /** Generated from protos/, for all projects. */
   contracts: [],
-  /** A service. No app imports another: they meet over the network. */
+  /** A service. No app imports another: they communicate over the network. */
   app: [...libraries, "contracts"],
   /** Runs, builds and checks the services. The stack starts apps as processes and imports none. */
   tool: [...libraries, "contracts", "tool"],
@@ -39,7 +40,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   test: [...libraries, "contracts", "tool", "test"],
 };
 
-/** Tests beside the code may also use contracts, tools and an app with the tag `stand-in`, which plays another company's. */
+/**
+ * Tests beside the code may also use contracts, tools, and an app with the tag `stand-in`, which
+ * replaces another company's service.
+ */
 const testsMayImport = ["contracts", "tool", "stand-in"];
 
 /** Returns one sentence for each import that points the wrong way. */

@@ -1,6 +1,7 @@
 /**
- * The arrows inside a service: domain <- use-cases <- adapters <- app.ts <- main.ts. Folders named for a role come first,
- * folders named for a technology around them; two technologies meet in app.ts or main.ts only.
+ * The arrows inside a service: domain <- use-cases <- adapters <- app.ts <- main.ts. Folders named
+ * for a role are inside, folders named for a technology around them. Two technologies meet in
+ * app.ts or main.ts only.
  */
 import { posix } from "node:path";
 
@@ -10,8 +11,9 @@ const adapterRank = 2;
 const roots: Readonly<Record<string, number>> = { "app.ts": 3, "migrate.ts": 4, "main.ts": 4 };
 
 /**
- * Problems of one source file. `path` is relative to the service's `src`, with forward slashes.
- * Settings (`config.ts`) may be read by anything but the domain and the use cases, who are given values.
+ * Returns the problems of one source file. `path` is relative to the service's `src`, with forward
+ * slashes. The domain and the use cases get values as arguments; all other files may read settings
+ * (`config.ts`).
  */
 export function checkFile(path: string, text: string): string[] {
   const from = placeOf(path);
@@ -32,7 +34,10 @@ export function checkFile(path: string, text: string): string[] {
   return problems;
 }
 
-/** Every module the text imports, statically or not. Source is formatted, so one pattern reads all forms. */
+/**
+ * Returns every module that the text imports, statically or not. Source is formatted, so one
+ * pattern reads all forms.
+ */
 function importsOf(text: string): string[] {
   return [...text.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm)].map(
     (match) => (match[1] ?? match[2] ?? match[3]) as string,

@@ -10,7 +10,10 @@ interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
 
-/** Every arrow of the workspace under `root` that points the wrong way. Nx draws its graph from the same manifests. */
+/**
+ * Returns a sentence for every import of the workspace in the wrong direction. Nx draws its graph
+ * from the same manifests.
+ */
 export function checkWorkspace(root: string): string[] {
   const projects = globSync("{apps,deploy,libs,tests,tools}/*/package.json", { cwd: root }).map((file) =>
     readProject(join(root, file)),

@@ -8,7 +8,7 @@ const lock = JSON.parse(readFileSync(resolve(import.meta.dirname, "../../../../p
   packages: LockPackages;
 };
 
-test("a platform package without an entry gets one with its system", () => {
+test("a platform package without an entry gets one that names its system", () => {
   const packages = {
     "": {},
     "node_modules/a": { version: "1.0.0", optionalDependencies: { "a-linux-x64-musl": "1.0.0" } },
@@ -30,7 +30,7 @@ test("an entry nested in its parent counts", () => {
 test("this lock file lists the platform packages of every system", () =>
   assert.deepEqual(missingEntries(lock.packages), {}));
 
-test("this lock file names no place to download from", () => {
+test("this lock file contains no download addresses", () => {
   const addresses = Object.values(lock.packages).filter((entry) => /^https?:/.test(entry.resolved ?? ""));
   assert.deepEqual(addresses, []);
 });

@@ -1,7 +1,7 @@
 /**
- * npm leaves platform packages out of the lock file when the registry it asked could not serve them, and `npm ci` on another
- * machine then refuses the whole file ("Missing: ... from lock file"). Each missing one is optional, so an entry with its
- * version and the systems it is for completes the file.
+ * npm leaves platform packages out of the lock file if the registry could not serve them. `npm ci`
+ * on another machine then refuses the whole file ("Missing: ... from lock file"). Each missing
+ * package is optional, so an entry with its version and its systems completes the file.
  */
 
 export interface LockEntry {
@@ -16,7 +16,7 @@ export interface LockEntry {
 }
 export type LockPackages = Readonly<Record<string, LockEntry>>;
 
-/** The optional dependencies that have no entry, each as the entry it needs, by its path in the lock file. */
+/** Returns the missing entries of optional dependencies, by their path in the lock file. */
 export function missingEntries(packages: LockPackages): Record<string, LockEntry> {
   const missing: Record<string, LockEntry> = {};
   for (const [path, entry] of Object.entries(packages)) {
@@ -27,14 +27,14 @@ export function missingEntries(packages: LockPackages): Record<string, LockEntry
   return missing;
 }
 
-/** The same packages with the missing entries, in npm's order. */
+/** Returns the packages with the missing entries, in npm's order. */
 export function complete(packages: LockPackages): LockPackages {
   const { "": root, ...rest } = { ...packages, ...missingEntries(packages) };
   const sorted = Object.entries(rest).toSorted(([a], [b]) => a.localeCompare(b, "en"));
   return { ...(root === undefined ? {} : { "": root }), ...Object.fromEntries(sorted) };
 }
 
-/** Node's own rule: the folder itself, then each one above it. */
+/** Resolves by Node's rule: the folder itself, then each one above it. */
 function resolves(packages: LockPackages, from: string, name: string): boolean {
   for (let base = from; ; base = base.slice(0, Math.max(0, base.lastIndexOf("/node_modules/")))) {
     if (packages[`${base === "" ? "" : `${base}/`}node_modules/${name}`] !== undefined) return true;

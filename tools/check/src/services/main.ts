@@ -1,4 +1,7 @@
-/** `npm run services`: writes what is made from the table of services. With --check it compares and writes nothing. */
+/**
+ * `npm run services`: writes the files that follow from the table of services. With --check it only
+ * compares.
+ */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";

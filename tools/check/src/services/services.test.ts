@@ -18,13 +18,13 @@ for (const [path, derive] of Object.entries(derivedFiles)) {
   test(`${path} agrees with the table of services`, () => assert.equal(read(path), derive(read(path))));
 }
 
-test("lines that were changed by hand in a made block are replaced, and the rest is kept", () => {
+test("lines changed by hand in a generated block are replaced, and the rest is kept", () => {
   const path = "deploy/observability/prometheus.yml";
   const broken = read(path).replace("job_name: orders", "job_name: order").replace("3s", "4s");
   assert.equal(derivedFiles[path]?.(broken), read(path).replace("3s", "4s"));
 });
 
-test("a file without the comments around its made block is refused", () => {
+test("a file without the comments around its generated block is refused", () => {
   assert.throws(() => withBlock("groups: []\n", ["x"]), /comments .* are missing/);
 });
 

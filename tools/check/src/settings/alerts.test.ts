@@ -23,10 +23,12 @@ const alerts = (read("deploy/observability/alerts.yml") as { groups: { rules: Al
   ({ rules }) => rules,
 );
 const known = knownMetrics(readFileSync(join(root, "docs/telemetry.md"), "utf8"));
-/** Prometheus' own. */
+/** Metrics of Prometheus itself. */
 const labelsOfAll = ["job", "instance"];
 
-/** What is wrong with an expression: metrics that there are not, labels that none of its metrics has. */
+/**
+ * Returns the problems of an expression: unknown metrics, and labels that none of its metrics has.
+ */
 function problemsOf(expression: string, known: readonly KnownMetric[]): readonly string[] {
   const { metrics, labels } = askedBy(expression);
   const found = metrics.filter((name) => name !== "up").map((name) => [name, metricOf(name, known)] as const);
@@ -45,11 +47,11 @@ function metricOf(name: string, known: readonly KnownMetric[]): KnownMetric | un
 }
 
 for (const { alert, expr, labels, annotations } of alerts) {
-  test(`${alert} asks for metrics and labels that the services have`, () => {
+  test(`${alert} uses metrics and labels that the services have`, () => {
     assert.deepEqual(problemsOf(expr, known), []);
   });
 
-  test(`${alert} says how urgent it is and has a runbook that names it`, () => {
+  test(`${alert} has a severity, and a runbook that names it`, () => {
     assert.ok(["page", "ticket"].includes(labels.severity));
     const runbook = join(root, annotations.runbook);
     assert.ok(existsSync(runbook), `${annotations.runbook} is missing`);
@@ -73,7 +75,7 @@ for (const { expression, want } of [
   });
 }
 
-test("Prometheus finds the replicas of every service by name, on the port that compose gives their metrics", async () => {
+test("Prometheus finds the replicas of every service by name, on their metrics port in compose", async () => {
   const { scrape_configs } = read("deploy/observability/prometheus.yml") as {
     scrape_configs: { job_name: string; dns_sd_configs?: { names: string[]; type: string; port: number }[] }[];
   };
@@ -90,7 +92,7 @@ test("Prometheus finds the replicas of every service by name, on the port that c
   assert.deepEqual(found, await Promise.all(expected));
 });
 
-test("every proxy of the profile chaos leads to a service, and every address that the profile sets to a proxy", () => {
+test("every proxy of the profile chaos leads to a service, and every address of the profile to a proxy", () => {
   const proxies = JSON.parse(readFileSync(join(root, "deploy/chaos/toxiproxy.json"), "utf8")) as {
     listen: string;
     upstream: string;

@@ -11,8 +11,8 @@ interface ComposeService {
 }
 
 /**
- * The apps that a compose file starts, with their environment as their containers get it. `variables` are those of `.env`.
- * Throws when the file uses one that is not there and has no default.
+ * Returns the apps that a compose file starts, with the environment of their containers.
+ * `variables` are those of `.env`. Throws if the file uses an unknown one without a default.
  */
 export function composeServices(text: string, variables: ReadonlyMap<string, string>): readonly Started[] {
   const { services } = parse(text, { merge: true }) as ComposeFile;
@@ -29,12 +29,12 @@ export function composeServices(text: string, variables: ReadonlyMap<string, str
   });
 }
 
-/** The variables of an `.env` file of plain NAME=value lines. */
+/** Returns the variables of an `.env` file of plain NAME=value lines. */
 export function envFile(text: string): ReadonlyMap<string, string> {
   return new Map([...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]));
 }
 
-/** The forms of interpolation that the file uses: ${NAME}, ${NAME:-default}, and $$ for a dollar. */
+/** Interpolates the forms that the file uses: ${NAME}, ${NAME:-default}, and $$ for a dollar. */
 function interpolate(text: string, variables: ReadonlyMap<string, string>, where: string): string {
   return text.replaceAll(/\$\$|\$\{(\w+)(?::-([^}]*))?\}/g, (whole, name?: string, preset?: string) => {
     if (name === undefined) return whole.slice(1);

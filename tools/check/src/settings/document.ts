@@ -14,7 +14,7 @@ set. With a wrong value, an unknown variable or a missing setting the process do
 prints a list of all of them.
 `;
 
-/** The page that describes the settings of all services. */
+/** Returns the page that describes the settings of all services. */
 export function settingsDocument(services: readonly Service[]): string {
   return [head, ...services.map(section)].join("\n");
 }
@@ -35,7 +35,7 @@ function preset({ default: value, required }: SettingRow): string {
   return `\`${Array.isArray(value) ? value.join(", ") : String(value)}\``;
 }
 
-/** A bar would begin a new cell. */
+/** Escapes bars, which would begin a new cell. */
 function cell(text: string): string {
   return text.replaceAll("|", "\\|");
 }

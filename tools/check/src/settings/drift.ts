@@ -3,12 +3,13 @@ import { settingsPrefix } from "@plumbline/tools-stack";
 import type { Service } from "./services.ts";
 import type { Started } from "./started.ts";
 
-/** What a container may be given beside its settings. */
+/** Variables that a container may have beside its settings. */
 const ofOthers: ReadonlySet<string> = new Set(["NODE_OPTIONS", "PROBE_URL", "TZ"]);
 
 /**
- * One line for each thing that would keep a started service from reading its settings, and for each service that `started`
- * leaves out; none when all is well. Files in `config/` count: they are read from the working folder, as the service does.
+ * Returns one line for each problem that prevents a started service from reading its settings, and
+ * for each service that `started` leaves out. It reads files in `config/` from the working folder,
+ * like the service.
  */
 export async function findDrift(services: readonly Service[], started: readonly Started[]): Promise<readonly string[]> {
   const schemas = new Map(services.map(({ name, schema }) => [name, schema]));

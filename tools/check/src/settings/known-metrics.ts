@@ -6,8 +6,8 @@ export interface KnownMetric {
 }
 
 /**
- * The rows of the table of metrics in `page`, docs/telemetry.md: tests/e2e/test/signals.test.ts holds that against what the services
- * answer when they are scraped.
+ * Returns the rows of the table of metrics in `page`, docs/telemetry.md.
+ * tests/e2e/test/signals.test.ts compares that table with the metrics of running services.
  */
 export function knownMetrics(page: string): readonly KnownMetric[] {
   return [...page.matchAll(/^\| `([a-z]\w+)` \| (counter|gauge|histogram) \|([^|]*)\|/gm)].map(

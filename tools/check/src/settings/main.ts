@@ -1,6 +1,7 @@
 /**
- * `npm run settings`: writes docs/settings.md from the services' schemas. With --check it writes nothing: it fails when the page is
- * stale, or when compose or the embedded stack would start a service with settings it does not take.
+ * `npm run settings`: writes docs/settings.md from the services' schemas. With --check it writes
+ * nothing. It fails if the page is out of date, or if compose or the embedded stack would start a
+ * service with settings that it refuses.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -13,7 +14,7 @@ import { findServices } from "./services.ts";
 
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 const root = resolve(import.meta.dirname, "../../../..");
-process.chdir(root); // Services read config/ from where they are started, and that is here.
+process.chdir(root); // Services read config/ from their working folder, which is the root.
 
 const services = await findServices(root);
 const page = settingsDocument(services);
@@ -24,7 +25,7 @@ if (values.check) {
     envFile(readFileSync(`deploy/compose/${name}.env`, "utf8")),
   );
   const compose = [new Map(), ...profiles].flatMap((added) => composeServices(file, new Map([...variables, ...added])));
-  // A profile repeats what is wrong without it.
+  // A profile repeats the problems that exist without it.
   const problems = new Set([
     ...(readFileSync("docs/settings.md", "utf8") === page ? [] : ["docs/settings.md is stale: run npm run settings"]),
     ...(await findDrift(services, compose)),

@@ -1,4 +1,7 @@
-/** What one expression asks for. Enough of PromQL for the alerts here; the syntax itself is promtool's to check. */
+/**
+ * The metrics and labels of one expression. It knows enough of PromQL for the alerts here; promtool
+ * checks the syntax.
+ */
 export interface Asked {
   readonly metrics: readonly string[];
   readonly labels: readonly string[];
@@ -18,7 +21,7 @@ const words = new Set([
   "bool",
 ]);
 
-/** The metrics and the labels that `expression` names. */
+/** Returns the metrics and labels that `expression` names. */
 export function askedBy(expression: string): Asked {
   const labels: string[] = [];
   const rest = expression

@@ -3,15 +3,16 @@ import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Schema } from "@plumbline/config";
 
-/** A service and the one description of its settings. */
+/** A service and the schema of its settings. */
 export interface Service {
   readonly name: string;
   readonly schema: Schema;
 }
 
 /**
- * Every app of `root` that has a `src/config.ts`, by name. They are found and not listed, so that no app can be forgotten.
- * Throws for one that does not export its schema under its name, `ControlPlaneConfig` for control-plane.
+ * Returns every app of `root` that has a `src/config.ts`, by name. They are found and not listed,
+ * so that no app can be forgotten. Throws for one that does not export its schema under its name,
+ * `ControlPlaneConfig` for control-plane.
  */
 export async function findServices(root: string): Promise<readonly Service[]> {
   const files = globSync("apps/*/src/config.ts", { cwd: root }).toSorted();

@@ -33,7 +33,7 @@ ${environment}
 const variables = envFile("# development\nPASSWORD=p\nEMPTY=\n");
 const driftOf = async (text: string) => await findDrift([shop], composeServices(text, variables));
 
-test("an environment that the schema takes is no drift, with or without defaults and variables", async () => {
+test("an environment that the schema accepts is no drift, with or without defaults and variables", async () => {
   assert.deepEqual(
     await driftOf(compose("      SHOP_NOTE: ${EMPTY}\n      SHOP_DRAIN_MS: ${DRAIN:-500}\n      PROBE_URL: http://x")),
     [],
@@ -42,22 +42,22 @@ test("an environment that the schema takes is no drift, with or without defaults
 
 for (const { name, text, want } of [
   {
-    name: "an unknown variable is named, with what was meant",
+    name: "an unknown variable is reported with the nearest known one",
     text: compose("      SHOP_RPC_PROT: 1"),
     want: /^shop in docker-compose\.yml: SHOP_RPC_PROT .*did you mean SHOP_RPC_PORT/,
   },
   {
-    name: "a required setting that is missing is named by its variable",
+    name: "a missing required setting is reported by its variable",
     text: compose("").replace("<<: *shop", "SHOP_NOTE: x"),
     want: /database\.url \(not set: .*SHOP_DATABASE_URL/,
   },
   {
-    name: "a wrong value is named with what would be right, after interpolation",
+    name: "a wrong value is reported with the expected one, after interpolation",
     text: compose("      SHOP_DRAIN_MS: ${DRAIN:-soon}"),
     want: /drainMs \(SHOP_DRAIN_MS\): expected a whole number/,
   },
   {
-    name: "a variable of no service's prefix is one that nobody reads",
+    name: "a variable without the prefix of a service is reported",
     text: compose("      SHPO_NOTE: x"),
     want: /SHPO_NOTE is not read by shop/,
   },
@@ -70,28 +70,28 @@ for (const { name, text, want } of [
   test(name, async () => assert.match((await driftOf(text)).join("\n"), want));
 }
 
-test("a service that nothing starts is drift", async () => {
+test("a service that is never started is drift", async () => {
   assert.deepEqual(await findDrift([shop], []), ["shop is started nowhere: add it or remove the app"]);
 });
 
-test("what is built from a folder of tools has no schema to be held against", () => {
+test("a container built from a tool has no schema to compare with", () => {
   const text = compose("", "{ args: { APP: supplier } }");
   assert.deepEqual(composeServices(text, variables), []);
 });
 
-test("a variable that .env does not set is named, with who uses it", () => {
+test("a variable that .env does not set is reported with the service that uses it", () => {
   assert.throws(
     () => composeServices(compose("      SHOP_NOTE: ${NOPE}"), variables),
     /shop: SHOP_NOTE uses \$\{NOPE\}/,
   );
 });
 
-test("two dollars are one, and no variable", () => {
+test("two dollars are one dollar, and not a variable", () => {
   const [started] = composeServices(compose("      SHOP_NOTE: $${PASSWORD}"), variables);
   assert.equal(started?.environment["SHOP_NOTE"], "${PASSWORD}");
 });
 
-test("the page has a row for each setting: its variable, what it takes, default, secret, description", () => {
+test("the page has a row for each setting: variable, accepted values, default, secret, description", () => {
   const rows = settingsDocument([shop])
     .split("\n")
     .filter((line) => line.startsWith("| `"));

@@ -1,10 +1,10 @@
 import type { Environment } from "@plumbline/config";
 
-/** A service as something starts it. */
+/** A service, as compose or the embedded stack starts it. */
 export interface Started {
-  /** Where it is started, for the reader: "orders-migrate in docker-compose.yml". */
+  /** The origin, for the reader: "orders-migrate in docker-compose.yml". */
   readonly where: string;
-  /** The app, as its folder is called. */
+  /** The name of the app's folder. */
   readonly app: string;
   readonly environment: Environment;
 }

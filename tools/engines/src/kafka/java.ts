@@ -31,8 +31,8 @@ export async function runTool(command: string, args: readonly string[]): Promise
 }
 
 /**
- * Returns flags for a fast start of a broker that lives for minutes: C1 only, the serial collector, a
- * small heap, no performance data file.
+ * Returns flags for a fast start of a broker that lives for minutes: C1 only, the serial collector,
+ * a small heap, no performance data file.
  */
 export function jvmArguments(classPath: string): string[] {
   return [

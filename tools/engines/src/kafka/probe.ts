@@ -29,8 +29,8 @@ export function answers(port: number, cluster: string): Promise<boolean> {
 }
 
 /**
- * Makes the broker create its two internal topics now, not for the first client: by a FindCoordinator
- * request, version 1, for a group and one for a transaction.
+ * Makes the broker create its two internal topics now, not for the first client: by a
+ * FindCoordinator request, version 1, for a group and one for a transaction.
  */
 export async function warm(port: number): Promise<void> {
   const ask = (type: number) =>
