@@ -3,6 +3,7 @@ import type { Queryable } from "@plumbline/postgres";
 import type { Tracer } from "@plumbline/telemetry";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
 import type { Message } from "../message.ts";
+import { messageColumns, rowValues } from "../message-row.ts";
 import { outboxChannel } from "./migration.ts";
 
 export interface AppendOptions extends Abortable {
@@ -18,7 +19,7 @@ export interface AppendOptions extends Abortable {
 // are, and a rollback sends none.
 const appendSql = `
   WITH stored AS (
-    INSERT INTO outbox (topic, message_id, source, type, key, time, content_type, data, headers)
+    INSERT INTO outbox (topic, message_id, ${messageColumns})
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
   )
   SELECT pg_notify('${outboxChannel}', '')`;
@@ -41,9 +42,7 @@ export async function appendToOutbox(
   const headers = { ...message.headers };
   tracer?.inject(headers);
   // A message that is too large fails the caller here. The relay could only set it aside.
-  refuseLarge([{ ...message, headers }], maxMessageBytes);
-  const { id, source, type, key, time, contentType, data } = message;
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  const values = [topic, id, source, type, key, time, contentType, bytes, JSON.stringify(headers)];
-  await tx.query(appendSql, values, { signal, name: "outbox_append" });
+  const stored = { ...message, headers };
+  refuseLarge([stored], maxMessageBytes);
+  await tx.query(appendSql, [topic, message.id, ...rowValues(stored)], { signal, name: "outbox_append" });
 }

@@ -1,5 +1,6 @@
 import type { Queryable } from "@plumbline/postgres";
 import type { Message } from "../message.ts";
+import { type MessageRow, messageColumns, messageOf } from "../message-row.ts";
 
 export interface OutboxRow {
   readonly id: bigint;
@@ -7,17 +8,10 @@ export interface OutboxRow {
   readonly message: Message;
 }
 
-interface Row {
+interface Row extends MessageRow {
   readonly id: bigint;
   readonly topic: string;
   readonly message_id: string;
-  readonly source: string;
-  readonly type: string;
-  readonly key: string;
-  readonly time: Date;
-  readonly content_type: string;
-  readonly data: Buffer;
-  readonly headers: Record<string, string>;
 }
 
 /**
@@ -27,27 +21,14 @@ interface Row {
  */
 export async function oldestRows(on: Queryable, limit: number, maxBytes: number): Promise<OutboxRow[]> {
   const sql = `
-    SELECT id, topic, message_id, source, type, key, time, content_type, data, headers
+    SELECT id, topic, message_id, ${messageColumns}
     FROM (
       SELECT *, sum(octet_length(data)) OVER (ORDER BY id) - octet_length(data) AS bytes_before
       FROM (SELECT * FROM outbox WHERE refused IS NULL ORDER BY id LIMIT $1) AS oldest
     ) AS counted
     WHERE bytes_before < $2 ORDER BY id`;
   const rows = await on.query<Row>(sql, [limit, maxBytes], { name: "outbox_oldest" });
-  return rows.map(({ id, topic, message_id, content_type, ...rest }) => ({
-    id,
-    topic,
-    message: {
-      id: message_id,
-      source: rest.source,
-      type: rest.type,
-      key: rest.key,
-      time: rest.time,
-      contentType: content_type,
-      data: rest.data,
-      headers: rest.headers,
-    },
-  }));
+  return rows.map((row) => ({ id: row.id, topic: row.topic, message: messageOf(row.message_id, row) }));
 }
 
 /**

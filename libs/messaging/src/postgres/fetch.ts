@@ -1,5 +1,6 @@
 import type { Queryable } from "@plumbline/postgres";
 import type { Message } from "../message.ts";
+import { type MessageRow, messageColumns, messageOf } from "../message-row.ts";
 
 /** A message and its location. */
 export interface Fetched {
@@ -8,17 +9,10 @@ export interface Fetched {
   readonly message: Message;
 }
 
-interface Row {
+interface Row extends MessageRow {
   readonly partition: number;
   readonly offset: bigint;
   readonly id: string;
-  readonly source: string;
-  readonly type: string;
-  readonly key: string;
-  readonly time: Date;
-  readonly content_type: string;
-  readonly data: Buffer;
-  readonly headers: Record<string, string>;
 }
 
 /**
@@ -32,7 +26,7 @@ export async function fetchFrom(
   limit: number,
 ): Promise<Fetched[]> {
   const sql = `
-    SELECT m.partition, m."offset", id, source, type, key, time, content_type, data, headers
+    SELECT m.partition, m."offset", id, ${messageColumns}
     FROM unnest($2::int[], $3::bigint[]) AS wanted (partition, position),
       LATERAL (
         SELECT * FROM messages
@@ -42,9 +36,5 @@ export async function fetchFrom(
     ORDER BY m."offset"`;
   const values = [topic, [...positions.keys()], [...positions.values()], limit];
   const rows = await session.query<Row>(sql, values, { name: "messaging_fetch" });
-  return rows.map(({ partition, offset, content_type, ...attributes }) => ({
-    partition,
-    offset,
-    message: { ...attributes, contentType: content_type },
-  }));
+  return rows.map((row) => ({ partition: row.partition, offset: row.offset, message: messageOf(row.id, row) }));
 }

@@ -2,6 +2,7 @@ import type { Abortable } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { type Queryable, sqlStateOf } from "@plumbline/postgres";
 import type { Message } from "../message.ts";
+import { messageColumns, rowValues } from "../message-row.ts";
 import { partitionOf } from "../partition-of.ts";
 import { messagesChannel } from "./migrations.ts";
 
@@ -16,7 +17,7 @@ import { messagesChannel } from "./migrations.ts";
 const publishSql = `
   WITH incoming AS MATERIALIZED (
     SELECT * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::bytea[], $10::text[])
-      WITH ORDINALITY AS t (partition, id, source, type, key, time, content_type, data, headers, place)
+      WITH ORDINALITY AS t (partition, id, ${messageColumns}, place)
   ), wanted AS (
     SELECT partition, count(*) AS messages FROM incoming GROUP BY partition
   ), locked AS MATERIALIZED (
@@ -28,7 +29,7 @@ const publishSql = `
     FROM locked JOIN wanted USING (partition)
     WHERE partitions.topic = $1 AND partitions.partition = locked.partition
   ), stored AS (
-    INSERT INTO messages (topic, partition, "offset", id, source, type, key, time, content_type, data, headers)
+    INSERT INTO messages (topic, partition, "offset", id, ${messageColumns})
     SELECT $1, partition, next_offset + row_number() OVER (PARTITION BY partition ORDER BY place) - 1,
       id, source, type, key, time, content_type, data, headers::jsonb
     FROM incoming JOIN locked USING (partition)
@@ -43,20 +44,10 @@ export async function publishTo(
   messages: readonly Message[],
   options: Abortable,
 ): Promise<void> {
-  const values = [
-    topic,
-    messages.map((message) => partitionOf(message.key, partitions)),
-    messages.map((message) => message.id),
-    messages.map((message) => message.source),
-    messages.map((message) => message.type),
-    messages.map((message) => message.key),
-    messages.map((message) => message.time),
-    messages.map((message) => message.contentType),
-    messages.map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength)),
-    messages.map((message) => JSON.stringify(message.headers)),
-  ];
+  const rows = messages.map((message) => [partitionOf(message.key, partitions), message.id, ...rowValues(message)]);
+  const columns = (rows[0] ?? []).map((_, column) => rows.map((row) => row[column]));
   try {
-    await database.query(publishSql, values, { ...options, name: "messaging_publish" });
+    await database.query(publishSql, [topic, ...columns], { ...options, name: "messaging_publish" });
   } catch (error) {
     // Class 22 is data exceptions, such as a NUL character or half a surrogate pair.
     if (!sqlStateOf(error)?.startsWith("22")) throw error;
