@@ -1,6 +1,6 @@
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "./broker.ts";
-import type { KafkaOptions } from "./kafka/client.ts";
+import type { KafkaOptions } from "./kafka/options.ts";
 import { type MemoryBrokerOptions, openMemoryBroker } from "./memory/broker.ts";
 import { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/broker.ts";
 

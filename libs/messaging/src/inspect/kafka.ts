@@ -1,80 +1,75 @@
-import { randomUUID } from "node:crypto";
 import type { Abortable } from "@plumbline/concurrency";
 import type { Telemetry } from "@plumbline/telemetry";
-import type { Admin, Kafka } from "kafkajs";
 import { missingTopicError } from "../errors.ts";
-import { createKafka } from "../kafka/client.ts";
+import type { KafkaClient, PartitionEnd } from "../kafka/client.ts";
+import { toMessage } from "../kafka/cloud-events.ts";
+import { connectKafka } from "../kafka/connect.ts";
 import { fromKafka } from "../kafka/errors.ts";
+import type { KafkaOptions } from "../kafka/options.ts";
 import type { GroupLag, Inspector, LogEntry, TopicSummary } from "./inspector.ts";
-import { readKafka } from "./read-kafka.ts";
 
-export async function openKafkaInspector(brokers: readonly string[], telemetry: Telemetry): Promise<Inspector> {
-  const kafka = createKafka({ brokers, clientId: "messaging-inspector" }, telemetry.logger);
-  const admin = kafka.admin();
+export async function openKafkaInspector(
+  options: Pick<KafkaOptions, "brokers" | "client">,
+  telemetry: Telemetry,
+): Promise<Inspector> {
   try {
-    await admin.connect();
+    return new KafkaInspector(await connectKafka({ ...options, clientId: "messaging-inspector" }, telemetry.logger));
   } catch (error) {
-    await admin.disconnect().catch(() => undefined);
     throw fromKafka(error, "");
   }
-  return new KafkaInspector(kafka, admin);
 }
 
 class KafkaInspector implements Inspector {
-  readonly #kafka: Kafka;
-  readonly #admin: Admin;
+  readonly #client: KafkaClient;
 
-  constructor(kafka: Kafka, admin: Admin) {
-    this.#kafka = kafka;
-    this.#admin = admin;
+  constructor(client: KafkaClient) {
+    this.#client = client;
   }
 
   async topics(options: Abortable = {}): Promise<TopicSummary[]> {
-    return await asked(options, async () => {
-      const { topics } = await this.#admin.fetchTopicMetadata();
-      return topics
-        .map(({ name, partitions }) => ({ name, partitions: partitions.length }))
-        .filter(({ name }) => !name.startsWith("__"))
+    return await ask(options, async () => {
+      const names = (await this.#client.topics()).filter((name) => !name.startsWith("__"));
+      const partitions = await this.#client.partitions(names);
+      return names
+        .map((name) => ({ name, partitions: partitions.get(name) ?? 0 }))
         .sort((a, b) => compare(a.name, b.name));
     });
   }
 
   async read(topics: readonly string[], visit: (entry: LogEntry) => void, options: Abortable = {}): Promise<void> {
     await this.#refuseMissing(topics, options);
-    const ends = new Map<string, bigint>();
+    const ends: PartitionEnd[] = [];
     for (const topic of topics) {
       for (const { partition, high, low } of await this.#offsets(topic, options)) {
-        if (BigInt(high) > BigInt(low)) ends.set(`${topic}:${partition}`, BigInt(high));
+        if (high > low) ends.push({ topic, partition, end: high });
       }
     }
-    if (ends.size === 0) return;
-    const groupId = `messaging-inspector.${randomUUID()}`;
-    try {
-      const full = topics.filter((topic) => [...ends.keys()].some((name) => name.startsWith(`${topic}:`)));
-      await readKafka(this.#kafka, groupId, full, ends, visit, options);
-    } finally {
-      // It committed nothing, so the broker forgets it by itself where this fails.
-      await this.#admin.deleteGroups([groupId]).catch(() => undefined);
-    }
+    if (ends.length === 0) return;
+    await ask(options, async () => {
+      await this.#client.read(
+        ends,
+        (topic, partition, record) => {
+          visit({ topic, partition, offset: record.offset, message: toMessage(record, topic, partition) });
+        },
+        options.signal,
+      );
+    });
   }
 
   async lag(topics: readonly string[], options: Abortable = {}): Promise<GroupLag[]> {
     await this.#refuseMissing(topics, options);
     const all = (await this.topics(options)).map(({ name }) => name);
-    const { groups } = await asked(options, () => this.#admin.listGroups());
+    const groups = await ask(options, () => this.#client.groups());
     const wanted = new Set(topics);
     const rows: GroupLag[] = [];
-    for (const { groupId } of groups.toSorted((a, b) => compare(a.groupId, b.groupId))) {
+    for (const groupId of groups.toSorted(compare)) {
       const topic = topicOf(groupId, all);
       if (topic === undefined || !wanted.has(topic)) continue;
       const group = groupId.slice(topic.length + 1);
-      const [fetched] = await asked(options, () => this.#admin.fetchOffsets({ groupId, topics: [topic] }));
-      const positions = new Map(fetched?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
-      for (const { partition, high, low } of await this.#offsets(topic, options)) {
-        const position = positions.get(partition) ?? -1n;
-        const committed = position < 0n ? undefined : position;
-        const [end, oldest] = [BigInt(high), BigInt(low)];
-        const from = committed === undefined || committed < oldest ? oldest : committed;
+      const positions = await ask(options, () => this.#client.committed(groupId, topic));
+      for (const { partition, high: end, low } of await this.#offsets(topic, options)) {
+        const committed = positions.get(partition);
+        const from = committed === undefined || committed < low ? low : committed;
         rows.push({ topic, group, partition, end, committed, lag: end - from });
       }
     }
@@ -82,11 +77,11 @@ class KafkaInspector implements Inspector {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#admin.disconnect();
+    await this.#client[Symbol.asyncDispose]();
   }
 
   async #offsets(topic: string, options: Abortable) {
-    return await asked(options, () => this.#admin.fetchTopicOffsets(topic), topic);
+    return await ask(options, () => this.#client.offsets(topic), topic);
   }
 
   async #refuseMissing(topics: readonly string[], options: Abortable): Promise<void> {
@@ -96,7 +91,7 @@ class KafkaInspector implements Inspector {
   }
 }
 
-/** Group ids are `<topic>.<group>`. Of the topics that fit the longest is meant: a retry topic, not the one it is named after. */
+/** Returns the topic of a group id `<topic>.<group>`. Of several that fit the longest is meant: a retry topic, not its source. */
 function topicOf(groupId: string, topics: readonly string[]): string | undefined {
   return topics
     .filter((topic) => groupId.startsWith(`${topic}.`))
@@ -104,12 +99,12 @@ function topicOf(groupId: string, topics: readonly string[]): string | undefined
     .at(0);
 }
 
-async function asked<T>({ signal }: Abortable, ask: () => Promise<T>, topic = ""): Promise<T> {
+async function ask<T>({ signal }: Abortable, question: () => Promise<T>, topic = ""): Promise<T> {
   signal?.throwIfAborted();
   try {
-    return await ask();
+    return await question();
   } catch (error) {
-    throw fromKafka(error, topic);
+    throw signal?.aborted === true ? signal.reason : fromKafka(error, topic);
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Telemetry } from "@plumbline/telemetry";
+import type { KafkaClientName } from "../kafka/options.ts";
 import type { Inspector } from "./inspector.ts";
 import { openPostgresInspector } from "./postgres.ts";
 
 export type InspectorOptions =
   | { readonly adapter: "postgres"; readonly url: string | { reveal(): string } }
-  | { readonly adapter: "kafka"; readonly brokers: readonly string[] };
+  | { readonly adapter: "kafka"; readonly brokers: readonly string[]; readonly client?: KafkaClientName | undefined };
 
 /**
  * Opens a reader of a broker. Rejects with `unavailable` if the engine is unreachable, and with
@@ -14,5 +15,5 @@ export async function openInspector(options: InspectorOptions, telemetry: Teleme
   if (options.adapter === "postgres") return await openPostgresInspector(options.url, telemetry);
   // Loaded only if it is chosen: the client takes 100 ms to load.
   const { openKafkaInspector } = await import("./kafka.ts");
-  return await openKafkaInspector(options.brokers, telemetry);
+  return await openKafkaInspector(options, telemetry);
 }

@@ -1,73 +1,59 @@
 import { type Abortable, deadline, sleep, within } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
-import kafkajs, { type Admin, type Producer } from "kafkajs";
 import type { Broker, Handler, SubscribeOptions, TopicOptions } from "../broker.ts";
 import { createBacklog } from "../consuming/backlog.ts";
 import { consumerGauges } from "../consuming/consumer-gauges.ts";
 import { closedError, missingTopicError } from "../errors.ts";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
 import type { Message } from "../message.ts";
-import { createKafka, type KafkaOptions } from "./client.ts";
-import { fromKafka } from "./errors.ts";
+import type { KafkaClient } from "./client.ts";
+import { connectKafka } from "./connect.ts";
+import { fromKafka, isWithoutLeader } from "./errors.ts";
 import { groupLag } from "./lag.ts";
 import { groupIdOf } from "./membership.ts";
+import type { KafkaOptions } from "./options.ts";
 import { PublishQueue } from "./publish.ts";
 import { Subscription } from "./subscription.ts";
 
 const defaultSessionMs = 30_000;
 const defaultGiveUpMs = 600_000;
 const createMs = 10_000;
-/** How much longer than its retention a message may be there: well within what an inbox remembers beyond it. */
+/** A message outlives its retention by this at most, which is well within the inbox's margin. */
 const maxSegmentMs = 24 * 3_600_000;
 const defaultRetentionMs = 7 * 24 * 3_600_000;
 
 /**
- * A broker on Apache Kafka 3.9 or later, through kafkajs. Resolves once a broker answered; `unavailable` otherwise.
- * Not idempotent at the producer: a send whose answer was lost may store twice, in order, and the inbox holds.
+ * Opens a broker on Apache Kafka 3.9 or later. Resolves once a broker answered; rejects with `unavailable` otherwise.
+ * The producer is not idempotent: a send whose answer was lost may be stored twice, in order, and the inbox handles it once.
  */
 export async function openKafkaBroker(options: KafkaOptions, telemetry: Telemetry): Promise<Broker> {
-  const broker = new KafkaBroker(options, telemetry);
-  await broker.connect();
-  return broker;
+  try {
+    return new KafkaBroker(await connectKafka(options, telemetry.logger), options, telemetry);
+  } catch (error) {
+    throw fromKafka(error, "");
+  }
 }
 
 class KafkaBroker implements Broker {
+  readonly #client: KafkaClient;
   readonly #options: KafkaOptions;
   readonly #telemetry: Telemetry;
-  readonly #kafka;
-  readonly #admin: Admin;
-  readonly #producer: Producer;
   readonly #queue: PublishQueue;
   readonly #subscriptions = new Set<Subscription>();
-  /** Partition counts of topics that exist. They never change while the topic is there: see TopicOptions. Bounded by the topics published to. */
+  /** Partition counts of existing topics, which never change: see TopicOptions. Bounded by the topics published to. */
   readonly #partitions = new Map<string, number>();
   #closed = false;
 
-  constructor(options: KafkaOptions, telemetry: Telemetry) {
+  constructor(client: KafkaClient, options: KafkaOptions, telemetry: Telemetry) {
+    this.#client = client;
     this.#options = options;
     this.#telemetry = telemetry;
-    this.#kafka = createKafka(options, telemetry.logger);
-    this.#admin = this.#kafka.admin();
-    // Partitions are chosen by us; naming a partitioner keeps kafkajs from warning about its default.
-    this.#producer = this.#kafka.producer({
-      allowAutoTopicCreation: false,
-      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-    });
-    this.#queue = new PublishQueue(this.#producer, async (topic) => {
+    this.#queue = new PublishQueue(client, async (topic) => {
       const partitions = await this.#partitionsOf(topic);
       if (partitions === undefined) throw missingTopicError(topic);
       return partitions;
     });
-  }
-
-  async connect(): Promise<void> {
-    try {
-      await Promise.all([this.#admin.connect(), this.#producer.connect()]);
-    } catch (error) {
-      await Promise.allSettled([this.#admin.disconnect(), this.#producer.disconnect()]);
-      throw fromKafka(error, "");
-    }
   }
 
   async publish(topic: string, messages: readonly Message[], options: Abortable = {}): Promise<void> {
@@ -87,17 +73,17 @@ class KafkaBroker implements Broker {
     } = this.#options;
     const { group } = options;
     const backlog = createBacklog(options);
-    const lag = () => groupLag(this.#admin, topic, groupIdOf(topic, group));
+    const lag = () => groupLag(this.#client, topic, groupIdOf(topic, group));
     const gauges = consumerGauges(this.#telemetry, { topic, group }, backlog, lag);
     const subscription = new Subscription(topic, options, handler, backlog, {
-      kafka: this.#kafka,
+      client: this.#client,
       logger: this.#telemetry.logger,
       sessionMs,
       giveUpMs,
       maxFetchBytes: Math.max(262_144, 2 * maxMessageBytes),
       onGiveUp: this.#options.onGiveUp ?? throwUncaught,
       topicExists: async (name) => {
-        this.#partitions.delete(name); // Asked before each join: it may have been deleted since.
+        this.#partitions.delete(name); // Checked before each join: the topic may have been deleted since.
         return (await this.#partitionsOf(name)) !== undefined;
       },
     });
@@ -113,36 +99,26 @@ class KafkaBroker implements Broker {
 
   async ping(options: Abortable = {}): Promise<void> {
     this.#refuseClosed();
-    await within(
-      this.#admin.describeCluster().catch((error: unknown) => {
-        throw fromKafka(error, "");
-      }),
-      options,
-    );
+    await within(this.#ask(this.#client.ping()), options);
   }
 
   async createTopics(topics: readonly string[], options: TopicOptions & Abortable): Promise<void> {
     this.#refuseClosed();
     const absent = async () => {
-      const existing = await this.#admin.listTopics();
+      const existing = await this.#client.topics();
       return topics.filter((topic) => !existing.includes(topic));
     };
     try {
       const missing = await absent();
       if (missing.length === 0) return;
-      await this.#admin.createTopics({
-        // Waiting for leaders takes kafkajs seconds. A topic is there once the broker we ask lists it.
-        waitForLeaders: false,
-        topics: missing.map((topic) => ({
-          topic,
-          numPartitions: options.partitions,
-          configEntries: retention(options.retentionMs ?? defaultRetentionMs),
-        })),
-      });
+      await this.#client.createTopics(
+        missing,
+        options.partitions,
+        retention(options.retentionMs ?? defaultRetentionMs),
+      );
       using limit = deadline(createMs, options);
       while ((await absent()).length > 0) await sleep(20, limit);
-      // Listed is not led: a send to a partition without a leader stores the others' part and is then repeated whole.
-      await this.#admin.fetchTopicMetadata({ topics: missing });
+      await Promise.all(missing.map(async (topic) => await this.#untilLed(topic, limit)));
     } catch (error) {
       throw fromKafka(error, topics.join(", "));
     }
@@ -151,15 +127,8 @@ class KafkaBroker implements Broker {
   async retentionMs(topic: string, options: Abortable = {}): Promise<number> {
     this.#refuseClosed();
     if ((await this.#partitionsOf(topic)) === undefined) throw missingTopicError(topic);
-    const described = this.#admin
-      .describeConfigs({
-        includeSynonyms: false,
-        resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ["retention.ms"] }],
-      })
-      .catch((error: unknown) => {
-        throw fromKafka(error, topic);
-      });
-    const value = Number((await within(described, options)).resources[0]?.configEntries[0]?.configValue);
+    const described = this.#ask(this.#client.topicConfig(topic, "retention.ms"), topic);
+    const value = Number(await within(described, options));
     return value < 0 ? Number.POSITIVE_INFINITY : value;
   }
 
@@ -168,7 +137,7 @@ class KafkaBroker implements Broker {
     this.#closed = true;
     await Promise.all([...this.#subscriptions].map((subscription) => subscription[Symbol.asyncDispose]()));
     await this.#queue.idle();
-    await Promise.allSettled([this.#producer.disconnect(), this.#admin.disconnect()]);
+    await this.#client[Symbol.asyncDispose]();
   }
 
   async #send(topic: string, messages: readonly Message[], options: Abortable): Promise<void> {
@@ -183,16 +152,35 @@ class KafkaBroker implements Broker {
   async #partitionsOf(topic: string): Promise<number | undefined> {
     const known = this.#partitions.get(topic);
     if (known !== undefined) return known;
+    // Listed first: both clients retry a request for the metadata of a missing topic for seconds.
+    if (!(await this.#ask(this.#client.topics())).includes(topic)) return undefined;
+    const count = (await this.#ask(this.#client.partitions([topic]), topic)).get(topic) ?? 0;
+    if (count === 0) return undefined;
+    this.#partitions.set(topic, count);
+    return count;
+  }
+
+  async #ask<T>(work: Promise<T>, topic = ""): Promise<T> {
     try {
-      // Asked for one by one, a topic that is not there is an error that kafkajs tries again for seconds.
-      if (!(await this.#admin.listTopics()).includes(topic)) return undefined;
-      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
-      const count = topics[0]?.partitions.length ?? 0;
-      if (count === 0) return undefined;
-      this.#partitions.set(topic, count);
-      return count;
+      return await work;
     } catch (error) {
       throw fromKafka(error, topic);
+    }
+  }
+
+  /**
+   * Waits until every partition of a new topic accepts records, some time after the metadata names its leader. Otherwise a
+   * send would store the records of some partitions, be refused by others, and be repeated as a whole.
+   */
+  async #untilLed(topic: string, limit: Abortable): Promise<void> {
+    for (;;) {
+      try {
+        await this.#client.offsets(topic);
+        return;
+      } catch (error) {
+        if (!isWithoutLeader(error)) throw error;
+        await sleep(20, limit);
+      }
     }
   }
 
@@ -201,12 +189,9 @@ class KafkaBroker implements Broker {
   }
 }
 
-/** The broker deletes whole segments, by their last record: with its own limit of a week it keeps messages for two. */
-function retention(ms: number): { name: string; value: string }[] {
-  return [
-    { name: "retention.ms", value: String(ms) },
-    { name: "segment.ms", value: String(Math.max(1, Math.min(ms, maxSegmentMs))) },
-  ];
+/** The broker deletes whole segments, by their last record: with its own limit of a week it would keep messages for two. */
+function retention(ms: number): Record<string, string> {
+  return { "retention.ms": String(ms), "segment.ms": String(Math.max(1, Math.min(ms, maxSegmentMs))) };
 }
 
 function throwUncaught(error: Error): void {

@@ -1,66 +1,104 @@
-import type { Logger } from "@plumbline/telemetry";
-import kafkajs, { type ISocketFactory, type LogEntry } from "kafkajs";
-import { quietRequestQueue } from "./quiet-request-queue.ts";
-
-export interface KafkaOptions {
-  /** "host:port", one is enough to find the others. */
-  readonly brokers: readonly string[];
-  /** The service's name, as the broker's own logs and quotas see it. */
-  readonly clientId: string;
-  readonly ssl?: boolean | undefined;
-  readonly sasl?:
-    | {
-        readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-        readonly username: string;
-        readonly password: string | { reveal(): string };
-      }
-    | undefined;
-  /** How connections are made: through a proxy, say. */
-  readonly socketFactory?: ISocketFactory | undefined;
-  /** Larger messages are refused. Default 1,000,000 bytes; the broker's `message.max.bytes` must allow it. */
-  readonly maxMessageBytes?: number | undefined;
-  /** After this long without a heartbeat a member is taken for dead. Default 30 s; the broker sets the least. */
-  readonly sessionMs?: number | undefined;
-  /** A subscription that had no lasting contact for this long gives up. Default 10 min. */
-  readonly giveUpMs?: number | undefined;
+/**
+ * The part of the Kafka adapter that differs between client libraries. Everything else is shared: lanes, commits, the
+ * order of sends, restarts. A client rejects with its library's own errors, which `fromKafka` translates.
+ */
+export interface KafkaClient extends AsyncDisposable {
+  /** Resolves when a broker answers. */
+  ping(): Promise<void>;
+  topics(): Promise<string[]>;
+  /** Returns the number of partitions of each topic. Every topic must exist; resolves once each partition has a leader. */
+  partitions(topics: readonly string[]): Promise<Map<string, number>>;
+  createTopics(topics: readonly string[], partitions: number, config: Readonly<Record<string, string>>): Promise<void>;
+  /** Returns one entry of the topic's configuration. */
+  topicConfig(topic: string, name: string): Promise<string | undefined>;
+  /** Resolves once all in-sync replicas have the records. Two calls must not overlap: see PublishQueue. */
+  send(topic: string, records: readonly OutgoingRecord[]): Promise<void>;
+  /** Returns the first and the next offset of each partition. */
+  offsets(topic: string): Promise<PartitionOffsets[]>;
+  groups(): Promise<string[]>;
+  /** Returns what the group has committed, without the partitions for which it has committed nothing. */
+  committed(groupId: string, topic: string): Promise<Map<number, bigint>>;
+  /** Creates a member that has not joined yet. */
+  member(options: MemberOptions, events: MemberEvents): Member;
   /**
-   * Called once when a subscription gives up: the process should end, so that what watches it starts another. Without
-   * one the error is thrown where nobody catches it, which ends the process too.
+   * Reads partitions from their oldest record up to `end`, without a group's position, and calls `visit` for each
+   * record. Rejects with the signal's reason when it aborts.
    */
-  readonly onGiveUp?: ((error: Error) => void) | undefined;
+  read(ends: readonly PartitionEnd[], visit: ReadVisitor, signal?: AbortSignal): Promise<void>;
 }
 
-/** A kafkajs client whose log goes to ours. What kafkajs calls an error is what it tries again: a warning here. */
-export function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
-  quietRequestQueue();
-  return new kafkajs.Kafka({
-    clientId: options.clientId,
-    brokers: [...options.brokers],
-    connectionTimeout: 3_000,
-    authenticationTimeout: 5_000,
-    requestTimeout: 15_000,
-    // One layer retries: kafkajs inside a call for about 3 s, we around whole calls where it is right to.
-    retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 6, factor: 0.2, multiplier: 2 },
-    logLevel: kafkajs.logLevel.WARN,
-    logCreator: () => (entry) => log(logger, entry),
-    ...(options.socketFactory === undefined ? {} : { socketFactory: options.socketFactory }),
-    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    ...(options.sasl === undefined ? {} : { sasl: saslOf(options.sasl) }),
-  });
+export interface MemberOptions {
+  readonly topic: string;
+  readonly groupId: string;
+  readonly sessionMs: number;
+  /** The limit for one partition in one fetch; a larger single batch is still fetched. */
+  readonly maxFetchBytes: number;
 }
 
-/** kafkajs has a type for each mechanism; for these three they differ by the name only. */
-function saslOf({ mechanism, username, password }: NonNullable<KafkaOptions["sasl"]>): kafkajs.SASLOptions {
-  const plain = typeof password === "string" ? password : password.reveal();
-  return { mechanism: mechanism as "plain", username, password: plain };
+/**
+ * One stay in a consumer group, from joining to leaving or to a crash. It fetches what is assigned to it and not paused,
+ * and sends heartbeats. It commits nothing by itself.
+ */
+export interface Member {
+  /** Joins and starts fetching. Rejects when the broker cannot be reached. */
+  start(): Promise<void>;
+  /** Fetches nothing more of this partition until `resume`. */
+  pause(partition: number): void;
+  resume(partition: number): void;
+  /** Rejects, without joining again, when the member's generation is over. */
+  commit(offsets: ReadonlyMap<number, bigint>): Promise<void>;
+  /** Leaves the group and closes the connections. While `start` is pending it waits for that first. */
+  leave(): Promise<void>;
 }
 
-function log(logger: Logger, { namespace, log: { message, error, broker, groupId } }: LogEntry): void {
-  logger.warn("kafka client", {
-    part: namespace,
-    detail: message,
-    ...(error === undefined ? {} : { error: String(error) }),
-    ...(broker === undefined ? {} : { broker: String(broker) }),
-    ...(groupId === undefined ? {} : { group: String(groupId) }),
-  });
+export interface MemberEvents {
+  /** The broker answered a fetch or a heartbeat. */
+  contact(): void;
+  /** A rebalance ended: from now on the member owns these partitions and no others. */
+  assigned(partitions: readonly number[]): void;
+  /** Records arrived. Returns false when they were not taken; the member then fetches them again. */
+  fetched(batch: FetchedBatch): boolean;
+  /** The log of this partition no longer continues what was fetched before. */
+  restarted(partition: number): void;
+  /** The member is no longer usable. */
+  crashed(error: Error): void;
 }
+
+export interface FetchedBatch {
+  readonly partition: number;
+  /** In order. May start before the fetched position, and may be empty where the log holds only markers. */
+  readonly records: readonly IncomingRecord[];
+  /** The offset that the partition's next record gets. */
+  readonly highWatermark: bigint;
+}
+
+export interface OutgoingRecord {
+  readonly partition: number;
+  readonly key: string;
+  readonly value: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface IncomingRecord {
+  readonly offset: bigint;
+  /** In milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** Of a header that occurs several times, the last. */
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+export interface PartitionOffsets {
+  readonly partition: number;
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+export interface PartitionEnd {
+  readonly topic: string;
+  readonly partition: number;
+  readonly end: bigint;
+}
+
+export type ReadVisitor = (topic: string, partition: number, record: IncomingRecord) => void;

@@ -1,9 +1,9 @@
-import type { IHeaders, KafkaMessage, Message as ProducerMessage } from "kafkajs";
 import type { Message } from "../message.ts";
+import type { IncomingRecord, OutgoingRecord } from "./client.ts";
 
 /*
  * CloudEvents' Kafka protocol binding 1.0, binary mode: attributes are headers with the prefix `ce_`, the data is the
- * value, the key is the record's key. Trace context keeps the names W3C gave it, so tools that know no CloudEvents find it.
+ * value, the key is the record's key. Trace context keeps its W3C names, so that tools without CloudEvents find it.
  */
 
 const attributes = new Set([
@@ -17,12 +17,13 @@ const attributes = new Set([
 ]);
 
 /**
- * `partition` is chosen by the caller, so that every adapter and this one agree on a key's neighbours.
+ * Returns the record of a message. The caller chooses the partition, so that all adapters put a key's messages into the
+ * same one.
  *
- * The record's timestamp is left to the moment of sending: the broker deletes by it, so with the event's own time a dead
- * letter replayed after the retention would be deleted before it is handled, and it refuses times in its future.
+ * The record has no timestamp of its own: the client sets the time of sending. The broker deletes by it, so a replayed
+ * dead letter with the event's own time could be deleted before it is handled. It also refuses times in its future.
  */
-export function toRecord(message: Message, partition: number): ProducerMessage {
+export function toRecord(message: Message, partition: number): OutgoingRecord {
   return {
     key: message.key,
     value: Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength),
@@ -40,30 +41,22 @@ export function toRecord(message: Message, partition: number): ProducerMessage {
 }
 
 /**
- * A record that is no CloudEvent, from a producer that knows none, still gets a name that is the same at each delivery:
- * where it lies. Its type is empty, and the handler decides what to make of it.
+ * Returns the message of a record. A record without CloudEvents attributes, from a foreign producer, gets its position
+ * as its id, which is the same at each delivery. Its type is empty, and the handler decides.
  */
-export function toMessage(record: KafkaMessage, topic: string, partition: number): Message {
-  const headers = record.headers ?? {};
+export function toMessage(record: IncomingRecord, topic: string, partition: number): Message {
+  const { headers } = record;
   const rest: Record<string, string> = {};
-  for (const name of Object.keys(headers)) {
-    if (!attributes.has(name)) rest[name.toLowerCase()] = text(headers, name) ?? "";
-  }
-  const time = new Date(text(headers, "ce_time") ?? Number(record.timestamp));
+  for (const [name, text] of headers) if (!attributes.has(name)) rest[name.toLowerCase()] = text;
+  const time = new Date(headers.get("ce_time") ?? record.timestamp);
   return {
-    id: text(headers, "ce_id") ?? `${partition}-${record.offset}`,
-    source: text(headers, "ce_source") ?? `kafka:${topic}`,
-    type: text(headers, "ce_type") ?? "",
+    id: headers.get("ce_id") ?? `${partition}-${record.offset}`,
+    source: headers.get("ce_source") ?? `kafka:${topic}`,
+    type: headers.get("ce_type") ?? "",
     key: record.key?.toString() ?? "",
     time: Number.isNaN(time.getTime()) ? new Date(0) : time,
-    contentType: text(headers, "content-type") ?? "application/octet-stream",
+    contentType: headers.get("content-type") ?? "application/octet-stream",
     data: record.value ?? new Uint8Array(),
     headers: rest,
   };
-}
-
-/** Kafka allows a header several times; the last one counts. */
-function text(headers: IHeaders, name: string): string | undefined {
-  const value = headers[name];
-  return (Array.isArray(value) ? value.at(-1) : value)?.toString();
 }

@@ -1,23 +1,27 @@
-import net from "node:net";
+import { subscribe } from "node:diagnostics_channel";
+import type net from "node:net";
 import test from "node:test";
 import { noTelemetry } from "@plumbline/telemetry";
 import { testKafka, whyNoKafka } from "@plumbline/tools-engines";
-import type { ISocketFactory } from "kafkajs";
 import { conformance } from "../conformance.ts";
 import { openKafkaBroker } from "./broker.ts";
+import { kafkaClients } from "./options.ts";
 
 const why = whyNoKafka();
 const sockets = new Set<net.Socket>();
-const socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
-  const socket = net.connect({ host, port }, onConnect);
+subscribe("net.client.socket", (event) => {
+  const { socket } = event as { socket: net.Socket };
   sockets.add(socket);
   socket.once("close", () => sockets.delete(socket));
-  return socket;
-};
+});
 
-if (why === undefined) {
+for (const client of kafkaClients) {
+  if (why !== undefined) {
+    test(`kafka through ${client} keeps the promises of the messaging port`, { skip: why }, () => undefined);
+    continue;
+  }
   conformance(
-    "kafka",
+    `kafka through ${client}`,
     {
       ordered: true,
       persistent: true,
@@ -31,15 +35,13 @@ if (why === undefined) {
     async () =>
       await openKafkaBroker(
         {
+          client,
           brokers: (await testKafka()).split(","),
           clientId: "conformance",
           sessionMs: 6_000,
           maxMessageBytes: 100_000,
-          socketFactory,
         },
         noTelemetry,
       ),
   );
-} else {
-  test("kafka keeps the promises of the messaging port", { skip: why }, () => undefined);
 }

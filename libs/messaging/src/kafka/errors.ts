@@ -1,24 +1,45 @@
 import { ServiceError } from "@plumbline/errors";
 import { missingTopicError } from "../errors.ts";
 
-/** What kafkajs threw, as our error: a topic that is not there, a message the broker finds too large, anything else is `unavailable`. */
+/** Translates a client library's error: a missing topic, a message too large for the broker, or `unavailable`. */
 export function fromKafka(error: unknown, topic: string): unknown {
-  const type = typeOf(error);
-  if (type === "UNKNOWN_TOPIC_OR_PARTITION") return missingTopicError(topic);
-  if (type === "MESSAGE_TOO_LARGE" || type === "RECORD_LIST_TOO_LARGE") {
+  if (isUnknownTopic(error)) return missingTopicError(topic);
+  if (hasCode(error, "MESSAGE_TOO_LARGE") || hasCode(error, "RECORD_LIST_TOO_LARGE")) {
     return new ServiceError("invalid_argument", "the broker refuses a message of this size", {
       reason: "MESSAGE_TOO_LARGE",
       cause: error,
     });
   }
-  return new ServiceError("unavailable", "Kafka did not answer", { cause: error });
+  return new ServiceError("unavailable", "Kafka did not answer", { cause: lastAttempt(error) });
 }
 
-/** The protocol's name of an error, also of one that kafkajs wrapped when its retries were over. */
-function typeOf(error: unknown): string | undefined {
-  for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth++) {
-    if ("type" in at && typeof at.type === "string") return at.type;
-    at = "cause" in at ? at.cause : undefined;
+/** Returns true if a partition's leader does not lead it yet, or no longer. */
+export function isWithoutLeader(error: unknown): boolean {
+  const codes = ["NOT_LEADER_OR_FOLLOWER", "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"];
+  return codes.some((code) => hasCode(error, code)) || isUnknownTopic(error);
+}
+
+/** Returns the error of the last attempt: @platformatic/kafka keeps those of all, which are the same. */
+function lastAttempt(error: unknown): unknown {
+  const isRepeated = error instanceof AggregateError && / failed \d+ times\.$/.test(error.message);
+  return isRepeated ? error.errors.at(-1) : error;
+}
+
+/** @platformatic/kafka reports a topic without metadata by a message only. */
+function isUnknownTopic(error: unknown): boolean {
+  const isByMessage = error instanceof Error && error.message.startsWith("Unknown topic ");
+  return isByMessage || hasCode(error, "UNKNOWN_TOPIC_OR_PARTITION");
+}
+
+/**
+ * Returns true if the error, or one of those that it wraps, has this code of Kafka's protocol. kafkajs has the code in
+ * `type` and wraps by `cause`; @platformatic/kafka has it in `apiId` and wraps by `errors`.
+ */
+export function hasCode(error: unknown, code: string, depth = 5): boolean {
+  if (typeof error !== "object" || error === null || depth === 0) return false;
+  if (("type" in error && error.type === code) || ("apiId" in error && error.apiId === code)) return true;
+  if ("errors" in error && Array.isArray(error.errors)) {
+    return error.errors.some((inner: unknown) => hasCode(inner, code, depth - 1));
   }
-  return undefined;
+  return "cause" in error && hasCode(error.cause, code, depth - 1);
 }

@@ -1,17 +1,17 @@
-import type { KafkaMessage } from "kafkajs";
 import { Assignment, type Consumer } from "../consuming/assignment.ts";
+import type { IncomingRecord } from "./client.ts";
 import { toMessage } from "./cloud-events.ts";
 
 /**
- * One partition's fetched records on their way into its assignment, which takes what the member has places for. While
- * records wait here the partition is paused, so a member holds at most one fetch of each partition however long its backlog.
+ * The fetched records of one partition on their way into its assignment, which takes what the member has places for.
+ * While records wait here the partition is paused, so a member holds at most one fetch of each partition.
  */
 export class Feed {
   readonly assignment: Assignment;
   readonly #consumer: Consumer;
-  readonly #records: KafkaMessage[] = [];
+  readonly #records: IncomingRecord[] = [];
   #next: bigint;
-  /** What the group last committed for this partition, as far as this member knows. */
+  /** The group's last commit for this partition, as far as this member knows. */
   committed: bigint;
 
   constructor(consumer: Consumer, partition: number, position: bigint) {
@@ -31,13 +31,12 @@ export class Feed {
     return this.#records.length > 0;
   }
 
-  /** Takes what was fetched. After a rebalance a fetch starts at the committed offset again: what is held is passed over. */
-  push(records: readonly KafkaMessage[]): void {
+  /** Takes fetched records. After a rebalance a fetch may start before those already taken, which are skipped. */
+  push(records: readonly IncomingRecord[]): void {
     for (const record of records) {
-      const offset = BigInt(record.offset);
-      if (offset < this.#next) continue;
+      if (record.offset < this.#next) continue;
       this.#records.push(record);
-      this.#next = offset + 1n;
+      this.#next = record.offset + 1n;
     }
     this.pump();
   }
@@ -50,12 +49,12 @@ export class Feed {
       if (place === undefined) break;
       moved++;
       const { topic } = this.#consumer;
-      this.assignment.add(BigInt(record.offset), toMessage(record, topic, this.assignment.partition), place);
+      this.assignment.add(record.offset, toMessage(record, topic, this.assignment.partition), place);
     }
     this.#records.splice(0, moved);
   }
 
-  /** Forgets what waits: the next owner fetches it again. */
+  /** Drops the waiting records: the next owner fetches them again. */
   drop(): void {
     this.#records.length = 0;
   }

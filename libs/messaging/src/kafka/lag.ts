@@ -1,13 +1,13 @@
-import type { Admin } from "kafkajs";
+import type { KafkaClient } from "./client.ts";
 
-/** Messages of the topic that the group has not handled. What retention deleted is behind nobody. */
-export async function groupLag(admin: Admin, topic: string, groupId: string): Promise<number> {
-  const [ends, [fetched]] = await Promise.all([
-    admin.fetchTopicOffsets(topic),
-    admin.fetchOffsets({ groupId, topics: [topic] }),
-  ]);
-  const committed = new Map(fetched?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-  return ends
-    .map(({ partition, high, low }) => Number(high) - Math.max(Number(low), committed.get(partition) ?? 0))
+/** Returns how many messages of the topic the group has not handled. Deleted messages do not count. */
+export async function groupLag(client: KafkaClient, topic: string, groupId: string): Promise<number> {
+  const [offsets, committed] = await Promise.all([client.offsets(topic), client.committed(groupId, topic)]);
+  return offsets
+    .map(({ partition, low, high }) => Number(high - later(low, committed.get(partition) ?? 0n)))
     .reduce((sum, lag) => sum + lag, 0);
+}
+
+function later(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }

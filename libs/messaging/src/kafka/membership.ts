@@ -1,89 +1,86 @@
 import { within } from "@plumbline/concurrency";
-import type { EachBatchPayload, Kafka, Consumer as KafkaConsumer } from "kafkajs";
 import type { Consumer } from "../consuming/assignment.ts";
+import type { FetchedBatch, KafkaClient, Member } from "./client.ts";
 import { Feed } from "./fetch.ts";
 
 export interface MembershipOptions {
   readonly sessionMs: number;
   readonly maxFetchBytes: number;
-  /** Called at each answer of the broker: contact. */
+  /** Called at each answer of the broker. */
   readonly onContact: () => void;
 }
 
-/** How often progress is committed while there is any; a crash delivers at most this much again. */
+/** Progress is committed this often; after a crash at most this much is delivered again. */
 const commitEveryMs = 100;
 const recommitMs = 1_000;
-/** For a broker that may not answer any more; the group then notices by the session. */
+/** The broker may no longer answer; the group then evicts the member when its session expires. */
 const leaveMs = 5_000;
-/** What is left of a crashed one holds up the next no longer than this. */
+/** A crashed member delays its successor by no more than this. */
 const abandonMs = 1_000;
 
-/** A Kafka group whose members subscribe to different topics gets them assigned as if all did: a group for each topic. */
+/**
+ * Returns the id of the Kafka group. Each topic has a group of its own: when members of one group subscribe to different
+ * topics, the assignor hands out partitions as if all subscribed to all of them.
+ */
 export function groupIdOf(topic: string, group: string): string {
   return `${topic}.${group}`;
 }
 
 /**
- * One stay in a consumer group, from joining to leaving or to a crash. Handlers never run inside kafkajs's own callbacks:
- * they only take records over, so heartbeats go on however long a handler takes (tulios/kafkajs#1647), and leaving never
- * waits for a hung one (#571). Commits are ours too, contiguous and only for partitions we still own (#916: a rebalance is
- * learnt late, so what a former owner still handled arrives twice and the inbox holds).
+ * One stay in a consumer group, from joining to leaving or to a crash. Handlers run outside the client library: it only
+ * hands records over, so heartbeats go on however long a handler takes (tulios/kafkajs#1647), and leaving never waits for
+ * a hung one (#571). Commits are contiguous and only for partitions that the member owns. The library learns of a
+ * rebalance late (#916), so messages that a former owner is still handling arrive twice; the inbox handles them once.
  */
 export class Membership {
   readonly #consumer: Consumer;
-  readonly #kafka: KafkaConsumer;
+  readonly #member: Member;
   readonly #feeds = new Map<number, Feed>();
   readonly #crashed = Promise.withResolvers<Error>();
-  /** What the group gave us. Of a batch fetched before a rebalance and taken over after it, the rest may be somebody else's. */
+  /** The partitions that the group gave us. A batch fetched before a rebalance may belong to another member by now. */
   #assigned: ReadonlySet<number> = new Set();
-  #starting: Promise<void> = Promise.resolve();
   #commitTimer: NodeJS.Timeout | undefined;
   #committing: Promise<void> = Promise.resolve();
   #closing = false;
 
-  constructor(kafka: Kafka, consumer: Consumer, options: MembershipOptions) {
+  constructor(client: Pick<KafkaClient, "member">, consumer: Consumer, options: MembershipOptions) {
     this.#consumer = consumer;
-    this.#kafka = kafka.consumer({
-      groupId: groupIdOf(consumer.topic, consumer.options.group),
-      sessionTimeout: options.sessionMs,
-      rebalanceTimeout: Math.max(2 * options.sessionMs, 10_000),
-      heartbeatInterval: Math.max(100, Math.floor(options.sessionMs / 10)),
-      // A fetch blocks its connection for as long as it waits, and commits, joins and leaves behind it.
-      maxWaitTimeInMs: 100,
-      maxBytesPerPartition: options.maxFetchBytes,
-      allowAutoTopicCreation: false,
-      // kafkajs restarts some crashes for ever and others never (#1443): none here, the subscription decides.
-      retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 4, restartOnFailure: async () => false },
-    });
-    const { CRASH, GROUP_JOIN, FETCH, HEARTBEAT } = this.#kafka.events;
-    this.#kafka.on(CRASH, ({ payload }) => this.#crashed.resolve(payload.error));
-    this.#kafka.on(FETCH, options.onContact);
-    this.#kafka.on(HEARTBEAT, options.onContact);
-    this.#kafka.on(GROUP_JOIN, ({ payload }) => this.#keepOnly(payload.memberAssignment[consumer.topic] ?? []));
+    const { topic } = consumer;
+    const { sessionMs, maxFetchBytes, onContact } = options;
+    const groupId = groupIdOf(topic, consumer.options.group);
+    this.#member = client.member(
+      { topic, groupId, sessionMs, maxFetchBytes },
+      {
+        contact: onContact,
+        assigned: (partitions) => this.#keepOnly(partitions),
+        fetched: (batch) => this.#take(batch),
+        restarted: (partition) => this.#restart(partition),
+        crashed: (error) => this.#crashed.resolve(error),
+      },
+    );
   }
 
-  /** Resolves with why the membership ended by itself. */
+  /** Resolves with the reason when the membership ends by itself. */
   get crashed(): Promise<Error> {
     return this.#crashed.promise;
   }
 
   /** Joins and starts fetching. Rejects when the broker cannot be reached. */
   async start(): Promise<void> {
-    this.#starting = this.#start();
-    await this.#starting;
+    await this.#member.start();
   }
 
-  /** Something was handled: there may be places for what waits, and something to commit. */
+  /** Handles progress: there may be places for waiting records, and something to commit. */
   progress(): void {
     for (const feed of this.#feeds.values()) {
       if (!feed.waiting) continue;
       feed.pump();
-      if (!feed.waiting && !this.#closing) this.#resume(feed.assignment.partition);
+      if (!feed.waiting && !this.#closing) this.#member.resume(feed.assignment.partition);
     }
     this.#commitIn(commitEveryMs);
   }
 
-  /** Takes no new record, waits for running handlers, commits what they did, and leaves the group. */
+  /** Takes no new record, waits for running handlers, commits their progress and leaves the group. */
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(
@@ -94,79 +91,46 @@ export class Membership {
     );
     clearTimeout(this.#commitTimer);
     await within(this.#commit(), { ms: leaveMs }).catch(() => undefined);
-    await within(this.#leave(), { ms: leaveMs }).catch(() => undefined);
+    await within(this.#member.leave(), { ms: leaveMs }).catch(() => undefined);
   }
 
-  /** After a crash: another member may own the partitions by now. */
+  /** Ends a crashed membership without a commit: another member may own the partitions by now. */
   async abandon(reason: unknown): Promise<void> {
     this.#closing = true;
     clearTimeout(this.#commitTimer);
     await Promise.all([
       this.#lose([...this.#feeds.keys()], reason),
-      within(this.#leave(), { ms: abandonMs }).catch(() => undefined),
+      within(this.#member.leave(), { ms: abandonMs }).catch(() => undefined),
     ]);
   }
 
-  async #start(): Promise<void> {
-    await this.#kafka.connect();
-    if (this.#closing) return;
-    await this.#kafka.subscribe({ topics: [this.#consumer.topic], fromBeginning: true });
-    if (this.#closing) return;
-    await this.#kafka.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: 1,
-      eachBatch: async (payload) => this.#takeOver(payload),
-    });
-  }
-
-  /** Not before it has started: kafkajs would join all the same, and be a member that nobody can end and nobody serves. */
-  async #leave(): Promise<void> {
-    await this.#starting.catch(() => undefined);
-    await this.#kafka.disconnect();
-  }
-
-  #takeOver(payload: EachBatchPayload): void {
-    const { batch } = payload;
-    const { partition } = batch;
+  #take({ partition, records, highWatermark }: FetchedBatch): boolean {
     if (this.#closing) {
-      // Or it would be fetched again and again for as long as the running handlers take.
-      this.#pause(partition);
-      return;
+      // Without the pause the batch would be fetched again and again while handlers finish.
+      this.#member.pause(partition);
+      return false;
     }
-    if (!this.#assigned.has(partition)) return;
-    let feed = this.#feeds.get(partition);
-    if (feed !== undefined && BigInt(batch.highWatermark) < feed.next) {
-      // Deleted and made anew under its old name, or cut: what comes is new, whatever its offsets.
-      void this.#lose([partition], new Error("the partition's log starts again"));
-      feed = undefined;
-    }
-    if (feed === undefined) {
-      feed = new Feed(this.#consumer, partition, BigInt(batch.messages[0]?.offset ?? 0));
-      this.#feeds.set(partition, feed);
-    }
-    feed.push(batch.messages);
-    payload.resolveOffset(batch.lastOffset());
-    if (feed.waiting) this.#pause(partition);
+    if (!this.#assigned.has(partition)) return false;
+    // The topic was deleted and created again, or its log was cut: its records are new, whatever their offsets.
+    if (highWatermark < (this.#feeds.get(partition)?.next ?? 0n)) this.#restart(partition);
+    const [first] = records;
+    if (first === undefined) return true;
+    const feed = this.#feeds.get(partition) ?? new Feed(this.#consumer, partition, first.offset);
+    this.#feeds.set(partition, feed);
+    feed.push(records);
+    if (feed.waiting) this.#member.pause(partition);
+    return true;
   }
 
-  #pause(partition: number): void {
-    this.#kafka.pause([{ topic: this.#consumer.topic, partitions: [partition] }]);
-  }
-
-  #resume(partition: number): void {
-    try {
-      this.#kafka.resume([{ topic: this.#consumer.topic, partitions: [partition] }]);
-    } catch {
-      // Between two joins nothing is paused.
-    }
+  #restart(partition: number): void {
+    void this.#lose([partition], new Error("the partition's log starts again"));
   }
 
   #keepOnly(partitions: readonly number[]): void {
     this.#assigned = new Set(partitions);
     const lost = [...this.#feeds.keys()].filter((partition) => !this.#assigned.has(partition));
-    // kafkajs remembers what is paused beyond a rebalance: a partition that comes back would never be fetched.
-    if (!this.#closing) for (const partition of lost) this.#resume(partition);
+    // kafkajs keeps a pause beyond a rebalance: a partition that comes back would never be fetched.
+    if (!this.#closing) for (const partition of lost) this.#member.resume(partition);
     void this.#lose(lost, new Error("the group gave this partition to another member"));
   }
 
@@ -188,21 +152,15 @@ export class Membership {
     }, ms);
   }
 
-  /** One commit at a time: a later one must not be overtaken by an earlier one. A failed one is repeated: no message may follow. */
+  /** Commits one after another, so that no earlier commit overtakes a later one. Repeats a failed one after a pause. */
   #commit(): Promise<void> {
     this.#committing = this.#committing.then(async () => {
       const due = [...this.#feeds.values()].filter((feed) => feed.assignment.committable > feed.committed);
       if (due.length === 0) return;
-      const offsets = due.map((feed) => ({ feed, offset: feed.assignment.committable }));
+      const offsets = new Map(due.map(({ assignment }) => [assignment.partition, assignment.committable]));
       try {
-        await this.#kafka.commitOffsets(
-          offsets.map(({ feed, offset }) => ({
-            topic: this.#consumer.topic,
-            partition: feed.assignment.partition,
-            offset: String(offset),
-          })),
-        );
-        for (const { feed, offset } of offsets) feed.committed = offset;
+        await this.#member.commit(offsets);
+        for (const feed of due) feed.committed = offsets.get(feed.assignment.partition) ?? feed.committed;
       } catch (error) {
         this.#consumer.logger.warn("offsets not committed: messages may be delivered again", {
           topic: this.#consumer.topic,

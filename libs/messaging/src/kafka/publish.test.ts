@@ -1,27 +1,27 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Producer, ProducerRecord } from "kafkajs";
 import { gate, message } from "../conformance/test-context.ts";
+import type { OutgoingRecord } from "./client.ts";
 import { PublishQueue } from "./publish.ts";
 
 const onePartition = async () => 1;
 
-function slowProducer() {
+/** A client whose sends wait until `answer` opens. */
+function slowClient() {
   const sent: string[][] = [];
   const asked = gate();
   const answer = gate();
-  const send = async ({ messages }: ProducerRecord) => {
-    sent.push(messages.map(({ value }) => String(value)));
+  const send = async (_topic: string, records: readonly OutgoingRecord[]) => {
+    sent.push(records.map(({ value }) => String(value)));
     asked.open();
     await answer.passed;
-    return [];
   };
-  return { sent, asked, answer, producer: { send } as unknown as Producer };
+  return { sent, asked, answer, client: { send } };
 }
 
-test("what is aborted while it waits is not sent, and what waits behind it is", async () => {
-  const { sent, asked, answer, producer } = slowProducer();
-  const queue = new PublishQueue(producer, onePartition);
+test("a publish aborted while it waits is not sent, and the one behind it is", async () => {
+  const { sent, asked, answer, client } = slowClient();
+  const queue = new PublishQueue(client, onePartition);
   const caller = new AbortController();
   const first = queue.send("topic", [message("key", "first")]);
   await asked.passed;
@@ -34,9 +34,9 @@ test("what is aborted while it waits is not sent, and what waits behind it is", 
   assert.deepEqual(sent, [["first"], ["last"]]);
 });
 
-test("what is published while a request is on its way goes as one request", async () => {
-  const { sent, asked, answer, producer } = slowProducer();
-  const queue = new PublishQueue(producer, onePartition);
+test("messages published while a request is in flight go together with the next request", async () => {
+  const { sent, asked, answer, client } = slowClient();
+  const queue = new PublishQueue(client, onePartition);
   const first = queue.send("topic", [message("key", "a")]);
   await asked.passed;
   const others = ["b", "c"].map((text) => queue.send("topic", [message("key", text)]));
@@ -45,15 +45,14 @@ test("what is published while a request is on its way goes as one request", asyn
   assert.deepEqual(sent, [["a"], ["b", "c"]]);
 });
 
-test("a message the broker refuses fails its own call, not those that went with it", async () => {
+test("a message that the broker refuses fails its own publish, not those sent with it", async () => {
   const sent: string[] = [];
-  const send = async ({ messages }: ProducerRecord) => {
-    const texts = messages.map(({ value }) => String(value));
+  const send = async (_topic: string, records: readonly OutgoingRecord[]) => {
+    const texts = records.map(({ value }) => String(value));
     if (texts.includes("large")) throw Object.assign(new Error("too large"), { type: "MESSAGE_TOO_LARGE" });
     sent.push(...texts);
-    return [];
   };
-  const queue = new PublishQueue({ send } as unknown as Producer, onePartition);
+  const queue = new PublishQueue({ send }, onePartition);
   const outcomes = await Promise.allSettled(
     ["first", "a", "large", "b"].map((text) => queue.send("topic", [message("key", text)])),
   );
@@ -64,12 +63,12 @@ test("a message the broker refuses fails its own call, not those that went with 
   assert.deepEqual(sent, ["first", "a", "b"]);
 });
 
-test("what is published first is sent first, also when its topic's partitions are not known yet", async () => {
-  const { sent, answer, producer } = slowProducer();
+test("messages are sent in the order of publishing, also when the topic's partitions are not known yet", async () => {
+  const { sent, answer, client } = slowClient();
   answer.open();
   const asked: string[] = [];
   const known = gate();
-  const queue = new PublishQueue(producer, async (topic) => {
+  const queue = new PublishQueue(client, async (topic) => {
     asked.push(topic);
     if (asked.length === 1) await known.passed;
     return 1;
@@ -81,10 +80,10 @@ test("what is published first is sent first, also when its topic's partitions ar
   assert.deepEqual(asked, ["topic"]);
 });
 
-test("a topic whose partitions cannot be learned fails what goes to it, and nothing else", async () => {
-  const { sent, answer, producer } = slowProducer();
+test("a topic whose partitions are unknown fails its own publishes and no others", async () => {
+  const { sent, answer, client } = slowClient();
   answer.open();
-  const queue = new PublishQueue(producer, async (topic) => {
+  const queue = new PublishQueue(client, async (topic) => {
     if (topic === "missing") throw new Error("no such topic");
     return 1;
   });
@@ -98,10 +97,10 @@ test("a topic whose partitions cannot be learned fails what goes to it, and noth
   assert.deepEqual(sent, [["0"], ["3"]]);
 });
 
-test("what is published in the moment the last request ends is sent too", async () => {
+test("a message published at the moment when the last request ends is sent too", async () => {
   for (let ticks = 0; ticks < 10; ticks++) {
-    const { sent, answer, producer } = slowProducer();
-    const queue = new PublishQueue(producer, onePartition);
+    const { sent, answer, client } = slowClient();
+    const queue = new PublishQueue(client, onePartition);
     const first = queue.send("topic", [message("key", "first")]);
     answer.open();
     await first;

@@ -1,8 +1,8 @@
 import type { Abortable } from "@plumbline/concurrency";
 import { codeOf, ServiceError } from "@plumbline/errors";
-import kafkajs, { type Producer } from "kafkajs";
 import { type Message, sizeOf } from "../message.ts";
 import { partitionOf } from "../partition-of.ts";
+import type { KafkaClient } from "./client.ts";
 import { toRecord } from "./cloud-events.ts";
 import { fromKafka } from "./errors.ts";
 
@@ -15,29 +15,31 @@ interface Task {
 
 /** Below the broker's limit for one batch: message.max.bytes, 1,048,588 by default. */
 const maxRequestBytes = 1_000_000;
-/** What a record takes besides its message: names of the attributes' headers, the time as text, lengths. */
+/** The size of a record beside its message: names of the attributes' headers, the time as text, lengths. */
 const framingBytes = 200;
 const maxWaiting = 10_000;
 
 /**
- * Sends in order, one request at a time: overlapping sends of one kafkajs producer can overtake each other when one is
- * retried (tulios/kafkajs#598), and so can overlapping questions for a topic's partitions. What is published while a request is on its way goes with the next one, so many small
- * publishes cost few requests. Bounded: beyond 10,000 waiting calls it refuses, and a call that was aborted while it waited
- * is not sent: during an outage a caller that tries again would otherwise leave a copy behind with each attempt.
+ * Sends in order, one request at a time. Overlapping sends of one producer can overtake each other when one is retried
+ * (tulios/kafkajs#598), and so can overlapping requests for a topic's partitions. Messages published while a request is
+ * in flight go with the next one, so many small publishes cost few requests.
+ *
+ * Bounded: it refuses beyond 10,000 waiting calls. A call that is aborted while it waits is not sent: during an outage a
+ * caller that retries would otherwise leave a copy behind with each attempt.
  */
 export class PublishQueue {
-  readonly #producer: Producer;
+  readonly #client: Pick<KafkaClient, "send">;
   readonly #partitionsOf: (topic: string) => Promise<number>;
   readonly #waiting: Task[] = [];
   #sending: Promise<void> | undefined;
 
-  /** `partitionsOf` says how many a topic has, and rejects with what the sends to it are to reject with. */
-  constructor(producer: Producer, partitionsOf: (topic: string) => Promise<number>) {
-    this.#producer = producer;
+  /** `partitionsOf` returns the number of a topic's partitions; its rejection becomes that of the sends to the topic. */
+  constructor(client: Pick<KafkaClient, "send">, partitionsOf: (topic: string) => Promise<number>) {
+    this.#client = client;
     this.#partitionsOf = partitionsOf;
   }
 
-  /** Resolves once the broker has all messages on as many copies as it asks for. */
+  /** Resolves once the broker has all messages on as many replicas as it requires. */
   send(topic: string, messages: readonly Message[], { signal }: Abortable = {}): Promise<void> {
     if (this.#waiting.length >= maxWaiting) {
       throw new ServiceError("resource_exhausted", `${maxWaiting} publishes wait already`, {
@@ -51,7 +53,7 @@ export class PublishQueue {
     });
   }
 
-  /** Resolves when nothing is on its way. */
+  /** Resolves when nothing is waiting or in flight. */
   async idle(): Promise<void> {
     while (this.#sending !== undefined) await this.#sending;
   }
@@ -59,7 +61,7 @@ export class PublishQueue {
   #start(): void {
     this.#sending ??= this.#drain().finally(() => {
       this.#sending = undefined;
-      if (this.#waiting.length > 0) this.#start(); // Published between the last look and here.
+      if (this.#waiting.length > 0) this.#start(); // Published after the loop's last check.
     });
   }
 
@@ -81,17 +83,13 @@ export class PublishQueue {
   async #sendTogether(topic: string, tasks: readonly Task[], partitions: number): Promise<void> {
     try {
       for (const chunk of chunks(tasks.flatMap(({ messages }) => messages))) {
-        await this.#producer.send({
-          topic,
-          acks: -1,
-          compression: kafkajs.CompressionTypes.None,
-          messages: chunk.map((message) => toRecord(message, partitionOf(message.key, partitions))),
-        });
+        const records = chunk.map((message) => toRecord(message, partitionOf(message.key, partitions)));
+        await this.#client.send(topic, records);
       }
       for (const task of tasks) task.settle();
     } catch (error) {
       const failure = fromKafka(error, topic);
-      // Refused for good, perhaps for one call's message or for being together: nobody's fault is another's.
+      // One call's message may be too large, or all of them together: each call is judged alone.
       if (tasks.length > 1 && codeOf(failure) === "invalid_argument") {
         for (const task of tasks) await this.#sendTogether(topic, [task], partitions);
       } else for (const task of tasks) task.settle(failure);
@@ -104,7 +102,7 @@ export class PublishQueue {
     this.#waiting.splice(0, this.#waiting.length, ...wanted);
   }
 
-  /** The first waiting task and those of its topic right behind it, as far as one request goes. */
+  /** Takes the first waiting task and those of its topic right behind it, up to the size of one request. */
   #take(topic: string): Task[] {
     let bytes = 0;
     let count = 0;
@@ -117,7 +115,7 @@ export class PublishQueue {
   }
 }
 
-/** In order, each at most `maxRequestBytes`, or one message. */
+/** Splits messages in order into chunks of at most `maxRequestBytes`, or of one message. */
 function chunks(messages: readonly Message[]): Message[][] {
   const result: Message[][] = [];
   let bytes = Number.POSITIVE_INFINITY;

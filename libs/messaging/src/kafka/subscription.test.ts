@@ -1,102 +1,32 @@
-/** A subscription against a client that does what a real one does only with much bad luck. */
+/** A subscription over a client library whose broker does what a real one does only with much bad luck. */
 import assert from "node:assert/strict";
-import test from "node:test";
+import test, { describe } from "node:test";
 import { noTelemetry } from "@plumbline/telemetry";
-import type { Batch, Consumer, ConsumerRunConfig, EachBatchPayload, Kafka, KafkaMessage } from "kafkajs";
+import { type FakeConsumer, fakeMembers } from "../../test/fake-members.ts";
 import type { Handler, SubscribeOptions } from "../broker.ts";
 import { eventually, gate, Received } from "../conformance/test-context.ts";
 import { createBacklog } from "../consuming/backlog.ts";
+import { type KafkaClientName, kafkaClients } from "./options.ts";
 import { Subscription, type SubscriptionOptions } from "./subscription.ts";
 
 const topic = "topic";
 
-/** A consumer that does nothing by itself: the test says what its broker does. */
-class FakeConsumer {
-  readonly calls: string[] = [];
-  readonly committed = new Map<number, string>();
-  readonly paused = new Set<number>();
-  readonly #listeners = new Map<string, (event: { payload: unknown }) => void>();
-  #run: ConsumerRunConfig | undefined;
-  refusedCommits = 0;
-  connecting: Promise<void> = Promise.resolve();
-  disconnecting: Promise<void> = Promise.resolve();
-
-  readonly events = { CRASH: "crash", GROUP_JOIN: "join", FETCH: "fetch", HEARTBEAT: "heartbeat" };
-  on(name: string, listener: (event: { payload: unknown }) => void) {
-    this.#listeners.set(name, listener);
-  }
-  async connect() {
-    this.calls.push("connect");
-    await this.connecting;
-  }
-  async subscribe() {
-    this.calls.push("subscribe");
-  }
-  async run(config: ConsumerRunConfig) {
-    this.calls.push("run");
-    this.#run = config;
-  }
-  async disconnect() {
-    this.calls.push("disconnect");
-    await this.disconnecting;
-  }
-  async commitOffsets(offsets: readonly { partition: number; offset: string }[]) {
-    if (this.refusedCommits-- > 0) throw new Error("the coordinator moves");
-    for (const { partition, offset } of offsets) this.committed.set(partition, offset);
-  }
-  pause([{ partitions }]: [{ partitions: number[] }]) {
-    for (const partition of partitions) this.paused.add(partition);
-  }
-  resume([{ partitions }]: [{ partitions: number[] }]) {
-    for (const partition of partitions) this.paused.delete(partition);
-  }
-
-  get runs(): boolean {
-    return this.#run !== undefined;
-  }
-  emit(name: string, payload: unknown = {}) {
-    this.#listeners.get(name)?.({ payload });
-  }
-  join(...partitions: number[]) {
-    this.emit("join", { memberAssignment: { [topic]: partitions } });
-  }
-  /** Hands over one batch, unless kafkajs would not have fetched it. False where it was paused. */
-  async fetch(partition: number, offsets: readonly number[], highWatermark = 1_000): Promise<boolean> {
-    if (this.paused.has(partition)) return false;
-    const messages = offsets.map((offset) => ({
-      offset: String(offset),
-      timestamp: "0",
-      key: Buffer.from(`${offset}`),
-    }));
-    const batch = {
-      topic,
-      partition,
-      highWatermark: String(highWatermark),
-      messages: messages as unknown as KafkaMessage[],
-      lastOffset: () => String(offsets.at(-1)),
-    } as unknown as Batch;
-    await this.#run?.eachBatch?.({ batch, resolveOffset: () => undefined } as unknown as EachBatchPayload);
-    return true;
-  }
-}
-
-function subscribe(
+function subscribeWith(
+  client: KafkaClientName,
   handler: Handler,
   options: Partial<SubscriptionOptions> & { made?: (consumer: FakeConsumer) => void } = {},
   more: Partial<SubscribeOptions> = {},
 ) {
   const consumers: FakeConsumer[] = [];
-  const kafka = {
-    consumer() {
-      const consumer = new FakeConsumer();
-      options.made?.(consumer);
-      consumers.push(consumer);
-      return consumer as unknown as Consumer;
-    },
-  } as unknown as Kafka;
   const subscribing = { group: "g", concurrency: 2, closeMs: 100, ...more };
   const subscription = new Subscription(topic, subscribing, handler, createBacklog(subscribing), {
-    kafka,
+    client: {
+      member: (wanted, events) =>
+        fakeMembers[client](wanted, events, (consumer) => {
+          options.made?.(consumer);
+          consumers.push(consumer);
+        }),
+    },
     logger: noTelemetry.logger,
     sessionMs: 1_000,
     maxFetchBytes: 1_000,
@@ -112,150 +42,156 @@ function subscribe(
   return { subscription, consumers, running };
 }
 
-test("closing while the broker is asked for the topic ends the subscription", async () => {
-  const answer = gate();
-  const { subscription, consumers } = subscribe(async () => undefined, {
-    topicExists: async () => {
-      await answer.passed;
-      return true;
-    },
-  });
-  const closed = subscription[Symbol.asyncDispose]();
-  answer.open();
-  await closed;
-  assert.ok(consumers.every((consumer) => consumer.calls.at(-1) === "disconnect"));
-});
-
-test("closing while it connects: it does not join afterwards, and disconnects", async () => {
-  const connected = gate();
-  const { subscription, consumers } = subscribe(async () => undefined, {
-    made: (consumer) => {
-      consumer.connecting = connected.passed;
-    },
-  });
-  await eventually(() => consumers[0]?.calls[0] === "connect", "a connection");
-  const closed = subscription[Symbol.asyncDispose]();
-  await new Promise(setImmediate);
-  connected.open();
-  await closed;
-  await new Promise(setImmediate);
-  assert.deepEqual(consumers[0]?.calls, ["connect", "disconnect"]);
-});
-
-test("a partition that was lost while it was paused is fetched again when it comes back", async () => {
-  const open = gate();
-  const received = new Received();
-  const { subscription, running } = subscribe(
-    received.handler(async ({ signal }) => {
-      await Promise.race([open.passed, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
-      signal.throwIfAborted();
-    }),
-    {},
-    { capacity: 2 },
-  );
-  const consumer = await running();
-  consumer.join(0, 1);
-  await consumer.fetch(0, [0, 1, 2, 3]);
-  assert.ok(consumer.paused.has(0), "its records wait for places");
-  consumer.join(1);
-  consumer.join(0, 1);
-  assert.ok(await consumer.fetch(0, [0, 1, 2, 3]), "not paused");
-  open.open();
-  await eventually(() => new Set(received.ids).size === 4, "all records");
-  await subscription[Symbol.asyncDispose]();
-  assert.equal(consumer.committed.get(0), "4");
-});
-
-test("a batch that was fetched before its partition went to another member is left to that one", async () => {
-  const received = new Received();
-  const { subscription, running } = subscribe(received.handler());
-  const consumer = await running();
-  consumer.join(0, 1);
-  await consumer.fetch(0, [0]);
-  consumer.join(1);
-  await consumer.fetch(0, [5, 6]);
-  await consumer.fetch(1, [7]);
-  await eventually(() => received.ids.includes("1-7"), "the other partition");
-  await subscription[Symbol.asyncDispose]();
-  assert.deepEqual(received.ids, ["0-0", "1-7"]);
-  assert.notEqual(consumer.committed.get(0), "7");
-});
-
-test("a log that starts again, its topic deleted and made anew, is handled from its start", async () => {
-  const received = new Received();
-  const { subscription, running } = subscribe(received.handler());
-  const consumer = await running();
-  consumer.join(0);
-  await consumer.fetch(0, [500, 501], 502);
-  await eventually(() => received.ids.length === 2, "the old log");
-  await consumer.fetch(0, [0, 1], 2);
-  await eventually(() => received.ids.length === 4, "the new log");
-  await subscription[Symbol.asyncDispose]();
-  assert.equal(consumer.committed.get(0), "2");
-});
-
-test("nothing is fetched over and over while running handlers are waited for", async () => {
-  const [started, finish] = [gate(), gate()];
-  const { subscription, running } = subscribe(
-    async () => {
-      started.open();
-      await finish.passed;
-    },
-    {},
-    { closeMs: 5_000 },
-  );
-  const consumer = await running();
-  consumer.join(0);
-  await consumer.fetch(0, [0]);
-  await started.passed;
-  const closed = subscription[Symbol.asyncDispose]();
-  await new Promise(setImmediate);
-  await consumer.fetch(0, [1]);
-  assert.equal(await consumer.fetch(0, [1]), false);
-  finish.open();
-  await closed;
-  assert.equal(consumer.committed.get(0), "1");
-});
-
-test("memberships that crash soon after each contact count as none: the subscription gives up (#1443)", async () => {
-  const failed = Promise.withResolvers<Error>();
-  const { subscription, consumers } = subscribe(async () => undefined, {
-    giveUpMs: 1_000,
-    onGiveUp: failed.resolve,
-    made: (consumer) => {
-      setImmediate(() => {
-        consumer.emit("fetch");
-        consumer.emit("crash", { error: new Error("a batch that cannot be read") });
+for (const client of kafkaClients) {
+  const subscribe = (...rest: Parameters<typeof subscribeWith> extends [unknown, ...infer R] ? R : never) =>
+    subscribeWith(client, ...rest);
+  void describe(`a subscription through ${client}`, () => {
+    test("closing while the broker is asked for the topic ends the subscription", async () => {
+      const answer = gate();
+      const { subscription, consumers } = subscribe(async () => undefined, {
+        topicExists: async () => {
+          await answer.passed;
+          return true;
+        },
       });
-    },
-  });
-  assert.match((await failed.promise).message, /no lasting contact/);
-  assert.ok(consumers.length > 1);
-  await subscription[Symbol.asyncDispose]();
-});
+      const closed = subscription[Symbol.asyncDispose]();
+      answer.open();
+      await closed;
+      assert.ok(consumers.every((consumer) => consumer.calls.at(-1) === "disconnect"));
+    });
 
-test("a membership that falls silent without a crash is replaced, also where it cannot be ended", async () => {
-  const received = new Received();
-  const { subscription, consumers, running } = subscribe(received.handler(), {
-    giveUpMs: 4_000,
-    made: (consumer) => {
-      if (consumers.length === 0) consumer.disconnecting = new Promise(() => undefined);
-    },
-  });
-  await eventually(() => consumers.length > 1, "another membership");
-  const consumer = await running();
-  consumer.join(0);
-  await consumer.fetch(0, [0]);
-  await eventually(() => received.ids.length === 1, "a delivery");
-  await subscription[Symbol.asyncDispose]();
-});
+    test("closing while it connects: it does not join afterwards, and disconnects", async () => {
+      const connected = gate();
+      const { subscription, consumers } = subscribe(async () => undefined, {
+        made: (consumer) => {
+          consumer.connecting = connected.passed;
+        },
+      });
+      await eventually(() => consumers[0]?.calls[0] === "connect", "a connection");
+      const closed = subscription[Symbol.asyncDispose]();
+      await new Promise(setImmediate);
+      connected.open();
+      await closed;
+      await new Promise(setImmediate);
+      assert.deepEqual(consumers[0]?.calls, ["connect", "disconnect"]);
+    });
 
-test("a commit that failed is repeated, also when no message follows", async () => {
-  const { subscription, running } = subscribe(async () => undefined);
-  const consumer = await running();
-  consumer.refusedCommits = 1;
-  consumer.join(0);
-  await consumer.fetch(0, [0]);
-  await eventually(() => consumer.committed.get(0) === "1", "the commit");
-  await subscription[Symbol.asyncDispose]();
-});
+    test("a partition that was lost while it was paused is fetched again when it comes back", async () => {
+      const open = gate();
+      const received = new Received();
+      const { subscription, running } = subscribe(
+        received.handler(async ({ signal }) => {
+          await Promise.race([open.passed, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+          signal.throwIfAborted();
+        }),
+        {},
+        { capacity: 2 },
+      );
+      const consumer = await running();
+      consumer.join(0, 1);
+      await consumer.deliver(0, [0, 1, 2, 3]);
+      assert.equal(await consumer.deliver(0, [4]), false, "its records wait for places");
+      consumer.join(1);
+      consumer.join(0, 1);
+      assert.ok(await consumer.deliver(0, [0, 1, 2, 3]), "not paused");
+      open.open();
+      await eventually(() => new Set(received.ids).size === 4, "all records");
+      await subscription[Symbol.asyncDispose]();
+      assert.equal(consumer.committed.get(0), 4n);
+    });
+
+    test("a batch that was fetched before its partition went to another member is left to that one", async () => {
+      const received = new Received();
+      const { subscription, running } = subscribe(received.handler());
+      const consumer = await running();
+      consumer.join(0, 1);
+      await consumer.deliver(0, [0]);
+      consumer.join(1);
+      await consumer.deliver(0, [5, 6]);
+      await consumer.deliver(1, [7]);
+      await eventually(() => received.ids.includes("1-7"), "the other partition");
+      await subscription[Symbol.asyncDispose]();
+      assert.deepEqual(received.ids, ["0-0", "1-7"]);
+      assert.notEqual(consumer.committed.get(0), 7n);
+    });
+
+    test("a log that starts again, its topic deleted and made anew, is handled from its start", async () => {
+      const received = new Received();
+      const { subscription, running } = subscribe(received.handler());
+      const consumer = await running();
+      consumer.join(0);
+      await consumer.deliver(0, [500, 501], 502);
+      await eventually(() => received.ids.length === 2, "the old log");
+      await consumer.deliver(0, [0, 1], 2);
+      await eventually(() => received.ids.length === 4, "the new log");
+      await subscription[Symbol.asyncDispose]();
+      assert.equal(consumer.committed.get(0), 2n);
+    });
+
+    test("nothing is fetched over and over while running handlers are waited for", async () => {
+      const [started, finish] = [gate(), gate()];
+      const { subscription, running } = subscribe(
+        async () => {
+          started.open();
+          await finish.passed;
+        },
+        {},
+        { closeMs: 5_000 },
+      );
+      const consumer = await running();
+      consumer.join(0);
+      await consumer.deliver(0, [0]);
+      await started.passed;
+      const closed = subscription[Symbol.asyncDispose]();
+      await new Promise(setImmediate);
+      await consumer.deliver(0, [1]);
+      assert.equal(await consumer.deliver(0, [1]), false);
+      finish.open();
+      await closed;
+      assert.equal(consumer.committed.get(0), 1n);
+    });
+
+    test("memberships that crash soon after each contact count as none: the subscription gives up (#1443)", async () => {
+      const failed = Promise.withResolvers<Error>();
+      const { subscription, consumers } = subscribe(async () => undefined, {
+        giveUpMs: 1_000,
+        onGiveUp: failed.resolve,
+        made: (consumer) => {
+          setImmediate(() => {
+            consumer.contact();
+            consumer.crash(new Error("a batch that cannot be read"));
+          });
+        },
+      });
+      assert.match((await failed.promise).message, /no lasting contact/);
+      assert.ok(consumers.length > 1);
+      await subscription[Symbol.asyncDispose]();
+    });
+
+    test("a membership that falls silent without a crash is replaced, also where it cannot be ended", async () => {
+      const received = new Received();
+      const { subscription, consumers, running } = subscribe(received.handler(), {
+        giveUpMs: 4_000,
+        made: (consumer) => {
+          if (consumers.length === 0) consumer.disconnecting = new Promise(() => undefined);
+        },
+      });
+      await eventually(() => consumers.length > 1, "another membership");
+      const consumer = await running();
+      consumer.join(0);
+      await consumer.deliver(0, [0]);
+      await eventually(() => received.ids.length === 1, "a delivery");
+      await subscription[Symbol.asyncDispose]();
+    });
+
+    test("a commit that failed is repeated, also when no message follows", async () => {
+      const { subscription, running } = subscribe(async () => undefined);
+      const consumer = await running();
+      consumer.refusedCommits = 1;
+      consumer.join(0);
+      await consumer.deliver(0, [0]);
+      await eventually(() => consumer.committed.get(0) === 1n, "the commit");
+      await subscription[Symbol.asyncDispose]();
+    });
+  });
+}

@@ -1,31 +1,31 @@
 import { aborted, background, fullJitter, sleep } from "@plumbline/concurrency";
 import type { Logger } from "@plumbline/telemetry";
-import type { Kafka } from "kafkajs";
 import type { Handler, SubscribeOptions } from "../broker.ts";
 import type { Consumer } from "../consuming/assignment.ts";
 import type { Backlog } from "../consuming/backlog.ts";
+import type { KafkaClient } from "./client.ts";
 import { Membership } from "./membership.ts";
 
 export interface SubscriptionOptions {
-  readonly kafka: Kafka;
+  readonly client: Pick<KafkaClient, "member">;
   readonly logger: Logger;
   readonly sessionMs: number;
   readonly maxFetchBytes: number;
   readonly giveUpMs: number;
   readonly onGiveUp: (error: Error) => void;
-  /** Whether the topic is there. */
+  /** Resolves with whether the topic exists. */
   readonly topicExists: (topic: string) => Promise<boolean>;
 }
 
 const restartBackoff = { baseMs: 200, maxMs: 5_000 };
 const topicPollMs = 250;
-/** Contact in a membership that crashes sooner than this proves nothing: a poisoned log crashes each one after its first fetch. */
+/** A membership that crashes sooner than this proves nothing: an unreadable batch crashes each one after its first fetch. */
 const lastingMs = 30_000;
 
 /**
- * Stays subscribed: joins the group, joins again after a crash with a growing pause, waits for a topic that is not there
- * yet. A membership that falls silent without a crash is ended like one that crashed. When there was no lasting contact
- * for `giveUpMs` it says so and stops, rather than to look healthy for ever.
+ * Stays subscribed: joins the group, joins again after a crash with a growing pause, and waits for a topic that does not
+ * exist yet. A membership that falls silent without a crash is ended like one that crashed. After `giveUpMs` without
+ * lasting contact it reports that and stops, so that the process does not look healthy while it handles nothing.
  */
 export class Subscription implements AsyncDisposable {
   readonly #options: SubscriptionOptions;
@@ -75,12 +75,12 @@ export class Subscription implements AsyncDisposable {
     }
   }
 
-  /** One membership. Resolves with the reason of its crash, or nothing when we were closed. */
+  /** Runs one membership. Resolves with the reason of its crash, or with undefined when the subscription closes. */
   async #stayOnce(closing: AbortSignal): Promise<Error | undefined> {
-    const { kafka, sessionMs, maxFetchBytes, giveUpMs } = this.#options;
+    const { client, sessionMs, maxFetchBytes, giveUpMs } = this.#options;
     const joinedAt = performance.now();
     let contactAt = joinedAt;
-    const membership = new Membership(kafka, this.#consumer, {
+    const membership = new Membership(client, this.#consumer, {
       sessionMs,
       maxFetchBytes,
       onContact: () => {
@@ -129,7 +129,7 @@ export class Subscription implements AsyncDisposable {
 
   async #untilTopicExists(closing: AbortSignal): Promise<void> {
     while (!(await this.#options.topicExists(this.#consumer.topic))) {
-      this.#lastContact = performance.now(); // The broker answered that there is none.
+      this.#lastContact = performance.now(); // The broker answered: contact.
       await sleep(topicPollMs, { signal: closing });
     }
   }
@@ -143,7 +143,7 @@ async function silence(ms: number, contactAt: () => number, signal: AbortSignal)
     try {
       await sleep(leftMs, { signal });
     } catch {
-      return undefined; // It ended otherwise.
+      return undefined; // The membership has ended.
     }
   }
 }

@@ -1,0 +1,20 @@
+import type { Logger } from "@plumbline/telemetry";
+import type { KafkaClient } from "./client.ts";
+import type { KafkaOptions } from "./options.ts";
+
+/** Each client is loaded only where it is chosen: loading one takes 100 ms. */
+const clients = {
+  kafkajs: async (options: KafkaOptions, logger: Logger): Promise<KafkaClient> => {
+    const { connectKafkajs } = await import("./kafkajs/client.ts");
+    return await connectKafkajs(options, logger);
+  },
+  platformatic: async (options: KafkaOptions): Promise<KafkaClient> => {
+    const { connectPlatformatic } = await import("./platformatic/client.ts");
+    return await connectPlatformatic(options);
+  },
+} as const;
+
+/** Connects the chosen client library. Rejects with the library's own error when no broker answers. */
+export async function connectKafka(options: KafkaOptions, logger: Logger): Promise<KafkaClient> {
+  return await clients[options.client ?? "kafkajs"](options, logger);
+}

@@ -1,0 +1,103 @@
+import type { Logger } from "@plumbline/telemetry";
+import kafkajs, { type LogEntry } from "kafkajs";
+import type { KafkaClient } from "../client.ts";
+import { connectMs, type KafkaOptions, passwordOf, requestMs, type SaslOptions } from "../options.ts";
+import { KafkajsMember } from "./member.ts";
+import { quietRequestQueue } from "./quiet-request-queue.ts";
+import { readLogs } from "./read.ts";
+
+/** Connects through kafkajs. Rejects when no broker answers. */
+export async function connectKafkajs(options: KafkaOptions, logger: Logger): Promise<KafkaClient> {
+  const kafka = createKafka(options, logger);
+  const admin = kafka.admin();
+  const producer = kafka.producer({
+    allowAutoTopicCreation: false,
+    // We choose the partitions. Naming a partitioner keeps kafkajs from warning about its default.
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+  });
+  const disconnect = async () => {
+    await Promise.allSettled([admin.disconnect(), producer.disconnect()]);
+  };
+  try {
+    await Promise.all([admin.connect(), producer.connect()]);
+  } catch (error) {
+    await disconnect();
+    throw error;
+  }
+  return {
+    ping: async () => {
+      await admin.describeCluster();
+    },
+    topics: async () => await admin.listTopics(),
+    partitions: async (names) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [...names] });
+      return new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
+    },
+    createTopics: async (topics, numPartitions, config) => {
+      const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+      // Waiting for leaders takes kafkajs seconds; the broker waits faster.
+      await admin.createTopics({
+        waitForLeaders: false,
+        topics: topics.map((topic) => ({ topic, numPartitions, configEntries })),
+      });
+    },
+    topicConfig: async (topic, name) => {
+      const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: [name] };
+      const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
+      return resources[0]?.configEntries[0]?.configValue;
+    },
+    send: async (topic, records) => {
+      const messages = records.map((record) => ({ ...record }));
+      await producer.send({ topic, acks: -1, compression: kafkajs.CompressionTypes.None, messages });
+    },
+    offsets: async (topic) => {
+      const offsets = await admin.fetchTopicOffsets(topic);
+      return offsets.map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }));
+    },
+    groups: async () => {
+      const { groups } = await admin.listGroups();
+      return groups.map(({ groupId }) => groupId);
+    },
+    committed: async (groupId, topic) => {
+      const [fetched] = await admin.fetchOffsets({ groupId, topics: [topic] });
+      const positions = fetched?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)] as const);
+      return new Map(positions?.filter(([, offset]) => offset >= 0n));
+    },
+    member: (member, events) => new KafkajsMember(kafka, member, events),
+    read: async (ends, visit, signal) => await readLogs(kafka, admin, ends, visit, signal),
+    [Symbol.asyncDispose]: disconnect,
+  };
+}
+
+/** Creates a kafkajs client that logs through ours. It logs as errors what it retries: a warning here. */
+function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
+  quietRequestQueue();
+  return new kafkajs.Kafka({
+    clientId: options.clientId,
+    brokers: [...options.brokers],
+    connectionTimeout: connectMs,
+    authenticationTimeout: 5_000,
+    requestTimeout: requestMs,
+    // One layer retries: kafkajs inside a call for about 3 s, we around whole calls where it is right to.
+    retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 6, factor: 0.2, multiplier: 2 },
+    logLevel: kafkajs.logLevel.WARN,
+    logCreator: () => (entry) => log(logger, entry),
+    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    ...(options.sasl === undefined ? {} : { sasl: saslOf(options.sasl) }),
+  });
+}
+
+/** kafkajs has a type for each mechanism; for these three they differ by the name only. */
+function saslOf(sasl: SaslOptions): kafkajs.SASLOptions {
+  return { mechanism: sasl.mechanism as "plain", username: sasl.username, password: passwordOf(sasl) };
+}
+
+function log(logger: Logger, { namespace, log: { message, error, broker, groupId } }: LogEntry): void {
+  logger.warn("kafka client", {
+    part: namespace,
+    detail: message,
+    ...(error === undefined ? {} : { error: String(error) }),
+    ...(broker === undefined ? {} : { broker: String(broker) }),
+    ...(groupId === undefined ? {} : { group: String(groupId) }),
+  });
+}

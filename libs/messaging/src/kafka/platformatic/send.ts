@@ -1,0 +1,61 @@
+import { type BaseOptions, ProduceAcks, Producer, ResponseError, stringSerializer } from "@platformatic/kafka";
+import { sleep } from "@plumbline/concurrency";
+import type { OutgoingRecord } from "../client.ts";
+import { isRetryable } from "./errors.ts";
+
+const attempts = 7;
+
+export interface RecordSender extends AsyncDisposable {
+  send(topic: string, records: readonly OutgoingRecord[]): Promise<void>;
+}
+
+/**
+ * Creates a producer that repeats only what is not stored. The library repeats a request as a whole, which stores the
+ * records of its other partitions twice when one partition has no leader yet, as happens right after a topic's creation.
+ */
+export function createSender(base: BaseOptions, retryDelayMs: (attempt: number) => number): RecordSender {
+  const producer = new Producer<string, Buffer, string, string>({
+    ...base,
+    retries: 0,
+    repeatOnStaleMetadata: false,
+    acks: ProduceAcks.ALL,
+    compression: "none",
+    serializers: { key: stringSerializer, headerKey: stringSerializer, headerValue: stringSerializer },
+  });
+  return {
+    async send(topic, records) {
+      let rest = records;
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await producer.send({ messages: rest.map((record) => ({ topic, ...record })) });
+          return;
+        } catch (error) {
+          const stored = new Set(storedPartitions(error));
+          rest = rest.filter(({ partition }) => !stored.has(partition));
+          if (attempt === attempts || !isRetryable(error)) throw error;
+          producer.clearMetadata(); // Perhaps a partition has another leader now.
+          await sleep(retryDelayMs(attempt));
+        }
+      }
+    },
+    [Symbol.asyncDispose]: async () => await producer.close(),
+  };
+}
+
+interface ProduceResponse {
+  readonly responses: readonly {
+    readonly partitionResponses: readonly { readonly index: number; readonly errorCode: number }[];
+  }[];
+}
+
+/** Returns the partitions that accepted their records although the send failed: of other brokers, or beside the failed one. */
+function storedPartitions(error: unknown): number[] {
+  if (error instanceof ResponseError) {
+    const { responses } = error["response"] as ProduceResponse;
+    const partitions = responses.flatMap(({ partitionResponses }) => partitionResponses);
+    return partitions.filter(({ errorCode }) => errorCode === 0).map(({ index }) => index);
+  }
+  if (!(error instanceof AggregateError)) return [];
+  const { offsets = [] } = ("produced" in error ? error.produced : {}) as { offsets?: { partition: number }[] };
+  return [...offsets.map(({ partition }) => partition), ...error.errors.flatMap(storedPartitions)];
+}
