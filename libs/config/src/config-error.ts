@@ -1,18 +1,18 @@
 import { inspect } from "node:util";
 
-/** One thing that is wrong. Never holds the value of a secret. */
+/** A problem of a configuration. It never has the value of a secret. */
 export interface Problem {
   /** The setting: `database.url`. */
   readonly key: string;
-  /** Where the value came from, or could come from: `config/orders.yaml:12`, `ORDERS_DATABASE_URL`. */
+  /** The origin of the value, or its place if it is missing: `config/orders.yaml:12`. */
   readonly source: string;
-  /** What would be right: `a whole number from 0 to 65535`. */
+  /** The expected value: `a whole number from 0 to 65535`. */
   readonly expected: string;
 }
 
 const maxProblems = 50;
 
-/** Everything that is wrong with a configuration, at once: nobody likes to fix it line by line. */
+/** All problems of a configuration at once, so that they can be fixed in one go. */
 export class ConfigError extends Error {
   static {
     this.prototype.name = "ConfigError";
@@ -29,8 +29,8 @@ export class ConfigError extends Error {
       `the configuration has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}\n${lines.join("\n")}`,
     );
     this.problems = Object.freeze([...problems]);
-    // Node prints an error nobody caught with its stack and fields. What is wrong is in a file or a variable, not in the
-    // code, and the message has said it.
+    // Node prints an uncaught error with its stack and fields. The problem is in a file or
+    // variable, not in the code, and the message names it.
     this.stack = `${this.name}: ${this.message}`;
     Object.defineProperty(this, "problems", { enumerable: false });
   }

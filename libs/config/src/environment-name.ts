@@ -1,9 +1,14 @@
-/** `["http", "drainMs"]` under ORDERS is ORDERS_HTTP_DRAIN_MS. */
+/**
+ * Returns the variable of a setting: `["http", "drainMs"]` under ORDERS is ORDERS_HTTP_DRAIN_MS.
+ */
 export function environmentName(prefix: string, path: readonly string[]): string {
   return [prefix, ...path.map(upperSnake)].join("_");
 }
 
-/** `drainMs` is DRAIN_MS, `otlpURL` is OTLP_URL, `greeter-go` is GREETER_GO. */
+/**
+ * Converts to upper snake case: `drainMs` to DRAIN_MS, `otlpURL` to OTLP_URL, `greeter-go` to
+ * GREETER_GO.
+ */
 export function upperSnake(name: string): string {
   return name
     .replace(/([a-z0-9])([A-Z])/g, "$1_$2")

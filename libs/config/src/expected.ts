@@ -19,14 +19,17 @@ export interface JsonSchema {
   readonly pattern?: string;
 }
 
-/** The types a value of this schema may have, null left out. */
+/** Returns the types that a value of this schema may have, without null. */
 export function typesOf(schema: JsonSchema): readonly string[] {
   const options = schema.anyOf ?? schema.oneOf;
   if (options) return [...new Set(options.flatMap(typesOf))];
   return [schema.type ?? []].flat().filter((type) => type !== "null");
 }
 
-/** What a schema asks for, in words a reader of a settings table or of an error knows: "a whole number from 0 to 65535". */
+/**
+ * Describes the values of a schema, for a settings table or an error: "a whole number from 0 to
+ * 65535".
+ */
 export function expectedOf(schema: JsonSchema): string {
   if (schema.const !== undefined) return String(schema.const);
   if (schema.enum) return `one of ${schema.enum.join(", ")}`;

@@ -1,6 +1,6 @@
 import type { Secret } from "./secret.ts";
 
-/** `T`, read-only all the way down. */
+/** A deeply read-only `T`. */
 export type Frozen<T> = T extends Secret | Date | URL | RegExp | ((...args: never) => unknown)
   ? T
   : T extends readonly unknown[]
@@ -9,7 +9,7 @@ export type Frozen<T> = T extends Secret | Date | URL | RegExp | ((...args: neve
       ? { readonly [K in keyof T]: Frozen<T[K]> }
       : T;
 
-/** Freezes plain objects and lists, all the way down. */
+/** Freezes plain objects and lists deeply. */
 export function freeze<T>(value: T): Frozen<T> {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
     const prototype: unknown = Object.getPrototypeOf(value);

@@ -1,15 +1,15 @@
 import { environmentName } from "./environment-name.ts";
 import { type Schema, type Setting, shapeOf } from "./settings.ts";
 
-/** One row of a settings table. */
+/** A row of a settings table. */
 export type SettingRow = Omit<Setting, "path" | "types"> & {
-  /** The environment variable. With `_FILE` behind it, the variable names a file that holds the value. */
+  /** The environment variable. With the suffix `_FILE` it names a file with the value. */
   readonly env: string;
-  /** Written as `a, b` in a variable. */
+  /** True for a list, which is written as `a, b` in a variable. */
   readonly isList: boolean;
 };
 
-/** Every setting of `schema`, in its order: what a table of settings is generated from. */
+/** Returns every setting of `schema`, in its order, to generate a table of settings. */
 export function listSettings(schema: Schema, prefix: string): readonly SettingRow[] {
   return shapeOf(schema).settings.map(({ types, path, ...row }) => ({
     ...row,

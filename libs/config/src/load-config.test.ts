@@ -18,7 +18,7 @@ const Orders = z.object({
 });
 const url = "postgres://orders:hunter2@localhost/orders";
 
-test("later sources win, setting by setting: defaults, file, environment", async () => {
+test("later sources win for each setting: defaults, file, environment", async () => {
   using dir = folder();
   writeFileSync(dir.at("orders.yaml"), "http:\n  port: 1\n  drainMs: 2\n");
   const config = await loadConfig(Orders, [
@@ -30,7 +30,7 @@ test("later sources win, setting by setting: defaults, file, environment", async
   assert.equal(config.database.url.reveal(), url);
 });
 
-test("every problem is listed at once, each with its key, its source and what was expected", async () => {
+test("all problems are listed at once, each with its key, source and expected value", async () => {
   using dir = folder();
   const path = dir.at("orders.yaml");
   writeFileSync(path, "http:\n  prot: 1\n  port: eighty\n  drainMs: -1\n");
@@ -59,7 +59,7 @@ test("every problem is listed at once, each with its key, its source and what wa
   ]);
 });
 
-test("the message of a ConfigError has a line per problem, and printing it adds no stack", async () => {
+test("the message of a ConfigError has a line per problem, and printing it shows no stack", async () => {
   const error = new ConfigError([{ key: "a.b", source: "A_B", expected: "text" }]);
   assert.equal(error.message, "the configuration has a problem\n  a.b (A_B): expected text");
   assert.equal(inspect(error), `ConfigError: ${error.message}`);
@@ -90,7 +90,7 @@ test("no problem shows a value that may be a secret", async () => {
   assert.doesNotMatch(inspect(problems), /hunter2|12345678/);
 });
 
-test("the result is typed and frozen all the way down", async () => {
+test("the result is typed and deeply frozen", async () => {
   const schema = z.object({
     list: z.array(z.object({ name: z.string() })).default([{ name: "a" }]),
     map: z.record(z.string(), z.number()).default({ a: 1 }),
@@ -104,7 +104,7 @@ test("the result is typed and frozen all the way down", async () => {
   assert.throws(() => (config.map.a = 2), TypeError);
 });
 
-test("a default is not shared between two loads, frozen or not", async () => {
+test("a default is not shared between two loads", async () => {
   const schema = z.object({ list: z.array(z.string()).default(["a"]) });
   await loadConfig(schema, []);
   assert.deepEqual((await loadConfig(schema, [])).list, ["a"]);
@@ -117,7 +117,7 @@ test("a secret keeps its type through the read-only result", async () => {
   assert.equal(token.reveal(), "t");
 });
 
-test("the sections of an alternative are checked as the one that was chosen", async () => {
+test("the sections of an alternative are checked as the chosen one", async () => {
   const schema = z.object({
     messaging: z.discriminatedUnion("adapter", [
       z.object({ adapter: z.literal("kafka"), brokers: z.array(z.string()).min(1) }),
@@ -147,7 +147,7 @@ test("an optional section is absent until one of its settings is set, and then i
   );
 });
 
-test("a rule over several settings is checked last, and named by its own words", async () => {
+test("a rule over several settings is checked last and reported with its own text", async () => {
   const schema = z
     .object({ drainMs: durationMs(0), graceMs: durationMs(10) })
     .refine((c) => c.drainMs <= c.graceMs, "drainMs within graceMs");
@@ -156,7 +156,7 @@ test("a rule over several settings is checked last, and named by its own words",
   ]);
 });
 
-test("a rule that points at a setting which is not set is named by its own words too", async () => {
+test("a rule on a missing setting is reported with its own text", async () => {
   const schema = z
     .object({ adapter: z.string().default("postgres"), url: secret().optional() })
     .refine(({ url }) => url !== undefined, { path: ["url"], message: "required by the adapter postgres" });
@@ -165,7 +165,7 @@ test("a rule that points at a setting which is not set is named by its own words
   ]);
 });
 
-test("a file that cannot be read is one problem, not one for each setting it would have had", async () => {
+test("an unreadable file is one problem, not one for each of its settings", async () => {
   using dir = folder();
   const problems = await problemsOf(loadConfig(Orders, [file(dir.at("missing.yaml")), env("ORDERS", {})]));
   assert.deepEqual(problems, [

@@ -6,13 +6,15 @@ import { problemOf } from "./problem-of.ts";
 import { type Schema, shapeOf } from "./settings.ts";
 import type { Entry, Source } from "./source.ts";
 
-/** What `loadConfig` gives: the schema's output, read-only all the way down. */
+/** A configuration: the schema's output, deeply read-only. */
 export type Config<S extends Schema> = Frozen<z.output<S>>;
 
 /**
- * Reads all sources, later ones win, and checks the whole against `schema`. The result is frozen.
+ * Reads all sources and checks the result against `schema`. Later sources win. The result is
+ * frozen.
  *
- * @throws ConfigError with every problem there is: missing and wrong values, unknown keys and variables, unreadable files.
+ * @throws ConfigError with all problems: missing and wrong values, unknown keys and variables,
+ * unreadable files.
  */
 export async function loadConfig<S extends Schema>(
   schema: S,
@@ -47,11 +49,11 @@ function treeOf(sections: Iterable<readonly string[]>, entries: Iterable<Entry>)
 
 function sectionAt(root: Tree, path: readonly string[]): Tree {
   let section = root;
-  for (const name of path) section = (section[name] ??= {}) as Tree; // Only sections of the schema come here.
+  for (const name of path) section = (section[name] ??= {}) as Tree; // Only sections of the schema are passed.
   return section;
 }
 
-/** When a file cannot be read, everything it would have set is missing too: those problems are one. */
+/** Omits missing settings if a file cannot be read, since it may have them. */
 function withoutFollowers(problems: readonly Problem[]): readonly Problem[] {
   const whole = problems.some(({ key }) => key === "*");
   return whole ? problems.filter(({ source }) => !source.startsWith("not set")) : problems;

@@ -42,7 +42,10 @@ function plain(message: string): string {
   return message.replace(/^Invalid input: expected /, "");
 }
 
-/** Returns the wrong value, unless it could be a secret. Any text could, so only values of other types are shown. */
+/**
+ * Returns the wrong value, unless it could be a secret. Any text could, so only values of other
+ * types are shown.
+ */
 function not({ secret, types }: Setting, value: unknown): string {
   const isShort =
     typeof value === "number" || typeof value === "boolean" || (typeof value === "string" && value.length <= 40);

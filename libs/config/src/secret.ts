@@ -3,11 +3,11 @@ import { inspect } from "node:util";
 const shown = "[secret]";
 
 /**
- * A value that must not be printed. In logs, errors, templates, JSON and `console.log` it reads `[secret]`; the code that
- * needs the value calls `reveal`, which is easy to find in a review.
+ * A value that must not be printed. In logs, errors, templates, JSON and `console.log` it shows
+ * `[secret]`. The code that needs the value calls `reveal`, which is easy to find in a review.
  */
 export class Secret {
-  // Truly private: neither inspection nor a structured clone reaches it.
+  // A private field: neither inspection nor a structured clone reveals it.
   readonly #value: string;
 
   constructor(value: string) {

@@ -35,12 +35,12 @@ for (const [path, want] of [
   ["http2", "HTTP2"],
   ["greeter-go", "GREETER_GO"],
 ] as const) {
-  test(`${path} is ${want} in a variable's name`, () => assert.equal(upperSnake(path), want));
+  test(`${path} is ${want} in the name of a variable`, () => assert.equal(upperSnake(path), want));
 }
 
-test("a table of settings can be made from a schema", () => {
+test("a schema gives the rows of a settings table", () => {
   const schema = z.object({
-    http: z.object({ port: port(8080).describe("Where HTTP is served.") }),
+    http: z.object({ port: port(8080).describe("The port of HTTP.") }),
     token: secret().describe("Opens the door."),
     brokers: z.array(z.string()).default(["a:1"]),
     telemetry: z.object({ otlpEndpoint: z.url().optional() }).prefault({}),
@@ -54,7 +54,7 @@ test("a table of settings can be made from a schema", () => {
       secret: false,
       isList: false,
       default: 8080,
-      description: "Where HTTP is served.",
+      description: "The port of HTTP.",
     },
     {
       key: "token",

@@ -16,11 +16,11 @@ for (const [name, want] of [
   ["something else", undefined],
   ["x".repeat(1_000_000), undefined],
 ] as const) {
-  test(`who wrote ${name.slice(0, 20)} meant ${want ?? "none of these"}`, () =>
+  test(`the closest name to "${name.slice(0, 20)}" is ${want ?? "none"}`, () =>
     assert.equal(similar(name, names), want));
 }
 
-test("of two that are close the closest is meant", () => {
+test("the closest of several similar names is returned", () => {
   assert.equal(similar("brokers", ["broker", "brokerss", "brokers2x"]), "broker");
   assert.equal(similar("timeoutMs", ["timeoutX", "timeMs", "timeoutM"]), "timeoutM");
 });

@@ -1,7 +1,7 @@
-/** The one of `names` that someone who wrote `name` most likely meant, if any is close. */
+/** Returns the closest of `names` to a misspelt `name`, or undefined if none is close. */
 export function similar(name: string, names: readonly string[]): string | undefined {
   let best: string | undefined;
-  // A third of the letters wrong is no longer a typo.
+  // Up to a third of the letters, and at most three, may be wrong.
   let least = Math.min(3, Math.floor(name.length / 3)) + 1;
   for (const candidate of names) {
     if (name.length > 100 || Math.abs(candidate.length - name.length) >= least) continue;
@@ -11,7 +11,7 @@ export function similar(name: string, names: readonly string[]): string | undefi
   return best;
 }
 
-/** Levenshtein's distance, where swapping two neighbours (`databsae`) counts as one step. */
+/** Returns the Levenshtein distance, with a swap of two neighbours (`databsae`) as one step. */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);

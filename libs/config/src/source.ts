@@ -22,6 +22,9 @@ export interface Source {
   read(settings: readonly Setting[], options?: Abortable): Promise<Reading>;
   /** Yields at the start and when `read` may have a new result, until `signal` aborts. */
   changes?(signal: AbortSignal): AsyncIterable<void>;
-  /** Returns the place of a setting in this source, to name it when it is missing. Default: `key in name`. */
+  /**
+   * Returns the place of a setting in this source, to name it when it is missing. Default: `key in
+   * name`.
+   */
   nameOf?(path: readonly string[]): string;
 }

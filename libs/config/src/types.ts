@@ -2,7 +2,10 @@ import { longestTimerMs } from "@plumbline/concurrency";
 import { z } from "zod";
 import { Secret } from "./secret.ts";
 
-/** A password, token, or URL that holds one. Never empty: an empty secret is one that someone forgot. */
+/**
+ * A password, token, or URL that holds one. Never empty: an empty secret is one that someone
+ * forgot.
+ */
 export function secret() {
   return z
     .string()
@@ -16,7 +19,9 @@ export function port(preset: number) {
   return z.int().min(0).max(65_535).default(preset);
 }
 
-/** A length of time in whole milliseconds that a timer can hold. The name of its key ends in `Ms`. */
+/**
+ * A length of time in whole milliseconds that a timer can hold. The name of its key ends in `Ms`.
+ */
 export function durationMs(preset: number) {
   return z.int().min(0).max(longestTimerMs).default(preset);
 }

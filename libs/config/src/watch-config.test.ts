@@ -11,7 +11,7 @@ import { watchConfig } from "./watch-config.ts";
 
 const schema = z.object({ rate: z.int().min(1).default(10), burst: z.int().default(1) });
 
-/** A watch on `sources`, read update by update. Each wait ends after ten seconds at the latest. */
+/** Watches `sources`, update by update. Each wait lasts at most ten seconds. */
 function watching(...sources: Source[]) {
   const stop = new AbortController();
   const updates = watchConfig(schema, sources, stop.signal)[Symbol.asyncIterator]();
@@ -30,7 +30,7 @@ function watching(...sources: Source[]) {
   };
 }
 
-test("the first update is the configuration as it is, so that no change between loading and watching is lost", async () => {
+test("the first update is the present configuration, so that no change before the watch is missed", async () => {
   using dir = folder();
   writeFileSync(dir.at("a.yaml"), "rate: 1");
   await using updates = watching(file(dir.at("a.yaml")));
@@ -48,7 +48,7 @@ test("a file that is written to is read again", async () => {
   }
 });
 
-test("a file that an editor replaces by renaming is read again, each time", async () => {
+test("a file that an editor renames into place is read again, each time", async () => {
   using dir = folder();
   writeFileSync(dir.at("a.yaml"), "rate: 1");
   await using updates = watching(file(dir.at("a.yaml")));
@@ -61,7 +61,7 @@ test("a file that an editor replaces by renaming is read again, each time", asyn
   }
 });
 
-test("a Kubernetes ConfigMap is followed through its links, also when the old version is removed", async () => {
+test("a ConfigMap of Kubernetes is followed through its links, also when the old version is removed", async () => {
   using dir = folder();
   const version = (rate: number): void => {
     const name = `..2026_${rate}`;
@@ -81,7 +81,7 @@ test("a Kubernetes ConfigMap is followed through its links, also when the old ve
   }
 });
 
-test("an optional file may come later, with its folder", async () => {
+test("an optional file and its folder may be created later", async () => {
   using dir = folder();
   await using updates = watching(file(dir.at("later/a.yaml"), { optional: true }));
   assert.equal(await updates.next(), 10);
@@ -90,7 +90,7 @@ test("an optional file may come later, with its folder", async () => {
   assert.equal(await updates.next(), 2);
 });
 
-test("a bad change is reported once and whole; the last good one stays until a good one comes", async () => {
+test("an invalid change is reported once, and the last good configuration stays until a valid one", async () => {
   using dir = folder();
   writeFileSync(dir.at("a.yaml"), "rate: 1");
   await using updates = watching(file(dir.at("a.yaml")));
@@ -98,12 +98,12 @@ test("a bad change is reported once and whole; the last good one stays until a g
   writeFileSync(dir.at("a.yaml"), "burst: 7\nrate: none");
   assert.equal(await updates.next(), "error");
   writeFileSync(dir.at("a.yaml"), "rate: 1\n");
-  assert.equal(await updates.next(), 1, "that it is good again is news, though nothing else changed");
+  assert.equal(await updates.next(), 1, "a return to a valid file is an update, although the values are the same");
 });
 
 for (const [name, change] of [
   ["emptied", (path: string) => writeFileSync(path, "")],
-  ["taken away", (path: string) => rmSync(path)],
+  ["removed", (path: string) => rmSync(path)],
 ] as const) {
   test(`a file that is ${name} does not fall back to defaults`, async () => {
     using dir = folder();
@@ -129,7 +129,7 @@ test("a file written in steps gives one update, of the end", async () => {
   assert.equal(await update, 21);
 });
 
-test("the same problem again is no news", async () => {
+test("the same problem is not reported twice", async () => {
   const source = manual("none");
   await using updates = watching(source);
   assert.equal(await updates.next(), "error");
@@ -139,7 +139,7 @@ test("the same problem again is no news", async () => {
   assert.equal(await update, 3);
 });
 
-test("who asks slowly gets the latest: nothing queues up", async () => {
+test("a slow reader gets only the latest configuration", async () => {
   const source = manual(0);
   let rate = 0;
   source.value = () => ++rate;
@@ -182,22 +182,22 @@ test("aborting ends the loop, also while it waits", async () => {
   assert.equal((await last).done, true);
 });
 
-test("a source that cannot watch any more ends the loop with its error", async () => {
+test("a source that can no longer be watched ends the loop with its error", async () => {
   const broken: Source = {
     name: "broken",
     nameOf: () => "broken",
     read: async () => ({ entries: [], problems: [] }),
     async *changes() {
       yield;
-      throw new Error("the watch is gone");
+      throw new Error("the watch failed");
     },
   };
   await using updates = watching(broken);
   await updates.next();
-  await assert.rejects(updates.next(), /the watch is gone/);
+  await assert.rejects(updates.next(), /the watch failed/);
 });
 
-/** A source whose value is changed by hand. */
+/** Returns a source whose value a test changes. */
 function manual(rate: unknown) {
   let wake = (): void => {};
   let read = (): void => {};
@@ -206,7 +206,7 @@ function manual(rate: unknown) {
     nameOf: () => "manual",
     value: () => rate,
     raise: () => wake(),
-    /** Resolves when the new value was read. */
+    /** Resolves when the new value has been read. */
     async change(to: unknown): Promise<void> {
       rate = to;
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -15,9 +15,10 @@ const quietMs = 100;
 const longestSettleMs = 1_000;
 
 /**
- * Yields the configuration now and each time it changes, until `signal` aborts. Changes in quick succession are one. Each
- * change is checked as a whole. An invalid one is yielded as an error, once; one that changes nothing is not yielded.
- * A slow reader gets the latest configuration, since nothing queues up. Throws if a source can no longer be watched.
+ * Yields the configuration now and each time it changes, until `signal` aborts. Changes in quick
+ * succession are one. Each change is checked as a whole. An invalid one is yielded as an error,
+ * once; one that changes nothing is not yielded. A slow reader gets the latest configuration, since
+ * nothing queues up. Throws if a source can no longer be watched.
  */
 export async function* watchConfig<S extends Schema>(
   schema: S,
@@ -72,7 +73,10 @@ async function watch(source: Source, changed: Event, scope: Scope): Promise<void
   }
 }
 
-/** Waits until nothing has changed for a moment, since a file is written in steps. Bounded, since it may never rest. */
+/**
+ * Waits until nothing has changed for a moment, since a file is written in steps. Bounded, since it
+ * may never rest.
+ */
 async function settle(changed: Event, { signal }: Abortable): Promise<void> {
   const end = performance.now() + longestSettleMs;
   while (performance.now() < end && (await changed.wait({ ms: quietMs, signal })));

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A folder of its own for one test, removed with its scope. */
+/** Creates a folder for one test, removed with its scope. */
 export function folder(): Disposable & { readonly path: string; at(name: string): string } {
   const path = mkdtempSync(join(tmpdir(), "plumbline-config-"));
   return {

@@ -3,8 +3,8 @@ import { fileChanges } from "./file-changes.ts";
 import { textOf } from "./text-of.ts";
 
 /**
- * One setting whose value is all that a file holds: a certificate, a key. The file must be there, and is watched: see
- * `watchConfig`.
+ * Returns a source for one setting whose value is the whole content of a file, such as a
+ * certificate or a key. The file must exist. `watchConfig` watches it.
  */
 export function contents(key: string, path: string): Source {
   return {

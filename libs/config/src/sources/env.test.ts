@@ -13,10 +13,10 @@ const one = (schema: z.ZodType, text: string) => loadConfig(z.object({ key: sche
 
 for (const { name, schema, text, want } of [
   { name: "digits are a number", schema: z.number(), text: "1e3", want: 1000 },
-  { name: "digits stay text where text is asked for", schema: z.string(), text: "007", want: "007" },
+  { name: "digits stay text if the setting is text", schema: z.string(), text: "007", want: "007" },
   { name: "true is a flag", schema: z.boolean(), text: "true", want: true },
   { name: "false is a flag, not a text that counts as true", schema: z.boolean(), text: "false", want: false },
-  { name: "commas part a list", schema: z.array(z.string()), text: "a, b ,c", want: ["a", "b", "c"] },
+  { name: "commas separate a list", schema: z.array(z.string()), text: "a, b ,c", want: ["a", "b", "c"] },
   { name: "a list may be JSON", schema: z.array(z.number()), text: "[1, 2]", want: [1, 2] },
   { name: "a map is JSON", schema: z.record(z.string(), z.number()), text: '{"a": 1}', want: { a: 1 } },
   {
@@ -49,16 +49,16 @@ for (const number of [0, -1.5, 1e21, 5e-324, Number.MAX_VALUE, Number.MIN_SAFE_I
   });
 }
 
-test("an empty variable is one that is not set", async () => {
+test("an empty variable counts as not set", async () => {
   const schema = z.object({ port: port(8080), name: z.string().optional() });
   assert.deepEqual(await loadConfig(schema, [env("X", { X_PORT: "", X_NAME: "", X_TYPO: "" })]), { port: 8080 });
 });
 
-test("variables of other programs are none of our business", async () => {
+test("variables of other programs are ignored", async () => {
   assert.deepEqual(await loadConfig(z.object({}), [env("ORDERS", { ORDER_X: "1", ORDERS: "1", PATH: "/" })]), {});
 });
 
-test("a secret can be read from the file that its variable with _FILE names, without the last line break", async () => {
+test("a _FILE variable names a file with the secret, whose last line break is removed", async () => {
   using dir = folder();
   writeFileSync(dir.at("token"), "hunter2\nsecond line\n");
   const config = await loadConfig(z.object({ token: secret() }), [env("X", { X_TOKEN_FILE: dir.at("token") })]);
@@ -110,12 +110,12 @@ for (const { name, environment, key, expected } of [
   });
 }
 
-test("a setting whose own name ends in file is not mistaken for a file to read", async () => {
+test("a setting whose name ends in file is not read as a file", async () => {
   const schema = z.object({ cert: z.string().optional(), certFile: z.string() });
   assert.deepEqual(await loadConfig(schema, [env("X", { X_CERT_FILE: "/etc/cert" })]), { certFile: "/etc/cert" });
 });
 
-test("what Kubernetes adds for a service of our own name is neither a typo nor a setting", async () => {
+test("variables that Kubernetes adds for a Service of the same name are ignored", async () => {
   const added = {
     ORDERS_SERVICE_HOST: "10.0.0.7",
     ORDERS_SERVICE_PORT: "50052",
@@ -134,12 +134,12 @@ test("what Kubernetes adds for a service of our own name is neither a typo nor a
   assert.equal(isServiceLink("ORDERS_DATABASE_URL", "tcp://x"), false);
 });
 
-test("two settings that would share a variable are refused as a mistake in the schema", async () => {
+test("two settings that share a variable are refused as an error in the schema", async () => {
   const schema = z.object({ drainMs: z.number(), drain: z.object({ ms: z.number() }) });
   await assert.rejects(loadConfig(schema, [env("X", {})]), TypeError);
 });
 
-test("a service reads its usual file if it is there, or the one that is named, which must be", async () => {
+test("a service reads its default file if that exists, or the named one, which must exist", async () => {
   using dir = folder();
   writeFileSync(dir.at("x.yaml"), "a: 1");
   const schema = z.object({ a: z.number().default(0) });

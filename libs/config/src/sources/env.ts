@@ -13,10 +13,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const maxFileBytes = 64 * 1024;
 
 /**
- * Settings from environment variables: ORDERS_DATABASE_URL is `database.url` under the prefix ORDERS, and DRAIN_MS at an
- * end is `drainMs`. `ORDERS_DATABASE_URL_FILE` names a file with the value, as secrets are mounted. An empty variable is
- * one that is not set: that is how compose files and charts leave things out. A variable under the prefix that is no
- * setting is a problem, except those Kubernetes adds by itself.
+ * Returns a source over environment variables. ORDERS_DATABASE_URL is `database.url` under the
+ * prefix ORDERS, and `..._DRAIN_MS` is `drainMs`. `ORDERS_DATABASE_URL_FILE` names a file with the
+ * value, such as a mounted secret. An empty variable counts as not set, as in compose files and
+ * charts. A variable under the prefix that is no setting is a problem, except those that Kubernetes
+ * adds.
  */
 export function env(prefix: string, environment: Environment = process.env): Source {
   const ignored = new Set([configFileVariable(prefix)]);
@@ -49,14 +50,14 @@ export function env(prefix: string, environment: Environment = process.env): Sou
 }
 
 /**
- * Where a service's settings come from: `config/<name>.yaml` if it is there, or the file that <NAME>_CONFIG_FILE names,
- * then its variables, which win.
+ * Returns the sources of a service: `config/<name>.yaml` if it exists, or the file that
+ * <NAME>_CONFIG_FILE names, and then its variables, which win.
  */
 export function serviceSources(name: string, environment: Environment = process.env): readonly Source[] {
   const prefix = upperSnake(name);
   const named = environment[configFileVariable(prefix)] ?? "";
   return [
-    // A file that was asked for must be there; the usual one need not.
+    // A named file must exist. The default one is optional.
     named === "" ? file(`config/${name}.yaml`, { optional: true }) : file(named),
     env(prefix, environment),
   ];
@@ -86,7 +87,7 @@ async function contentOf(path: string): Promise<string | { readonly expected: st
   try {
     const content = await readFile(path);
     if (content.byteLength > maxFileBytes) return { expected: `a file of at most ${maxFileBytes} bytes` };
-    // Editors and `echo` end a file with a line break that is not part of the secret.
+    // Editors and `echo` add a line break that is not part of the secret.
     return content.toString().replace(/\r?\n$/, "");
   } catch (error) {
     return { expected: `a file that can be read (${codeOf(error)})` };

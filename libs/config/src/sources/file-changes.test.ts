@@ -4,13 +4,13 @@ import test from "node:test";
 import { folder } from "../../test/folder.ts";
 import { fileChanges } from "./file-changes.ts";
 
-const never = 60_000; // Longer than the test may take: only events can tell.
+const never = 60_000; // Longer than the test, so that only events can show a change.
 
 function changesOf(path: string, pollMs: number) {
   const stop = new AbortController();
   const changes = fileChanges(path, stop.signal, pollMs)[Symbol.asyncIterator]();
   return {
-    /** Makes a change and waits until it is seen. The watch is set since the last one was. */
+    /** Makes a change and waits until it is seen. */
     async see(change: () => void): Promise<void> {
       const seen = changes.next();
       change();
@@ -25,7 +25,7 @@ function changesOf(path: string, pollMs: number) {
   };
 }
 
-test("events tell of writing, of replacing by renaming, of removing, and of coming back", async () => {
+test("events show a write, a rename into place, a removal and a new file", async () => {
   using dir = folder();
   const path = dir.at("a.yaml");
   writeFileSync(path, "1");
@@ -44,7 +44,7 @@ test("events tell of writing, of replacing by renaming, of removing, and of comi
   await changes.see(() => writeFileSync(path, "5"));
 });
 
-test("events tell of a ConfigMap's swapped link", async () => {
+test("events show the swapped link of a ConfigMap", async () => {
   using dir = folder();
   const swap = (version: number): void => {
     mkdirSync(dir.at(`..${version}`));
@@ -60,7 +60,7 @@ test("events tell of a ConfigMap's swapped link", async () => {
   await changes.see(() => swap(3));
 });
 
-test("what no event tells is found by reading: a link that leads to another folder", async () => {
+test("polling finds a change behind a link to another folder", async () => {
   using dir = folder();
   using elsewhere = folder();
   writeFileSync(elsewhere.at("a.yaml"), "1");
@@ -70,7 +70,7 @@ test("what no event tells is found by reading: a link that leads to another fold
   await changes.see(() => writeFileSync(elsewhere.at("a.yaml"), "2"));
 });
 
-test("what no event tells is found by reading: a folder that comes later, or is made anew", async () => {
+test("polling finds a folder that is created later or replaced", async () => {
   using dir = folder();
   const path = dir.at("later/a.yaml");
   await using changes = changesOf(path, 20);
@@ -86,7 +86,7 @@ test("what no event tells is found by reading: a folder that comes later, or is 
   });
 });
 
-test("content that is the same is no change, whatever happens to the file", async () => {
+test("a rewrite with the same content is no change", async () => {
   using dir = folder();
   const path = dir.at("a.yaml");
   writeFileSync(path, "same");

@@ -6,15 +6,16 @@ import { onAbort } from "@plumbline/concurrency";
 const usualPollMs = 2_000;
 
 /**
- * Yields when the content of the file may be another, and once at the start. It watches the folder, not the file: editors
- * replace a file by renaming, and Kubernetes swaps the link `..data` beside it, both of which leave a watch on the file
- * with the old one. What no event tells (network and shared file systems, links that lead elsewhere, a folder that comes
- * later) is found by reading the file every two seconds: of a ConfigMap not even the time of change can be trusted.
+ * Yields at the start and when the content of the file has changed. It watches the folder, not the
+ * file, since editors rename a new file into place and Kubernetes swaps the link `..data`, and a
+ * watch on the file would stay with the old one. Some changes cause no event: on network file
+ * systems, behind links to other folders, in a folder created later. So the file is also read every
+ * two seconds. Its modification time is not enough, since a ConfigMap may keep it.
  */
 export async function* fileChanges(path: string, signal: AbortSignal, pollMs = usualPollMs): AsyncIterable<void> {
   let last: string | undefined;
   while (!signal.aborted) {
-    using next = new NextEvent(dirname(path), pollMs, signal); // Before reading, so that nothing falls between.
+    using next = new NextEvent(dirname(path), pollMs, signal); // Before reading, so that no change is missed.
     const content = await contentOf(path);
     if (signal.aborted) return;
     if (content !== last) {
@@ -25,7 +26,7 @@ export async function* fileChanges(path: string, signal: AbortSignal, pollMs = u
   }
 }
 
-/** The next event in a folder, or the next time to look anyway. Neither keeps the process alive. */
+/** The next event in a folder or the next poll. Neither keeps the process alive. */
 class NextEvent implements Disposable {
   readonly happened: Promise<void>;
   readonly #watcher: FSWatcher | undefined;
@@ -39,9 +40,9 @@ class NextEvent implements Disposable {
     this.#abort = onAbort(signal, resolve);
     try {
       this.#watcher = watch(folder, { persistent: false }, () => resolve());
-      this.#watcher.on("error", () => {}); // The folder went away: the timer finds what comes after.
+      this.#watcher.on("error", () => {}); // The folder was removed. The timer finds later changes.
     } catch {
-      // No such folder yet, or no more watches to be had: the timer alone will do.
+      // No such folder, or no watch left. The timer is enough.
     }
   }
 

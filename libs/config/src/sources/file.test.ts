@@ -33,7 +33,7 @@ for (const { name, text, want } of [
   { name: "a key without a value", text: "name:\nlimits: { rate: null }", want: untouched },
   { name: "an alias", text: "name: &n a\ntags: { x: *n }", want: { ...untouched, name: "a", tags: { x: "a" } } },
   {
-    name: "a key that is in every object",
+    name: "a key that is on every object",
     text: "tags: { __proto__: p, constructor: c }",
     want: { ...untouched, tags: { constructor: "c" } },
   },
@@ -50,23 +50,23 @@ for (const { name, text, key, line, expected } of [
     expected: "a known setting (did you mean limits.burst?)",
   },
   {
-    name: "a section that is no setting",
+    name: "an unknown section",
     text: "\nlimit: {}",
     key: "limit",
     line: 2,
     expected: "a known setting (did you mean limits?)",
   },
   {
-    name: "a name of every object",
+    name: "a name that is on every object",
     text: "__proto__: { x: 1 }",
     key: "__proto__",
     line: 1,
     expected: "a known setting",
   },
-  { name: "a value where a section is", text: "limits: 5", key: "limits", line: 1, expected: "a map of settings" },
+  { name: "a value in place of a section", text: "limits: 5", key: "limits", line: 1, expected: "a map of settings" },
   { name: "a list at the top", text: "- a", key: "*", line: 1, expected: "a map of settings" },
   {
-    name: "a key that is there twice",
+    name: "a duplicate key",
     text: "name: a\nname: b",
     key: "*",
     line: 2,
@@ -84,7 +84,7 @@ for (const { name, text, key, line, expected } of [
   });
 }
 
-test("aliases that multiply are refused, not expanded", async () => {
+test("aliases that multiply are refused without expanding them", async () => {
   const bomb = [
     "tags: &a0 {x: y}",
     ...Array.from({ length: 9 }, (_, i) => `b${i}: &a${i + 1} [${`*a${i},`.repeat(9)}]`),
@@ -100,7 +100,7 @@ test("a file over a mebibyte is refused", async () => {
   assert.equal(problem?.expected, "a file of at most 1048576 bytes");
 });
 
-test("a missing file is a problem, unless it may be missing; a folder always is", async () => {
+test("a missing file is a problem unless it is optional, and a folder is always one", async () => {
   using dir = folder();
   mkdirSync(dir.at("folder"));
   await problemsOf(loadConfig(schema, [file(dir.at("none.yaml"))]));

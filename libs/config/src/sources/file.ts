@@ -4,17 +4,18 @@ import { parseFile } from "./parse-file.ts";
 import { textOf } from "./text-of.ts";
 
 export interface FileOptions {
-  /** A file that is not there has no settings, instead of being a problem. */
+  /** If true, a missing file has no settings. Otherwise it is a problem. */
   readonly optional?: boolean | undefined;
 }
 
 /**
- * Settings from a YAML or JSON file, sections as maps. A key that is no setting is a problem, named with its line. A key
- * without a value is not set. The file is watched: see `watchConfig`.
+ * Returns a source over a YAML or JSON file, with sections as maps. A key that is no setting is a
+ * problem with its line. A key without a value is not set. `watchConfig` watches the file.
  */
 export function file(path: string, options: FileOptions = {}): Source {
-  // An editor may empty a file before it fills it, or take it away before it puts the new one: seen at that moment, all
-  // settings would fall back to their defaults. So a file that had content must keep some.
+  // An editor may empty a file before it writes it, or remove it before it adds the new one. Read
+  // at that moment, all settings would fall back to their defaults. So a file that had content must
+  // not become empty.
   let hadContent = false;
   return {
     name: path,

@@ -1,6 +1,7 @@
 /**
- * A value written as text, in the first of `types` that it fits: numbers, true and false, JSON for lists and maps, and
- * `a, b` for a list. Text that fits none stays text, so that the schema can say what it expected.
+ * Converts text to the first of `types` that it fits: numbers, true and false, JSON for lists and
+ * maps, and `a, b` for a list. Text that fits none stays text, so that the schema reports what it
+ * expects.
  */
 export function fromText(text: string, types: readonly string[]): unknown {
   for (const type of types) {
@@ -14,7 +15,7 @@ function as(type: string, text: string): unknown {
   switch (type) {
     case "integer":
     case "number":
-      // Number() would take "", " " and "0x10" too.
+      // Number() would accept "", " " and "0x10" too.
       return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : undefined;
     case "boolean":
       return text === "true" ? true : text === "false" ? false : undefined;

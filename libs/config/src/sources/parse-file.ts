@@ -23,7 +23,7 @@ export function parseFile(path: string, text: string, settings: readonly Setting
 type Where = (offset: number | undefined) => string;
 
 function treeOf(node: Node | null, document: Document, where: Where): TreeNode | undefined {
-  if (node === null || (isScalar(node) && node.value === null)) return undefined; // As if all its lines are comments.
+  if (node === null || (isScalar(node) && node.value === null)) return undefined; // All its lines may be comments.
   return {
     origin: where(node.range?.[0]),
     parts: isMap(node) ? partsOf(node.items, document, where) : undefined,

@@ -15,7 +15,9 @@ const schema = z.object({
   tags: z.record(z.string(), z.string()).default({}),
 });
 
-/** A source over a key-value store: a name, a `read` and `changes`. Keys are paths, values are text. */
+/**
+ * A source over a key-value store: a name, a `read` and `changes`. Keys are paths, values are text.
+ */
 class Store implements Source {
   readonly name = "store";
   readonly #keys: Map<string, string>;

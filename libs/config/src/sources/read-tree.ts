@@ -3,13 +3,18 @@ import type { Setting } from "../settings.ts";
 import { similar } from "../similar.ts";
 import type { Entry, Reading } from "../source.ts";
 
-/** A section or value in the tree of a source. A map is both: a setting may take it as its value. */
+/**
+ * A section or value in the tree of a source. A map is both: a setting may take it as its value.
+ */
 export interface TreeNode {
   /** The position in the source, such as a file and line. */
   readonly origin: string;
   /** The parts of a section. Undefined if the node can only be a value. */
   readonly parts?: Iterable<TreePart> | undefined;
-  /** Returns the value for `setting`, or undefined if there is none. Throws the reason if it is malformed. */
+  /**
+   * Returns the value for `setting`, or undefined if there is none. Throws an error if it is
+   * malformed.
+   */
   value(setting: Setting): unknown;
 }
 
@@ -21,7 +26,10 @@ export interface TreePart {
   readonly node: TreeNode | undefined;
 }
 
-/** Reads the settings from a tree, and reports names that are no setting. An undefined root has no settings. */
+/**
+ * Reads the settings from a tree, and reports names that are no setting. An undefined root has no
+ * settings.
+ */
 export function readTree(root: TreeNode | undefined, settings: readonly Setting[]): Reading {
   const known = new Map(settings.map((setting) => [setting.key, setting]));
   const sections = new Set(

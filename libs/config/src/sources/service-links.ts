@@ -1,7 +1,7 @@
 /**
- * Whether a variable was put there by Kubernetes (or Docker's links) rather than by anyone who meant us. For a Service
- * named `orders` every pod of the namespace gets ORDERS_SERVICE_HOST, ORDERS_PORT=tcp://10.0.0.7:50052 and more: under a
- * service's own prefix these would be typos at best, and its port at worst.
+ * Returns true for a variable that Kubernetes or Docker's links added. For a Service named `orders`
+ * every pod of the namespace gets ORDERS_SERVICE_HOST, ORDERS_PORT=tcp://10.0.0.7:50052 and more.
+ * Under the prefix of that service they would count as typos, or even as its port.
  */
 export function isServiceLink(name: string, value: string): boolean {
   return (

@@ -5,7 +5,7 @@ const maxBytes = 1024 * 1024;
 
 type Unreadable = Pick<Problem, "expected"> & { readonly missing: boolean };
 
-/** What a file holds, or why it cannot be read. Rejects only when aborted. */
+/** Returns the text of a file, or why it cannot be read. Rejects only when aborted. */
 export async function textOf(path: string, signal: AbortSignal | undefined): Promise<string | Unreadable> {
   try {
     const content = await readFile(path, { signal });
