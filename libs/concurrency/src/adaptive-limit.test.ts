@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { array, boolean, assert as check, integer, nat, property, record } from "fast-check";
-import { AdaptiveLimit, type Place } from "./adaptive-limit.ts";
+import { AdaptiveLimit, type Permit } from "./adaptive-limit.ts";
 
 const workers = 4;
 const serviceMs = 10;
@@ -15,7 +15,7 @@ const capacity = (workers * 1000) / serviceMs;
  */
 function serve(limit: AdaptiveLimit, clock: { now: number }, rate: number, ms: number) {
   const free = Array.from({ length: workers }, () => clock.now);
-  const running: { readonly end: number; readonly place: Place }[] = [];
+  const running: { readonly end: number; readonly permit: Permit }[] = [];
   const latencies: number[] = [];
   const from = clock.now;
   const end = from + ms;
@@ -23,7 +23,7 @@ function serve(limit: AdaptiveLimit, clock: { now: number }, rate: number, ms: n
     for (let next = running[0]; next !== undefined && next.end <= time; next = running[0]) {
       running.shift();
       clock.now = next.end;
-      next.place[Symbol.dispose]();
+      next.permit[Symbol.dispose]();
     }
   };
   let seed = 1;
@@ -31,12 +31,12 @@ function serve(limit: AdaptiveLimit, clock: { now: number }, rate: number, ms: n
   for (let at = from; at < end; at += (1000 / rate) * 2 * random()) {
     finishUntil(at);
     clock.now = at;
-    const place = limit.tryAcquire();
-    if (place === undefined) continue;
+    const permit = limit.tryAcquire();
+    if (permit === undefined) continue;
     const worker = free.indexOf(Math.min(...free));
     const done = Math.max(free[worker] ?? at, at) + serviceMs;
     free[worker] = done;
-    running.push({ end: done, place });
+    running.push({ end: done, permit });
     // In the first half the limit adapts.
     if (at > from + ms / 2) latencies.push(done - at);
   }
@@ -80,33 +80,33 @@ test("the limit stays between its bounds and the calls in flight below it, whate
       let now = 0;
       const max = min + more;
       const limit = new AdaptiveLimit({ min, max, now: () => now });
-      const places: Place[] = [];
+      const permits: Permit[] = [];
       for (const { start, end, wait, discard } of steps) {
         for (let n = 0; n < start; n++) {
           const before = limit.inFlight;
-          const place = limit.tryAcquire();
-          assert.equal(place === undefined, before >= limit.limit);
-          if (place !== undefined) places.push(place);
+          const permit = limit.tryAcquire();
+          assert.equal(permit === undefined, before >= limit.limit);
+          if (permit !== undefined) permits.push(permit);
         }
         now += wait;
-        for (const place of places.splice(0, end)) {
-          if (discard) place.discard();
-          place[Symbol.dispose](); // Twice gives back once.
+        for (const permit of permits.splice(0, end)) {
+          if (discard) permit.discard();
+          permit[Symbol.dispose](); // Twice gives back once.
         }
         assert.ok(Number.isInteger(limit.limit) && limit.limit >= min && limit.limit <= max);
-        assert.equal(limit.inFlight, places.length);
+        assert.equal(limit.inFlight, permits.length);
       }
     }),
   );
 });
 
-test("a discarded place is no sample", () => {
+test("a discarded permit is no sample", () => {
   let now = 0;
   const limit = new AdaptiveLimit({ max: 10, now: () => now });
   for (let n = 0; n < 100; n++) {
-    const place = limit.tryAcquire();
+    const permit = limit.tryAcquire();
     now += 50;
-    place?.discard();
+    permit?.discard();
   }
   assert.equal(limit.latencyMs, undefined);
 });
@@ -115,9 +115,9 @@ test("the latency is the mean of the last window", () => {
   let now = 0;
   const limit = new AdaptiveLimit({ max: 10, now: () => now });
   for (let n = 0; n < 10; n++) {
-    const place = limit.tryAcquire();
+    const permit = limit.tryAcquire();
     now += n % 2 === 0 ? 10 : 30;
-    place?.[Symbol.dispose]();
+    permit?.[Symbol.dispose]();
   }
   assert.equal(limit.latencyMs, 20);
 });
@@ -130,10 +130,10 @@ test("a service that has become slower has calls refused for a while only", () =
    * admitted.
    */
   const round = (ms: number): number => {
-    const places = Array.from({ length: 20 }, () => limit.tryAcquire()).filter((place) => place !== undefined);
+    const permits = Array.from({ length: 20 }, () => limit.tryAcquire()).filter((permit) => permit !== undefined);
     now += ms;
-    for (const place of places) place[Symbol.dispose]();
-    return places.length;
+    for (const permit of permits) permit[Symbol.dispose]();
+    return permits.length;
   };
   for (let n = 0; n < 100; n++) round(100);
   for (let n = 0; n < 100; n++) round(1_000);
@@ -146,10 +146,10 @@ test("a pause of half a second refuses no call, and lasting slowness does", () =
   let now = 0;
   const limit = new AdaptiveLimit({ max: 100, min: 4, now: () => now });
   const round = (ms: number): number => {
-    const places = Array.from({ length: 60 }, () => limit.tryAcquire()).filter((place) => place !== undefined);
+    const permits = Array.from({ length: 60 }, () => limit.tryAcquire()).filter((permit) => permit !== undefined);
     now += ms;
-    for (const place of places) place[Symbol.dispose]();
-    return places.length;
+    for (const permit of permits) permit[Symbol.dispose]();
+    return permits.length;
   };
   for (let n = 0; n < 20; n++) round(100);
   for (let n = 0; n < 5; n++) round(1_000);

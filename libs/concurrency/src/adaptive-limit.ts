@@ -11,10 +11,10 @@ export interface AdaptiveLimitOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** A place under the limit until it is disposed. The time in between is a sample of the latency. */
-export interface Place extends Disposable {
+/** A permit of the limit until it is disposed. The time in between is a sample of the latency. */
+export interface Permit extends Disposable {
   /**
-   * Gives the place back without a sample: for failures, since a quick failure is no sign of
+   * Releases the permit without a sample: for failures, since a quick failure is no sign of
    * capacity.
    */
   discard(): void;
@@ -58,8 +58,8 @@ const calmMs = 2_000;
  * concurrency-limits. While calls take as long as without a queue it grows, by its square root.
  * When they take longer it falls, to no less than half at a time.
  *
- *     using place = limit.tryAcquire();
- *     if (place === undefined) throw new ServiceError("unavailable", "overloaded");
+ *     using permit = limit.tryAcquire();
+ *     if (permit === undefined) throw new ServiceError("unavailable", "overloaded");
  *
  * It differs in three points. The baseline follows slower calls only while none is refused, since a
  * lasting overload would become the norm; instead it is measured once a minute with `min` calls in
@@ -122,10 +122,10 @@ export class AdaptiveLimit {
   }
 
   /**
-   * Returns a place, or undefined if there is none. It never waits: a queue in front of a full
+   * Returns a permit, or undefined if there is none. It never waits: a queue in front of a full
    * service makes all late.
    */
-  tryAcquire(): Place | undefined {
+  tryAcquire(): Permit | undefined {
     const startedAt = this.#now();
     if (this.#inFlight >= this.#min) this.#busyAt = startedAt;
     else if (startedAt - this.#busyAt > calmMs && this.#probing === 0) this.#limit = this.#max;

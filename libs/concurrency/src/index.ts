@@ -1,5 +1,5 @@
 export type { Abortable } from "./abortable.ts";
-export { AdaptiveLimit, type AdaptiveLimitOptions, type Place } from "./adaptive-limit.ts";
+export { AdaptiveLimit, type AdaptiveLimitOptions, type Permit } from "./adaptive-limit.ts";
 export { type BackgroundOptions, type BackgroundWork, background } from "./background.ts";
 export { Channel, ChannelClosedError, type Received } from "./channel.ts";
 export { deadline, deadlineOf, derive, type Scope } from "./deadline.ts";

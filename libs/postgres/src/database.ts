@@ -6,7 +6,7 @@ import { Client, type ClientConfig } from "pg";
 import { Connection, type Statement } from "./connection.ts";
 import { isConflict } from "./errors.ts";
 import { type Listener, ListenHub, type ListenOptions } from "./listen-hub.ts";
-import { type Observe, observePool, observer, type Peer } from "./observe.ts";
+import { type Observe, observePool, observer, type DatabaseAddress } from "./observe.ts";
 import { ConnectionPool } from "./pool.ts";
 import { type Queryable, queryWith } from "./queryable.ts";
 import { runSession, type Session } from "./session.ts";
@@ -82,7 +82,7 @@ export async function openDatabase(options: DatabaseOptions, telemetry: Telemetr
   } catch (error) {
     await database[Symbol.asyncDispose]();
     const code = ["unavailable", "deadline_exceeded"].includes(codeOf(error)) ? "unavailable" : "failed_precondition";
-    throw new ServiceError(code, `cannot open ${database.place}: ${reasonOf(error)}`, { cause: error });
+    throw new ServiceError(code, `cannot open ${database.description}: ${reasonOf(error)}`, { cause: error });
   }
   return database;
 }
@@ -98,7 +98,7 @@ class PostgresDatabase implements Database {
   readonly #gauges: Disposable;
   readonly #inside = new AsyncLocalStorage<{ isOpen: boolean }>();
   /** The database and its address, without the password. */
-  readonly place: string;
+  readonly description: string;
 
   constructor(options: DatabaseOptions, telemetry: Telemetry) {
     const url = typeof options.url === "string" ? options.url : options.url.reveal();
@@ -110,8 +110,8 @@ class PostgresDatabase implements Database {
       keepAliveInitialDelayMillis: 10_000,
       idle_in_transaction_session_timeout: options.idleInTransactionMs ?? 60_000,
     };
-    const peer = peerOf(this.#config);
-    this.place = `database "${peer.database}" at ${peer.host}:${peer.port}`;
+    const address = addressOf(this.#config);
+    this.description = `database "${address.database}" at ${address.host}:${address.port}`;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 5000;
     this.#cancelTimeoutMs = options.cancelTimeoutMs ?? 2000;
     this.#sessions = new Semaphore(options.maxSessions ?? 4);
@@ -129,12 +129,12 @@ class PostgresDatabase implements Database {
         heartbeatTimeoutMs: this.#connectTimeoutMs,
         capacity: 1000,
       },
-      telemetry.logger.child({ db: peer.database }),
+      telemetry.logger.child({ db: address.database }),
     );
-    const observe = observer(telemetry, peer);
+    const observe = observer(telemetry, address);
     this.#settings = { observe, commitTimeoutMs: options.commitTimeoutMs ?? 30_000 };
     this.query = queryWith(observe, (statement, waiting) => this.#queryOnce(statement, waiting));
-    this.#gauges = observePool(telemetry, peer, this.#pool);
+    this.#gauges = observePool(telemetry, address, this.#pool);
   }
 
   readonly query: Queryable["query"];
@@ -214,7 +214,7 @@ class PostgresDatabase implements Database {
   }
 }
 
-function peerOf(config: ClientConfig): Peer {
+function addressOf(config: ClientConfig): DatabaseAddress {
   const { host, port, database } = new Client(config);
   return { host, port, database: database ?? "" };
 }

@@ -3,7 +3,7 @@ import type { Span, Telemetry } from "@plumbline/telemetry";
 import { sqlStateOf } from "./errors.ts";
 import type { ConnectionPool } from "./pool.ts";
 
-export interface Peer {
+export interface DatabaseAddress {
   readonly database: string;
   readonly host: string;
   readonly port: number;
@@ -16,7 +16,7 @@ export type Observe = <T>(operation: string, sql: string, work: () => Promise<T>
  * OpenTelemetry's conventions for databases. A statement outside any trace has no span: each poll
  * of a relay would be a trace of one span.
  */
-export function observer(telemetry: Telemetry, peer: Peer): Observe {
+export function observer(telemetry: Telemetry, address: DatabaseAddress): Observe {
   const durations = telemetry.metrics.histogram(
     "db_client_operation_duration_seconds",
     "Time of one database operation, waiting for a connection included.",
@@ -25,9 +25,9 @@ export function observer(telemetry: Telemetry, peer: Peer): Observe {
   );
   const fixed = {
     "db.system.name": "postgresql",
-    "db.namespace": peer.database,
-    "server.address": peer.host,
-    "server.port": peer.port,
+    "db.namespace": address.database,
+    "server.address": address.host,
+    "server.port": address.port,
   };
   const timed = async <T>(operation: string, work: () => Promise<T>, span?: Span): Promise<T> => {
     const start = performance.now();
@@ -40,7 +40,7 @@ export function observer(telemetry: Telemetry, peer: Peer): Observe {
       if (state !== undefined) span?.setAttribute("db.response.status_code", state);
       throw error;
     } finally {
-      durations.observe({ db: peer.database, operation, code }, (performance.now() - start) / 1000);
+      durations.observe({ db: address.database, operation, code }, (performance.now() - start) / 1000);
     }
   };
   return (operation, sql, work) => {
@@ -58,9 +58,9 @@ export function verbOf(sql: string): string {
 }
 
 /** Registers gauges of the pool. Disposing removes them. */
-export function observePool(telemetry: Telemetry, peer: Peer, pool: ConnectionPool): Disposable {
+export function observePool(telemetry: Telemetry, address: DatabaseAddress, pool: ConnectionPool): Disposable {
   const stack = new DisposableStack();
-  const db = peer.database;
+  const db = address.database;
   const connections = telemetry.metrics.gauge("db_client_connection_count", "Connections of the pool.", [
     "db",
     "state",
