@@ -19,6 +19,7 @@ for (const [index, { name, prints }] of [
       input: programs[index] ?? "",
       encoding: "utf8",
       timeout: 30_000,
+      env: { ...process.env, FORCE_COLOR: undefined },
     });
     assert.deepEqual([ran.status, ran.stdout, ran.stderr], [0, prints, ""]);
   });

@@ -11,7 +11,13 @@ test("the program of the README runs and logs the line shown", () => {
   const [, shown] = /^```json\n(.*?)^```$/ms.exec(readme) ?? [];
   assert.ok(program && shown);
   const flags = ["-C", "source", "--input-type=module-typescript", "-"];
-  const ran = spawnSync(process.execPath, flags, { cwd: root, input: program, encoding: "utf8", timeout: 30_000 });
+  const ran = spawnSync(process.execPath, flags, {
+    cwd: root,
+    input: program,
+    encoding: "utf8",
+    timeout: 30_000,
+    env: { ...process.env, FORCE_COLOR: undefined },
+  });
   assert.deepEqual([ran.status, ran.stderr], [0, "true\n"]);
   assert.deepEqual(withoutMoment(ran.stdout), withoutMoment(shown));
 });
