@@ -4,14 +4,14 @@ import { expectedOf, type JsonSchema, typesOf } from "./expected.ts";
 /** A zod object: the settings of one service, in sections. */
 export type Schema = z.ZodObject;
 
-/** One value that can be set. */
+/** A value that can be set. */
 export interface Setting {
   readonly path: readonly string[];
-  /** The path as it is written: `database.url`. */
+  /** The path as text: `database.url`. */
   readonly key: string;
-  /** What values it takes, in words. */
+  /** The accepted values, in words. */
   readonly expected: string;
-  /** The types it takes, as JSON calls them; none means any. */
+  /** The accepted types of JSON. None means any. */
   readonly types: readonly string[];
   readonly required: boolean;
   readonly secret: boolean;
@@ -19,13 +19,15 @@ export interface Setting {
   readonly description?: string;
 }
 
-/** What a schema asks for: its settings, and the sections that must exist for their settings to be missed by name. */
+/**
+ * The settings of a schema, and the sections that must exist so that missing settings are named.
+ */
 export interface Shape {
   readonly settings: readonly Setting[];
   readonly sections: readonly (readonly string[])[];
 }
 
-/** Reads a schema through its JSON Schema: zod's public description of itself, where its classes are not. */
+/** Reads a schema through its JSON Schema, since zod's own classes are not a public description. */
 export function shapeOf(schema: Schema): Shape {
   const root = z.toJSONSchema(schema, { io: "input", unrepresentable: "any", reused: "inline" }) as JsonSchema;
   const settings = new Map<string, Setting>();
@@ -51,11 +53,13 @@ function walk(schema: JsonSchema, path: readonly string[], isRequired: boolean, 
   if (options === undefined) return addSetting(schema, path, isRequired, found);
   // A section whose settings all have defaults may be left out of every source.
   if (isRequired) found.sections.push(path);
-  // One of several sections: which of their settings are required is known only with the values.
+  // With several alternatives, only the values decide which settings are required.
   for (const option of options) walkSection(option, path, isRequired && options.length === 1, found);
 }
 
-/** The sections `schema` allows, or undefined when it is a value (a map of arbitrary keys is a value too). */
+/**
+ * Returns the alternative sections of `schema`, or undefined for a value, also a map of any keys.
+ */
 function sectionsOf(schema: JsonSchema): readonly JsonSchema[] | undefined {
   const options = (schema.anyOf ?? schema.oneOf ?? [schema]).filter((option) => option.type !== "null");
   return options.length > 0 && options.every((option) => option.properties !== undefined) ? options : undefined;
@@ -68,7 +72,7 @@ function addSetting(schema: JsonSchema, path: readonly string[], required: boole
   found.settings.set(key, {
     path,
     key,
-    // The same key in two alternatives of a section, such as the adapter's name that tells them apart.
+    // The same key in two alternatives of a section, such as the name of the adapter.
     expected: known === undefined || known.expected === expected ? expected : `${known.expected} or ${expected}`,
     types: [...new Set([...(known?.types ?? []), ...typesOf(schema)])],
     required: required && known === undefined,

@@ -2,10 +2,7 @@ import { longestTimerMs } from "@plumbline/concurrency";
 import { z } from "zod";
 import { Secret } from "./secret.ts";
 
-/**
- * A password, token, or URL that holds one. Never empty: an empty secret is one that someone
- * forgot.
- */
+/** A password, token, or URL with one. It must not be empty, since that would be a mistake. */
 export function secret() {
   return z
     .string()
