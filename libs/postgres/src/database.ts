@@ -6,7 +6,7 @@ import { Client, type ClientConfig } from "pg";
 import { Connection, type Statement } from "./connection.ts";
 import { isConflict } from "./errors.ts";
 import { type Listener, ListenHub, type ListenOptions } from "./listen-hub.ts";
-import { type Observe, observePool, observer, type DatabaseAddress } from "./observe.ts";
+import { type DatabaseAddress, type Observe, observePool, observer } from "./observe.ts";
 import { ConnectionPool } from "./pool.ts";
 import { type Queryable, queryWith } from "./queryable.ts";
 import { runSession, type Session } from "./session.ts";

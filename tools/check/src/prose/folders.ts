@@ -5,7 +5,6 @@ export const notDone: readonly string[] = [
   "apps/orders",
   "apps/worker",
   "docs",
-  "libs/config",
   "libs/http2",
   "libs/messaging",
   "libs/rpc",
