@@ -1,10 +1,11 @@
 /**
- * The public API under load, for k6: 200 users for 30 s who greet, place orders, look at them and list them, with a pause between. Its
- * thresholds are the SLO; k6 ends with 99 when one is missed. `npm run load` runs it against http://127.0.0.1:8080, or BASE_URL.
+ * The public API under load, for k6: for 30 s, 200 users greet, place orders, read and list them,
+ * with pauses. The thresholds are the SLO; k6 exits with 99 if one is missed. `npm run load` runs
+ * it against http://127.0.0.1:8080, or BASE_URL.
  *
- * All users come from one address, which the gateway lets have 500 requests a second and 1,000 at once (config/gateway.yaml,
- * rateLimit.perClient): with a pause of a second they stay below. For more, shorten PAUSE_MS and raise that limit; it holds as soon as the file
- * is saved.
+ * All users have one address, for which the gateway allows 500 requests a second and a burst of
+ * 1,000 (config/gateway.yaml, rateLimit.perClient). With a pause of a second they stay below it.
+ * For more load, shorten PAUSE_MS and raise that limit, which applies as soon as the file is saved.
  */
 import { check, sleep } from "k6";
 import exec from "k6/execution";
@@ -30,7 +31,7 @@ export const options = {
   },
 };
 
-/** A system that is not ready would be measured as slow, and it is not that. */
+/** Waits until the system is ready, or its start would be measured as slow responses. */
 export function setup() {
   const { status, body } = http.get(`${base}/readyz`, {
     responseCallback: http.expectedStatuses(200, 503),
@@ -43,9 +44,9 @@ export function setup() {
   return { run: Date.now().toString(36) };
 }
 
-/** One user's visit. */
+/** Runs the requests of one user. */
 export default function visit({ run }) {
-  if (exec.vu.iterationInScenario === 0) sleep((pauseMs / 1000) * 4 * Math.random()); // Users do not arrive together.
+  if (exec.vu.iterationInScenario === 0) sleep((pauseMs / 1000) * 4 * Math.random()); // Users arrive at different times.
   const customer = `load-${run}-${exec.vu.idInTest}`;
   expect(http.get(`${base}/v1/greetings/${customer}`, { tags: { name: "greet" } }), 200);
   pause();
@@ -72,7 +73,7 @@ function expect(response, status) {
   return check(response, { [`${response.request.method} answers ${status}`]: () => response.status === status });
 }
 
-/** Half to one and a half of the pause, so that users do not move in step. */
+/** Waits for 0.5 to 1.5 of the pause, so that users are not synchronous. */
 function pause() {
   sleep((pauseMs / 1000) * (0.5 + Math.random()));
 }

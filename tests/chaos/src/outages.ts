@@ -8,19 +8,19 @@ export type Victim = (typeof victims)[number];
 
 const orders = 200;
 const downMs = 20_000;
-/** An event that met the outage may have taken the retry topics: 5 s, then a minute. */
+/** An event during the outage may take the retry topics: 5 s, then a minute. */
 const waitMs = 180_000;
 
 interface Row {
   readonly victim: Victim;
   readonly report: DemoReport;
-  /** Of the 200, placed when it was killed. */
+  /** The orders that were placed before the kill. */
   readonly placedBefore: number;
   readonly backS: number;
   readonly endS: number;
 }
 
-/** Runs the demo once for each victim, which is killed in the middle of it and started again 20 s later. */
+/** Runs the demo once for each victim, and kills it in the middle and restarts it 20 s later. */
 export async function outages(stack: Stack, chosen: readonly Victim[], print: (text: string) => void): Promise<Report> {
   const rows: Row[] = [];
   for (const victim of chosen) {
@@ -70,7 +70,7 @@ async function outage(stack: Stack, victim: Victim): Promise<Row> {
       if (placed >= orders / 4) middle.resolve();
     },
   });
-  // A demo that rejects never gets to its middle.
+  // A demo that rejects never reaches its middle.
   await Promise.race([middle.promise, demo]);
   await stack.kill(victim);
   const placedBefore = placed;

@@ -1,4 +1,4 @@
-/** What one kind of chaos showed: a table, and whether it kept its promise. */
+/** The result of one kind of chaos: a table, and if the promise was kept. */
 export interface Report {
   readonly text: string;
   readonly ok: boolean;

@@ -4,10 +4,13 @@ import { type Stack, table } from "@plumbline/tools-stack";
 import type { Report } from "./report.ts";
 
 const perSecond = 20;
-/** Before the first restart, between two, and after the last. */
+/** The pause before the first restart, between two, and after the last. */
 const calmMs = 3_000;
 
-/** Restarts two gateways and two orders, one at a time, while requests arrive at a fixed rate: none may fail. */
+/**
+ * Restarts two gateways and two orders, one at a time, while requests arrive at a fixed rate: none
+ * may fail.
+ */
 export async function rolling(stack: Stack, print: (text: string) => void): Promise<Report> {
   await stack.up({ gateway: 2, orders: 2 });
   const balancer = new Balancer(await stack.gateways());

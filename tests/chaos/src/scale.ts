@@ -3,12 +3,12 @@ import type { Report } from "./report.ts";
 
 const orders = 20;
 const requestMs = 30_000;
-/** Suppliers that think this long leave time to cancel. */
+/** The latency of suppliers, which leaves time to cancel. */
 const latencyMs = 5_000;
 
 /**
- * Replicas of everything: an order is watched through one gateway and cancelled through the other, so the change is made by
- * whichever replica of orders gets the call. Twenty at once meet each of them.
+ * Runs replicas of everything. Each order is watched through one gateway and cancelled through the
+ * other, so any replica of orders may make the change. Twenty concurrent orders reach each of them.
  */
 export async function scale(stack: Stack, print: (text: string) => void): Promise<Report> {
   const replicas = { gateway: 2, orders: 2, worker: 3 };
@@ -39,7 +39,7 @@ export async function scale(stack: Stack, print: (text: string) => void): Promis
   };
 }
 
-/** The last status the watcher saw before its stream ended. */
+/** Returns the last status that the watcher saw before its stream ended. */
 async function watchAndCancel(watched: string, cancelled: string): Promise<string> {
   const placed = await send(`${watched}/v1/orders`, "POST", {
     customerId: "chaos-scale",

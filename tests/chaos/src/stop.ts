@@ -5,10 +5,13 @@ import type { Report } from "./report.ts";
 
 const perSecond = 20;
 const beforeMs = 4_000;
-/** An event that was on its way may have taken the retry topics: 5 s, then a minute. */
+/** An event in flight may take the retry topics: 5 s, then a minute. */
 const settleMs = 120_000;
 
-/** Stops everything under load: each container ends in order, and after the next start every accepted order ends too. */
+/**
+ * Stops everything under load. Each container must exit cleanly, and after the next start every
+ * accepted order must end.
+ */
 export async function stop(stack: Stack, print: (text: string) => void): Promise<Report> {
   await stack.up();
   const balancer = new Balancer(await stack.gateways());
@@ -54,7 +57,10 @@ export async function stop(stack: Stack, print: (text: string) => void): Promise
   };
 }
 
-/** Accepted orders that are not listed, or have no end in time, or more than one. */
+/**
+ * Returns accepted orders that are not listed, that do not end in time, or that ended more than
+ * once.
+ */
 async function notEnded(api: Api, { customerId, accepted }: ApiLoad): Promise<string[]> {
   const until = performance.now() + settleMs;
   for (;;) {

@@ -6,21 +6,21 @@ import { proxyTo } from "@plumbline/tools-engines";
 import type { Expected, Outcomes } from "./outcomes.ts";
 import type { Ports } from "./servers.ts";
 
-/** What happens beside the steady load, one after another: clients and connections that come and go. */
+/** Events beside the steady load, one after another: clients and connections that come and go. */
 export interface Beside {
-  /** Makes a client, uses it, and lets it go with a call under way. */
+  /** Makes a client, uses it, and closes it with a call in flight. */
   readonly reborn: () => Promise<void>;
-  /** A request with compression, from a client that is not ours. */
+  /** Sends a compressed request, from a client that is not ours. */
   readonly compressed: () => Promise<void>;
-  /** A connection that is cut while a call is on its way. */
+  /** Closes a connection while a call is in flight. */
   readonly lost: () => Promise<void>;
-  /** A connection whose other side says nothing any more. */
+  /** Keeps a connection whose other side has become silent. */
   readonly silent: () => Promise<void>;
 }
 
 export function besideExpected(transport: TransportName): Readonly<Record<string, Expected>> {
   return {
-    "a client made anew": { must: ["ok"] },
+    "a new client": { must: ["ok"] },
     "its call when it is let go": { must: ["cancelled"] },
     "a client that was let go": { must: ["unavailable"] },
     "a compressed request": { must: [transport === "http2" ? "refused with 12" : "refused with 13"] },
@@ -30,7 +30,7 @@ export function besideExpected(transport: TransportName): Readonly<Record<string
   };
 }
 
-/** The time every call here has. Those that wait are ended before by what happens to them. */
+/** The deadline of every call here. Waiting calls end earlier, by the event. */
 const timeoutMs = 10_000;
 const path = pathOf(Conformance, Conformance.methods.unary);
 
@@ -40,7 +40,7 @@ export function beside(transport: TransportName, ports: Ports, outcomes: Outcome
       const channel = await connect(`127.0.0.1:${ports.still}`, noTelemetry, { transport, timeoutMs });
       const client = createClient(Conformance, channel);
       for (let call = 0; call < 3; call++) {
-        await outcomes.count("a client made anew", async () => void (await client.unary("hello")));
+        await outcomes.count("a new client", async () => void (await client.unary("hello")));
       }
       const waiting = outcomes.count("its call when it is let go", async () => void (await client.unary("wait")));
       await channel[Symbol.asyncDispose]();
@@ -55,7 +55,7 @@ export function beside(transport: TransportName, ports: Ports, outcomes: Outcome
       const target = new URL(proxy.url).host;
       await using channel = await connect(target, noTelemetry, { transport, timeoutMs });
       const client = createClient(Conformance, channel);
-      await outcomes.count("a client made anew", async () => void (await client.unary("hello")));
+      await outcomes.count("a new client", async () => void (await client.unary("hello")));
       const waiting = outcomes.count("a connection that is lost", async () => void (await client.unary("wait")));
       proxy.cut();
       await waiting;
@@ -79,14 +79,14 @@ export function beside(transport: TransportName, ports: Ports, outcomes: Outcome
         const outgoing = { path, metadata: new Metadata(), deadline: Date.now() + timeoutMs };
         await channel.unary(outgoing, Buffer.from(text));
       };
-      await outcomes.count("a client made anew", () => call("hello"));
+      await outcomes.count("a new client", () => call("hello"));
       proxy.freeze();
       await outcomes.count("a peer that falls silent", () => call("wait"));
     },
   };
 }
 
-/** Resolves with the status it is refused with. */
+/** Resolves with the status of the refusal. */
 async function sendCompressed(port: number): Promise<string> {
   const status = Promise.withResolvers<string>();
   const request = {

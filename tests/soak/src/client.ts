@@ -1,4 +1,4 @@
-/** The clients of a soak, in a process of their own. `soak.ts` starts it. */
+/** The clients of a soak, in a separate process that `soak.ts` starts. */
 import type { ClientCall } from "@plumbline/rpc";
 import { takeCensus } from "./census.ts";
 import { Gate } from "./gate.ts";

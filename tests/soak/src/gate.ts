@@ -1,4 +1,4 @@
-/** Lets through while it is open. For loops that rest while a sample is taken. */
+/** A gate for loops that pause while a sample is taken. */
 export class Gate {
   #opened: PromiseWithResolvers<void> | undefined;
 

@@ -15,25 +15,30 @@ export interface LoadOptions {
   readonly ports: Ports;
   readonly perSecond: number;
   readonly pace: Pace;
-  /** Where the load rests while a sample is taken. */
+  /** The load pauses at this gate while a sample is taken. */
   readonly gate: Gate;
   readonly interceptors: readonly Interceptor<ClientCall>[];
 }
 
 export interface Load extends AsyncDisposable {
   readonly outcomes: Outcomes;
-  /** Resolves when no call is under way. Only while the gate is closed. */
+  /** Resolves when no call is in flight. Call it only while the gate is closed. */
   atRest(): Promise<void>;
 }
 
-/** Calls under way at once. What arrives beyond it is not made: the machine is busy with other things. */
+/**
+ * The most calls in flight. Above it a due call is skipped: the machine is busy with other work.
+ */
 const mostRunning = 500;
 
 export function expectedOf(transport: TransportName): Readonly<Record<string, Expected>> {
   return { ...Object.fromEntries(mix(transport).map((kind) => [kind.name, kind])), ...besideExpected(transport) };
 }
 
-/** Calls at a fixed rate, however slow the answers are, and what comes and goes beside them, until it is disposed of. */
+/**
+ * Makes calls at a fixed rate, independent of responses, with the events beside them, until it is
+ * disposed.
+ */
 export async function startLoad(options: LoadOptions): Promise<Load> {
   const { transport, ports, perSecond, pace, gate } = options;
   const stop = new AbortController();
@@ -46,7 +51,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     return stack.use(await connect(target, noTelemetry, settings));
   };
   const replicas = `ipv4:${ports.replicas.map((port) => `127.0.0.1:${port}`).join(",")}`;
-  // Above the servers' bound, which is the one to be met.
+  // Above the servers' bound, so that calls meet that one.
   const channel = await open(replicas, 2 * maxMessageBytes);
   const lines: Lines = {
     channel,
@@ -62,7 +67,9 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     let since = performance.now();
     let made = 0;
     while (!signal.aborted) {
-      // What was due while this process was busy arrives now. A rest, or a long pause of the machine, is not made up for.
+      // Calls that were due while this process was busy are made now. A pause at the gate, or a
+      // long pause
+      // of the machine, is not made up.
       let due = Math.floor(((performance.now() - since) * perSecond) / 1_000) - made;
       if (gate.isClosed || due > perSecond) {
         await gate.through();
@@ -79,7 +86,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
       await sleep(5);
     }
   };
-  /** Tasks beside the arrivals that are not between two calls of theirs. */
+  /** Events that are in the middle of their calls. */
   let busy = 0;
   const forever = async (everyMs: number, task: () => Promise<void>): Promise<void> => {
     while (!signal.aborted) {

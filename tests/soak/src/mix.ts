@@ -7,30 +7,32 @@ import type { Conformance } from "@plumbline/rpc/internals";
 import { type Expected, givenUp } from "./outcomes.ts";
 import { block, kib, maxMessageBytes } from "./service.ts";
 
-/** The channels of the steady part of the load: they live as long as it does. */
+/** The channels of the steady load. They live as long as the load. */
 export interface Lines {
-  /** Two servers, which are drained and replaced in turns, and end connections at an age. */
+  /** Two servers, which are drained and replaced in turn, and which end old connections. */
   readonly replicas: Client<typeof Conformance>;
   /** The same, without types. */
   readonly channel: Channel;
   /** The same, for messages of `narrowBytes`. */
   readonly narrow: Client<typeof Conformance>;
-  /** A server that is not there for a third of the time. */
+  /** A server that is down for a third of the time. */
   readonly flaky: Client<typeof Conformance>;
-  /** A server that breaks what it can: what is asked for is its path's last part. */
+  /** A server that breaks the protocol in the way that the last part of the path names. */
   readonly odd: Channel;
 }
 
 export interface Kind extends Expected {
   readonly name: string;
-  /** How often, in proportion to the others. */
+  /** The frequency, in proportion to the others. */
   readonly share: number;
   readonly run: (lines: Lines, count: number) => Promise<string | void>;
 }
 
 export const narrowBytes = 64 * kib;
 
-/** A server that drains ends its streams, to be tried elsewhere. Its unary calls it answers. */
+/**
+ * A draining server ends its streams, which clients retry elsewhere. It answers its unary calls.
+ */
 const stream = { must: ["ok"], may: ["unavailable"] } as const;
 const ok = { must: ["ok"] } as const;
 const refusals: readonly Code[] = [
@@ -43,7 +45,7 @@ const refusals: readonly Code[] = [
 ];
 const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
 
-/** What is called, how often, and how it ends. All but the last few are the everyday. */
+/** The kinds of calls, with their frequency and outcome. All but the last few are common. */
 export function mix(transport: TransportName): readonly Kind[] {
   return [
     {
@@ -201,7 +203,7 @@ export function mix(transport: TransportName): readonly Kind[] {
       run: async ({ replicas }) => void (await replicas.unary(`size ${maxMessageBytes + 1}`)),
     },
     {
-      name: "a method nobody serves",
+      name: "an unknown method",
       share: 5,
       must: ["unimplemented"],
       run: async ({ channel }) => void (await channel.unary("/plumbline.rpc.Conformance/Missing", bytes)),
@@ -212,7 +214,7 @@ export function mix(transport: TransportName): readonly Kind[] {
       must: ["ok", "unavailable"],
       run: async ({ flaky }) => void (await flaky.unary("there?", { timeoutMs: 5_000 })),
     },
-    // "cut" ends the connection, and with it what else is asked there.
+    // "cut" ends the connection, and with it other calls on it.
     odd("compressed", transport === "http2" ? "unimplemented" : "unknown"),
     odd("reset", "internal"),
     odd("http", "unavailable"),
@@ -248,7 +250,7 @@ async function metadata({ replicas }: Lines): Promise<void> {
   assert.deepEqual(await trailers.promise, bytes);
 }
 
-/** At any moment of the call, from its first turn on. */
+/** Waits for a random moment of the call, from its first turn on. */
 async function givenUpWhile({ replicas }: Lines, count: number): Promise<void> {
   const controller = new AbortController();
   const answer = replicas.unary("wait", { signal: controller.signal });
@@ -269,7 +271,7 @@ async function* failing(): AsyncGenerator<string> {
   throw givenUp;
 }
 
-/** Kinds in an order that has each as often as its share, and is the same in every run. */
+/** Returns the kinds in a fixed order with each as often as its share. */
 export function* inShares(kinds: readonly Kind[]): Generator<Kind, never> {
   const total = kinds.reduce((sum, { share }) => sum + share, 0);
   const credits = new Map(kinds.map((kind) => [kind, 0]));

@@ -10,7 +10,7 @@ const grpc = [new HeaderField(":status", "200"), new HeaderField("content-type",
 const succeeded = [new HeaderField("grpc-status", "0")];
 const ignore = { onHeaders() {}, onData() {}, onTrailers() {}, onReset() {}, onDrain() {} };
 
-/** Answers that no server in order gives, by the path of the call. */
+/** Broken responses, by the path of the call. */
 const answers: Readonly<Record<string, (stream: Http2Stream, connection: Connection) => void>> = {
   "/compressed"(stream) {
     stream.sendHeaders(grpc, false);
@@ -32,14 +32,14 @@ const answers: Readonly<Record<string, (stream: Http2Stream, connection: Connect
   },
 };
 
-/** A server of HTTP/2 that is wrong about gRPC, or cuts its connections. */
+/** An HTTP/2 server that violates gRPC, or closes its connections. */
 export async function startOddServer(): Promise<OddServer> {
   const connections = new Set<Connection>();
   const listener = createListener((socket) => {
     const connection: Connection = new Connection(socket, "server", {
       onStream(stream, fields) {
         const path = fields.find(({ name }) => name === ":path")?.value ?? "";
-        // After the request has been taken: a turn later its frames have come.
+        // After the request was accepted: a turn later its frames have arrived.
         setImmediate(() => answers[path]?.(stream, connection));
         return ignore;
       },

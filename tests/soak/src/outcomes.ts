@@ -1,26 +1,26 @@
 import { codeOf, isServiceError } from "@plumbline/errors";
 
-/** How calls of one kind may end. */
+/** The allowed outcomes of calls of one kind. */
 export interface Expected {
-  /** Each of these is seen, or the soak has not shown what it should. */
+  /** Each of these must be seen, or the soak proves too little. */
   readonly must: readonly string[];
-  /** These may be seen too: a stream ends as `unavailable` when its server drains, say. */
+  /** These may be seen too: for example, a stream ends as `unavailable` when its server drains. */
   readonly may?: readonly string[] | undefined;
 }
 
 export type Counts = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-/** Why a call was given up, by the side that made it. */
+/** The abort reason of calls that the client cancels. */
 export const givenUp = new Error("given up");
 
-/** Counts how the calls of each kind end. */
+/** A count of the outcomes of each kind of calls. */
 export class Outcomes {
   readonly #expected: Readonly<Record<string, Expected>>;
   readonly #counts: Record<string, Record<string, number>> = {};
-  /** Of the outcomes nobody expected the first, with all there is to know. */
+  /** The first unexpected outcomes, with their errors. */
   readonly surprises: string[] = [];
   total = 0;
-  /** Calls that were due and not made. */
+  /** Due calls that were skipped. */
   heldBack = 0;
   /** Calls that have not ended. */
   running = 0;
@@ -33,7 +33,10 @@ export class Outcomes {
     return this.#counts;
   }
 
-  /** Makes a call and counts its end: "ok", what it resolves with, or how it fails. Never rejects. */
+  /**
+   * Makes a call and counts its outcome: "ok", the value that it resolves with, or its failure.
+   * Never rejects.
+   */
   async count(kind: string, call: () => Promise<string | void>): Promise<void> {
     this.running++;
     let error: unknown;
@@ -60,7 +63,7 @@ function outcomeOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 100) : String(error);
 }
 
-/** A sentence for each outcome that is not expected, and for each that was and did not come. */
+/** Returns a sentence for each unexpected outcome, and for each expected one that was not seen. */
 export function problemsOf(counts: Counts, expected: Readonly<Record<string, Expected>>): string[] {
   return Object.entries(expected).flatMap(([kind, { must, may = [] }]) => {
     const seen = counts[kind] ?? {};

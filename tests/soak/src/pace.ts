@@ -1,13 +1,16 @@
-/** How often what happens beside the calls happens. Faster in a run of seconds, so that it has everything in it too. */
+/**
+ * The intervals of the events beside the calls. They are shorter in a run of seconds, so that it
+ * has all of them too.
+ */
 export interface Pace {
-  /** Between two replicas that are drained and replaced. */
+  /** The time between two replacements of a replica. */
   readonly replaceMs: number;
   readonly connectionAgeMs: number;
-  /** The flaky server is there for two of these, then gone for one. */
+  /** The flaky server is up for two of these, then down for one. */
   readonly flakyMs: number;
-  /** Between two clients that are made, used and let go. */
+  /** The time between two short-lived clients. */
   readonly rebornMs: number;
-  /** Between two connections that are lost, and two whose other side falls silent. */
+  /** The time between two lost connections, and between two silent ones. */
   readonly lossMs: number;
 }
 

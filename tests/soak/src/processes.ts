@@ -8,11 +8,11 @@ import type { Pace } from "./pace.ts";
 import type { Sample } from "./sample.ts";
 import type { Ports } from "./servers.ts";
 
-/** What a process of the soak is told when it starts. */
+/** The arguments of a process of the soak. */
 export interface Task {
   readonly transport: TransportName;
   readonly pace: Pace;
-  /** Whether it keeps every call it sees, to show that this is noticed. */
+  /** True if it leaks every call, to show that the soak notices. */
   readonly leaks: boolean;
 }
 
@@ -21,9 +21,9 @@ export interface ClientTask extends Task {
   readonly perSecond: number;
 }
 
-/** What a process can be asked, one thing at a time: with what, and what it answers. */
+/** The requests to a process, one at a time, with their arguments and results. */
 interface Protocol {
-  /** Nothing begins any more; answered when nothing is under way. */
+  /** Stops new calls, and answers when none is in flight. */
   rest: readonly [undefined, void];
   go: readonly [undefined, void];
   census: readonly [undefined, Census];
@@ -50,29 +50,29 @@ type Orders<P extends ServerProtocol | ClientProtocol> = {
   readonly [K in keyof P]: P[K] extends readonly [infer A, infer R] ? (argument: A) => Promise<R> : never;
 };
 
-/** In the process itself: does what it is asked, and ends with who asks. */
+/** Runs in the process itself: handles requests, and ends with the parent. */
 export function obey<P extends ServerProtocol | ClientProtocol>(orders: Orders<P>): void {
   process.on("message", ({ order, argument }: { order: keyof P; argument: never }) => {
     void orders[order](argument).then((answer) => process.send?.({ answer }));
   });
   process.on("disconnect", () => process.exit());
-  // A Ctrl-C reaches the whole group: who asks ends this.
+  // Ctrl-C reaches the whole group; the parent ends this process.
   process.on("SIGINT", () => {});
 }
 
-/** A process of the soak, seen from outside. */
+/** A process of the soak, seen from its parent. */
 export class Remote<P extends ServerProtocol | ClientProtocol> implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #name: string;
 
-  /** `name`: of its program. */
+  /** `name` is the name of its program. */
   constructor(name: string) {
     this.#name = name;
     const program = join(import.meta.dirname, `${name}.ts`);
     this.#child = fork(program, { execArgv: ["-C", "source", "--expose-gc", "--disable-warning=ExperimentalWarning"] });
   }
 
-  /** Rejects when the process ends instead. */
+  /** Rejects if the process ends instead. */
   async ask<K extends keyof P & string>(
     order: K,
     ...[argument]: P[K] extends readonly [undefined, unknown]

@@ -1,22 +1,22 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** What a process holds once its garbage is collected. */
+/** The memory and handles of a process after a garbage collection. */
 export interface Sample {
-  /** Octets of JavaScript objects. */
+  /** Bytes of JavaScript objects. */
   readonly heap: number;
-  /** Octets outside the heap that objects hold: buffers, mostly. */
+  /** Bytes outside the heap that objects hold, mostly buffers. */
   readonly external: number;
   readonly rss: number;
-  /** What keeps the event loop alive: sockets, timers, requests under way. */
+  /** Handles that keep the event loop alive: sockets, timers, requests in progress. */
   readonly handles: number;
   /** User and system time so far. */
   readonly cpuMs: number;
 }
 
-/** Collects the garbage of this process, which needs --expose-gc, and measures what is left. */
+/** Collects the garbage of this process, which needs --expose-gc, and measures the rest. */
 export async function takeSample(): Promise<Sample> {
   if (gc === undefined) throw new Error("a sample needs node --expose-gc");
-  // What finalizers and weak references let go of is collected by the second.
+  // The second collection frees the objects of finalizers and weak references.
   gc();
   await nextTurn();
   gc();

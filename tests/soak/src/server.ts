@@ -1,4 +1,4 @@
-/** The servers of a soak, in a process of their own. `soak.ts` starts it. */
+/** The servers of a soak, in a separate process that `soak.ts` starts. */
 import type { ServerCall } from "@plumbline/rpc";
 import { takeCensus } from "./census.ts";
 import { Gate } from "./gate.ts";

@@ -7,11 +7,11 @@ import { startOddServer } from "./odd-server.ts";
 import type { Pace } from "./pace.ts";
 import { handlers, maxMessageBytes } from "./service.ts";
 
-/** Where the servers of a soak listen. */
+/** The ports of the servers of a soak. */
 export interface Ports {
   readonly replicas: readonly [number, number];
   readonly flaky: number;
-  /** Never replaced. */
+  /** The port of a server that is never replaced. */
   readonly still: number;
   readonly odd: number;
 }
@@ -19,18 +19,18 @@ export interface Ports {
 export interface ServersOptions {
   readonly transport: TransportName;
   readonly pace: Pace;
-  /** Where replacing rests while a sample is taken: then every server is there. */
+  /** Replacing pauses at this gate while a sample is taken, with every server up. */
   readonly gate: Gate;
   readonly interceptors: readonly Interceptor<ServerCall>[];
 }
 
 export interface Servers extends AsyncDisposable {
   readonly ports: Ports;
-  /** Resolves when nothing is being replaced. Only while the gate is closed. */
+  /** Resolves when no server is being replaced. Call it only while the gate is closed. */
   atRest(): Promise<void>;
 }
 
-/** The servers of a soak: they drain and come again on their ports until they are disposed of. */
+/** Starts the servers of a soak. They drain and restart on their ports until they are disposed. */
 export async function startServers({ transport, pace, gate, interceptors }: ServersOptions): Promise<Servers> {
   const stop = new AbortController();
   const { signal } = stop;
@@ -61,7 +61,7 @@ export async function startServers({ transport, pace, gate, interceptors }: Serv
   };
 
   const replacing = new Set<number>();
-  /** Drains the server of a port, and starts another there after `goneMs`. */
+  /** Drains the server of a port, and starts another on it after `goneMs`. */
   const replace = async (port: number, goneMs: number): Promise<void> => {
     await gate.through();
     if (signal.aborted) return;

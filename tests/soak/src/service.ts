@@ -3,12 +3,12 @@ import { type Code, ServiceError } from "@plumbline/errors";
 import { type ConformanceHandlers, untilAborted } from "@plumbline/rpc/internals";
 
 export const kib = 1_024;
-/** The largest message that the soak's servers take. */
+/** The largest message that the soak's servers accept. */
 export const maxMessageBytes = kib * kib;
 /** The pieces of a stream of bulk. */
 export const block = "x".repeat(64 * kib);
 
-/** Does what the first word of a request says, and echoes what it does not know. */
+/** Executes the first word of a request, and echoes a request with an unknown one. */
 export const handlers: ConformanceHandlers = {
   async unary(request, call) {
     const [word = "", argument = ""] = request.split(" ", 2);
@@ -40,7 +40,7 @@ export const handlers: ConformanceHandlers = {
     const times = word === "endless" ? Number.POSITIVE_INFINITY : Number(argument);
     for (let index = 0; index < times; index++) {
       if (word === "wait") await untilAborted(call);
-      if (word === "endless") await nextTurn(); // As fast as it can, it would take a core.
+      if (word === "endless") await nextTurn(); // Without a pause it would use a whole core.
       yield word === "bulk" ? block : `${index}`;
     }
   },

@@ -1,6 +1,7 @@
 /**
- * The slope of `y` over `x` by Theil and Sen: the median of the slopes between all pairs of points. A few samples that stand
- * out, and they always do where garbage is collected, move it little. 0 for fewer than two points.
+ * Returns the slope of `y` over `x` by Theil and Sen: the median of the slopes between all pairs of
+ * points. A few outliers, which garbage collection always makes, change it little. 0 for fewer than
+ * two points.
  */
 export function slope(x: readonly number[], y: readonly number[]): number {
   const slopes: number[] = [];

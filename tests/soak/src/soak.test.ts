@@ -1,4 +1,4 @@
-/** The soak, tried on itself: what it calls flat, what it expects, and that it notices a leak. */
+/** Tests of the soak itself: its verdicts, its expectations, and that it notices a leak. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -12,7 +12,7 @@ import { judge, type Timed } from "./verdict.ts";
 
 const mib = 2 ** 20;
 
-test("the slope is that of the line, whatever a few points say", () => {
+test("the slope is that of the line, in spite of a few outliers", () => {
   const x = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
   assert.equal(
     slope(
@@ -25,7 +25,10 @@ test("the slope is that of the line, whatever a few points say", () => {
   assert.equal(slope([1], [1]), 0);
 });
 
-/** An hour at 300 calls a second, of which the heap is what `heap` says after so many minutes and calls. */
+/**
+ * Returns the samples of an hour at 300 calls a second, with the heap that `heap` returns for
+ * minutes and calls.
+ */
 function hour(heap: (minute: number, made: number) => number): Timed[] {
   return Array.from({ length: 60 }, (_, index) => {
     const [minute, made] = [index + 1, (index + 1) * 18_000];
@@ -33,11 +36,11 @@ function hour(heap: (minute: number, made: number) => number): Timed[] {
   });
 }
 
-describe("of an hour", () => {
+describe("in an hour", () => {
   for (const { name, heap, isFlat } of [
     { name: "a heap that stays is flat", heap: () => 30 * mib, isFlat: true },
     {
-      name: "a heap that grows while it is new and stays then is flat",
+      name: "a heap that grows only at the beginning is flat",
       heap: (minute: number) => Math.min(minute, 20) * mib,
       isFlat: true,
     },
@@ -48,12 +51,12 @@ describe("of an hour", () => {
     },
     { name: "a heap that shrinks is flat", heap: (minute: number) => (90 - minute) * mib, isFlat: true },
     {
-      name: "a heap that keeps 2 octets of each call is not",
+      name: "a heap that keeps 2 bytes of each call is not flat",
       heap: (_minute: number, made: number) => 30 * mib + 2 * made,
       isFlat: false,
     },
     {
-      name: "a heap that jumps up and down and keeps 200 octets of every hundredth call is not",
+      name: "a heap that jumps up and down and keeps 200 bytes of every hundredth call is not flat",
       heap: (minute: number, made: number) => (30 + (minute % 3) / 10) * mib + 2 * made,
       isFlat: false,
     },
@@ -61,12 +64,12 @@ describe("of an hour", () => {
     test(name, () => assert.equal(judge(hour(heap)).find(({ what }) => what === "heap")?.isFlat, isFlat));
   }
 
-  test("a few samples say nothing", () => {
+  test("a few samples give no verdict", () => {
     assert.ok(!judge(hour(() => 30 * mib).slice(0, 8)).some(({ isFlat }) => isFlat));
   });
 });
 
-test("an outcome nobody expects is a problem, and so is one that never came", async () => {
+test("an unexpected outcome is a problem, and so is a missing one", async () => {
   const expected = { small: { must: ["ok"], may: ["unavailable"] }, late: { must: ["deadline_exceeded", "given up"] } };
   const outcomes = new Outcomes(expected);
   const fail = (error: Error) => async () => {
@@ -84,7 +87,7 @@ test("an outcome nobody expects is a problem, and so is one that never came", as
   assert.deepEqual([outcomes.total, outcomes.running], [4, 0]);
 });
 
-test("kinds come in their shares, however few calls are made", () => {
+test("kinds have their shares, even among few calls", () => {
   const kinds = [100, 10, 1].map((share): Kind => ({ name: `${share}`, share, must: [], run: async () => {} }));
   const order = inShares(kinds);
   const names = Array.from({ length: 222 }, () => order.next().value.name);
@@ -94,7 +97,7 @@ test("kinds come in their shares, however few calls are made", () => {
   );
 });
 
-test("a gate that is closed holds until it opens", async () => {
+test("a closed gate holds callers until it opens", async () => {
   const gate = new Gate();
   await gate.through();
   gate.close();
@@ -106,7 +109,7 @@ test("a gate that is closed holds until it opens", async () => {
   await through;
 });
 
-test("a server that keeps every call is noticed, within seconds", { timeout: 120_000 }, async () => {
+test("a server that leaks every call is noticed within seconds", { timeout: 120_000 }, async () => {
   const size = { totalMs: 4_000, everyMs: 400, everyCalls: 150, perSecond: 200 };
   const report = await soak({ transport: "http2", ...size, leak: "server" });
   assert.deepEqual([report.isFlat, report.ok], [false, false]);

@@ -11,14 +11,14 @@ import { censusProblems, judge, leastJudged, type Timed, type Verdict } from "./
 export interface SoakOptions {
   readonly transport: TransportName;
   readonly totalMs: number;
-  /** Between two samples, at the least. */
+  /** The shortest time between two samples. */
   readonly everyMs: number;
-  /** Calls between two samples, at the least: a busy machine takes longer. None when not given. */
+  /** The fewest calls between two samples; a busy machine takes longer. The default is none. */
   readonly everyCalls?: number | undefined;
   readonly perSecond: number;
-  /** A side that keeps every call, to show that this is noticed. */
+  /** A side that leaks every call, to show that the soak notices. */
   readonly leak?: Side | undefined;
-  /** Ends the load early; what was measured by then is judged. */
+  /** Ends the load early; the samples so far are judged. */
   readonly signal?: AbortSignal | undefined;
   readonly onSample?: ((samples: Readonly<Record<Side, Timed>>) => void) | undefined;
 }
@@ -31,22 +31,25 @@ export interface SoakReport {
   readonly node: string;
   readonly hours: number;
   readonly made: number;
-  /** Due and not made, because too many were under way. */
+  /** Due calls that were skipped, because too many were in flight. */
   readonly heldBack: number;
   readonly samples: Readonly<Record<Side, readonly Timed[]>>;
   readonly verdicts: Readonly<Record<Side, readonly Verdict[]>>;
   readonly counts: Counts;
-  /** What the http2 transport held at the end, at rest. */
+  /** The objects of the http2 transport at the end, at rest. */
   readonly census: Readonly<Record<Side, Census>>;
-  /** Outcomes that nobody expects, those expected that never came, and what is held at rest. */
+  /** Unexpected outcomes, missing ones, and objects that remain at rest. */
   readonly problems: readonly string[];
-  /** The first outcomes that were not expected, with their errors. */
+  /** The first unexpected outcomes, with their errors. */
   readonly surprises: readonly string[];
   readonly isFlat: boolean;
   readonly ok: boolean;
 }
 
-/** Runs a client and a server, each a process of its own, and judges what they hold. Rejects when one of them ends by itself. */
+/**
+ * Runs a client and a server as separate processes, and judges their memory. Rejects if one of them
+ * ends by itself.
+ */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { transport, totalMs, everyMs, everyCalls = 0, perSecond, leak, signal } = options;
   if (totalMs / everyMs < 2 * leastJudged) {
@@ -60,7 +63,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const ports = await server.ask("begin", { transport, pace, leaks: leak === "server" });
   await client.ask("begin", { transport, pace, leaks: leak === "client", ports, perSecond });
 
-  /** The client first: what it has under way may need a server. */
+  /** Stops the client first: its calls in flight may need a server. */
   const rest = async (): Promise<void> => {
     await client.ask("rest");
     await server.ask("rest");
@@ -114,7 +117,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   };
 }
 
-/** The share of one core that a side took, over all samples. */
+/** Returns the share of one core that a side used, over all samples. */
 export function coreShare(samples: readonly (Sample & { readonly hours: number })[]): number {
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined || first === last) return 0;

@@ -28,7 +28,7 @@ function row(minute: string, made: string, cells: readonly string[]): string {
   return `${minute.padStart(8)}  ${made.padStart(10)}  ${cells.map((cell) => cell.padStart(9)).join(" ")}`;
 }
 
-/** How calls ended, what grew, and the verdict. */
+/** Returns the outcomes of calls, the growth, and the verdict as text. */
 export function summary(report: SoakReport): string {
   const kinds = Object.entries(report.counts).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const judged = Math.ceil(report.samples.client.length / 2);

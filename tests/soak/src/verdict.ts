@@ -2,19 +2,19 @@ import type { Census } from "./census.ts";
 import type { Sample } from "./sample.ts";
 import { slope } from "./slope.ts";
 
-/** A sample of one process, and when it was taken. */
+/** A sample of one process, with its time. */
 export interface Timed extends Sample {
-  /** Since the load began. */
+  /** The time since the load began. */
   readonly hours: number;
-  /** Made so far. */
+  /** The calls so far. */
   readonly made: number;
 }
 
 export interface Bound {
   readonly what: "heap" | "external" | "rss" | "handles";
-  /** Octets, or pieces, for each call made in the judged half. */
+  /** The growth, in bytes or handles, for each call of the judged half. */
   readonly perCall: number;
-  /** What it may grow by in any case, however short the half. */
+  /** The growth that is always allowed, however short the half. */
   readonly floor: number;
 }
 
@@ -22,10 +22,12 @@ const kib = 1_024;
 const mib = kib * kib;
 
 /**
- * What is called flat. The heap is judged by the call: less than an octet for each, so that one object kept of every hundred
- * calls is seen. The floors are what comes and goes without being a leak: of the heap, code that V8 compiles anew and drops;
- * outside of it, a few 64 KiB of sockets that are open at one sample and not at another; of the resident set, pages that
- * the allocators keep to use again (a leak of native memory comes to more than that within an hour).
+ * The limits for "flat". The heap is judged by the call: less than a byte for each, so that one
+ * kept object in every hundred calls is noticed. The floors allow changes that are no leak:
+ * - in the heap, code that V8 compiles again and drops
+ * - outside of it, 64 KiB for each of a few sockets that are open at one sample and not at another
+ * - in the resident set, pages that the allocators keep for reuse (a native leak is larger within
+ *   an hour)
  */
 export const bounds: readonly Bound[] = [
   { what: "heap", perCall: 1, floor: kib * 256 },
@@ -36,19 +38,20 @@ export const bounds: readonly Bound[] = [
 
 export interface Verdict {
   readonly what: Bound["what"];
-  /** When the judged half ended. */
+  /** The end of the judged half. */
   readonly last: number;
   readonly perHour: number;
   readonly perMillionCalls: number;
-  /** By the slope, over the judged half. */
+  /** The growth over the judged half, by the slope. */
   readonly grown: number;
   readonly allowed: number;
   readonly isFlat: boolean;
 }
 
 /**
- * At rest no call is known to either side, and the connections are those of the channels that stay: two replicas for two of
- * them, one for the two others, and for each one that drains or is at its age.
+ * Returns the problems at rest. Neither side may know a call. The connections must be those of the
+ * channels that stay: two replicas for two of them, one for the two others, and one more for each
+ * that drains or is old.
  */
 export function censusProblems(side: string, { calls, connections, subchannels }: Census): string[] {
   const most = 12;
@@ -59,10 +62,12 @@ export function censusProblems(side: string, { calls, connections, subchannels }
   ];
 }
 
-/** Fewer samples than this in the judged half say nothing. */
+/** The fewest samples in the judged half for a verdict. */
 export const leastJudged = 5;
 
-/** Judges the second half of the samples: in the first, code is compiled, caches fill and pools grow to their size. */
+/**
+ * Judges the second half of the samples. In the first, code is compiled, and caches and pools grow.
+ */
 export function judge(samples: readonly Timed[]): Verdict[] {
   const half = samples.slice(samples.length >> 1);
   const hours = half.map((sample) => sample.hours);

@@ -5,17 +5,20 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { Client } from "pg";
 
 export interface Audit {
-  /** Orders in the database whose OrderPlaced nobody published. */
+  /** Orders in the database without a published OrderPlaced. */
   readonly lost: readonly string[];
-  /** Events still in an outbox, with what the broker said if it refused one. */
+  /** Events still in an outbox, with the broker's reason if it refused one. */
   readonly unsent: readonly string[];
-  /** Events about orders that no database knows. */
+  /** Events about orders that are in no database. */
   readonly phantom: readonly string[];
-  /** Orders with more than one effect: two results in the worker's database, or two different answers. */
+  /**
+   * Orders with more than one effect: two results in the worker's database, or two different
+   * answers.
+   */
   readonly doubled: readonly string[];
 }
 
-/** Compares what the databases hold with what the broker carried, from the first message on. */
+/** Compares the databases with all messages of the broker, from the first on. */
 export async function audit(urls: { orders: string; worker: string }, broker: InspectorOptions): Promise<Audit> {
   const [placed, answered] = await Promise.all([read(broker, "orders.events"), read(broker, "fulfilment.events")]);
   const orders = await column(urls.orders, "SELECT id::text AS value FROM orders");
@@ -40,7 +43,10 @@ export async function audit(urls: { orders: string; worker: string }, broker: In
   };
 }
 
-/** Everything a topic keeps, up to the end the broker names: a reader that waits for silence mistakes a slow broker for a lost event. */
+/**
+ * Returns all messages of a topic up to its end offset. A reader that waits for silence would
+ * mistake a slow broker for a lost event.
+ */
 async function read(options: InspectorOptions, topic: string): Promise<Message[]> {
   await using inspector = await openInspector(options, noTelemetry);
   const messages: Message[] = [];

@@ -1,6 +1,7 @@
 /**
- * Loaded into a service by `--import`: kills the process (SIGKILL, no handler runs) at a point that a file names. The
- * service's code knows nothing of it. The file goes first, so a restarted process lives.
+ * Loaded into a service by `--import`: kills the process (SIGKILL, no handler runs) at the point
+ * that a file names, without a change of the service's code. It removes the file first, so a
+ * restarted process lives.
  */
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +13,10 @@ const service = /apps\/(\w+)\//.exec(process.argv[1] ?? "")?.[1] ?? "none";
 const file = join(process.env["CRASH_FOLDER"] ?? ".", service);
 const hits = new Map<string, number>();
 
-/** Counts a passage of the point, and kills at the one the file asks for: `NUMBER POINT`. */
+/**
+ * Counts passages of the point, and kills the process at the one that the file names:
+ * `NUMBER POINT`.
+ */
 function pass(point: PointName): void {
   let armed: string;
   try {
@@ -34,7 +38,7 @@ interface Connection {
 }
 interface PgClient {
   connection: Connection;
-  /** What the open transaction has written. */
+  /** The tables that the open transaction has written. */
   wrote?: Set<string>;
 }
 

@@ -1,8 +1,8 @@
-/** Where a service is killed: the moments at which an event could be lost or doubled. */
+/** The points at which a service is killed: an event could be lost or doubled there. */
 export interface Point {
   readonly name: string;
   readonly service: "orders" | "worker";
-  /** How often the moment comes while a round's orders go through: a kill picks one of them. */
+  /** The number of times that a round's orders pass the point; a kill chooses one. */
   readonly most: number;
 }
 
@@ -11,7 +11,7 @@ export const ordersPerRound = 8;
 export const points = [
   { name: "before the order commits", service: "orders", most: ordersPerRound },
   { name: "after the order commits", service: "orders", most: ordersPerRound },
-  // The relay sends what waits as one batch: only its first send of a round is certain.
+  // The relay sends waiting messages as one batch, so only its first send of a round is certain.
   { name: "before the relay sends", service: "orders", most: 1 },
   { name: "after the send, before the mark", service: "orders", most: 1 },
   { name: "while suppliers are asked", service: "worker", most: ordersPerRound },

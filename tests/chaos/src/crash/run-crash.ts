@@ -12,7 +12,7 @@ export interface CrashOptions {
   readonly root: string;
   readonly rounds: number;
   readonly adapter: Adapter;
-  /** What carries the calls; the services' own default where not given. */
+  /** The transport of the calls; the services' default if it is not given. */
   readonly transport?: Transport | undefined;
   readonly onRound?: (round: number, point: PointName) => void;
   readonly onLine?: (name: string, line: string) => void;
@@ -21,18 +21,24 @@ export interface CrashOptions {
 export interface CrashReport extends Audit {
   readonly rows: readonly { readonly point: PointName; readonly kills: number; readonly orders: number }[];
   readonly orders: number;
-  /** What the public API shows wrong: an order missing, without an end, or changed more than once. */
+  /**
+   * The faults in the public API: an order is missing, still pending, or changed more than once.
+   */
   readonly wrong: readonly string[];
   readonly ok: boolean;
 }
 
 const roundMs = 60_000;
-/** Longer than the first two retry topics delay a message: 5 s and 1 min. On a busy machine orders take that way. */
+/**
+ * Longer than the delays of the first two retry topics, 5 s and 1 min: on a busy machine orders
+ * take that way.
+ */
 const settleMs = 120_000;
 
 /**
- * Starts the whole system and kills a service at one point after another while orders go through, then compares the API,
- * both databases and everything the broker carried. Rejects when a point was never reached: a kill that did not happen proves nothing.
+ * Starts the whole system and kills a service at one point after another during orders. Then
+ * compares the API, both databases and all messages of the broker. Rejects if a point was never
+ * reached, because a kill that did not happen proves nothing.
  */
 export async function runCrash({
   root,

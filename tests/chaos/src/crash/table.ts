@@ -1,6 +1,6 @@
 import type { CrashReport } from "./run-crash.ts";
 
-/** The report as a table: where services were killed, and what came of the orders. */
+/** Returns the report as a table: the points of the kills, and the outcome of the orders. */
 export function table(report: CrashReport): string {
   const width = Math.max(...report.rows.map((row) => row.point.length));
   return [

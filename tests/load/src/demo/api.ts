@@ -5,7 +5,7 @@ export interface Item {
   readonly quantity: number;
 }
 
-/** An order as the gateway shows it. */
+/** An order in the gateway's JSON. */
 export interface Order {
   readonly id: string;
   readonly customerId: string;
@@ -18,11 +18,17 @@ export interface Order {
 }
 
 const requestMs = 10_000;
-/** How long a call is tried again: longer than an engine that was killed takes to be back. The idempotency key makes it safe. */
+/**
+ * The time for retries of a call: longer than the restart of a killed engine. The idempotency key
+ * makes retries safe.
+ */
 const patienceMs = 90_000;
 const retries = { attempts: 1_000, baseMs: 100, maxMs: 2_000, retryable: () => true };
 
-/** The public API, as a careful client calls it: a deadline for each request, the same key for each repeat of an order. */
+/**
+ * A careful client of the public API: each request has a deadline, and each retry of an order the
+ * same key.
+ */
 export class Api {
   readonly #base: string;
 
@@ -30,7 +36,7 @@ export class Api {
     this.#base = base;
   }
 
-  /** Places an order once, however often it has to be sent. */
+  /** Places an order once, with retries if necessary. */
   place(customerId: string, items: readonly Item[], key: string): Promise<Order> {
     return this.#request<Order>("/v1/orders", {
       method: "POST",
@@ -39,7 +45,7 @@ export class Api {
     });
   }
 
-  /** Every order of a customer, page by page. */
+  /** Returns every order of a customer, page by page. */
   async list(customerId: string): Promise<Order[]> {
     const orders: Order[] = [];
     for (let pageToken = ""; ; ) {
@@ -51,7 +57,7 @@ export class Api {
     }
   }
 
-  /** Whether the order has a label: a PNG picture. */
+  /** Returns true if the order has a label: a PNG picture. */
   async hasLabel(id: string): Promise<boolean> {
     const response = await this.#send(`/v1/orders/${id}/label`);
     await response.body?.cancel();
@@ -65,7 +71,10 @@ export class Api {
     return JSON.parse(body) as T;
   }
 
-  /** Sends again after a failure that passes: no connection, 429, 502, 503, 504. Any other answer is the caller's. */
+  /**
+   * Retries after a transient failure: no connection, 429, 502, 503, 504. Returns any other
+   * response.
+   */
   async #send(path: string, init?: RequestInit): Promise<Response> {
     using limit = deadline(patienceMs);
     return await retry(

@@ -17,7 +17,7 @@ async function listening(status: number) {
   return { port, close, [Symbol.asyncDispose]: close };
 }
 
-test("the first gateway that is ready is taken, past one that is not and a port nobody listens on", async () => {
+test("the first ready gateway is found, after one that is not ready and a closed port", async () => {
   const gone = await listening(200);
   await gone.close();
   await using draining = await listening(503);
@@ -27,7 +27,7 @@ test("the first gateway that is ready is taken, past one that is not and a port 
   assert.equal(found, `http://localhost:${ready.port}`);
 });
 
-test("where none is ready the message says where was looked, and what to do", async () => {
+test("without a ready gateway the message names the ports and what to do", async () => {
   await using draining = await listening(503);
   await assert.rejects(findGateway([draining.port]), /no gateway is ready at localhost:\d+ .*--url/);
 });

@@ -1,7 +1,9 @@
-/** `npm start` takes the first; Docker gives a gateway any of the range that docker-compose.yml publishes. */
+/**
+ * `npm start` uses the first. Docker gives a gateway any port in the range of docker-compose.yml.
+ */
 const ports = [8080, 8081, 8082, 8083, 8084, 8085, 8086, 8087, 8088, 8089];
 
-/** The address of the first gateway on this machine that is ready. Throws where none is. */
+/** Returns the address of the first ready gateway on this machine. Throws if there is none. */
 export async function findGateway(candidates: readonly number[] = ports): Promise<string> {
   for (const port of candidates) {
     const base = `http://localhost:${port}`;
@@ -11,5 +13,7 @@ export async function findGateway(candidates: readonly number[] = ports): Promis
     );
     if (ready) return base;
   }
-  throw new Error(`no gateway is ready at localhost:${candidates[0]} to ${candidates.at(-1)}: say where with --url`);
+  throw new Error(
+    `no gateway is ready at localhost:${candidates[0]} to ${candidates.at(-1)}: name its address with --url`,
+  );
 }

@@ -3,18 +3,18 @@ import { Api, type Item, type Order } from "./api.ts";
 import { judge, type Placed, percentile, type Verdict } from "./verdict.ts";
 
 export interface DemoOptions {
-  /** Where the gateway listens, without a slash at the end. */
+  /** The address of the gateway, without a slash at the end. */
   readonly base: string;
   readonly orders: number;
   readonly concurrency?: number;
-  /** How long the last order may take to end. */
+  /** The longest wait for the last order to end. */
   readonly waitMs?: number;
   readonly onProgress?: (progress: { placed: number; ended: number; total: number }) => void;
 }
 
 export interface DemoReport extends Verdict {
   readonly placed: number;
-  /** Orders of which the same request was sent twice at once, with one idempotency key. */
+  /** Orders whose request was sent twice at once, with one idempotency key. */
   readonly sentTwice: number;
   /** Fulfilled orders without a label. */
   readonly withoutLabel: number;
@@ -22,13 +22,16 @@ export interface DemoReport extends Verdict {
   readonly settleMs: readonly number[];
 }
 
-/** Every seventh order asks for something that is never in stock. */
+/** Every seventh order has an item that is never in stock. */
 const outOfStockEvery = 7;
-/** Every tenth request is sent twice at once: one order must come of it. */
+/** Every tenth request is sent twice at once and must make one order. */
 const sentTwiceEvery = 10;
 const skus = ["tea", "coffee", "cups", "kettle"] as const;
 
-/** Places orders, waits for each to end, and compares what was placed with what there is. Rejects only if the API is away. */
+/**
+ * Places orders, waits for each to end, and compares them with the orders that the API lists.
+ * Rejects only if the API is unreachable.
+ */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const { base, orders: total, concurrency = 16, waitMs = 120_000, onProgress = () => {} } = options;
   const api = new Api(base);
@@ -73,7 +76,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   };
 }
 
-/** The demo's last words: a table a person can read and a line that says whether anything is missing. */
+/** Returns the report of the demo: a table, and a line that says if an order is missing. */
 export function table(report: DemoReport): string {
   const ms = (values: readonly number[], share: number) => `${Math.round(percentile(values, share))} ms`;
   const row = (name: string, values: readonly number[]) =>

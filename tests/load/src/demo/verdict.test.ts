@@ -25,7 +25,7 @@ for (const { name, listed, want } of [
     want: [1, 0, 0],
   },
   { name: "an order listed twice is doubled", listed: [order(), order()], want: [0, 1, 0] },
-  { name: "an order nobody placed is doubled", listed: [order(), order({ id: "b" })], want: [0, 1, 0] },
+  { name: "an order that was not placed is doubled", listed: [order(), order({ id: "b" })], want: [0, 1, 0] },
   { name: "an end that took effect twice is doubled", listed: [order({ version: "3" })], want: [0, 1, 0] },
   { name: "another end than expected is wrong", listed: [order({ status: "ORDER_STATUS_REJECTED" })], want: [0, 0, 1] },
 ]) {

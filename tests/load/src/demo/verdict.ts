@@ -16,8 +16,9 @@ export interface Verdict {
 }
 
 /**
- * Compares what was placed with what the API lists. Lost: placed, and not listed or without an end. Doubled: listed and
- * never placed, listed twice, or changed more than once after it was placed (an end that took effect twice grows the version).
+ * Compares the placed orders with those that the API lists. Lost: placed, but not listed or still
+ * pending. Doubled: listed but not placed, listed twice, or changed more than once after it was
+ * placed (an end that took effect twice increments the version).
  */
 export function judge(placed: readonly Placed[], listed: readonly Order[]): Verdict {
   const byStatus = new Map<string, number>();
@@ -45,7 +46,7 @@ export function judge(placed: readonly Placed[], listed: readonly Order[]): Verd
   return { byStatus, lost, doubled, wrong, ok: lost.length + doubled.length + wrong.length === 0 };
 }
 
-/** The value below which `share` (0 to 1) of the values lie; NaN of none. */
+/** Returns the value below which `share` (0 to 1) of the values lie; NaN without values. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;

@@ -3,12 +3,15 @@ import { type LoadResult, type Request, steadyLoad } from "./steady-load.ts";
 
 const requestMs = 10_000;
 
-/** The public API called at a fixed rate, through whichever gateway is ready: orders placed, read and listed, greetings. */
+/**
+ * A load on the public API at a fixed rate, through the ready gateways: orders placed, read and
+ * listed, greetings.
+ */
 export class ApiLoad {
   readonly customerId = `load-${crypto.randomUUID()}`;
-  /** Ids of the orders a gateway answered for: accepted, and not to be lost. */
+  /** Ids of the accepted orders, which must not be lost. */
   readonly accepted: string[] = [];
-  /** Answers of each gateway so far, by its address. */
+  /** The responses of each gateway so far, by its address. */
   readonly answered = new Map<string, number>();
   readonly #balancer: Balancer;
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import test from "node:test";
 import { Balancer } from "./balancer.ts";
 
-/** A gateway of which only /readyz is there. */
+/** A gateway that has only /readyz. */
 async function gateway() {
   const state = { ready: true };
   const server = createServer((request, response) => {
@@ -30,10 +30,10 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-test("gateways that say they are ready get requests in turn; one that says no, or is gone, gets none", async () => {
+test("ready gateways get requests in turn; one that is not ready, or gone, gets none", async () => {
   const [a, b] = [await gateway(), await gateway()];
   const balancer = new Balancer([a.url, b.url]);
-  assert.equal(balancer.pick(), undefined, "nobody has said anything yet");
+  assert.equal(balancer.pick(), undefined, "no gateway has answered yet");
   const stop = new AbortController();
   const running = balancer.run(stop.signal);
   const picked = () => new Set([balancer.pick(), balancer.pick()]);
@@ -57,7 +57,7 @@ test("gateways that say they are ready get requests in turn; one that says no, o
   }
 });
 
-test("who waits for the first ready gateway is told when there is none in time", async () => {
+test("waiting for the first ready gateway rejects if there is none in time", async () => {
   const a = await gateway();
   a.state.ready = false;
   const balancer = new Balancer([a.url]);

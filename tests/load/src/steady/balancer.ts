@@ -5,8 +5,8 @@ const answerMs = 1_000;
 const firstMs = 30_000;
 
 /**
- * What a load balancer in front of the gateways does, and no more: it asks each for /readyz every 100 ms and picks those
- * that said yes last, in turn. It never sends a request again.
+ * A minimal load balancer for the gateways: it requests /readyz from each every 100 ms, and chooses
+ * the ready ones in turn. It never retries a request.
  */
 export class Balancer {
   readonly #ready = new Map<string, boolean>();
@@ -16,19 +16,19 @@ export class Balancer {
     this.put(gateways);
   }
 
-  /** The gateways from now on; one that is new gets nothing until it said that it is ready. */
+  /** Replaces the gateways. A new one gets no request until it is ready. */
   put(gateways: readonly string[]): void {
     for (const known of this.#ready.keys()) if (!gateways.includes(known)) this.#ready.delete(known);
     for (const gateway of gateways) if (!this.#ready.has(gateway)) this.#ready.set(gateway, false);
   }
 
-  /** The next of those that are ready; undefined when none is. */
+  /** Returns the next ready gateway, or undefined if there is none. */
   pick(): string | undefined {
     const ready = [...this.#ready].filter(([, isReady]) => isReady).map(([gateway]) => gateway);
     return ready[this.#turn++ % ready.length];
   }
 
-  /** Resolves when one has said that it is ready; rejects when none has within `ms`, 30 s when not given. */
+  /** Resolves when one is ready. Rejects if none is within `ms`, by default 30 s. */
   async ready(ms = firstMs): Promise<void> {
     const until = performance.now() + ms;
     while (![...this.#ready.values()].includes(true)) {
@@ -54,7 +54,7 @@ export class Balancer {
   }
 }
 
-/** Undefined when it took too long: slow is not no. */
+/** Returns undefined after a timeout: slow does not mean not ready. */
 async function says(gateway: string): Promise<boolean | undefined> {
   try {
     const response = await fetch(`${gateway}/readyz`, { signal: AbortSignal.timeout(answerMs) });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { steadyLoad } from "./steady-load.ts";
 
-test("requests leave at their rate, however long the answers take, and the last is waited for", async () => {
+test("requests are sent at their rate even with slow responses, and the last one is awaited", async () => {
   const stop = new AbortController();
   const answer = Promise.withResolvers<undefined>();
   let started = 0;
@@ -26,7 +26,7 @@ test("requests leave at their rate, however long the answers take, and the last 
   assert.deepEqual([result.sent, result.failed, result.ms.length], [50, 0, 50]);
 });
 
-test("what was not answered well is counted with its reason, never sent again", async () => {
+test("a failed request is counted with its reason, and not retried", async () => {
   const stop = new AbortController();
   const sent: number[] = [];
   const result = await steadyLoad(

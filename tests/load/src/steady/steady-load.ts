@@ -1,20 +1,23 @@
 import { sleep } from "@plumbline/concurrency";
 
-/** One request: resolves with nothing when it was answered well, with what was wrong otherwise. Rejecting is wrong too. */
+/**
+ * One request. Resolves with undefined on success, or with the fault. A rejection is a failure too.
+ */
 export type Request = (index: number) => Promise<string | undefined>;
 
 export interface LoadResult {
   readonly sent: number;
-  /** What was wrong, as often as it was. */
+  /** The faults, with their number. */
   readonly failures: ReadonlyMap<string, number>;
   readonly failed: number;
-  /** Of the requests that were answered well. */
+  /** The latencies of successful requests. */
   readonly ms: readonly number[];
 }
 
 /**
- * Sends at a fixed rate until `signal` aborts, however long answers take: a service that slows down does not slow its
- * clients, as it does with clients that wait. Each request is sent once. Resolves when the last one is answered.
+ * Sends requests at a fixed rate until `signal` aborts, independent of the responses: a slow
+ * service does not slow this load, unlike clients that wait. Each request is sent once. Resolves
+ * after the last response.
  */
 export async function steadyLoad(perSecond: number, request: Request, signal: AbortSignal): Promise<LoadResult> {
   const failures = new Map<string, number>();
@@ -23,7 +26,7 @@ export async function steadyLoad(perSecond: number, request: Request, signal: Ab
   const began = performance.now();
   for (let index = 0; !signal.aborted; index++) {
     running.push(one(index));
-    // By the clock: a late turn is made up for.
+    // By the clock, so that a late turn is made up.
     await sleep(Math.max(0, began + (1_000 * (index + 1)) / perSecond - performance.now()), { signal }).catch(() => {});
   }
   await Promise.all(running);
@@ -37,7 +40,9 @@ export async function steadyLoad(perSecond: number, request: Request, signal: Ab
   }
 }
 
-/** fetch says "fetch failed" of everything; its cause says what it was. */
+/**
+ * Describes an error: the message of fetch is always "fetch failed", and its cause has the fault.
+ */
 function reason(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? ` (${String(error.cause)})` : "";
   return `${String(error)}${cause}`;
