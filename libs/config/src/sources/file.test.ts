@@ -27,6 +27,11 @@ for (const { name, text, want } of [
     want: { ...untouched, name: "a", limits: { rate: 5, burst: 2 } },
   },
   { name: "JSON", text: '{"name": "a", "tags": {"x": "y"}}', want: { ...untouched, name: "a", tags: { x: "y" } } },
+  {
+    name: "a dotted key",
+    text: "limits.rate: 5\nlimits: { burst: 3 }",
+    want: { ...untouched, limits: { rate: 5, burst: 3 } },
+  },
   { name: "an empty file", text: "", want: untouched },
   { name: "a file of comments", text: "# name: a\n", want: untouched },
   { name: "a section whose lines are all comments", text: "limits:\n  # rate: 5\n", want: untouched },
