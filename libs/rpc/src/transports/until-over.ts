@@ -1,6 +1,7 @@
 /**
- * Waits for one promise at a time, until something is over: then the wait resolves with undefined, and so do later ones.
- * `Promise.race` with the end of a long stream would keep a reaction for every message until that end.
+ * A wait for one promise at a time that also ends when the call is over. It resolves with undefined
+ * then, and so do later waits. `within` with a signal does the same at six times the CPU per
+ * message. `Promise.race` with the end of a stream would keep a reaction for every message.
  */
 export class UntilOver {
   #isOver = false;
