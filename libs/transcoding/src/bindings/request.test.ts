@@ -173,6 +173,15 @@ describe("a body", () => {
     assert.equal(refused("POST /v1/echo", { counts: Array.from({ length: 10_000 }, () => "x") }).violations.length, 20);
   });
 
+  test("with many unknown fields is refused with the first 20", () => {
+    const body = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`unknown${index}`, 1]));
+    const fields = refused("POST /v1/echo", body).violations.map(({ field }) => field);
+    assert.deepEqual(
+      fields,
+      Array.from({ length: 20 }, (_, index) => `unknown${index}`),
+    );
+  });
+
   test("that is not JSON is refused with line and column", () => {
     const error = refused("POST /v1/echo", '{\n  "text": x\n}');
     assert.equal(error.reason, "MALFORMED_JSON");
