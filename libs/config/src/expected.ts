@@ -11,6 +11,7 @@ export interface JsonSchema {
   readonly default?: unknown;
   readonly description?: string;
   readonly secret?: boolean;
+  readonly live?: boolean;
   readonly minimum?: number;
   readonly exclusiveMinimum?: number;
   readonly maximum?: number;

@@ -1,4 +1,6 @@
+export { type Applied, applyLive } from "./apply-live.ts";
 export { ConfigError, type Problem } from "./config-error.ts";
+export { type FollowOptions, followConfig } from "./follow-config.ts";
 export type { Frozen } from "./frozen.ts";
 export { listSettings, type SettingRow } from "./list-settings.ts";
 export { type Config, loadConfig } from "./load-config.ts";
@@ -9,5 +11,5 @@ export { contents } from "./sources/contents.ts";
 export { type Environment, env, serviceSources } from "./sources/env.ts";
 export { type FileOptions, file } from "./sources/file.ts";
 export { readTree, type TreeNode, type TreePart } from "./sources/read-tree.ts";
-export { durationMs, port, secret } from "./types.ts";
+export { durationMs, live, port, secret } from "./types.ts";
 export { type Update, watchConfig } from "./watch-config.ts";

@@ -15,6 +15,8 @@ export interface Setting {
   readonly types: readonly string[];
   readonly required: boolean;
   readonly secret: boolean;
+  /** True if a change of a watched source takes effect without a restart. */
+  readonly live: boolean;
   readonly default?: unknown;
   readonly description?: string;
 }
@@ -32,7 +34,7 @@ export function shapeOf(schema: Schema): Shape {
   const root = z.toJSONSchema(schema, { io: "input", unrepresentable: "any", reused: "inline" }) as JsonSchema;
   const settings = new Map<string, Setting>();
   const sections: (readonly string[])[] = [];
-  walkSection(root, [], true, { settings, sections });
+  walkSection(root, { path: [], isRequired: true, isLive: false }, { settings, sections });
   return { settings: [...settings.values()], sections };
 }
 
@@ -41,20 +43,32 @@ interface Found {
   readonly sections: (readonly string[])[];
 }
 
-function walkSection(section: JsonSchema, path: readonly string[], mustExist: boolean, found: Found): void {
+/** A place in the schema, with what holds for everything below it. */
+interface Place {
+  readonly path: readonly string[];
+  readonly isRequired: boolean;
+  readonly isLive: boolean;
+}
+
+function walkSection(section: JsonSchema, { path, isRequired, isLive }: Place, found: Found): void {
   for (const [name, schema] of Object.entries(section.properties ?? {})) {
-    const isRequired = mustExist && (section.required?.includes(name) ?? false);
-    walk(schema, [...path, name], isRequired, found);
+    const place = {
+      path: [...path, name],
+      isRequired: isRequired && (section.required?.includes(name) ?? false),
+      isLive: isLive || schema.live === true,
+    };
+    walk(schema, place, found);
   }
 }
 
-function walk(schema: JsonSchema, path: readonly string[], isRequired: boolean, found: Found): void {
+function walk(schema: JsonSchema, place: Place, found: Found): void {
   const options = sectionsOf(schema);
-  if (options === undefined) return addSetting(schema, path, isRequired, found);
+  if (options === undefined) return addSetting(schema, place, found);
   // A section whose settings all have defaults may be left out of every source.
-  if (isRequired) found.sections.push(path);
+  if (place.isRequired) found.sections.push(place.path);
   // With several alternatives, only the values decide which settings are required.
-  for (const option of options) walkSection(option, path, isRequired && options.length === 1, found);
+  const isRequired = place.isRequired && options.length === 1;
+  for (const option of options) walkSection(option, { ...place, isRequired }, found);
 }
 
 /**
@@ -65,7 +79,7 @@ function sectionsOf(schema: JsonSchema): readonly JsonSchema[] | undefined {
   return options.length > 0 && options.every((option) => option.properties !== undefined) ? options : undefined;
 }
 
-function addSetting(schema: JsonSchema, path: readonly string[], required: boolean, found: Found): void {
+function addSetting(schema: JsonSchema, { path, isRequired, isLive }: Place, found: Found): void {
   const key = path.join(".");
   const known = found.settings.get(key);
   const expected = expectedOf(schema);
@@ -75,8 +89,9 @@ function addSetting(schema: JsonSchema, path: readonly string[], required: boole
     // The same key in two alternatives of a section, such as the name of the adapter.
     expected: known === undefined || known.expected === expected ? expected : `${known.expected} or ${expected}`,
     types: [...new Set([...(known?.types ?? []), ...typesOf(schema)])],
-    required: required && known === undefined,
+    required: isRequired && known === undefined,
     secret: schema.secret === true || known?.secret === true,
+    live: isLive,
     ...("default" in schema && { default: schema.default }),
     ...(schema.description !== undefined && { description: schema.description }),
   });

@@ -11,6 +11,14 @@ export function secret() {
     .meta({ secret: true });
 }
 
+/**
+ * Marks a setting, or all settings of a section, as live: a service that follows its sources applies
+ * a change without a restart.
+ */
+export function live<T extends z.ZodType>(schema: T): T {
+  return schema.meta({ ...schema.meta(), live: true });
+}
+
 /** A TCP port; 0 takes a free one. */
 export function port(preset: number) {
   return z.int().min(0).max(65_535).default(preset);

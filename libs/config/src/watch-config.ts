@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from "node:util";
 import { type Abortable, derive, Event, type Scope } from "@plumbline/concurrency";
 import { ConfigError } from "./config-error.ts";
+import { isSame } from "./is-same.ts";
 import { type Config, loadConfig } from "./load-config.ts";
-import { Secret } from "./secret.ts";
 import type { Schema } from "./settings.ts";
 import type { Source } from "./source.ts";
 
@@ -80,16 +79,4 @@ async function watch(source: Source, changed: Event, scope: Scope): Promise<void
 async function settle(changed: Event, { signal }: Abortable): Promise<void> {
   const end = performance.now() + longestSettleMs;
   while (performance.now() < end && (await changed.wait({ ms: quietMs, signal })));
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return isDeepStrictEqual(revealed(a), revealed(b));
-}
-
-/** A copy in which secrets can be compared: on the outside they are all alike. */
-function revealed(value: unknown): unknown {
-  if (value instanceof Secret) return { secret: value.reveal() };
-  if (Array.isArray(value)) return value.map(revealed);
-  if (typeof value !== "object" || value === null || value instanceof Date) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, revealed(part)]));
 }

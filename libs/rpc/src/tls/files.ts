@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { type Config, contents, type Schema, type Source, secret, watchConfig } from "@plumbline/config";
+import { type Config, contents, followConfig, type Schema, type Source, secret } from "@plumbline/config";
 import type { Logger } from "@plumbline/telemetry";
 import { z } from "zod";
 import { type ClientTls, clientTls, type Pem, type ServerTls, serverTls } from "./options.ts";
@@ -83,35 +83,18 @@ async function follow<S extends Schema, T extends { readonly certificate?: Pem |
   made: (pem: Config<S>) => T,
   logger: Logger,
 ): Promise<CertificateFiles<T>> {
-  const stop = new AbortController();
-  const updates = watchConfig(schema, sources, stop.signal)[Symbol.asyncIterator]();
-  const first = await updates.next();
-  if (first.done) throw new Error("nothing was read");
-  if (first.value.error) {
-    stop.abort();
-    throw first.value.error;
-  }
-  let current = made(first.value.config);
-  tell(current, logger);
-  const following = (async () => {
-    for (let next = await updates.next(); !next.done; next = await updates.next()) {
-      const { config, error } = next.value;
-      if (error) {
-        logger.warn("certificates refused: the last good ones stay", { problems: error.message });
-        continue;
-      }
+  let current: T | undefined;
+  const following = await followConfig(schema, sources, {
+    onChange(config) {
       current = made(config);
       tell(current, logger);
-    }
-  })().catch((error: unknown) => {
-    if (!stop.signal.aborted) logger.error("certificates are no longer followed", error);
+    },
+    onRefused: ({ message }) => logger.warn("certificates refused: the last good ones stay", { problems: message }),
+    onFailure: (error) => logger.error("certificates are no longer followed", error),
   });
   return {
-    current: () => current,
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await following;
-    },
+    current: () => current as T, // Set before followConfig resolves.
+    [Symbol.asyncDispose]: () => following[Symbol.asyncDispose](),
   };
 }
 

@@ -1,0 +1,38 @@
+import { freeze } from "./frozen.ts";
+import { isSame } from "./is-same.ts";
+import type { Config } from "./load-config.ts";
+import { type Schema, shapeOf } from "./settings.ts";
+
+/** A configuration after a change of its sources. */
+export interface Applied<S extends Schema> {
+  /** The running configuration with the changed values of live settings. */
+  readonly config: Config<S>;
+  /** The keys of changed settings that are not live: they take effect after a restart. */
+  readonly needRestart: readonly string[];
+}
+
+/** Applies what `changed` has of the live settings to the configuration a process runs with. */
+export function applyLive<S extends Schema>(schema: S, running: Config<S>, changed: Config<S>): Applied<S> {
+  let config: unknown = running;
+  const needRestart: string[] = [];
+  for (const { path, key, live } of shapeOf(schema).settings) {
+    const value = valueAt(changed, path);
+    if (isSame(valueAt(running, path), value)) continue;
+    if (live) config = withValue(config, path, value);
+    else needRestart.push(key);
+  }
+  return { config: freeze(config) as Config<S>, needRestart };
+}
+
+type Section = Readonly<Record<string, unknown>>;
+
+function valueAt(config: unknown, path: readonly string[]): unknown {
+  return path.reduce((section, name) => (section as Section | undefined)?.[name], config);
+}
+
+/** Copies the sections on the way to the value, and no others. */
+function withValue(section: unknown, [name = "", ...rest]: readonly string[], value: unknown): unknown {
+  const { [name]: old, ...others } = (section ?? {}) as Section;
+  const next = rest.length === 0 ? value : withValue(old, rest, value);
+  return next === undefined ? others : { ...others, [name]: next };
+}

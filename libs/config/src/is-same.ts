@@ -1,0 +1,15 @@
+import { isDeepStrictEqual } from "node:util";
+import { Secret } from "./secret.ts";
+
+/** Returns true if both are equal all the way down. Secrets are compared by what they hold. */
+export function isSame(a: unknown, b: unknown): boolean {
+  return isDeepStrictEqual(revealed(a), revealed(b));
+}
+
+/** Returns a copy in which secrets can be compared: from the outside they all look alike. */
+function revealed(value: unknown): unknown {
+  if (value instanceof Secret) return { secret: value.reveal() };
+  if (Array.isArray(value)) return value.map(revealed);
+  if (typeof value !== "object" || value === null || value instanceof Date) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, revealed(part)]));
+}
