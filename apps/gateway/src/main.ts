@@ -1,7 +1,8 @@
 import { aborted, sleep } from "@plumbline/concurrency";
-import { type Config, loadConfig, serviceSources } from "@plumbline/config";
-import { Health, run, serveOps } from "@plumbline/lifecycle";
+import type { Config } from "@plumbline/config";
+import { Health, serveOps } from "@plumbline/lifecycle";
 import { followClientTls } from "@plumbline/rpc/settings";
+import { runService, type ServiceContext } from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { openClients } from "./clients.ts";
@@ -13,10 +14,8 @@ import { listen } from "./server.ts";
 import { upstreamName } from "./upstream.ts";
 import { version } from "./version.ts";
 
-const sources = serviceSources("gateway");
-
 /** Runs the gateway. Resources open in the order of the lines and close in reverse. */
-async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): Promise<void> {
+async function main(config: Config<typeof GatewayConfig>, { signal, sources }: ServiceContext): Promise<void> {
   await using telemetry = startTelemetry({ service: "gateway", version, ...config.telemetry });
   const { logger, metrics } = telemetry;
   const { upstreams, transport, upstreamTls } = config;
@@ -61,8 +60,4 @@ async function main(config: Config<typeof GatewayConfig>, signal: AbortSignal): 
   await sleep(config.drainMs); // Load balancers need time to notice.
 }
 
-const config = await loadConfig(GatewayConfig, sources).catch((error: unknown) => {
-  console.error(error);
-  process.exitCode = 1;
-});
-if (config !== undefined) await run((signal) => main(config, signal), { graceMs: config.graceMs });
+await runService("gateway", GatewayConfig, main);

@@ -16,7 +16,8 @@ export interface App {
 }
 
 /** Builds the service without its resources, so that tests put the same parts over memory. */
-export function createApp(ports: Ports, options: OrdersServiceOptions): App {
+export function createApp(adapters: Pick<Ports, "orders" | "inbox" | "changes">, options: OrdersServiceOptions): App {
+  const ports = { ...adapters, clock: systemClock, newOrderId };
   return {
     service: ordersService(ports, options),
     onFulfilmentEvent: byType({
@@ -26,7 +27,7 @@ export function createApp(ports: Ports, options: OrdersServiceOptions): App {
   };
 }
 
-export const systemClock: Clock = { now: () => new Date() };
+const systemClock: Clock = { now: () => new Date() };
 
 export function newOrderId(): string {
   return uuidV7(systemClock.now().getTime(), randomBytes(10));

@@ -15,7 +15,7 @@ import { codeOf, isServiceError, type ServiceError } from "@plumbline/errors";
 import { eventMessage, type Message } from "@plumbline/messaging";
 import { type Client, connect, createClient, type RpcServer, serve } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
-import { type App, createApp, newOrderId, systemClock } from "../src/app.ts";
+import { type App, createApp, newOrderId } from "../src/app.ts";
 import { newCustomer } from "./builders.ts";
 import { eventually } from "./eventually.ts";
 import type { World } from "./ports.ts";
@@ -33,7 +33,7 @@ export interface Running extends AsyncDisposable {
 export async function runService(world: World, { watchMaxAgeMs = 60_000 } = {}): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   stack.use(world);
-  const app = createApp({ ...world, clock: systemClock, newOrderId }, { watchMaxAgeMs });
+  const app = createApp(world, { watchMaxAgeMs });
   const server = stack.use(
     await serve({ services: [app.service], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, graceMs: 2_000 }),
   );

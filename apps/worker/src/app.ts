@@ -14,7 +14,8 @@ export interface App {
 }
 
 /** Builds the service without its resources, so that tests put the same parts over memory. */
-export function createApp(ports: Ports): App {
+export function createApp(adapters: Omit<Ports, "clock">): App {
+  const ports = { ...adapters, clock: { now: () => new Date() } };
   return {
     service: fulfilmentService(ports.fulfilments),
     onOrderEvent: byType({

@@ -85,7 +85,6 @@ export async function openWorld(openStore: OpenStore, options: WorldOptions = {}
     fulfilments,
     askSuppliers: askSuppliersOverHttp({ url: supplier.url, concurrency: 8, timeoutMs: 10_000 }, telemetry),
     drawLabel: (content, options) => labels.draw(content, options),
-    clock: { now: () => new Date() },
   });
 
   const answers: Message[] = [];

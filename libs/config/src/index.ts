@@ -11,5 +11,5 @@ export { contents } from "./sources/contents.ts";
 export { type Environment, env, serviceSources } from "./sources/env.ts";
 export { type FileOptions, file } from "./sources/file.ts";
 export { readTree, type TreeNode, type TreePart } from "./sources/read-tree.ts";
-export { durationMs, live, port, secret } from "./types.ts";
+export { count, durationMs, live, port, secret } from "./types.ts";
 export { type Update, watchConfig } from "./watch-config.ts";

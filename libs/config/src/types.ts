@@ -19,6 +19,11 @@ export function live<T extends z.ZodType>(schema: T): T {
   return schema.meta({ ...schema.meta(), live: true });
 }
 
+/** A whole number from 1 to `most`. */
+export function count(preset: number, most: number) {
+  return z.int().min(1).max(most).default(preset);
+}
+
 /** A TCP port; 0 takes a free one. */
 export function port(preset: number) {
   return z.int().min(0).max(65_535).default(preset);

@@ -7,8 +7,8 @@ import { DrawingWorker } from "./drawing-worker.ts";
 import { threadEntry } from "./thread-entry.ts";
 
 export interface LabelThreadsOptions {
-  /** How many threads draw at once; never more than there are cores. */
-  readonly threads: number;
+  /** How many threads draw at once. One for each core by default, which is also the most. */
+  readonly threads?: number | undefined;
   /** How many labels may wait for a thread. The next is refused with PoolFullError. */
   readonly queue: number;
   /** For one label, from its turn on, the start of a thread included. */
@@ -33,7 +33,8 @@ export class LabelThreads implements AsyncDisposable {
   readonly #idle: DrawingWorker[] = [];
 
   constructor(options: LabelThreadsOptions) {
-    const concurrency = Math.min(options.threads, availableParallelism());
+    const cores = availableParallelism();
+    const concurrency = Math.min(options.threads ?? cores, cores);
     this.#concurrency = concurrency;
     this.#pool = new Pool({ concurrency, queue: options.queue });
     this.#timeoutMs = options.timeoutMs;

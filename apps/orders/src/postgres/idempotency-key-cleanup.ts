@@ -3,7 +3,8 @@ import type { Database } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import { pruneKeys } from "./idempotency-keys.ts";
 
-export interface KeepOptions {
+export interface CleanupOptions {
+  /** How long a key is kept. */
   readonly retentionMs: number;
   /** How often old keys are deleted, about. */
   readonly sweepMs: number;
@@ -12,14 +13,14 @@ export interface KeepOptions {
 const batch = 1_000;
 const maxRounds = 100;
 
-/** Deletes idempotency keys past their time, in small statements, until disposed. Replicas share the work. */
-export function keepIdempotencyKeys(
+/** Deletes expired idempotency keys until disposed, in small statements. Replicas share the work. */
+export function startIdempotencyKeyCleanup(
   database: Pick<Database, "query">,
-  { retentionMs, sweepMs }: KeepOptions,
+  { retentionMs, sweepMs }: CleanupOptions,
   { logger }: Pick<Telemetry, "logger">,
 ): AsyncDisposable {
   async function sweep(signal: AbortSignal): Promise<void> {
-    // Bounded: what is left after many rounds waits for the next sweep.
+    // Bounded: the rest waits for the next sweep.
     for (let round = 0; round < maxRounds; round++) {
       if ((await pruneKeys(database, { retentionMs, batch }, { signal })) < batch) return;
     }

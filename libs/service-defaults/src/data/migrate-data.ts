@@ -1,0 +1,42 @@
+import { retryAndDeadLetterTopics } from "@plumbline/messaging";
+import { type DatabaseOptions, type Migration, migrate, openDatabase } from "@plumbline/postgres";
+import { startTelemetry, type TelemetryOptions } from "@plumbline/telemetry";
+import type { ServiceContext } from "../run-service.ts";
+import { type BrokerSettings, openBroker } from "./open-broker.ts";
+
+interface Topic {
+  readonly topic: string;
+  readonly partitions: number;
+}
+
+export interface MigrateOptions {
+  readonly migrations: readonly Migration[];
+  /** The topic that the service writes. */
+  readonly publishes: Topic;
+  /** The topic that the service reads. Its retry and dead-letter topics are created too. */
+  readonly consumes: Topic;
+}
+
+interface MigrateSettings extends BrokerSettings {
+  readonly telemetry: Omit<TelemetryOptions, "service">;
+  readonly database: Pick<DatabaseOptions, "url" | "poolSize">;
+  readonly retries: { readonly delaysMs: readonly number[] };
+}
+
+/**
+ * Returns the work of a service's argument `migrate`: brings the database and the topics to what
+ * this version needs. Run it before a new version starts.
+ */
+export function migrateData({ migrations, publishes, consumes }: MigrateOptions) {
+  return async (config: MigrateSettings, { name, signal }: ServiceContext): Promise<void> => {
+    await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+    await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
+    const applied = await migrate(database, migrations, { signal });
+    await using broker = await openBroker(name, config, telemetry);
+    const { topic, partitions } = consumes;
+    const consumed = [topic, ...retryAndDeadLetterTopics(topic, name, config.retries.delaysMs)];
+    await broker.createTopics([publishes.topic], { partitions: publishes.partitions, signal });
+    await broker.createTopics(consumed, { partitions, signal });
+    telemetry.logger.info(`${name} is migrated`, { applied, topics: consumed.length + 1 });
+  };
+}

@@ -1,0 +1,7 @@
+export { followLiveSettings, type LiveConfig } from "./live-settings.ts";
+export { type OpsPort, openOps } from "./open-ops.ts";
+export { type RunServiceOptions, runService, type ServiceContext } from "./run-service.ts";
+export { serveRpc } from "./serve-rpc.ts";
+export { type OpenService, serveUntilStopped } from "./serve-until-stopped.ts";
+export { type ServiceConfigOptions, serviceConfig, settings } from "./settings.ts";
+export { splitGracePeriod } from "./split-grace-period.ts";

@@ -1,0 +1,76 @@
+import { type Config, loadConfig, type Schema, type Source, serviceSources } from "@plumbline/config";
+import { run } from "@plumbline/lifecycle";
+
+/** The name, the stop signal and the sources of a running service. */
+export interface ServiceContext {
+  /** The name of the service: in its logs, of its consumer group, on its connections. */
+  readonly name: string;
+  /** Aborts when the process must stop: take no new work. Never hand it to work that runs. */
+  readonly signal: AbortSignal;
+  /** The sources that the settings were loaded from. */
+  readonly sources: readonly Source[];
+}
+
+type Work<S extends Schema> = (config: Config<S>, context: ServiceContext) => Promise<void>;
+
+/** A schema with `settings.shutdown()`. */
+type ServiceSchema = Schema & { readonly _zod: { readonly output: { readonly graceMs: number } } };
+
+export interface RunServiceOptions<S extends Schema> {
+  /** Runs for the argument `migrate`. Without it the service takes no argument. */
+  readonly migrate?: Work<S> | undefined;
+}
+
+/**
+ * Runs a service from its settings to its exit code. Loads the settings of `name`, runs `main`
+ * until SIGTERM or SIGINT, and ends the process after `graceMs` at the latest. Wrong settings are
+ * printed all at once, with exit code 1. An unknown argument is named, with exit code 2.
+ */
+export async function runService<S extends ServiceSchema>(
+  name: string,
+  schema: S,
+  main: Work<S>,
+  { migrate }: RunServiceOptions<S> = {},
+): Promise<void> {
+  const [argument, ...others] = process.argv.slice(2);
+  if (argument === "--help" || argument === "-h") {
+    console.log(usage(name, migrate !== undefined));
+    return;
+  }
+  const work = argument === undefined ? main : argument === "migrate" ? migrate : undefined;
+  if (work === undefined || others.length > 0) {
+    const unknown = JSON.stringify(work === undefined ? argument : others[0]);
+    const takes = migrate === undefined ? "no argument" : 'no argument, or "migrate"';
+    console.error(`${name}: unknown argument ${unknown}: it takes ${takes}; see --help`);
+    process.exitCode = 2;
+    return;
+  }
+
+  const sources = serviceSources(name);
+  let config: Config<S>;
+  try {
+    config = await loadConfig(schema, sources);
+  } catch (error) {
+    console.error(error);
+    process.exitCode = 1;
+    return;
+  }
+  await run((signal) => work(config, { name, signal, sources }), { graceMs: config.graceMs });
+}
+
+function usage(name: string, canMigrate: boolean): string {
+  const prefix = name.toUpperCase().replaceAll("-", "_");
+  const rows = [
+    ["(no argument)", "serves until SIGTERM or SIGINT"],
+    ...(canMigrate ? [["migrate", "prepares the database and the topics for this version, then exits"]] : []),
+    ["--help", "prints this text"],
+  ];
+  return [
+    `Usage: ${name}${canMigrate ? " [migrate]" : ""}`,
+    "",
+    ...rows.map(([argument = "", does]) => `  ${argument.padEnd(14)} ${does}`),
+    "",
+    `Settings come from config/${name}.yaml, or from the file that ${prefix}_CONFIG_FILE names, and`,
+    `from variables that begin with ${prefix}_, which win. docs/settings.md lists them.`,
+  ].join("\n");
+}

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError } from "@plumbline/config";
+import { connect, createClient, HealthService, servingStatus } from "@plumbline/rpc";
+import { noTelemetry } from "@plumbline/telemetry";
+import { openOps } from "./open-ops.ts";
+import { serveRpc } from "./serve-rpc.ts";
+import { serveUntilStopped } from "./serve-until-stopped.ts";
+
+const host = "127.0.0.1";
+const readiness = async (port: number): Promise<number> => (await fetch(`http://${host}:${port}/readyz`)).status;
+
+test("a service is ready while it serves, and not ready while it drains", async () => {
+  await using ops = await openOps({ host, port: 0 }, { nothing: async () => {} }, noTelemetry);
+  assert.equal(await readiness(ops.port), 503);
+  const stop = new AbortController();
+  const steps: string[] = [];
+  const logger = { ...noTelemetry.logger, info: (message: string) => void steps.push(message) };
+  const service = { name: "sample", ops, port: 7, drainMs: 50, onDrain: () => void steps.push("drains") };
+  const serving = serveUntilStopped(service, { logger }, { signal: stop.signal });
+  assert.equal(await readiness(ops.port), 200);
+  stop.abort();
+  assert.equal(await readiness(ops.port), 503);
+  await serving;
+  assert.deepEqual(steps, ["sample is listening", "drains"]);
+});
+
+test("a service is not ready before its dependencies answer", async () => {
+  let isDown = true;
+  const database = { ping: async () => (isDown ? Promise.reject(new Error("connection refused")) : undefined) };
+  await using ops = await openOps({ host, port: 0 }, { database }, noTelemetry);
+  ops.health.ready();
+  assert.equal(await readiness(ops.port), 503);
+  isDown = false;
+  assert.equal(await readiness(ops.port), 200);
+});
+
+test("serveRpc answers health checks on the port that it took", async () => {
+  const parts = { services: [], telemetry: noTelemetry };
+  await using server = await serveRpc(parts, { host, port: 0, graceMs: 100 });
+  await using channel = await connect(`${host}:${server.port}`, noTelemetry);
+  const { status } = await createClient(HealthService, channel).check({ service: "" });
+  assert.equal(status, servingStatus.SERVING);
+});
+
+test("serveRpc names the certificate files that it cannot read", async () => {
+  const parts = { services: [], telemetry: noTelemetry };
+  const tls = { certificateFile: "/nowhere/tls.crt", keyFile: "/nowhere/tls.key" };
+  await assert.rejects(serveRpc(parts, { host, port: 0, tls }), (error) => {
+    return error instanceof ConfigError && error.message.includes("/nowhere/tls.crt");
+  });
+});

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError, env, listSettings, loadConfig } from "@plumbline/config";
+import { serviceConfig, settings } from "./settings.ts";
+
+const WithEvents = serviceConfig({
+  ops: settings.ops({ port: 9_400 }),
+  database: settings.database(),
+  ...settings.broker({ memory: true }),
+  retries: settings.retries(),
+  relay: settings.relay(),
+  inbox: settings.inbox(),
+  telemetry: settings.telemetry(),
+  ...settings.shutdown(),
+});
+const least = { X_DATABASE_URL: "postgresql://a", X_MESSAGING_URL: "postgresql://b" };
+const load = (environment: Readonly<Record<string, string>>) => loadConfig(WithEvents, [env("X", environment)]);
+
+async function problemsOf(loading: Promise<unknown>): Promise<readonly string[]> {
+  const error: unknown = await loading.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof ConfigError)) throw error;
+  return error.problems.map(({ key, expected }) => `${key}: ${expected}`);
+}
+
+test("a service needs the addresses of its database and of its broker, and no other setting", async () => {
+  const config = await load(least);
+  assert.deepEqual([config.ops.port, config.messaging.adapter, config.graceMs], [9_400, "postgres", 10_000]);
+  assert.deepEqual(config.retries, { attempts: 5, delaysMs: [5_000, 60_000, 600_000] });
+});
+
+test("the adapter postgres needs the url of its database; the others do not", async () => {
+  const { X_DATABASE_URL } = least;
+  assert.deepEqual(await problemsOf(load({ X_DATABASE_URL })), ["messaging.url: required by the adapter postgres"]);
+  for (const adapter of ["kafka", "memory"]) await load({ X_DATABASE_URL, X_MESSAGING_ADAPTER: adapter });
+});
+
+test("the adapter memory is there for services that ask for it", async () => {
+  const config = serviceConfig({ ...settings.broker(), ...settings.shutdown() });
+  const problems = await problemsOf(loadConfig(config, [env("X", { X_MESSAGING_ADAPTER: "memory" })]));
+  assert.match(problems[0] ?? "", /^messaging\.adapter: one of postgres, kafka\b/);
+});
+
+for (const { leastGraceMs, graceMs, isRefused } of [
+  { leastGraceMs: undefined, graceMs: "2999", isRefused: true },
+  { leastGraceMs: undefined, graceMs: "3000", isRefused: false },
+  { leastGraceMs: 1_000, graceMs: "1999", isRefused: true },
+  { leastGraceMs: 1_000, graceMs: "2000", isRefused: false },
+]) {
+  const bound = leastGraceMs ?? "its default";
+  test(`with a drain of 1000, a bound of ${bound} ${isRefused ? "refuses" : "takes"} a grace of ${graceMs}`, async () => {
+    const config = serviceConfig(settings.shutdown(), leastGraceMs === undefined ? {} : { leastGraceMs });
+    const loading = loadConfig(config, [env("X", { X_DRAIN_MS: "1000", X_GRACE_MS: graceMs })]);
+    const want = `graceMs: at least ${leastGraceMs ?? 2_000} more than drainMs, not ${graceMs}`;
+    if (isRefused) assert.deepEqual(await problemsOf(loading), [want]);
+    else await loading;
+  });
+}
+
+test("each setting but switches and addresses says what it is for", () => {
+  const undescribed = listSettings(WithEvents, "X").filter(({ description }) => description === undefined);
+  assert.deepEqual(
+    undescribed.map(({ key }) => key),
+    [
+      "ops.host",
+      "ops.port",
+      "kafka.ssl",
+      "kafka.sasl.mechanism",
+      "kafka.sasl.username",
+      "kafka.sasl.password",
+      "telemetry.logLevel",
+    ],
+  );
+});

@@ -1,0 +1,126 @@
+import { count, durationMs, port, secret } from "@plumbline/config";
+import { logLevels } from "@plumbline/telemetry";
+import { z } from "zod";
+
+const hourMs = 3_600_000;
+
+/** Sections of a service's schema, beside `serverSettings` of libs/rpc. */
+export const settings = {
+  /** The section `ops`: the port for probes and scrapers. */
+  ops: (preset: { readonly port: number }) =>
+    z.object({ host: z.string().default("0.0.0.0"), port: port(preset.port) }),
+
+  /** The section `telemetry`: what is logged and where it is exported to. */
+  telemetry: () =>
+    z.object({
+      logLevel: z.enum(logLevels).default("info"),
+      otlpEndpoint: z
+        .url()
+        .optional()
+        .describe("the collector, http://collector:4318; nothing is exported without one"),
+      otlpLogs: z.boolean().default(false).describe("exports log lines too"),
+      sampleRatio: z.number().min(0).max(1).default(1).describe("the share of new traces that is exported"),
+    }),
+
+  /** The settings `drainMs` and `graceMs`: spread them into the schema. */
+  shutdown: () => ({
+    drainMs: durationMs(0).describe("the service still serves while load balancers see that it is not ready"),
+    graceMs: durationMs(10_000).describe("from the stop signal to the exit, the drain included"),
+  }),
+
+  /** The section `database`. */
+  database: () =>
+    z.object({
+      url: secret().describe("postgresql://role:password@host:port/name"),
+      poolSize: count(10, 1_000).describe("connections at a time"),
+    }),
+
+  /** The sections `messaging` and `kafka`: spread them into the schema. */
+  broker: ({ memory = false }: { readonly memory?: boolean } = {}) => ({
+    messaging: z.object({
+      adapter: z
+        .enum<readonly ("postgres" | "kafka" | "memory")[]>([
+          "postgres",
+          "kafka",
+          ...(memory ? (["memory"] as const) : []),
+        ])
+        .default("postgres")
+        .describe(`carries events between services${memory ? "; memory: within this process only" : ""}`),
+      url: secret().optional().describe("the database of the postgres adapter"),
+    }),
+    kafka: z.object({
+      brokers: z
+        .array(z.string().min(1))
+        .min(1)
+        .default(["127.0.0.1:19092"])
+        .describe("one is enough to find the others"),
+      ssl: z.boolean().default(false),
+      sasl: z
+        .object({
+          mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).default("scram-sha-512"),
+          username: z.string().min(1),
+          password: secret(),
+        })
+        .optional(),
+      sessionMs: durationMs(30_000).describe(
+        "a member without a heartbeat for this long leaves its group; the broker sets the minimum",
+      ),
+      giveUpMs: durationMs(600_000).describe(
+        "without lasting contact for this long the process exits, to be restarted",
+      ),
+    }),
+  }),
+
+  /** The section `retries`: what happens to an event whose handler fails. */
+  retries: () =>
+    z.object({
+      attempts: count(5, 100).describe("in place, before an event is moved to a retry topic"),
+      delaysMs: z
+        .array(z.int().min(1))
+        .max(10)
+        .default([5_000, 60_000, 600_000])
+        .describe("one retry topic for each delay; run migrate after a change"),
+    }),
+
+  /** The section `relay`: how the outbox is published. */
+  relay: () =>
+    z.object({
+      batchSize: count(200, 10_000).describe("messages of the outbox in one send"),
+      pollMs: durationMs(1_000).describe("pause between reads of the outbox without a notification"),
+      standbyMs: durationMs(500).describe("pause between attempts of another replica to take over"),
+    }),
+
+  /** The section `inbox`: how long handled messages are remembered. */
+  inbox: () =>
+    z.object({
+      retentionMs: z
+        .int()
+        .min(hourMs)
+        .optional()
+        .describe("handled messages are remembered; by default a day longer than the broker keeps them"),
+    }),
+};
+
+export interface ServiceConfigOptions {
+  /** The least time between the drain and the end of the grace period. Default 2 s. */
+  readonly leastGraceMs?: number;
+}
+
+/** Creates the schema of a service's settings from its sections, with the rules between them. */
+export function serviceConfig<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  { leastGraceMs = 2_000 }: ServiceConfigOptions = {},
+): z.ZodObject<Shape> {
+  return z.object(shape).superRefine((config, context) => {
+    const { drainMs, graceMs, messaging } = config as Partial<z.output<typeof Common>>;
+    const refuse = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
+    if (messaging?.adapter === "postgres" && messaging.url === undefined) {
+      refuse(["messaging", "url"], "required by the adapter postgres");
+    }
+    if (drainMs !== undefined && graceMs !== undefined && drainMs + leastGraceMs > graceMs) {
+      refuse(["graceMs"], `at least ${leastGraceMs} more than drainMs`);
+    }
+  });
+}
+
+const Common = z.object({ ...settings.shutdown(), ...settings.broker() });
