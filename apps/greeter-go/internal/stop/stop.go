@@ -29,10 +29,10 @@ func OnSignal(grace time.Duration) context.Context {
 			select {
 			case again := <-signals:
 				if time.Since(first) > echo {
-					die(fmt.Sprintf("%v came again: ending at once", again))
+					die(fmt.Sprintf("received a second %v: exiting at once", again))
 				}
 			case <-late:
-				die(fmt.Sprintf("the process did not end within %v", grace))
+				die(fmt.Sprintf("the process did not exit within %v", grace))
 			}
 		}
 	}()
