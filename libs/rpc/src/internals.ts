@@ -1,6 +1,7 @@
 /**
- * Parts of this library that only the soak and the comparison of transports use (tests/soak, tests/bench): they count live
- * objects and drive a transport without `serve` and `createClient`. No promise covers them, and no app imports them.
+ * Parts of this library that only the soak and the comparison of transports use (tests/soak,
+ * tests/bench): they count live objects and drive a transport without `serve` and `createClient`.
+ * No promise covers them, and no app imports them.
  */
 export { Conformance, type ConformanceHandlers, untilAborted } from "./conformance/test-context.ts";
 export { pathOf } from "./definition.ts";

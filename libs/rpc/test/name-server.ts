@@ -13,7 +13,10 @@ export interface NameServer extends AsyncDisposable {
 
 const typeA = 1;
 
-/** Answers every question for A records with `addresses` and every other with none (RFC 1035, section 4.1). Nothing may be cached. */
+/**
+ * Answers every question for A records with `addresses` and every other with none (RFC 1035,
+ * section 4.1). Nothing may be cached.
+ */
 export async function startNameServer(addresses: readonly string[]): Promise<NameServer> {
   const socket = createSocket("udp4");
   const state = { addresses, asked: 0 };

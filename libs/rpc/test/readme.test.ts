@@ -1,4 +1,7 @@
-/** The program in the README runs as it stands and prints what it should, and the README names every metric. */
+/**
+ * The program in the README runs as it stands and prints what it should, and the README names every
+ * metric.
+ */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** Calls to a service of several replicas behind one name: real servers, on 127.0.0.1 and up, and a real name server. */
+/**
+ * Calls to a service of several replicas behind one name: real servers, on 127.0.0.1 and up, and a
+ * real name server.
+ */
 import "./ask-name-server.ts";
 import assert from "node:assert/strict";
 import { platform } from "node:os";

@@ -40,7 +40,7 @@ func (c *certificates) forClient(*tls.ClientHelloInfo) (*tls.Config, error) {
 	if now := look(c.files); now != c.read {
 		c.read = now
 		if next, err := load(c.files); err != nil {
-			c.log.Warn("certificates refused: the last good ones stay", "problems", err.Error())
+			c.log.Warn("changed certificates are invalid; keeping the last valid ones", "problems", err.Error())
 		} else {
 			c.current = next
 		}

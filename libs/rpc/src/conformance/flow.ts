@@ -4,7 +4,10 @@ import { type Case, kinds, Moment, settled } from "./test-context.ts";
 
 const kib = 1024;
 const block = "x".repeat(64 * kib);
-/** What may be on its way: HTTP/2's windows, the sockets' buffers and a few messages held by each side. */
+/**
+ * What may be on its way: HTTP/2's windows, the sockets' buffers and a few messages held by each
+ * side.
+ */
 const onTheWay = 4 * kib * kib;
 
 export const flowCases: readonly Case[] = [

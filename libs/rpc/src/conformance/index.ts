@@ -1,6 +1,6 @@
 /**
- * The suite every pairing of transports passes: its cases are the specification of this library. A pairing's own test is
- * one call:
+ * The suite every pairing of transports passes: its cases are the specification of this library. A
+ * pairing's own test is one call:
  *
  *     conformance({ server: "grpc-js", client: "grpc-js", tls: true });
  *

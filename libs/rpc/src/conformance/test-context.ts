@@ -131,7 +131,10 @@ export class TestContext implements AsyncDisposable {
   }
 }
 
-/** Rejects with the reason when `call` is aborted; never resolves. For handlers that would work forever. */
+/**
+ * Rejects with the reason when `call` is aborted; never resolves. For handlers that would work
+ * forever.
+ */
 export function untilAborted({ signal }: Pick<Call, "signal">): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);
@@ -139,7 +142,10 @@ export function untilAborted({ signal }: Pick<Call, "signal">): Promise<never> {
   });
 }
 
-/** A moment that one side reaches and the other waits for. Cases have a deadline over all their waits. */
+/**
+ * A moment that one side reaches and the other waits for. Cases have a deadline over all their
+ * waits.
+ */
 export class Moment<T = void> {
   readonly #resolvers = Promise.withResolvers<T>();
   readonly reached: Promise<T> = this.#resolvers.promise;

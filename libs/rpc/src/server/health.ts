@@ -23,7 +23,7 @@ export function healthService(
   const known = new Set(["", ...services.map(({ name }) => name)]);
   return service(HealthDefinition, {
     async check({ service }, { signal }) {
-      if (!known.has(service)) throw new ServiceError("not_found", "no such service here");
+      if (!known.has(service)) throw new ServiceError("not_found", "unknown service");
       return { status: servingStatus[await health.status({ signal })] };
     },
     async *watch({ service }, { signal }) {

@@ -112,7 +112,7 @@ class RunningCall implements Expiring {
   }
 
   expire(): void {
-    this.abort(new DOMException("the deadline of the call passed", "TimeoutError"));
+    this.abort(new DOMException("the deadline passed", "TimeoutError"));
   }
 
   abort(reason: unknown): void {
@@ -149,7 +149,7 @@ class Reply {
   }
 
   setHeader(name: string, value: string | Uint8Array): void {
-    if (this.#begun) throw new Error(`the headers are already sent: ${name} comes too late`);
+    if (this.#begun) throw new Error(`cannot set ${name}: the headers are already sent`);
     this.#headers.set(name, value);
   }
 

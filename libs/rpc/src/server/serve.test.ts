@@ -37,7 +37,7 @@ test("a taken port is a clear error", async () => {
   const parts = { services: [service(Conformance, handlers)], telemetry: noTelemetry };
   await assert.rejects(serve(parts, { host: "127.0.0.1", port }), {
     code: "unavailable",
-    message: `the rpc address 127.0.0.1:${port} cannot be opened: another process has it`,
+    message: `the rpc address 127.0.0.1:${port} cannot be opened: another process uses it`,
   });
   taken.close();
 });

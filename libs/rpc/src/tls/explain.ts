@@ -41,7 +41,7 @@ function wordsOf(error: NodeJS.ErrnoException, name: string): string | undefined
   }
   const [, alert] = /:(?:tlsv1|tlsv13|sslv3|ssl\/tls) alert ([a-z ]+):/.exec(error.message) ?? [];
   if (alert === undefined) return undefined;
-  return alerts.get(alert) ?? `the server ended TLS: ${alert}`;
+  return alerts.get(alert) ?? `the server ended the TLS handshake: ${alert}`;
 }
 
 function namesOf(error: Error & { readonly cert?: Pick<PeerCertificate, "subjectaltname"> }): string {
@@ -51,9 +51,9 @@ function namesOf(error: Error & { readonly cert?: Pick<PeerCertificate, "subject
 /** Alerts that a server sends (RFC 8446, 6.2), in words. */
 const alerts = new Map([
   ["no application protocol", "the server does not speak HTTP/2 (ALPN h2)"],
-  ["certificate required", "the server asks for a client certificate, and there is none"],
+  ["certificate required", "the server requires a client certificate, and there is none"],
   ["unknown ca", "the server does not accept the client certificate: unknown authority"],
   ["bad certificate", "the server does not accept the client certificate"],
   ["certificate expired", "the server does not accept the client certificate: expired"],
-  ["protocol version", "the server has no version of TLS that is allowed here"],
+  ["protocol version", "the server supports no TLS version that is allowed here"],
 ]);

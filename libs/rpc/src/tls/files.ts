@@ -4,7 +4,10 @@ import type { Logger } from "@plumbline/telemetry";
 import { z } from "zod";
 import { type ClientTls, clientTls, type Pem, type ServerTls, serverTls } from "./options.ts";
 
-/** Certificates that follow their files until disposed: what `serve` and `connect` take as `tls` is `current`. */
+/**
+ * Certificates that are reloaded from their files until disposed. `current` is the `tls` of `serve`
+ * and `connect`.
+ */
 export interface CertificateFiles<T> extends AsyncDisposable {
   readonly current: () => T;
 }
@@ -30,8 +33,9 @@ const ClientPem = z
   .superRefine(usable((pem) => clientTls(clientOf(pem))));
 
 /**
- * A server's certificates, from files. Undefined without any. Rejects with a `ConfigError` that names the files when they cannot be
- * used; while it runs what cannot be used is logged, and the last good ones stay.
+ * Loads a server's certificates and watches their files. Resolves with undefined without files.
+ * Rejects with a `ConfigError` that names the files if they are invalid. Later changes that are
+ * invalid are logged, and the last valid certificates stay in use.
  */
 export async function followServerTls(
   files: ServerFiles | undefined,
@@ -44,7 +48,7 @@ export async function followServerTls(
   return await follow(ServerPem, sources, serverOf, logger);
 }
 
-/** A client's, the same way. */
+/** Loads a client's certificates and watches their files, as `followServerTls` does. */
 export async function followClientTls(
   files: ClientFiles | undefined,
   logger: Logger,
@@ -65,7 +69,7 @@ function clientOf({ ca, certificate, key }: Config<typeof ClientPem>): ClientTls
   return { ca, certificate, key: key?.reveal() };
 }
 
-/** The rules of `serve` and `connect`, so that what comes to them is in order. */
+/** Applies the rules of `serve` and `connect`, so that they only get valid certificates. */
 function usable<T>(check: (pem: T) => unknown): (pem: T, context: z.RefinementCtx) => void {
   return (pem, context) => {
     try {
@@ -89,8 +93,9 @@ async function follow<S extends Schema, T extends { readonly certificate?: Pem |
       current = made(config);
       tell(current, logger);
     },
-    onRefused: ({ message }) => logger.warn("certificates refused: the last good ones stay", { problems: message }),
-    onFailure: (error) => logger.error("certificates are no longer followed", error),
+    onRefused: ({ message }) =>
+      logger.warn("changed certificates are invalid; keeping the last valid ones", { problems: message }),
+    onFailure: (error) => logger.error("certificate files are no longer watched", error),
   });
   return {
     current: () => current as T, // Set before followConfig resolves.
@@ -101,7 +106,7 @@ async function follow<S extends Schema, T extends { readonly certificate?: Pem |
 function tell({ certificate }: { readonly certificate?: Pem | undefined }, logger: Logger): void {
   if (certificate === undefined) return;
   const { subject, validTo } = new X509Certificate(certificate);
-  logger.info("certificate in force", {
+  logger.info("certificate loaded", {
     subject: subject.replaceAll("\n", ", "),
     validTo: new Date(validTo).toISOString(),
   });

@@ -4,31 +4,37 @@ import { handshakeMs, tlsDefaults } from "./defaults.ts";
 
 export interface TlsListenerOptions {
   /**
-   * What `tls.createServer` takes. Asked for each connection: another object than before holds from then on, so that
-   * certificates can be replaced while calls go on. Whether clients are asked for a certificate cannot change.
+   * Returns the options of `tls.createServer`. Called for each connection: a new object applies
+   * from then on, so that certificates are replaced without a restart. It cannot begin or cease to
+   * require client certificates.
    */
   readonly tls: () => TlsOptions;
-  /** 10 s when not given. */
+  /** The time for a handshake; 10 s if not given. */
   readonly handshakeTimeoutMs?: number | undefined;
-  /** Handshakes under way, 1,000 when not given. A connection past it is closed at once. */
+  /**
+   * The most handshakes in progress; 1,000 if not given. A connection above it is closed at once.
+   */
   readonly maxHandshakes?: number | undefined;
-  /** A connection that came to nothing, or options that cannot be used: then those before stay. */
+  /**
+   * Called for a connection whose handshake failed, and for invalid options: the last valid ones
+   * stay in use.
+   */
   readonly onFailure?: ((failure: TlsFailure) => void) | undefined;
 }
 
 export interface TlsFailure {
   readonly reason: TlsFailureReason;
   readonly error: Error;
-  /** The client's address; empty where its socket has gone already. */
+  /** The client's address; empty if its socket is already closed. */
   readonly peer: string;
 }
 
 export type TlsFailureReason =
-  | "alpn" // It does not speak HTTP/2.
-  | "certificate" // It showed none that is accepted.
-  | "closed" // It hung up; so do probes that only look whether a port is open.
-  | "options" // Ours, not the client's.
-  | "protocol" // It does not speak TLS, or not as it should.
+  | "alpn" // The client does not speak HTTP/2.
+  | "certificate" // The client sent no certificate, or an invalid one.
+  | "closed" // The client disconnected, as probes of an open port do.
+  | "options" // Our own options are invalid.
+  | "protocol" // The client does not speak TLS, or breaks it.
   | "timeout"
   | "too_many";
 
@@ -36,17 +42,18 @@ const wrongProtocol = `HTTP/1.1 505 HTTP Version Not Supported\r\nconnection: cl
 This port speaks HTTP/2 only: offer "h2" by ALPN.\n`;
 
 /**
- * Listens for TLS with ALPN "h2", and hands on the sockets whose handshake is over. node:tls bounds neither how many
- * handshakes are under way nor closes them with the server, so a plain server stands before it.
+ * A listener for TLS with ALPN "h2". It hands on sockets whose handshake is complete. node:tls
+ * neither bounds handshakes in progress nor closes them with the server, so a plain server stands
+ * before it.
  */
 export class TlsListener extends Server {
   readonly #options: TlsListenerOptions;
   readonly #tls: TlsServer;
-  /** By the client's address and port. */
+  /** Sockets by the client's address and port. */
   readonly #handshakes = new Map<string, Socket>();
   #inUse: TlsOptions;
 
-  /** Throws for options that cannot be used. */
+  /** Throws if the options are invalid. */
   constructor(onSocket: (socket: TLSSocket) => void, options: TlsListenerOptions) {
     super({ noDelay: true });
     this.#options = options;
@@ -74,7 +81,7 @@ export class TlsListener extends Server {
   #take(socket: Socket): void {
     const peer = peerOf(socket);
     if (this.#handshakes.size >= (this.#options.maxHandshakes ?? 1_000)) {
-      this.#failed("too_many", new Error("too many handshakes are under way"), peer);
+      this.#failed("too_many", new Error("too many handshakes are in progress"), peer);
       socket.destroy();
       return;
     }
@@ -90,7 +97,7 @@ export class TlsListener extends Server {
     try {
       const options = this.#options.tls();
       if (options === this.#inUse) return;
-      this.#inUse = options; // Tried once.
+      this.#inUse = options; // An invalid one is tried once.
       this.#tls.setSecureContext({ ...tlsDefaults, ...options });
     } catch (error) {
       this.#failed("options", error as Error, peer);
@@ -101,7 +108,7 @@ export class TlsListener extends Server {
     this.#options.onFailure?.({ reason, error, peer });
   }
 
-  /** Ends the handshakes under way too. */
+  /** Closes the listener, and handshakes in progress. */
   override close(callback?: (error?: Error) => void): this {
     for (const socket of this.#handshakes.values()) socket.destroy();
     return super.close(callback);
@@ -115,13 +122,13 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
 
 function failureOf(error: NodeJS.ErrnoException, socket: TLSSocket): { reason: TlsFailureReason; why: Error } {
   const { code = "" } = error;
-  // A certificate that is refused ends the socket without a word; its code is kept beside.
+  // A rejected certificate closes the socket without an error; the code is on the socket.
   const unauthorized = socket.authorizationError as unknown;
   if (unauthorized) {
-    return { reason: "certificate", why: new Error(`the client's certificate is refused: ${String(unauthorized)}`) };
+    return { reason: "certificate", why: new Error(`the client's certificate is rejected: ${String(unauthorized)}`) };
   }
   if (code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") {
-    return { reason: "certificate", why: new Error("the client shows no certificate", { cause: error }) };
+    return { reason: "certificate", why: new Error("the client sent no certificate", { cause: error }) };
   }
   if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") return { reason: "timeout", why: error };
   if (code === "ERR_SSL_NO_APPLICATION_PROTOCOL") return { reason: "alpn", why: error };

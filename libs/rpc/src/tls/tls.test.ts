@@ -138,7 +138,7 @@ for (const transport of transportNames) {
       const { telemetry, reasons, until } = remembering();
       await using running = await open(transport, { ...server, clientCa: ca }, telemetry);
       assert.equal(await call(transport, running.port, { ca, ...caller }), "hi");
-      assert.match(await whyNot(transport, running.port, { ca }), /asks for a client certificate, and there is none/);
+      assert.match(await whyNot(transport, running.port, { ca }), /requires a client certificate, and there is none/);
       await whyNot(transport, running.port, { ca, ...stranger });
       await until(() => reasons.length >= 2);
       assert.deepEqual(new Set(reasons), new Set(["certificate"]));
@@ -253,7 +253,7 @@ for (const transport of transportNames) {
       assert.equal(await shown(running.port), "nextServer");
       assert.equal(errors.length, 2);
       assert.match(errors[0] ?? "", /tls\.key: it does not belong to tls\.certificate/);
-      assert.match(errors[1] ?? "", /tls\.clientCa: whether clients show a certificate cannot change/);
+      assert.match(errors[1] ?? "", /tls\.clientCa: it cannot be added or removed/);
     });
 
     void test("a client's certificate is replaced for the connections to come", async () => {

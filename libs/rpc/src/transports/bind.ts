@@ -6,7 +6,9 @@ interface Address {
   readonly port: number;
 }
 
-/** Listens, and resolves with the port. Rejects with `unavailable` when the address cannot be opened. */
+/**
+ * Listens, and resolves with the port. Rejects with `unavailable` if the address cannot be bound.
+ */
 export function bind(server: Server, address: Address): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   server.once("error", (cause) => reject(cannotOpen(address, cause)));
@@ -19,13 +21,13 @@ export function cannotOpen(address: Address, cause: Error): ServiceError {
   return new ServiceError("unavailable", message, { cause });
 }
 
-/** host:port */
+/** Formats an address as host:port. */
 export function written({ host, port }: Address): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function reasonOf(message: string): string {
-  if (message.includes("EADDRINUSE")) return "another process has it";
-  if (message.includes("EACCES")) return "this user may not";
+  if (message.includes("EADDRINUSE")) return "another process uses it";
+  if (message.includes("EACCES")) return "permission denied";
   return message;
 }

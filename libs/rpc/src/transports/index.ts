@@ -4,7 +4,7 @@ import { http2 } from "./http2/index.ts";
 
 const transports = { "grpc-js": grpcJs, http2 } satisfies Record<string, Transport>;
 
-/** By the name it has in settings. */
+/** A transport's name in settings. */
 export type TransportName = keyof typeof transports;
 
 export const transportNames = Object.keys(transports) as TransportName[];

@@ -12,7 +12,10 @@ import { transportNames } from "./index.ts";
 
 const intervalMs = 50;
 
-/** A server that answers no call, and sends whoever pings it away. Times from a stream's begin to the ping after it. */
+/**
+ * Serves without answering, and sends GOAWAY on a ping. Records the time from each stream to the
+ * ping after it.
+ */
 async function strict(code: number, words: string) {
   const silences: number[] = [];
   const sessions = new Set<ServerHttp2Session>();
@@ -42,14 +45,14 @@ async function strict(code: number, words: string) {
   };
 }
 
-test("told so by two connections of one interval, the interval is doubled once", () => {
-  const told: number[] = [];
+test("two GOAWAYs for the same interval double it once", () => {
+  const doubled: number[] = [];
   const keepalive = { intervalMs, timeoutMs: 1_000 };
-  const dialling = new Dialling({ keepalive, onTooManyPings: (ms) => told.push(ms) });
+  const dialling = new Dialling({ keepalive, onTooManyPings: (ms) => doubled.push(ms) });
   dialling.tooManyPings(intervalMs);
   dialling.tooManyPings(intervalMs);
   assert.equal(dialling.keepalive.intervalMs, 2 * intervalMs);
-  assert.deepEqual(told, [2 * intervalMs]);
+  assert.deepEqual(doubled, [2 * intervalMs]);
   for (let time = 0; time < 40; time++) dialling.tooManyPings(dialling.keepalive.intervalMs);
   assert.equal(dialling.keepalive.intervalMs, 2 ** 31 - 1, "what a timer can hold");
 });
@@ -61,7 +64,7 @@ for (const transport of transportNames) {
     return connect(`127.0.0.1:${port}`, { ...noTelemetry, logger }, options);
   };
 
-  test(`over ${transport}, a server pinged too often is asked half as often each time`, {
+  test(`over ${transport}, each "too_many_pings" doubles the keepalive interval`, {
     timeout: 20_000,
   }, async () => {
     await using server = await strict(constants.NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings");
@@ -72,7 +75,7 @@ for (const transport of transportNames) {
       await assert.rejects(client.unary(""));
       await channel.ready({ signal: AbortSignal.timeout(10_000) });
     }
-    // A timer may be early by a little, and the stream is heard of after it began.
+    // A timer may fire a little early, and the stream is noticed after it began.
     const least = [1, 2, 4, 8].map((times) => times * intervalMs * 0.9 - 10);
     assert.equal(server.silences.length, 4);
     for (const [call, silence] of server.silences.entries()) {
@@ -80,11 +83,11 @@ for (const transport of transportNames) {
     }
     if (transport !== "http2") return;
     const target = `127.0.0.1:${server.port}`;
-    const told = [2, 4, 8, 16].map((times) => ({ target, keepaliveMs: times * intervalMs }));
-    assert.deepEqual(warnings, told);
+    const expected = [2, 4, 8, 16].map((times) => ({ target, keepaliveMs: times * intervalMs }));
+    assert.deepEqual(warnings, expected);
   });
 
-  test(`over ${transport}, a server that goes away for another reason is asked as often as before`, async () => {
+  test(`over ${transport}, a GOAWAY for another reason keeps the keepalive interval`, async () => {
     for (const [code, words] of [
       [constants.NGHTTP2_ENHANCE_YOUR_CALM, "too_many_streams"],
       [constants.NGHTTP2_NO_ERROR, "too_many_pings"],
@@ -97,7 +100,7 @@ for (const transport of transportNames) {
         await assert.rejects(client.unary(""));
         await channel.ready({ signal: AbortSignal.timeout(10_000) });
       }
-      // Asked less often, the last three would each be four times the interval and more.
+      // With doubled intervals the last three would each be at least four times the interval.
       assert.ok(
         Math.min(...server.silences.slice(2)) < 4 * intervalMs,
         `${server.silences.map(Math.round).join(", ")} ms`,

@@ -1,4 +1,7 @@
-/** The cases as a client runs them: grpc/doc/interop-test-descriptions.md says what each sends and expects. */
+/**
+ * The cases as a client runs them: grpc/doc/interop-test-descriptions.md says what each sends and
+ * expects.
+ */
 import assert from "node:assert/strict";
 import { type Channel, createClient, type Metadata } from "../../src/index.ts";
 import {

@@ -7,7 +7,10 @@ import { interopProgram } from "@plumbline/tools-go";
 
 const run = promisify(execFile);
 
-/** Runs one case against a server of ours. Rejects with what the program printed when the case fails. */
+/**
+ * Runs one case against a server of ours. Rejects with what the program printed when the case
+ * fails.
+ */
 export async function goClient(testCase: string, port: number, flags: readonly string[] = []): Promise<void> {
   const usual = ["-server_host=127.0.0.1", `-server_port=${port}`, `-test_case=${testCase}`];
   await run(interopProgram("interop-client"), [...usual, ...flags], { timeout: 30_000 });

@@ -1,6 +1,6 @@
 /**
- * Writes `src/conformance/certificates.ts` anew: `node -C source test/programs/certificates.ts`. Needs OpenSSL 3, and is
- * run by whoever wants other certificates, not by a test.
+ * Writes `src/conformance/certificates.ts` anew: `node -C source test/programs/certificates.ts`.
+ * Needs OpenSSL 3, and is run by whoever wants other certificates, not by a test.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** grpc-js copies messages with Buffer's methods; this is a view of the same memory. */
+/** Returns a view of the same memory as a Buffer, which grpc-js needs. */
 export function toBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

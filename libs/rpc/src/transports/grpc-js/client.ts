@@ -27,8 +27,8 @@ export function connect(options: ClientTransportOptions): ClientTransport {
 }
 
 /**
- * Calls through grpc-js's Channel, one level below its Client: there messages are bytes, are read one at a time rather
- * than sixteen ahead, and no stack trace is taken for a call that succeeds.
+ * A client over grpc-js's Channel, one level below its Client. There messages are bytes, are read
+ * one at a time instead of sixteen ahead, and a successful call records no stack trace.
  */
 class GrpcJsClient implements ClientTransport {
   readonly #channel: Channel;
@@ -45,12 +45,12 @@ class GrpcJsClient implements ClientTransport {
       "grpc.keepalive_time_ms": options.keepaliveMs,
       "grpc.keepalive_timeout_ms": options.keepaliveTimeoutMs,
       "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
-      // Neither TXT records of the target nor other channels of this process decide how calls are made.
+      // Neither TXT records of the target nor other channels of this process affect the calls.
       "grpc.service_config_disable_resolution": 1,
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_channelz": 0,
       [pendingConnectionsOption]: this.#pending,
-      // A service that restarts is found within seconds rather than two minutes.
+      // A service that restarts is found within seconds instead of two minutes.
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 5_000,
       "grpc.dns_min_time_between_resolutions_ms": 5_000,
@@ -60,7 +60,7 @@ class GrpcJsClient implements ClientTransport {
   async unary(outgoing: OutgoingCall, request: Uint8Array): Promise<UnaryResponse> {
     for (let attempt = 1; ; attempt++) {
       using call = this.#start(outgoing);
-      call.send(request).catch(() => {}); // What is wrong with it comes back as the status.
+      call.send(request).catch(() => {}); // The status carries its error.
       call.halfClose();
       const message = await call.read();
       if (message === undefined && attempt < mostRefused && (await call.wasRefused())) continue;
@@ -103,7 +103,8 @@ class GrpcJsClient implements ClientTransport {
       if (state === connectivityState.READY) return;
       const changed = Promise.withResolvers<void>();
       using _ = onAbort(signal, changed.resolve);
-      // The wait is cut into seconds because it cannot be taken back: an aborted one must not outlive its caller for long.
+      // The wait is cut into seconds because it cannot be cancelled: an aborted one must not
+      // outlive its caller for long.
       this.#channel.watchConnectivityState(state, Date.now() + 1_000, () => changed.resolve());
       await changed.promise;
     }
@@ -118,9 +119,10 @@ class GrpcJsClient implements ClientTransport {
 }
 
 /**
- * A connection that ends refuses the calls still on their way to it. No handler saw them (RFC 9113, section 8.7), so they are
- * made again, on another connection. grpc-js does that once, which is not enough while several replicas end theirs, and
- * not at all when it hears of the refusal while it writes the request.
+ * The most attempts of a refused call. A closing connection refuses calls still on their way to it.
+ * No handler saw them (RFC 9113, section 8.7), so they are sent again on another connection.
+ * grpc-js does that once, which is too few while several replicas close theirs, and never if the
+ * refusal arrives while it writes the request.
  */
 const mostRefused = 4;
 const refusals = new Set([
@@ -128,7 +130,7 @@ const refusals = new Set([
   "Write error: Stream closed with error code NGHTTP2_REFUSED_STREAM",
 ]);
 
-/** One call: messages are read one at a time, and disposing cancels what has not ended. */
+/** One call. Messages are read one at a time, and disposing cancels the rest. */
 class GrpcCall implements Disposable {
   headers = new Metadata();
   readonly #outgoing: OutgoingCall;
@@ -138,7 +140,7 @@ class GrpcCall implements Disposable {
   readonly #onEnd: () => void;
   #next = Promise.withResolvers<Uint8Array | undefined>();
   readonly #over = new UntilOver();
-  /** Why the requests ended early, when it was their own fault. */
+  /** The error of the requests, if they ended early by their own fault. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(channel: Channel, outgoing: OutgoingCall, onEnd: () => void) {
@@ -161,14 +163,17 @@ class GrpcCall implements Disposable {
     this.#link = onAbort(outgoing.signal, () => this.cancel("cancelled by the caller"));
   }
 
-  /** Resolves when there is room for the next message, or when the call is over. */
+  /** Resolves when there is capacity for the next message, or when the call is over. */
   async send(message: Uint8Array): Promise<void> {
     const written = Promise.withResolvers<void>();
     this.#call.sendMessageWithContext({ callback: () => written.resolve() }, toBuffer(message));
     await this.#over.wait(written.promise);
   }
 
-  /** Sends until `requests` or the call ends, and lets go of `requests` in either case. Their failure ends the call. */
+  /**
+   * Sends until the requests or the call end, and closes the requests in either case. Their failure
+   * ends the call.
+   */
   async sendAll(requests: AsyncIterable<Uint8Array>): Promise<void> {
     const iterator = requests[Symbol.asyncIterator]();
     try {
@@ -177,7 +182,8 @@ class GrpcCall implements Disposable {
         if (next === undefined) break;
         if (next.done) return this.halfClose();
         await this.send(next.value);
-        // Until a call is committed grpc-js takes small messages in the same tick: nothing else would get a turn.
+        // Until a call is committed, grpc-js accepts small messages in the same tick, which would
+        // starve everything else.
         if (sent % 32 === 0) await nextTurn();
       }
     } catch (error) {
@@ -192,7 +198,9 @@ class GrpcCall implements Disposable {
     if (!this.#over.isOver) this.#call.halfClose();
   }
 
-  /** The next message; undefined when there is none, and `end` knows why. */
+  /**
+   * Resolves with the next message, or with undefined after the last; then `end` has the outcome.
+   */
   async read(): Promise<Uint8Array | undefined> {
     if (this.#over.isOver) return undefined;
     this.#next = Promise.withResolvers();
@@ -200,7 +208,7 @@ class GrpcCall implements Disposable {
     return await this.#next.promise;
   }
 
-  /** The trailers of a call that succeeded; throws what it failed with. */
+  /** Resolves with the trailers of a successful call; rejects with the error of a failed one. */
   async end(): Promise<Metadata> {
     const { code, details, metadata } = await this.#status.promise;
     const trailers = fromGrpc(metadata);
@@ -209,13 +217,14 @@ class GrpcCall implements Disposable {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (code === status.CANCELLED) {
       this.#outgoing.signal?.throwIfAborted();
-      // A Go server resets the stream of a call whose time is over, as it would one that it cancels.
+      // A Go server resets the stream of a call past its deadline as it does that of a cancelled
+      // one.
       if (isAtDeadline(this.#outgoing.deadline)) throw new ServiceError("deadline_exceeded", "deadline exceeded");
     }
     throw errorOf({ code, message: details, details: trailers.getBinary(detailsName) });
   }
 
-  /** Once it has ended: whether the server turned it away before any handler saw it. */
+  /** Returns true for an ended call that the server refused before any handler saw it. */
   async wasRefused(): Promise<boolean> {
     const { code, details } = await this.#status.promise;
     return code === status.UNAVAILABLE && refusals.has(details);

@@ -3,8 +3,8 @@ import type { Transport } from "../../transport.ts";
 import { connect } from "./client.ts";
 import { listen } from "./server.ts";
 
-// What it calls errors reaches us as errors: printed as well, they would stand among the log's JSON lines. The rest is
-// printed only when GRPC_VERBOSITY or GRPC_TRACE ask for it.
+// Its errors reach us as errors. Printed too, they would stand between the log's JSON lines. Other
+// lines are printed only if GRPC_VERBOSITY or GRPC_TRACE ask for them.
 const print = (...parts: unknown[]): void => console.error(...parts);
 setLogger({ error: () => {}, info: print, debug: print });
 

@@ -1,4 +1,4 @@
-/** Against grpc-js as others use it, and its connections over time. */
+/** Tests against a stock grpc-js client and server, and of connections over time. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {

@@ -7,7 +7,7 @@ export function toGrpc(metadata: Metadata): GrpcMetadata {
   return grpc;
 }
 
-/** Texts of the same name are joined as HTTP joins them; of bytes the first value counts. */
+/** Converts metadata. Repeated text is joined as in HTTP. For bytes the first value counts. */
 export function fromGrpc(grpc: GrpcMetadata): Metadata {
   return Metadata.received(
     Object.entries(grpc.toJSON()).map(([name, values]) => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { transportNames } from "../index.ts";
 
-/** A port of this machine that answers no connection: its owner is stopped and the line before it is full. */
+/** Opens a port that answers no connection: its owner is stopped and its backlog is full. */
 async function silentPort(): Promise<{ port: number } & Disposable> {
   const script = `const server = require("node:net").createServer();
     server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => console.log(String(server.address().port)));`;
@@ -44,7 +44,7 @@ for (const transport of transportNames) {
     const child = program(silent.port, transport);
     let output = "";
     child.stdout?.on("data", (text: Buffer) => (output += text));
-    // The system gives such an attempt up after two minutes.
+    // The system abandons such an attempt after two minutes.
     const overdue = setTimeout(() => child.kill("SIGKILL"), 30_000);
     const [code] = (await once(child, "close")) as [number | null];
     clearTimeout(overdue);

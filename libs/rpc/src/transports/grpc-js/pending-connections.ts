@@ -1,14 +1,14 @@
 import type { Socket } from "node:net";
-// An inner class: its types are published with it.
+// An internal class, whose types are published.
 import { Http2SubchannelConnector } from "@grpc/grpc-js/build/src/transport.js";
 
 /** The channel option that carries a `PendingConnections`. */
 export const pendingConnectionsOption = "plumbline.pending_connections";
 
 /**
- * The connections a channel is making. grpc-js 1.14.7 cannot take one back: closing a channel leaves it to the system, which
- * tries an address that has gone (a replica's, after it moved) for two minutes and keeps the process for as long. Given
- * to a channel as an option, this ends them when the channel closes.
+ * The connections that a channel is making. grpc-js 1.14.7 cannot cancel one: closing a channel
+ * leaves it to the system, which tries a dead address for two minutes and keeps the process alive
+ * for as long. Passed to a channel as an option, this ends them when the channel closes.
  */
 export class PendingConnections implements Disposable {
   readonly #attempts = new Set<AbortController>();
@@ -39,6 +39,6 @@ const { tcpConnect } = connector;
 connector.tcpConnect = function (this: Connector, address: object, options: Options): Promise<Socket> {
   const pending = options[pendingConnectionsOption];
   if (pending === undefined) return tcpConnect.call(this, address, options);
-  // The address goes to `net.connect` as it is, and that takes a signal.
+  // The address goes to `net.connect` unchanged, and that takes a signal.
   return pending.run((signal) => tcpConnect.call(this, { ...address, signal }, options));
 };

@@ -38,7 +38,8 @@ export async function listen(
     }),
   });
   for (const method of methods) {
-    // On the wire all streams are alike. Registered as bidi, the number of messages is checked above, in one place.
+    // All streams look alike on the wire. They are registered as bidi, and the number of messages
+    // is checked above, in one place.
     if (method.kind === "unary") server.register(method.path, unary(method), asIs, asIs, "unary");
     else server.register(method.path, stream(method), asIs, asIs, "bidi");
   }
@@ -49,7 +50,7 @@ export async function listen(
     const port = await bindInTheClear(server, insecure, options);
     return { port, close: shutDown, destroy: () => server.forceShutdown() };
   }
-  // TLS as the other transport has it: grpc-js is given the sockets whose handshake is over.
+  // TLS as in the other transport: grpc-js gets the sockets whose handshake is complete.
   const injector = server.createConnectionInjector(insecure);
   const listener = new TlsListener((socket) => injector.injectConnection(socket), { tls: serverTls(tls), onFailure });
   const port = await bind(listener, options);
@@ -80,7 +81,7 @@ function bindInTheClear(
 type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
 type Duplex = ServerDuplexStream<Buffer, Buffer>;
 
-/** What both kinds of call have in common. */
+/** The part that both kinds of call share. */
 type Surface = EventEmitter & Pick<UnaryCall, "cancelled" | "metadata" | "getPeer" | "getDeadline" | "sendMetadata">;
 
 abstract class GrpcIncoming<C extends Surface> implements IncomingCall {
@@ -96,7 +97,7 @@ abstract class GrpcIncoming<C extends Surface> implements IncomingCall {
     this.metadata = fromGrpc(call.metadata);
     this.peer = call.getPeer();
     this.deadline = Number(call.getDeadline());
-    // grpc-js says "cancelled" at the end of every call, answered or not.
+    // grpc-js emits "cancelled" at the end of every call, answered or not.
     call.on("cancelled", () => {
       if (this.isOver) return;
       this.isOver = true;
@@ -155,7 +156,7 @@ class StreamIncoming extends GrpcIncoming<Duplex> {
     const written = new Promise<void>((resolve, reject) => {
       this.call.write(toBuffer(message), (error: Error | null | undefined) => (error ? reject(error) : resolve()));
     });
-    // grpc-js drops the callback of a message that was on its way when the call was cancelled.
+    // grpc-js drops the callback of a message in flight when the call is cancelled.
     await this.#over.wait(written);
     if (this.#over.isOver) throw new ServiceError("cancelled", "the call is over");
   }
@@ -176,15 +177,18 @@ function stream(method: ServerMethod) {
   return (call: Duplex): void => method.accept(new StreamIncoming(call));
 }
 
-/** The messages of a stream. Leaving early keeps the stream: its other half still has the answer to carry. */
+/**
+ * Yields the messages of a stream. A reader that leaves keeps the stream open, since its other half
+ * carries the response.
+ */
 async function* received(call: Duplex): AsyncIterable<Uint8Array> {
   try {
     for await (const message of call.iterator({ destroyOnReturn: false })) yield message as Buffer;
   } catch (cause) {
     throw new ServiceError("cancelled", "the client is gone", { cause });
   }
-  // grpc-js ends the messages of a client that was cut off as it ends those of one that is done, and says so a few ticks
-  // later.
+  // grpc-js ends the messages of a lost client like those of a finished one, and reports the loss a
+  // few ticks later.
   await nextTurn();
   if (call.cancelled) throw new ServiceError("cancelled", "the client is gone");
 }

@@ -7,8 +7,9 @@ import type { clientTls } from "../../tls/options.ts";
 import type { PendingConnections } from "./pending-connections.ts";
 
 /**
- * TLS as the other transport has it. grpc-js's own credentials have one pair for ever, take a server that does not agree on
- * HTTP/2, wait without end for one that says nothing, and cannot verify a server by its address.
+ * Credentials with the same TLS as the other transport. grpc-js's own never reload their
+ * certificate, accept a server that does not agree on HTTP/2, wait without a limit for a silent
+ * one, and cannot verify a server by its address.
  */
 export class TlsCredentials extends ChannelCredentials {
   readonly #tls: ReturnType<typeof clientTls>;

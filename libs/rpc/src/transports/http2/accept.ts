@@ -3,7 +3,7 @@ import { appendStatus, contentType, isGrpc, status200 } from "./fields.ts";
 import { type Acceptor, StreamIncoming, UnaryIncoming } from "./incoming.ts";
 import { parseTimeout } from "./timeout.ts";
 
-/** Takes a request that has come: a call of one of the methods, or an answer that says why it is none. */
+/** Accepts a request as a call of one of the methods, or refuses it with the reason. */
 export function accept(
   stream: Http2Stream,
   fields: readonly HeaderField[],
@@ -31,10 +31,10 @@ export function accept(
       default:
     }
   }
-  if (httpMethod !== "POST") return refuseHttp(stream, 405, "gRPC is called by POST");
+  if (httpMethod !== "POST") return refuseHttp(stream, 405, "gRPC calls use POST");
   if (!isGrpc(type)) return refuseHttp(stream, 415, 'gRPC has a content-type that begins with "application/grpc"');
   const method = acceptor.methods.get(path);
-  if (method === undefined) return refuse(stream, unimplemented, `nobody serves ${path}`);
+  if (method === undefined) return refuse(stream, unimplemented, `unknown method ${path}`);
   if (encoding !== "identity") {
     return refuse(stream, unimplemented, `grpc-encoding ${encoding} is not supported: send identity`);
   }
@@ -66,7 +66,10 @@ function refuse(stream: Http2Stream, code: number, message: string): StreamHandl
   return ignored;
 }
 
-/** To someone who may not speak gRPC: by HTTP's status, with a text for people (gRPC over HTTP2, "Content-Type"). */
+/**
+ * Refuses a request that may not be gRPC, by HTTP status and a text (gRPC over HTTP2,
+ * "Content-Type").
+ */
 function refuseHttp(stream: Http2Stream, status: number, text: string): StreamHandler {
   const fields = [new HeaderField(":status", `${status}`), new HeaderField("content-type", "text/plain")];
   stream.sendHeaders(fields, false);

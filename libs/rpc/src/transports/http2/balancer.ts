@@ -6,12 +6,13 @@ import { resolveName } from "./resolve-name.ts";
 import { Subchannel } from "./subchannel.ts";
 import type { Address, Target } from "./target.ts";
 
-/** How often a name is looked up, at most. */
+/** The shortest time between two lookups of a name. */
 const lookupEveryMs = 5_000;
 
 /**
- * Gives calls their connections: all addresses of the target in turns ("round_robin"). Addresses are looked up when first
- * asked for, and again when a connection is lost. Nothing is done while nobody asks.
+ * The choice of a connection for each call: all addresses of the target in turn ("round_robin").
+ * Addresses are resolved with the first call, and again when a connection is lost. Without calls it
+ * does nothing.
  */
 export class Balancer {
   readonly #target: Target;
@@ -27,7 +28,7 @@ export class Balancer {
   #isClosed = false;
   readonly #watchers = new Set<Event>();
 
-  /** `onChange` is called when a call that found no connection may find one now, or learn that there is none. */
+  /** Calls `onChange` when a call that found no connection may find one now, or fail. */
   constructor(target: Target, dialling: Dialling, onChange: () => void) {
     this.#target = target;
     this.#dialling = dialling;
@@ -35,8 +36,8 @@ export class Balancer {
   }
 
   /**
-   * A connection with room, or undefined when there may be one soon. Throws `unavailable` when no address can be reached:
-   * then each has been tried, and is tried again later.
+   * Returns a connection with capacity, or undefined if there may be one soon. Throws `unavailable`
+   * if no address can be reached: each has been tried, and will be tried again later.
    */
   pick(): Connection | undefined {
     this.#lookUpIfStale();
@@ -58,7 +59,7 @@ export class Balancer {
     throw this.#unavailable(this.#inTurn[this.#turn % length]?.lastError);
   }
 
-  /** Resolves when a connection stands. */
+  /** Resolves when a connection is established. */
   async ready({ signal }: Abortable): Promise<void> {
     const changed = new Event();
     this.#watchers.add(changed);
@@ -106,7 +107,7 @@ export class Balancer {
       this.#use(found.map((address) => ({ host: address, port })));
       this.#lookupError = undefined;
     } catch (error) {
-      // What was known before is better than nothing.
+      // The addresses known before stay in use.
       this.#lookupError = error;
       this.#isStale = true;
     }

@@ -11,7 +11,7 @@ import { StreamOutgoing } from "./stream-outgoing.ts";
 import { parseTarget } from "./target.ts";
 import { UnaryOutgoing } from "./unary-outgoing.ts";
 
-/** Throws `invalid_argument` for a target or for certificates that cannot be read. */
+/** Throws `invalid_argument` for an invalid target or invalid certificates. */
 export function connect(options: ClientTransportOptions): ClientTransport {
   return new Http2Client(options);
 }
@@ -19,14 +19,14 @@ export function connect(options: ClientTransportOptions): ClientTransport {
 const http = new HeaderField(":scheme", "http");
 const https = new HeaderField(":scheme", "https");
 
-/** Finds a connection for each call, or lets it wait for one. */
+/** A client that finds a connection for each call, or queues it. */
 class Http2Client implements ClientTransport, Dispatcher {
   readonly maxMessageBytes: number;
   readonly scheme: HeaderField;
   readonly authority: HeaderField;
   readonly #balancer: Balancer;
   readonly #calls = new Deadlines<Outgoing>();
-  /** Calls without a connection, in the order they came: as many as there are callers, until each one's deadline. */
+  /** Calls without a connection, in order of arrival. Each waits until its deadline at most. */
   readonly #waiting = new Set<Outgoing>();
   #isClosed = false;
 
@@ -76,7 +76,7 @@ class Http2Client implements ClientTransport, Dispatcher {
   }
 
   dispatch(call: Outgoing): void {
-    // Who came first goes first.
+    // First in, first out.
     if (this.#waiting.size > 0 || !this.#tryDispatch(call)) this.#waiting.add(call);
   }
 
@@ -92,7 +92,7 @@ class Http2Client implements ClientTransport, Dispatcher {
     }
   }
 
-  /** False when it has to wait. */
+  /** Returns false if the call has to wait. */
   #tryDispatch(call: Outgoing): boolean {
     try {
       const connection = this.#balancer.pick();

@@ -4,13 +4,13 @@ import type { DialTls } from "../../tls/dial.ts";
 
 export interface DiallingOptions {
   readonly keepalive: KeepaliveOptions;
-  /** Asked for each connection; in the clear when not given. */
+  /** Returns the TLS options of a connection; no TLS if not given. */
   readonly tls?: (() => DialTls) | undefined;
-  /** The server was pinged too often: from now on it is asked after this time. */
+  /** Called when a server answered "too_many_pings", with the new interval. */
   readonly onTooManyPings?: ((intervalMs: number) => void) | undefined;
 }
 
-/** How the connections of a channel are made. */
+/** The options of a channel's connections. */
 export class Dialling {
   readonly tls: (() => DialTls) | undefined;
   readonly #onTooManyPings: ((intervalMs: number) => void) | undefined;
@@ -27,8 +27,8 @@ export class Dialling {
   }
 
   /**
-   * A server ended a connection that asked it every `intervalMs` whether it is there: the next ones ask half as often (gRPC A8). Told
-   * by several connections of the same interval it is still twice that.
+   * Doubles the keepalive interval of new connections after a server closed one for too many pings
+   * (gRPC A8). Several connections with the same interval double it once.
    */
   tooManyPings(intervalMs: number): void {
     const slower = Math.min(intervalMs * 2, longestTimerMs);

@@ -1,16 +1,20 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** Few enough to be over in a millisecond, many enough to cost nothing and to leave in one write. */
+/**
+ * The messages that one stream sends in a row: they take less than a millisecond and leave in one
+ * write.
+ */
 const messages = 64;
 
 /**
- * The share that one stream has of a turn of the event loop. Where all its messages are at hand and small, nothing else would
- * make it wait: until a window of 256 KiB is full of messages of a few octets, no timer fires and no other call is served.
+ * A yield to the event loop after a run of messages of one stream. Small messages that are all at
+ * hand never wait for anything else: until 256 KiB of them fill a window, no timer would fire and
+ * no other call be served.
  */
 export class EventLoopYield {
   #sent = 0;
 
-  /** Resolves when the next message may be sent: at once, or in the next turn. */
+  /** Resolves when the next message may be sent: at once, or in the next turn of the event loop. */
   async next(): Promise<void> {
     if (++this.#sent < messages) return;
     this.#sent = 0;

@@ -9,12 +9,15 @@ export const teTrailers = new HeaderField("te", "trailers", repeats);
 export const status200 = new HeaderField(":status", "200");
 const statusOk = new HeaderField("grpc-status", "0", repeats);
 
-/** Returns true for "application/grpc", "application/grpc+proto" and "application/grpc;...", not for "application/grpc-web". */
+/**
+ * Returns true for "application/grpc", "application/grpc+proto" and the like, not for
+ * "application/grpc-web".
+ */
 export function isGrpc(type: string): boolean {
   return /^application\/grpc(?:$|[+;])/.test(type);
 }
 
-/** What the protocol uses itself, and who reads metadata has no use for. */
+/** Fields of the protocol, which are not metadata. */
 const ownNames = new Set([
   "content-type",
   "content-length",
@@ -36,7 +39,10 @@ export function appendMetadata(fields: HeaderField[], metadata: Metadata): void 
   }
 }
 
-/** The metadata among `fields`. Texts of the same name are joined as HTTP joins them; of bytes the first value counts. */
+/**
+ * Returns the metadata among `fields`. Repeated text is joined as in HTTP. For bytes the first
+ * value counts.
+ */
 export function metadataOf(fields: readonly HeaderField[]): Metadata {
   const metadata = new Metadata();
   for (const { name, value } of fields) {
@@ -52,12 +58,12 @@ export function appendStatus(fields: HeaderField[], { code, message, details, pu
   if (pushbackMs !== undefined) fields.push(new HeaderField(pushbackName, `${pushbackMs}`));
 }
 
-/** Without padding, as gRPC asks of senders. */
+/** Encodes without padding, as gRPC asks of senders. */
 function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64").replace(/=+$/, "");
 }
 
-/** With or without padding. Several values may come joined by commas. */
+/** Decodes with or without padding. Several values may be joined by commas; the first counts. */
 export function fromBase64(text: string): Uint8Array {
   const comma = text.indexOf(",");
   return new Uint8Array(Buffer.from(comma < 0 ? text : text.slice(0, comma), "base64"));

@@ -19,7 +19,7 @@ export interface Acceptor {
   readonly incomplete: Deadlines<Expiring>;
 }
 
-/** A request whose headers have come and are in order. */
+/** A request whose headers are complete and valid. */
 export interface Request {
   readonly stream: Http2Stream;
   readonly fields: readonly HeaderField[];
@@ -58,7 +58,7 @@ abstract class Incoming implements IncomingCall, StreamHandler {
   onHeaders(): void {}
 
   onTrailers(): void {
-    this.onData(empty, true); // gRPC's requests have none; someone else's are ignored.
+    this.onData(empty, true); // gRPC requests have no trailers; any are ignored.
   }
 
   onReset(_error: StreamError): void {
@@ -83,7 +83,7 @@ abstract class Incoming implements IncomingCall, StreamHandler {
     this.stream.sendHeaders(fields, false);
   }
 
-  /** False when the message waits for room. */
+  /** Returns false if the message waits for capacity. */
   protected write(message: Uint8Array): boolean {
     if (this.isOver) throw new ServiceError("cancelled", "the call is over");
     if (message.length > this.maxMessageBytes) {
@@ -97,7 +97,7 @@ abstract class Incoming implements IncomingCall, StreamHandler {
   finish(status: Status, trailers: Metadata): void {
     if (this.isOver) return;
     this.isOver = true;
-    // Without an answer a failure is one frame ("Trailers-Only"); a success always has headers.
+    // A failure without a response is one frame ("Trailers-Only"). A success always has headers.
     const fields: HeaderField[] = [];
     if (status.code === 0) this.#sendPlainHeaders();
     else if (!this.#hasHeaders) fields.push(...plainHeaders);
@@ -116,7 +116,7 @@ abstract class Incoming implements IncomingCall, StreamHandler {
 const empty = Buffer.alloc(0);
 const noMetadata = new Metadata();
 
-/** Handed on when its one request is whole. */
+/** A unary call, handed on when its request is complete. */
 export class UnaryIncoming extends Incoming implements Expiring {
   readonly #reader: MessageReader;
   readonly #incomplete: Deadlines<Expiring>;
@@ -129,13 +129,13 @@ export class UnaryIncoming extends Incoming implements Expiring {
       this.#request = message;
       this.#count++;
     });
-    // Until the call is handed on: from then its deadline is watched there.
+    // This watches the deadline until the call is handed on.
     this.#incomplete = request.acceptor.incomplete;
     this.#incomplete.add(this);
   }
 
   expire(): void {
-    this.#refuse(new ServiceError("deadline_exceeded", "the request did not come in time"));
+    this.#refuse(new ServiceError("deadline_exceeded", "the request was not received within the deadline"));
   }
 
   get requests(): Requests {
@@ -155,7 +155,7 @@ export class UnaryIncoming extends Incoming implements Expiring {
     if (isLast) {
       this.#incomplete.delete(this);
       this.method.accept(this);
-    } else this.stream.consume(bytes.length); // It is kept whole, within the bound of a message.
+    } else this.stream.consume(bytes.length); // The request is kept, up to the bound of a message.
   }
 
   override onReset(error: StreamError): void {
@@ -173,7 +173,7 @@ export class UnaryIncoming extends Incoming implements Expiring {
   }
 }
 
-/** Handed on at once: its requests come as they are read. */
+/** A streaming call, handed on at once. Its requests are read as they arrive. */
 export class StreamIncoming extends Incoming {
   readonly #queue: MessageQueue;
   readonly requests: Requests;
@@ -193,7 +193,7 @@ export class StreamIncoming extends Incoming {
     try {
       this.#queue.push(bytes);
       if (!isLast) return;
-      if (!this.#queue.isAtEnd) throw new ServiceError("internal", "the requests end within a message");
+      if (!this.#queue.isAtEnd) throw new ServiceError("internal", "the requests end inside a message");
       this.#queue.end();
     } catch (error) {
       this.#queue.end(error);
@@ -229,10 +229,11 @@ export class StreamIncoming extends Incoming {
   }
 }
 
-/** The messages as they come. `failIfGone` throws when the client has cancelled the call. */
+/** Yields the messages as they arrive. `failIfGone` throws if the client has cancelled the call. */
 async function* received(queue: MessageQueue, failIfGone: () => void): AsyncIterable<Uint8Array> {
   for (let message = await queue.next(); message !== undefined; message = await queue.next()) yield message;
-  // Clients on node:http2 end their half of a call that they cancel, and say that it is cancelled in the frame after.
+  // Clients on node:http2 end their half of a cancelled call, and report the cancel in the next
+  // frame.
   await nextTurn();
   failIfGone();
 }

@@ -6,38 +6,39 @@ interface Queued {
 }
 
 /**
- * The messages of one direction of a stream, read one at a time. What it holds is bounded by the stream's window and one
- * message: octets go back to the window when their message is read. Those of a message that is not whole go back when
- * nothing else is unread: a message larger than the window could never be whole otherwise.
+ * The messages of one direction of a stream, read one at a time. It holds at most the stream's
+ * window and one message. Octets return to the window when their message is read. Those of an
+ * incomplete message return when nothing else is unread, or a message larger than the window could
+ * never complete.
  */
 export class MessageQueue {
   readonly #reader: MessageReader;
   readonly #consume: (octets: number) => void;
   readonly #queue: Queued[] = [];
   #head = 0;
-  /** Octets of the message that is not whole. */
-  #withheld = 0;
+  /** Octets of the incomplete message. */
+  #incomplete = 0;
   #end: { readonly error: unknown } | undefined;
   #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
 
-  /** `consume` gives octets back to the peer's window. */
+  /** `consume` returns octets to the peer's window. */
   constructor(maxMessageBytes: number, consume: (octets: number) => void) {
     this.#consume = consume;
     this.#reader = new MessageReader(maxMessageBytes, (message, held) => this.#add(message, held));
   }
 
-  /** Whether the data so far ends between two messages. */
+  /** Returns true if the data so far ends between two messages. */
   get isAtEnd(): boolean {
     return this.#reader.isAtEnd;
   }
 
-  /** Throws as `MessageReader.push`. */
+  /** Adds data. Throws as `MessageReader.push` does. */
   push(data: Buffer): void {
-    this.#withheld += this.#reader.push(data);
+    this.#incomplete += this.#reader.push(data);
     if (this.#queue.length === 0) this.#release();
   }
 
-  /** No more will come. What came is read first; then readers get `undefined`, or the error. */
+  /** Ends the queue. Unread messages come first; then readers get `undefined`, or the error. */
   end(error?: unknown): void {
     if (this.#end !== undefined) return;
     this.#end = { error };
@@ -47,12 +48,12 @@ export class MessageQueue {
     this.#waiting = undefined;
   }
 
-  /** Drops what was not read. */
+  /** Drops unread messages. */
   clear(): void {
     this.#queue.length = this.#head = 0;
   }
 
-  /** The next message; undefined when there is none. One reader at a time. */
+  /** Resolves with the next message, or with undefined after the last. One reader at a time. */
   next(): Promise<Uint8Array | undefined> {
     const queued = this.#queue[this.#head];
     if (queued !== undefined) {
@@ -72,14 +73,14 @@ export class MessageQueue {
   }
 
   #release(): void {
-    if (this.#withheld === 0) return;
-    this.#consume(this.#withheld);
-    this.#withheld = 0;
+    if (this.#incomplete === 0) return;
+    this.#consume(this.#incomplete);
+    this.#incomplete = 0;
   }
 
   #add(message: Uint8Array, octets: number): void {
-    const held = octets + this.#withheld;
-    this.#withheld = 0;
+    const held = octets + this.#incomplete;
+    this.#incomplete = 0;
     if (this.#waiting === undefined) {
       this.#queue.push({ message, held });
       return;

@@ -2,7 +2,7 @@ import { ServiceError } from "@plumbline/errors";
 
 const prefixLength = 5;
 
-/** The five octets before a message: not compressed, and its length. */
+/** Returns the five octets before a message: not compressed, and its length. */
 export function prefixOf(message: Uint8Array): Uint8Array {
   const { length } = message;
   const prefix = new Uint8Array(prefixLength);
@@ -13,17 +13,21 @@ export function prefixOf(message: Uint8Array): Uint8Array {
   return prefix;
 }
 
-/** Takes a whole message. `octets` is how many of this push belong to it, its prefix included. */
+/**
+ * Called with a complete message. `octets` is the number of octets in this push that belong to it,
+ * prefix included.
+ */
 export type OnMessage = (message: Uint8Array, octets: number) => void;
 
 /**
- * Cuts a stream's DATA into messages. One that came whole in a frame is a view of it; one in parts is copied together in a
- * buffer that grows with what has come, whatever length it claims, to twice of that at most.
+ * A parser of a stream's DATA into messages. A message that is whole in one frame is a view of it.
+ * One in parts is copied into a buffer that grows with the data received, to twice of it at most,
+ * whatever length the prefix claims.
  */
 export class MessageReader {
   readonly #maxBytes: number;
   readonly #onMessage: OnMessage;
-  /** The beginning of a message, its prefix included. */
+  /** The beginning of a message, prefix included. */
   #partial: Buffer = empty;
   #filled = 0;
 
@@ -32,14 +36,15 @@ export class MessageReader {
     this.#onMessage = onMessage;
   }
 
-  /** Whether the data so far ends between two messages. */
+  /** Returns true if the data so far ends between two messages. */
   get isAtEnd(): boolean {
     return this.#filled === 0;
   }
 
   /**
-   * Returns how many octets were taken for a message that is not whole. Throws `resource_exhausted` for one above the bound
-   * and `unimplemented` for a compressed one; after that it is not used again.
+   * Returns the number of octets of this push that belong to an incomplete message. Throws
+   * `resource_exhausted` for a message above the bound and `unimplemented` for a compressed one. It
+   * must not be used after that.
    */
   push(data: Buffer): number {
     let at = 0;
@@ -60,7 +65,10 @@ export class MessageReader {
     return left;
   }
 
-  /** Adds what belongs to the partial message, hands that on if it is whole, and returns where the next begins. */
+  /**
+   * Adds data to the partial message, hands that on if it is complete, and returns the offset of
+   * the next.
+   */
   #complete(data: Buffer): number {
     let at = 0;
     if (this.#filled < prefixLength) {

@@ -15,23 +15,24 @@ import { appendMetadata, contentType, metadataOf, teTrailers } from "./fields.ts
 import { codeOfReset, resultOf } from "./result.ts";
 import { formatTimeout } from "./timeout.ts";
 
-/** What a call asks of its client. */
+/** The client's part in a call. */
 export interface Dispatcher {
   readonly scheme: HeaderField;
   readonly authority: HeaderField;
   readonly maxMessageBytes: number;
-  /** Finds a connection and calls `attempt`, at once or later; or `fail` where there is none. */
+  /** Finds a connection and calls `attempt`, at once or later, or calls `fail`. */
   dispatch(call: Outgoing): void;
   ended(call: Outgoing): void;
 }
 
-/** How often a call is sent again that its server says it has not touched. */
+/** The most attempts of a call that servers refuse unprocessed. */
 const maxAttempts = 5;
 
 const post = new HeaderField(":method", "POST");
 const userAgent = new HeaderField("user-agent", "plumbline-http2", { repeats: true });
 
-// A path's field is checked once. There are as many as there are methods; a caller's own paths are not kept without end.
+// The fields of known paths, so that each is checked once. The number is bounded, since callers
+// choose paths.
 const paths = new Map<string, HeaderField>();
 
 function pathField(path: string): HeaderField {
@@ -43,7 +44,7 @@ function pathField(path: string): HeaderField {
   return field;
 }
 
-/** One call going out: its deadline, its signal, its attempts, and how it ends. */
+/** An outgoing call: its deadline, signal, attempts and outcome. */
 export abstract class Outgoing implements StreamHandler, Expiring {
   headers = new Metadata();
   protected readonly outgoing: OutgoingCall;
@@ -58,7 +59,7 @@ export abstract class Outgoing implements StreamHandler, Expiring {
     this.outgoing = outgoing;
   }
 
-  /** Throws what keeps the call from being sent. */
+  /** Starts the call. Throws if it cannot be sent. */
   begin(): void {
     const { signal, deadline } = this.outgoing;
     signal?.throwIfAborted();
@@ -87,11 +88,13 @@ export abstract class Outgoing implements StreamHandler, Expiring {
     this.sendRequests(this.stream);
   }
 
-  /** Sends what there is to send, from the first message on. */
+  /** Sends the requests, from the first message on. */
   protected abstract sendRequests(stream: Http2Stream): void;
-  /** Whether all that was sent can be sent again. */
+  /** True if everything sent so far can be sent again. */
   protected abstract readonly isRepeatable: boolean;
-  /** `error` is undefined for success. `isEarly`: what came before is not wanted any more. */
+  /**
+   * Ends the call. `error` is undefined for success; `isEarly` drops messages that were not read.
+   */
   protected abstract settle(error: unknown, trailers: Metadata | undefined, isEarly: boolean): void;
   abstract onData(bytes: Buffer, isLast: boolean): void;
   abstract onDrain(): void;
@@ -120,19 +123,20 @@ export abstract class Outgoing implements StreamHandler, Expiring {
 
   #reset(error: StreamError): ServiceError {
     const code = codeOfReset(error);
-    // At the deadline both sides give up: it is the same event, though the server's timer may be a little early.
+    // At the deadline both sides give up, for the same cause, though the server's timer may fire a
+    // little early.
     if (code === "cancelled" && isAtDeadline(this.outgoing.deadline)) return deadlineExceeded();
     return new ServiceError(code, error.message, { cause: error });
   }
 
-  /** Ends the call from this side: by its caller, its deadline, or an answer that cannot be used. */
+  /** Ends the call from this side: for its caller, its deadline, or an invalid response. */
   cancel(reason: unknown): void {
     if (this.isOver) return;
     this.stream?.reset(ErrorCode.cancel);
     this.#over(reason, undefined, true);
   }
 
-  /** There is no connection for it. */
+  /** Ends a call that found no connection. */
   fail(error: unknown): void {
     this.#over(error, undefined, true);
   }
@@ -150,7 +154,7 @@ function deadlineExceeded(): ServiceError {
   return new ServiceError("deadline_exceeded", "deadline exceeded");
 }
 
-/** Throws `resource_exhausted` for a message that may not be sent. */
+/** Throws `resource_exhausted` for a message above the bound. */
 export function checkSize(message: Uint8Array, maxBytes: number): void {
   if (message.length <= maxBytes) return;
   throw new ServiceError("resource_exhausted", `a message of ${message.length} bytes, above the ${maxBytes} allowed`);

@@ -1,9 +1,9 @@
-// Printable ASCII stands for itself, but for the percent sign (gRPC over HTTP2, "Status-Message").
+// Printable ASCII is sent as it is, except the percent sign (gRPC over HTTP2, "Status-Message").
 const plain = /^[\x20-\x24\x26-\x7e]*$/;
 
-/** A `grpc-message` as it is sent. Octets of UTF-8 that are not printable ASCII become %XX. */
+/** Encodes a `grpc-message`: octets of UTF-8 that are not printable ASCII become %XX. */
 export function percentEncode(text: string): string {
-  // A value may not begin or end with a blank: those are written as octets too.
+  // A field value may not begin or end with a blank, so these are encoded too.
   if (plain.test(text) && text === text.trim()) return text;
   let encoded = "";
   const bytes = Buffer.from(text, "utf8");
@@ -16,7 +16,10 @@ export function percentEncode(text: string): string {
   return encoded;
 }
 
-/** What was sent; where that is no valid encoding as much of it as can be read, for a message is never worth an error. */
+/**
+ * Decodes a `grpc-message`. An invalid encoding is decoded as far as possible, since a message must
+ * not cause an error.
+ */
 export function percentDecode(text: string): string {
   if (!text.includes("%")) return text;
   const octets = text.replaceAll(/%([0-9a-fA-F]{2})/g, (_, hex: string) =>

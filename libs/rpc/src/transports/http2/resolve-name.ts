@@ -1,8 +1,8 @@
 import { lookup, Resolver } from "node:dns/promises";
 
 /**
- * The addresses of a name: as this machine resolves names (its hosts file included), or as `nameServer` ("host:port") says.
- * Rejects when there is none, or no answer within some seconds.
+ * Resolves a name to its addresses, as this machine does (hosts file included) or by `nameServer`
+ * ("host:port"). Rejects if there is none, or no answer within seconds.
  */
 export async function resolveName(host: string, nameServer?: string): Promise<string[]> {
   if (nameServer === undefined) return (await lookup(host, { all: true })).map(({ address }) => address);

@@ -4,7 +4,7 @@ import { detailsName, errorOf } from "../../status.ts";
 import { fromBase64, isGrpc } from "./fields.ts";
 import { percentDecode } from "./percent.ts";
 
-/** How a call failed, by the fields that say so; undefined for success, or headers that are in order. */
+/** Returns the error that the fields state, or undefined for success or valid headers. */
 export function resultOf(fields: readonly HeaderField[], what: "headers" | "trailers"): ServiceError | undefined {
   let [httpStatus, type, status, message] = ["", "", "", ""];
   let details: Uint8Array | undefined;
@@ -33,7 +33,7 @@ export function resultOf(fields: readonly HeaderField[], what: "headers" | "trai
     const code = /^\d+$/.test(status) ? Number(status) : -1;
     return errorOf({ code, message: percentDecode(message), details });
   }
-  // No gRPC server said this, or one behind a proxy that did.
+  // The response is not from a gRPC server, or a proxy replaced it.
   if (httpStatus !== "" && httpStatus !== "200") {
     return new ServiceError(
       codeOfHttp.get(httpStatus) ?? "unknown",
@@ -47,7 +47,7 @@ export function resultOf(fields: readonly HeaderField[], what: "headers" | "trai
   return new ServiceError("internal", "the server ended the call without a grpc-status");
 }
 
-/** grpc/doc/http-grpc-status-mapping.md: for answers without a grpc-status only. */
+/** grpc/doc/http-grpc-status-mapping.md, for responses without a grpc-status only. */
 const codeOfHttp = new Map<string, Code>([
   ["400", "internal"],
   ["401", "unauthenticated"],
@@ -59,7 +59,10 @@ const codeOfHttp = new Map<string, Code>([
   ["504", "unavailable"],
 ]);
 
-/** gRPC over HTTP2, "HTTP2 Transport Mapping, Errors". What is lost with its connection may have been processed or not. */
+/**
+ * Returns the code of a reset (gRPC over HTTP2, "HTTP2 Transport Mapping, Errors"). A call lost
+ * with its connection may or may not have been processed.
+ */
 export function codeOfReset({ code, origin, isUnprocessed }: StreamError): Code {
   if (origin === "connection" || isUnprocessed) return "unavailable";
   return codeOfError.get(code) ?? "internal";

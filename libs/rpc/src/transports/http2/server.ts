@@ -42,7 +42,7 @@ class Http2Server {
     this.#isClosing = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const connection of this.#connections) connection.drain();
-    await closed; // It waits for the sockets too.
+    await closed; // This waits for the sockets too.
   }
 
   destroy(): void {
@@ -72,11 +72,11 @@ class Http2Server {
     this.#age(connection, timers);
   }
 
-  /** After its age a connection drains, after its grace it is cut. */
+  /** Drains a connection at its age, and cuts it after the grace. */
   #age(connection: Connection, timers: Set<NodeJS.Timeout>): void {
     const { maxConnectionAgeMs, maxConnectionAgeGraceMs } = this.#options;
     if (maxConnectionAgeMs === undefined) return;
-    // A tenth more or less, or the connections made when a replica came up would all leave it together.
+    // A tenth more or less, or all connections made when a replica started would leave it together.
     const ageMs = maxConnectionAgeMs * (0.9 + Math.random() * 0.2);
     const drain = setTimeout(() => {
       connection.drain();

@@ -8,16 +8,16 @@ import { MessageQueue } from "./message-queue.ts";
 import { prefixOf } from "./messages.ts";
 import { checkSize, type Dispatcher, Outgoing } from "./outgoing.ts";
 
-/** Requests kept for a server that refuses them all unread; past it the call is bound to the one that has them. */
+/** The most octets of requests kept for another attempt. Past it the call cannot be sent again. */
 const maxKeptBytes = 64 * 1024;
 
-/** Messages both ways. Disposing cancels what has not ended. */
+/** A call with messages both ways. Disposing cancels the rest. */
 export class StreamOutgoing extends Outgoing implements Disposable {
   readonly #requests: AsyncIterable<Uint8Array>;
   readonly #queue: MessageQueue;
   readonly #over = new UntilOver();
   readonly #yield = new EventLoopYield();
-  /** What was sent, while it may have to be sent again. */
+  /** Requests that were sent, while they may have to be sent again. */
   #kept: Uint8Array[] | undefined = [];
   #keptBytes = 0;
   #isSending = false;
@@ -36,7 +36,10 @@ export class StreamOutgoing extends Outgoing implements Disposable {
     return this.#kept !== undefined;
   }
 
-  /** The next message; undefined after the last. Throws what the call failed with, once what came before is read. */
+  /**
+   * Resolves with the next message, or with undefined after the last. Rejects with the call's error
+   * once earlier messages are read.
+   */
   async read(): Promise<Uint8Array | undefined> {
     try {
       const message = await this.#queue.next();
@@ -62,7 +65,10 @@ export class StreamOutgoing extends Outgoing implements Disposable {
     void this.#sendAll();
   }
 
-  /** Sends until the requests or the call end, and lets go of the requests in either case. Their failure is the call's. */
+  /**
+   * Sends until the requests or the call end, and closes the requests in either case. Their failure
+   * ends the call.
+   */
   async #sendAll(): Promise<void> {
     const iterator = this.#requests[Symbol.asyncIterator]();
     try {
@@ -80,9 +86,10 @@ export class StreamOutgoing extends Outgoing implements Disposable {
     iterator.return?.().catch(() => {});
   }
 
-  /** Resolves when there is room for the next message, or when the call is over. */
+  /** Resolves when there is capacity for the next message, or when the call is over. */
   async #send(message: Uint8Array): Promise<void> {
-    // Between two attempts there is no stream. What is sent then is not among what the next one repeats.
+    // Between two attempts there is no stream. A message sent then is not among those that the next
+    // attempt repeats.
     while (this.stream === undefined && !this.isOver) await this.#over.wait(this.#attached.promise);
     while (this.#drained !== undefined && !this.isOver) await this.#over.wait(this.#drained.promise);
     if (this.stream === undefined || this.isOver) return;
@@ -104,7 +111,7 @@ export class StreamOutgoing extends Outgoing implements Disposable {
 
   #halfClose(): void {
     this.#isHalfClosed = true;
-    // Nothing waits here: a message is awaited until it is on its way.
+    // No message waits here: each is awaited until it is sent.
     this.stream?.sendData(new Uint8Array(), true);
   }
 

@@ -5,19 +5,22 @@ import { dialTls } from "../../tls/dial.ts";
 import type { Dialling } from "./dialling.ts";
 import type { Address } from "./target.ts";
 
-/** gRPC's "connection-backoff", but from 100 ms to 5 s: a service that restarts is found within seconds. */
+/**
+ * gRPC's "connection-backoff", but from 100 ms to 5 s, so that a service that restarts is found
+ * within seconds.
+ */
 const backoff = { firstMs: 100, factor: 1.6, jitter: 0.2, maxMs: 5_000 };
 
 export interface SubchannelListener {
-  /** It became ready, or lost its connection, or has room again. */
+  /** Called when it became ready, lost its connection, or has capacity again. */
   changed(): void;
-  /** A connection was lost, or could not be made: addresses may have changed. */
+  /** Called when a connection was lost or failed: addresses may have changed. */
   lost(): void;
 }
 
 /**
- * One address: at most one connection that takes calls. It connects when asked; after a failure it waits, longer each time,
- * before it can be asked again. A connection the server is done with ends by itself, while a new one is made.
+ * One address, with at most one connection that takes calls. It connects on demand, and backs off
+ * after failures. A connection that the server is closing ends by itself while a new one is made.
  */
 export class Subchannel {
   readonly #address: Address;
@@ -29,7 +32,7 @@ export class Subchannel {
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
   #isClosed = false;
-  /** Why the last attempt failed. */
+  /** The error of the last attempt. */
   lastError: Error | undefined;
 
   constructor(address: Address, dialling: Dialling, listener: SubchannelListener) {
@@ -42,12 +45,12 @@ export class Subchannel {
     return this.#state;
   }
 
-  /** The connection, while it has room for a call. */
+  /** Returns the connection if it has capacity for a call. */
   get available(): Connection | undefined {
     return this.#connection?.hasRoom ? this.#connection : undefined;
   }
 
-  /** Connects when idle; else does nothing. */
+  /** Connects if idle. */
   connect(): void {
     if (this.#state !== "idle" || this.#isClosed) return;
     this.#state = "connecting";
@@ -56,7 +59,7 @@ export class Subchannel {
       const tls = this.#dialling.tls?.();
       socket = tls === undefined ? dial(this.#address) : dialTls(this.#address, tls);
     } catch (error) {
-      return this.#wait(error as Error); // Certificates that were replaced by what cannot be used.
+      return this.#wait(error as Error); // The reloaded certificates are invalid.
     }
     const tooLong = `connecting took too long${this.#dialling.tls ? ", the TLS handshake included" : ""}`;
     const timeout = setTimeout(() => socket.destroy(new Error(tooLong)), handshakeMs);
@@ -106,7 +109,7 @@ export class Subchannel {
     return connection;
   }
 
-  /** There is nothing that says why; this is what it mostly is. */
+  /** Returns the likeliest cause, since nothing states it. */
   get #closedEarly(): string {
     const why = this.#dialling.tls ? "it may refuse the client's certificate" : "it may expect TLS";
     return `the server closed the connection before HTTP/2 began: ${why}`;
@@ -123,7 +126,7 @@ export class Subchannel {
     }, waitMs);
   }
 
-  /** Takes no more calls; those that run go on. */
+  /** Takes no more calls. Calls in flight go on. */
   drain(): void {
     this.#isClosed = true;
     clearTimeout(this.#retry);

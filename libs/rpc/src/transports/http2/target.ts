@@ -1,14 +1,14 @@
 import { ServiceError } from "@plumbline/errors";
 
-/** Where a target's servers are: addresses that are known, or a name to be looked up. */
+/** The servers of a target: known addresses, or a name to resolve. */
 export interface Target {
-  /** What requests name in `:authority`. */
+  /** The `:authority` of requests. */
   readonly authority: string;
-  /** The name or address in it: whose certificate a server shows. */
+  /** The name or address in it, which the server's certificate must have. */
   readonly host: string;
   readonly addresses?: readonly Address[];
   readonly name?: Address;
-  /** "host:port" of the name server to ask instead of this machine's. */
+  /** The name server to use instead of this machine's, "host:port". */
   readonly nameServer?: string;
 }
 
@@ -17,7 +17,10 @@ export interface Address {
   readonly port: number;
 }
 
-/** "dns:///orders:50052", "dns://10.0.0.53:53/orders:50052", "ipv4:10.0.0.1:50052,10.0.0.2:50052", "ipv6:[::1]:50052", or "host:port". */
+/**
+ * Parses "dns:///orders:50052", "dns://10.0.0.53:53/orders:50052",
+ * "ipv4:10.0.0.1:50052,10.0.0.2:50052", "ipv6:[::1]:50052" or "host:port".
+ */
 export function parseTarget(target: string): Target {
   const [, scheme = "dns", nameServer = "", rest = ""] =
     /^(?:(dns|ipv4|ipv6):(?:\/\/([^/]*)\/)?)?(.+)$/.exec(target) ?? [];
@@ -34,7 +37,7 @@ export function parseTarget(target: string): Target {
     const host = match?.[1] ?? match?.[2];
     if (host === undefined || port > 65_535) {
       const expected = 'expected "dns:///host:port", "ipv4:address:port" or "host:port"';
-      throw new ServiceError("invalid_argument", `the target ${JSON.stringify(target)} cannot be read: ${expected}`);
+      throw new ServiceError("invalid_argument", `invalid target ${JSON.stringify(target)}: ${expected}`);
     }
     return { host, port };
   }

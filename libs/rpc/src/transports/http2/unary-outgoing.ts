@@ -6,7 +6,7 @@ import type { OutgoingCall } from "../../transport.ts";
 import { MessageReader, prefixOf } from "./messages.ts";
 import { checkSize, type Dispatcher, Outgoing } from "./outgoing.ts";
 
-/** One request, one response, no object in between. */
+/** A unary call: one request, one response, and no object in between. */
 export class UnaryOutgoing extends Outgoing {
   readonly #request: Uint8Array;
   readonly #resolve: (response: UnaryResponse) => void;
@@ -45,7 +45,7 @@ export class UnaryOutgoing extends Outgoing {
     if (this.isOver) return;
     try {
       this.#reader.push(bytes);
-      this.stream?.consume(bytes.length); // It is kept whole, within the bound of a message.
+      this.stream?.consume(bytes.length); // The response is kept, up to the bound of a message.
     } catch (error) {
       return this.cancel(error);
     }

@@ -1,4 +1,4 @@
-/** What stands on the wire, piece by piece, and what is said to those who do not speak gRPC. */
+/** Tests of the bytes on the wire, and of the responses to clients that do not speak gRPC. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -146,7 +146,10 @@ const plain = {
   te: "trailers",
 };
 
-/** Sends one request with `fields` and `data` to a server of ours, and resolves with what came back by name. */
+/**
+ * Sends a request with `fields` and `data` to our server, and resolves with the response's fields
+ * by name.
+ */
 async function answerTo(fields: Record<string, string>, data = Buffer.alloc(5)): Promise<Map<string, string>> {
   const echo = service(
     { ...Conformance, methods: { unary: Conformance.methods.unary } },
@@ -247,7 +250,7 @@ for (const { name, fields, data, want } of [
   });
 }
 
-/** A server that answers each request by `answer`, called with how many came before. */
+/** Serves requests by `answer`, which gets the number of earlier requests. */
 async function startServer(answer: (stream: Http2Stream, count: number) => void) {
   let count = 0;
   const sockets = new Set<Connection>();
