@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { PNG } from "pngjs";
 
 /**
- * Reads the Code 128 of a picture as a scanner does: it looks along one row, measures bars and spaces, and looks the
- * symbols up in the table of ISO/IEC 15417, written here on its own so that the encoder cannot vouch for itself.
+ * Reads the Code 128 of a picture like a scanner: measures bars and spaces along one row, and finds
+ * the symbols in the table of ISO/IEC 15417. The table is separate from the encoder, so that an
+ * error there is noticed.
  */
 export function readBarcode(png: Uint8Array, row: number): string {
   const widths = runs(png, row);
   const symbols: number[] = [];
-  // A symbol is three bars and three spaces; the stop symbol has a bar more.
+  // A symbol is three bars and three spaces; the stop symbol has one more bar.
   for (let at = 0; at < widths.length - 7; at += 6) symbols.push(symbolOf(widths.slice(at, at + 6)));
   assert.deepEqual(widths.slice(-7), [2, 3, 3, 1, 1, 1, 2], "ends with the stop symbol");
   const check = symbols.pop();
@@ -17,7 +18,10 @@ export function readBarcode(png: Uint8Array, row: number): string {
   return textOf(symbols);
 }
 
-/** Widths of bars and spaces in modules, from the first bar to the last, between two quiet zones. */
+/**
+ * Returns the widths of bars and spaces in modules, from the first bar to the last, between two
+ * quiet zones.
+ */
 function runs(png: Uint8Array, row: number): number[] {
   const { width, data } = PNG.sync.read(Buffer.from(png));
   const isBlack = Array.from({ length: width }, (_, x) => (data[(row * width + x) * 4] ?? 255) < 128);

@@ -4,7 +4,7 @@ import { glyphHeight, glyphOf, glyphWidth } from "./font.ts";
 const black = 0;
 const white = 255;
 
-/** A white sheet of grey pixels to draw on. What lies outside is cut off. */
+/** A white sheet of grey pixels to draw on. Drawing outside of it has no effect. */
 export class Canvas {
   readonly width: number;
   readonly height: number;
@@ -24,7 +24,7 @@ export class Canvas {
     }
   }
 
-  /** One line of text whose dots are `size` pixels wide; (x, y) is its upper left corner. */
+  /** Draws one line of text whose dots are `size` pixels wide; (x, y) is its upper left corner. */
   text(x: number, y: number, text: string, size: number): void {
     let left = x;
     for (const character of text) {
@@ -38,7 +38,10 @@ export class Canvas {
     }
   }
 
-  /** The picture as a PNG of 8-bit grey. Filter 2 stores each row as its difference from the one above: rows repeat. */
+  /**
+   * Returns the picture as a PNG of 8-bit grey. Filter 2 stores each row as the difference from the
+   * one above, because rows repeat.
+   */
   png(): Uint8Array {
     const png = new PNG({ width: this.width, height: this.height, inputColorType: 0, inputHasAlpha: false });
     png.data = this.#pixels;
@@ -46,7 +49,7 @@ export class Canvas {
   }
 }
 
-/** How wide and high a text of `size` is; of ASCII, where one character is one code unit. */
+/** Returns the width and height of an ASCII text of `size`. */
 export function textSize(text: string, size: number): { width: number; height: number } {
   return { width: Math.max(0, text.length * (glyphWidth + 1) - 1) * size, height: glyphHeight * size };
 }

@@ -4,7 +4,7 @@ import { PNG } from "pngjs";
 import { readBarcode } from "../../test/read-barcode.ts";
 import { drawLabel } from "./draw-label.ts";
 
-/** A row of pixels through the middle of the bars. */
+/** Returns a row of pixels through the middle of the bars. */
 const barcodeRow = 160;
 const items = [{ sku: "tea", quantity: 2 }];
 
@@ -26,13 +26,13 @@ test("the barcode of a label, read back from its pixels, is the order's id", () 
   }
 });
 
-test("a barcode says any printable text, escapes and long runs of digits included", () => {
+test("a barcode can hold any printable text, including escapes and long runs of digits", () => {
   for (const orderId of ["^065", "a", "0123456789012345678901234567890123", "Order #7 (\\ ~)"]) {
     assert.equal(readBarcode(drawLabel({ orderId, items }), barcodeRow), orderId);
   }
 });
 
-test("labels of two orders differ in barcode and text, and in nothing else", () => {
+test("labels of two orders differ only in barcode and text", () => {
   const [a, b] = ["1", "2"].map((end) => drawLabel({ orderId: `019a0000-0000-7000-8000-00000000000${end}`, items }));
   assert.ok(a !== undefined && b !== undefined);
   assert.notDeepEqual(pixelsOf(a, 96, 236), pixelsOf(b, 96, 236));
@@ -46,7 +46,7 @@ test("the same order gives the same bytes", () => {
   assert.deepEqual(drawLabel(content), drawLabel(content));
 });
 
-test("what to pack is written below: other items, another list", () => {
+test("other items give another packing list", () => {
   const orderId = "019a0000-0000-7000-8000-000000000001";
   const [two, three] = [2, 3].map((quantity) => drawLabel({ orderId, items: [{ sku: "tea", quantity }] }));
   assert.ok(two !== undefined && three !== undefined);
@@ -54,7 +54,7 @@ test("what to pack is written below: other items, another list", () => {
   assert.deepEqual(pixelsOf(two, 0, 280), pixelsOf(three, 0, 280));
 });
 
-test("the largest order fits: a hundred items of the longest name keep the barcode readable", () => {
+test("with a hundred items of the longest name the barcode is still readable", () => {
   const orderId = "019affff-ffff-7fff-bfff-ffffffffffff";
   const many = Array.from({ length: 100 }, (_, index) => ({ sku: `${index}`.padEnd(64, "w"), quantity: 1_000 }));
   assert.equal(readBarcode(drawLabel({ orderId, items: many }), barcodeRow), orderId);
@@ -63,7 +63,7 @@ test("the largest order fits: a hundred items of the longest name keep the barco
 for (const { name, orderId } of [
   { name: "an empty id", orderId: "" },
   { name: "an id wider than the label", orderId: "x".repeat(60) },
-  { name: "an id beyond ASCII", orderId: "tee-ü" },
+  { name: "an id outside ASCII", orderId: "tee-ü" },
 ]) {
   test(`${name} is refused`, () => {
     assert.throws(() => drawLabel({ orderId, items }), RangeError);

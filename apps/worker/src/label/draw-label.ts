@@ -1,7 +1,7 @@
 import { Canvas, textSize } from "./canvas.ts";
 import { barcodeOf, quietZone } from "./code-128.ts";
 
-/** What a packing label says. */
+/** The content of a packing label. */
 export interface LabelContent {
   readonly orderId: string;
   readonly items: readonly { readonly sku: string; readonly quantity: number }[];
@@ -10,14 +10,15 @@ export interface LabelContent {
 const width = 960;
 const height = 480;
 const margin = 32;
-/** Pixels of one module: a UUID, the widest text, takes 451 modules with its quiet zones. */
+/** Pixels of one module. The widest text, a UUID, takes 451 modules with its quiet zones. */
 const moduleSize = 2;
 const barcode = { y: 96, height: 140 };
 const list = { y: 292, lineHeight: 28, rows: 6, columns: 2, mostCharacters: 34 };
 
 /**
- * A packing label as a PNG: the order's id as a Code 128 barcode and as text, and what to pack. The same content gives
- * the same bytes. It takes milliseconds of CPU, so services draw in threads (LabelThreads).
+ * Draws a packing label as a PNG: the order's id as a Code 128 barcode and as text, and the packing
+ * list. The same content gives the same bytes. It takes milliseconds of CPU, so services draw in
+ * threads (LabelThreads).
  */
 export function drawLabel(content: LabelContent): Uint8Array {
   const canvas = new Canvas(width, height);
@@ -43,7 +44,10 @@ function drawBarcode(canvas: Canvas, text: string): void {
   }
 }
 
-/** One line for each item; where there are more than fit, the last line says how many are missing. */
+/**
+ * Returns one line for each item. If there are too many, the last line states the number of the
+ * others.
+ */
 function lines(items: LabelContent["items"]): string[] {
   const room = list.rows * list.columns;
   const shown = items.length <= room ? items : items.slice(0, room - 1);

@@ -3,7 +3,7 @@ import { onAbort } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { LabelContent } from "./draw-label.ts";
 
-/** One worker thread that draws one label at a time. */
+/** A worker thread that draws one label at a time. */
 export class DrawingWorker {
   readonly #worker: Worker;
   #job: PromiseWithResolvers<Uint8Array> | undefined;
@@ -17,12 +17,15 @@ export class DrawingWorker {
     worker.on("exit", (code: number) => this.#fail(new Error(`the label thread ended with code ${code}`)));
   }
 
-  /** False once it has crashed or ended, busy or not. */
+  /** False after it has crashed or ended, busy or not. */
   get isUsable(): boolean {
     return this.#isUsable;
   }
 
-  /** Rejects with the signal's reason, or with `internal` where the thread threw, crashed or ended. */
+  /**
+   * Draws a label. Rejects with the signal's reason, or with `internal` if the thread threw,
+   * crashed or ended.
+   */
   async draw(content: LabelContent, signal: AbortSignal): Promise<Uint8Array> {
     const job = Promise.withResolvers<Uint8Array>();
     this.#job = job;

@@ -1,11 +1,14 @@
 /**
- * A bitmap font of 5 by 7 dots for what a label says: capital letters, digits and a few signs. A packing label is read
- * by people in a hurry and by cheap printers, and a thread that draws it should not load a font engine.
+ * A bitmap font of 5 by 7 dots for labels: capital letters, digits and a few signs. It stays
+ * readable on cheap printers, and a drawing thread needs no font engine.
  */
 export const glyphWidth = 5;
 export const glyphHeight = 7;
 
-/** The rows of one character from top to bottom, each of five bits, the highest to the left. Others are a filled box. */
+/**
+ * Returns the rows of one character from top to bottom, each of five bits, the highest on the left.
+ * Other characters are a filled box.
+ */
 export function glyphOf(character: string): readonly number[] {
   return glyphs.get(character.toUpperCase()) ?? unknown;
 }

@@ -1,14 +1,16 @@
-/** The entry of a worker thread: draws each label it is sent and sends it back. LabelThreads starts and ends it. */
+/**
+ * The entry of a worker thread: draws each label that it receives. LabelThreads starts and ends it.
+ */
 import { parentPort } from "node:worker_threads";
 import { drawLabel, type LabelContent } from "./draw-label.ts";
 
 if (parentPort === null) throw new Error("label-thread runs as a worker thread only");
 const port = parentPort;
 
-// What drawing throws is not caught: it ends the thread, and its "error" event carries it to the job that asked.
+// An error of drawing is not caught: it ends the thread, and its "error" event rejects the job.
 port.on("message", (content: LabelContent) => {
   const png = drawLabel(content);
-  // Copied into a buffer of its own, which changes hands: what pngjs returns may share one with other data.
+  // Copied, because the buffer is transferred, and that of pngjs may be shared with other data.
   const label = new Uint8Array(png);
   port.postMessage(label, [label.buffer]);
 });

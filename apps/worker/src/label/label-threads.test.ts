@@ -10,7 +10,7 @@ import { LabelThreads, type LabelThreadsOptions } from "./label-threads.ts";
 const content = { orderId: "019a0000-0000-7000-8000-000000000001", items: [{ sku: "tea", quantity: 2 }] };
 const usual = { threads: 1, queue: 8, timeoutMs: 30_000 };
 
-/** Threads of the test's own making: each runs the next script and says how many were started. */
+/** Threads for a test: each runs the next script. Counts the threads that were started. */
 function scripted(scripts: readonly string[], options: Partial<LabelThreadsOptions> = {}) {
   const started: Worker[] = [];
   const start = () => {
@@ -25,12 +25,12 @@ function scripted(scripts: readonly string[], options: Partial<LabelThreadsOptio
 const answers = `parentPort.on("message", () => parentPort.postMessage(new Uint8Array([1])));`;
 const hangs = `parentPort.on("message", () => { for (;;); });`;
 
-test("a label drawn in a thread is the label drawn here", async () => {
+test("a label drawn in a thread equals one drawn in this process", async () => {
   await using threads = new LabelThreads(usual);
   assert.deepEqual(Buffer.from(await threads.draw(content)), Buffer.from(drawLabel(content)));
 });
 
-test("many labels at once come back each to its own caller", async () => {
+test("concurrent labels each reach their own caller", async () => {
   await using threads = new LabelThreads({ ...usual, threads: 4, queue: 32 });
   const ids = Array.from({ length: 24 }, () => crypto.randomUUID());
   const labels = await Promise.all(ids.map((orderId) => threads.draw({ ...content, orderId })));
@@ -42,14 +42,14 @@ test("many labels at once come back each to its own caller", async () => {
 
 test("drawing leaves the event loop free", async () => {
   await using threads = new LabelThreads({ ...usual, queue: 32 });
-  await threads.draw(content); // The start of the thread is work here too.
+  await threads.draw(content); // The start of a thread is work for this event loop too.
   const before = performance.eventLoopUtilization();
   await Promise.all(Array.from({ length: 24 }, () => threads.draw(content)));
   const { utilization } = performance.eventLoopUtilization(before);
   assert.ok(utilization < 0.5, `busy for ${Math.round(utilization * 100)} % of the time`);
 });
 
-test("a thread is used again", async () => {
+test("a thread is reused", async () => {
   const { threads, started } = scripted([answers]);
   await using _threads = threads;
   for (let n = 0; n < 3; n++) assert.deepEqual(await threads.draw(content), new Uint8Array([1]));
@@ -76,7 +76,7 @@ for (const { name, script, cause } of [
   { name: "exits", script: `parentPort.on("message", () => process.exit(3));`, cause: /ended with code 3/ },
   { name: "ends before its first label", script: `process.exit(4);`, cause: /ended with code 4/ },
   {
-    name: "takes all the memory it may",
+    name: "exceeds its memory limit",
     script: `parentPort.on("message", () => { const all = []; for (;;) all.push(new Array(1e5).fill(all)); });`,
     cause: /memory limit/,
   },
@@ -113,8 +113,8 @@ test("a thread that ends while idle is not given a job", async () => {
   assert.equal(started.length, 2);
 });
 
-test("a label that takes too long is given up, and its thread is ended and replaced", async () => {
-  // The time limit is for the second label too, so it leaves room for a thread to start.
+test("a label past its timeout rejects, and its thread is ended and replaced", async () => {
+  // The timeout also holds for the second label, so it must allow the start of a thread.
   const { threads, started } = scripted([hangs, answers], { timeoutMs: 1_000 });
   await using _threads = threads;
   await assert.rejects(threads.draw(content), { name: "TimeoutError" });
@@ -133,7 +133,7 @@ test("cancelling a running label ends its thread, and rejects with the reason", 
   assert.equal(started[0]?.threadId, -1);
 });
 
-test("closing waits for the labels it accepted, and refuses new ones", async () => {
+test("closing waits for accepted labels and refuses new ones", async () => {
   const threads = new LabelThreads(usual);
   const labels = [threads.draw(content), threads.draw(content)];
   const closed = threads[Symbol.asyncDispose]();

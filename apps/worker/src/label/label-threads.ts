@@ -7,23 +7,27 @@ import { DrawingWorker } from "./drawing-worker.ts";
 import { threadEntry } from "./thread-entry.ts";
 
 export interface LabelThreadsOptions {
-  /** How many threads draw at once. One for each core by default, which is also the most. */
+  /** The number of drawing threads. One for each core by default, which is also the most. */
   readonly threads?: number | undefined;
-  /** How many labels may wait for a thread. The next is refused with PoolFullError. */
+  /** The number of labels that may wait for a thread. The next is refused with PoolFullError. */
   readonly queue: number;
-  /** For one label, from its turn on, the start of a thread included. */
+  /** The timeout of one label after its wait, including the start of a thread. */
   readonly timeoutMs: number;
-  /** Starts the worker of a thread. Tests pass one of their own. */
+  /** Starts the worker of a thread. Tests replace it. */
   readonly start?: () => Worker;
 }
 
-/** What one thread may hold: a label takes a few megabytes, so more is a fault, and it ends that thread alone. */
+/**
+ * The memory limit of one thread. A label takes a few megabytes, so more is a fault, which ends
+ * only that thread.
+ */
 const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 };
 
 /**
- * Draws labels in worker threads, so that the event loop stays free. Threads start when first needed and are kept. A
- * thread that crashes, or whose label is late or not wanted any more, is ended: its job rejects, and the next job starts
- * a new one. Disposing waits for the labels it accepted, then ends the threads.
+ * Draws labels in worker threads, so that the event loop stays free. Threads start on demand and
+ * are kept. A thread is ended if it crashes, or if its label times out or is cancelled: its job
+ * rejects, and the next job starts a new thread. Disposing waits for accepted labels, then ends the
+ * threads.
  */
 export class LabelThreads implements AsyncDisposable {
   readonly #pool: Pool;
@@ -41,7 +45,7 @@ export class LabelThreads implements AsyncDisposable {
     this.#start = options.start ?? startWorker;
   }
 
-  /** How full the pool is, read at each scrape, until the telemetry ends. */
+  /** Registers gauges of the pool, which are read at each scrape. */
   observe({ metrics }: Pick<Telemetry, "metrics">): void {
     const gauge = (name: string, help: string, read: () => number) => metrics.gauge(name, help, []).observe(read);
     gauge("label_threads_running", "Threads that draw a label.", () => this.#pool.running);
@@ -49,7 +53,10 @@ export class LabelThreads implements AsyncDisposable {
     gauge("label_threads_waiting", "Labels that wait for a thread.", () => this.#pool.queued);
   }
 
-  /** The label as a PNG. Throws PoolFullError, the signal's reason, a TimeoutError, or `internal` where drawing failed. */
+  /**
+   * Returns the label as a PNG. Rejects with PoolFullError, the signal's reason, a TimeoutError, or
+   * `internal` if drawing failed.
+   */
   draw(content: LabelContent, options: Abortable = {}): Promise<Uint8Array> {
     return this.#pool.run(async () => {
       using limit = deadline(this.#timeoutMs, options);
@@ -60,7 +67,7 @@ export class LabelThreads implements AsyncDisposable {
         this.#idle.push(thread);
         return label;
       } catch (error) {
-        // Nothing else stops a thread that is busy, and what is left of one that failed is anyone's guess.
+        // A busy thread cannot be stopped otherwise, and the state of a failed one is unknown.
         await thread.end();
         throw error;
       }
@@ -72,7 +79,10 @@ export class LabelThreads implements AsyncDisposable {
     await Promise.all(this.#idle.splice(0).map((thread) => thread.end()));
   }
 
-  /** The thread used last, as it is warm; a new one where none is idle. Those that ended meanwhile are forgotten. */
+  /**
+   * Returns the thread that was used last, because it is warm, or a new one if none is idle. Drops
+   * threads that have ended.
+   */
   #take(): DrawingWorker {
     for (let thread = this.#idle.pop(); thread !== undefined; thread = this.#idle.pop()) {
       if (thread.isUsable) return thread;
@@ -83,6 +93,6 @@ export class LabelThreads implements AsyncDisposable {
 
 function startWorker(): Worker {
   const { url, execArgv } = threadEntry(import.meta.url);
-  // Nothing of the environment: drawing needs no settings, least of all the password of the database.
+  // Without the environment: drawing needs no settings, and must not see the database password.
   return new Worker(url, { execArgv, env: {}, resourceLimits });
 }

@@ -1,4 +1,4 @@
-/** The part of pngjs that labels need; the package comes without types. */
+/** The part of pngjs that labels need. The package has no types. */
 declare module "pngjs" {
   interface Options {
     readonly width?: number;
@@ -12,7 +12,7 @@ declare module "pngjs" {
   export class PNG {
     static readonly sync: {
       write(png: PNG, options?: Options): Buffer;
-      /** Always RGBA. */
+      /** The pixels, always RGBA. */
       read(data: Buffer): PNG;
     };
     constructor(options?: Options);

@@ -1,6 +1,6 @@
 /**
- * Where the code of the label threads is, for `new Worker`: `label-thread.ts` beside this file when Node runs the
- * sources, `label-thread.js` beside `main.js` when it runs the bundle, which this file is then a part of.
+ * The file of the label threads for `new Worker`. From the sources it is `label-thread.ts` beside
+ * this file; in the bundle it is `label-thread.js` beside `main.js`, which then includes this file.
  */
 export function threadEntry(moduleUrl: string): { readonly url: URL; readonly execArgv: string[] } {
   return moduleUrl.endsWith(".ts")
