@@ -1,4 +1,4 @@
-/** Client libraries that do nothing by themselves: the test decides what their broker does. */
+/** Client libraries that do nothing by themselves: the test plays their broker. */
 import { type Consumer as PlatformaticConsumer, ResponseError } from "@platformatic/kafka";
 import type {
   Batch,
@@ -15,7 +15,7 @@ import type { KafkaClientName } from "../src/kafka/options.ts";
 import type { FetchResponse } from "../src/kafka/platformatic/fetch.ts";
 import { PlatformaticMember } from "../src/kafka/platformatic/member.ts";
 
-/** One consumer of a client library, as a test drives it. */
+/** A consumer of a client library, driven by a test. */
 export abstract class FakeConsumer {
   readonly calls: string[] = [];
   readonly committed = new Map<number, bigint>();
@@ -28,7 +28,9 @@ export abstract class FakeConsumer {
   abstract join(...partitions: number[]): void;
   abstract contact(): void;
   abstract crash(error: Error): void;
-  /** Answers a fetch with one batch. Returns false where the library does not fetch this partition. */
+  /**
+   * Responds to a fetch with one batch. Returns false if the library does not fetch this partition.
+   */
   abstract deliver(partition: number, offsets: readonly number[], highWatermark?: number): Promise<boolean>;
 
   protected save(offsets: readonly (readonly [number, bigint])[]): void {
@@ -199,7 +201,7 @@ class FakePlatformatic extends FakeConsumer {
   async deliver(partition: number, offsets: readonly number[], highWatermark = 1_000): Promise<boolean> {
     await nextFetch();
     if (this.#pending?.positions.has(partition) !== true) {
-      // The wait of the fetch in flight ends without data; the next one may ask for more.
+      // The fetch in flight ends without data. The next one may ask for more partitions.
       this.#pending?.answer.resolve({ responses: [] } as unknown as FetchResponse);
       this.#pending = undefined;
       await nextFetch();
@@ -223,7 +225,7 @@ class FakePlatformatic extends FakeConsumer {
   }
 }
 
-/** Passes the turns in which a member sends its next fetch. */
+/** Waits for the turns in which a member sends its next fetch. */
 async function nextFetch(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
 }

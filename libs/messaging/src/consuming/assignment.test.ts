@@ -11,7 +11,7 @@ function assign(handler: Handler, options = group("test", { concurrency: 2, capa
   const consumer = { topic: "t", options, handler, backlog, logger: noTelemetry.logger, onProgress: () => undefined };
   const assignment = new Assignment(consumer, 0, 0n);
   const add = (offset: bigint, key: string): void => {
-    const permit = backlog.places.tryAcquire();
+    const permit = backlog.permits.tryAcquire();
     assert.ok(permit);
     assignment.add(offset, message(key), permit);
   };
@@ -48,5 +48,5 @@ test("stopping releases the permits of messages that never ran, and keeps the ha
   await stopped;
   assert.equal(assignment.committable, 1n);
   assert.equal(assignment.position, 2n);
-  await eventually(() => backlog.places.available === backlog.capacity, "the permits");
+  await eventually(() => backlog.permits.available === backlog.capacity, "the permits");
 });

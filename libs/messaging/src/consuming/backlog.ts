@@ -10,7 +10,7 @@ export interface Backlog {
   /** One slot per running handler. */
   readonly slots: Semaphore;
   /** One permit per message held, running or waiting. */
-  readonly places: Semaphore;
+  readonly permits: Semaphore;
   readonly capacity: number;
   readonly concurrency: number;
 }
@@ -18,5 +18,5 @@ export interface Backlog {
 export function createBacklog(options: SubscribeOptions): Backlog {
   const { concurrency } = options;
   const capacity = Math.max(concurrency, options.capacity ?? Math.max(32, 4 * concurrency));
-  return { slots: new Semaphore(concurrency), places: new Semaphore(capacity), capacity, concurrency };
+  return { slots: new Semaphore(concurrency), permits: new Semaphore(capacity), capacity, concurrency };
 }

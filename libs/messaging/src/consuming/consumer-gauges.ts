@@ -9,7 +9,7 @@ import type { Backlog } from "./backlog.ts";
 export function consumerGauges(
   { metrics }: Pick<Telemetry, "metrics">,
   consumer: { readonly topic: string; readonly group: string },
-  { slots, places, concurrency, capacity }: Backlog,
+  { slots, permits, concurrency, capacity }: Backlog,
   lag: () => Promise<number>,
 ): Disposable {
   const { topic, group } = consumer;
@@ -22,7 +22,7 @@ export function consumerGauges(
   gauge(
     "message_held",
     "Messages this member holds, in its lanes or being handled.",
-    () => capacity - places.available,
+    () => capacity - permits.available,
   );
   gauge("message_held_limit", "Messages this member may hold.", () => capacity);
   gauge("message_consumer_lag", "Messages of the topic that the group has not handled yet.", lag);

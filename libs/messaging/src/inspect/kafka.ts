@@ -91,7 +91,10 @@ class KafkaInspector implements Inspector {
   }
 }
 
-/** Returns the topic of a group id `<topic>.<group>`. Of several that fit the longest is meant: a retry topic, not its source. */
+/**
+ * Returns the topic of a group id `<topic>.<group>`. If several topics fit, returns the longest: a
+ * retry topic instead of the topic it is named after.
+ */
 function topicOf(groupId: string, topics: readonly string[]): string | undefined {
   return topics
     .filter((topic) => groupId.startsWith(`${topic}.`))

@@ -19,13 +19,14 @@ import { Subscription } from "./subscription.ts";
 const defaultSessionMs = 30_000;
 const defaultGiveUpMs = 600_000;
 const createMs = 10_000;
-/** A message outlives its retention by this at most, which is well within the inbox's margin. */
+/** The most time that a message outlives its retention, well within the inbox's margin. */
 const maxSegmentMs = 24 * 3_600_000;
 const defaultRetentionMs = 7 * 24 * 3_600_000;
 
 /**
- * Opens a broker on Apache Kafka 3.9 or later. Resolves once a broker answered; rejects with `unavailable` otherwise.
- * The producer is not idempotent: a send whose answer was lost may be stored twice, in order, and the inbox handles it once.
+ * Opens a broker on Apache Kafka 3.9 or later. Rejects with `unavailable` if no broker responds.
+ * The producer is not idempotent: a send whose reply was lost may be stored twice, in order, and
+ * the inbox drops the second copy.
  */
 export async function openKafkaBroker(options: KafkaOptions, telemetry: Telemetry): Promise<Broker> {
   try {
@@ -41,7 +42,10 @@ class KafkaBroker implements Broker {
   readonly #telemetry: Telemetry;
   readonly #queue: PublishQueue;
   readonly #subscriptions = new Set<Subscription>();
-  /** Partition counts of existing topics, which never change: see TopicOptions. Bounded by the topics published to. */
+  /**
+   * The partition counts of existing topics, which never change (see TopicOptions). Bounded by the
+   * number of topics published to.
+   */
   readonly #partitions = new Map<string, number>();
   #closed = false;
 
@@ -83,7 +87,7 @@ class KafkaBroker implements Broker {
       maxFetchBytes: Math.max(262_144, 2 * maxMessageBytes),
       onGiveUp: this.#options.onGiveUp ?? throwUncaught,
       topicExists: async (name) => {
-        this.#partitions.delete(name); // Checked before each join: the topic may have been deleted since.
+        this.#partitions.delete(name); // Read again before each join, because the topic may have been deleted.
         return (await this.#partitionsOf(name)) !== undefined;
       },
     });
@@ -169,8 +173,9 @@ class KafkaBroker implements Broker {
   }
 
   /**
-   * Waits until every partition of a new topic accepts records, some time after the metadata names its leader. Otherwise a
-   * send would store the records of some partitions, be refused by others, and be repeated as a whole.
+   * Waits until every partition of a new topic accepts records, which happens some time after the
+   * metadata names its leader. Before that, a send would store the records of some partitions, be
+   * rejected by others, and be repeated as a whole.
    */
   async #untilLed(topic: string, limit: Abortable): Promise<void> {
     for (;;) {
@@ -189,7 +194,10 @@ class KafkaBroker implements Broker {
   }
 }
 
-/** The broker deletes whole segments, by their last record: with its own limit of a week it would keep messages for two. */
+/**
+ * Returns the settings for a retention. The broker deletes whole segments, by their last record.
+ * With its own limit of a week per segment it would keep messages for two weeks.
+ */
 function retention(ms: number): Record<string, string> {
   return { "retention.ms": String(ms), "segment.ms": String(Math.max(1, Math.min(ms, maxSegmentMs))) };
 }

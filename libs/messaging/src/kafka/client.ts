@@ -1,32 +1,42 @@
 /**
- * The part of the Kafka adapter that differs between client libraries. Everything else is shared: lanes, commits, the
- * order of sends, restarts. A client rejects with its library's own errors, which `fromKafka` translates.
+ * A client library, which is the part of the Kafka adapter that differs. Lanes, commits, the order
+ * of sends and restarts are shared. A client rejects with its library's own errors, which
+ * `fromKafka` translates.
  */
 export interface KafkaClient extends AsyncDisposable {
-  /** Resolves when a broker answers. */
+  /** Resolves if a broker responds. */
   ping(): Promise<void>;
   topics(): Promise<string[]>;
-  /** Returns the number of partitions of each topic. Every topic must exist; resolves once each partition has a leader. */
+  /**
+   * Returns the number of partitions of each topic. Every topic must exist; resolves once each
+   * partition has a leader.
+   */
   partitions(topics: readonly string[]): Promise<Map<string, number>>;
   createTopics(topics: readonly string[], partitions: number, config: Readonly<Record<string, string>>): Promise<void>;
   /** Returns one entry of the topic's configuration. */
   topicConfig(topic: string, name: string): Promise<string | undefined>;
-  /** Resolves once all in-sync replicas have the records. Two calls must not overlap: see PublishQueue. */
+  /**
+   * Resolves once all in-sync replicas have the records. Two calls must not overlap: see
+   * PublishQueue.
+   */
   send(topic: string, records: readonly OutgoingRecord[]): Promise<void>;
   /** Returns the first and the next offset of each partition. */
   offsets(topic: string): Promise<PartitionOffsets[]>;
   groups(): Promise<string[]>;
-  /** Returns what the group has committed, without the partitions for which it has committed nothing. */
+  /**
+   * Returns the group's committed offsets, without partitions for which it has committed nothing.
+   */
   committed(groupId: string, topic: string): Promise<Map<number, bigint>>;
   /** Creates a member that has not joined yet. */
   member(options: MemberOptions, events: MemberEvents): Member;
   /**
-   * Reads partitions from their oldest record up to `end`, without a group's position, and calls `visit` for each
-   * record. Rejects with the signal's reason when it aborts.
+   * Reads partitions from their oldest record up to `end`, without a group's position, and calls
+   * `visit` for each record. Rejects with the signal's reason when it aborts.
    */
   read(ends: readonly PartitionEnd[], visit: ReadVisitor, signal?: AbortSignal): Promise<void>;
 }
 
+/** The settings of a member. */
 export interface MemberOptions {
   readonly topic: string;
   readonly groupId: string;
@@ -36,42 +46,53 @@ export interface MemberOptions {
 }
 
 /**
- * One stay in a consumer group, from joining to leaving or to a crash. It fetches what is assigned to it and not paused,
- * and sends heartbeats. It commits nothing by itself.
+ * A member of a consumer group, from joining to leaving or crashing. It fetches from the partitions
+ * that are assigned and not paused, and sends heartbeats. It commits nothing by itself.
  */
 export interface Member {
-  /** Joins and starts fetching. Rejects when the broker cannot be reached. */
+  /** Joins the group and starts fetching. Rejects if the broker is unreachable. */
   start(): Promise<void>;
-  /** Fetches nothing more of this partition until `resume`. */
+  /** Stops fetching from this partition until `resume`. */
   pause(partition: number): void;
   resume(partition: number): void;
-  /** Rejects, without joining again, when the member's generation is over. */
+  /** Commits offsets. Rejects, without joining again, if the member's generation is over. */
   commit(offsets: ReadonlyMap<number, bigint>): Promise<void>;
-  /** Leaves the group and closes the connections. While `start` is pending it waits for that first. */
+  /**
+   * Leaves the group and closes the connections. While `start` is pending it waits for that first.
+   */
   leave(): Promise<void>;
 }
 
+/** The callbacks of a member. */
 export interface MemberEvents {
-  /** The broker answered a fetch or a heartbeat. */
+  /** Called when the broker responds to a fetch or a heartbeat. */
   contact(): void;
-  /** A rebalance ended: from now on the member owns these partitions and no others. */
+  /** Called when a rebalance ends. From now on the member owns these partitions and no others. */
   assigned(partitions: readonly number[]): void;
-  /** Records arrived. Returns false when they were not taken; the member then fetches them again. */
+  /**
+   * Called when records arrive. Returns false if they were not taken; the member then fetches them
+   * again.
+   */
   fetched(batch: FetchedBatch): boolean;
-  /** The log of this partition no longer continues what was fetched before. */
+  /** Called when the log of this partition does not continue the fetched records. */
   restarted(partition: number): void;
-  /** The member is no longer usable. */
+  /** Called when the member can no longer be used. */
   crashed(error: Error): void;
 }
 
+/** The records of one partition in one fetch. */
 export interface FetchedBatch {
   readonly partition: number;
-  /** In order. May start before the fetched position, and may be empty where the log holds only markers. */
+  /**
+   * The records in order. May start before the fetched position, and may be empty if the log holds
+   * only markers.
+   */
   readonly records: readonly IncomingRecord[];
-  /** The offset that the partition's next record gets. */
+  /** The offset that the partition's next record will get. */
   readonly highWatermark: bigint;
 }
 
+/** A record to send. */
 export interface OutgoingRecord {
   readonly partition: number;
   readonly key: string;
@@ -79,22 +100,25 @@ export interface OutgoingRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** A record of a log. */
 export interface IncomingRecord {
   readonly offset: bigint;
   /** In milliseconds since 1970. */
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** Of a header that occurs several times, the last. */
+  /** A header that occurs several times has its last value. */
   readonly headers: ReadonlyMap<string, string>;
 }
 
+/** The range of offsets of a partition: the first, and the one after the last. */
 export interface PartitionOffsets {
   readonly partition: number;
   readonly low: bigint;
   readonly high: bigint;
 }
 
+/** A partition and the offset at which reading ends. */
 export interface PartitionEnd {
   readonly topic: string;
   readonly partition: number;

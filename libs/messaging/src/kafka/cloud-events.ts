@@ -1,9 +1,10 @@
 import type { Message } from "../message.ts";
 import type { IncomingRecord, OutgoingRecord } from "./client.ts";
 
-/*
- * CloudEvents' Kafka protocol binding 1.0, binary mode: attributes are headers with the prefix `ce_`, the data is the
- * value, the key is the record's key. Trace context keeps its W3C names, so that tools without CloudEvents find it.
+/**
+ * CloudEvents' Kafka protocol binding 1.0 in binary mode: attributes are headers with the prefix
+ * `ce_`, the data is the value, and the key is the record's key. The trace context keeps its W3C
+ * names, so that tools without CloudEvents find it.
  */
 
 const attributes = new Set([
@@ -17,11 +18,12 @@ const attributes = new Set([
 ]);
 
 /**
- * Returns the record of a message. The caller chooses the partition, so that all adapters put a key's messages into the
- * same one.
+ * Returns the record of a message. The caller chooses the partition, so that all adapters put a key
+ * into the same one.
  *
- * The record has no timestamp of its own: the client sets the time of sending. The broker deletes by it, so a replayed
- * dead letter with the event's own time could be deleted before it is handled. It also refuses times in its future.
+ * The record has no timestamp of its own, so the client sets the time of sending. The broker
+ * deletes by that time: a replayed dead letter with the time of its event could be deleted before
+ * it is handled. The broker also rejects times in its future.
  */
 export function toRecord(message: Message, partition: number): OutgoingRecord {
   return {
@@ -41,8 +43,9 @@ export function toRecord(message: Message, partition: number): OutgoingRecord {
 }
 
 /**
- * Returns the message of a record. A record without CloudEvents attributes, from a foreign producer, gets its position
- * as its id, which is the same at each delivery. Its type is empty, and the handler decides.
+ * Returns the message of a record. A record of another producer, without CloudEvents attributes,
+ * gets its location as its id, which is the same at each delivery. Its type is empty, and the
+ * handler decides.
  */
 export function toMessage(record: IncomingRecord, topic: string, partition: number): Message {
   const { headers } = record;

@@ -27,7 +27,7 @@ for (const client of kafkaClients) {
       persistent: true,
       maxMessageBytes: 100_000,
       breakConnections: async () => {
-        // As the peer's reset arrives; kafkajs does not listen for a close without an error.
+        // Like a reset by the peer. kafkajs ignores a close without an error.
         for (const socket of sockets)
           socket.destroy(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }));
       },

@@ -1,11 +1,14 @@
 import { ServiceError } from "@plumbline/errors";
 import { missingTopicError } from "../errors.ts";
 
-/** Translates a client library's error: a missing topic, a message too large for the broker, or `unavailable`. */
+/**
+ * Returns our error for one of a client library: a missing topic, a message too large for the
+ * broker, or `unavailable`.
+ */
 export function fromKafka(error: unknown, topic: string): unknown {
   if (isUnknownTopic(error)) return missingTopicError(topic);
   if (hasCode(error, "MESSAGE_TOO_LARGE") || hasCode(error, "RECORD_LIST_TOO_LARGE")) {
-    return new ServiceError("invalid_argument", "the broker refuses a message of this size", {
+    return new ServiceError("invalid_argument", "the message is larger than the broker allows", {
       reason: "MESSAGE_TOO_LARGE",
       cause: error,
     });
@@ -13,27 +16,34 @@ export function fromKafka(error: unknown, topic: string): unknown {
   return new ServiceError("unavailable", "Kafka did not answer", { cause: lastAttempt(error) });
 }
 
-/** Returns true if a partition's leader does not lead it yet, or no longer. */
+/** Returns true if a partition has no leader yet, or another one. */
 export function isWithoutLeader(error: unknown): boolean {
   const codes = ["NOT_LEADER_OR_FOLLOWER", "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"];
   return codes.some((code) => hasCode(error, code)) || isUnknownTopic(error);
 }
 
-/** Returns the error of the last attempt: @platformatic/kafka keeps those of all, which are the same. */
+/**
+ * Returns the error of the last attempt. @platformatic/kafka keeps those of all attempts, which are
+ * the same.
+ */
 function lastAttempt(error: unknown): unknown {
   const isRepeated = error instanceof AggregateError && / failed \d+ times\.$/.test(error.message);
   return isRepeated ? error.errors.at(-1) : error;
 }
 
-/** @platformatic/kafka reports a topic without metadata by a message only. */
+/**
+ * Returns true if the topic is unknown. @platformatic/kafka reports a topic without metadata only
+ * by its message.
+ */
 function isUnknownTopic(error: unknown): boolean {
   const isByMessage = error instanceof Error && error.message.startsWith("Unknown topic ");
   return isByMessage || hasCode(error, "UNKNOWN_TOPIC_OR_PARTITION");
 }
 
 /**
- * Returns true if the error, or one of those that it wraps, has this code of Kafka's protocol. kafkajs has the code in
- * `type` and wraps by `cause`; @platformatic/kafka has it in `apiId` and wraps by `errors`.
+ * Returns true if the error, or one that it wraps, has this code of Kafka's protocol. kafkajs has
+ * the code in `type` and wraps by `cause`. @platformatic/kafka has it in `apiId` and wraps by
+ * `errors`.
  */
 export function hasCode(error: unknown, code: string, depth = 5): boolean {
   if (typeof error !== "object" || error === null || depth === 0) return false;

@@ -3,8 +3,9 @@ import type { IncomingRecord } from "./client.ts";
 import { toMessage } from "./cloud-events.ts";
 
 /**
- * The fetched records of one partition on their way into its assignment, which takes what the member has places for.
- * While records wait here the partition is paused, so a member holds at most one fetch of each partition.
+ * The fetched records of one partition on their way into its assignment, which takes as many as the
+ * member has permits for. The partition is paused while records wait here, so a member holds at
+ * most one fetch of each partition.
  */
 export class Feed {
   readonly assignment: Assignment;
@@ -26,12 +27,15 @@ export class Feed {
     return this.#next;
   }
 
-  /** True while fetched records wait for places. */
+  /** True while fetched records wait for permits. */
   get waiting(): boolean {
     return this.#records.length > 0;
   }
 
-  /** Takes fetched records. After a rebalance a fetch may start before those already taken, which are skipped. */
+  /**
+   * Takes fetched records. After a rebalance a fetch may repeat records that were taken already,
+   * which are skipped.
+   */
   push(records: readonly IncomingRecord[]): void {
     for (const record of records) {
       if (record.offset < this.#next) continue;
@@ -41,20 +45,20 @@ export class Feed {
     this.pump();
   }
 
-  /** Moves records into the assignment while there are places. */
+  /** Moves records into the assignment while there are permits. */
   pump(): void {
     let moved = 0;
     for (const record of this.#records) {
-      const place = this.#consumer.backlog.places.tryAcquire();
-      if (place === undefined) break;
+      const permit = this.#consumer.backlog.permits.tryAcquire();
+      if (permit === undefined) break;
       moved++;
       const { topic } = this.#consumer;
-      this.assignment.add(record.offset, toMessage(record, topic, this.assignment.partition), place);
+      this.assignment.add(record.offset, toMessage(record, topic, this.assignment.partition), permit);
     }
     this.#records.splice(0, moved);
   }
 
-  /** Drops the waiting records: the next owner fetches them again. */
+  /** Drops the waiting records. The next owner fetches them again. */
   drop(): void {
     this.#records.length = 0;
   }

@@ -1,6 +1,9 @@
 import type { KafkaClient } from "./client.ts";
 
-/** Returns how many messages of the topic the group has not handled. Deleted messages do not count. */
+/**
+ * Returns the number of messages of the topic that the group has not handled. Deleted messages do
+ * not count.
+ */
 export async function groupLag(client: KafkaClient, topic: string, groupId: string): Promise<number> {
   const [offsets, committed] = await Promise.all([client.offsets(topic), client.committed(groupId, topic)]);
   return offsets

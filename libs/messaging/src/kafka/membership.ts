@@ -3,41 +3,52 @@ import type { Consumer } from "../consuming/assignment.ts";
 import type { FetchedBatch, KafkaClient, Member } from "./client.ts";
 import { Feed } from "./fetch.ts";
 
+/** The settings of a membership. */
 export interface MembershipOptions {
   readonly sessionMs: number;
   readonly maxFetchBytes: number;
-  /** Called at each answer of the broker. */
+  /** Called at each response of the broker. */
   readonly onContact: () => void;
 }
 
-/** Progress is committed this often; after a crash at most this much is delivered again. */
+/** The interval of commits, which bounds the messages delivered again after a crash. */
 const commitEveryMs = 100;
 const recommitMs = 1_000;
-/** The broker may no longer answer; the group then evicts the member when its session expires. */
+/**
+ * The time limit to leave. If the broker does not respond, the group evicts the member when its
+ * session expires.
+ */
 const leaveMs = 5_000;
-/** A crashed member delays its successor by no more than this. */
+/** The time limit to leave after a crash, which delays the next membership. */
 const abandonMs = 1_000;
 
 /**
- * Returns the id of the Kafka group. Each topic has a group of its own: when members of one group subscribe to different
- * topics, the assignor hands out partitions as if all subscribed to all of them.
+ * Returns the id of the Kafka group. Each topic has a group of its own. If members of one group
+ * subscribed to different topics, the assignor would assign partitions as if all of them subscribed
+ * to all topics.
  */
 export function groupIdOf(topic: string, group: string): string {
   return `${topic}.${group}`;
 }
 
 /**
- * One stay in a consumer group, from joining to leaving or to a crash. Handlers run outside the client library: it only
- * hands records over, so heartbeats go on however long a handler takes (tulios/kafkajs#1647), and leaving never waits for
- * a hung one (#571). Commits are contiguous and only for partitions that the member owns. The library learns of a
- * rebalance late (#916), so messages that a former owner is still handling arrive twice; the inbox handles them once.
+ * A stay in a consumer group, from joining to leaving or crashing. Handlers run outside the client
+ * library, which only hands records over. Heartbeats therefore continue however long a handler
+ * takes (tulios/kafkajs#1647), and leaving never waits for a hung handler (#571).
+ *
+ * Commits are contiguous and only for partitions that the member owns. The library learns of a
+ * rebalance late (#916), so messages that a former owner still handles are delivered twice, and the
+ * inbox drops the second copy.
  */
 export class Membership {
   readonly #consumer: Consumer;
   readonly #member: Member;
   readonly #feeds = new Map<number, Feed>();
   readonly #crashed = Promise.withResolvers<Error>();
-  /** The partitions that the group gave us. A batch fetched before a rebalance may belong to another member by now. */
+  /**
+   * The partitions that the group assigned to this member. A batch fetched before a rebalance may
+   * belong to another member.
+   */
   #assigned: ReadonlySet<number> = new Set();
   #commitTimer: NodeJS.Timeout | undefined;
   #committing: Promise<void> = Promise.resolve();
@@ -60,17 +71,17 @@ export class Membership {
     );
   }
 
-  /** Resolves with the reason when the membership ends by itself. */
+  /** Resolves with the reason if the membership ends by itself. */
   get crashed(): Promise<Error> {
     return this.#crashed.promise;
   }
 
-  /** Joins and starts fetching. Rejects when the broker cannot be reached. */
+  /** Joins the group and starts fetching. Rejects if the broker is unreachable. */
   async start(): Promise<void> {
     await this.#member.start();
   }
 
-  /** Handles progress: there may be places for waiting records, and something to commit. */
+  /** Moves waiting records on after progress of the handlers, and schedules a commit. */
   progress(): void {
     for (const feed of this.#feeds.values()) {
       if (!feed.waiting) continue;
@@ -80,7 +91,9 @@ export class Membership {
     this.#commitIn(commitEveryMs);
   }
 
-  /** Takes no new record, waits for running handlers, commits their progress and leaves the group. */
+  /**
+   * Takes no new record, waits for running handlers, commits their progress and leaves the group.
+   */
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(
@@ -94,7 +107,7 @@ export class Membership {
     await within(this.#member.leave(), { ms: leaveMs }).catch(() => undefined);
   }
 
-  /** Ends a crashed membership without a commit: another member may own the partitions by now. */
+  /** Ends a crashed membership without a commit, because another member may own the partitions. */
   async abandon(reason: unknown): Promise<void> {
     this.#closing = true;
     clearTimeout(this.#commitTimer);
@@ -106,12 +119,13 @@ export class Membership {
 
   #take({ partition, records, highWatermark }: FetchedBatch): boolean {
     if (this.#closing) {
-      // Without the pause the batch would be fetched again and again while handlers finish.
+      // Without the pause the batch would be fetched again and again until the handlers finish.
       this.#member.pause(partition);
       return false;
     }
     if (!this.#assigned.has(partition)) return false;
-    // The topic was deleted and created again, or its log was cut: its records are new, whatever their offsets.
+    // The topic was deleted and created again, or its log was truncated. Its records are new,
+    // whatever their offsets.
     if (highWatermark < (this.#feeds.get(partition)?.next ?? 0n)) this.#restart(partition);
     const [first] = records;
     if (first === undefined) return true;
@@ -123,13 +137,14 @@ export class Membership {
   }
 
   #restart(partition: number): void {
-    void this.#lose([partition], new Error("the partition's log starts again"));
+    void this.#lose([partition], new Error("the partition's log was created again or truncated"));
   }
 
   #keepOnly(partitions: readonly number[]): void {
     this.#assigned = new Set(partitions);
     const lost = [...this.#feeds.keys()].filter((partition) => !this.#assigned.has(partition));
-    // kafkajs keeps a pause beyond a rebalance: a partition that comes back would never be fetched.
+    // kafkajs keeps a pause beyond a rebalance. A partition that is assigned again would never be
+    // fetched.
     if (!this.#closing) for (const partition of lost) this.#member.resume(partition);
     void this.#lose(lost, new Error("the group gave this partition to another member"));
   }
@@ -152,7 +167,10 @@ export class Membership {
     }, ms);
   }
 
-  /** Commits one after another, so that no earlier commit overtakes a later one. Repeats a failed one after a pause. */
+  /**
+   * Commits one after another, so that no earlier commit overtakes a later one. Repeats a failed
+   * commit after a pause.
+   */
   #commit(): Promise<void> {
     this.#committing = this.#committing.then(async () => {
       const due = [...this.#feeds.values()].filter((feed) => feed.assignment.committable > feed.committed);
@@ -162,7 +180,7 @@ export class Membership {
         await this.#member.commit(offsets);
         for (const feed of due) feed.committed = offsets.get(feed.assignment.partition) ?? feed.committed;
       } catch (error) {
-        this.#consumer.logger.warn("offsets not committed: messages may be delivered again", {
+        this.#consumer.logger.warn("cannot commit offsets; messages may be delivered again", {
           topic: this.#consumer.topic,
           group: this.#consumer.options.group,
           error: String(error),

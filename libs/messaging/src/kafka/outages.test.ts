@@ -1,4 +1,4 @@
-/** Kafka stops and returns, members join and leave: every accepted message is handled. */
+/** Outages and rebalances: every accepted message is handled. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
@@ -17,7 +17,7 @@ import { kafkaClients } from "./options.ts";
 const skip = whyNoKafka() ?? false;
 const group = (name: string) => ({ group: name, concurrency: 8, backoff: { baseMs: 5, maxMs: 50 } });
 
-/** Publishes until accepted, as the outbox relay does: the same ids each time. */
+/** Publishes until accepted, with the same ids each time, like the outbox relay. */
 async function publishUntilAccepted(broker: Broker, topic: string, batch: readonly Message[]): Promise<void> {
   for (;;) {
     try {
@@ -28,7 +28,7 @@ async function publishUntilAccepted(broker: Broker, topic: string, batch: readon
   }
 }
 
-/** Starts a TCP proxy that can be cut, mended, and made to forget its connections. */
+/** Starts a TCP proxy whose connections a test can cut, restore, or drop silently. */
 async function proxy(target: () => number) {
   const sockets = new Set<net.Socket>();
   const forgotten = new WeakSet<net.Socket>();
@@ -49,25 +49,28 @@ async function proxy(target: () => number) {
     }
   });
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  const port = await freePort(); // From outside the range of outgoing connections, which a retrying client could take.
+  const port = await freePort(); // Outside the range of outgoing connections, one of which could take it.
   await listen(port);
   const cut = async () => {
     const closed = new Promise((resolve) => server.close(resolve));
     for (const socket of sockets) socket.resetAndDestroy();
     await closed;
   };
-  /** Drops what open connections send, without ending them, as a NAT that lost its table. New connections work. */
+  /**
+   * Drops the data of open connections without closing them, like a NAT that lost its table. New
+   * connections work.
+   */
   const forget = () => {
     for (const socket of sockets) forgotten.add(socket);
   };
   return { port, cut, mend: async () => await listen(port), forget };
 }
 
-// The clients at the same time, since most of it is waiting.
+// Runs the clients at the same time, because most of it is waiting.
 void describe("outages", { concurrency: 2 }, () => {
   for (const client of kafkaClients) {
     void describe(`Kafka through ${client}`, () => {
-      test("a broker that is stopped and started again: everything sent is received, soon after its return", {
+      test("every message is received soon after a broker is stopped and started again", {
         skip,
       }, async () => {
         const dataDir = mkdtempSync(join(tmpdir(), "kafka-outage-"));
@@ -90,7 +93,7 @@ void describe("outages", { concurrency: 2 }, () => {
           })();
           await eventually(() => received.deliveries.length > 20, "some messages");
           await first[Symbol.asyncDispose]();
-          await sleep(1_000); // The outage itself: long enough for every client to notice.
+          await sleep(1_000); // The outage, long enough for every client to notice.
           await using _second = await startKafka({ dataDir, settings, port: first.port });
           const back = performance.now();
           await publishing;
@@ -102,7 +105,7 @@ void describe("outages", { concurrency: 2 }, () => {
         }
       });
 
-      test("a broker out of reach for 30 s: everything sent is received, within 30 s of its return", {
+      test("every message is received within 30 s after a broker was unreachable for 30 s", {
         skip,
       }, async () => {
         const dataDir = mkdtempSync(join(tmpdir(), "kafka-outage-"));
@@ -138,7 +141,7 @@ void describe("outages", { concurrency: 2 }, () => {
         }
       });
 
-      test("twenty members join and leave under load: nothing is lost, and each key is first handled in order", {
+      test("while twenty members join and leave under load, no message is lost and each key is in order", {
         skip,
       }, async () => {
         const brokers = (await testKafka()).split(",");
@@ -177,7 +180,7 @@ void describe("outages", { concurrency: 2 }, () => {
         }
       });
 
-      test("connections that the network forgot are replaced, and messages flow again within a minute", {
+      test("connections that the network dropped silently are replaced within a minute", {
         skip: skip || (client === "kafkajs" && "kafkajs sends its next request over the same connection"),
       }, async () => {
         const dataDir = mkdtempSync(join(tmpdir(), "kafka-outage-"));

@@ -6,7 +6,7 @@ import { PublishQueue } from "./publish.ts";
 
 const onePartition = async () => 1;
 
-/** A client whose sends wait until `answer` opens. */
+/** Returns a client whose sends wait until `answer` opens. */
 function slowClient() {
   const sent: string[][] = [];
   const asked = gate();
@@ -19,7 +19,7 @@ function slowClient() {
   return { sent, asked, answer, client: { send } };
 }
 
-test("a publish aborted while it waits is not sent, and the one behind it is", async () => {
+test("a publish aborted while it waits is not sent, and the next one is", async () => {
   const { sent, asked, answer, client } = slowClient();
   const queue = new PublishQueue(client, onePartition);
   const caller = new AbortController();
@@ -34,7 +34,7 @@ test("a publish aborted while it waits is not sent, and the one behind it is", a
   assert.deepEqual(sent, [["first"], ["last"]]);
 });
 
-test("messages published while a request is in flight go together with the next request", async () => {
+test("messages published while a request is in flight share the next request", async () => {
   const { sent, asked, answer, client } = slowClient();
   const queue = new PublishQueue(client, onePartition);
   const first = queue.send("topic", [message("key", "a")]);
@@ -45,7 +45,7 @@ test("messages published while a request is in flight go together with the next 
   assert.deepEqual(sent, [["a"], ["b", "c"]]);
 });
 
-test("a message that the broker refuses fails its own publish, not those sent with it", async () => {
+test("a message that the broker rejects fails its own publish, not those sent with it", async () => {
   const sent: string[] = [];
   const send = async (_topic: string, records: readonly OutgoingRecord[]) => {
     const texts = records.map(({ value }) => String(value));
@@ -63,7 +63,7 @@ test("a message that the broker refuses fails its own publish, not those sent wi
   assert.deepEqual(sent, ["first", "a", "b"]);
 });
 
-test("messages are sent in the order of publishing, also when the topic's partitions are not known yet", async () => {
+test("messages are sent in the order of publishing, also before the topic's partitions are known", async () => {
   const { sent, answer, client } = slowClient();
   answer.open();
   const asked: string[] = [];
@@ -80,7 +80,7 @@ test("messages are sent in the order of publishing, also when the topic's partit
   assert.deepEqual(asked, ["topic"]);
 });
 
-test("a topic whose partitions are unknown fails its own publishes and no others", async () => {
+test("a missing topic fails its own publishes and no others", async () => {
   const { sent, answer, client } = slowClient();
   answer.open();
   const queue = new PublishQueue(client, async (topic) => {
@@ -97,7 +97,7 @@ test("a topic whose partitions are unknown fails its own publishes and no others
   assert.deepEqual(sent, [["0"], ["3"]]);
 });
 
-test("a message published at the moment when the last request ends is sent too", async () => {
+test("a message published at the moment the last request ends is sent too", async () => {
   for (let ticks = 0; ticks < 10; ticks++) {
     const { sent, answer, client } = slowClient();
     const queue = new PublishQueue(client, onePartition);

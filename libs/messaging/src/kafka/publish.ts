@@ -13,19 +13,20 @@ interface Task {
   readonly settle: (error?: unknown) => void;
 }
 
-/** Below the broker's limit for one batch: message.max.bytes, 1,048,588 by default. */
+/** Below the broker's limit of a batch: message.max.bytes, 1,048,588 by default. */
 const maxRequestBytes = 1_000_000;
-/** The size of a record beside its message: names of the attributes' headers, the time as text, lengths. */
+/** The size of a record besides its message: names of headers, the time as text, lengths. */
 const framingBytes = 200;
 const maxWaiting = 10_000;
 
 /**
- * Sends in order, one request at a time. Overlapping sends of one producer can overtake each other when one is retried
- * (tulios/kafkajs#598), and so can overlapping requests for a topic's partitions. Messages published while a request is
- * in flight go with the next one, so many small publishes cost few requests.
+ * A queue that sends in order, one request at a time. Overlapping sends of one producer can
+ * overtake each other when one is retried (tulios/kafkajs#598), and so can overlapping requests for
+ * a topic's partitions. Messages published while a request is in flight go with the next one, so
+ * many small publishes cost few requests.
  *
- * Bounded: it refuses beyond 10,000 waiting calls. A call that is aborted while it waits is not sent: during an outage a
- * caller that retries would otherwise leave a copy behind with each attempt.
+ * Rejects beyond 10,000 waiting calls. A call that is aborted while it waits is not sent. Otherwise
+ * a caller that retries during an outage would leave a copy with each attempt.
  */
 export class PublishQueue {
   readonly #client: Pick<KafkaClient, "send">;
@@ -33,7 +34,10 @@ export class PublishQueue {
   readonly #waiting: Task[] = [];
   #sending: Promise<void> | undefined;
 
-  /** `partitionsOf` returns the number of a topic's partitions; its rejection becomes that of the sends to the topic. */
+  /**
+   * Takes `partitionsOf`, which returns the number of a topic's partitions. Its rejection becomes
+   * that of the sends to the topic.
+   */
   constructor(client: Pick<KafkaClient, "send">, partitionsOf: (topic: string) => Promise<number>) {
     this.#client = client;
     this.#partitionsOf = partitionsOf;
@@ -42,7 +46,7 @@ export class PublishQueue {
   /** Resolves once the broker has all messages on as many replicas as it requires. */
   send(topic: string, messages: readonly Message[], { signal }: Abortable = {}): Promise<void> {
     if (this.#waiting.length >= maxWaiting) {
-      throw new ServiceError("resource_exhausted", `${maxWaiting} publishes wait already`, {
+      throw new ServiceError("resource_exhausted", `${maxWaiting} publishes are already waiting`, {
         reason: "PUBLISH_QUEUE_FULL",
       });
     }
@@ -89,7 +93,7 @@ export class PublishQueue {
       for (const task of tasks) task.settle();
     } catch (error) {
       const failure = fromKafka(error, topic);
-      // One call's message may be too large, or all of them together: each call is judged alone.
+      // One call's message may be too large, or all of them together, so each call is sent alone.
       if (tasks.length > 1 && codeOf(failure) === "invalid_argument") {
         for (const task of tasks) await this.#sendTogether(topic, [task], partitions);
       } else for (const task of tasks) task.settle(failure);
@@ -102,7 +106,10 @@ export class PublishQueue {
     this.#waiting.splice(0, this.#waiting.length, ...wanted);
   }
 
-  /** Takes the first waiting task and those of its topic right behind it, up to the size of one request. */
+  /**
+   * Takes the first waiting task and the following ones of its topic, up to the size of one
+   * request.
+   */
   #take(topic: string): Task[] {
     let bytes = 0;
     let count = 0;

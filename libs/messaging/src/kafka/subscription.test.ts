@@ -1,4 +1,6 @@
-/** A subscription over a client library whose broker does what a real one does only with much bad luck. */
+/**
+ * Tests of a subscription over a client library whose broker does what a real one does only rarely.
+ */
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -46,7 +48,7 @@ for (const client of kafkaClients) {
   const subscribe = (...rest: Parameters<typeof subscribeWith> extends [unknown, ...infer R] ? R : never) =>
     subscribeWith(client, ...rest);
   void describe(`a subscription through ${client}`, () => {
-    test("closing while the broker is asked for the topic ends the subscription", async () => {
+    test("closing during the lookup of the topic ends the subscription", async () => {
       const answer = gate();
       const { subscription, consumers } = subscribe(async () => undefined, {
         topicExists: async () => {
@@ -60,7 +62,7 @@ for (const client of kafkaClients) {
       assert.ok(consumers.every((consumer) => consumer.calls.at(-1) === "disconnect"));
     });
 
-    test("closing while it connects: it does not join afterwards, and disconnects", async () => {
+    test("closing during the connect disconnects without joining", async () => {
       const connected = gate();
       const { subscription, consumers } = subscribe(async () => undefined, {
         made: (consumer) => {
@@ -76,7 +78,7 @@ for (const client of kafkaClients) {
       assert.deepEqual(consumers[0]?.calls, ["connect", "disconnect"]);
     });
 
-    test("a partition that was lost while it was paused is fetched again when it comes back", async () => {
+    test("a partition that was lost while paused is fetched again once it is assigned again", async () => {
       const open = gate();
       const received = new Received();
       const { subscription, running } = subscribe(
@@ -90,7 +92,7 @@ for (const client of kafkaClients) {
       const consumer = await running();
       consumer.join(0, 1);
       await consumer.deliver(0, [0, 1, 2, 3]);
-      assert.equal(await consumer.deliver(0, [4]), false, "its records wait for places");
+      assert.equal(await consumer.deliver(0, [4]), false, "its records wait for permits");
       consumer.join(1);
       consumer.join(0, 1);
       assert.ok(await consumer.deliver(0, [0, 1, 2, 3]), "not paused");
@@ -100,7 +102,7 @@ for (const client of kafkaClients) {
       assert.equal(consumer.committed.get(0), 4n);
     });
 
-    test("a batch that was fetched before its partition went to another member is left to that one", async () => {
+    test("a batch fetched before its partition moved to another member is left to that member", async () => {
       const received = new Received();
       const { subscription, running } = subscribe(received.handler());
       const consumer = await running();
@@ -115,7 +117,7 @@ for (const client of kafkaClients) {
       assert.notEqual(consumer.committed.get(0), 7n);
     });
 
-    test("a log that starts again, its topic deleted and made anew, is handled from its start", async () => {
+    test("a topic that was deleted and created again is handled from its start", async () => {
       const received = new Received();
       const { subscription, running } = subscribe(received.handler());
       const consumer = await running();
@@ -128,7 +130,7 @@ for (const client of kafkaClients) {
       assert.equal(consumer.committed.get(0), 2n);
     });
 
-    test("nothing is fetched over and over while running handlers are waited for", async () => {
+    test("no batch is fetched again and again while closing waits for handlers", async () => {
       const [started, finish] = [gate(), gate()];
       const { subscription, running } = subscribe(
         async () => {
@@ -151,7 +153,7 @@ for (const client of kafkaClients) {
       assert.equal(consumer.committed.get(0), 1n);
     });
 
-    test("memberships that crash soon after each contact count as none: the subscription gives up (#1443)", async () => {
+    test("a subscription stops if each membership crashes soon after its first contact (#1443)", async () => {
       const failed = Promise.withResolvers<Error>();
       const { subscription, consumers } = subscribe(async () => undefined, {
         giveUpMs: 1_000,
@@ -168,7 +170,7 @@ for (const client of kafkaClients) {
       await subscription[Symbol.asyncDispose]();
     });
 
-    test("a membership that falls silent without a crash is replaced, also where it cannot be ended", async () => {
+    test("a membership that is silent without a crash is replaced, even if it cannot be ended", async () => {
       const received = new Received();
       const { subscription, consumers, running } = subscribe(received.handler(), {
         giveUpMs: 4_000,
@@ -184,7 +186,7 @@ for (const client of kafkaClients) {
       await subscription[Symbol.asyncDispose]();
     });
 
-    test("a commit that failed is repeated, also when no message follows", async () => {
+    test("a failed commit is repeated even if no message follows", async () => {
       const { subscription, running } = subscribe(async () => undefined);
       const consumer = await running();
       consumer.refusedCommits = 1;

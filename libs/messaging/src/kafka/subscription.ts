@@ -6,6 +6,7 @@ import type { Backlog } from "../consuming/backlog.ts";
 import type { KafkaClient } from "./client.ts";
 import { Membership } from "./membership.ts";
 
+/** The settings of a subscription, and the parts of the broker that it uses. */
 export interface SubscriptionOptions {
   readonly client: Pick<KafkaClient, "member">;
   readonly logger: Logger;
@@ -13,19 +14,23 @@ export interface SubscriptionOptions {
   readonly maxFetchBytes: number;
   readonly giveUpMs: number;
   readonly onGiveUp: (error: Error) => void;
-  /** Resolves with whether the topic exists. */
+  /** Resolves with true if the topic exists. */
   readonly topicExists: (topic: string) => Promise<boolean>;
 }
 
 const restartBackoff = { baseMs: 200, maxMs: 5_000 };
 const topicPollMs = 250;
-/** A membership that crashes sooner than this proves nothing: an unreadable batch crashes each one after its first fetch. */
+/**
+ * A membership that crashes sooner does not count as contact: an unreadable batch crashes each one
+ * after its first fetch.
+ */
 const lastingMs = 30_000;
 
 /**
- * Stays subscribed: joins the group, joins again after a crash with a growing pause, and waits for a topic that does not
- * exist yet. A membership that falls silent without a crash is ended like one that crashed. After `giveUpMs` without
- * lasting contact it reports that and stops, so that the process does not look healthy while it handles nothing.
+ * A subscription. Joins the group, joins again with a growing pause after a crash, and waits for a
+ * topic that does not exist yet. Replaces a membership that is silent without a crash. After
+ * `giveUpMs` without lasting contact it reports that and stops, so that the process does not look
+ * healthy while it handles nothing.
  */
 export class Subscription implements AsyncDisposable {
   readonly #options: SubscriptionOptions;
@@ -69,13 +74,16 @@ export class Subscription implements AsyncDisposable {
       } catch (error) {
         if (closing.aborted) return;
         failures++;
-        if (!this.#mayGoOn(error)) return;
+        if (!this.#shouldRetry(error)) return;
         await sleep(fullJitter(failures, restartBackoff), { signal: closing }).catch(() => undefined);
       }
     }
   }
 
-  /** Runs one membership. Resolves with the reason of its crash, or with undefined when the subscription closes. */
+  /**
+   * Runs one membership. Resolves with the reason of its crash, or with undefined if the
+   * subscription closes.
+   */
   async #stayOnce(closing: AbortSignal): Promise<Error | undefined> {
     const { client, sessionMs, maxFetchBytes, giveUpMs } = this.#options;
     const joinedAt = performance.now();
@@ -110,32 +118,37 @@ export class Subscription implements AsyncDisposable {
     }
   }
 
-  #mayGoOn(error: unknown): boolean {
+  #shouldRetry(error: unknown): boolean {
     const { logger, giveUpMs, onGiveUp } = this.#options;
     const { topic, options } = this.#consumer;
     const silentMs = Math.round(performance.now() - this.#lastContact);
     const fields = { topic, group: options.group, silent_ms: silentMs };
     if (silentMs < giveUpMs) {
-      logger.warn("subscription interrupted, joining again", { ...fields, error: String(error) });
+      logger.warn("subscription interrupted; joining again", { ...fields, error: String(error) });
       return true;
     }
-    const failed = new Error(`no lasting contact with Kafka for ${silentMs} ms: ${options.group} gives up ${topic}`, {
-      cause: error,
-    });
-    logger.error("subscription gives up", failed, fields);
+    const failed = new Error(
+      `no lasting contact with Kafka for ${silentMs} ms; group ${options.group} stops reading ${topic}`,
+      {
+        cause: error,
+      },
+    );
+    logger.error("no lasting contact with Kafka; subscription stopped", failed, fields);
     onGiveUp(failed);
     return false;
   }
 
   async #untilTopicExists(closing: AbortSignal): Promise<void> {
     while (!(await this.#options.topicExists(this.#consumer.topic))) {
-      this.#lastContact = performance.now(); // The broker answered: contact.
+      this.#lastContact = performance.now(); // A response is contact.
       await sleep(topicPollMs, { signal: closing });
     }
   }
 }
 
-/** Resolves when there was no contact for `ms`: a membership may hang without a crash (tulios/kafkajs#1443). */
+/**
+ * Resolves after `ms` without contact: a membership may hang without a crash (tulios/kafkajs#1443).
+ */
 async function silence(ms: number, contactAt: () => number, signal: AbortSignal): Promise<Error | undefined> {
   for (;;) {
     const leftMs = contactAt() + ms - performance.now();

@@ -1,4 +1,4 @@
-/** What goes wrong for others with Kafka clients, each as a promise that can break. The kafkajs issue is named beside it. */
+/** Known failures of Kafka clients, each as a promise that can break, with the kafkajs issue. */
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -29,7 +29,7 @@ async function openProducer(options: { idempotent?: boolean; transactionalId?: s
   return Object.assign(producer, { [Symbol.asyncDispose]: async () => await producer.close() });
 }
 
-/** Publishes until accepted, as the outbox relay does: the same ids each time. */
+/** Publishes until accepted, with the same ids each time, like the outbox relay. */
 async function publishUntilAccepted(broker: Broker, topic: string, batch: readonly Message[]): Promise<void> {
   for (;;) {
     try {
@@ -40,13 +40,16 @@ async function publishUntilAccepted(broker: Broker, topic: string, batch: readon
   }
 }
 
-/** Asks Kafka directly what the broker's own port does not tell. */
+/** Connects to Kafka directly, for facts that the broker port does not expose. */
 async function openAdmin() {
   const admin = new Admin({ clientId: "traps", bootstrapBrokers: (await testKafka()).split(",") });
   return Object.assign(admin, { [Symbol.asyncDispose]: async () => await admin.close() });
 }
 
-/** kafkajs asks for records ten times a second, since commits wait behind a fetch; the other once. */
+/**
+ * The most wakes per second of an idle subscription. kafkajs fetches ten times a second, because
+ * commits wait behind a fetch, and the other client once.
+ */
 const mostWakes = { kafkajs: 100, platformatic: 40 };
 
 for (const client of kafkaClients) {
@@ -81,12 +84,12 @@ for (const client of kafkaClients) {
       assert.deepEqual(attempts, [1]);
     });
 
-    test("publishes that overlap arrive in the order they were made (#598)", { skip }, async () => {
+    test("overlapping publishes arrive in their order (#598)", { skip }, async () => {
       await using broker = await open();
       const topic = unique("topic");
       await broker.createTopics([topic], { partitions: 1 });
       const sent = Array.from({ length: 500 }, (_, index) => message("one", String(index)));
-      // A set: a send whose answer was lost may be stored twice. Each is where it came first.
+      // A set, because a send whose reply was lost may be stored twice. The first copy counts.
       const received = new Set<string>();
       await using _ = await broker.subscribe(
         topic,
@@ -103,7 +106,7 @@ for (const client of kafkaClients) {
       );
     });
 
-    test("a subscription without contact gives up and says so (#1443)", {
+    test("a subscription without contact stops and reports it (#1443)", {
       skip,
     }, async () => {
       const kafka = await startTemporaryKafka();
@@ -132,7 +135,7 @@ for (const client of kafkaClients) {
       await eventually(() => handled > 0, "the delivery");
       await kafka[Symbol.asyncDispose]();
       const error = await failed.promise;
-      assert.match(error.message, /no lasting contact with Kafka for \d+ ms: g gives up topic/);
+      assert.match(error.message, /no lasting contact with Kafka for \d+ ms; group g stops reading topic/);
       await broker[Symbol.asyncDispose]();
     });
 
@@ -164,7 +167,7 @@ for (const client of kafkaClients) {
       assert.ok(most <= 16);
     });
 
-    test("a message outlives its retention by a day at most: segments end daily", { skip }, async () => {
+    test("a message outlives its retention by a day at most, because segments end daily", { skip }, async () => {
       await using broker = await open();
       const topic = unique("topic");
       await broker.createTopics([topic], { partitions: 1 });
@@ -220,7 +223,7 @@ for (const client of kafkaClients) {
       });
     }
 
-    test("records of aborted transactions are not handled, and the markers of transactions stop nothing", {
+    test("records of aborted transactions are not handled, and markers of transactions do not block", {
       skip,
     }, async () => {
       await using broker = await open();
@@ -255,7 +258,7 @@ for (const client of kafkaClients) {
       const before = [message("key", "1"), message("key", "2"), message("key", "3")];
       await broker.publish(topic, before);
       await received.all(before);
-      await sleep(300); // Their commit.
+      await sleep(300); // Time for their commit.
       await using admin = await openAdmin();
       await admin.deleteTopics({ topics: [topic] });
       while ((await admin.listTopics()).includes(topic)) await sleep(20);
@@ -265,7 +268,7 @@ for (const client of kafkaClients) {
       await received.all(after);
     });
 
-    test("a member that was removed from its group does not move the position of its successor", { skip }, async () => {
+    test("a member that was evicted from its group does not move the position of its successor", { skip }, async () => {
       await using slow = await open({ sessionMs: 30_000 });
       await using fast = await open({ sessionMs: 6_000 });
       const topic = unique("topic");
@@ -303,7 +306,7 @@ for (const client of kafkaClients) {
   });
 }
 
-test("members through both clients share a group, and its order", { skip }, async () => {
+test("members on both clients share a group and keep its order", { skip }, async () => {
   const topic = unique("topic");
   const brokers = await Promise.all(kafkaClients.map(async (client) => await openWith(client)));
   await using closing = new AsyncDisposableStack();
@@ -316,7 +319,7 @@ test("members through both clients share a group, and its order", { skip }, asyn
   }
   const sent: string[] = [];
   for (let round = 0; received.some(({ deliveries }) => deliveries.length === 0); round++) {
-    assert.ok(round < 300, "one of the members gets nothing");
+    assert.ok(round < 300, "one of the members receives nothing");
     const messages = Array.from({ length: 8 }, (_, key) => message(`key-${key}`, String(round)));
     await brokers[round % brokers.length]?.publish(topic, messages);
     sent.push(...messages.map(({ id }) => id));

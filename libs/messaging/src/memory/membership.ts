@@ -92,7 +92,7 @@ export class MemoryGroup {
     while (open.size > 0) {
       for (const owned of open) {
         const next = this.#log.read(this.#topic, owned.assignment.partition, owned.assignment.position);
-        const permit = next && owned.member.backlog.places.tryAcquire();
+        const permit = next && owned.member.backlog.permits.tryAcquire();
         if (next === undefined || permit === undefined) open.delete(owned);
         else owned.assignment.add(next.offset, next.message, permit);
       }

@@ -32,8 +32,8 @@ export class Member {
 
   /** True if no message is held. The next progress may be far away, so it is time to commit. */
   get isIdle(): boolean {
-    const { places, capacity } = this.#consumer.backlog;
-    return places.available === capacity;
+    const { permits, capacity } = this.#consumer.backlog;
+    return permits.available === capacity;
   }
 
   /** Marks every partition as one that may have new messages. */
@@ -76,7 +76,7 @@ export class Member {
   async fetch(): Promise<boolean> {
     const { backlog, topic } = this.#consumer;
     const wanting = [...this.#owned.values()].filter(({ stopping, drained }) => stopping === undefined && !drained);
-    const permits = backlog.places.available;
+    const permits = backlog.permits.available;
     // While every slot is busy, waits until half of the permits are free. A fetch per handled
     // message would cost as many round trips as there are messages.
     const enough = backlog.slots.available > 0 ? 1 : backlog.capacity / 2;
@@ -113,7 +113,7 @@ export class Member {
   }
 
   #add(owned: Owned, offset: bigint, message: Parameters<Assignment["add"]>[1]): void {
-    const permit = this.#consumer.backlog.places.tryAcquire();
+    const permit = this.#consumer.backlog.permits.tryAcquire();
     if (permit === undefined) throw new Error("fetched more messages than there are permits for");
     owned.assignment.add(offset, message, permit);
   }

@@ -1,4 +1,7 @@
-/** A process with one idle connection of kafkajs: `idle-kafkajs.ts BROKERS patched|as-it-comes`. Sends its wakes per second. */
+/**
+ * Runs one idle connection of kafkajs and sends its wakes per second: `idle-kafkajs.ts BROKERS
+ * patched|as-it-comes`.
+ */
 import kafkajs from "kafkajs";
 import { quietRequestQueue } from "../../src/kafka/kafkajs/quiet-request-queue.ts";
 

@@ -1,4 +1,6 @@
-/** A member of an idle topic, which reports how often it wakes: `idle-subscriber.ts CLIENT BROKERS TOPIC`. */
+/**
+ * Runs a member of an idle topic and reports its wakes: `idle-subscriber.ts CLIENT BROKERS TOPIC`.
+ */
 import { noTelemetry } from "@plumbline/telemetry";
 import { openKafkaBroker } from "../../src/kafka/broker.ts";
 import type { KafkaClientName } from "../../src/kafka/options.ts";
@@ -10,7 +12,7 @@ const broker = await openKafkaBroker(
 );
 await broker.subscribe(topic, async () => undefined, { group: "idle", concurrency: 1 });
 const seconds = 3;
-await new Promise((resolve) => setTimeout(resolve, 1_000)); // The join.
+await new Promise((resolve) => setTimeout(resolve, 1_000)); // Time for the join.
 const before = process.resourceUsage();
 await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
 const after = process.resourceUsage();

@@ -6,13 +6,14 @@ import { KafkajsMember } from "./member.ts";
 import { quietRequestQueue } from "./quiet-request-queue.ts";
 import { readLogs } from "./read.ts";
 
-/** Connects through kafkajs. Rejects when no broker answers. */
+/** Connects with kafkajs. Rejects if no broker responds. */
 export async function connectKafkajs(options: KafkaOptions, logger: Logger): Promise<KafkaClient> {
   const kafka = createKafka(options, logger);
   const admin = kafka.admin();
   const producer = kafka.producer({
     allowAutoTopicCreation: false,
-    // We choose the partitions. Naming a partitioner keeps kafkajs from warning about its default.
+    // The adapter chooses the partitions. Naming a partitioner avoids kafkajs's warning about its
+    // default.
     createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
   });
   const disconnect = async () => {
@@ -35,7 +36,7 @@ export async function connectKafkajs(options: KafkaOptions, logger: Logger): Pro
     },
     createTopics: async (topics, numPartitions, config) => {
       const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-      // Waiting for leaders takes kafkajs seconds; the broker waits faster.
+      // Waiting for leaders takes kafkajs seconds. The caller waits in a faster way.
       await admin.createTopics({
         waitForLeaders: false,
         topics: topics.map((topic) => ({ topic, numPartitions, configEntries })),
@@ -69,7 +70,10 @@ export async function connectKafkajs(options: KafkaOptions, logger: Logger): Pro
   };
 }
 
-/** Creates a kafkajs client that logs through ours. It logs as errors what it retries: a warning here. */
+/**
+ * Creates a kafkajs client that logs to our logger. kafkajs logs errors that it retries, so they
+ * are warnings here.
+ */
 function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
   quietRequestQueue();
   return new kafkajs.Kafka({
@@ -78,7 +82,8 @@ function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
     connectionTimeout: connectMs,
     authenticationTimeout: 5_000,
     requestTimeout: requestMs,
-    // One layer retries: kafkajs inside a call for about 3 s, we around whole calls where it is right to.
+    // Only one layer retries at a time: kafkajs inside a call for about 3 s, and our code around
+    // whole calls where that is safe.
     retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 6, factor: 0.2, multiplier: 2 },
     logLevel: kafkajs.logLevel.WARN,
     logCreator: () => (entry) => log(logger, entry),
@@ -87,7 +92,9 @@ function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
   });
 }
 
-/** kafkajs has a type for each mechanism; for these three they differ by the name only. */
+/**
+ * Returns kafkajs's options. It has a type per mechanism, and these three differ by the name only.
+ */
 function saslOf(sasl: SaslOptions): kafkajs.SASLOptions {
   return { mechanism: sasl.mechanism as "plain", username: sasl.username, password: passwordOf(sasl) };
 }

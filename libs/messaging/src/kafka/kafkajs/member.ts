@@ -1,7 +1,10 @@
 import type { EachBatchPayload, Kafka, Consumer as KafkaConsumer, KafkaMessage } from "kafkajs";
 import type { IncomingRecord, Member, MemberEvents, MemberOptions } from "../client.ts";
 
-/** A member through kafkajs's consumer. Its callback only hands records over, so heartbeats go on meanwhile. */
+/**
+ * A member on kafkajs's consumer. Its callback only hands records over, so heartbeats continue
+ * meanwhile.
+ */
 export class KafkajsMember implements Member {
   readonly #consumer: KafkaConsumer;
   readonly #topic: string;
@@ -21,7 +24,8 @@ export class KafkajsMember implements Member {
       maxWaitTimeInMs: 100,
       maxBytesPerPartition: maxFetchBytes,
       allowAutoTopicCreation: false,
-      // kafkajs restarts after some crashes always and after others never (#1443). The subscription decides instead.
+      // kafkajs always restarts after some crashes and never after others (#1443). The subscription
+      // decides instead.
       retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 4, restartOnFailure: async () => false },
     });
     const { CRASH, GROUP_JOIN, FETCH, HEARTBEAT } = this.#consumer.events;
@@ -44,7 +48,7 @@ export class KafkajsMember implements Member {
     try {
       this.#consumer.resume([{ topic: this.#topic, partitions: [partition] }]);
     } catch {
-      // Between two joins nothing is paused.
+      // Between two joins no partition is paused.
     }
   }
 
@@ -55,7 +59,10 @@ export class KafkajsMember implements Member {
     );
   }
 
-  /** Waits for a join in progress: kafkajs would finish it after a disconnect and leave a member without a process. */
+  /**
+   * Waits for a join in progress, then leaves. Otherwise kafkajs would finish the join after the
+   * disconnect, and the group would have a member without a process.
+   */
   async leave(): Promise<void> {
     this.#leaving = true;
     await this.#starting.catch(() => undefined);
@@ -87,8 +94,8 @@ export class KafkajsMember implements Member {
 }
 
 export function toIncoming({ offset, timestamp, key, value, headers = {} }: KafkaMessage): IncomingRecord {
-  const texts = Object.entries(headers).map(([name, of]): [string, string] => {
-    return [name, (Array.isArray(of) ? of.at(-1) : of)?.toString() ?? ""];
+  const texts = Object.entries(headers).map(([name, value]): [string, string] => {
+    return [name, (Array.isArray(value) ? value.at(-1) : value)?.toString() ?? ""];
   });
   return { offset: BigInt(offset), timestamp: Number(timestamp), key, value, headers: new Map(texts) };
 }

@@ -1,12 +1,15 @@
-// Imported, not required at run time: a bundle holds what is imported.
-// @ts-expect-error -- kafkajs's types leave its inner classes out; `RequestQueue` below is what we use of this one.
+// A static import, because a bundle contains only what is imported.
+// @ts-expect-error -- kafkajs's types omit its inner classes; `RequestQueue` declares what is used.
 import KafkaRequestQueue from "kafkajs/src/network/requestQueue/index.js";
 
 /**
- * kafkajs 2.2.4 looks for throttled requests by a timer that it starts again each time it fires, throttled or not. Without
- * throttling its delay is negative, which Node takes for 1 ms (and, since 24, for a TimeoutNegativeWarning): each idle
- * connection wakes the process a thousand times a second (tulios/kafkajs#1556; the fix, PR #1667, is in no release).
- * Here the timer starts only for requests that wait.
+ * The part of kafkajs's request queue that is replaced.
+ *
+ * kafkajs 2.2.4 looks for throttled requests with a timer that it restarts each time it fires,
+ * throttled or not. Without throttling the delay is negative, which Node turns into 1 ms (and,
+ * since 24, into a TimeoutNegativeWarning). Each idle connection wakes the process a thousand times
+ * a second (tulios/kafkajs#1556; the fix, PR #1667, is in no release). Here the timer runs only
+ * while requests wait.
  */
 interface RequestQueue {
   pending: unknown[];
@@ -16,7 +19,10 @@ interface RequestQueue {
   scheduleCheckPendingRequests(): void;
 }
 
-/** What kafkajs waits when too many requests are on their way; their answers look at the queue as well. */
+/**
+ * The time that kafkajs waits when too many requests are in flight. Their responses check the queue
+ * too.
+ */
 const overloadedMs = 10;
 
 function scheduleCheckPendingRequests(this: RequestQueue): void {
@@ -31,7 +37,10 @@ function scheduleCheckPendingRequests(this: RequestQueue): void {
   );
 }
 
-/** Replaces the method in kafkajs's own class, which every connection of this process shares. Repeating it changes nothing. */
+/**
+ * Replaces the method in kafkajs's own class, which every connection of this process shares. A
+ * second call changes nothing.
+ */
 export function quietRequestQueue(): void {
   const { prototype } = KafkaRequestQueue as { prototype: RequestQueue };
   prototype.scheduleCheckPendingRequests = scheduleCheckPendingRequests;

@@ -4,7 +4,9 @@ import type { Admin, Kafka } from "kafkajs";
 import type { PartitionEnd, ReadVisitor } from "../client.ts";
 import { toIncoming } from "./member.ts";
 
-/** Reads in a temporary group that commits nothing, because kafkajs cannot fetch without a group. */
+/**
+ * Reads in a temporary group that commits nothing, because kafkajs cannot fetch without a group.
+ */
 export async function readLogs(
   kafka: Kafka,
   admin: Admin,
@@ -16,7 +18,7 @@ export async function readLogs(
   try {
     await readInGroup(kafka, groupId, ends, visit, signal);
   } finally {
-    // The group committed nothing: where this fails, the broker forgets it by itself.
+    // If this fails, the broker removes the group by itself, because it committed nothing.
     await admin.deleteGroups([groupId]).catch(() => undefined);
   }
 }
@@ -38,7 +40,7 @@ async function readInGroup(
   const open = new Map(ends.map(({ topic, partition, end }) => [`${topic}:${partition}`, end]));
   consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error));
   using _aborted = onAbort(signal, () => done.reject(signal?.reason));
-  // An abort while it still connects rejects this before anybody waits for it.
+  // An abort during the connect rejects this promise before anything awaits it.
   done.promise.catch(() => undefined);
   try {
     await consumer.connect();

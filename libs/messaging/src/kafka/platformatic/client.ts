@@ -12,7 +12,7 @@ import { PlatformaticMember } from "./member.ts";
 import { readLogs } from "./read.ts";
 import { createSender } from "./send.ts";
 
-/** Connects through @platformatic/kafka. Rejects when no broker answers. */
+/** Connects with @platformatic/kafka. Rejects if no broker responds. */
 export async function connectPlatformatic(options: KafkaOptions): Promise<KafkaClient> {
   const base = baseOptions(options);
   const admin = new Admin(base);
@@ -47,7 +47,7 @@ export async function connectPlatformatic(options: KafkaOptions): Promise<KafkaC
       try {
         await admin.createTopics({ topics: [...topics], partitions: count, configs });
       } catch (error) {
-        // Another process may have created it meanwhile.
+        // Another process may have created the topic meanwhile.
         if (!hasCode(error, "TOPIC_ALREADY_EXISTS")) throw error;
       }
     },
@@ -91,12 +91,14 @@ function baseOptions({ clientId, brokers, ssl, sasl }: KafkaOptions): BaseOption
     clientId,
     bootstrapBrokers: [...brokers],
     connectTimeout: connectMs,
-    // A connection whose request timed out is closed: the network may have dropped it without a word.
+    // A connection whose request timed out is closed, because the network may have dropped it
+    // silently.
     requestTimeout: requestMs,
-    // One layer retries: the client inside a call for about 3 s, we around whole calls where it is right to.
+    // Only one layer retries at a time: the client inside a call for about 3 s, and our code around
+    // whole calls where that is safe.
     retries: 6,
     retryDelay: (_client, _operation, attempt) => retryDelayMs(attempt),
-    // Errors refresh the metadata too; by age it is refreshed as rarely as by Kafka's own client.
+    // Errors refresh the metadata too. By age it is refreshed as rarely as in Kafka's own client.
     metadataMaxAge: 300_000,
     ...(ssl === true ? { tls: {}, tlsServerName: true } : {}),
     ...(sasl === undefined ? {} : { sasl: saslOf(sasl) }),

@@ -4,13 +4,16 @@ import type { IncomingRecord } from "../client.ts";
 export type FetchResponse = Awaited<ReturnType<Consumer["fetch"]>>;
 export type FetchedPartition = FetchResponse["responses"][number]["partitions"][number];
 
+/** The records of a fetched partition. */
 export interface Decoded {
   readonly records: readonly IncomingRecord[];
-  /** The offset to fetch next, behind the markers and aborted records that are skipped. */
+  /** The offset to fetch next, after the markers and aborted records that are skipped. */
   readonly next: bigint;
 }
 
-/** Returns a fetched partition's committed records from `position` on. A batch may start before it. */
+/**
+ * Returns a fetched partition's committed records from `position` on. A batch may start earlier.
+ */
 export function decode({ records: batches, abortedTransactions }: FetchedPartition, position: bigint): Decoded {
   const upcoming = [...(abortedTransactions ?? [])].sort((a, b) => Number(a.firstOffset - b.firstOffset));
   const aborted = new Set<bigint>();

@@ -14,19 +14,24 @@ import { decode, type FetchedPartition, type FetchResponse } from "./fetch.ts";
 
 const retryBackoff = { baseMs: 50, maxMs: 1_000 };
 const joinAttempts = 5;
-/** An idle member asks this rarely. Data is answered at once. */
+/** The longest wait of a fetch while no partition is paused. Data ends the wait at once. */
 const idleWaitMs = 1_000;
-/** While a partition is paused a fetch ends sooner, since a partition that is resumed waits for the next one. */
+/**
+ * The longest wait while a partition is paused. It is shorter, because a resumed partition waits
+ * for the next fetch.
+ */
 const pausedWaitMs = 50;
 const maxResponseBytes = 10_485_760;
 
 /**
- * A member through @platformatic/kafka's consumer, which joins, sends heartbeats and speaks the protocol. The fetches are
- * ours instead of its stream's: they have a connection of their own, cover only what is not paused, and an answer that
- * arrives after a rebalance is dropped.
+ * A member on @platformatic/kafka's consumer, which joins, sends heartbeats and speaks the
+ * protocol. The fetches are made here instead of by its stream. They use a connection of their own
+ * and cover only partitions that are not paused, and a response that arrives after a rebalance is
+ * dropped.
  *
- * The consumer itself retries nothing here. With retries, its commit would answer the end of a generation by joining the
- * next one and committing the old offsets there, also those of partitions that another member owns by then.
+ * The consumer itself retries nothing. With retries, its commit would respond to the end of a
+ * generation by joining the next one and committing the old offsets there, including those of
+ * partitions that another member owns by then.
  */
 export class PlatformaticMember implements Member {
   readonly #topic: string;
@@ -34,10 +39,10 @@ export class PlatformaticMember implements Member {
   readonly #events: MemberEvents;
   readonly #consumer: Consumer;
   readonly #fetchConnections: ConnectionPool;
-  /** The next offset to fetch of each partition that this member owns. */
+  /** The next offset to fetch in each partition that this member owns. */
   readonly #positions = new Map<number, bigint>();
   readonly #paused = new Set<number>();
-  /** The brokers with a fetch in flight: one at a time each, as fetch sessions require. */
+  /** The brokers with a fetch in flight. Fetch sessions allow one at a time per broker. */
   readonly #fetching = new Set<number>();
   #metadata: ClusterTopicMetadata | undefined;
   #generation = 0;
@@ -62,7 +67,8 @@ export class PlatformaticMember implements Member {
       sessionTimeout: sessionMs,
       rebalanceTimeout: Math.max(2 * sessionMs, 10_000),
       heartbeatInterval: Math.max(100, Math.floor(sessionMs / 10)),
-      // The name that kafkajs gives the same assignor: members through either client share a group during a change.
+      // kafkajs uses the same name for this assignor, so members on either client share a group
+      // during a change.
       protocols: [{ name: "RoundRobinAssigner", version: 1 }],
     });
     this.#consumer.topics.track(topic);
@@ -71,7 +77,7 @@ export class PlatformaticMember implements Member {
       const partitions = assignments?.find((assigned) => assigned.topic === topic)?.partitions ?? [];
       void this.#assign(this.#consumer.generationId, partitions);
     });
-    // A heartbeat that meets a rebalance joins again by itself; it reports here where that failed.
+    // A heartbeat that meets a rebalance joins again by itself, and reports a failure here.
     this.#consumer.on("error", (error) => void this.#joinAgain(error));
   }
 
@@ -90,7 +96,7 @@ export class PlatformaticMember implements Member {
 
   async commit(offsets: ReadonlyMap<number, bigint>): Promise<void> {
     const { generationId, memberId } = this.#consumer;
-    // The consumer has the next generation's number before it knows the next assignment.
+    // The consumer has the next generation's number before it has the next assignment.
     if (memberId === null || generationId !== this.#generation) throw new Error("a rebalance is in progress");
     const topic = this.#topic;
     await this.#consumer.commit({
@@ -98,12 +104,15 @@ export class PlatformaticMember implements Member {
     });
   }
 
-  /** Waits for a join in progress: the group would otherwise wait for a member that it has but nobody serves. */
+  /**
+   * Waits for a join in progress, then leaves. Otherwise the group would have a member without a
+   * process.
+   */
   async leave(): Promise<void> {
     this.#leaving = true;
     await this.#fetchConnections.close(); // Ends the fetches in flight.
     await this.#starting.catch(() => undefined);
-    // The group evicts a member that could not say so when its session expires.
+    // If the broker does not respond, the group evicts the member when its session expires.
     await new Promise((settled) => this.#consumer.leaveGroup(false, settled));
     await this.#consumer.close().catch(async () => await this.#consumer.connections.close());
   }
@@ -113,7 +122,10 @@ export class PlatformaticMember implements Member {
     if (!this.#leaving) await this.#join();
   }
 
-  /** Members that come and go at once make a join fail with another rebalance; each keeps its id and joins again. */
+  /**
+   * Joins the group. If other members join or leave at the same time, the join fails with another
+   * rebalance. The member keeps its id and joins again.
+   */
   async #join(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -147,7 +159,8 @@ export class PlatformaticMember implements Member {
       try {
         const positions = await this.#committedOrOldest(partitions);
         if (!this.#isCurrent(generation)) return;
-        // A partition that was ours before has records on their way that are not committed yet.
+        // A partition that this member owned before has records in flight that are not committed
+        // yet.
         for (const [partition, offset] of positions) {
           this.#positions.set(partition, later(offset, this.#positions.get(partition) ?? 0n));
         }
@@ -178,7 +191,9 @@ export class PlatformaticMember implements Member {
     return new Map(partitions.map((partition) => [partition, offsets?.[partition] ?? 0n]));
   }
 
-  /** Starts a fetch at each broker that leads one of our partitions and has none in flight. */
+  /**
+   * Starts a fetch at each broker that leads one of the member's partitions and has none in flight.
+   */
   #fetchAll(): void {
     if (this.#leaving) return;
     const byLeader = Map.groupBy(
@@ -232,7 +247,10 @@ export class PlatformaticMember implements Member {
     if (this.#events.fetched({ partition, records, highWatermark })) this.#positions.set(partition, next);
   }
 
-  /** Does what an error asks for before the next attempt: a pause, new metadata, a position that exists. Or crashes. */
+  /**
+   * Prepares the next attempt after an error: pauses, reads new metadata, or moves to a position
+   * that exists. Reports a crash if none of them helps.
+   */
   async #recover(error: unknown): Promise<void> {
     try {
       const cut = outOfRange(error);
@@ -247,7 +265,10 @@ export class PlatformaticMember implements Member {
     }
   }
 
-  /** The records at our position are gone: deleted by the retention, or the log was cut. */
+  /**
+   * Moves partitions to their oldest record, because the records at their position were deleted by
+   * the retention or the log was truncated.
+   */
   async #startAtOldest(partitions: readonly number[]): Promise<void> {
     for (const [partition, offset] of await this.#oldest(partitions)) {
       const position = this.#positions.get(partition);

@@ -44,7 +44,7 @@ async function readPartition(consumer: Consumer, { topic, partition, end }: Part
     if (fetched === undefined) continue;
     const { records, next } = decode(fetched, position);
     for (const record of records) if (record.offset < end) visit(topic, partition, record);
-    // Behind the last stable offset lies an open transaction, whose outcome is not known.
+    // After the last stable offset there is an open transaction, whose outcome is not known.
     if (next === position && fetched.lastStableOffset <= position) return;
     position = next;
   }

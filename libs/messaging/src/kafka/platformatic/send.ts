@@ -5,13 +5,15 @@ import { isRetryable } from "./errors.ts";
 
 const attempts = 7;
 
+/** A producer of records. */
 export interface RecordSender extends AsyncDisposable {
   send(topic: string, records: readonly OutgoingRecord[]): Promise<void>;
 }
 
 /**
- * Creates a producer that repeats only what is not stored. The library repeats a request as a whole, which stores the
- * records of its other partitions twice when one partition has no leader yet, as happens right after a topic's creation.
+ * Creates a producer that repeats only records that are not stored. The library repeats a request
+ * as a whole. If one partition has no leader yet, as happens right after a topic's creation, it
+ * stores the records of the other partitions twice.
  */
 export function createSender(base: BaseOptions, retryDelayMs: (attempt: number) => number): RecordSender {
   const producer = new Producer<string, Buffer, string, string>({
@@ -33,7 +35,7 @@ export function createSender(base: BaseOptions, retryDelayMs: (attempt: number) 
           const stored = new Set(storedPartitions(error));
           rest = rest.filter(({ partition }) => !stored.has(partition));
           if (attempt === attempts || !isRetryable(error)) throw error;
-          producer.clearMetadata(); // Perhaps a partition has another leader now.
+          producer.clearMetadata(); // A partition may have another leader.
           await sleep(retryDelayMs(attempt));
         }
       }
@@ -48,7 +50,10 @@ interface ProduceResponse {
   }[];
 }
 
-/** Returns the partitions that accepted their records although the send failed: of other brokers, or beside the failed one. */
+/**
+ * Returns the partitions that accepted their records although the send failed: those of other
+ * brokers, and those beside a failed partition.
+ */
 function storedPartitions(error: unknown): number[] {
   if (error instanceof ResponseError) {
     const { responses } = error["response"] as ProduceResponse;
