@@ -1,3 +1,4 @@
+import { eachRound } from "./each-round.ts";
 /**
  * Two ways to do one thing, measured in turn in one run. A slow or busy machine slows both, so the
  * ratio is stable.
@@ -19,7 +20,7 @@ export async function compare(
   rounds: number,
 ): Promise<Comparison> {
   const values: [number[], number[]] = [[], []];
-  for (let round = 0; round < rounds; round++) {
+  for (const _ of eachRound(rounds, about.name)) {
     values[0].push(await slow.measure());
     values[1].push(await fast.measure());
   }

@@ -1,102 +1,111 @@
-/**
- * `npm run bench`: measures the claims about messaging; exit code 1 if one is missed. The other
- * commands print each figure beside its aim:
- *   competitors  our services beside their Go twins and other Node stacks.
- *                --only rpc,gateway,chain,start; --names A,B: only targets with one of these in
- *                their name; --ms N: length of a measurement (1200); --rate N: calls a second at
- *                the fixed rate (1000), 0 skips it
- *   orders       an order from placed to its end, beside the same by hand on kafkajs and pg.
- *                --only fulfilled,rejected; --names; --orders N in the closed loop (800);
- *                --rate N a second for latency (50); --profile FOLDER: CPU profiles
- *   replicas     two replicas of a service beside one, each limited to a share of a core. --ms
- *   gc           gateway and greeter with young generations of several sizes. --ms, --rate
- *   telemetry    the gateway with and without 10 % of its traces exported. --ms; --profile FOLDER
- *   overload     the gateway at up to twice its peak, with its limit and without. --ms
- *   against      greeter and gateway of this checkout beside another, in pairs.
- *                --checkout FOLDER; --names; --ms
- *   micro        our libraries beside npm packages
- * All take --rounds N (5) and, except overload, --json FILE for every sample.
- */
-import { parseArgs } from "node:util";
+/** `npm run bench`: figures beside their aims. */
+import { resolve } from "node:path";
+import { generateContracts } from "@plumbline/tools-stack";
+import { oneOf, runCommand, text, UsageError, whole } from "@plumbline/tools-stack/command";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: "string", default: "5" },
-    only: { type: "string" },
-    ms: { type: "string", default: "1200" },
-    rate: { type: "string" },
-    orders: { type: "string", default: "800" },
-    names: { type: "string", default: "" },
-    json: { type: "string" },
-    profile: { type: "string" },
-    checkout: { type: "string" },
-  },
-});
-
-function whole(name: "rounds" | "ms" | "rate" | "orders", least: number, most: number, preset?: number): number {
-  const value = Number(values[name] ?? preset);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    console.error(`--${name} takes a whole number from ${least} to ${most}`);
-    process.exit(1);
-  }
-  return value;
-}
-
-const rounds = whole("rounds", 1, 100);
-const { json } = values;
-const names = values.names.split(",");
-const ms = () => whole("ms", 100, 20_000);
-const commands: Readonly<Record<string, () => Promise<void>>> = {
-  async competitors() {
-    const { competitors } = await import("./competitors/competitors.ts");
-    const only = (values.only ?? "rpc,gateway,chain,start").split(",");
-    await competitors({ rounds, only, names, ms: ms(), rate: whole("rate", 0, 50_000, 1_000), json });
-  },
-  async orders() {
-    const { orders } = await import("./orders/orders.ts");
-    const only = (values.only ?? "fulfilled,rejected").split(",");
-    const rate = whole("rate", 1, 2_000, 50);
-    await orders({ rounds, only, names, orders: whole("orders", 1, 20_000), rate, json, profile: values.profile });
-  },
-  async replicas() {
-    const { replicas } = await import("./replicas/replicas.ts");
-    await replicas({ rounds, ms: ms(), json });
-  },
-  async gc() {
-    const { gc } = await import("./gc/gc.ts");
-    await gc({ rounds, ms: ms(), rate: whole("rate", 0, 50_000, 0), json });
-  },
-  async telemetry() {
-    const { telemetry } = await import("./telemetry/telemetry.ts");
-    await telemetry({ rounds, ms: ms(), json, profile: values.profile });
-  },
-  async overload() {
-    const { overload } = await import("./overload/overload.ts");
-    await overload({ rounds, ms: ms() });
-  },
-  async against() {
-    if (values.checkout === undefined) {
-      console.error("--checkout FOLDER is missing: the checkout to compare with, after npm ci there");
-      process.exit(2);
-    }
-    const { against } = await import("./against/against.ts");
-    await against({ checkout: values.checkout, rounds, names, ms: ms(), json });
-  },
-  async micro() {
-    const { micro } = await import("./micro/micro.ts");
-    await micro(rounds, json);
-  },
+const words = {
+  competitors: "our services beside their Go twins and other Node stacks",
+  orders: "an order from placed to its end, beside the same by hand on kafkajs and pg",
+  replicas: "two replicas of a service beside one, each limited to a share of a core",
+  gc: "gateway and greeter with young generations of several sizes",
+  telemetry: "the gateway with and without 10 % of its traces exported",
+  overload: "the gateway at up to twice its peak, with its limit and without",
+  against: "greeter and gateway of this checkout beside another, in pairs",
+  micro: "our libraries beside npm packages",
 };
+type Word = keyof typeof words;
 
-// The former name of the command.
-const [command] = positionals.map((name) => (name === "peers" ? "competitors" : name));
-if (command === undefined) {
-  const { claims } = await import("./claims.ts");
-  await claims(rounds);
-} else if (Object.hasOwn(commands, command)) {
-  await commands[command]?.();
-} else {
-  console.error(`"${command}" is not measured here: expected ${Object.keys(commands).join(", ")}, or nothing`);
-  process.exitCode = 1;
-}
+/** The commands that each option belongs to. The claims about messaging, which have no word, take --rounds only. */
+const takers: Readonly<Record<string, readonly Word[]>> = {
+  only: ["competitors", "orders"],
+  names: ["competitors", "orders", "against"],
+  ms: ["competitors", "replicas", "gc", "telemetry", "overload", "against"],
+  rate: ["competitors", "orders", "gc"],
+  orders: ["orders"],
+  profile: ["orders", "telemetry"],
+  checkout: ["against"],
+  json: ["competitors", "orders", "replicas", "gc", "telemetry", "against", "micro"],
+};
+const of = (option: string) => ` [${takers[option]?.join(", ")}]`;
+
+await runCommand(
+  {
+    name: "npm run bench",
+    about: "Measures, and prints each figure beside its aim. Without a command it measures the claims about messaging.",
+    // The former name of the command still works.
+    words: { ...words, peers: "the former name of competitors" },
+    wordsAs: "[COMMAND]",
+    options: {
+      rounds: whole("rounds of each measurement", { least: 1, most: 100, preset: 5 }),
+      only: text(`parts: rpc,gateway,chain,start or fulfilled,rejected${of("only")}`, { takes: "A,B" }),
+      names: text(`only targets with one of these in their name${of("names")}`, { takes: "A,B" }),
+      ms: whole(`length of a measurement, 1200 by default${of("ms")}`, { least: 100, most: 20_000 }),
+      rate: whole(`calls a second at the fixed rate, 0 skips it${of("rate")}`, { least: 0, most: 50_000 }),
+      orders: whole(`orders in the closed loop, 800 by default${of("orders")}`, { least: 1, most: 20_000 }),
+      profile: text(`writes CPU profiles there${of("profile")}`, { takes: "FOLDER" }),
+      checkout: text(`the other checkout, after npm ci there${of("checkout")}`, { takes: "FOLDER" }),
+      json: text("writes every sample there", { takes: "FILE" }),
+    },
+    notes: ["Exit codes: 0 measured, 1 a claim about messaging or an aim of against is missed, 2 wrong command line."],
+  },
+  async ({ words: [word, ...more], values }) => {
+    if (more.length > 0) throw new UsageError(`it takes one command, not also ${JSON.stringify(more[0])}`);
+    const command = word === "peers" ? "competitors" : (word as Word | undefined);
+    for (const [option, belongsTo] of Object.entries(takers)) {
+      const isGiven = values[option as keyof typeof values] !== undefined;
+      if (isGiven && (command === undefined || !belongsTo.includes(command))) {
+        throw new UsageError(`--${option} belongs to ${belongsTo.join(", ")}`);
+      }
+    }
+    const { rounds, ms = 1_200, json, profile } = values;
+    const names = (values.names ?? "").split(",");
+    const only = <T extends string>(parts: readonly T[]) =>
+      values.only?.split(",").map((part) => oneOf(part, parts, "--only takes")) ?? [...parts];
+    const commands: Readonly<Record<Word, () => Promise<() => Promise<void>>>> = {
+      async competitors() {
+        const chosen = only(["rpc", "gateway", "chain", "start"]);
+        const { competitors } = await import("./competitors/competitors.ts");
+        return () => competitors({ rounds, only: chosen, names, ms, rate: values.rate ?? 1_000, json });
+      },
+      async orders() {
+        const { rate = 50, orders: count = 800 } = values;
+        if (rate < 1 || rate > 2_000) throw new UsageError(`--rate takes a whole number from 1 to 2000, not "${rate}"`);
+        const chosen = only(["fulfilled", "rejected"]);
+        const { orders } = await import("./orders/orders.ts");
+        return () => orders({ rounds, only: chosen, names, orders: count, rate, json, profile });
+      },
+      async replicas() {
+        const { replicas } = await import("./replicas/replicas.ts");
+        return () => replicas({ rounds, ms, json });
+      },
+      async gc() {
+        const { gc } = await import("./gc/gc.ts");
+        return () => gc({ rounds, ms, rate: values.rate ?? 0, json });
+      },
+      async telemetry() {
+        const { telemetry } = await import("./telemetry/telemetry.ts");
+        return () => telemetry({ rounds, ms, json, profile });
+      },
+      async overload() {
+        const { overload } = await import("./overload/overload.ts");
+        return () => overload({ rounds, ms });
+      },
+      async against() {
+        const { checkout } = values;
+        if (checkout === undefined) throw new UsageError("against needs --checkout FOLDER");
+        const { against } = await import("./against/against.ts");
+        return () => against({ checkout, rounds, names, ms, json });
+      },
+      async micro() {
+        const { micro } = await import("./micro/micro.ts");
+        return () => micro(rounds, json);
+      },
+    };
+    const root = resolve(import.meta.dirname, "../../..");
+    if (command === undefined) {
+      await generateContracts(root);
+      const { claims } = await import("./claims.ts");
+      await claims(rounds);
+    } else await (await commands[command]())();
+  },
+);

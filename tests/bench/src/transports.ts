@@ -9,12 +9,13 @@ import { once } from "node:events";
 import { connect, createClient, Metadata, serve, service, type TransportName, transportNames } from "@plumbline/rpc";
 import { Conformance, ok, pathOf, transport } from "@plumbline/rpc/internals";
 import { noTelemetry } from "@plumbline/telemetry";
+import { runCommand, whole } from "@plumbline/tools-stack/command";
+import { eachRound } from "./each-round.ts";
 
 const none = new Metadata();
-const [role, name, mode, port] = process.argv.slice(2);
-const calls = Number(process.env["CALLS"] ?? 20_000);
-const concurrency = Number(process.env["CONCURRENCY"] ?? 32);
-const rounds = Number(process.env["ROUNDS"] ?? 5);
+const [role, name, mode, port, given] = process.argv.slice(2);
+/** Calls at once; a child is given the number by its parent. */
+let concurrency = Number(given ?? 32);
 const modes = ["bare", "full"];
 const request = Buffer.from("a request of thirty-two letters.");
 const { unary } = Conformance.methods;
@@ -22,7 +23,23 @@ const path = pathOf(Conformance, unary);
 
 if (role === "server") await runServer(name as TransportName);
 else if (role === "client") await runClient(name as TransportName);
-else await compare();
+else {
+  await runCommand(
+    {
+      name: "npm run compare -w libs/rpc",
+      about: "Measures the CPU time of unary calls, of server and client, over each transport.",
+      options: {
+        rounds: whole("rounds of each pair, interleaved", { least: 1, most: 100, preset: 5 }),
+        calls: whole("calls of a round", { least: 1, most: 10_000_000, preset: 20_000 }),
+        concurrency: whole("calls at once", { least: 1, most: 10_000, preset: 32 }),
+      },
+    },
+    async ({ values }) => {
+      concurrency = values.concurrency;
+      await compare(values.rounds, values.calls);
+    },
+  );
+}
 
 async function runServer(name: TransportName): Promise<void> {
   const common = { host: "127.0.0.1", port: 0 };
@@ -80,7 +97,7 @@ async function runClient(name: TransportName): Promise<void> {
   process.send?.({});
 }
 
-async function compare(): Promise<void> {
+async function compare(rounds: number, calls: number): Promise<void> {
   const pairs = modes.flatMap((mode) =>
     transportNames.flatMap((server) => transportNames.map((client) => ({ mode, server, client }))),
   );
@@ -88,11 +105,11 @@ async function compare(): Promise<void> {
   for (const { mode, server, client } of pairs) {
     const one = start("server", server, mode);
     const [{ port }] = (await once(one, "message")) as [{ port: number }];
-    const two = start("client", client, mode, `${port}`);
+    const two = start("client", client, mode, `${port}`, `${concurrency}`);
     await once(two, "message");
     running.push({ pair: `${mode} ${client} -> ${server}`, server: one, client: two, figures: [] as number[][] });
   }
-  for (let round = -1; round < rounds; round++) {
+  for (const round of eachRound(rounds, "transports", -1)) {
     for (const { server, client, figures } of running) {
       const before = await ask<NodeJS.CpuUsage>(server, 0);
       const { us, ms } = await ask<{ us: number; ms: number }>(client, calls);

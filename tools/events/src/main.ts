@@ -1,11 +1,18 @@
-/** `npm run events -- dlq list|show|replay` and `lag`: what an operator asks of the events. `--help` says it all. */
-import { run } from "./run.ts";
+/** `npm run events`: dead letters and lag, for operators. */
+import { resolve } from "node:path";
+import { generateContracts } from "@plumbline/tools-stack";
+import { runCommand } from "@plumbline/tools-stack/command";
+import { spec, toCommand } from "./options.ts";
 
-const stop = new AbortController();
-process.once("SIGINT", () => stop.abort(new Error("stopped")));
-process.exitCode = await run(process.argv.slice(2), {
-  environment: process.env,
-  print: (text) => process.stdout.write(`${text}\n`),
-  warn: (text) => process.stderr.write(`${text}\n`),
-  signal: stop.signal,
+await runCommand(spec, async (line) => {
+  const command = toCommand(line, process.env);
+  await generateContracts(resolve(import.meta.dirname, "../../.."));
+  const { run } = await import("./run.ts");
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort(new Error("stopped")));
+  return await run(command, {
+    print: (text) => process.stdout.write(`${text}\n`),
+    warn: (text) => process.stderr.write(`${text}\n`),
+    signal: stop.signal,
+  });
 });

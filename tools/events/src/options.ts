@@ -1,9 +1,7 @@
-import { parseArgs } from "node:util";
 import { type DeadLetterFilter, maxDeadLetters } from "@plumbline/messaging/dead-letters";
 import type { InspectorOptions } from "@plumbline/messaging/inspect";
-
-/** What was typed cannot be meant; the message says what can. */
-export class UsageError extends Error {}
+import { defaultPorts } from "@plumbline/tools-stack";
+import { choice, flag, type Line, oneOf, text, UsageError, whole } from "@plumbline/tools-stack/command";
 
 export interface Command {
   readonly name: "dlq list" | "dlq show" | "dlq replay" | "lag";
@@ -14,67 +12,60 @@ export interface Command {
   readonly timeoutMs: number;
 }
 
-export const help = `npm run events -- COMMAND [options]
+const names = ["dlq list", "dlq show", "dlq replay", "lag"] as const;
 
-  dlq list             dead letters that nobody replayed yet, the oldest failure first
-  dlq show ID          everything about the dead letters of one message
-  dlq replay           gives dead letters to their group once more, ids kept; a second replay sends nothing
-  lag                  how far each group is behind
+/** The stack that `npm start` runs. */
+const stack = {
+  url: `postgresql://messaging@127.0.0.1:${defaultPorts.postgres}/messaging`,
+  brokers: `127.0.0.1:${defaultPorts.kafka}`,
+};
 
-  --topic T, --group G, --type X, --key K, --id ID     only these; T is the topic the message was published to
-  --since TIME         only what failed at or after, such as 2026-11-22T10:00:00Z
-  --limit N            at most N dead letters (100; up to ${maxDeadLetters})
-  --all                list: also those that were replayed
-  --dry-run            replay: says what it would do and does nothing
-  --json               one JSON document instead of a table
-  --adapter A          postgres (default) or kafka
-  --url URL            database of the postgres adapter (EVENTS_MESSAGING_URL, else that of npm start)
-  --brokers LIST       host:port,... (EVENTS_KAFKA_BROKERS, else that of npm start -- --kafka)
-  --timeout SECONDS    for the whole command (60)
-
-Exit code: 0 done, 1 failed or not found, 2 the command line cannot be meant.`;
-
-/** What `npm start` runs. */
-const stack = { url: "postgresql://messaging@127.0.0.1:54329/messaging", brokers: "127.0.0.1:19092" };
-
-const options = {
-  topic: { type: "string" },
-  group: { type: "string" },
-  type: { type: "string" },
-  key: { type: "string" },
-  id: { type: "string" },
-  since: { type: "string" },
-  limit: { type: "string" },
-  timeout: { type: "string" },
-  adapter: { type: "string" },
-  url: { type: "string" },
-  brokers: { type: "string" },
-  all: { type: "boolean", default: false },
-  "dry-run": { type: "boolean", default: false },
-  json: { type: "boolean", default: false },
-  help: { type: "boolean", default: false },
+export const spec = {
+  name: "npm run events",
+  about: "Shows and replays dead letters, and shows how far each group is behind.",
+  words: {
+    "dlq list": "dead letters that were not replayed yet, the oldest failure first",
+    "dlq show ID": "everything about the dead letters of one message",
+    "dlq replay": "sends dead letters to their group again, ids kept; a second replay sends nothing",
+    lag: "how far each group is behind",
+  },
+  take: "free",
+  wordsAs: "COMMAND",
+  options: {
+    topic: text("only of the topic that the message was published to", { takes: "T" }),
+    group: text("only of this group", { takes: "G" }),
+    type: text("only events of this type", { takes: "X" }),
+    key: text("only with this key", { takes: "K" }),
+    id: text("only with this id", { takes: "ID" }),
+    since: text("only failures at or after this time, such as 2026-11-22T10:00:00Z", { takes: "TIME" }),
+    limit: whole("dead letters at most, 100 by default", { least: 1, most: maxDeadLetters }),
+    all: flag("list: also those that were replayed"),
+    "dry-run": flag("replay: shows what it would do and does nothing"),
+    json: flag("one JSON document instead of a table"),
+    adapter: choice("carrier of the events", ["postgres", "kafka"], { preset: "postgres" }),
+    url: text("database of the postgres adapter (EVENTS_MESSAGING_URL, else that of npm start)", { takes: "URL" }),
+    brokers: text("host:port,... (EVENTS_KAFKA_BROKERS, else that of npm start -- --kafka)", { takes: "LIST" }),
+    timeout: whole("limit for the whole command", { least: 1, most: 3_600, preset: 60, takes: "SECONDS" }),
+  },
+  notes: ["Exit codes: 0 done, 1 failed or not found, 2 wrong command line."],
 } as const;
 
-/** Undefined when help is asked for. Throws UsageError. */
-export function parseCommand(args: readonly string[], environment: NodeJS.ProcessEnv): Command | undefined {
-  const { values, positionals } = parsed(args);
-  if (values.help) return undefined;
-  const name = positionals.slice(0, positionals[0] === "dlq" ? 2 : 1).join(" ");
-  const rest = positionals.slice(name.split(" ").length);
-  if (name !== "dlq list" && name !== "dlq show" && name !== "dlq replay" && name !== "lag") {
-    throw new UsageError(`there is no command "${positionals.join(" ")}": dlq list, dlq show, dlq replay, lag`);
-  }
+/** Returns the command that a line means. Throws UsageError. */
+export function toCommand({ values, words }: Line<typeof spec.options>, environment: NodeJS.ProcessEnv): Command {
+  const written = words.slice(0, words[0] === "dlq" ? 2 : 1).join(" ");
+  const name = oneOf(written, names, "the command is");
+  const rest = words.slice(name.split(" ").length);
   if (name === "dlq show" && rest.length !== 1) throw new UsageError("dlq show takes one message id");
-  if (name !== "dlq show" && rest.length > 0)
-    throw new UsageError(`${name} takes no argument, got "${rest.join(" ")}"`);
+  if (name !== "dlq show" && rest.length > 0) {
+    throw new UsageError(`${name} takes no argument, not ${JSON.stringify(rest.join(" "))}`);
+  }
   if (values["dry-run"] && name !== "dlq replay") throw new UsageError("--dry-run belongs to dlq replay");
   if (values.all && name !== "dlq list") throw new UsageError("--all belongs to dlq list");
-  const { topic, group, type, key } = values;
+  const { topic, group, type, key, limit = 100 } = values;
   if (name === "lag") {
-    const idle = (["type", "key", "id", "since", "limit"] as const).find((option) => values[option]);
+    const idle = (["type", "key", "id", "since", "limit"] as const).find((option) => values[option] !== undefined);
     if (idle !== undefined) throw new UsageError(`--${idle} does not belong to lag`);
   }
-  const limit = wholeNumber("--limit", values.limit, 100, maxDeadLetters);
   const since = values.since === undefined ? undefined : time(values.since);
   const id = rest[0] ?? values.id;
   return {
@@ -83,41 +74,25 @@ export function parseCommand(args: readonly string[], environment: NodeJS.Proces
     filter: { topic, group, type, key, id, since, limit, replayed: values.all },
     dryRun: values["dry-run"],
     json: values.json,
-    timeoutMs: wholeNumber("--timeout", values.timeout, 60, 3_600) * 1_000,
+    timeoutMs: values.timeout * 1_000,
   };
 }
 
-function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error });
-  }
-}
-
 function connection(
-  { adapter = "postgres", url, brokers }: { adapter?: string; url?: string; brokers?: string },
+  { adapter, url, brokers }: Line<typeof spec.options>["values"],
   environment: NodeJS.ProcessEnv,
 ): InspectorOptions {
   if (adapter === "postgres") {
     if (brokers !== undefined) throw new UsageError("--brokers belongs to --adapter kafka");
     return { adapter, url: url ?? environment["EVENTS_MESSAGING_URL"] ?? stack.url };
   }
-  if (adapter !== "kafka") throw new UsageError(`--adapter takes postgres or kafka, got "${adapter}"`);
   if (url !== undefined) throw new UsageError("--url belongs to --adapter postgres");
   const list = brokers ?? environment["EVENTS_KAFKA_BROKERS"] ?? stack.brokers;
   return { adapter, brokers: list.split(",").map((broker) => broker.trim()) };
 }
 
-function wholeNumber(name: string, text: string | undefined, preset: number, most: number): number {
-  if (text === undefined) return preset;
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new UsageError(`${name} takes a whole number from 1 to ${most}, got "${text}"`);
-}
-
-function time(text: string): Date {
-  const value = new Date(text);
+function time(written: string): Date {
+  const value = new Date(written);
   if (!Number.isNaN(value.getTime())) return value;
-  throw new UsageError(`--since takes a time such as 2026-11-22T10:00:00Z, got "${text}"`);
+  throw new UsageError(`--since takes a time such as 2026-11-22T10:00:00Z, not ${JSON.stringify(written)}`);
 }

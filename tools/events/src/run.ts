@@ -4,34 +4,23 @@ import { connectBroker } from "@plumbline/messaging";
 import { findDeadLetters, groupLags, planReplay, replayDeadLetters, sumLags } from "@plumbline/messaging/dead-letters";
 import { type Inspector, type InspectorOptions, openInspector } from "@plumbline/messaging/inspect";
 import { noTelemetry } from "@plumbline/telemetry";
-import { type Command, help, parseCommand, UsageError } from "./options.ts";
+import type { Command } from "./options.ts";
 import { lagTable, letterJson, letterTable, letterText, stepText } from "./print.ts";
 
-/** What a run may touch of the process it runs in. */
+/** The parts of its process that a run uses. */
 export interface Surroundings extends Abortable {
-  readonly environment: NodeJS.ProcessEnv;
   readonly print: (text: string) => void;
   readonly warn: (text: string) => void;
 }
 
-/** Runs one command line and answers the exit code: 0, 1 for a failure, 2 for what cannot be meant. */
-export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { print, warn, environment } = surroundings;
+/** Runs a command. Returns the exit code: 1 when it failed or found nothing. */
+export async function run(command: Command, surroundings: Surroundings): Promise<number> {
   try {
-    const command = parseCommand(args, environment);
-    if (command === undefined) {
-      print(help);
-      return 0;
-    }
     using limit = deadline(command.timeoutMs, surroundings);
     await using inspector = await openInspector(command.connection, noTelemetry);
     return await commands[command.name](command, inspector, { ...surroundings, signal: limit.signal });
   } catch (error) {
-    if (error instanceof UsageError) {
-      warn(`${error.message}\nnpm run events -- --help says more`);
-      return 2;
-    }
-    warn(advice(error));
+    surroundings.warn(advice(error));
     return 1;
   }
 }

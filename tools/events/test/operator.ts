@@ -1,17 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { OrderPlaced } from "@plumbline/contracts";
 import { createMessage, type Message } from "@plumbline/messaging";
+import { readCommand } from "@plumbline/tools-stack/command";
+import { spec, toCommand } from "../src/options.ts";
 import { run } from "../src/run.ts";
 
-/** One command line, as an operator types it. */
+/** Runs one command line, as an operator types it. */
 export async function call(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
   const [out, err]: [string[], string[]] = [[], []];
   const surroundings = {
-    environment,
     print: (text: string) => void out.push(`${text}\n`),
     warn: (text: string) => void err.push(`${text}\n`),
   };
-  return { code: await run(args, surroundings), out: out.join(""), err: err.join("") };
+  const line = readCommand(spec, args);
+  if (line === undefined) throw new Error("help is not asked for");
+  return { code: await run(toCommand(line, environment), surroundings), out: out.join(""), err: err.join("") };
 }
 
 export function placed(customerId: string): Message {

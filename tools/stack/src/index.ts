@@ -9,6 +9,7 @@ export { defaultPorts, freeStackPorts, type Ports } from "./ports.ts";
 export { openProcesses, type ProcessesOptions, type ProcessStack } from "./processes/open-processes.ts";
 export type { Adapter, Entry, Program, Transport } from "./processes/programs.ts";
 export { databases, givenTransport, programs, transports } from "./processes/programs.ts";
+export { generateContracts } from "./processes/run-script.ts";
 export {
   databaseOwners,
   ownServices,

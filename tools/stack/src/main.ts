@@ -1,74 +1,44 @@
-/**
- * `npm start`: the whole system on this machine until Ctrl-C. Options: --fresh (start with no data), --kafka (events on Apache Kafka), --transport grpc-js|http2 (what carries the calls), --ports-from N (all
- * ports in a row from N), --data FOLDER, --measure (print seconds to ready and memory when idle, then stop).
- */
+/** `npm start`: the whole system on this machine until Ctrl-C. */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { aborted, sleep } from "@plumbline/concurrency";
+import { choice, flag, hasColors, Progress, runCommand, text, whole } from "./command/index.ts";
 import { defaultPorts, type Ports, portsFrom } from "./ports.ts";
 import { prettyLine } from "./processes/log-lines.ts";
 import { proportionalSetSize } from "./processes/memory.ts";
 import { openProcesses, type ProcessStack } from "./processes/open-processes.ts";
-import { dataFolder, givenTransport } from "./processes/programs.ts";
+import { dataFolder, givenTransport, transports } from "./processes/programs.ts";
+import { ownServices } from "./services.ts";
 
 const idleMs = 5_000;
-const color = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
+const root = resolve(import.meta.dirname, "../../..");
 
-async function main(signal: AbortSignal): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      data: { type: "string" },
-      fresh: { type: "boolean", default: false },
-      kafka: { type: "boolean", default: false },
-      measure: { type: "boolean", default: false },
-      "ports-from": { type: "string" },
-      transport: { type: "string" },
-    },
-  });
-  const ports = values["ports-from"] === undefined ? defaultPorts : movedPorts(Number(values["ports-from"]));
-  const root = resolve(import.meta.dirname, "../../..");
-  const names: string[] = [];
-
-  console.log("Starting Postgres, the services and a supplier…");
-  await using stack = await openProcesses({
-    root,
-    signal,
-    ports,
-    dataDir: values.data ?? dataFolder(root),
-    fresh: values.fresh,
-    adapter: values.kafka ? "kafka" : "postgres",
-    transport:
-      values.transport === undefined ? givenTransport() : givenTransport({ PLUMBLINE_TRANSPORT: values.transport }),
-    onLine: (name, line) => {
-      if (!names.includes(name)) names.push(name);
-      console.log(prettyLine(name, line, names.indexOf(name), color));
-    },
-  });
-  console.log(banner(stack, ports));
-  if (values.measure) {
-    await Promise.race([sleep(idleMs), aborted(signal)]);
-    console.log(memoryTable(stack));
-    return;
-  }
-  await aborted(signal);
-  console.log("Stopping: services first, then Postgres. Data is kept; npm start -- --fresh begins anew.");
-}
-
-function movedPorts(first: number): Ports {
-  if (!Number.isInteger(first) || first < 1_024 || first > 65_000) {
-    throw new Error("--ports-from takes a whole number from 1024 to 65000, 20000 for one");
-  }
-  return portsFrom(first);
-}
+const spec = {
+  name: "npm start",
+  about:
+    "Runs Postgres, the services and a supplier on this machine until Ctrl-C. The data is kept for the next start.",
+  options: {
+    fresh: flag("begins without the data of earlier runs"),
+    kafka: flag("carries the events on Apache Kafka; needs Java 17 and Maven"),
+    transport: choice("carrier of the calls; PLUMBLINE_TRANSPORT where not given", transports),
+    "ports-from": whole("takes all ports in a row from this one", { least: 1_024, most: 65_000 }),
+    data: text("folder of the data (.plumbline/data)", { takes: "FOLDER" }),
+    measure: flag("prints the seconds to ready and the memory when idle, then stops"),
+  },
+  notes: ["Exit codes: 0 stopped, 1 not started, 2 wrong command line. `npm run doctor` looks for what is missing."],
+};
 
 function banner(stack: ProcessStack, ports: Ports): string {
   const base = `http://localhost:${ports.gateway}`;
+  const others = ownServices
+    .filter(({ name }) => name !== "gateway")
+    .map(({ name }) => `${name} ${ports[`${name}Ops` as keyof Ports]}`)
+    .join(", ");
   return `
 Ready after ${(stack.readyAfterMs / 1_000).toFixed(1)} s.
 
   API and a page to try it   ${base}/docs
   OpenAPI document           ${base}/openapi.json
-  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (orders ${ports.ordersOps}, worker ${ports.workerOps}, greeter ${ports.greeterOps})
+  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (${others})
 
 Try:
 
@@ -106,14 +76,44 @@ let signals = 0;
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {
     stop.abort();
-    // npm passes Ctrl-C on, so the terminal's own comes twice; a third is a person who will not wait. What runs ends with us.
+    // npm passes Ctrl-C on, so the terminal's own comes twice. A third is a person who does not wait.
     if (++signals > 2) process.exit(1);
   });
 }
-try {
-  await main(stop.signal);
-} catch (error) {
-  if (stop.signal.aborted) process.exit(130); // Ctrl-C while starting: what ran has stopped, and there is nothing to explain.
-  console.error(`\n${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-}
+
+await runCommand(spec, async ({ values }) => {
+  const { signal } = stop;
+  const from = values["ports-from"];
+  const ports = from === undefined ? defaultPorts : portsFrom(from);
+  const names: string[] = [];
+  using progress = new Progress();
+  progress.line("Starting Postgres, the services and a supplier…");
+  try {
+    await using stack = await openProcesses({
+      root,
+      signal,
+      ports,
+      dataDir: values.data ?? dataFolder(root),
+      fresh: values.fresh,
+      adapter: values.kafka ? "kafka" : "postgres",
+      transport: values.transport ?? givenTransport(),
+      onLine: (name, line) => {
+        if (!names.includes(name)) names.push(name);
+        progress.line(prettyLine(name, line, names.indexOf(name), hasColors(process.stdout)));
+      },
+      onWait: (what) => progress.show(`waiting for ${what}`),
+    });
+    progress.line(banner(stack, ports));
+    if (values.measure) {
+      await Promise.race([sleep(idleMs), aborted(signal)]);
+      console.log(memoryTable(stack));
+      return;
+    }
+    await aborted(signal);
+    console.log("Stopping: services first, then Postgres. Data is kept; npm start -- --fresh begins without it.");
+  } catch (error) {
+    // Ctrl-C while starting: what ran has stopped, and there is nothing to explain.
+    if (signal.aborted) process.exit(130);
+    throw error;
+  }
+});

@@ -10,6 +10,7 @@ import { machineOf } from "../competitors/machine.ts";
 import { type Program, Running } from "../competitors/program.ts";
 import { gateway, greeter } from "../competitors/targets.ts";
 import { openWorkshop, root, type Workshop } from "../competitors/workshop.ts";
+import { eachRound } from "../each-round.ts";
 import { markdown, whole } from "../markdown.ts";
 import { type PairedRatio, pairedRatio } from "./paired-ratio.ts";
 
@@ -97,7 +98,7 @@ async function measurePairs(
   for (const { running } of [before, after]) {
     for (let calls = 0; calls < warmCalls; ) calls += (await load(generator, kind, running.port, 1_000)).calls;
   }
-  for (let round = 0; round < rounds; round++) {
+  for (const round of eachRound(rounds, `${service} over ${transport}`)) {
     for (const side of round % 2 === 0 ? [before, after] : [after, before]) {
       await load(generator, kind, side.running.port, 150);
       const bytes = await allocatedBytes(side);

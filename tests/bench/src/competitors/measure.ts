@@ -1,3 +1,4 @@
+import { eachRound } from "../each-round.ts";
 import { gcFile, pausesOf } from "./gc-file.ts";
 import { type Load, load } from "./load.ts";
 import { Running } from "./program.ts";
@@ -58,7 +59,7 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
     all.push({ target, running, closed: [], atRate: [] });
     await attempt(target, () => warmUp(target, plan.generator));
   }
-  for (let round = 0; round < plan.rounds; round++) {
+  for (const round of eachRound(plan.rounds, `${targets.length} targets`)) {
     const turn = round % Math.max(1, all.length);
     for (const one of [...all.slice(turn), ...all.slice(0, turn)]) {
       await attempt(one.target, async () => {

@@ -1,4 +1,5 @@
 import { sleep } from "@plumbline/concurrency";
+import { eachRound } from "../each-round.ts";
 import { markdown, spread } from "../markdown.ts";
 import { type Program, Running } from "./program.ts";
 import type { Target } from "./targets.ts";
@@ -34,7 +35,7 @@ export async function startTimes(targets: readonly Target[], rounds: number, fol
     all.push({ target, program: without, cached: false, starts: [] });
   }
   // The first start of each fills the cache, like the build of an image, and does not count.
-  for (let round = -1; round < rounds; round++) {
+  for (const round of eachRound(rounds, "starts", -1)) {
     for (const { program, starts } of all) {
       await using running = await Running.start(program, 0, folder);
       const { startMs: ms } = running;

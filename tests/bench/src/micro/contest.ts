@@ -1,4 +1,5 @@
 import { median } from "../compare.ts";
+import { eachRound } from "../each-round.ts";
 import { markdown } from "../markdown.ts";
 
 /** Ways to do one thing; the first is ours. Each does its work `times` times. */
@@ -31,7 +32,7 @@ export async function contest({ name, contenders }: Contest, rounds: number): Pr
   const times: number[] = [];
   for (const { run } of contenders) times.push(await timesFor(run));
   const nanos: number[][] = contenders.map(() => []);
-  for (let round = 0; round < rounds; round++) {
+  for (const _ of eachRound(rounds, "micro")) {
     for (const [index, { run }] of contenders.entries()) {
       const count = times[index] ?? 1;
       nanos[index]?.push(((await millis(run, count)) * 1e6) / count);

@@ -5,6 +5,7 @@ import { buildOurs } from "../competitors/build.ts";
 import { installCompetitors } from "../competitors/install.ts";
 import { machineOf } from "../competitors/machine.ts";
 import { root } from "../competitors/workshop.ts";
+import { eachRound } from "../each-round.ts";
 import { ratioTable } from "../ratio.ts";
 import { startEngines } from "./engines.ts";
 import { Customer, type Ending } from "./flow.ts";
@@ -61,7 +62,7 @@ export async function orders(options: OrdersOptions): Promise<void> {
   }
   const machine = machineOf("processes on any core");
   console.log(`\n${machine}\n`);
-  for (let round = 0; round < options.rounds; round++) {
+  for (const round of eachRound(options.rounds, "orders")) {
     for (let index = 0; index < all.length; index++) {
       const one = all[(index + round) % all.length];
       if (one === undefined) continue;

@@ -9,6 +9,7 @@ import { load, loadUnchecked } from "../competitors/load.ts";
 import { machineOf } from "../competitors/machine.ts";
 import { Running } from "../competitors/program.ts";
 import { gateway, upstream } from "../competitors/targets.ts";
+import { eachRound } from "../each-round.ts";
 import { markdown } from "../markdown.ts";
 import { behind, capacity } from "./behind.ts";
 
@@ -67,7 +68,7 @@ export async function overload({ rounds, ms }: OverloadOptions): Promise<void> {
       const goodputs: number[] = [];
       const latencies: number[] = [];
       const all = new Map<number, Seen[]>(shares.map((share) => [share, []]));
-      for (let round = 0; round < rounds; round++) {
+      for (const _ of eachRound(rounds, "overload")) {
         const closed = await load(generator, "http", port, ms);
         const peak = closed.calls / closed.seconds;
         const seen = new Map<number, Seen>();

@@ -4,6 +4,7 @@ import { Running } from "../competitors/program.ts";
 import { gateway } from "../competitors/targets.ts";
 import { openWorkshop } from "../competitors/workshop.ts";
 import { ControlGroup } from "../control-group.ts";
+import { eachRound } from "../each-round.ts";
 import { type ReplicasOptions, type Scaling, type Shared, share } from "./scaling.ts";
 
 const warmCalls = 25_000;
@@ -39,7 +40,7 @@ export async function gateways({ rounds, ms }: ReplicasOptions): Promise<Scaling
     console.log(`NOT WARM  gateways: ${warm} calls of ${2 * warmCalls} before they are measured`);
 
   const [one, two]: [Shared[], Shared[]] = [[], []];
-  for (let round = 0; round < rounds; round++) {
+  for (const round of eachRound(rounds, "gateways")) {
     one.push(await measure(all.slice(round % 2, (round % 2) + 1), ms));
     two.push(await measure(all, ms));
   }

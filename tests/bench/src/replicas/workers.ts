@@ -11,6 +11,7 @@ import { buildOurs } from "../competitors/build.ts";
 import type { Running } from "../competitors/program.ts";
 import { root } from "../competitors/workshop.ts";
 import { ControlGroup } from "../control-group.ts";
+import { eachRound } from "../each-round.ts";
 import { startEngines } from "../orders/engines.ts";
 import { type Site, startSupplier, startWorkers } from "../orders/systems.ts";
 import { type ReplicasOptions, type Scaling, type Shared, share } from "./scaling.ts";
@@ -52,7 +53,7 @@ export async function workers({ rounds }: ReplicasOptions): Promise<Scaling | un
     groups.push(group);
   }
   const samples: [Shared[], Shared[]] = [[], []];
-  for (let round = 0; round < rounds; round++) {
+  for (const _ of eachRound(rounds, "workers")) {
     for (const [index, group] of groups.entries()) samples[index === 0 ? 0 : 1].push(await fulfil(group, count));
   }
   return { name: "worker on Kafka", unit: "orders/s", one: samples[0], two: samples[1] };

@@ -1,40 +1,32 @@
-/**
- * `npm run demo`: 200 orders through a running stack. Options: --url (by default the first of localhost:8080 to 8089 that
- * is ready), --orders N. Exit 1 if any is lost or doubled.
- */
-import { parseArgs } from "node:util";
+/** `npm run demo`: orders through a running stack, counted at the end. */
+import { Progress, runCommand, text, whole } from "@plumbline/tools-stack/command";
 import { findGateway } from "./find-gateway.ts";
 import { runDemo, table } from "./run-demo.ts";
 
-const { values } = parseArgs({
-  options: { url: { type: "string" }, orders: { type: "string", default: "200" } },
-});
-const total = Number(values.orders);
-if (!Number.isInteger(total) || total < 1 || total > 10_000) {
-  console.error("--orders takes a whole number from 1 to 10000");
-  process.exit(1);
-}
-
-const live = process.stdout.isTTY === true;
-let last = 0;
-function onProgress({ placed, ended }: { placed: number; ended: number }): void {
-  const now = performance.now();
-  if (now - last < (live ? 50 : 1_000) && ended < total) return;
-  last = now;
-  const bar = (count: number) => "█".repeat(Math.round((20 * count) / total)).padEnd(20, "░");
-  const line = `placed ${bar(placed)} ${placed}/${total}   settled ${bar(ended)} ${ended}/${total}`;
-  process.stdout.write(live ? `\r${line}` : `${line}\n`);
-}
-
-try {
-  const base = (values.url ?? (await findGateway())).replace(/\/$/, "");
-  console.log(`${total} orders to ${base}`);
-  const report = await runDemo({ base, orders: total, onProgress });
-  console.log(table(report));
-  process.exitCode = report.ok ? 0 : 1;
-} catch (error) {
-  console.error(
-    `\nThe demo needs the running stack (npm start, or docker compose up): ${error instanceof Error ? error.message : String(error)}`,
-  );
-  process.exitCode = 1;
-}
+await runCommand(
+  {
+    name: "npm run demo",
+    about: "Places orders with a running stack (npm start, docker compose up), waits for each to end and counts them.",
+    options: {
+      orders: whole("orders to place", { least: 1, most: 10_000, preset: 200 }),
+      url: text("address of the gateway; the first of localhost:8080 to 8089 that is ready", { takes: "URL" }),
+    },
+    notes: ["Exit codes: 0 all orders are accounted for, 1 an order is lost, doubled or wrong, 2 wrong command line."],
+  },
+  async ({ values: { orders, url } }) => {
+    const base = (url ?? (await findGateway())).replace(/\/$/, "");
+    using progress = new Progress();
+    progress.line(`${orders} orders to ${base}`);
+    const bar = (count: number) => "█".repeat(Math.round((20 * count) / orders)).padEnd(20, "░");
+    const show = ({ placed, ended }: { placed: number; ended: number }) =>
+      progress.show(`placed ${bar(placed)} ${placed}/${orders}   settled ${bar(ended)} ${ended}/${orders}`, {
+        now: ended === orders,
+      });
+    const report = await runDemo({ base, orders, onProgress: show }).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`The demo needs the running stack (npm start, or docker compose up): ${why}`, { cause: error });
+    });
+    progress.line(table(report));
+    return report.ok ? 0 : 1;
+  },
+);

@@ -7,7 +7,10 @@ import { notDone } from "./folders.ts";
 
 const root = join(import.meta.dirname, "../../../..");
 const prose = (...args: string[]) =>
-  spawnSync(process.execPath, [join(import.meta.dirname, "main.ts"), ...args], { cwd: root, encoding: "utf8" });
+  spawnSync(process.execPath, ["-C", "source", join(import.meta.dirname, "main.ts"), ...args], {
+    cwd: root,
+    encoding: "utf8",
+  });
 
 test("a folder with a finding fails, and the finding has its file and line", () => {
   using folder = temporaryFolder();

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -11,13 +10,13 @@ import { checkPorts } from "./preflight.ts";
 import {
   type DatabaseName,
   databases,
-  type Environment,
   type ExtraReplica,
   type Program,
   type ProgramsOptions,
   programs,
   scriptOf,
 } from "./programs.ts";
+import { generateContracts, runScript } from "./run-script.ts";
 import { Supervised } from "./supervised.ts";
 
 export interface ProcessesOptions extends Omit<ProgramsOptions, "extra"> {
@@ -31,6 +30,8 @@ export interface ProcessesOptions extends Omit<ProgramsOptions, "extra"> {
   /** The number of replicas of a service; one where none is given. */
   readonly scale?: Scale;
   readonly onLine: (name: string, line: string) => void;
+  /** Called with what the start waits for. */
+  readonly onWait?: (what: string) => void;
   /** Gives the start up: running programs stop, and the call rejects. */
   readonly signal?: AbortSignal;
   readonly readyMs?: number;
@@ -72,6 +73,8 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     // Only the folders of the engines: the folder around them may hold other files.
     for (const engine of ["postgres", "kafka"]) rmSync(join(options.dataDir, engine), { recursive: true, force: true });
   }
+  const onWait = options.onWait ?? (() => {});
+  onWait(adapter === "kafka" ? "Postgres, Kafka and the contracts" : "Postgres and the contracts");
   const own = async <T extends AsyncDisposable>(starting: Promise<T>): Promise<T> => resources.use(await starting);
   const [postgres, kafka] = await allEnded([
     own(
@@ -84,7 +87,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
       }),
     ),
     adapter === "kafka" ? own(startKafka({ dataDir: join(options.dataDir, "kafka"), port: kafkaPort })) : undefined,
-    runScript(root, "libs/contracts/src/generate.ts", [], {}),
+    generateContracts(root),
   ]);
   signal?.throwIfAborted();
 
@@ -99,6 +102,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
 
   const firsts = programs(ports, urls, options);
   const owners = firsts.filter(({ service }) => databaseOwners.some((owner) => owner === service));
+  onWait(`the migrations of ${owners.map(({ name }) => name).join(", ")}`);
   await Promise.all(owners.map((program) => runScript(root, program.entry, ["migrate"], program.environment)));
   signal?.throwIfAborted();
 
@@ -156,7 +160,16 @@ class Programs implements AsyncDisposable {
     await Promise.all(surplus.map(([name, program]) => (this.byName.delete(name), program.stop())));
     await Promise.all(table.map((program) => this.#run(program)));
     using limit = deadline(this.#options.readyMs ?? 60_000, { signal: this.#options.signal });
-    await Promise.all([...this.byName.values()].map((program) => program.ready({ signal: limit.signal })));
+    const waiting = new Set(this.byName.keys());
+    const tell = () => waiting.size > 0 && this.#options.onWait?.([...waiting].join(", "));
+    tell();
+    await Promise.all(
+      [...this.byName].map(async ([name, program]) => {
+        await program.ready({ signal: limit.signal });
+        waiting.delete(name);
+        tell();
+      }),
+    );
   }
 
   /** Starts a program, again if its settings are others than before: the gateway knows the addresses of all replicas. */
@@ -226,26 +239,4 @@ function requireBundles(root: string): void {
     .map(({ name }) => scriptOf(name, "bundle"))
     .filter((file) => !existsSync(join(root, file)));
   if (missing.length > 0) throw new Error(`not built: ${missing.join(", ")}. Run npx nx run-many -t build first`);
-}
-
-/** Runs a script to its end. Rejects with its output when it fails. */
-function runScript(root: string, entry: string, args: readonly string[], environment: Environment): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["-C", "source", entry, ...args], {
-      cwd: root,
-      env: { ...process.env, ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => {
-        output = (output + text).slice(-8_000);
-      });
-    }
-    child.once("error", reject);
-    child.once("close", (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`${entry} ${args.join(" ")} failed with exit code ${code}:\n${output}`));
-    });
-  });
 }

@@ -1,0 +1,10 @@
+import { Progress } from "@plumbline/tools-stack/command";
+
+/** Yields the numbers of the rounds, and shows on standard error which one runs. */
+export function* eachRound(rounds: number, what: string, first = 0): Generator<number> {
+  using progress = new Progress(process.stderr, process.env, 5_000);
+  for (let round = first; round < rounds; round++) {
+    progress.show(`${what}: round ${Math.max(0, round) + 1} of ${rounds}`, { now: round === first });
+    yield round;
+  }
+}
