@@ -15,7 +15,10 @@ const words = {
 };
 type Word = keyof typeof words;
 
-/** The commands that each option belongs to. The claims about messaging, which have no word, take --rounds only. */
+/**
+ * The commands that each option belongs to. The claims about messaging, which have no word, take
+ * --rounds only.
+ */
 const takers: Readonly<Record<string, readonly Word[]>> = {
   only: ["competitors", "orders"],
   names: ["competitors", "orders", "against"],

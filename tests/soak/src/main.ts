@@ -1,4 +1,7 @@
-/** `npm run soak -w libs/rpc`: a server and a client under a steady mix of calls, watched for what they keep. */
+/**
+ * `npm run soak -w libs/rpc`: a server and a client under a steady mix of calls, watched for what
+ * they keep.
+ */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { transportNames } from "@plumbline/rpc";

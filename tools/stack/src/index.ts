@@ -1,4 +1,7 @@
-/** The running system behind one port, `Stack`, with an adapter for processes and one for docker compose. */
+/**
+ * The running system behind one port, `Stack`, with an adapter for processes and one for docker
+ * compose.
+ */
 export { builtImages, type Container, containers } from "./compose/compose.ts";
 export { docker } from "./compose/docker.ts";
 export { endReport } from "./compose/end-report.ts";

@@ -76,7 +76,8 @@ let signals = 0;
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {
     stop.abort();
-    // npm passes Ctrl-C on, so the terminal's own comes twice. A third is a person who does not wait.
+    // npm passes Ctrl-C on, so the terminal's own comes twice. A third is a person who does not
+    // wait.
     if (++signals > 2) process.exit(1);
   });
 }

@@ -1,12 +1,15 @@
 /**
- * The one description of the system: a row for each program. The embedded stack reads it as it is. docker-bake.hcl, the
- * scrape jobs, the alert on services that are down, the proxies of the profile chaos and the gateway's default targets are
- * written from it by `npm run services`, and `npm run check` compares docker-compose.yml with it.
+ * The one description of the system: a row for each program. The embedded stack reads it as it is.
+ * docker-bake.hcl, the scrape jobs, the alert on services that are down, the proxies of the profile
+ * chaos and the gateway's default targets are written from it by `npm run services`, and `npm run
+ * check` compares docker-compose.yml with it.
  *
  * A new service is a row here, a folder below apps/ and a service in docker-compose.yml.
  */
 export interface ServiceRow {
-  /** The folder below apps/, the compose service, the image `plumbline/NAME`, the job in Prometheus. */
+  /**
+   * The folder below apps/, the compose service, the image `plumbline/NAME`, the job in Prometheus.
+   */
   readonly name: string;
   /** The port that it listens on for its clients. */
   readonly port: number;

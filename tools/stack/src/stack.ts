@@ -1,13 +1,17 @@
 /**
- * A running system, whatever runs it. Journeys, chaos, the demo and loads take one of these and run on every adapter:
- * processes of this machine (`openProcesses`) and containers (`openCompose`). A service is named as in services.ts.
+ * A running system, whatever runs it. Journeys, chaos, the demo and loads take one of these and run
+ * on every adapter: processes of this machine (`openProcesses`) and containers (`openCompose`). A
+ * service is named as in services.ts.
  */
 export interface Stack extends AsyncDisposable {
   /** The adapter, for messages. */
   readonly kind: "processes" | "compose";
   /** The names that `kill` takes: services, and engines where the adapter can kill those too. */
   readonly killable: readonly string[];
-  /** Returns where the gateways listen, one address for each replica that runs. A restart may change one: ask again. */
+  /**
+   * Returns where the gateways listen, one address for each replica that runs. A restart may change
+   * one: ask again.
+   */
   gateways(): Promise<readonly string[]>;
   /** Returns where the stand-in supplier listens. */
   supplier(): Promise<string>;
@@ -15,14 +19,20 @@ export interface Stack extends AsyncDisposable {
   replicas(service: string): Promise<readonly Replica[]>;
   /** Ends every replica by SIGKILL. They stay down until `up`. */
   kill(service: string): Promise<void>;
-  /** Stops a replica in good order and starts it again. Resolves once it is ready, with how it ended. */
+  /**
+   * Stops a replica in good order and starts it again. Resolves once it is ready, with how it
+   * ended.
+   */
   restart(replica: Replica): Promise<Ended>;
   /**
-   * Starts whatever does not run, with as many replicas as asked for, and resolves once all are ready. A service that is not
-   * named gets one replica.
+   * Starts whatever does not run, with as many replicas as asked for, and resolves once all are
+   * ready. A service that is not named gets one replica.
    */
   up(scale?: Scale): Promise<void>;
-  /** Stops everything in good order, and returns how each replica ended. `up` starts it again with its data. */
+  /**
+   * Stops everything in good order, and returns how each replica ended. `up` starts it again with
+   * its data.
+   */
   stop(): Promise<readonly Ended[]>;
   /** Returns the last lines that a service wrote. */
   logs(service: string, lines?: number): Promise<string>;

@@ -1,6 +1,6 @@
 /**
- * `npm test`: runs the tests of every project through Nx, then adds up what they counted. The last line reads
- * `N passed, N failed, N skipped`; each skip is listed above it with its reason.
+ * `npm test`: runs the tests of every project through Nx, then adds up what they counted. The last
+ * line reads `N passed, N failed, N skipped`; each skip is listed above it with its reason.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,6 +1,7 @@
 /**
- * Runs the tests of one project, the folder it is called in: every `*.test.ts` of `src` and `test`, or the files named.
- * Prints the specification as it goes and writes the counts to `.test-counts.json`, where `npm test` adds them up.
+ * Runs the tests of one project, the folder it is called in: every `*.test.ts` of `src` and `test`,
+ * or the files named. Prints the specification as it goes and writes the counts to
+ * `.test-counts.json`, where `npm test` adds them up.
  */
 import { globSync, writeFileSync } from "node:fs";
 import { run } from "node:test";

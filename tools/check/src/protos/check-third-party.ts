@@ -1,6 +1,7 @@
 /**
- * Checks the protos of other projects: each folder `protos/third_party/NAME` holds the project's licence, and a README with
- * a table that says for every file where it comes from and in which version.
+ * Checks the protos of other projects: each folder `protos/third_party/NAME` holds the project's
+ * licence, and a README with a table that says for every file where it comes from and in which
+ * version.
  */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { join, matchesGlob } from "node:path";
@@ -47,7 +48,10 @@ function covers(path: string, file: string): boolean {
   return file === trimmed || file.startsWith(`${trimmed}/`) || matchesGlob(file, trimmed);
 }
 
-/** Returns the rows of the table whose head is files, source, version; undefined where there is none. */
+/**
+ * Returns the rows of the table whose head is files, source, version; undefined where there is
+ * none.
+ */
 function originsOf(markdown: string): Origin[] | undefined {
   const rows = markdown
     .split("\n")

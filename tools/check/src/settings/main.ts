@@ -1,6 +1,7 @@
 /**
- * `npm run settings`: writes docs/settings.md from the services' schemas. With --check it fails when the page is stale, or
- * when compose or the embedded stack would start a service with settings that it does not take.
+ * `npm run settings`: writes docs/settings.md from the services' schemas. With --check it fails
+ * when the page is stale, or when compose or the embedded stack would start a service with settings
+ * that it does not take.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";

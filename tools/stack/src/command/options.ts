@@ -2,7 +2,9 @@ import { similar } from "@plumbline/config/similar";
 
 /** The options of a command line: how a value is written, checked and shown in the help. */
 
-/** A wrong command line. Its message is one line that names what is wrong and what would be right. */
+/**
+ * A wrong command line. Its message is one line that names what is wrong and what would be right.
+ */
 export class UsageError extends Error {
   override name = "UsageError";
 }
@@ -16,7 +18,10 @@ export interface Option<T> {
   readonly many: boolean;
   /** The single letter that stands for it, without a dash. */
   readonly short?: string;
-  /** Returns the value of the texts that were given, none where the option was left out. Throws UsageError. */
+  /**
+   * Returns the value of the texts that were given, none where the option was left out. Throws
+   * UsageError.
+   */
   parse(texts: readonly string[], name: string): T;
 }
 
@@ -113,7 +118,10 @@ export function choice<T extends string>(
   };
 }
 
-/** Several of some names, with commas: `--only rpc,gateway`. All of them where the option is left out. */
+/**
+ * Several of some names, with commas: `--only rpc,gateway`. All of them where the option is left
+ * out.
+ */
 export function choices<T extends string>(about: string, names: readonly T[]): Option<readonly T[]> {
   return {
     takes: "A,B",
@@ -127,7 +135,10 @@ export function choices<T extends string>(about: string, names: readonly T[]): O
   };
 }
 
-/** Returns the one of `names` that was written. Throws UsageError, with the nearest name where one is near. */
+/**
+ * Returns the one of `names` that was written. Throws UsageError, with the nearest name where one
+ * is near.
+ */
 export function oneOf<T extends string>(written: string, names: readonly T[], what: string): T {
   const found = names.find((name) => name === written);
   if (found !== undefined) return found;
@@ -139,7 +150,10 @@ export function didYouMean(name: string | undefined): string {
   return name === undefined ? "" : `; did you mean ${name}?`;
 }
 
-/** Returns the name that someone most likely meant: the nearest, or the only one that begins as they wrote. */
+/**
+ * Returns the name that someone most likely meant: the nearest, or the only one that begins as they
+ * wrote.
+ */
 export function nearest(written: string, names: readonly string[]): string | undefined {
   const begun = names.filter((name) => written.length > 1 && name.startsWith(written));
   return similar(written, names) ?? (begun.length === 1 ? begun[0] : undefined);

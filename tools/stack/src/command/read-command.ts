@@ -10,7 +10,10 @@ export interface CommandSpec<O extends Options> {
   readonly options?: O;
   /** The words that may follow: subcommands or parts, with a line for the help of each. */
   readonly words?: Readonly<Record<string, string>>;
-  /** The number of words: "one", "any" (none means all), or "free" for words of any spelling. "any" by default. */
+  /**
+   * The number of words: "one", "any" (none means all), or "free" for words of any spelling. "any"
+   * by default.
+   */
   readonly take?: "one" | "any" | "free";
   /** The words in the first line of the help; `COMMAND` or `PART...` where not given. */
   readonly wordsAs?: string;

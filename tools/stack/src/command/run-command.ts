@@ -5,9 +5,10 @@ import { type CommandSpec, helpOf, type Line, readCommand } from "./read-command
 const usageCode = 2;
 
 /**
- * Runs a command: reads this process's line, and sets the exit code to what `main` returns, 0 where it returns nothing.
- * `--help` prints the help and exits 0. A wrong line prints one line and exits 2. An error of `main` prints its message and
- * exits 1; only a mistake in our own code prints its stack.
+ * Runs a command: reads this process's line, and sets the exit code to what `main` returns, 0 where
+ * it returns nothing. `--help` prints the help and exits 0. A wrong line prints one line and exits
+ * 2. An error of `main` prints its message and exits 1; only a mistake in our own code prints its
+ * stack.
  */
 export async function runCommand<O extends Options>(
   spec: CommandSpec<O>,

@@ -10,15 +10,17 @@ export interface Output {
 }
 
 /**
- * Returns true where lines may be rewritten: on a terminal that can, and not in a build. Elsewhere every line stays, and no
- * escape sequence is written.
+ * Returns true where lines may be rewritten: on a terminal that can, and not in a build. Elsewhere
+ * every line stays, and no escape sequence is written.
  */
 export function isLive(output: Output, environment: NodeJS.ProcessEnv = process.env): boolean {
   const { CI = "", TERM } = environment;
   return output.isTTY === true && TERM !== "dumb" && (CI === "" || CI === "false");
 }
 
-/** Returns true where colours may be written: NO_COLOR and FORCE_COLOR win over what the output is. */
+/**
+ * Returns true where colours may be written: NO_COLOR and FORCE_COLOR win over what the output is.
+ */
 export function hasColors(output: Output, environment: NodeJS.ProcessEnv = process.env): boolean {
   const { NO_COLOR = "", FORCE_COLOR } = environment;
   if (NO_COLOR !== "") return false;
@@ -31,7 +33,10 @@ export function paint(format: Format, text: string, output: Output = process.std
   return hasColors(output) ? styleText(format, text, { validateStream: false }) : text;
 }
 
-/** The progress of long work: one line that is rewritten on a terminal, and elsewhere a line now and then. */
+/**
+ * The progress of long work: one line that is rewritten on a terminal, and elsewhere a line now and
+ * then.
+ */
 export class Progress implements Disposable {
   readonly #output: Output;
   readonly #isLive: boolean;
@@ -46,7 +51,10 @@ export class Progress implements Disposable {
     this.#everyMs = this.#isLive ? 50 : plainEveryMs;
   }
 
-  /** Shows where the work is. Called too soon after the last time it writes nothing, unless `now` is set. */
+  /**
+   * Shows where the work is. Called too soon after the last time it writes nothing, unless `now` is
+   * set.
+   */
   show(text: string, { now = false }: { readonly now?: boolean } = {}): void {
     if (text === this.#last) return;
     const at = performance.now();

@@ -27,7 +27,10 @@ export async function containers(variables: Variables = {}): Promise<Container[]
   return found.toSorted((a, b) => a.Name.localeCompare(b.Name));
 }
 
-/** Returns the image of each service that is built here, by the service's name. Migrations use the image of their service. */
+/**
+ * Returns the image of each service that is built here, by the service's name. Migrations use the
+ * image of their service.
+ */
 export async function builtImages(variables: Variables = {}): Promise<Map<string, string>> {
   const { services } = JSON.parse(await docker(["compose", "config", "--format", "json"], variables)) as Configuration;
   const images = Object.entries(services).filter(

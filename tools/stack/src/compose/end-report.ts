@@ -1,7 +1,9 @@
 import type { Container } from "./compose.ts";
 import { table } from "./table.ts";
 
-/** A JVM that ends in good order after SIGTERM reports 128 + 15, whatever its shutdown hooks did. */
+/**
+ * A JVM that ends in good order after SIGTERM reports 128 + 15, whatever its shutdown hooks did.
+ */
 const cleanCodes: Readonly<Record<string, readonly number[]>> = { kafka: [0, 143] };
 
 /** Returns true for a container that ended by itself, with a code that means success. */

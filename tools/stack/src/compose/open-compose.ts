@@ -26,7 +26,10 @@ export function whyNoCompose(): string | false {
 }
 
 export interface ComposeOptions {
-  /** The name of the compose project. A stack of that name that an earlier run left is removed first. */
+  /**
+   * The name of the compose project. A stack of that name that an earlier run left is removed
+   * first.
+   */
   readonly project: string;
   /** The tag of the images. With one they are removed at the end. */
   readonly tag?: string;
@@ -42,8 +45,8 @@ export interface ComposeStack extends Stack {
 }
 
 /**
- * Builds the images and starts the stack of docker-compose.yml from no data, as a project and on ports of its own. Resolves
- * when all containers are healthy. Disposing removes it with its data.
+ * Builds the images and starts the stack of docker-compose.yml from no data, as a project and on
+ * ports of its own. Resolves when all containers are healthy. Disposing removes it with its data.
  */
 export async function openCompose({ project, tag }: ComposeOptions): Promise<ComposeStack> {
   const ports = (await freePorts(gatewayPorts + 4)).map(String);
@@ -110,7 +113,8 @@ export async function openCompose({ project, tag }: ComposeOptions): Promise<Com
       return (await containers(variables)).map(endedOf);
     },
     logs: (service, lines = 20) => compose("logs", "--no-color", "--tail", `${lines}`, service),
-    // A signal and the end of a command may both ask for the end: each waits until the stack is gone.
+    // A signal and the end of a command may both ask for the end: each waits until the stack is
+    // gone.
     [Symbol.asyncDispose]: () => (closing ??= opened.disposeAsync()),
   };
 }

@@ -23,7 +23,10 @@ interface ManifestEntry {
   readonly Layers: readonly string[];
 }
 
-/** The layers of images in this machine's engine. Needs room for them, unpacked, in the folder for temporary files. */
+/**
+ * The layers of images in this machine's engine. Needs room for them, unpacked, in the folder for
+ * temporary files.
+ */
 export async function savedImages(names: readonly string[]): Promise<SavedImage[]> {
   const folder = await mkdtemp(join(tmpdir(), "plumbline-images-"));
   try {
@@ -50,7 +53,10 @@ export async function savedImages(names: readonly string[]): Promise<SavedImage[
   }
 }
 
-/** An engine that keeps images as containerd does saves layers compressed; another saves plain archives. */
+/**
+ * An engine that keeps images as containerd does saves layers compressed; another saves plain
+ * archives.
+ */
 async function compressed(file: string): Promise<number> {
   const gzip = createGzip();
   let out = 0;

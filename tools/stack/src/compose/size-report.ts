@@ -17,7 +17,9 @@ export interface SizeReport {
   readonly ok: boolean;
 }
 
-/** What each image adds to what all of them share. `counted` says which services the total is for. */
+/**
+ * What each image adds to what all of them share. `counted` says which services the total is for.
+ */
 export function sizeReport(
   images: ReadonlyMap<string, SavedImage>,
   counted: ReadonlySet<string>,

@@ -1,4 +1,6 @@
-/** Rows as lines of columns; all but the first column of a row are set right where they are figures. */
+/**
+ * Rows as lines of columns; all but the first column of a row are set right where they are figures.
+ */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));

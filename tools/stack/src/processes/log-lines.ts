@@ -1,4 +1,7 @@
-/** Turns the JSON lines of the services into lines for people: `12:00:01.250 orders   info  order placed  order_id=…`. */
+/**
+ * Turns the JSON lines of the services into lines for people: `12:00:01.250 orders   info  order
+ * placed  order_id=…`.
+ */
 
 const colors = [36, 35, 33, 32, 34, 31];
 const hidden = new Set(["time", "level", "message", "service", "trace_id", "span_id", "version"]);

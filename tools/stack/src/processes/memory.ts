@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /**
- * Proportional set size in bytes of a process and everything it started: pages shared by n processes count 1/n for each,
- * so the sum over processes is what they really take. Linux only; undefined elsewhere.
+ * Proportional set size in bytes of a process and everything it started: pages shared by n
+ * processes count 1/n for each, so the sum over processes is what they really take. Linux only;
+ * undefined elsewhere.
  */
 export function proportionalSetSize(pid: number): number | undefined {
   const children = childrenByParent();

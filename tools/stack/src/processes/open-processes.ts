@@ -57,9 +57,9 @@ export interface ProcessStack extends Stack {
 const routine = / LOG: |^\s*$/;
 
 /**
- * Starts the embedded stack: Postgres, migrations, then every program of the table. Resolves when all are ready. Disposing
- * stops the services first and Postgres last, and keeps the data. Rejects with a message that says what to do, and then
- * leaves nothing running.
+ * Starts the embedded stack: Postgres, migrations, then every program of the table. Resolves when
+ * all are ready. Disposing stops the services first and Postgres last, and keeps the data. Rejects
+ * with a message that says what to do, and then leaves nothing running.
  */
 export async function openProcesses(options: ProcessesOptions): Promise<ProcessStack> {
   const { root, ports, onLine, signal, adapter = "postgres", entry = "source" } = options;
@@ -141,7 +141,9 @@ class Programs implements AsyncDisposable {
   readonly byName = new Map<string, Supervised>();
   readonly #options: ProcessesOptions;
   readonly #urls: Readonly<Record<DatabaseName, string>>;
-  /** Every replica beside the first that was ever asked for: one that comes back keeps its ports. */
+  /**
+   * Every replica beside the first that was ever asked for: one that comes back keeps its ports.
+   */
   readonly #extra = new Map<string, ExtraReplica>();
 
   constructor(options: ProcessesOptions, urls: Readonly<Record<DatabaseName, string>>) {
@@ -172,7 +174,10 @@ class Programs implements AsyncDisposable {
     );
   }
 
-  /** Starts a program, again if its settings are others than before: the gateway knows the addresses of all replicas. */
+  /**
+   * Starts a program, again if its settings are others than before: the gateway knows the addresses
+   * of all replicas.
+   */
   async #run(program: Program): Promise<void> {
     const known = this.byName.get(program.name);
     if (known !== undefined && isDeepStrictEqual(known.program.environment, program.environment)) {
@@ -226,7 +231,10 @@ function ended({ program: { service, name }, exitCode = null }: Supervised): End
   return { service, name, code: exitCode, clean: exitCode === 0 };
 }
 
-/** Does what Promise.all does, but rejects only when all have ended: a slower one may still start something. */
+/**
+ * Does what Promise.all does, but rejects only when all have ended: a slower one may still start
+ * something.
+ */
 async function allEnded<T extends readonly unknown[]>(
   work: readonly [...T],
 ): Promise<{ [K in keyof T]: Awaited<T[K]> }> {

@@ -1,7 +1,9 @@
 import { createServer } from "node:net";
 import type { PortName, Ports } from "../ports.ts";
 
-/** Rejects before anything has started, with a line for each port that something else listens on. */
+/**
+ * Rejects before anything has started, with a line for each port that something else listens on.
+ */
 export async function checkPorts(ports: Partial<Ports>): Promise<void> {
   const entries = Object.entries(ports) as [PortName, number][];
   const states = await Promise.all(entries.map(async ([name, port]) => ({ name, port, problem: await tryPort(port) })));

@@ -1,4 +1,7 @@
-/** The programs of the embedded stack: what runs, with which settings, made from the table in services.ts. */
+/**
+ * The programs of the embedded stack: what runs, with which settings, made from the table in
+ * services.ts.
+ */
 import { join } from "node:path";
 import type { Ports } from "../ports.ts";
 import { databaseOwners, ownServices, rows, type ServiceName, serviceRow, settingsPrefix } from "../services.ts";
@@ -7,7 +10,9 @@ export type Environment = Readonly<Record<string, string>>;
 
 export interface Program {
   readonly service: ServiceName;
-  /** The service's name, with the number of the replica from the second on: "orders", "orders-2". */
+  /**
+   * The service's name, with the number of the replica from the second on: "orders", "orders-2".
+   */
   readonly name: string;
   /** The script, relative to the repository. */
   readonly entry: string;
@@ -18,11 +23,16 @@ export interface Program {
   readonly ready: string;
 }
 
-/** The databases of the embedded Postgres, each reached by a role of its own: one for each owner of data, and the events. */
+/**
+ * The databases of the embedded Postgres, each reached by a role of its own: one for each owner of
+ * data, and the events.
+ */
 export const databases = [...databaseOwners, "messaging"] as const;
 export type DatabaseName = (typeof databases)[number];
 
-/** The carrier of the events: a database of the embedded Postgres, or Apache Kafka on the local JVM. */
+/**
+ * The carrier of the events: a database of the embedded Postgres, or Apache Kafka on the local JVM.
+ */
 export type Adapter = "postgres" | "kafka";
 
 /** A service's source, which needs no build, or its bundle (`nx build`). */
@@ -33,8 +43,9 @@ export const transports = ["grpc-js", "http2"] as const;
 export type Transport = (typeof transports)[number];
 
 /**
- * Returns the transport that `PLUMBLINE_TRANSPORT` names, for every service of a stack. Where it is not set, each service has
- * its own default. docker-compose.yml reads the same variable. Throws for an unknown name.
+ * Returns the transport that `PLUMBLINE_TRANSPORT` names, for every service of a stack. Where it is
+ * not set, each service has its own default. docker-compose.yml reads the same variable. Throws for
+ * an unknown name.
  */
 export function givenTransport(environment: NodeJS.ProcessEnv = process.env): Transport | undefined {
   const name = environment["PLUMBLINE_TRANSPORT"] ?? "";
@@ -67,7 +78,10 @@ export interface ProgramsOptions {
   readonly extra?: readonly ExtraReplica[] | undefined;
 }
 
-/** Returns the script of a service, relative to the repository. The supplier is no release and has no bundle here. */
+/**
+ * Returns the script of a service, relative to the repository. The supplier is no release and has
+ * no bundle here.
+ */
 export function scriptOf(service: ServiceName, entry: Entry): string {
   const isSource = entry === "source" || serviceRow(service).standIn === true;
   return `apps/${service}/${isSource ? "src/main.ts" : "dist/main.js"}`;
@@ -123,7 +137,8 @@ export function programs(
 
   function messaging(): Environment {
     if (adapter === "postgres") return { MESSAGING_ADAPTER: "postgres", MESSAGING_URL: urls.messaging };
-    // The partitions of a killed process are given to others after this: 30 s is long in front of a terminal.
+    // The partitions of a killed process are given to others after this: 30 s is long in front of a
+    // terminal.
     return { MESSAGING_ADAPTER: "kafka", KAFKA_BROKERS: `127.0.0.1:${ports.kafka}`, KAFKA_SESSION_MS: "6000" };
   }
 

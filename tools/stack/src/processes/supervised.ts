@@ -22,7 +22,10 @@ const keptLines = 200;
 /** The lines that are shown of a program that does not start. */
 const shownLines = 20;
 
-/** A program that is started again when it dies, until `stop` or `kill`. Its process group is its own: Ctrl-C does not reach it. */
+/**
+ * A program that is started again when it dies, until `stop` or `kill`. Its process group is its
+ * own: Ctrl-C does not reach it.
+ */
 export class Supervised {
   readonly program: Program;
   readonly #options: SupervisedOptions;
@@ -74,7 +77,10 @@ export class Supervised {
     this.#exited = this.#run(this.#running.signal);
   }
 
-  /** Resolves when the program answers that it is ready. Rejects when it keeps dying, or at the deadline. */
+  /**
+   * Resolves when the program answers that it is ready. Rejects when it keeps dying, or at the
+   * deadline.
+   */
   async ready(options: { signal: AbortSignal }): Promise<void> {
     for (;;) {
       if (this.#gaveUp !== undefined) throw this.#gaveUp;
