@@ -18,7 +18,7 @@ import type { Upstream } from "./upstream.ts";
 
 /** The settings that may change while the gateway runs. */
 export interface LiveSettings {
-  readonly rateLimits: RateLimits;
+  readonly rateLimit: RateLimits;
   readonly limits: Limits;
   readonly streams: StreamTimes;
 }
@@ -59,7 +59,7 @@ export function createApp(options: AppOptions): Express {
       commonHeaders(drain),
       healthRoutes(options.health),
       observe(router, telemetry),
-      limitRate(options.limiter, () => settings().rateLimits),
+      limitRate(options.limiter, () => settings().rateLimit),
       pages(openApiOf(bindings, options.version)),
       api({ upstreamOf, limits: () => settings().limits, metrics: telemetry.metrics, stream }),
     ),

@@ -1,9 +1,9 @@
 import type { FileRegistry } from "@bufbuild/protobuf";
-import { durationMs, port, type Secret, secret } from "@plumbline/config";
+import { count, durationMs, live, port, type Secret, secret } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
 import { transportNames } from "@plumbline/rpc";
 import { clientTlsSettings } from "@plumbline/rpc/settings";
-import { logLevels } from "@plumbline/telemetry";
+import { serviceConfig, settings } from "@plumbline/service-defaults";
 import { annotatedPackages, readDescriptors } from "@plumbline/transcoding";
 import { z } from "zod";
 import { knownTargets } from "./known-targets.ts";
@@ -20,7 +20,6 @@ const rate = (perSecond: number, burst: number) =>
     burst: z.int().min(1).max(1_000_000).default(burst).describe("requests allowed at once after a pause"),
   });
 
-const count = (preset: number) => z.int().min(1).max(100_000).default(preset);
 const positiveMs = (preset: number) => z.int().min(1).max(86_400_000).default(preset);
 
 /**
@@ -28,33 +27,33 @@ const positiveMs = (preset: number) => z.int().min(1).max(86_400_000).default(pr
  * annotated package.
  */
 export function gatewayConfig(registry: FileRegistry) {
-  return z
-    .object({
-      http: z.object({
-        host: z.string().default("0.0.0.0"),
-        port: port(8080),
-        trustProxy: z
-          .union([z.boolean(), z.int().min(0), z.string()])
-          .default(false)
-          .describe("proxies whose X-Forwarded-For is trusted: false, a number of hops, or addresses"),
-      }),
-      ops: z.object({ host: z.string().default("0.0.0.0"), port: port(9464) }),
-      upstreams: upstreams(registry),
-      transport: z.enum(transportNames).default("grpc-js").describe("implementation of gRPC that calls the services"),
-      upstreamTls: clientTlsSettings(),
-      rateLimit: z.object({
-        perClient: rate(500, 1_000),
-        global: rate(5_000, 10_000),
-        store: z
-          .enum(["memory", "redis"])
-          .default("memory")
-          .describe("memory: each gateway counts on its own; redis: all gateways count together"),
-        redisUrl: secret()
-          .refine(isRedisUrl, "expected redis://user:password@host:port, or rediss: for TLS")
-          .optional()
-          .describe("Redis that the gateways share: redis://user:password@host:port"),
-      }),
-      limits: z.object({
+  return serviceConfig({
+    http: z.object({
+      host: z.string().default("0.0.0.0"),
+      port: port(8080),
+      trustProxy: z
+        .union([z.boolean(), z.int().min(0), z.string()])
+        .default(false)
+        .describe("proxies whose X-Forwarded-For is trusted: false, a number of hops, or addresses"),
+    }),
+    ops: settings.ops({ port: 9464 }),
+    upstreams: upstreams(registry),
+    transport: z.enum(transportNames).default("grpc-js").describe("implementation of gRPC that calls the services"),
+    upstreamTls: clientTlsSettings(),
+    rateLimit: z.object({
+      perClient: live(rate(500, 1_000)),
+      global: live(rate(5_000, 10_000)),
+      store: z
+        .enum(["memory", "redis"])
+        .default("memory")
+        .describe("memory: each gateway counts on its own; redis: all gateways count together"),
+      redisUrl: secret()
+        .refine(isRedisUrl, "expected redis://user:password@host:port, or rediss: for TLS")
+        .optional()
+        .describe("Redis that the gateways share: redis://user:password@host:port"),
+    }),
+    limits: live(
+      z.object({
         bodyBytes: z
           .int()
           .min(1_024)
@@ -63,44 +62,31 @@ export function gatewayConfig(registry: FileRegistry) {
           .describe("largest body of a request, in bytes"),
         timeoutMs: durationMs(5_000).describe("deadline of a unary call without Grpc-Timeout"),
         maxTimeoutMs: durationMs(60_000).describe("longest deadline that a client may set with Grpc-Timeout"),
-        concurrent: count(1_000).describe("unary requests at once; more are refused with 503"),
+        concurrent: count(1_000, 100_000).describe("unary requests at once; more are refused with 503"),
         adaptive: z
           .boolean()
           .default(false)
           .describe(
             "also refuses unary requests below that limit while latency shows a queue or a deadline would be missed",
           ),
-        streams: count(1_000).describe("streams at once; more are refused with 503"),
+        streams: count(1_000, 100_000).describe("streams at once; more are refused with 503"),
       }),
-      streams: z.object({
+    ),
+    streams: live(
+      z.object({
         heartbeatMs: positiveMs(15_000).describe("time between heartbeats"),
         maxAgeMs: positiveMs(900_000).describe("age at which a stream ends and its client reconnects"),
         retryMs: positiveMs(2_000).describe("clients of an ended stream reconnect after this to twice this time"),
         openMs: positiveMs(1_000).describe("longest wait for a first message before the head of the response is sent"),
         stallMs: positiveMs(30_000).describe("a client that reads nothing of its stream for this long is disconnected"),
       }),
-      telemetry: z.object({
-        logLevel: z.enum(logLevels).default("info"),
-        otlpEndpoint: z
-          .url()
-          .optional()
-          .describe("OpenTelemetry collector, such as http://collector:4318; without it nothing is exported"),
-        otlpLogs: z.boolean().default(false).describe("sends log lines to the collector too"),
-        sampleRatio: z.number().min(0).max(1).default(1),
-      }),
-      drainMs: durationMs(0).describe(
-        "time after the stop signal in which the gateway is not ready but still serves, so that load balancers notice",
-      ),
-      graceMs: durationMs(10_000).describe("time from the stop signal to the end of the process, drain included"),
-    })
-    .refine(({ drainMs, graceMs }) => drainMs + 2_000 <= graceMs, {
-      path: ["graceMs"],
-      message: "must be at least 2000 more than drainMs",
-    })
-    .refine(({ rateLimit }) => rateLimit.store !== "redis" || rateLimit.redisUrl !== undefined, {
-      path: ["rateLimit", "redisUrl"],
-      message: "required if rateLimit.store is redis",
-    });
+    ),
+    telemetry: settings.telemetry(),
+    ...settings.shutdown(),
+  }).refine(({ rateLimit }) => rateLimit.store !== "redis" || rateLimit.redisUrl !== undefined, {
+    path: ["rateLimit", "redisUrl"],
+    message: "required if rateLimit.store is redis",
+  });
 }
 
 /** Checks the address here, since the client's own error would print it with the password. */

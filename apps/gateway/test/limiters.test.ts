@@ -220,7 +220,7 @@ describe("while Redis is unreachable", { skip, timeout: 60_000 }, () => {
     const { telemetry, lines } = recording();
     await using limiter = await openRedisLimiter({ url: proxy.url }, telemetry);
     const upstream = new MemoryUpstream(plumbline, { SayHello: () => ({ message: "Hello" }) });
-    await using gateway = await openGateway(plumbline, { upstream, limiter, settings: { rateLimits: limits } });
+    await using gateway = await openGateway(plumbline, { upstream, limiter, settings: { rateLimit: limits } });
     assert.equal((await gateway.fetch("/readyz")).status, 200);
     const statuses = [];
     for (let i = 0; i < 4; i++) statuses.push((await gateway.fetch("/v1/greetings/a")).status);
@@ -232,7 +232,7 @@ describe("while Redis is unreachable", { skip, timeout: 60_000 }, () => {
 test("two gateways share the limit of a client: 429 with Retry-After and RateLimit headers", { skip }, async () => {
   const upstream = new MemoryUpstream(plumbline, { SayHello: () => ({ message: "Hello" }) });
   const options = { url: redis.url, prefix: `test:${randomUUID()}:`, commandMs: 10_000 };
-  const settings = { rateLimits: { perClient: { perSecond: 0.5, burst: 2 }, global: { perSecond: 0, burst: 1 } } };
+  const settings = { rateLimit: { perClient: { perSecond: 0.5, burst: 2 }, global: { perSecond: 0, burst: 1 } } };
   await using one = await openRedisLimiter(options, noTelemetry);
   await using two = await openRedisLimiter(options, noTelemetry);
   await using first = await openGateway(plumbline, { upstream, settings, limiter: one });

@@ -4,17 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { file, loadConfig } from "@plumbline/config";
+import { followLiveSettings } from "@plumbline/service-defaults";
 import { noTelemetry } from "@plumbline/telemetry";
-import type { LiveSettings } from "../src/app.ts";
 import { GatewayConfig } from "../src/config.ts";
-import { followSettings, liveSettings } from "../src/live-settings.ts";
 import { openGateway } from "./support/gateway.ts";
 import { MemoryUpstream } from "./support/memory-upstream.ts";
 import { plumbline } from "./support/orders.ts";
 
 const upstream = new MemoryUpstream(plumbline, { SayHello: () => ({ message: "Hello" }) });
 const rates = (perSecond: number, burst: number, global = 0) => ({
-  rateLimits: { perClient: { perSecond, burst }, global: { perSecond: global, burst } },
+  rateLimit: { perClient: { perSecond, burst }, global: { perSecond: global, burst } },
 });
 
 describe("a client that is too fast", () => {
@@ -70,9 +69,9 @@ test("the rate limit follows its file without a restart, and an invalid file kee
   try {
     await write(yaml(0.001));
     const sources = [file(path)];
-    let settings: LiveSettings = liveSettings(await loadConfig(GatewayConfig, sources));
-    await using _following = followSettings(GatewayConfig, sources, logger, (changed) => (settings = changed));
-    await using gateway = await openGateway(plumbline, { upstream, settings: () => settings });
+    const config = await loadConfig(GatewayConfig, sources);
+    await using settings = await followLiveSettings(GatewayConfig, config, { sources }, logger);
+    await using gateway = await openGateway(plumbline, { upstream, settings: settings.current });
     const statusIs = async (wanted: number): Promise<void> => {
       const end = performance.now() + 10_000;
       while ((await gateway.fetch("/v1/greetings/a")).status !== wanted)

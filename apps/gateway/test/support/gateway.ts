@@ -28,7 +28,7 @@ export interface TestOptions {
 }
 
 export const defaults: LiveSettings = {
-  rateLimits: { perClient: { perSecond: 0, burst: 1 }, global: { perSecond: 0, burst: 1 } },
+  rateLimit: { perClient: { perSecond: 0, burst: 1 }, global: { perSecond: 0, burst: 1 } },
   limits: { bodyBytes: 1024 * 1024, timeoutMs: 5000, maxTimeoutMs: 60_000, concurrent: 100, streams: 100 },
   streams: { heartbeatMs: 10_000, maxAgeMs: 60_000, retryMs: 100, openMs: 5000, stallMs: 5000 },
 };
