@@ -129,6 +129,27 @@ test("a file written in steps gives one update, of the end", async () => {
   assert.equal(await update, 21);
 });
 
+test("changes less than 100 ms apart are one update", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const flush = () => new Promise((resolve) => setImmediate(resolve));
+  const source = manual(1);
+  await using updates = watching(source);
+  let seen = await updates.next();
+  const update = updates.next().then((rate) => (seen = rate));
+  await flush();
+  for (const rate of [2, 3, 4]) {
+    source.value = () => rate;
+    source.raise();
+    await flush();
+    t.mock.timers.tick(99);
+    await flush();
+    assert.equal(seen, 1);
+  }
+  t.mock.timers.tick(1);
+  await update;
+  assert.equal(seen, 4);
+});
+
 test("the same problem is not reported twice", async () => {
   const source = manual("none");
   await using updates = watching(source);
