@@ -11,7 +11,7 @@ export interface Applied<S extends Schema> {
   readonly needRestart: readonly string[];
 }
 
-/** Applies what `changed` has of the live settings to the configuration a process runs with. */
+/** Applies the live settings of `changed` to the running configuration of a process. */
 export function applyLive<S extends Schema>(schema: S, running: Config<S>, changed: Config<S>): Applied<S> {
   let config: unknown = running;
   const needRestart: string[] = [];
@@ -30,7 +30,7 @@ function valueAt(config: unknown, path: readonly string[]): unknown {
   return path.reduce((section, name) => (section as Section | undefined)?.[name], config);
 }
 
-/** Copies the sections on the way to the value, and no others. */
+/** Returns a copy with the value. Only the sections on its path are copied. */
 function withValue(section: unknown, [name = "", ...rest]: readonly string[], value: unknown): unknown {
   const { [name]: old, ...others } = (section ?? {}) as Section;
   const next = rest.length === 0 ? value : withValue(old, rest, value);

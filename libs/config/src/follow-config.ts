@@ -1,3 +1,4 @@
+import { background } from "@plumbline/concurrency";
 import type { ConfigError } from "./config-error.ts";
 import type { Config } from "./load-config.ts";
 import type { Schema } from "./settings.ts";
@@ -7,7 +8,7 @@ import { watchConfig } from "./watch-config.ts";
 export interface FollowOptions<S extends Schema> {
   /** Called with the first configuration, and with each one that differs from the last. */
   readonly onChange: (config: Config<S>) => void;
-  /** Called with a change that is wrong. The last good configuration stays. */
+  /** Called with the problems of an invalid change. The last good configuration stays. */
   readonly onRefused: (error: ConfigError) => void;
   /** Called when the sources can no longer be watched. */
   readonly onFailure: (error: unknown) => void;
@@ -15,18 +16,17 @@ export interface FollowOptions<S extends Schema> {
 
 /**
  * Loads the configuration and follows its sources until disposed. Resolves after the first
- * `onChange`. Rejects with a ConfigError if the first configuration is wrong.
+ * `onChange`. Rejects with a ConfigError if the first configuration is invalid.
  */
 export async function followConfig<S extends Schema>(
   schema: S,
   sources: readonly Source[],
   { onChange, onRefused, onFailure }: FollowOptions<S>,
 ): Promise<AsyncDisposable> {
-  const stop = new AbortController();
   const opened = Promise.withResolvers<void>();
   let isOpen = false;
-  async function follow(): Promise<void> {
-    for await (const { config, error } of watchConfig(schema, sources, stop.signal)) {
+  async function follow(signal: AbortSignal): Promise<void> {
+    for await (const { config, error } of watchConfig(schema, sources, signal)) {
       if (error === undefined) onChange(config);
       else if (isOpen) onRefused(error);
       else throw error;
@@ -34,15 +34,9 @@ export async function followConfig<S extends Schema>(
       opened.resolve();
     }
   }
-  const following = follow().catch((error: unknown) => {
-    if (!isOpen) opened.reject(error);
-    else if (!stop.signal.aborted) onFailure(error);
+  const following = background(follow, {
+    onFailure: (error) => (isOpen ? onFailure(error) : opened.reject(error)),
   });
   await opened.promise;
-  return {
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await following;
-    },
-  };
+  return following;
 }

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { Secret } from "./secret.ts";
 
-/** Returns true if both are equal all the way down. Secrets are compared by what they hold. */
+/** Returns true if both are deeply equal. Secrets are compared by their values. */
 export function isSame(a: unknown, b: unknown): boolean {
   return isDeepStrictEqual(revealed(a), revealed(b));
 }
 
-/** Returns a copy in which secrets can be compared: from the outside they all look alike. */
+/** Returns a copy with revealed secrets, which all look alike otherwise. */
 function revealed(value: unknown): unknown {
   if (value instanceof Secret) return { secret: value.reveal() };
   if (Array.isArray(value)) return value.map(revealed);

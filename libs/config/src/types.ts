@@ -12,8 +12,8 @@ export function secret() {
 }
 
 /**
- * Marks a setting, or all settings of a section, as live: a service that follows its sources applies
- * a change without a restart.
+ * Marks a setting, or all settings of a section, as live: a service that follows its sources
+ * applies a change without a restart.
  */
 export function live<T extends z.ZodType>(schema: T): T {
   return schema.meta({ ...schema.meta(), live: true });
