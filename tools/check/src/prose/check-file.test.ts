@@ -22,7 +22,7 @@ for (const { name, path, source, want } of [
   {
     name: "a banned phrase in the text of an error is found",
     path: "a.ts",
-    source: 'throw new Error("nobody answers");\n',
+    source: 'throw new Error("Nobody answers");\n',
     want: ['1: banned phrase "nobody"'],
   },
   {

@@ -103,7 +103,7 @@ test("words are checked as options are", () => {
   assert.throws(() => readCommand(one, ["stop", "stop"]), /it takes one of rolling, stop, not 2$/);
 });
 
-test("what follows two dashes is passed on where the command says so", () => {
+test("arguments after two dashes are passed on if the command says so", () => {
   assert.deepEqual(readCommand({ ...parts, passes: "K6 OPTIONS" }, ["stop", "--", "--nosuch"])?.passed, ["--nosuch"]);
 });
 

@@ -1,11 +1,11 @@
 import { parseArgs } from "node:util";
 import { didYouMean, nearest, type Option, type Options, UsageError, type ValuesOf } from "./options.ts";
 
-/** What a command takes, for its help and for reading its line. */
+/** The description of a command, for its help and for reading its line. */
 export interface CommandSpec<O extends Options> {
   /** The words that start it: `npm run crash`. */
   readonly name: string;
-  /** What it does, in one or two sentences. */
+  /** Its purpose, in one or two sentences. */
   readonly about: string;
   readonly options?: O;
   /** The words that may follow: subcommands or parts, with a line for the help of each. */
@@ -17,7 +17,7 @@ export interface CommandSpec<O extends Options> {
   readonly take?: "one" | "any" | "free";
   /** The words in the first line of the help; `COMMAND` or `PART...` where not given. */
   readonly wordsAs?: string;
-  /** What follows `--` goes to another program. The word for that program's options. */
+  /** The word for options of another program, which gets the arguments after `--`. */
   readonly passes?: string;
   /** Paragraphs below the options. */
   readonly notes?: readonly string[];

@@ -2,7 +2,7 @@ import { table } from "./table.ts";
 
 const mebibyte = 1_048_576;
 
-/** Of the containers that stay up, one of each. */
+/** The budget of the containers that keep running, one of each. */
 export const memoryBudget = 1_536 * mebibyte;
 
 export interface MemoryUse {

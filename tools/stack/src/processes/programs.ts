@@ -43,9 +43,9 @@ export const transports = ["grpc-js", "http2"] as const;
 export type Transport = (typeof transports)[number];
 
 /**
- * Returns the transport that `PLUMBLINE_TRANSPORT` names, for every service of a stack. Where it is
- * not set, each service has its own default. docker-compose.yml reads the same variable. Throws for
- * an unknown name.
+ * Returns the transport that `PLUMBLINE_TRANSPORT` names, for every service of a stack. Without it
+ * each service has its own default. docker-compose.yml reads the same variable. Throws for an
+ * unknown name.
  */
 export function givenTransport(environment: NodeJS.ProcessEnv = process.env): Transport | undefined {
   const name = environment["PLUMBLINE_TRANSPORT"] ?? "";
