@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { parse } from "yaml";
+import { databaseOwners, ownServices, rows, settingsPrefix } from "../services.ts";
 import { root } from "./docker.ts";
 import { memoryBudget } from "./memory-report.ts";
 
@@ -25,7 +26,7 @@ const { services } = parse(readFileSync(join(root, "docker-compose.yml"), "utf8"
   services: Readonly<Record<string, Service>>;
 };
 const isStep = (name: string) => name.endsWith("-migrate");
-const scaled = ["gateway", "greeter", "orders", "worker"];
+const scaled = ownServices.map(({ name }) => name);
 
 for (const [name, service] of Object.entries(services)) {
   test(`${name} is reached from this machine only`, () => {
@@ -68,7 +69,7 @@ test("each secret of .env says that it is for development", () => {
   const found = [...secrets].map(([, name, value]) => [name, value?.endsWith("-development-only")]);
   assert.deepEqual(
     found.map(([name]) => name),
-    ["POSTGRES_PASSWORD", "POSTGRES_ORDERS_PASSWORD", "POSTGRES_WORKER_PASSWORD"],
+    ["POSTGRES_PASSWORD", ...databaseOwners.map((name) => `POSTGRES_${settingsPrefix(name)}_PASSWORD`)],
   );
   for (const [name, isMarked] of found) assert.ok(isMarked, `${name} is not marked`);
 });
@@ -76,7 +77,9 @@ test("each secret of .env says that it is for development", () => {
 test("no variable of .env has the name of a service's setting: Nx gives them to all it runs", () => {
   const names = [...readFileSync(join(root, ".env"), "utf8").matchAll(/^(\w+)=/gm)].map(([, name]) => name ?? "");
   assert.deepEqual(
-    names.filter((name) => /^(GATEWAY|GREETER|ORDERS|WORKER|SUPPLIER|TEST|E2E)_/.test(name)),
+    names.filter((name) =>
+      ["TEST", "E2E", ...rows.map((row) => settingsPrefix(row.name))].some((prefix) => name.startsWith(`${prefix}_`)),
+    ),
     [],
   );
 });

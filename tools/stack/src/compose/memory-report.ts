@@ -1,9 +1,13 @@
+import { ownServices } from "../services.ts";
 import { table } from "./table.ts";
 
 const mebibyte = 1_048_576;
 
-/** The budget of the containers that keep running, one of each. */
-export const memoryBudget = 1_536 * mebibyte;
+/**
+ * The budget of the containers that stay up, one of each: 192 MiB for a service of ours, 768 MiB for
+ * all others.
+ */
+export const memoryBudget = (ownServices.length * 192 + 768) * mebibyte;
 
 export interface MemoryUse {
   readonly name: string;

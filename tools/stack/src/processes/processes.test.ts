@@ -7,11 +7,12 @@ import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
 import { freePort } from "@plumbline/tools-engines";
 import { freeStackPorts } from "../ports.ts";
+import { ownServices, settingsPrefix } from "../services.ts";
 import { prettyLine } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
 import { openProcesses } from "./open-processes.ts";
 import { checkPorts } from "./preflight.ts";
-import { givenTransport, type Program, programs } from "./programs.ts";
+import { type DatabaseName, databases, givenTransport, type Program, programs } from "./programs.ts";
 import { Supervised } from "./supervised.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
@@ -44,9 +45,14 @@ test("a taken port is named with its use and what to do; free ones pass", async 
   server.close();
 });
 
+const urls = Object.fromEntries(databases.map((name) => [name, `postgresql:///${name}`])) as Record<
+  DatabaseName,
+  string
+>;
+
 test("every program of the table has a port of its own", async () => {
   const ports = await freeStackPorts();
-  const table = programs(ports, { orders: "o", worker: "w", messaging: "m" });
+  const table = programs(ports, urls);
   assert.equal(new Set(table.map((program) => program.ready)).size, table.length);
 });
 
@@ -69,16 +75,13 @@ test("a start that fails waits for what was starting beside it, and stops that t
 
 test("one setting gives every service its transport, and an unknown one is refused", async () => {
   const ports = await freeStackPorts();
-  const urls = { orders: "o", worker: "w", messaging: "m" };
   const set = (table: readonly Program[]) =>
     table.flatMap(({ environment }) => Object.entries(environment).filter(([key]) => key.endsWith("TRANSPORT")));
   assert.deepEqual(set(programs(ports, urls)), []);
-  assert.deepEqual(set(programs(ports, urls, { transport: givenTransport({ PLUMBLINE_TRANSPORT: "http2" }) })), [
-    ["GATEWAY_TRANSPORT", "http2"],
-    ["GREETER_RPC_TRANSPORT", "http2"],
-    ["ORDERS_RPC_TRANSPORT", "http2"],
-    ["WORKER_RPC_TRANSPORT", "http2"],
-  ]);
+  assert.deepEqual(
+    set(programs(ports, urls, { transport: givenTransport({ PLUMBLINE_TRANSPORT: "http2" }) })),
+    ownServices.map(({ name, http }) => [`${settingsPrefix(name)}_${http === true ? "" : "RPC_"}TRANSPORT`, "http2"]),
+  );
   assert.equal(givenTransport({ PLUMBLINE_TRANSPORT: "" }), undefined);
   assert.throws(
     () => givenTransport({ PLUMBLINE_TRANSPORT: "quic" }),

@@ -1,0 +1,173 @@
+import { namesOf, pluralOf } from "./names.ts";
+import type { Part } from "./parts.ts";
+import { edit, insertAfterLast, insertBefore, type Tree } from "./tree.ts";
+
+interface NewService {
+  readonly name: string;
+  readonly parts: readonly Part[];
+}
+
+export interface Ports {
+  readonly port: number;
+  readonly opsPort: number;
+}
+
+/** Returns the first ports behind those of the other services. */
+export function nextPorts(tree: Tree): Ports {
+  const table = tree.read(tablePath, "utf8") ?? "";
+  const after = (pattern: RegExp, least: number) =>
+    Math.max(least, ...[...table.matchAll(pattern)].map(([, value]) => Number(value))) + 1;
+  return { port: after(/\bport: (50\d{3})/g, 50_050), opsPort: after(/\bopsPort: (\d+)/g, 9_463) };
+}
+
+/**
+ * Adds the service to the files that list all services: the table of the stack,
+ * docker-compose.yml, the contracts' exports and the lock file.
+ */
+export function addToStack(tree: Tree, service: NewService, ports: Ports): void {
+  addRow(tree, service, ports);
+  addToCompose(tree, service, ports);
+  addToContracts(tree, service);
+  addToLockFile(tree, service.name);
+}
+
+const tablePath = "tools/stack/src/services.ts";
+
+function addRow(tree: Tree, { name, parts }: NewService, { port, opsPort }: Ports): void {
+  const fields = [
+    `name: "${name}"`,
+    `port: ${port}`,
+    `opsPort: ${opsPort}`,
+    `packages: ["${namesOf(name).snake}"]`,
+    ...(parts.includes("postgres") ? ["database: true"] : []),
+    ...(parts.includes("events") ? [`publishes: ["${pluralOf(name)}.events"]`, 'consumes: ["orders.events"]'] : []),
+  ];
+  edit(tree, tablePath, (text) => insertBefore(text, /^ {2}\{.*standIn: true/, [`  { ${fields.join(", ")} },`]));
+}
+
+function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports): void {
+  const { upper, snake } = namesOf(name);
+  const stateful = parts.includes("postgres");
+  const image = `plumbline/${name}:\${PLUMBLINE_TAG}`;
+  const build = `{ context: ., dockerfile: deploy/docker/node.Dockerfile, args: { APP: ${name} } }`;
+  const environment = [
+    ...(stateful
+      ? [
+          `${upper}_DATABASE_URL: postgresql://${snake}:\${POSTGRES_${upper}_PASSWORD}@\${${upper}_POSTGRES_ADDRESS:-postgres:5432}/${snake}`,
+        ]
+      : []),
+    ...(parts.includes("events")
+      ? [
+          `${upper}_MESSAGING_ADAPTER: kafka`,
+          `${upper}_KAFKA_BROKERS: \${KAFKA_ADDRESS:-kafka:9092}`,
+          `${upper}_KAFKA_SESSION_MS: 6000`,
+        ]
+      : []),
+    `${upper}_OPS_PORT: 9464`,
+    `${upper}_RPC_TRANSPORT: \${PLUMBLINE_TRANSPORT:-grpc-js}`,
+    `${upper}_TELEMETRY_OTLP_ENDPOINT: \${OTLP_ENDPOINT}`,
+  ];
+  const anchor = `${name}-settings`;
+  const lines = [
+    `  ${name}:`,
+    "    <<: *service",
+    `    image: ${image}`,
+    `    build: ${build}`,
+    `    environment: &${anchor}`,
+    ...environment.map((line) => `      ${line}`),
+    `    mem_limit: ${stateful ? 192 : 128}m`,
+    ...(stateful
+      ? ["    depends_on:", `      ${name}-migrate: { condition: service_completed_successfully }`, ""]
+      : [""]),
+  ];
+  const migrate = [
+    `  ${name}-migrate:`,
+    "    <<: [*hardened, *config]",
+    `    image: ${image}`,
+    `    build: ${build}`,
+    "    command: [main.js, migrate]",
+    `    environment: *${anchor}`,
+    "    mem_limit: 192m",
+    "    healthcheck: { disable: true }",
+    "    depends_on: *engines",
+    "",
+  ];
+  const target = `      GATEWAY_UPSTREAMS_${upper}: dns:///\${${upper}_ADDRESS:-${name}:${port}}`;
+  edit(tree, "docker-compose.yml", (text) => {
+    let result = insertAfterLast(text, /^ {6}GATEWAY_UPSTREAMS_/, [target]);
+    result = insertBefore(result, /^ {6}redis: \{ condition: service_healthy \}/, [
+      `      ${name}: { condition: service_healthy }`,
+    ]);
+    result = insertBefore(result, /^ {2}# A stand-in for real suppliers/, [...lines, ...(stateful ? migrate : [])]);
+    if (!stateful) return result;
+    const password = `POSTGRES_${upper}_PASSWORD`;
+    return insertAfterLast(result, /^ {6}POSTGRES_\w+_PASSWORD:/, [`      ${password}: \${${password}}`]);
+  });
+  if (stateful) {
+    edit(tree, ".env", (text) =>
+      insertAfterLast(text, /^POSTGRES_\w+_PASSWORD=/, [`POSTGRES_${upper}_PASSWORD=${name}-development-only`]),
+    );
+  }
+}
+
+function addToContracts(tree: Tree, { name, parts }: NewService): void {
+  const { pascal, snake, camel } = namesOf(name);
+  const stateful = parts.includes("postgres");
+  const withEvents = parts.includes("events");
+  const plural = namesOf(pluralOf(name));
+  const messages = [
+    ...(stateful ? [`Create${pascal}Request`, `Create${pascal}Response`] : []),
+    pascal,
+    `${pascal}ServiceDefinition as ${pascal}Service`,
+    `Get${pascal}Request`,
+    `Get${pascal}Response`,
+  ];
+  edit(tree, "libs/contracts/src/index.ts", (text) =>
+    [
+      text.trimEnd(),
+      ...(withEvents
+        ? [
+            `export { ${camel}Created, ${plural.camel}Events } from "./events.ts";`,
+            `export { ${pascal}Created } from "./gen/${snake}/v1/events.ts";`,
+          ]
+        : []),
+      `export { ${messages.join(", ")} } from "./gen/${snake}/v1/${snake}.ts";`,
+      "",
+    ].join("\n"),
+  );
+  if (!withEvents) return;
+  const events = "libs/contracts/src/events.ts";
+  edit(tree, events, (text) => {
+    const imported = insertAfterLast(text, /^import /, [
+      `import { ${pascal}Created } from "./gen/${snake}/v1/events.ts";`,
+    ]);
+    const declared = insertAfterLast(imported, /^export const \w+ = eventType\(/, [
+      `export const ${camel}Created = eventType("${snake}.v1.${pascal}Created", ${pascal}Created);`,
+    ]);
+    return insertBefore(declared, /^interface Codec/, [
+      `/** The topic that ${name} writes. Its key is the id of the ${name.replaceAll("-", " ")}. */`,
+      `export const ${plural.camel}Events = {`,
+      `  topic: "${plural.kebab}.events",`,
+      "  partitions: 6,",
+      `  types: [${camel}Created],`,
+      "} as const;",
+      "",
+    ]);
+  });
+}
+
+/** Adds the package to the lock file. It depends on no package that is not locked already. */
+function addToLockFile(tree: Tree, name: string): void {
+  edit(tree, "package-lock.json", (text) => {
+    const lock = JSON.parse(text) as { packages: Record<string, unknown> };
+    const { version, license, dependencies, devDependencies } = JSON.parse(
+      tree.read(`apps/${name}/package.json`, "utf8") ?? "{}",
+    ) as Record<string, unknown>;
+    lock.packages[`apps/${name}`] = { name: `@plumbline/${name}`, version, license, dependencies, devDependencies };
+    lock.packages[`node_modules/@plumbline/${name}`] = { resolved: `apps/${name}`, link: true };
+    // npm keeps them in this order.
+    const sorted = Object.entries(lock.packages).toSorted(([a], [b]) => a.localeCompare(b, "en"));
+    lock.packages = Object.fromEntries(sorted);
+    return `${JSON.stringify(lock, undefined, 2)}\n`;
+  });
+}

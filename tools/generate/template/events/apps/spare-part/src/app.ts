@@ -1,0 +1,22 @@
+import { orderPlaced } from "@plumbline/contracts";
+import { byType, type Handler } from "@plumbline/messaging";
+import type { ServiceImplementation } from "@plumbline/rpc";
+import { onOrderPlaced } from "./events/order-placed.ts";
+import { sparePartService } from "./rpc/spare-part-service.ts";
+import type { Ports } from "./use-cases/ports.ts";
+
+export interface App {
+  /** The RPC service, for other programs to call. */
+  readonly service: ServiceImplementation;
+  /** The handler of orders.events. */
+  readonly onOrderEvent: Handler;
+}
+
+/** Builds the service without its resources, so that tests put the same parts over memory. */
+export function createApp(adapters: Omit<Ports, "clock">): App {
+  const ports = { ...adapters, clock: { now: () => new Date() } };
+  return {
+    service: sparePartService(ports),
+    onOrderEvent: byType({ [orderPlaced.type]: onOrderPlaced(ports) }),
+  };
+}

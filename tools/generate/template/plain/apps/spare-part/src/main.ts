@@ -1,0 +1,20 @@
+import type { Config } from "@plumbline/config";
+import { descriptorSet } from "@plumbline/contracts";
+import { openOps, runService, type ServiceContext, serveRpc, serveUntilStopped } from "@plumbline/service-defaults";
+import { startTelemetry } from "@plumbline/telemetry";
+import { SparePartConfig } from "./config.ts";
+import { sparePartService } from "./spare-part-service.ts";
+
+/** The life of the process: resources open in the order of the lines and close in reverse. */
+async function main(config: Config<typeof SparePartConfig>, { name, signal }: ServiceContext): Promise<void> {
+  await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+  await using ops = await openOps(config.ops, {}, telemetry); // It depends on no other service.
+  await using server = await serveRpc(
+    { services: [sparePartService], descriptors: descriptorSet, health: ops.health, telemetry },
+    // One second is reserved for what closes after the calls.
+    { ...config.rpc, graceMs: config.graceMs - config.drainMs - 1_000 },
+  );
+  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs }, telemetry, { signal });
+}
+
+await runService("spare-part", SparePartConfig, main);
