@@ -3,9 +3,11 @@
  * worker-thread entry (`*-thread.ts`). Each includes its dependencies, so an image needs only Node
  * and these files.
  */
-import { rmSync } from "node:fs";
+import { cpSync, existsSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 import { appOptions } from "./options.ts";
 
 rmSync("dist", { recursive: true, force: true }); // No file of an earlier build may remain.
 await build(appOptions());
+// A bundle finds them where its source does: in a folder beside the module that reads them.
+if (existsSync("src/postgres/migrations")) cpSync("src/postgres/migrations", "dist/migrations", { recursive: true });

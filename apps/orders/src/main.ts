@@ -17,7 +17,7 @@ import { OrderWatchers } from "./order-watchers.ts";
 import { followChanges } from "./postgres/changes.ts";
 import { startIdempotencyKeyCleanup } from "./postgres/idempotency-key-cleanup.ts";
 import { PostgresInbox } from "./postgres/inbox.ts";
-import { migrations } from "./postgres/migrations/index.ts";
+import { migrations } from "./postgres/migrations.ts";
 import { PostgresOrders } from "./postgres/orders.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */

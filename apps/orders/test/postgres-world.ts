@@ -6,7 +6,7 @@ import { type Proxy, proxyTo, testDatabase } from "@plumbline/tools-engines";
 import { OrderWatchers } from "../src/order-watchers.ts";
 import { followChanges } from "../src/postgres/changes.ts";
 import { PostgresInbox } from "../src/postgres/inbox.ts";
-import { migrations } from "../src/postgres/migrations/index.ts";
+import { migrations } from "../src/postgres/migrations.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
 import type { World } from "./ports.ts";
 

@@ -16,7 +16,7 @@ import { WorkerConfig } from "./config.ts";
 import { askSuppliersOverHttp } from "./fulfil/ask-suppliers.ts";
 import { LabelThreads } from "./label/label-threads.ts";
 import { PostgresFulfilments } from "./postgres/fulfilments.ts";
-import { migrations } from "./postgres/migrations/index.ts";
+import { migrations } from "./postgres/migrations.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof WorkerConfig>, { name, signal }: ServiceContext): Promise<void> {

@@ -3,7 +3,7 @@ import { type Database, migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { testDatabase } from "@plumbline/tools-engines";
 import { PostgresFulfilments } from "../src/postgres/fulfilments.ts";
-import { migrations } from "../src/postgres/migrations/index.ts";
+import { migrations } from "../src/postgres/migrations.ts";
 import type { OpenStore } from "./world.ts";
 
 /** A migrated database nobody else uses. */

@@ -4,7 +4,7 @@ import type { Message } from "@plumbline/messaging";
 import { migrate } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { PostgresFulfilments } from "../src/postgres/fulfilments.ts";
-import { migrations } from "../src/postgres/migrations/index.ts";
+import { migrations } from "../src/postgres/migrations.ts";
 import { fulfilmentOf, newMessageName, newOrderId, rejected } from "./builders.ts";
 import { fulfilmentsContract } from "./fulfilments.ts";
 import { openTestDatabase } from "./postgres-store.ts";

@@ -9,6 +9,7 @@ export type { Listener, ListenOptions } from "./listen-hub.ts";
 export { type MigrateOptions, type Migration, migrate } from "./migrate.ts";
 export type { Notification } from "./notification-queue.ts";
 export type { Queryable, QueryOptions } from "./queryable.ts";
+export { type LibraryMigration, readMigrations } from "./read-migrations.ts";
 export { requireMigrated } from "./require-migrated.ts";
 export type { Session } from "./session.ts";
 export type { Isolation, Transaction } from "./transaction.ts";

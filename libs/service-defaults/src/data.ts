@@ -2,3 +2,4 @@
 export { type ConsumeOptions, type Consumer, consume } from "./data/consume.ts";
 export { type MigrateOptions, migrateData } from "./data/migrate-data.ts";
 export { type BrokerSettings, openBroker } from "./data/open-broker.ts";
+export { readServiceMigrations } from "./data/read-service-migrations.ts";

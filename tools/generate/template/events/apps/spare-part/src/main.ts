@@ -13,7 +13,7 @@ import { consume, migrateData, openBroker } from "@plumbline/service-defaults/da
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { SparePartConfig } from "./config.ts";
-import { migrations } from "./postgres/migrations/index.ts";
+import { migrations } from "./postgres/migrations.ts";
 import { PostgresSpareParts } from "./postgres/spare-parts.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */

@@ -5,7 +5,7 @@ import { openOps, runService, type ServiceContext, serveRpc, serveUntilStopped }
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { SparePartConfig } from "./config.ts";
-import { migrations } from "./postgres/migrations/index.ts";
+import { migrations } from "./postgres/migrations.ts";
 import { PostgresSpareParts } from "./postgres/spare-parts.ts";
 
 type Settings = Config<typeof SparePartConfig>;

@@ -1,7 +1,7 @@
 import { migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { testDatabase } from "@plumbline/tools-engines";
-import { migrations } from "../src/postgres/migrations/index.ts";
+import { migrations } from "../src/postgres/migrations.ts";
 import { PostgresSpareParts } from "../src/postgres/spare-parts.ts";
 import { sparePartsContract } from "./spare-parts.ts";
 

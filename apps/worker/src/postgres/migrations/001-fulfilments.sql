@@ -1,8 +1,6 @@
-/**
- * What came of each order, once. Cancels have a table of their own: one may come before its order does. A label is a
- * compressed picture already, so it is stored as it is.
- */
-export const fulfilments = `
+-- One row for each order, with its first outcome. Cancels have a table of their own, because a
+-- cancel may arrive before its order. A label is compressed, so it is stored without compression.
+
 create table fulfilments (
   order_id uuid primary key,
   status text not null check (status in ('fulfilled', 'rejected', 'withheld')),
@@ -19,4 +17,3 @@ create table cancelled_orders (
   order_id uuid primary key,
   time timestamptz not null
 );
-`;

@@ -1,5 +1,5 @@
-/** The answer is not stored: it is the order as it was placed, and that the order itself still tells. */
-export const idempotencyKeys = `
+-- The answer is not stored: it is the order as it was placed, which the order itself still tells.
+
 create table idempotency_keys (
   method text not null,
   customer_id text not null,
@@ -10,4 +10,3 @@ create table idempotency_keys (
   primary key (method, customer_id, key)
 );
 create index idempotency_keys_by_age on idempotency_keys (create_time);
-`;

@@ -1,4 +1,5 @@
-/** Text comparison of version 7 UUIDs is their order in time, and so is that of the type uuid: "newest first" is `id desc`. */
+-- Version 7 UUIDs sort by time, as text and as the type uuid: "newest first" is `id desc`.
+id desc`. */
 export const orders = `
 create table orders (
   id uuid primary key,
@@ -14,4 +15,3 @@ create table orders (
   check ((status = 'fulfilled') = (currency_code is not null and minor_units is not null))
 );
 create index orders_by_customer on orders (customer_id, id desc);
-`;

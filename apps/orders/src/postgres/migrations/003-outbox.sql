@@ -1,0 +1,1 @@
+-- The outbox of @plumbline/messaging. The statements come with the library.

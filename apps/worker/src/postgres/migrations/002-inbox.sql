@@ -1,0 +1,1 @@
+-- The inbox of @plumbline/messaging. The statements come with the library.
