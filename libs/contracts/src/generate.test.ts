@@ -14,7 +14,9 @@ function generate(args: readonly string[], edit: (copy: string) => void = () => 
     for (const path of ["protos", "buf.yaml", "buf.gen.yaml", "libs/contracts/src/generate.ts"]) {
       cpSync(join(root, path), join(copy, path), { recursive: true });
     }
-    cpSync(join(root, "libs/contracts/src/proto-sets.ts"), join(copy, "libs/contracts/src/proto-sets.ts"));
+    for (const module of ["proto-sets.ts", "read-bounds.ts"]) {
+      cpSync(join(root, "libs/contracts/src", module), join(copy, "libs/contracts/src", module));
+    }
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
     edit(copy);
     const program = join(copy, "libs/contracts/src/generate.ts");

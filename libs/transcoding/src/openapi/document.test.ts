@@ -152,3 +152,23 @@ describe("a schema", () => {
     assert.equal(size?.description, "- `SIZE_SMALL`: Fits a hand.");
   });
 });
+
+test("bounds that the protos state are in the schemas and the parameters", () => {
+  const schemas = ours.components.schemas;
+  const properties = (name: string) => schemas[name]?.properties ?? {};
+  assert.deepEqual(properties("orders.v1.OrderItem")["sku"], {
+    type: "string",
+    minLength: 1,
+    maxLength: 64,
+    pattern: "^[a-z0-9-]*$",
+    description: properties("orders.v1.OrderItem")["sku"]?.description,
+  });
+  const { minimum, maximum } = properties("orders.v1.OrderItem")["quantity"] ?? {};
+  assert.deepEqual({ minimum, maximum }, { minimum: 1, maximum: 1_000 });
+  const { minItems, maxItems } = properties("orders.v1.PlaceOrderRequest")["items"] ?? {};
+  assert.deepEqual({ minItems, maxItems }, { minItems: 1, maxItems: 100 });
+  const pageSize = operation(ours, "get", "/v1/orders").parameters.find(
+    (one) => "name" in one && one.name === "pageSize",
+  );
+  assert.equal(pageSize && "schema" in pageSize && pageSize.schema.maximum, 100);
+});

@@ -1,6 +1,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { Binding } from "../bindings/binding.ts";
 import { fieldPath, isQueryValue } from "../descriptors/fields.ts";
+import { boundsOf } from "./bounds.ts";
 import { commentOf } from "./comments.ts";
 import type { Schemas } from "./schemas.ts";
 import type { Parameter } from "./types.ts";
@@ -25,7 +26,7 @@ function pathParameters({ template }: Binding, input: DescMessage, schemas: Sche
       in: "path" as const,
       required: true,
       ...(description !== undefined && { description }),
-      schema: field === undefined ? { type: "string" } : schemas.single(field),
+      schema: field === undefined ? { type: "string" } : { ...schemas.single(field), ...boundsOf(field) },
     };
   });
 }
@@ -43,7 +44,7 @@ function queryParameters({ template, body }: Binding, input: DescMessage, schema
       if (isQueryValue(field)) {
         const description = commentOf(field);
         const list = field.fieldKind === "list";
-        const schema = schemas.single(field);
+        const schema = { ...schemas.single(field), ...(field.fieldKind !== "list" && boundsOf(field)) };
         found.push({
           name,
           in: "query",

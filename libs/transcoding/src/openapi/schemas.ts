@@ -1,5 +1,6 @@
 import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { isWrapper } from "../descriptors/fields.ts";
+import { boundsOf } from "./bounds.ts";
 import { commentOf } from "./comments.ts";
 import type { Schema } from "./types.ts";
 
@@ -34,6 +35,7 @@ export class Schemas {
     const description = commentOf(field);
     return {
       ...schema,
+      ...boundsOf(field),
       ...(description !== undefined && { description }),
       ...(field.deprecated && { deprecated: true }),
     };
