@@ -1,5 +1,6 @@
 import { orderCancelled, orderPlaced } from "@plumbline/contracts";
 import { eventMessage, type Message } from "@plumbline/messaging";
+import { toOrderMessage } from "./order-message.ts";
 import type { OrderEvent } from "./use-cases/ports.ts";
 
 /** The consumer group of this service. A service's name is its group. */
@@ -7,9 +8,9 @@ export const group = "orders";
 
 /** Converts what happened to an order into the message that other services read. */
 export function toMessage({ type, order }: OrderEvent): Message {
-  const { id: orderId, customerId, version, updateTime: occurTime } = order;
+  const { id: orderId, updateTime: occurTime } = order;
+  // An event has the fields of the order that its proto names; the codec writes no others.
+  const event = { ...toOrderMessage(order), orderId, occurTime };
   const fields = { source: "/plumbline/orders", key: orderId, time: occurTime };
-  if (type === "cancelled") return eventMessage(orderCancelled, { orderId, version, occurTime }, fields);
-  const items = order.items.map(({ sku, quantity }) => ({ sku, quantity }));
-  return eventMessage(orderPlaced, { orderId, customerId, items, version, occurTime }, fields);
+  return type === "cancelled" ? eventMessage(orderCancelled, event, fields) : eventMessage(orderPlaced, event, fields);
 }

@@ -4,7 +4,10 @@
  *
  *     pending -> fulfilled | rejected | cancelled
  */
+import { bounds, type Violation, violationsOf } from "@plumbline/contracts/bounds";
 import type { Money } from "./money.ts";
+
+export type { Violation };
 
 export type OrderStatus = "pending" | "fulfilled" | "rejected" | "cancelled";
 
@@ -33,12 +36,6 @@ export type Outcome =
   | { readonly status: "fulfilled"; readonly total: Money }
   | { readonly status: "rejected"; readonly reason: string };
 
-/** One thing wrong with a request, and where: `items[3].quantity`. */
-export interface Violation {
-  readonly field: string;
-  readonly description: string;
-}
-
 /** The request describes no order. Lists every problem, the first `mostViolations` of them. */
 export class InvalidOrderError extends Error {
   override readonly name = "InvalidOrderError";
@@ -57,24 +54,24 @@ export class OrderAlreadyRejectedError extends Error {
   override readonly name = "OrderAlreadyRejectedError";
 }
 
-const mostItems = 100;
-const mostQuantity = 1_000;
-const mostCustomerIdLength = 64;
 const mostReasonLength = 1_000;
 const mostViolations = 20;
 
-/** A pending order, version 1; throws InvalidOrderError with everything that is wrong. */
-export function newOrder(
-  id: string,
-  request: { readonly customerId: string; readonly items: readonly OrderItem[] },
-  now: Date,
-): Order {
-  const violations = [...customerViolations(request.customerId), ...itemViolations(request.items)];
+/** The part of an order that its customer decides. */
+export type OrderRequest = Pick<Order, "customerId" | "items">;
+
+/** Makes a pending order of version 1. Throws InvalidOrderError with everything that is wrong. */
+export function newOrder(id: string, request: OrderRequest, now: Date): Order {
+  const violations = [
+    ...violationsOf("orders.v1.PlaceOrderRequest", request),
+    ...nameViolations(request.customerId),
+    ...repeatedSkus(request.items),
+  ];
   if (violations.length > 0) throw new InvalidOrderError(violations.slice(0, mostViolations));
   return {
-    id,
-    customerId: request.customerId,
+    ...request,
     items: request.items.map(({ sku, quantity }) => ({ sku, quantity })),
+    id,
     status: "pending",
     total: undefined,
     rejectionReason: "",
@@ -84,38 +81,25 @@ export function newOrder(
   };
 }
 
-/** What is wrong with the id of a customer: at most one thing. */
-export function customerViolations(customerId: string): Violation[] {
-  const length = Array.from(customerId).length;
-  if (length < 1 || length > mostCustomerIdLength) {
-    return [{ field: "customerId", description: `must have 1 to ${mostCustomerIdLength} characters` }];
-  }
-  // Postgres cannot store U+0000, and the others have no business in a name that is logged.
+/** Returns a violation if the id of a customer cannot be stored and logged. */
+export function nameViolations(customerId: string): Violation[] {
+  // Postgres cannot store U+0000, and a control character in a logged name may forge a line.
   return /\p{Cc}/u.test(customerId)
     ? [{ field: "customerId", description: "must not contain control characters" }]
     : [];
 }
 
-function itemViolations(items: readonly OrderItem[]): Violation[] {
-  if (items.length < 1 || items.length > mostItems) {
-    return [{ field: "items", description: `must have 1 to ${mostItems} entries` }];
-  }
-  const violations: Violation[] = [];
+/** Returns a violation for each sku that another item has already. Too many items are not looked at. */
+function repeatedSkus(items: readonly OrderItem[]): Violation[] {
+  if (items.length > bounds["orders.v1.PlaceOrderRequest"].items.most) return [];
   const firstOf = new Map<string, number>();
-  for (const [index, { sku, quantity }] of items.entries()) {
-    const first = firstOf.get(sku);
-    if (!/^[a-z0-9-]{1,64}$/.test(sku)) {
-      violations.push({ field: `items[${index}].sku`, description: 'must be 1 to 64 of a-z, 0-9 and "-"' });
-    } else if (first !== undefined) {
-      violations.push({ field: `items[${index}].sku`, description: `must differ from items[${first}].sku` });
-    } else {
-      firstOf.set(sku, index);
-    }
-    if (!Number.isInteger(quantity) || quantity < 1 || quantity > mostQuantity) {
-      violations.push({ field: `items[${index}].quantity`, description: `must be 1 to ${mostQuantity}` });
-    }
-  }
-  return violations;
+  return items.flatMap(({ sku }, index) => {
+    const first = firstOf.get(sku) ?? index;
+    firstOf.set(sku, first);
+    return first === index
+      ? []
+      : [{ field: `items[${index}].sku`, description: `must differ from items[${first}].sku` }];
+  });
 }
 
 /** Whether nothing can change the order any more. */

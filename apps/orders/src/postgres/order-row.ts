@@ -14,8 +14,46 @@ export interface OrderRow {
   readonly update_time: Date;
 }
 
-export const columns =
-  "id, customer_id, items, status, currency_code, minor_units, rejection_reason, version, create_time, update_time";
+/** The table: each column with the value that an order has in it. A new column is one line here. */
+const valueOf: { readonly [Column in keyof OrderRow]: (order: Order) => unknown } = {
+  id: ({ id }) => id,
+  customer_id: ({ customerId }) => customerId,
+  items: ({ items }) => JSON.stringify(items), // pg would write an array as a Postgres array.
+  status: ({ status }) => status,
+  currency_code: ({ total }) => total?.currencyCode ?? null,
+  minor_units: ({ total }) => total?.minorUnits ?? null,
+  rejection_reason: ({ rejectionReason }) => rejectionReason,
+  version: ({ version }) => version,
+  create_time: ({ createTime }) => createTime,
+  update_time: ({ updateTime }) => updateTime,
+};
+
+const names = Object.keys(valueOf) as (keyof OrderRow)[];
+
+/** The columns of a select or an insert. */
+export const columns = names.join(", ");
+
+/** The placeholders of an insert, in the order of `columns`. */
+export const placeholders = names.map((_, index) => `$${index + 1}`).join(", ");
+
+/** Returns the values of an insert, in the order of `columns`. */
+export function toValues(order: Order): unknown[] {
+  return names.map((name) => valueOf[name](order));
+}
+
+/** The columns that change during the life of an order. */
+const changing = ["status", "currency_code", "minor_units", "rejection_reason", "version", "update_time"] as const;
+
+/** The assignments of an update, whose values start at `$2`: `$1` is the id. */
+export const assignments = changing.map((name, index) => `${name} = $${index + 2}`).join(", ");
+
+/** The number of the first placeholder behind those of `assignments`. */
+export const nextPlaceholder = changing.length + 2;
+
+/** Returns the id, then the values of `assignments`. */
+export function toChange(order: Order): unknown[] {
+  return [order.id, ...changing.map((name) => valueOf[name](order))];
+}
 
 export function toOrder(row: OrderRow): Order {
   return {
@@ -30,20 +68,4 @@ export function toOrder(row: OrderRow): Order {
     createTime: row.create_time,
     updateTime: row.update_time,
   };
-}
-
-/** The values of `columns`, in their order. */
-export function toValues(order: Order): unknown[] {
-  return [
-    order.id,
-    order.customerId,
-    JSON.stringify(order.items), // An array would go as a Postgres array.
-    order.status,
-    order.total?.currencyCode ?? null,
-    order.total?.minorUnits ?? null,
-    order.rejectionReason,
-    order.version,
-    order.createTime,
-    order.updateTime,
-  ];
 }

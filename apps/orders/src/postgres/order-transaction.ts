@@ -5,7 +5,16 @@ import type { Telemetry, Tracer } from "@plumbline/telemetry";
 import type { Order } from "../domain/order.ts";
 import { toMessage } from "../event-messages.ts";
 import { type Abortable, type OrderEvent, OrderNotFoundError, type Orders } from "../use-cases/ports.ts";
-import { columns, type OrderRow, toOrder, toValues } from "./order-row.ts";
+import {
+  assignments,
+  columns,
+  nextPlaceholder,
+  type OrderRow,
+  placeholders,
+  toChange,
+  toOrder,
+  toValues,
+} from "./order-row.ts";
 
 /** Where changes are announced to watchers, of all processes. The payload is `id version traceparent`, the last where the change has a trace. */
 export const channel = "order_changed";
@@ -21,11 +30,10 @@ export class OrderTransaction implements Pick<Orders, "change"> {
   }
 
   async insert(order: Order, events: readonly OrderEvent[], { signal }: Abortable = {}): Promise<void> {
-    await this.#tx.query(
-      `insert into orders (${columns}) values ($1, $2, $3::jsonb, $4, $5, $6, $7, $8, $9, $10)`,
-      toValues(order),
-      { signal, name: "insert_order" },
-    );
+    await this.#tx.query(`insert into orders (${columns}) values (${placeholders})`, toValues(order), {
+      signal,
+      name: "insert_order",
+    });
     await this.#append(events, { signal });
   }
 
@@ -46,19 +54,9 @@ export class OrderTransaction implements Pick<Orders, "change"> {
 
     // NOTIFY is sent by the commit, so a watcher never reads before there is something to see.
     await this.#tx.query(
-      `update orders set status = $2, currency_code = $3, minor_units = $4, rejection_reason = $5, version = $6,
-         update_time = $7
-       where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $8::text))`,
-      [
-        id,
-        next.order.status,
-        next.order.total?.currencyCode ?? null,
-        next.order.total?.minorUnits ?? null,
-        next.order.rejectionReason,
-        next.order.version,
-        next.order.updateTime,
-        this.#traceparent(),
-      ],
+      `update orders set ${assignments}
+       where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $${nextPlaceholder}::text))`,
+      [...toChange(next.order), this.#traceparent()],
       { signal, name: "update_order" },
     );
     await this.#append(next.events, { signal });

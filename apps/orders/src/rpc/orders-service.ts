@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { deadline } from "@plumbline/concurrency";
-import { type Order as OrderMessage, OrdersService } from "@plumbline/contracts";
+import { type Order as OrderMessage, OrdersService, PlaceOrderRequest } from "@plumbline/contracts";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { type ServiceImplementation, service } from "@plumbline/rpc";
+import { toOrderMessage } from "../order-message.ts";
 import { cancelOrder } from "../use-cases/cancel-order.ts";
 import { getOrder } from "../use-cases/get-order.ts";
 import { listOrders } from "../use-cases/list-orders.ts";
@@ -9,7 +11,6 @@ import { placeOrder } from "../use-cases/place-order.ts";
 import type { Ports } from "../use-cases/ports.ts";
 import { watchOrder } from "../use-cases/watch-order.ts";
 import { toServiceError } from "./errors.ts";
-import { toOrderMessage } from "./order-message.ts";
 
 export interface OrdersServiceOptions {
   /** How long a WatchOrder may last; it then ends with `unavailable`, and the client goes on from the version it has. */
@@ -19,10 +20,11 @@ export interface OrdersServiceOptions {
 /** OrdersService over the use cases: each call's signal reaches every statement made for it. */
 export function ordersService(ports: Ports, { watchMaxAgeMs }: OrdersServiceOptions): ServiceImplementation {
   return service(OrdersService, {
-    placeOrder: ({ customerId, items }, { metadata, signal }) => {
+    placeOrder: (request, { metadata, signal }) => {
       const idempotencyKey = metadata.get("idempotency-key");
+      const requestHash = createHash("sha256").update(PlaceOrderRequest.encode(request).finish()).digest();
       const place = async () =>
-        toOrderMessage(await placeOrder(ports, { customerId, items, idempotencyKey }, { signal }));
+        toOrderMessage(await placeOrder(ports, request, { signal, idempotencyKey, requestHash }));
       return named(idempotencyKey === undefined ? place : () => repeatable(place));
     },
 

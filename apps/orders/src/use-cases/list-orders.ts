@@ -1,10 +1,11 @@
-import { customerViolations, type Order, type Violation } from "../domain/order.ts";
+import { type Violation, violationsOf } from "@plumbline/contracts/bounds";
+import { nameViolations, type Order } from "../domain/order.ts";
 import { isOrderId } from "../domain/order-id.ts";
 import type { Abortable, Ports } from "./ports.ts";
 
 export interface ListOrders {
   readonly customerId: string;
-  /** 1 to 100; 0 means 20. */
+  /** 0 means 20. The proto states the most. */
   readonly pageSize: number;
   /** `nextPageToken` of the page before; empty for the first. */
   readonly pageToken: string;
@@ -17,7 +18,6 @@ export interface OrdersPage {
 }
 
 const defaultPageSize = 20;
-const mostPageSize = 100;
 
 /** The query asks for no page. Lists every problem. */
 export class InvalidListError extends Error {
@@ -39,10 +39,7 @@ export async function listOrders(
   { signal }: Abortable = {},
 ): Promise<OrdersPage> {
   const before = query.pageToken === "" ? undefined : readToken(query.pageToken);
-  const violations: Violation[] = customerViolations(query.customerId);
-  if (!Number.isInteger(query.pageSize) || query.pageSize < 0 || query.pageSize > mostPageSize) {
-    violations.push({ field: "pageSize", description: `must be 1 to ${mostPageSize}, or 0 for ${defaultPageSize}` });
-  }
+  const violations = [...violationsOf("orders.v1.ListOrdersRequest", query), ...nameViolations(query.customerId)];
   if (query.pageToken !== "" && before === undefined) {
     violations.push({ field: "pageToken", description: "must be the nextPageToken of a page before" });
   }

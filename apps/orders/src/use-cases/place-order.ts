@@ -1,13 +1,12 @@
-import { createHash } from "node:crypto";
-import type { Order } from "../domain/order.ts";
-import { newOrder, type OrderItem } from "../domain/order.ts";
+import { newOrder, type Order, type OrderRequest } from "../domain/order.ts";
+
 import type { Abortable, Ports } from "./ports.ts";
 
-export interface PlaceOrder {
-  readonly customerId: string;
-  readonly items: readonly OrderItem[];
+export interface PlaceOrderOptions extends Abortable {
   /** The client's name for this attempt: placing again under it returns the order placed first, as it was placed. */
   readonly idempotencyKey?: string | undefined;
+  /** A hash of the whole request, so that a key cannot stand for two requests that differ in any field. */
+  readonly requestHash: Uint8Array;
 }
 
 /** The idempotency key is no key. */
@@ -21,17 +20,12 @@ export class InvalidIdempotencyKeyError extends Error {
  */
 export async function placeOrder(
   { orders, clock, newOrderId }: Pick<Ports, "orders" | "clock" | "newOrderId">,
-  command: PlaceOrder,
-  { signal }: Abortable = {},
+  request: OrderRequest,
+  { signal, idempotencyKey, requestHash }: PlaceOrderOptions,
 ): Promise<Order> {
-  const order = newOrder(newOrderId(), command, clock.now());
-  return await orders.add(order, [{ type: "placed", order }], {
-    signal,
-    idempotencyKey:
-      command.idempotencyKey === undefined
-        ? undefined
-        : { key: checkKey(command.idempotencyKey), bodyHash: hash(order.items) },
-  });
+  const order = newOrder(newOrderId(), request, clock.now());
+  const key = idempotencyKey === undefined ? undefined : { key: checkKey(idempotencyKey), bodyHash: requestHash };
+  return await orders.add(order, [{ type: "placed", order }], { signal, idempotencyKey: key });
 }
 
 function checkKey(key: string): string {
@@ -39,11 +33,4 @@ function checkKey(key: string): string {
     throw new InvalidIdempotencyKeyError("an idempotency key is 1 to 255 printable ASCII characters without spaces");
   }
   return key;
-}
-
-/** Of what was asked, without the customer: a key belongs to one. */
-function hash(items: readonly OrderItem[]): Uint8Array {
-  return createHash("sha256")
-    .update(JSON.stringify(items.map(({ sku, quantity }) => [sku, quantity])))
-    .digest();
 }

@@ -1,4 +1,5 @@
 import { type OrderPlaced, orderPlaced } from "@plumbline/contracts";
+import { violationsOf } from "@plumbline/contracts/bounds";
 import { decodeEvent, type Handler, invalidEvent } from "@plumbline/messaging";
 import { fulfilOrder } from "../fulfil/fulfil-order.ts";
 import type { Ports } from "../fulfil/ports.ts";
@@ -7,19 +8,17 @@ import { isOrderId } from "../order-id.ts";
 /** Handles OrderPlaced: fulfils the order, or rejects it. */
 export function onOrderPlaced(ports: Ports): Handler {
   return async ({ message, signal }) => {
-    const { orderId, items } = decodeEvent(orderPlaced, message);
-    const problem = problemOf(orderId, items);
+    const event = decodeEvent(orderPlaced, message);
+    const problem = problemOf(event);
     if (problem !== undefined) throw invalidEvent(message, problem);
-    await fulfilOrder(ports, message, { id: orderId, items }, { signal });
+    await fulfilOrder(ports, message, { id: event.orderId, items: event.items }, { signal });
   };
 }
 
-/** Checks the contract's limits. They bound the cost of a message: supplier requests, and the lines of a label. */
-function problemOf(orderId: string, items: OrderPlaced["items"]): string | undefined {
-  if (!isOrderId(orderId)) return "order_id is not the id of an order";
-  if (items.length < 1 || items.length > 100) return "items must have 1 to 100 entries";
-  if (items.some(({ sku }) => !/^[a-z0-9-]{1,64}$/.test(sku))) return "a sku must be 1 to 64 of a-z, 0-9 and -";
-  if (items.some(({ quantity }) => quantity < 1 || quantity > 1_000)) return "a quantity must be 1 to 1,000";
-  if (new Set(items.map(({ sku }) => sku)).size < items.length) return "a sku occurs twice";
-  return undefined;
+/** Checks the contract's bounds. They limit the cost of a message: supplier requests, and the lines of a label. */
+function problemOf(event: OrderPlaced): string | undefined {
+  if (!isOrderId(event.orderId)) return "order_id is not the id of an order";
+  const [first] = violationsOf("orders.v1.OrderPlaced", event);
+  if (first !== undefined) return `${first.field} ${first.description}`;
+  return new Set(event.items.map(({ sku }) => sku)).size < event.items.length ? "a sku occurs twice" : undefined;
 }
