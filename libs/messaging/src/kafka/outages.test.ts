@@ -8,25 +8,13 @@ import test, { describe } from "node:test";
 import { sleep } from "@plumbline/concurrency";
 import { noTelemetry } from "@plumbline/telemetry";
 import { freePort, startKafka, testKafka, whyNoKafka } from "@plumbline/tools-engines";
-import type { Broker } from "../broker.ts";
+import { publishUntilAccepted } from "../../test/publish-until-accepted.ts";
 import { eventually, message, messages, Received, unique } from "../conformance/test-context.ts";
-import type { Message } from "../message.ts";
 import { openKafkaBroker } from "./broker.ts";
-import { kafkaClients } from "./options.ts";
+import { type KafkaClientName, kafkaClients } from "./options.ts";
 
 const skip = whyNoKafka() ?? false;
 const group = (name: string) => ({ group: name, concurrency: 8, backoff: { baseMs: 5, maxMs: 50 } });
-
-/** Publishes until accepted, with the same ids each time, like the outbox relay. */
-async function publishUntilAccepted(broker: Broker, topic: string, batch: readonly Message[]): Promise<void> {
-  for (;;) {
-    try {
-      return await broker.publish(topic, batch);
-    } catch {
-      await sleep(100);
-    }
-  }
-}
 
 /** Starts a TCP proxy whose connections a test can cut, restore, or drop silently. */
 async function proxy(target: () => number) {
@@ -64,6 +52,30 @@ async function proxy(target: () => number) {
     for (const socket of sockets) forgotten.add(socket);
   };
   return { port, cut, mend: async () => await listen(port), forget };
+}
+
+/** Starts Kafka behind a proxy, and a broker with a subscription of "topic" that works. */
+async function openBehindProxy(client: KafkaClientName) {
+  await using stack = new AsyncDisposableStack();
+  const dataDir = mkdtempSync(join(tmpdir(), "kafka-outage-"));
+  stack.defer(() => rmSync(dataDir, { recursive: true, force: true }));
+  let target = 0;
+  const between = await proxy(() => target);
+  stack.defer(async () => await between.cut().catch(() => undefined));
+  const listeners = { "advertised.listeners": `PLAINTEXT://127.0.0.1:${between.port}` };
+  const kafka = stack.use(await startKafka({ dataDir, settings: listeners }));
+  target = kafka.port;
+  const brokers = [`127.0.0.1:${between.port}`];
+  const options = { client, brokers, clientId: "outage", sessionMs: 6_000 };
+  const broker = stack.use(await openKafkaBroker(options, noTelemetry));
+  await broker.createTopics(["topic"], { partitions: 3 });
+  const received = new Received();
+  stack.use(await broker.subscribe("topic", received.handler(), group("g")));
+  const before = messages(50);
+  await broker.publish("topic", before);
+  await received.all(before);
+  const moved = stack.move();
+  return { between, broker, received, [Symbol.asyncDispose]: async () => await moved.disposeAsync() };
 }
 
 // Runs the clients at the same time, because most of it is waiting.
@@ -108,37 +120,17 @@ void describe("outages", { concurrency: 2 }, () => {
       test("every message is received within 30 s after a broker was unreachable for 30 s", {
         skip,
       }, async () => {
-        const dataDir = mkdtempSync(join(tmpdir(), "kafka-outage-"));
-        let target = 0;
-        const between = await proxy(() => target);
-        const listeners = { "advertised.listeners": `PLAINTEXT://127.0.0.1:${between.port}` };
-        try {
-          await using kafka = await startKafka({ dataDir, settings: listeners });
-          target = kafka.port;
-          await using broker = await openKafkaBroker(
-            { client, brokers: [`127.0.0.1:${between.port}`], clientId: "outage", sessionMs: 6_000 },
-            noTelemetry,
-          );
-          await broker.createTopics(["topic"], { partitions: 3 });
-          const received = new Received();
-          await using _ = await broker.subscribe("topic", received.handler(), group("g"));
-          const before = messages(50);
-          await broker.publish("topic", before);
-          await received.all(before);
-
-          await between.cut();
-          const during = messages(50);
-          const publishing = publishUntilAccepted(broker, "topic", during);
-          await sleep(30_000);
-          await between.mend();
-          const back = performance.now();
-          await publishing;
-          await received.all(during);
-          assert.ok(performance.now() - back < 30_000, `took ${Math.round(performance.now() - back)} ms`);
-        } finally {
-          await between.cut().catch(() => undefined);
-          rmSync(dataDir, { recursive: true, force: true });
-        }
+        await using setup = await openBehindProxy(client);
+        const { between, broker, received } = setup;
+        await between.cut();
+        const during = messages(50);
+        const publishing = publishUntilAccepted(broker, "topic", during);
+        await sleep(30_000);
+        await between.mend();
+        const back = performance.now();
+        await publishing;
+        await received.all(during);
+        assert.ok(performance.now() - back < 30_000, `took ${Math.round(performance.now() - back)} ms`);
       });
 
       test("while twenty members join and leave under load, no message is lost and each key is in order", {
@@ -183,34 +175,15 @@ void describe("outages", { concurrency: 2 }, () => {
       test("connections that the network dropped silently are replaced within a minute", {
         skip: skip || (client === "kafkajs" && "kafkajs sends its next request over the same connection"),
       }, async () => {
-        const dataDir = mkdtempSync(join(tmpdir(), "kafka-outage-"));
-        let target = 0;
-        const between = await proxy(() => target);
-        const listeners = { "advertised.listeners": `PLAINTEXT://127.0.0.1:${between.port}` };
-        try {
-          await using kafka = await startKafka({ dataDir, settings: listeners });
-          target = kafka.port;
-          await using broker = await openKafkaBroker(
-            { client, brokers: [`127.0.0.1:${between.port}`], clientId: "outage", sessionMs: 6_000 },
-            noTelemetry,
-          );
-          await broker.createTopics(["topic"], { partitions: 3 });
-          const received = new Received();
-          await using _ = await broker.subscribe("topic", received.handler(), group("g"));
-          const before = messages(50);
-          await broker.publish("topic", before);
-          await received.all(before);
-          between.forget();
-          const start = performance.now();
-          const after = messages(50);
-          await publishUntilAccepted(broker, "topic", after);
-          while (!after.every((one) => received.has(one))) {
-            assert.ok(performance.now() - start < 60_000, "no message for a minute");
-            await sleep(100);
-          }
-        } finally {
-          await between.cut().catch(() => undefined);
-          rmSync(dataDir, { recursive: true, force: true });
+        await using setup = await openBehindProxy(client);
+        const { between, broker, received } = setup;
+        between.forget();
+        const start = performance.now();
+        const after = messages(50);
+        await publishUntilAccepted(broker, "topic", after);
+        while (!after.every((one) => received.has(one))) {
+          assert.ok(performance.now() - start < 60_000, "no message for a minute");
+          await sleep(100);
         }
       });
     });

@@ -8,9 +8,8 @@ import { Admin, ConfigResourceTypes, Producer, stringSerializers } from "@platfo
 import { sleep } from "@plumbline/concurrency";
 import { noTelemetry } from "@plumbline/telemetry";
 import { startTemporaryKafka, testKafka, whyNoKafka } from "@plumbline/tools-engines";
-import type { Broker } from "../broker.ts";
+import { publishUntilAccepted } from "../../test/publish-until-accepted.ts";
 import { eventually, gate, message, Received, unique } from "../conformance/test-context.ts";
-import type { Message } from "../message.ts";
 import { openKafkaBroker } from "./broker.ts";
 import { type KafkaClientName, type KafkaOptions, kafkaClients } from "./options.ts";
 
@@ -27,17 +26,6 @@ async function openProducer(options: { idempotent?: boolean; transactionalId?: s
   const bootstrapBrokers = (await testKafka()).split(",");
   const producer = new Producer({ clientId: "foreign", bootstrapBrokers, serializers: stringSerializers, ...options });
   return Object.assign(producer, { [Symbol.asyncDispose]: async () => await producer.close() });
-}
-
-/** Publishes until accepted, with the same ids each time, like the outbox relay. */
-async function publishUntilAccepted(broker: Broker, topic: string, batch: readonly Message[]): Promise<void> {
-  for (;;) {
-    try {
-      return await broker.publish(topic, batch);
-    } catch {
-      await sleep(100);
-    }
-  }
 }
 
 /** Connects to Kafka directly, for facts that the broker port does not expose. */
