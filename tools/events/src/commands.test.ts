@@ -107,7 +107,7 @@ describe("lag", () => {
   test("is shown by partition and in sum", async () => {
     const topic = unique("lag.events");
     await broker.createTopics([topic], { partitions: 3 });
-    assert.equal((await ask("lag", "--topic", topic)).out, "no group reads here\n");
+    assert.equal((await ask("lag", "--topic", topic)).out, "no group reads this\n");
     const subscription = await broker.subscribe(topic, async () => undefined, { group: "quick", concurrency: 1 });
     const sums = async () => (await json<{ sums: { group: string; lag: string }[] }>("lag", "--topic", topic)).sums;
     await eventually(async () => (await sums()).length === 1, "the group");
@@ -130,7 +130,7 @@ describe("lag", () => {
     await using onKafka = await connectBroker({ adapter: "kafka", kafka }, noTelemetry);
     await onKafka.createTopics([topic], { partitions: 1 });
     const { code, out, err } = await call(["lag", "--topic", topic, "--adapter", "kafka", "--brokers", brokers]);
-    assert.deepEqual([code, out], [0, "no group reads here\n"], err);
+    assert.deepEqual([code, out], [0, "no group reads this\n"], err);
   });
 });
 
@@ -138,7 +138,7 @@ test("a database without a broker's tables is refused, and no table is created",
   await using other = await testDatabase();
   const { code, err } = await call(["dlq", "list", "--url", other.url]);
   assert.equal(code, 1);
-  assert.match(err, /has no tables of the postgres adapter: give the one/);
+  assert.match(err, /has no tables of the postgres adapter: pass the services' database/);
   await using database = await openDatabase({ url: other.url, applicationName: "test" }, noTelemetry);
   const [row] = await database.query<{ there: boolean }>("SELECT to_regclass('topics') IS NOT NULL AS there");
   assert.equal(row?.there, false);

@@ -51,5 +51,5 @@ test("an option wins over the environment, which wins over the stack of npm star
 test("a broker that does not answer gives one line that names what to try", async () => {
   const { code, err } = await call(["lag", "--url", "postgresql://nobody@127.0.0.1:1/none"]);
   assert.equal(code, 1);
-  assert.match(err, /is it running\? npm start runs one/);
+  assert.match(err, /start one with npm start/);
 });

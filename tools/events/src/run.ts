@@ -13,7 +13,7 @@ export interface Surroundings extends Abortable {
   readonly warn: (text: string) => void;
 }
 
-/** Runs a command. Returns the exit code: 1 when it failed or found nothing. */
+/** Runs a command and returns the exit code, which is 1 if it failed or found nothing. */
 export async function run(command: Command, surroundings: Surroundings): Promise<number> {
   try {
     using limit = deadline(command.timeoutMs, surroundings);
@@ -68,7 +68,7 @@ const replayAll: Run = async ({ filter, json, dryRun, connection }, inspector, {
   print(
     letters.length === matching
       ? count(letters.length, matching)
-      : `${count(letters.length, matching)}: run it again for the rest`,
+      : `${count(letters.length, matching)}; run it again for the rest`,
   );
   return 0;
 };
@@ -76,7 +76,7 @@ const replayAll: Run = async ({ filter, json, dryRun, connection }, inspector, {
 const lag: Run = async ({ filter, json }, inspector, { print, signal }) => {
   const rows = await groupLags(inspector, filter, { signal });
   if (json) print(asJson({ partitions: rows, sums: sumLags(rows) }));
-  else print(rows.length === 0 ? "no group reads here" : lagTable(rows));
+  else print(rows.length === 0 ? "no group reads this" : lagTable(rows));
   return 0;
 };
 
@@ -99,22 +99,22 @@ function count(shown: number, matching: number): string {
   return shown === matching ? all : `${shown} of ${all}, the oldest (--limit)`;
 }
 
-/** Offsets are bigint, and exact as text. */
+/** Returns JSON with bigint values, such as offsets, as exact text. */
 function asJson(value: unknown): string {
   return JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? String(v) : v), 2);
 }
 
-/** The error, and what to do about it. */
+/** Returns the error's text and what to do about it. */
 function advice(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof ServiceError && error.reason === "NOT_A_MESSAGING_DATABASE") {
-    return `${text}: give the one the services use as --url, or start them once`;
+    return `${text}: pass the services' database as --url, or start the services once`;
   }
   if (codeOf(error) === "unavailable") {
-    return `${text}: is it running? npm start runs one; --adapter, --url and --brokers choose another`;
+    return `${text}: start one with npm start, or choose another with --adapter, --url and --brokers`;
   }
-  if (codeOf(error) === "not_found") return `${text}: lag without --topic shows those there are`;
+  if (codeOf(error) === "not_found") return `${text}: lag without --topic shows all topics`;
   if (codeOf(error) === "deadline_exceeded")
-    return "not done in time: give it longer with --timeout SECONDS, or less with --topic and --group";
+    return "the time limit is over: allow more with --timeout SECONDS, or select less with --topic and --group";
   return text;
 }

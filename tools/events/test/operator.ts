@@ -5,7 +5,7 @@ import { readCommand } from "@plumbline/tools-stack/command";
 import { spec, toCommand } from "../src/options.ts";
 import { run } from "../src/run.ts";
 
-/** Runs one command line, as an operator types it. */
+/** Runs a command line as an operator types it. */
 export async function call(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
   const [out, err]: [string[], string[]] = [[], []];
   const surroundings = {
@@ -33,7 +33,7 @@ export function unique(prefix: string): string {
   return `${prefix}-${randomUUID().slice(0, 13)}`;
 }
 
-/** Waits for a condition, never for a time. Fails after a minute and says what it waited for. */
+/** Waits for a condition. Fails after a minute and names the condition. */
 export async function eventually(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const end = performance.now() + 60_000;
   while (!(await condition())) {
