@@ -28,6 +28,8 @@ export function appOptions() {
     banner: {
       js: 'import { createRequire as $createRequire } from "node:module"; const require = $createRequire(import.meta.url);',
     },
+    // The module with its WebAssembly inside: the other one reads a file beside itself.
+    alias: { "@platformatic/wasm-utils": "@platformatic/wasm-utils/bundled" },
     // Optional dependencies that the app does not install. If they exist here, they belong to a
     // tool.
     external: ["pg-native", "supports-color"],

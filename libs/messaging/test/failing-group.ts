@@ -7,6 +7,7 @@ import { type BrokerOptions, connectBroker } from "../src/connect-broker.ts";
 import type { DeadLetterFilter } from "../src/dead-letters/find.ts";
 import type { Inspector } from "../src/inspect/inspector.ts";
 import { type InspectorOptions, openInspector } from "../src/inspect/open-inspector.ts";
+import { type KafkaClientName, kafkaClients } from "../src/kafka/options.ts";
 import { subscribeWithRetries } from "../src/subscribe-with-retries.ts";
 import { retryAndDeadLetterTopics } from "../src/topics.ts";
 
@@ -16,20 +17,28 @@ interface Connection {
 }
 
 /** The adapters that have an inspector, and how to reach an engine of each. */
-export const adapters = [
+export const adapters: readonly {
+  readonly adapter: string;
+  readonly skip: string | false;
+  readonly connect: (stack: AsyncDisposableStack) => Promise<Connection>;
+}[] = [
   { adapter: "postgres", skip: false, connect: connectPostgres },
-  { adapter: "kafka", skip: whyNoKafka() ?? false, connect: connectKafka },
-] as const;
+  ...kafkaClients.map((client) => ({
+    adapter: `Kafka through ${client}`,
+    skip: whyNoKafka() ?? (false as const),
+    connect: async () => await connectKafka(client),
+  })),
+];
 
 async function connectPostgres(stack: AsyncDisposableStack): Promise<Connection> {
   const { url } = stack.use(await testDatabase());
   return { broker: { adapter: "postgres", postgres: { url } }, inspector: { adapter: "postgres", url } };
 }
 
-async function connectKafka(): Promise<Connection> {
+async function connectKafka(client: KafkaClientName): Promise<Connection> {
   const brokers = (await testKafka()).split(",");
-  const kafka = { brokers, clientId: "test", sessionMs: 6_000 };
-  return { broker: { adapter: "kafka", kafka }, inspector: { adapter: "kafka", brokers } };
+  const kafka = { client, brokers, clientId: "test", sessionMs: 6_000 };
+  return { broker: { adapter: "kafka", kafka }, inspector: { adapter: "kafka", client, brokers } };
 }
 
 /** A filter for the dead letters of a topic that were not replayed. */

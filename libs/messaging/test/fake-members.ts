@@ -19,12 +19,17 @@ import { PlatformaticMember } from "../src/kafka/platformatic/member.ts";
 export abstract class FakeConsumer {
   readonly calls: string[] = [];
   readonly committed = new Map<number, bigint>();
+  /** The positions of the fetches that were answered. */
+  readonly fetchedFrom: (readonly [partition: number, position: bigint])[] = [];
+  retries: number | boolean | undefined;
   refusedCommits = 0;
   connecting: Promise<void> = Promise.resolve();
   disconnecting: Promise<void> = Promise.resolve();
 
   /** True once the consumer has joined and may fetch. */
   abstract get runs(): boolean;
+  /** Starts a rebalance: the consumer learns the number of the next generation before its assignment. */
+  beginRebalance(): void {}
   abstract join(...partitions: number[]): void;
   abstract contact(): void;
   abstract crash(error: Error): void;
@@ -53,7 +58,10 @@ export const fakeMembers: Readonly<Record<KafkaClientName, Create>> = {
     const consumer = new FakePlatformatic(options.topic);
     made(consumer);
     const base = { clientId: "fake", bootstrapBrokers: ["127.0.0.1:1"] };
-    return new PlatformaticMember(base, options, events, () => consumer as unknown as PlatformaticConsumer);
+    return new PlatformaticMember(base, options, events, (wanted) => {
+      consumer.retries = wanted.retries;
+      return consumer as unknown as PlatformaticConsumer;
+    });
   },
 };
 
@@ -187,6 +195,9 @@ class FakePlatformatic extends FakeConsumer {
   get runs(): boolean {
     return this.calls.includes("join");
   }
+  override beginRebalance() {
+    this.generationId++;
+  }
   join(...partitions: number[]) {
     this.generationId++;
     this.#emit("consumer:group:join", { assignments: [{ topic: this.#topic, partitions }] });
@@ -215,6 +226,7 @@ class FakePlatformatic extends FakeConsumer {
       await eventually(() => this.#pending !== undefined, "another fetch");
       return await this.deliver(partition, offsets, highWatermark);
     }
+    this.fetchedFrom.push([partition, position]);
     pending.answer.resolve(response(partition, offsets, highWatermark));
     await nextFetch();
     return true;

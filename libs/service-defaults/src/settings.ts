@@ -1,4 +1,5 @@
 import { count, durationMs, port, secret } from "@plumbline/config";
+import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
 
@@ -49,6 +50,10 @@ export const settings = {
       url: secret().optional().describe("the database of the postgres adapter"),
     }),
     kafka: z.object({
+      client: z
+        .enum(kafkaClients)
+        .default(defaultKafkaClient)
+        .describe("the client library; both keep the same promises"),
       brokers: z
         .array(z.string().min(1))
         .min(1)

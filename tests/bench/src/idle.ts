@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import type { KafkaClientName } from "@plumbline/messaging/settings";
 
 const seconds = 2;
 
@@ -12,24 +13,28 @@ const asItComes = `
 const asOurBroker = `
   import { connectBroker } from "@plumbline/messaging";
   import { noTelemetry } from "@plumbline/telemetry";
-  const broker = await connectBroker({ adapter: "kafka", kafka: { brokers: BROKERS, clientId: "idle" } }, noTelemetry);
+  const broker = await connectBroker({ adapter: "kafka", kafka: { client: CLIENT, brokers: BROKERS, clientId: "idle" } }, noTelemetry);
   await broker.ping();`;
 
 /**
  * Returns the milliseconds between two wakes of a process that only holds its connections to Kafka,
- * with plain kafkajs or with our broker.
+ * with our broker over this client library, or with plain kafkajs.
  */
-export async function idleMs(brokers: readonly string[], ours: boolean): Promise<number> {
-  const script = `${(ours ? asOurBroker : asItComes).replace("BROKERS", JSON.stringify(brokers))}
+export async function idleMs(brokers: readonly string[], client: KafkaClientName | undefined): Promise<number> {
+  const program = `${client === undefined ? asItComes : asOurBroker.replace("CLIENT", JSON.stringify(client))}
   const before = process.resourceUsage().voluntaryContextSwitches;
   setTimeout(() => {
     console.log(process.resourceUsage().voluntaryContextSwitches - before);
     process.exit(0);
   }, ${seconds * 1_000});`;
-  const child = spawn(process.execPath, ["-C", "source", "--no-warnings", "--input-type=module", "-e", script], {
-    cwd: import.meta.dirname,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["-C", "source", "--no-warnings", "--input-type=module", "-e", program.replace("BROKERS", JSON.stringify(brokers))],
+    {
+      cwd: import.meta.dirname,
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   let wakes = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (wakes += text));
   await new Promise((resolve) => child.once("close", resolve));

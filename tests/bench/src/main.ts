@@ -1,7 +1,8 @@
 /** `npm run bench`: figures beside their aims. */
 import { resolve } from "node:path";
+import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
 import { generateContracts } from "@plumbline/tools-stack";
-import { oneOf, runCommand, text, UsageError, whole } from "@plumbline/tools-stack/command";
+import { choice, oneOf, runCommand, text, UsageError, whole } from "@plumbline/tools-stack/command";
 
 const words = {
   competitors: "our services beside their Go twins and other Node stacks",
@@ -25,6 +26,7 @@ const takers: Readonly<Record<string, readonly Word[]>> = {
   ms: ["competitors", "replicas", "gc", "telemetry", "overload", "against"],
   rate: ["competitors", "orders", "gc"],
   orders: ["orders"],
+  client: ["orders"],
   profile: ["orders", "telemetry"],
   checkout: ["against"],
   json: ["competitors", "orders", "replicas", "gc", "telemetry", "against", "micro"],
@@ -45,6 +47,7 @@ await runCommand(
       ms: whole(`length of a measurement, 1200 by default${of("ms")}`, { least: 100, most: 20_000 }),
       rate: whole(`calls a second at the fixed rate, 0 skips it${of("rate")}`, { least: 0, most: 50_000 }),
       orders: whole(`orders in the closed loop, 800 by default${of("orders")}`, { least: 1, most: 20_000 }),
+      client: choice(`client library for Kafka${of("client")}`, kafkaClients),
       profile: text(`writes CPU profiles there${of("profile")}`, { takes: "FOLDER" }),
       checkout: text(`the other checkout, after npm ci there${of("checkout")}`, { takes: "FOLDER" }),
       json: text("writes every sample there", { takes: "FILE" }),
@@ -71,11 +74,11 @@ await runCommand(
         return () => competitors({ rounds, only: chosen, names, ms, rate: values.rate ?? 1_000, json });
       },
       async orders() {
-        const { rate = 50, orders: count = 800 } = values;
+        const { rate = 50, orders: count = 800, client = defaultKafkaClient } = values;
         if (rate < 1 || rate > 2_000) throw new UsageError(`--rate takes a whole number from 1 to 2000, not "${rate}"`);
         const chosen = only(["fulfilled", "rejected"]);
         const { orders } = await import("./orders/orders.ts");
-        return () => orders({ rounds, only: chosen, names, orders: count, rate, json, profile });
+        return () => orders({ rounds, only: chosen, names, orders: count, rate, json, client, profile });
       },
       async replicas() {
         const { replicas } = await import("./replicas/replicas.ts");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defaultKafkaClient } from "@plumbline/messaging/settings";
 import { helpOf, readCommand, UsageError } from "@plumbline/tools-stack/command";
 import { call } from "../test/operator.ts";
 import { spec, toCommand } from "./options.ts";
@@ -24,6 +25,8 @@ for (const { args, says } of [
   { args: ["dlq", "list", "--limit", "0"], says: /--limit takes a whole number from 1 to 1000, not "0"/ },
   { args: ["dlq", "list", "--since", "yesterday"], says: /--since takes a time/ },
   { args: ["lag", "--adapter", "redis"], says: /postgres or kafka, not "redis"/ },
+  { args: ["lag", "--adapter", "kafka", "--client", "rdkafka"], says: /kafkajs or platformatic, not "rdkafka"/ },
+  { args: ["lag", "--client", "kafkajs"], says: /--client belongs to --adapter kafka/ },
   { args: ["lag", "--brokers", "a:1"], says: /--brokers belongs to --adapter kafka/ },
 ]) {
   test(`"${args.join(" ")}" is refused`, () => {
@@ -41,9 +44,11 @@ test("an option wins over the environment, which wins over the stack of npm star
   assert.deepEqual(connection([], url), { adapter: "postgres", url: "postgresql://b/b" });
   assert.deepEqual(connection([]), { adapter: "postgres", url: "postgresql://messaging@127.0.0.1:54329/messaging" });
   const kafka = ["--adapter", "kafka"];
-  assert.deepEqual(connection(kafka), { adapter: "kafka", brokers: ["127.0.0.1:19092"] });
-  assert.deepEqual(connection(kafka, { EVENTS_KAFKA_BROKERS: "a:1, b:2" }), {
+  const client = defaultKafkaClient;
+  assert.deepEqual(connection(kafka), { adapter: "kafka", client, brokers: ["127.0.0.1:19092"] });
+  assert.deepEqual(connection(kafka, { EVENTS_KAFKA_BROKERS: "a:1, b:2", EVENTS_KAFKA_CLIENT: "kafkajs" }), {
     adapter: "kafka",
+    client: "kafkajs",
     brokers: ["a:1", "b:2"],
   });
 });

@@ -1,5 +1,6 @@
 import { type DeadLetterFilter, maxDeadLetters } from "@plumbline/messaging/dead-letters";
 import type { InspectorOptions } from "@plumbline/messaging/inspect";
+import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
 import { defaultPorts } from "@plumbline/tools-stack";
 import { choice, flag, type Line, oneOf, text, UsageError, whole } from "@plumbline/tools-stack/command";
 
@@ -45,6 +46,7 @@ export const spec = {
     adapter: choice("carrier of the events", ["postgres", "kafka"], { preset: "postgres" }),
     url: text("database of the postgres adapter (EVENTS_MESSAGING_URL, else that of npm start)", { takes: "URL" }),
     brokers: text("host:port,... (EVENTS_KAFKA_BROKERS, else that of npm start -- --kafka)", { takes: "LIST" }),
+    client: choice("client library of the kafka adapter (EVENTS_KAFKA_CLIENT)", kafkaClients),
     timeout: whole("limit for the whole command", { least: 1, most: 3_600, preset: 60, takes: "SECONDS" }),
   },
   notes: ["Exit codes: 0 done, 1 failed or not found, 2 wrong command line."],
@@ -79,16 +81,22 @@ export function toCommand({ values, words }: Line<typeof spec.options>, environm
 }
 
 function connection(
-  { adapter, url, brokers }: Line<typeof spec.options>["values"],
+  { adapter, url, brokers, client }: Line<typeof spec.options>["values"],
   environment: NodeJS.ProcessEnv,
 ): InspectorOptions {
   if (adapter === "postgres") {
     if (brokers !== undefined) throw new UsageError("--brokers belongs to --adapter kafka");
+    if (client !== undefined) throw new UsageError("--client belongs to --adapter kafka");
     return { adapter, url: url ?? environment["EVENTS_MESSAGING_URL"] ?? stack.url };
   }
   if (url !== undefined) throw new UsageError("--url belongs to --adapter postgres");
   const list = brokers ?? environment["EVENTS_KAFKA_BROKERS"] ?? stack.brokers;
-  return { adapter, brokers: list.split(",").map((broker) => broker.trim()) };
+  const name = client ?? environment["EVENTS_KAFKA_CLIENT"] ?? defaultKafkaClient;
+  return {
+    adapter,
+    client: oneOf(name, kafkaClients, "EVENTS_KAFKA_CLIENT takes"),
+    brokers: list.split(",").map((broker) => broker.trim()),
+  };
 }
 
 function time(written: string): Date {

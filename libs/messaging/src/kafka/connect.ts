@@ -1,6 +1,6 @@
 import type { Logger } from "@plumbline/telemetry";
 import type { KafkaClient } from "./client.ts";
-import type { KafkaOptions } from "./options.ts";
+import { defaultKafkaClient, type KafkaOptions } from "./options.ts";
 
 /** Each client is loaded only where it is chosen: loading one takes 100 ms. */
 const clients = {
@@ -16,5 +16,5 @@ const clients = {
 
 /** Connects the chosen client library. Rejects with the library's own error when no broker answers. */
 export async function connectKafka(options: KafkaOptions, logger: Logger): Promise<KafkaClient> {
-  return await clients[options.client ?? "kafkajs"](options, logger);
+  return await clients[options.client ?? defaultKafkaClient](options, logger);
 }

@@ -1,6 +1,6 @@
 /** The settings of a broker on Kafka, whichever client library speaks to it. */
 export interface KafkaOptions {
-  /** The client library. Both keep the same promises; docs/adr compares them. Default `kafkajs`. */
+  /** The client library. Both keep the same promises; docs/adr compares them. Default `defaultKafkaClient`. */
   readonly client?: KafkaClientName | undefined;
   /** "host:port"; one is enough to find the others. */
   readonly brokers: readonly string[];
@@ -23,6 +23,7 @@ export interface KafkaOptions {
 
 export const kafkaClients = ["kafkajs", "platformatic"] as const;
 export type KafkaClientName = (typeof kafkaClients)[number];
+export const defaultKafkaClient: KafkaClientName = "kafkajs";
 
 export interface SaslOptions {
   readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";

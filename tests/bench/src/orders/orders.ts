@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { KafkaClientName } from "@plumbline/messaging/settings";
 import { buildOurs } from "../competitors/build.ts";
 import { installCompetitors } from "../competitors/install.ts";
 import { machineOf } from "../competitors/machine.ts";
@@ -24,6 +25,8 @@ export interface OrdersOptions {
   /** Orders a second where latency is measured. */
   readonly rate: number;
   readonly json: string | undefined;
+  /** The client library of orders and worker on Kafka. */
+  readonly client: KafkaClientName;
   /** A folder for CPU profiles of the services, written when they exit. */
   readonly profile: string | undefined;
 }
@@ -50,7 +53,7 @@ export async function orders(options: OrdersOptions): Promise<void> {
   );
   const engines = stack.use(await startEngines());
   const flags = options.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${options.profile}`];
-  const without = { root, competitors: installCompetitors(root), folder, engines, flags };
+  const without = { root, competitors: installCompetitors(root), folder, engines, flags, kafkaClient: options.client };
   const site: Site = { ...without, supplier: await startSupplier(without, stack) };
 
   const all: Seen[] = [];
@@ -91,7 +94,7 @@ async function startAll(site: Site, names: readonly string[], stack: AsyncDispos
   };
   await add("orders + worker on Postgres", (name) => startOurs(site, name, "postgres", stack));
   if (engines.kafkaPort === undefined) return systems;
-  await add("orders + worker on Kafka", (name) => startOurs(site, name, "kafka", stack));
+  await add(`orders + worker on Kafka, ${site.kafkaClient}`, (name) => startOurs(site, name, "kafka", stack));
   if (competitors !== undefined)
     await add("bare loop: kafkajs + pg", (name) => startBare(site, name, competitors, stack));
   return systems;

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { KafkaClientName } from "@plumbline/messaging/settings";
 import { createDatabase, freePort } from "@plumbline/tools-engines";
 import { freeStackPorts, programs } from "@plumbline/tools-stack";
 import { gcFile } from "../competitors/gc-file.ts";
@@ -37,6 +38,8 @@ export interface Site {
   readonly folder: string;
   readonly engines: Engines;
   readonly supplier: string;
+  /** The client library of orders and worker on Kafka. */
+  readonly kafkaClient: KafkaClientName;
   /** Flags of Node for the services, for example for a profile. */
   readonly flags: readonly string[];
 }
@@ -150,6 +153,7 @@ async function programOf(site: Site, adapter: Adapter, urls: Urls, name: "orders
     ...found.environment,
     [`${prefix}_RPC_HOST`]: "127.0.0.1",
     [`${prefix}_OPS_HOST`]: "127.0.0.1",
+    [`${prefix}_KAFKA_CLIENT`]: site.kafkaClient,
     WORKER_SUPPLIERS_URL: site.supplier,
     NODE_ENV: "production",
   };

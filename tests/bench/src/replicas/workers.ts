@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { sleep } from "@plumbline/concurrency";
 import { OrderPlaced } from "@plumbline/contracts";
 import { type Broker, connectBroker, createMessage } from "@plumbline/messaging";
+import { defaultKafkaClient } from "@plumbline/messaging/settings";
 import { type Database, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { buildOurs } from "../competitors/build.ts";
@@ -41,7 +42,7 @@ export async function workers({ rounds }: ReplicasOptions): Promise<Scaling | un
   for (const size of [1, 2]) {
     const engines = stack.use(await startEngines());
     if (engines.kafkaPort === undefined) return undefined;
-    const without = { root, competitors: undefined, folder, engines, flags: [] };
+    const without = { root, competitors: undefined, folder, engines, flags: [], kafkaClient: defaultKafkaClient };
     const site: Site = { ...without, supplier: await startSupplier(without, stack) };
     const holders = Array.from({ length: size }, () => stack.use(new ControlGroup({ cores: share })));
     const { running, databaseUrl: url } = await startWorkers(site, holders, stack);

@@ -1,4 +1,11 @@
-import { type BaseOptions, ProduceAcks, Producer, ResponseError, stringSerializer } from "@platformatic/kafka";
+import {
+  type BaseOptions,
+  ProduceAcks,
+  Producer,
+  type ProducerOptions,
+  ResponseError,
+  stringSerializer,
+} from "@platformatic/kafka";
 import { sleep } from "@plumbline/concurrency";
 import type { OutgoingRecord } from "../client.ts";
 import { isRetryable } from "./errors.ts";
@@ -15,8 +22,12 @@ export interface RecordSender extends AsyncDisposable {
  * as a whole. If one partition has no leader yet, as happens right after a topic's creation, it
  * stores the records of the other partitions twice.
  */
-export function createSender(base: BaseOptions, retryDelayMs: (attempt: number) => number): RecordSender {
-  const producer = new Producer<string, Buffer, string, string>({
+export function createSender(
+  base: BaseOptions,
+  retryDelayMs: (attempt: number) => number,
+  createProducer = (options: ProducerOptions<string, Buffer, string, string>) => new Producer(options),
+): RecordSender {
+  const producer = createProducer({
     ...base,
     retries: 0,
     repeatOnStaleMetadata: false,

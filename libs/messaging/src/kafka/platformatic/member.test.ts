@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { type FakeConsumer, fakeMembers } from "../../../test/fake-members.ts";
+import type { FetchedBatch, Member } from "../client.ts";
+
+/** Starts a member that takes every batch. */
+async function started(): Promise<{ member: Member; consumer: FakeConsumer; fetched: FetchedBatch[] }> {
+  const consumers: FakeConsumer[] = [];
+  const fetched: FetchedBatch[] = [];
+  const member = fakeMembers.platformatic(
+    { topic: "topic", groupId: "topic.g", sessionMs: 1_000, maxFetchBytes: 1_000 },
+    {
+      contact: () => undefined,
+      assigned: () => undefined,
+      restarted: () => undefined,
+      crashed: () => undefined,
+      fetched: (batch) => fetched.push(batch) > 0,
+    },
+    (made) => consumers.push(made),
+  );
+  await member.start();
+  const [consumer] = consumers;
+  assert.ok(consumer);
+  return { member, consumer, fetched };
+}
+
+test("nothing is committed between the end of a generation and the next assignment", async () => {
+  const { member, consumer } = await started();
+  consumer.join(0);
+  await member.commit(new Map([[0, 5n]]));
+  consumer.beginRebalance();
+  await assert.rejects(member.commit(new Map([[0, 6n]])), /rebalance/);
+  assert.equal(consumer.committed.get(0), 5n);
+  consumer.join(0);
+  await member.commit(new Map([[0, 6n]]));
+  assert.equal(consumer.committed.get(0), 6n);
+  await member.leave();
+});
+
+test("the consumer gets no retries, with which it would commit in a generation that it has just joined", async () => {
+  const { member, consumer } = await started();
+  assert.equal(consumer.retries, 0);
+  await member.leave();
+});
+
+test("a member continues where its group is, and at its own position where that is further", async () => {
+  const { member, consumer, fetched } = await started();
+  consumer.committed.set(1, 40n);
+  consumer.join(0, 1);
+  await consumer.deliver(0, [0, 1, 2]);
+  await consumer.deliver(1, [40]);
+  consumer.join(0, 1);
+  await consumer.deliver(0, [3]); // Asked for before the rebalance: dropped.
+  await consumer.deliver(0, [3]);
+  await consumer.deliver(1, [41]);
+  assert.deepEqual(
+    fetched.map(({ partition, records }) => [partition, ...records.map(({ offset }) => Number(offset))]),
+    [
+      [0, 0, 1, 2],
+      [1, 40],
+      [0, 3],
+      [1, 41],
+    ],
+  );
+  assert.deepEqual(consumer.fetchedFrom, [
+    [0, 0n],
+    [1, 40n],
+    [0, 3n],
+    [0, 3n],
+    [1, 41n],
+  ]);
+  await member.leave();
+});
