@@ -1,6 +1,7 @@
 /**
- * A token bucket: what a peer may do for nothing. It begins full, fills with time, and with work that is worth something.
- * For defences: the bound is far above what any honest peer does, and far below what hurts.
+ * A token bucket for actions of the peer that cost it nothing. It starts full, refills with time,
+ * and with useful work. It is a defence: its bound is far above what an honest peer does, and far
+ * below what harms.
  */
 export class Budget {
   readonly #burst: number;
@@ -14,11 +15,11 @@ export class Budget {
     this.#tokens = options.burst;
   }
 
-  /** False when there is nothing left to spend. */
+  /** Returns false if too few tokens are left. */
   spend(tokens = 1): boolean {
     this.#tokens -= tokens;
     if (this.#tokens >= 0) return true;
-    // The clock is asked only here: most connections never get this far.
+    // The clock is read only here, which most connections never reach.
     const now = performance.now();
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filledAt) / 1_000) * this.#perSecond);
     this.#filledAt = now;

@@ -1,6 +1,7 @@
 /**
- * The streams that closed last, and how: frames that were on their way when we reset one are ignored, those that come after
- * the peer had ended one are its error (RFC 9113, 5.1). It remembers a fixed number; for older ones the answer is "unknown".
+ * The streams that closed last, and the cause. Frames in flight when we reset a stream are ignored.
+ * Frames after the peer has ended one are its error (RFC 9113, 5.1). A fixed number is remembered;
+ * older ones are "unknown".
  */
 export class ClosedStreams {
   readonly #ids = new Uint32Array(256);
@@ -13,7 +14,7 @@ export class ClosedStreams {
     this.#next = (this.#next + 1) & 255;
   }
 
-  /** Only looked up for frames that should not have come, so a search will do. */
+  /** Searches linearly, since it only runs for frames on closed streams. */
   find(id: number): "reset by us" | "closed" | "unknown" {
     const at = this.#ids.indexOf(id);
     if (at < 0) return "unknown";

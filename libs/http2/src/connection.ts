@@ -12,42 +12,57 @@ import { type Http2Stream, Stream, type StreamHandler, type StreamHost } from ".
 import { StreamTable } from "./stream-table.ts";
 
 export interface ConnectionOptions {
-  /** What a stream may hold that was not consumed yet, 256 KiB when not given. */
+  /** The most unconsumed octets of a stream; 256 KiB if not given. */
   readonly streamWindow?: number | undefined;
-  /** What all streams together may hold, 8 MiB when not given: past it the peer waits, with all of them. */
+  /**
+   * The most unconsumed octets of all streams together; 8 MiB if not given. At the bound the peer
+   * waits, with all streams.
+   */
   readonly connectionWindow?: number | undefined;
-  /** Streams the peer may have open, 1,000 when not given; none for a client. */
+  /** The most streams that the peer may have open; 1,000 if not given, none for a client. */
   readonly maxConcurrentStreams?: number | undefined;
-  /** A header list, as RFC 9113 counts it, 64 KiB when not given. */
+  /** The largest header list, as RFC 9113 counts it; 64 KiB if not given. */
   readonly maxHeaderListSize?: number | undefined;
   readonly keepalive?: KeepaliveOptions | undefined;
-  /** The number of a client's first stream, 1 when not given. Odd. What happens at the last can be tried near it. */
+  /**
+   * The number of a client's first stream, which is odd; 1 if not given. Tests start near the last
+   * number.
+   */
   readonly firstStreamId?: number | undefined;
-  /** From connecting to the peer's first frame, 10 s when not given. */
+  /** The time from connecting to the peer's first frame; 10 s if not given. */
   readonly handshakeTimeoutMs?: number | undefined;
 }
 
 export interface ConnectionHandler {
-  /** A server's: a request has come. What it returns hears the rest. */
+  /** Called on a server for a request. The handler that it returns gets the rest. */
   onStream?(stream: Http2Stream, fields: readonly HeaderField[], isLast: boolean): StreamHandler;
-  /** The peer's settings have come: the first time the connection is ready, later its limits may have changed. */
+  /**
+   * Called when the peer's settings arrive. After the first time the connection is ready; later its
+   * limits may have changed.
+   */
   onSettings?(): void;
   /**
-   * No new streams can be opened: the peer says so, or their numbers are used up. Those the peer has not processed hear
-   * `onReset` themselves; when the others have ended the connection closes. `debug` is what the peer says about it, cut.
+   * Called when no new streams can be opened: the peer sent GOAWAY, or the numbers are used up.
+   * Streams that the peer has not processed get `onReset`; when the others have ended, the
+   * connection closes. `debug` is the peer's text, truncated.
    */
   onGoAway?(code: number, debug: string): void;
-  /** A stream has ended: there is room for another. */
+  /** Called when a stream has ended, so there is capacity for another. */
   onStreamClosed?(): void;
-  /** The connection is over, with all its streams. `reason` is missing where it ended in order. */
+  /**
+   * Called when the connection and its streams are closed. `reason` is missing if it closed in
+   * order.
+   */
   onClose?(reason: Error | undefined): void;
 }
 
-/** Answers (to pings, settings, resets) and headers that wait for a peer that does not read. */
+/** The most octets of control frames and headers that wait for a peer that does not read. */
 const maxUnread = 4 * 1024 * 1024;
-/** After GOAWAY: how long the peer gets to read it and hang up. */
+/** The time after GOAWAY that the peer has to read it and disconnect. */
 const lingerMs = 1_000;
-/** How long a draining server waits for the answer that tells that the peer has read its GOAWAY. */
+/**
+ * The time that a draining server waits for the pong that shows that the peer has read its GOAWAY.
+ */
 const drainPingMs = 1_000;
 
 const drainPing = Buffer.from("draining", "latin1");
@@ -55,9 +70,9 @@ const alivePing = Buffer.from("alive???", "latin1");
 const noDebug = Buffer.alloc(0);
 
 /**
- * One HTTP/2 connection over a connected socket, of either side: its life, from the preface over draining to its end. The
- * receiver keeps the rules of what comes, the sender those of what goes; all it sends in one turn of the event loop leaves in
- * one write.
+ * One HTTP/2 connection over a connected socket, for either side: its life from the preface to the
+ * drain and the end. The receiver enforces the rules for received frames, the sender those for sent
+ * ones. Everything sent in one turn of the event loop leaves in one write.
  */
 export class Connection implements StreamHost {
   readonly isServer: boolean;
@@ -92,8 +107,8 @@ export class Connection implements StreamHost {
     this.#receiver = new Receiver(
       { isServer, sender, streams: this.#streams, floods: this.#floods, ...limits },
       {
-        begin: (id) => this.#begin(id, unheard),
-        onStream: (stream, fields, isLast) => handler.onStream?.(stream, fields, isLast) ?? unheard,
+        begin: (id) => this.#begin(id, ignoring),
+        onStream: (stream, fields, isLast) => handler.onStream?.(stream, fields, isLast) ?? ignoring,
         onSettings: () => {
           clearTimeout(this.#handshake);
           handler.onSettings?.();
@@ -136,17 +151,17 @@ export class Connection implements StreamHost {
       });
   }
 
-  /** Streams that have not ended. */
+  /** The number of open streams. */
   get size(): number {
     return this.#streams.size;
   }
 
-  /** Whether `open` may be called now. */
+  /** True if `open` may be called now. */
   get hasRoom(): boolean {
     return this.isOpen && this.#receiver.hasSettings && this.#streams.size < this.sender.peer.maxConcurrentStreams;
   }
 
-  /** Whether new streams can be opened, at once or after others have ended. */
+  /** True if new streams can be opened, now or after others have ended. */
   get isOpen(): boolean {
     return !this.#isClosing && !this.#peerIsGoing && !this.#isDraining && this.#streams.nextId <= maxStreamId;
   }
@@ -156,7 +171,7 @@ export class Connection implements StreamHost {
     return remoteFamily === "IPv6" ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
   }
 
-  /** A client's: begins a stream with its request. Only while `hasRoom`. */
+  /** Opens a client's stream with its request. Only while `hasRoom`. */
   open(fields: readonly HeaderField[], isLast: boolean, handler: StreamHandler): Http2Stream {
     if (!this.hasRoom) throw new Error("the connection has no room for another stream");
     refuseMalformed(fields);
@@ -172,8 +187,9 @@ export class Connection implements StreamHost {
   }
 
   /**
-   * Takes no new streams, and closes when those that run have ended. A server says so twice (RFC 9113, 6.8): first that it
-   * will, then, when the client must have read that, up to which stream it has gone.
+   * Refuses new streams, and closes when the open ones have ended. A server sends GOAWAY twice (RFC
+   * 9113, 6.8): first that it will close, then, once the client must have read that, the last
+   * stream that it processes.
    */
   drain(): void {
     if (this.#isDraining || this.#isClosing) return;
@@ -184,14 +200,14 @@ export class Connection implements StreamHost {
     this.#drainTimer = setTimeout(() => this.#refuseNew(), drainPingMs).unref();
   }
 
-  /** Ends the connection and all its streams at once. */
+  /** Closes the connection and all its streams at once. */
   destroy(reason?: Error): void {
     this.#failure ??= reason;
     this.#receiver.isEnded = true;
     this.#socket.destroy();
   }
 
-  // What streams ask for.
+  // Calls from streams.
 
   consumed(octets: number): void {
     this.#receiver.consumed(octets);
@@ -214,14 +230,14 @@ export class Connection implements StreamHost {
 
   // The socket, and the end.
 
-  /** Nothing is taken any more, and what is heard is dropped. */
+  /** True while received frames are dropped and nothing is accepted. */
   get #isClosing(): boolean {
     return this.#receiver.isEnded;
   }
 
   #onRead(chunk: Buffer): void {
-    if (this.#isClosing) return; // What comes after our GOAWAY is read and dropped.
-    this.#keepalive?.heard();
+    if (this.#isClosing) return; // Frames after our GOAWAY are dropped.
+    this.#keepalive?.received();
     try {
       const rest = this.#prefaceLeft === undefined ? chunk : this.#readPreface(chunk, this.#prefaceLeft);
       if (rest !== undefined) this.#receiver.push(rest);
@@ -241,7 +257,7 @@ export class Connection implements StreamHost {
 
   #onFull(): void {
     if (this.#socket.writableLength <= maxUnread) return;
-    this.destroy(new ConnectionError(ErrorCode.enhanceYourCalm, "the peer does not read what it asks for"));
+    this.destroy(new ConnectionError(ErrorCode.enhanceYourCalm, "the peer does not read its responses"));
   }
 
   #onGoAway(lastId: number, code: number, debug: string): void {
@@ -267,7 +283,7 @@ export class Connection implements StreamHost {
 
   #closeWhenIdle(): void {
     if (this.#streams.size > 0 || this.#isClosing) return;
-    // A server that drains still takes what comes until its client has read the first GOAWAY.
+    // A draining server accepts streams until its client has read the first GOAWAY.
     if (this.isServer && this.#isDraining && this.#streams.acceptUpTo === maxStreamId) return;
     this.#hangUp();
   }
@@ -286,7 +302,7 @@ export class Connection implements StreamHost {
     this.#hangUp();
   }
 
-  /** Says the last words, and waits a little for the peer to read them. */
+  /** Flushes, and gives the peer a moment to read the last frames. */
   #hangUp(): void {
     this.#receiver.isEnded = true;
     this.sender.writer.flush();
@@ -301,7 +317,7 @@ export class Connection implements StreamHost {
     this.#receiver.isEnded = true;
     clearTimeout(this.#handshake);
     clearTimeout(this.#drainTimer);
-    clearTimeout(this.#linger); // It would keep the connection, with its buffers, for its second.
+    clearTimeout(this.#linger); // It would keep the connection and its buffers for a second.
     this.#keepalive?.[Symbol.dispose]();
     this.#endStreams();
     this.#handler.onClose?.(this.#failure);
@@ -316,8 +332,8 @@ export class Connection implements StreamHost {
   }
 }
 
-/** Until a server's handler is there, and where it has none. */
-const unheard: StreamHandler = {
+/** The handler of a stream until the server's handler is known, or if it has none. */
+const ignoring: StreamHandler = {
   onHeaders: () => {},
   onData: () => {},
   onTrailers: () => {},

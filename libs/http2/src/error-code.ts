@@ -1,4 +1,4 @@
-/** RFC 9113, 7. */
+/** The error codes of RFC 9113, 7. */
 export const ErrorCode = {
   noError: 0x0,
   protocolError: 0x1,
@@ -18,7 +18,9 @@ export const ErrorCode = {
 
 const names = Object.keys(ErrorCode);
 
-/** "PROTOCOL_ERROR", for logs; of a code nobody assigned its number. */
+/**
+ * Returns the name of a code for logs, such as "PROTOCOL_ERROR", or its number if it is unassigned.
+ */
 export function errorName(code: number): string {
   const name = names[code];
   return name === undefined
@@ -26,7 +28,10 @@ export function errorName(code: number): string {
     : name.replaceAll(/[A-Z]|\d+/g, (part) => `_${part}`).toUpperCase();
 }
 
-/** The connection cannot go on: the peer broke the protocol, or a bound. It is told by GOAWAY, then disconnected. */
+/**
+ * An error that ends the connection: the peer broke the protocol, or a bound. It gets GOAWAY and is
+ * disconnected.
+ */
 export class ConnectionError extends Error {
   static {
     this.prototype.name = "ConnectionError";
@@ -40,16 +45,19 @@ export class ConnectionError extends Error {
   }
 }
 
-/** One stream ended early: reset by a side, or lost with its connection. */
+/** An error that ends one stream: a reset by either side, or the loss of the connection. */
 export class StreamError extends Error {
   static {
     this.prototype.name = "StreamError";
   }
 
   readonly code: number;
-  /** `local`: by us. `remote`: by the peer. `connection`: with the connection. */
+  /** `local`: reset by us. `remote`: reset by the peer. `connection`: lost with the connection. */
   readonly origin: "local" | "remote" | "connection";
-  /** The peer has certainly done nothing with it: it may be sent again elsewhere, whatever it asks for. */
+  /**
+   * True if the peer has certainly not processed the stream, so that any request may be sent again
+   * elsewhere.
+   */
   readonly isUnprocessed: boolean;
 
   constructor(code: number, message: string, origin: StreamError["origin"], isUnprocessed = false) {

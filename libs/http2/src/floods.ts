@@ -2,38 +2,45 @@ import { Budget } from "./budget.ts";
 import { ConnectionError, ErrorCode } from "./error-code.ts";
 
 /**
- * What a peer may do that costs us more than it. Who does work earns it back, so that work is never mistaken for a flood; past
- * it the methods throw the `ConnectionError` that ends the connection.
+ * The budgets of a peer for actions that cost us more than it. Useful work refills them, so that it
+ * is never treated as a flood. Past a budget the methods throw the `ConnectionError` that ends the
+ * connection.
  */
 export class Floods {
-  /** Control frames, empty frames, unknown ones. Every frame that carries something earns some back. */
+  /** Control frames, empty frames, unknown frames. Every frame with content refills it. */
   readonly #idleFrames = new Budget({ burst: 2_000, perSecond: 200 });
-  /** Streams reset before their end ("rapid reset", CVE-2023-44487); those that end in order earn some back. */
+  /**
+   * Streams reset before their end ("rapid reset", CVE-2023-44487). Streams that end in order
+   * refill it.
+   */
   readonly #resets = new Budget({ burst: 1_000, perSecond: 100 });
 
-  /** A frame came that carries nothing. */
+  /** Records a received frame without content. */
   idleFrame(): void {
     if (this.#idleFrames.spend()) return;
-    throw new ConnectionError(ErrorCode.enhanceYourCalm, "too many frames that carry nothing");
+    throw new ConnectionError(ErrorCode.enhanceYourCalm, "too many frames without content");
   }
 
-  /** A frame came that carries something. */
+  /** Records a received frame with content. */
   workCame(): void {
     this.#idleFrames.earn();
   }
 
-  /** Data was sent. It may be answered by two WINDOW_UPDATEs, and some peers ping to measure the way. */
+  /**
+   * Records sent data. It may cause two WINDOW_UPDATEs, and some peers ping to measure the round
+   * trip.
+   */
   workSent(): void {
     this.#idleFrames.earn(2);
   }
 
-  /** A stream was reset, by the peer or because of it. */
+  /** Records a stream that was reset by the peer or because of it. */
   streamReset(): void {
     if (this.#resets.spend()) return;
-    throw new ConnectionError(ErrorCode.enhanceYourCalm, "too many streams that are reset");
+    throw new ConnectionError(ErrorCode.enhanceYourCalm, "too many reset streams");
   }
 
-  /** A stream ended in order. */
+  /** Records a stream that ended in order. */
   streamEnded(): void {
     this.#resets.earn();
   }

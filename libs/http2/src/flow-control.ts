@@ -1,6 +1,9 @@
 import { maxWindow } from "./frames/types.ts";
 
-/** How much we may still send. It can be negative: a peer may take back what it had granted by a smaller initial window. */
+/**
+ * The octets that we may still send. It can be negative: a smaller initial window takes granted
+ * octets back.
+ */
 export class SendWindow {
   #size: number;
 
@@ -16,7 +19,7 @@ export class SendWindow {
     this.#size -= octets;
   }
 
-  /** False when the window would be larger than it may be: the peer's error. */
+  /** Returns false if the window would exceed its maximum, which is the peer's error. */
   grant(octets: number): boolean {
     this.#size += octets;
     return this.#size <= maxWindow;
@@ -24,9 +27,9 @@ export class SendWindow {
 }
 
 /**
- * How much the peer may still send: what it sends must fit, and is granted again when it has been consumed. So the window's
- * size bounds what is held unread. Grants are held back until they come to half of it, or each small message would cost
- * a frame.
+ * The octets that the peer may still send. Received octets must fit, and are granted again when
+ * they are consumed, so the window bounds the unread octets. Grants are held back until they reach
+ * half of it, or each small message would cost a frame.
  */
 export class ReceiveWindow {
   readonly #max: number;
@@ -38,13 +41,13 @@ export class ReceiveWindow {
     this.#left = max;
   }
 
-  /** False when the peer has sent more than it was granted. */
+  /** Returns false if the peer has sent more than it was granted. */
   receive(octets: number): boolean {
     this.#left -= octets;
     return this.#left >= 0;
   }
 
-  /** How much to grant in a WINDOW_UPDATE now; 0 for nothing yet. */
+  /** Returns the octets to grant in a WINDOW_UPDATE now; 0 for none yet. */
   consume(octets: number): number {
     this.#consumed += octets;
     if (this.#consumed < this.#max >>> 1) return 0;

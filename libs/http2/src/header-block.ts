@@ -1,9 +1,15 @@
 import { ConnectionError, ErrorCode } from "./error-code.ts";
 
-/** A block of 64 KiB comes in five frames. Many more, and smaller ones, are no one's header block ("CONTINUATION flood"). */
+/**
+ * The most frames of a header block. 64 KiB take five; many small ones are an attack ("CONTINUATION
+ * flood").
+ */
 const maxFrames = 64;
 
-/** Collects a header block that comes in several frames. At most one is open per connection: nothing may come in between. */
+/**
+ * A collector of a header block in several frames. At most one is open per connection, since no
+ * other frame may come between.
+ */
 export class HeaderBlock {
   readonly #maxSize: number;
   #parts: Buffer[] = [];
@@ -11,7 +17,7 @@ export class HeaderBlock {
   streamId = 0;
   endsStream = false;
 
-  /** `maxSize`: octets as they are on the wire. */
+  /** `maxSize` is in octets on the wire. */
   constructor(maxSize: number) {
     this.#maxSize = maxSize;
   }
@@ -35,7 +41,7 @@ export class HeaderBlock {
     }
   }
 
-  /** The whole block; the next may begin. */
+  /** Returns the whole block; the next may begin. */
   take(): Buffer {
     const whole = Buffer.concat(this.#parts, this.#size);
     this.#parts = [];

@@ -5,10 +5,13 @@ import { Decoder } from "./hpack/decoder.ts";
 import type { HeaderField } from "./hpack/field.ts";
 import { dependencyAt, paddingOf } from "./payload.ts";
 
-/** Takes the fields of a whole block; undefined for a list above the bound, of which only the tables were kept in step. */
+/** Called with the fields of a complete block, or undefined for a list above the bound. */
 type OnFields = (streamId: number, fields: readonly HeaderField[] | undefined, isLast: boolean) => void;
 
-/** Reads HEADERS and CONTINUATION into header lists. Every block is decoded, or the two sides' tables would differ from then on. */
+/**
+ * A parser of HEADERS and CONTINUATION into header lists. Every block is decoded, or the tables of
+ * the two sides would diverge.
+ */
 export class HeaderReader {
   readonly #block: HeaderBlock;
   readonly #decoder = new Decoder();
@@ -21,7 +24,7 @@ export class HeaderReader {
     this.#onFields = onFields;
   }
 
-  /** Throws where another frame comes within a block. */
+  /** Throws if another frame comes inside a block. */
   mayCome(type: number, streamId: number): void {
     const block = this.#block;
     if (!block.isOpen || (type === FrameType.continuation && streamId === block.streamId)) return;
@@ -51,7 +54,7 @@ export class HeaderReader {
 
   continuation(flags: number, bytes: Buffer, start: number, end: number): void {
     const block = this.#block;
-    if (!block.isOpen) throw new ConnectionError(ErrorCode.protocolError, "CONTINUATION of nothing");
+    if (!block.isOpen) throw new ConnectionError(ErrorCode.protocolError, "CONTINUATION without HEADERS");
     block.add(bytes.subarray(start, end));
     if ((flags & Flag.endHeaders) === 0) return;
     const { streamId, endsStream } = block;

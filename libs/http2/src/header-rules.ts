@@ -3,7 +3,10 @@ import { FieldKind, type HeaderField } from "./hpack/field.ts";
 const request = FieldKind.method | FieldKind.scheme | FieldKind.path;
 const pseudo = request | FieldKind.authority | FieldKind.status;
 
-/** Whether the rules of RFC 9113, 8.2 and 8.3, hold for a request: a request that breaks them is never acted on. */
+/**
+ * Returns true if a request keeps the rules of RFC 9113, 8.2 and 8.3. One that breaks them is never
+ * processed.
+ */
 export function isRequest(fields: readonly HeaderField[]): boolean {
   const seen = pseudoHeaders(fields);
   if ((seen & (FieldKind.malformed | FieldKind.status)) !== 0) return false;
@@ -21,14 +24,14 @@ export function areTrailers(fields: readonly HeaderField[]): boolean {
   return (pseudoHeaders(fields) & (pseudo | FieldKind.malformed)) === 0;
 }
 
-/** What `content-length` says; undefined without one, NaN when it says no number. */
+/** Returns the `content-length`; undefined without one, NaN for an invalid one. */
 export function contentLength(fields: readonly HeaderField[]): number | undefined {
   const field = fields.find(({ kind }) => kind === FieldKind.contentLength);
   if (field === undefined) return undefined;
   return /^\d+$/.test(field.value) ? Number(field.value) : Number.NaN;
 }
 
-/** The kinds of all fields together. Pseudo-headers come first and once: elsewhere they are `malformed`. */
+/** Returns the kinds of all fields. Pseudo-headers come first and once; others are `malformed`. */
 function pseudoHeaders(fields: readonly HeaderField[]): number {
   let seen = 0;
   let isPastPseudo = false;

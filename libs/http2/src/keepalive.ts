@@ -1,18 +1,18 @@
 export interface KeepaliveOptions {
-  /** How long a connection may be silent before it is asked. */
+  /** The time of silence after which the peer is pinged. */
   readonly intervalMs: number;
-  /** How long it may be silent after that. */
+  /** The time of silence after the ping. */
   readonly timeoutMs: number;
 }
 
 interface Actions {
-  /** Whether silence matters now. */
+  /** Returns true while silence matters. */
   readonly isWanted: () => boolean;
   readonly ask: () => void;
   readonly giveUp: () => void;
 }
 
-/** Asks a silent peer whether it is still there, and gives it up when it stays silent. */
+/** A check of silent peers: it pings them, and gives them up if they stay silent. */
 export class Keepalive implements Disposable {
   readonly #options: KeepaliveOptions;
   readonly #isWanted: () => boolean;
@@ -30,8 +30,11 @@ export class Keepalive implements Disposable {
     this.#wait();
   }
 
-  /** Something came from the peer. Called for every read, so it only takes a note, unless the peer was asked. */
-  heard(): void {
+  /**
+   * Records a read from the peer. It runs for every read, so it only sets a flag unless a ping is
+   * pending.
+   */
+  received(): void {
     this.#heard = true;
     if (!this.#isAsked) return;
     clearTimeout(this.#timer);

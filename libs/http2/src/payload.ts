@@ -1,8 +1,8 @@
 import { ConnectionError, ErrorCode } from "./error-code.ts";
 
-// What the payloads of several types of frames have in common.
+// Parts that payloads of several frame types share.
 
-/** The octets of padding at the end of a payload that says it has some. */
+/** Returns the octets of padding at the end of a padded payload. */
 export function paddingOf(bytes: Buffer, start: number, end: number): number {
   if (end === start) throw new ConnectionError(ErrorCode.frameSizeError, "a padded frame without the padding's length");
   const padding = bytes[start]!;
@@ -10,7 +10,7 @@ export function paddingOf(bytes: Buffer, start: number, end: number): number {
   return padding;
 }
 
-/** The stream that a priority says this one depends on. */
+/** Returns the stream that a priority depends on. */
 export function dependencyAt(bytes: Buffer, at: number): number {
   return bytes.readUInt32BE(at) & 0x7fff_ffff;
 }

@@ -22,24 +22,24 @@ export interface ReceiverOptions {
   readonly maxHeaderListSize: number;
 }
 
-/** What is handed on of a peer's debug data. */
+/** The octets of a peer's debug data that are handed on. */
 const maxDebug = 256;
 
-/** What frames mean to the connection as a whole. */
+/** The effects of frames on the connection as a whole. */
 export interface ReceiverEvents {
-  /** A request that keeps the rules: makes its stream. */
+  /** Creates the stream of a valid request. */
   begin(id: number): Stream;
   onStream(stream: Stream, fields: readonly HeaderField[], isLast: boolean): StreamHandler;
-  /** The peer's settings hold. */
+  /** Called when the peer's settings apply. */
   onSettings(): void;
-  /** The answer to a ping of ours. */
+  /** Called with the answer to one of our pings. */
   onPong(opaque: Buffer): void;
   onGoAway(lastId: number, code: number, debug: string): void;
 }
 
 /**
- * What comes in: keeps the rules of RFC 9113 frame by frame, and hands on what is left. `push` throws a `ConnectionError` for
- * what the connection does not survive; what breaks one stream resets it.
+ * The receiving side of a connection. It enforces RFC 9113 frame by frame. `push` throws a
+ * `ConnectionError` for errors that end the connection; errors of one stream reset that.
  */
 export class Receiver {
   readonly #isServer: boolean;
@@ -51,9 +51,9 @@ export class Receiver {
   readonly #frames: FrameReader;
   readonly #headers: HeaderReader;
   readonly #window: ReceiveWindow;
-  /** The peer's first frame has come. */
+  /** True once the peer's first frame was received. */
   hasSettings = false;
-  /** The connection is ending: what comes is read and dropped. */
+  /** True while the connection ends: frames are dropped. */
   isEnded = false;
 
   constructor(options: ReceiverOptions, events: ReceiverEvents) {
@@ -76,7 +76,7 @@ export class Receiver {
     this.#frames.push(chunk);
   }
 
-  /** Octets of DATA that are done with: the peer may send as many again. */
+  /** Returns consumed octets of DATA to the peer's window. */
   consumed(octets: number): void {
     if (this.isEnded) return;
     const grant = this.#window.consume(octets);
@@ -115,13 +115,13 @@ export class Receiver {
     }
   }
 
-  // Of streams.
+  // Frames of streams.
 
   #onData(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     const length = end - start;
     const stream = this.#streams.get(id);
     if (stream === undefined) this.#streams.checkLate(id, "DATA");
-    // Padding counts, and so does what nobody wants: the peer has taken it from its windows.
+    // Padding and unwanted octets count, since the peer has taken them from its windows.
     if (!this.#window.receive(length)) {
       throw new ConnectionError(ErrorCode.flowControlError, "more DATA than the connection's window");
     }
@@ -129,7 +129,8 @@ export class Receiver {
     const padding = padded ? paddingOf(bytes, start, end) : 0;
     const isLast = (flags & Flag.endStream) !== 0;
     if (stream === undefined) {
-      // What was on its way when the stream was reset is bounded by its window, and is no flood however small its frames.
+      // Frames in flight when the stream was reset are bounded by its window. They are no flood,
+      // however small.
       if (length === 0) this.#floods.idleFrame();
       return this.consumed(length);
     }
@@ -164,7 +165,7 @@ export class Receiver {
 
   #onRequest(id: number, fields: readonly HeaderField[] | undefined, isLast: boolean): void {
     this.#streams.lastPeerId = id;
-    if (id > this.#streams.acceptUpTo) return; // The client knows from GOAWAY that nothing will be done with it.
+    if (id > this.#streams.acceptUpTo) return; // The client knows from GOAWAY that it is not processed.
     if (this.#streams.size >= this.#maxConcurrentStreams) return this.#refuse(id, ErrorCode.refusedStream);
     if (fields === undefined) return this.#refuse(id, ErrorCode.enhanceYourCalm);
     if (!isRequest(fields)) return this.#refuse(id, ErrorCode.protocolError);
@@ -184,7 +185,7 @@ export class Receiver {
     if (fields === undefined) return this.#fail(stream, ErrorCode.enhanceYourCalm, "the header list is too large");
     if (stream.hasHeaders) {
       if (!isLast || !areTrailers(fields)) {
-        return this.#fail(stream, ErrorCode.protocolError, "trailers that break the rules");
+        return this.#fail(stream, ErrorCode.protocolError, "malformed trailers");
       }
       if (!this.#countContent(stream, 0, true)) return;
       stream.endRemote();
@@ -194,7 +195,7 @@ export class Receiver {
     const isInformational = fields.some(({ name, value }) => name === ":status" && value.startsWith("1"));
     if (isInformational) {
       this.#floods.idleFrame();
-      if (isLast) this.#fail(stream, ErrorCode.protocolError, "an informational response that is the last");
+      if (isLast) this.#fail(stream, ErrorCode.protocolError, "an informational response ends the stream");
       return;
     }
     stream.hasHeaders = true;
@@ -202,7 +203,10 @@ export class Receiver {
     stream.handler.onHeaders(fields, isLast);
   }
 
-  /** Priorities are deprecated and ignored (RFC 9113, 5.3.2); a cycle of one stream is refused all the same. */
+  /**
+   * Priorities are deprecated and ignored (RFC 9113, 5.3.2), but a stream that depends on itself is
+   * an error.
+   */
   #onPriority(id: number, bytes: Buffer, start: number, end: number): void {
     if (id === 0) throw new ConnectionError(ErrorCode.protocolError, "PRIORITY on stream 0");
     const stream = this.#streams.get(id);
@@ -254,13 +258,13 @@ export class Receiver {
     if (stream.mayPump) this.#sender.queue(stream);
   }
 
-  // Of the connection.
+  // Frames of the connection.
 
   #onSettings(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     if (id !== 0) throw new ConnectionError(ErrorCode.protocolError, "SETTINGS on a stream");
     const isAck = (flags & Flag.ack) !== 0;
     if ((end - start) % 6 !== 0 || (isAck && end > start)) {
-      throw new ConnectionError(ErrorCode.frameSizeError, "SETTINGS of a length that cannot be");
+      throw new ConnectionError(ErrorCode.frameSizeError, "SETTINGS has an invalid length");
     }
     this.#floods.idleFrame();
     if (isAck) return;
@@ -286,7 +290,7 @@ export class Receiver {
     this.#events.onGoAway(bytes.readUInt32BE(start) & 0x7fff_ffff, bytes.readUInt32BE(start + 4), debug);
   }
 
-  // What breaks the rules.
+  // Violations of the rules.
 
   #countContent(stream: Stream, octets: number, isLast: boolean): boolean {
     if (stream.contentLeft === undefined) return true;
@@ -296,7 +300,7 @@ export class Receiver {
     return false;
   }
 
-  /** The peer's error on one stream. */
+  /** Resets a stream for the peer's error. */
   #fail(stream: Stream, code: number, message: string): void {
     this.#floods.streamReset();
     this.#sender.reset(stream.id, code);

@@ -9,21 +9,24 @@ import { initialSettings, type Settings } from "./settings.ts";
 import type { Stream, StreamSender } from "./stream.ts";
 
 /**
- * What goes out: headers at once, data as the connection's window and the socket let it, in turns where several streams
- * wait. Control frames go to `writer` as they are.
+ * The sending side of a connection. Headers are sent at once. Data is sent as the connection's
+ * window and the socket allow, in turns if several streams wait. Control frames go straight to
+ * `writer`.
  */
 export class Sender implements StreamSender {
   readonly writer: FrameWriter;
-  /** What the peer lets us do. */
+  /** The limits that the peer sets. */
   peer: Settings = initialSettings;
   readonly #encoder = new Encoder();
   readonly #floods: Floods;
   readonly #window = new SendWindow(initialSettings.initialWindowSize);
-  /** Streams with data that wait for their turn, in its order. */
+  /** Streams whose data waits, in the order of their turns. */
   readonly #waiting = new Set<Stream>();
   #isCongested = false;
 
-  /** `onFull` is called when the socket takes no more; `room` says when it does again. */
+  /**
+   * Calls `onFull` when the socket's buffer is full; `room` is called when it has capacity again.
+   */
   constructor(socket: Socket, floods: Floods, onFull: () => void) {
     this.#floods = floods;
     this.writer = new FrameWriter(this.#encoder, (bytes) => {
@@ -61,12 +64,12 @@ export class Sender implements StreamSender {
     this.#pump();
   }
 
-  /** A stream has closed: it waits no more. */
+  /** Removes a closed stream from the queue. */
   forget(stream: Stream): void {
     this.#waiting.delete(stream);
   }
 
-  /** The peer lets all streams together send more. */
+  /** Adds octets that the peer grants to all streams together. */
   granted(octets: number): void {
     if (!this.#window.grant(octets)) {
       throw new ConnectionError(ErrorCode.flowControlError, "WINDOW_UPDATE overflows the connection's window");
@@ -74,13 +77,13 @@ export class Sender implements StreamSender {
     this.#pump();
   }
 
-  /** The socket takes more. */
+  /** Continues when the socket has capacity. */
   room(): void {
     this.#isCongested = false;
     this.#pump();
   }
 
-  /** The peer's settings hold from now on, for the streams that are open too. */
+  /** Applies the peer's settings, also to open streams. */
   use(settings: Settings, streams: Iterable<Stream>): void {
     const change = settings.initialWindowSize - this.peer.initialWindowSize;
     this.peer = settings;
@@ -96,13 +99,13 @@ export class Sender implements StreamSender {
     this.#pump();
   }
 
-  /** Each stream in turn sends one frame, until there is nothing to send, no window or no room. */
+  /** Sends one frame of each stream in turn, until there is no data, no window or no capacity. */
   #pump(): void {
     for (const stream of this.#waiting) {
       if (this.sendable() <= 0) return;
       this.#waiting.delete(stream);
       stream.pump();
-      if (stream.mayPump) this.#waiting.add(stream); // A Set is gone through in order, what is added meanwhile included.
+      if (stream.mayPump) this.#waiting.add(stream); // A Set is iterated in order, with entries added meanwhile.
     }
   }
 }

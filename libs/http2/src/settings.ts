@@ -1,7 +1,7 @@
 import { ConnectionError, ErrorCode } from "./error-code.ts";
 import { defaultMaxFrameSize, maxWindow } from "./frames/types.ts";
 
-/** What a side lets the other do (RFC 9113, 6.5.2). */
+/** The limits that a side sets for the other (RFC 9113, 6.5.2). */
 export interface Settings {
   readonly headerTableSize: number;
   readonly enablePush: boolean;
@@ -11,7 +11,7 @@ export interface Settings {
   readonly maxHeaderListSize: number;
 }
 
-/** What holds until a side has said otherwise. */
+/** The limits before a side has sent its settings. */
 export const initialSettings: Settings = {
   headerTableSize: 4_096,
   enablePush: true,
@@ -30,7 +30,7 @@ const ids = {
   maxHeaderListSize: 0x6,
 } as const;
 
-/** The payload of a SETTINGS frame. */
+/** Returns the payload of a SETTINGS frame. */
 export function encodeSettings(settings: Partial<Settings>): Buffer {
   const entries = Object.entries(settings) as [keyof Settings, number | boolean][];
   const payload = Buffer.alloc(entries.length * 6);
@@ -41,7 +41,10 @@ export function encodeSettings(settings: Partial<Settings>): Buffer {
   return payload;
 }
 
-/** `before` with what the payload from `start` to `end` changes. Throws a `ConnectionError` for what may not be asked. */
+/**
+ * Returns `before` with the changes in the payload from `start` to `end`. Throws a
+ * `ConnectionError` for an invalid value.
+ */
 export function applySettings(before: Settings, bytes: Buffer, start: number, end: number): Settings {
   const after: { -readonly [K in keyof Settings]: Settings[K] } = { ...before };
   for (let at = start; at < end; at += 6) {

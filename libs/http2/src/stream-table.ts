@@ -3,16 +3,16 @@ import { ConnectionError, ErrorCode } from "./error-code.ts";
 import { maxStreamId } from "./frames/types.ts";
 import type { Stream } from "./stream.ts";
 
-/** The streams of a connection by their numbers: those that are open, and what is known of the others. */
+/** The streams of a connection by number: the open ones, and the state of others. */
 export class StreamTable {
   readonly #isServer: boolean;
   readonly #open = new Map<number, Stream>();
   readonly #closed = new ClosedStreams();
-  /** The highest that the peer has begun. */
+  /** The highest number that the peer has begun. */
   lastPeerId = 0;
-  /** The next of ours; above `maxStreamId` when they are used up. */
+  /** Our next number; above `maxStreamId` when they are used up. */
   nextId: number;
-  /** Streams of the peer above this get no answer: we have said so in GOAWAY. */
+  /** Streams of the peer above this get no response, as our GOAWAY stated. */
   acceptUpTo = maxStreamId;
 
   constructor(isServer: boolean, firstId: number) {
@@ -41,22 +41,26 @@ export class StreamTable {
     this.#closed.add(id, wasResetByUs);
   }
 
-  /** Whether nobody has begun the stream yet. */
+  /** Returns true if the stream was never begun. */
   isIdle(id: number): boolean {
     const isPeers = ((id & 1) === 1) === this.#isServer;
     return id === 0 || id > (isPeers ? this.lastPeerId : this.#isServer ? 0 : this.nextId - 2);
   }
 
-  /** DATA or HEADERS for a stream that is not open: returns when it is only late, throws when it is wrong. */
+  /**
+   * Checks a DATA or HEADERS frame of a stream that is not open. Returns if it is late, throws if
+   * it is an error.
+   */
   checkLate(id: number, what: "DATA" | "HEADERS"): void {
     if (this.isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, `${what} on the idle stream ${id}`);
     if (id > this.acceptUpTo) return;
     const how = this.#closed.find(id);
     if (how === "reset by us") return;
     const isForgotten = how === "unknown";
-    // Closed longer ago than is remembered. All that a client knows nothing of it has begun itself, so this is only late.
+    // The stream closed longer ago than is remembered. A client opened any stream of its own, so
+    // the frame is only late.
     if (isForgotten && (what === "DATA" || !this.#isServer)) return;
-    // A stream that was skipped counts as closed, and to begin it then is another error (RFC 9113, 5.1.1).
+    // A skipped stream counts as closed, and beginning it then is another error (RFC 9113, 5.1.1).
     const code = isForgotten ? ErrorCode.protocolError : ErrorCode.streamClosed;
     throw new ConnectionError(code, `${what} on the closed stream ${id}`);
   }

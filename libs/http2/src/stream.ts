@@ -2,35 +2,35 @@ import { ErrorCode, type StreamError } from "./error-code.ts";
 import { ReceiveWindow, SendWindow } from "./flow-control.ts";
 import type { HeaderField } from "./hpack/field.ts";
 
-/** What happens to a stream, as its user hears it. Nothing comes after the last: `isLast`, trailers, or `onReset`. */
+/** The events of a stream. None follows the last: `isLast`, trailers, or `onReset`. */
 export interface StreamHandler {
-  /** A response's headers (clients only; a server has the request's with the stream). */
+  /** Called with a response's headers. A server gets the request's headers with the stream. */
   onHeaders(fields: readonly HeaderField[], isLast: boolean): void;
   /**
-   * Call `consume` with the length once these octets are done with: until then they take part of the windows. They are a
-   * view of what the socket read, and no one else uses them.
+   * Called with data. Call `consume` with the length once the octets are processed: until then they
+   * take part of the windows. They are a view of the socket's read, which nothing else uses.
    */
   onData(bytes: Buffer, isLast: boolean): void;
   onTrailers(fields: readonly HeaderField[]): void;
-  /** The stream ended early, not by our own `reset`. */
+  /** Called when the stream ended early, unless by our own `reset`. */
   onReset(error: StreamError): void;
-  /** What `sendData` could not send at once is on its way. */
+  /** Called when the rest of `sendData` was sent. */
   onDrain(): void;
 }
 
-/** What a stream sends by. */
+/** The part of the sender that streams use. */
 export interface StreamSender {
-  /** How much may be sent in one DATA frame now, as far as the connection is concerned. */
+  /** Returns the octets that the connection allows in one DATA frame now. */
   sendable(): number;
   headers(id: number, fields: readonly HeaderField[], isLast: boolean): void;
   data(id: number, prefix: Uint8Array | undefined, body: Uint8Array, from: number, to: number, isLast: boolean): void;
   reset(id: number, code: number): void;
   grant(id: number, octets: number): void;
-  /** The stream has data it may send: it gets its turns. */
+  /** Queues a stream that has data to send. */
   queue(stream: Stream): void;
 }
 
-/** What a stream asks of its connection. */
+/** The part of the connection that streams use. */
 export interface StreamHost {
   readonly isServer: boolean;
   readonly sender: StreamSender;
@@ -39,24 +39,28 @@ export interface StreamHost {
   closed(stream: Stream, wasResetByUs: boolean): void;
 }
 
-/** One exchange. What a user of the library may do with it. */
+/** One exchange, as users of this library see it. */
 export interface Http2Stream {
   readonly id: number;
   readonly isClosed: boolean;
-  /** Headers, or trailers when `isLast` comes after them. Trailers wait for the data before them. */
+  /** Sends headers, or trailers if `isLast`. Trailers wait for earlier data. */
   sendHeaders(fields: readonly HeaderField[], isLast: boolean): void;
   /**
-   * Sends `prefix` and `body` one after the other. False when not all of it could go at once, for flow control or a full
-   * socket: then `onDrain` says when it has, and no more is sent before. What is sent on a closed stream is dropped.
+   * Sends `prefix` and then `body`. Returns false if not everything could be sent at once, for flow
+   * control or a full socket: then wait for `onDrain` before sending more. Data on a closed stream
+   * is dropped.
    */
   sendData(body: Uint8Array, isLast: boolean, prefix?: Uint8Array): boolean;
-  /** Gives `octets` of what `onData` brought back to the peer's windows. */
+  /** Returns `octets` of received data to the peer's windows. */
   consume(octets: number): void;
-  /** Ends the stream in both directions; nothing more is heard of it. */
+  /** Resets the stream in both directions. No more events follow. */
   reset(code: number): void;
 }
 
-/** A stream as its connection knows it: the states of RFC 9113, 5.1, as two halves that close one by one. */
+/**
+ * A stream as its connection sees it: the states of RFC 9113, 5.1, as two halves that close one by
+ * one.
+ */
 export class Stream implements Http2Stream {
   readonly id: number;
   handler: StreamHandler;
@@ -67,9 +71,9 @@ export class Stream implements Http2Stream {
   isLocalEnded = false;
   isRemoteEnded = false;
   isClosed = false;
-  /** Whether headers, and not only informational ones, have come. */
+  /** True once final headers, not only informational ones, were received. */
   hasHeaders = false;
-  /** What is left of `content-length`; undefined when none was given. */
+  /** The octets of `content-length` that are still to come; undefined if it was not given. */
   contentLeft: number | undefined;
   #unconsumed = 0;
   #pending: Uint8Array | undefined;
@@ -113,12 +117,12 @@ export class Stream implements Http2Stream {
     return this.#pending === undefined;
   }
 
-  /** Whether there is data that only waits for its turn. */
+  /** True if data only waits for its turn. */
   get mayPump(): boolean {
     return this.#pending !== undefined && this.sendWindow.size > 0;
   }
 
-  /** Sends one frame of what is pending. */
+  /** Sends one frame of pending data. */
   pump(): void {
     const pending = this.#pending;
     const limit = Math.min(this.sendWindow.size, this.#sender.sendable());
@@ -138,7 +142,7 @@ export class Stream implements Http2Stream {
   }
 
   consume(octets: number): void {
-    if (this.isClosed) return; // Its part of the connection's window went back when it closed.
+    if (this.isClosed) return; // Its part of the connection's window was returned when it closed.
     this.#unconsumed -= octets;
     this.#host.consumed(octets);
     if (this.isRemoteEnded) return;
@@ -146,7 +150,7 @@ export class Stream implements Http2Stream {
     if (grant > 0) this.#sender.grant(this.id, grant);
   }
 
-  /** Takes octets that came into the windows. False when there are more than were granted. */
+  /** Takes received octets from the windows. Returns false if they exceed the grant. */
   receive(octets: number): boolean {
     this.#unconsumed += octets;
     return this.#receiveWindow.receive(octets);
@@ -158,7 +162,7 @@ export class Stream implements Http2Stream {
     this.close(true);
   }
 
-  /** The peer, the connection or the rules ended it. */
+  /** Ends the stream for the peer, the connection or a violation. */
   fail(error: StreamError): void {
     if (this.isClosed) return;
     this.close(error.origin === "local");
@@ -173,7 +177,7 @@ export class Stream implements Http2Stream {
   endLocal(): void {
     this.isLocalEnded = true;
     if (this.isRemoteEnded) this.close(false);
-    // The answer is complete and the request is not: the rest of it is not wanted (RFC 9113, 8.1).
+    // The response is complete and the request is not: the rest is not wanted (RFC 9113, 8.1).
     else if (this.#host.isServer) this.reset(ErrorCode.noError);
   }
 

@@ -2,8 +2,9 @@ import { ConnectionError, ErrorCode } from "../error-code.ts";
 import { headerLength } from "./types.ts";
 
 /**
- * Takes each whole frame: the payload is `bytes` from `start` to `end`. It may keep a view of it: those octets are not used
- * again, but the view keeps the whole read of the socket (64 KiB at most) in memory.
+ * Called for each complete frame; the payload is `bytes` from `start` to `end`. The callee may keep
+ * a view: the octets are not reused, but the view keeps the whole read of the socket (64 KiB at
+ * most) in memory.
  */
 export type OnFrame = (
   type: number,
@@ -14,11 +15,14 @@ export type OnFrame = (
   end: number,
 ) => void;
 
-/** Cuts what the socket reads into frames. No object is made per frame, and no octet copied unless a frame was cut in two. */
+/**
+ * A parser of the socket's reads into frames. It creates no object per frame, and copies only
+ * frames that span reads.
+ */
 export class FrameReader {
   readonly #maxFrameSize: number;
   readonly #onFrame: OnFrame;
-  /** A frame of which some octets are still to come: its header, then all of it. At most one frame. */
+  /** An incomplete frame: its header, then all of it. At most one frame. */
   readonly #header = Buffer.alloc(headerLength);
   #partial: Buffer = this.#header;
   #filled = 0;
@@ -28,7 +32,10 @@ export class FrameReader {
     this.#onFrame = onFrame;
   }
 
-  /** Throws a `ConnectionError` for a frame above the bound, and what `onFrame` throws. After that it is not used again. */
+  /**
+   * Parses a chunk. Throws a `ConnectionError` for a frame above the bound, and errors of
+   * `onFrame`. It must not be used after that.
+   */
   push(chunk: Buffer): void {
     let at = 0;
     while (this.#filled > 0 && at < chunk.length) at = this.#complete(chunk, at);
@@ -49,14 +56,17 @@ export class FrameReader {
     this.#filled = chunk.copy(this.#partial, 0, at);
   }
 
-  /** Adds to the partial frame from `at`, delivers it when it is whole, and returns how far it has read. */
+  /**
+   * Adds to the incomplete frame from `at`, delivers it once complete, and returns the offset
+   * reached.
+   */
   #complete(chunk: Buffer, at: number): number {
     const copied = chunk.copy(this.#partial, this.#filled, at);
     this.#filled += copied;
     if (this.#filled < this.#partial.length) return at + copied;
     if (this.#partial === this.#header) {
       const payload = this.#lengthAt(this.#header, 0);
-      // Not the header's own buffer even when there is no payload: a view of it may be kept.
+      // A buffer of its own even without a payload, since a view of it may be kept.
       this.#partial = Buffer.allocUnsafe(headerLength + payload);
       this.#header.copy(this.#partial);
       if (payload > 0) return at + copied;

@@ -1,4 +1,4 @@
-/** RFC 9113, 6. Other types are read and ignored. */
+/** The frame types of RFC 9113, 6. Other types are ignored. */
 export const FrameType = {
   data: 0x0,
   headers: 0x1,
@@ -13,9 +13,9 @@ export const FrameType = {
 } as const;
 
 export const Flag = {
-  /** Of DATA and HEADERS. */
+  /** A flag of DATA and HEADERS. */
   endStream: 0x1,
-  /** Of SETTINGS and PING: the same bit. */
+  /** A flag of SETTINGS and PING, with the same bit. */
   ack: 0x1,
   endHeaders: 0x4,
   padded: 0x8,
@@ -23,10 +23,10 @@ export const Flag = {
 } as const;
 
 export const headerLength = 9;
-/** SETTINGS_MAX_FRAME_SIZE as it is without settings, and the one we keep. */
+/** The default of SETTINGS_MAX_FRAME_SIZE, which we keep. */
 export const defaultMaxFrameSize = 16_384;
 export const maxWindow = 2 ** 31 - 1;
 export const maxStreamId = 2 ** 31 - 1;
 
-/** What a client says first (RFC 9113, 3.4). */
+/** The first octets that a client sends (RFC 9113, 3.4). */
 export const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");

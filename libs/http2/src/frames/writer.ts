@@ -5,8 +5,9 @@ import { Flag, FrameType, headerLength } from "./types.ts";
 const slabSize = 65_536;
 
 /**
- * Serialises frames one after another into slabs, and hands them on once per turn of the event loop: however many calls
- * are answered in a turn, the socket sees one write. A slab is filled on after a write rather than given up for a new one.
+ * A serializer of frames into slabs, which it hands on once per turn of the event loop. However
+ * many calls are answered in a turn, the socket gets one write. A slab is filled further after a
+ * write instead of being replaced.
  */
 export class FrameWriter {
   readonly #write: (bytes: Buffer) => void;
@@ -42,17 +43,20 @@ export class FrameWriter {
     this.#append(bytes);
   }
 
-  /** One DATA frame of `prefix` and the part of `body`. Together they are within the frame size and the windows. */
+  /**
+   * Writes a DATA frame of `prefix` and a part of `body`, which together fit the frame size and the
+   * windows.
+   */
   data(streamId: number, prefix: Uint8Array | undefined, body: Uint8Array, from: number, to: number, isLast: boolean) {
     const length = (prefix?.length ?? 0) + to - from;
     this.#header(length, FrameType.data, isLast ? Flag.endStream : 0, streamId);
     if (prefix !== undefined) this.#append(prefix);
-    // Small messages are most messages: for those a loop beats the call into the engine's copy.
+    // Most messages are small, and for those a loop is faster than the engine's copy.
     if (to - from <= 32) for (let index = from; index < to; index++) this.#slab[this.#at++] = body[index]!;
     else this.#append(from === 0 && to === body.length ? body : body.subarray(from, to));
   }
 
-  /** HEADERS, and CONTINUATION where the block is larger than the peer's frame size. */
+  /** Writes HEADERS, and CONTINUATION if the block is larger than the peer's frame size. */
   headers(streamId: number, fields: readonly HeaderField[], isLast: boolean, maxFrameSize: number): void {
     const endStream = isLast ? Flag.endStream : 0;
     const bound = Encoder.bound(fields);
@@ -89,7 +93,7 @@ export class FrameWriter {
     this.#header(0, FrameType.settings, Flag.ack, 0);
   }
 
-  /** `opaque` is 8 octets. */
+  /** Writes a PING; `opaque` has 8 octets. */
   ping(opaque: Uint8Array, isAck: boolean): void {
     this.#header(8, FrameType.ping, isAck ? Flag.ack : 0, 0);
     this.#append(opaque);
@@ -107,7 +111,7 @@ export class FrameWriter {
     this.#uint32(increment);
   }
 
-  /** Writes a frame's header, with room for all of it after. */
+  /** Writes a frame's header, and reserves capacity for the frame. */
   #header(length: number, type: number, flags: number, streamId: number): void {
     this.#reserve(headerLength + length);
     const slab = this.#slab;

@@ -6,12 +6,12 @@ import { type Cursor, readInteger } from "./integer.ts";
 import { firstDynamicIndex, staticTable } from "./static-table.ts";
 
 /**
- * Decodes the header blocks of one direction of a connection, in the order they came. Every block must be decoded, those
- * of streams nobody wants included: the table's state depends on each.
+ * A decoder of the header blocks of one direction of a connection, in order. Every block must be
+ * decoded, including those of unwanted streams: the table's state depends on each.
  */
 export class Decoder {
   readonly #table: DynamicTable;
-  /** What we allow in our settings; a block may choose less. */
+  /** The bound in our settings; a block may choose a smaller one. */
   readonly #maxTableSize: number;
   readonly #cursor: Cursor = { bytes: Buffer.alloc(0), at: 0, end: 0 };
   #scratch = Buffer.alloc(256);
@@ -22,8 +22,9 @@ export class Decoder {
   }
 
   /**
-   * The fields of the block from `start` to `end`; undefined when they come to more than `maxListSize`. What is past that is
-   * decoded and forgotten, so a small block that names large entries often (an "HPACK bomb") costs no memory.
+   * Decodes the block from `start` to `end`. Returns undefined if its fields exceed `maxListSize`.
+   * Fields past that are decoded and dropped, so a small block that names large entries often (an
+   * "HPACK bomb") costs no memory.
    */
   decode(bytes: Buffer, start: number, end: number, maxListSize: number): HeaderField[] | undefined {
     const cursor = this.#cursor;
@@ -50,7 +51,8 @@ export class Decoder {
   }
 
   #literal(first: number): HeaderField {
-    // 01: to be remembered. 0000 and 0001: not, by this hop or by any; to a decoder they are the same.
+    // 01 adds the field to the table. 0000 and 0001 do not, at this hop or at any; a decoder treats
+    // both alike.
     const remembered = (first & 0x40) !== 0;
     const index = readInteger(this.#cursor, remembered ? 6 : 4);
     const name = index === 0 ? this.#text() : this.#indexed(index).name;
@@ -61,7 +63,7 @@ export class Decoder {
 
   #indexed(index: number): HeaderField {
     const field = index < firstDynamicIndex ? staticTable[index - 1] : this.#table.at(index - firstDynamicIndex);
-    if (field === undefined) throw new HpackError(`index ${index} names nothing`);
+    if (field === undefined) throw new HpackError(`index ${index} is not in the tables`);
     return field;
   }
 
@@ -75,7 +77,7 @@ export class Decoder {
     if (end > cursor.end) throw new HpackError("a string is longer than the rest of its header block");
     cursor.at = end;
     if (!isCoded) return cursor.bytes.toString("latin1", start, end);
-    // The shortest code has five bits. The block's bound is the scratch buffer's.
+    // The shortest code has five bits. The bound of the block bounds the scratch buffer.
     if (this.#scratch.length < length * 1.6) this.#scratch = Buffer.alloc(length * 2);
     return this.#scratch.toString("latin1", 0, decodeHuffman(cursor.bytes, start, end, this.#scratch));
   }

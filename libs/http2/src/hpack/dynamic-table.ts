@@ -1,12 +1,16 @@
 import type { HeaderField } from "./field.ts";
 
 /**
- * The fields both sides remember, the newest first (RFC 7541, 2.3.2), in a ring so that adding moves nothing. Its bound is
- * in octets: an entry that is larger than all of it empties it and is not kept.
+ * The fields that both sides remember, newest first (RFC 7541, 2.3.2), in a ring so that adding
+ * moves nothing. Its bound is in octets: an entry larger than that empties the table and is not
+ * kept.
  */
 export class DynamicTable {
   #ring = emptyRing(64);
-  /** How many were ever added: the ring's next place, and the stable name of an entry (see `Encoder`). */
+  /**
+   * The number of entries ever added: the next place in the ring, and the stable number of an entry
+   * (see `Encoder`).
+   */
   #added = 0;
   #length = 0;
   #size = 0;
@@ -22,7 +26,7 @@ export class DynamicTable {
     return this.#length;
   }
 
-  /** In octets, as RFC 7541 counts them. */
+  /** The size in octets, as RFC 7541 counts them. */
   get size(): number {
     return this.#size;
   }
@@ -35,12 +39,12 @@ export class DynamicTable {
     return this.#added;
   }
 
-  /** The entry `age` entries older than the newest. */
+  /** Returns the entry that is `age` entries older than the newest. */
   at(age: number): HeaderField | undefined {
     return age < this.#length ? this.#ring[(this.#added - 1 - age) & (this.#ring.length - 1)] : undefined;
   }
 
-  /** Whether it was kept. */
+  /** Adds a field. Returns false if it is too large to be kept. */
   add(field: HeaderField): boolean {
     const { size } = field;
     this.#evictTo(this.#maxSize - size);
@@ -78,7 +82,7 @@ export class DynamicTable {
   }
 }
 
-/** `length` is a power of two. */
+/** Returns a ring; `length` is a power of two. */
 function emptyRing(length: number): (HeaderField | undefined)[] {
   return Array.from({ length }, () => undefined);
 }

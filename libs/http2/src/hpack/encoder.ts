@@ -4,12 +4,12 @@ import { huffmanLength, writeHuffman } from "./huffman.ts";
 import { writeInteger } from "./integer.ts";
 import { firstDynamicIndex, staticTable } from "./static-table.ts";
 
-/** What is known of a name: where it stands without its value, and where with which value. */
+/** The places of a name in the tables: without its value, and with each value. */
 interface Known {
-  /** In the static table, or 0. */
+  /** The index in the static table, or 0. */
   index: number;
   readonly staticValues: Map<string, number>;
-  /** The number of the entry, which unlike its index stays the same as others are added. */
+  /** The entry's number, which unlike its index stays the same when others are added. */
   readonly numbers: Map<string, number>;
 }
 
@@ -21,11 +21,15 @@ for (const [at, { name, value }] of staticTable.entries()) {
 }
 
 /**
- * Encodes the header blocks of one direction of a connection. Only fields that say they repeat take a place in the table:
- * those that vary would push them out, and a secret that is not in the table cannot be guessed by its size (RFC 7541, 7.1).
+ * An encoder of the header blocks of one direction of a connection. Only fields marked as repeating
+ * enter the table. Fields that vary would evict them, and a secret that is not in the table cannot
+ * be guessed by its size (RFC 7541, 7.1).
  */
 export class Encoder {
-  /** What was asked of `resize` and the peer does not know yet: the smallest since the last block, and the last. */
+  /**
+   * Sizes set by `resize` that the peer does not know yet: the smallest since the last block, and
+   * the last.
+   */
   #announced: { smallest: number; last: number } | undefined;
   readonly #names = new Map<string, Known>();
   readonly #table: DynamicTable;
@@ -36,7 +40,10 @@ export class Encoder {
     this.#table = new DynamicTable(maxTableSize, (field, number) => this.#forget(field, number));
   }
 
-  /** The peer's SETTINGS_HEADER_TABLE_SIZE: the table may not be larger, and is not made larger than our own bound. */
+  /**
+   * Applies the peer's SETTINGS_HEADER_TABLE_SIZE. The table gets no larger than that, nor than our
+   * own bound.
+   */
   resize(peerMax: number): void {
     const size = Math.min(peerMax, this.#ownMax);
     if (size === this.#table.maxSize && this.#announced === undefined) return;
@@ -44,15 +51,18 @@ export class Encoder {
     this.#table.resize(size);
   }
 
-  /** The most octets `fields` can take. */
+  /** Returns the most octets that `fields` can take. */
   static bound(fields: readonly HeaderField[]): number {
     let octets = 12;
-    // A Huffman code can be longer than its octet, but then the string is written as it is.
+    // A Huffman code can be longer than the text, but then the text is written plain.
     for (const { name, value } of fields) octets += name.length + value.length + 18;
     return octets;
   }
 
-  /** Writes a block and returns the position after it. The caller has made room for `bound(fields)`. */
+  /**
+   * Writes a block, and returns the position after it. The caller has reserved `bound(fields)`
+   * octets.
+   */
   write(bytes: Buffer, at: number, fields: readonly HeaderField[]): number {
     if (this.#announced !== undefined) {
       const { smallest, last } = this.#announced;
@@ -67,7 +77,7 @@ export class Encoder {
   #field(bytes: Buffer, at: number, field: HeaderField): number {
     const { name, value } = field;
     const known = this.#names.get(name) ?? this.#learn(name);
-    // Most values are new, and to look one up takes reading all of it.
+    // Most values are new, and a lookup hashes the whole value.
     const fixed = known.staticValues.size === 0 ? undefined : known.staticValues.get(value);
     if (fixed !== undefined) return writeInteger(bytes, at, 0x80, 7, fixed);
     if (!field.repeats) {
@@ -88,7 +98,7 @@ export class Encoder {
   #learn(name: string): Known {
     const fixed = staticNames.get(name);
     const known: Known = { index: fixed?.index ?? 0, staticValues: fixed?.values ?? none, numbers: new Map() };
-    // Names come from callers too, without end: past a few hundred they are looked up afresh each time.
+    // Callers choose names too, so the number is bounded: past it each name is looked up again.
     if (this.#names.size < 256) this.#names.set(name, known);
     return known;
   }
@@ -102,8 +112,9 @@ export class Encoder {
 const none = new Map<string, number>();
 
 /**
- * As it is: a Huffman code saves a third of the octets, and costs both sides several times what a copy of them does. What
- * repeats is coded where that is shorter, since it is sent once and then stands in the peer's table.
+ * Writes a string, in most cases plain: a Huffman code saves a third of the octets, and costs both
+ * sides several times their copy. A field that repeats is coded if that is shorter, since it is
+ * sent once and stays in the peer's table.
  */
 function writeText(bytes: Buffer, at: number, text: string, repeats: boolean): number {
   const coded = repeats ? huffmanLength(text) : text.length;

@@ -1,4 +1,4 @@
-/** A header block that cannot be decoded. The table's state is lost with it, so it ends the connection. */
+/** An error in a header block. The table's state is lost with it, so it ends the connection. */
 export class HpackError extends Error {
   static {
     this.prototype.name = "HpackError";

@@ -1,12 +1,12 @@
 /**
- * One header field. Those of the tables are shared between header lists, so what a field is, and whether HTTP/2 allows it,
- * is found out once, when it is first seen, and not per request.
+ * A header field. Fields of the tables are shared between header lists, so a field's kind and
+ * validity are determined once, when it is first seen, and not per request.
  */
 export class HeaderField {
   readonly name: string;
-  /** Octets as latin-1, as they came. */
+  /** The octets as latin-1, unchanged. */
   readonly value: string;
-  /** Whether later header blocks are likely to repeat it: only then does it take a place in the compression table. */
+  /** True if later blocks are likely to repeat it. Only then it enters the compression table. */
   readonly repeats: boolean;
   readonly kind: FieldKind;
 
@@ -17,13 +17,19 @@ export class HeaderField {
     this.kind = kindOf(name, value);
   }
 
-  /** As RFC 7541 counts it, in the table (4.1) and in a header list (RFC 9113, 10.5.1): octets and 32 for the entry. */
+  /**
+   * The size as RFC 7541 counts it, in the table (4.1) and in a header list (RFC 9113, 10.5.1):
+   * octets and 32 for the entry.
+   */
   get size(): number {
     return this.name.length + this.value.length + 32;
   }
 }
 
-/** What the rules of HTTP/2 have to say about a field (RFC 9113, 8.2 and 8.3). Bits, so that a set of them is a number. */
+/**
+ * The kind of a field in the rules of HTTP/2 (RFC 9113, 8.2 and 8.3). Bits, so that a set of them
+ * is a number.
+ */
 export const FieldKind = {
   regular: 0,
   method: 1,
@@ -32,7 +38,10 @@ export const FieldKind = {
   path: 8,
   status: 16,
   contentLength: 32,
-  /** Not allowed in HTTP/2 at all: an upper-case name, a connection's own field, an unknown pseudo-header. */
+  /**
+   * Never allowed in HTTP/2: an upper-case name, a field of the connection, an unknown
+   * pseudo-header.
+   */
   malformed: 64,
 } as const;
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind];
@@ -44,7 +53,7 @@ const special = new Map<string, FieldKind>([
   [":path", FieldKind.path],
   [":status", FieldKind.status],
   ["content-length", FieldKind.contentLength],
-  // What HTTP/1.1 used to speak to the next hop: HTTP/2 has frames for that (8.2.2).
+  // Fields of HTTP/1.1 for the next hop, for which HTTP/2 has frames (8.2.2).
   ["connection", FieldKind.malformed],
   ["proxy-connection", FieldKind.malformed],
   ["keep-alive", FieldKind.malformed],
@@ -52,9 +61,10 @@ const special = new Map<string, FieldKind>([
   ["upgrade", FieldKind.malformed],
 ]);
 
-// RFC 9110's token, in lower case; and what a value may not hold or be surrounded by (RFC 9113, 8.2.1).
+// RFC 9110's token in lower case, and the octets that a value may not contain, begin or end with
+// (RFC 9113, 8.2.1).
 const wrongName = /[^!#$%&'*+.^_`|~0-9a-z-]/;
-// What is above an octet would be cut to one on the wire, to a line feed perhaps.
+// A character above an octet would be truncated on the wire, possibly to a line feed.
 const wrongValue = /[\0\r\n\u0100-\uffff]|^[ \t]|[ \t]$/;
 
 function kindOf(name: string, value: string): FieldKind {

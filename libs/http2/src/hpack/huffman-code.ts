@@ -1,6 +1,6 @@
 /**
- * The code of RFC 7541, Appendix B. It is canonical: codes of one length are consecutive and in the order of their symbols,
- * so the lengths, in the order of the octets, are all there is to it.
+ * The code of RFC 7541, Appendix B. It is canonical: codes of one length are consecutive and in the
+ * order of their symbols, so the lengths in the order of the octets define it.
  */
 const lengths = [
   13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28,
@@ -12,7 +12,7 @@ const lengths = [
   20, 19, 22, 23, 22, 25, 26, 26, 26, 27, 27, 26, 24, 25, 19, 21, 26, 27, 27, 26, 27, 24, 21, 21, 26, 26, 28, 27, 27,
   27, 20, 24, 20, 21, 22, 21, 21, 23, 22, 22, 25, 25, 24, 24, 26, 23, 26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27,
   27, 27, 27, 26,
-  // The end of the string, which is never written whole: only its beginning pads the last octet.
+  // The end of a string, which is never written whole: its beginning pads the last octet.
   30,
 ] as const;
 
@@ -26,7 +26,7 @@ export interface Code {
 /** The symbol that ends a string. */
 export const endOfString = 256;
 
-/** Every code, in the order of the symbols. */
+/** All codes, in the order of the symbols. */
 export const codes: readonly Code[] = assign();
 
 function assign(): Code[] {

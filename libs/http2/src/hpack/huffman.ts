@@ -1,16 +1,18 @@
 import { HpackError } from "./error.ts";
 import { codes, endOfString } from "./huffman-code.ts";
 
-// Decoding goes by half octets: for each node of the code's tree and each four bits, where they lead and the symbol passed
-// on the way. No code is shorter than five bits, so there is at most one.
+// Decoding goes by half octets. For each node of the code's tree and each four bits, a table has
+// the next node and the symbol passed on the way. No code is shorter than five bits, so there is at
+// most one symbol.
 const emits = 1 << 8;
 const nodeShift = 9;
 const dead = -1;
 const { steps, mayEndAt } = compile();
 
 /**
- * Decodes the octets from `start` to `end` into `into`, from its beginning, and returns how many there are. `into` has room
- * for 8/5 of them. Throws for padding of more than seven bits or of other bits than the end's, and for the end itself (5.2).
+ * Decodes the octets from `start` to `end` into the beginning of `into`, and returns their number.
+ * `into` has capacity for 8/5 of them. Throws for padding of more than seven bits or of other bits
+ * than the end's, and for the end itself (5.2).
  */
 export function decodeHuffman(bytes: Uint8Array, start: number, end: number, into: Uint8Array): number {
   let length = 0;
@@ -32,14 +34,17 @@ export function decodeHuffman(bytes: Uint8Array, start: number, end: number, int
 const bitsOf = Uint32Array.from(codes, (code) => code.bits);
 const lengthOf = Uint8Array.from(codes, (code) => code.length);
 
-/** How many octets `text` (latin-1) takes when coded. */
+/** Returns the octets that `text` (latin-1) takes when coded. */
 export function huffmanLength(text: string): number {
   let bits = 0;
   for (let index = 0; index < text.length; index++) bits += lengthOf[text.charCodeAt(index) & 0xff]!;
   return (bits + 7) >>> 3;
 }
 
-/** Writes `text` (latin-1) coded, and returns the position after it. The caller has made room for `huffmanLength`. */
+/**
+ * Writes `text` (latin-1) coded, and returns the position after it. The caller has reserved
+ * `huffmanLength` octets.
+ */
 export function writeHuffman(bytes: Uint8Array, at: number, text: string): number {
   let pending = 0;
   let held = 0;
@@ -47,7 +52,8 @@ export function writeHuffman(bytes: Uint8Array, at: number, text: string): numbe
     const symbol = text.charCodeAt(index) & 0xff;
     let length = lengthOf[symbol]!;
     const code = bitsOf[symbol]!;
-    // Octet by octet: seven bits held over and a code of thirty would not fit the 32 that shifts keep.
+    // Octet by octet: seven bits held over and a code of thirty would not fit the 32 bits of
+    // shifts.
     while (length > 0) {
       const take = Math.min(8 - held, length);
       pending = (pending << take) | ((code >>> (length - take)) & ((1 << take) - 1));
@@ -64,7 +70,7 @@ export function writeHuffman(bytes: Uint8Array, at: number, text: string): numbe
 }
 
 function compile(): { steps: Int32Array; mayEndAt: Uint8Array } {
-  // The tree, node by node: a child is a node above 0, a leaf ~symbol below 0, and 0 not yet there.
+  // The tree, node by node: a child is a node above 0, a leaf ~symbol below 0, or 0 if missing.
   const tree: [number, number][] = [[0, 0]];
   for (const { symbol, bits, length } of codes) {
     let node = 0;
@@ -98,7 +104,8 @@ function compile(): { steps: Int32Array; mayEndAt: Uint8Array } {
     }
   }
 
-  // A string may end at a symbol's end, or up to seven one bits after it: the beginning of the end-of-string code.
+  // A string may end at a symbol's end, or up to seven one bits after it: the beginning of the
+  // end-of-string code.
   const mayEndAt = new Uint8Array(tree.length);
   for (let node = 0, ones = 0; ones <= 7; node = tree[node]![1], ones++) mayEndAt[node] = 1;
   return { steps, mayEndAt };

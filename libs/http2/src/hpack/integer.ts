@@ -1,13 +1,16 @@
 import { HpackError } from "./error.ts";
 
-/** A position in a header block that is being read. One per decoder, so that reading allocates nothing. */
+/** A position in a header block. One per decoder, so that reading allocates nothing. */
 export interface Cursor {
   bytes: Buffer;
   at: number;
   end: number;
 }
 
-/** Reads an integer whose first octet ends in `bits` bits of it (RFC 7541, 5.1). At most 2^28, far above every length here. */
+/**
+ * Reads an integer whose first octet ends in `bits` bits of it (RFC 7541, 5.1). At most 2^28, far
+ * above every length here.
+ */
 export function readInteger(cursor: Cursor, bits: number): number {
   if (cursor.at >= cursor.end) throw new HpackError("the header block ends where an integer was expected");
   const mask = (1 << bits) - 1;
@@ -22,7 +25,10 @@ export function readInteger(cursor: Cursor, bits: number): number {
   throw new HpackError("an integer is longer than any length can be");
 }
 
-/** Writes `value` below the pattern `first` and returns the position after it. The caller has made room: 6 octets at most. */
+/**
+ * Writes `value` below the pattern `first`, and returns the position after it. The caller has
+ * reserved 6 octets.
+ */
 export function writeInteger(bytes: Uint8Array, at: number, first: number, bits: number, value: number): number {
   const mask = (1 << bits) - 1;
   if (value < mask) {

@@ -1,6 +1,6 @@
 import { HeaderField } from "./field.ts";
 
-/** RFC 7541, Appendix A. */
+/** The entries of RFC 7541, Appendix A. */
 const pairs = [
   [":authority", ""],
   [":method", "GET"],
