@@ -1,4 +1,4 @@
-/** For localhost, signed by itself, valid for a hundred years. It protects nothing. */
+/** A self-signed certificate for localhost, valid for a hundred years. It protects nothing. */
 export const certificate = `-----BEGIN CERTIFICATE-----
 MIIBmjCCAUGgAwIBAgIUV0Cwp7bzvZggg2uXBbJEpzow6HQwCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNTEzNDQ1NFoYDzIxMjYxMTAx

@@ -1,4 +1,4 @@
-/** Two connections of ours, or one and a raw peer, over real sockets. */
+/** Tests of two of our connections, or of one and a raw peer, over real sockets. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
@@ -28,15 +28,15 @@ const get = [
   new HeaderField(":authority", "test", { repeats: true }),
 ];
 
-/** What a stream heard, with a promise for its end. */
-class Heard implements StreamHandler {
+/** The events of a stream, with a promise for its end. */
+class Recorder implements StreamHandler {
   readonly body: Buffer[] = [];
   headers: readonly HeaderField[] = [];
   drains = 0;
   stream: Http2Stream | undefined;
   readonly #ended = Promise.withResolvers<StreamError | undefined>();
   readonly ended = this.#ended.promise;
-  /** Octets are consumed as they come, unless this is false. */
+  /** If true, octets are consumed as they arrive. */
   consumes = true;
 
   onHeaders(fields: readonly HeaderField[], isLast: boolean): void {
@@ -76,16 +76,16 @@ async function client(socket: Socket, options: ConnectionOptions = {}, on: Conne
   return {
     connection,
     closed: closed.promise,
-    open(isLast = true): Heard {
-      const heard = new Heard();
-      heard.stream = connection.open(get, isLast, heard);
-      return heard;
+    open(isLast = true): Recorder {
+      const exchange = new Recorder();
+      exchange.stream = connection.open(get, isLast, exchange);
+      return exchange;
     },
     [Symbol.dispose]: () => connection.destroy(),
   };
 }
 
-/** A raw peer as the server of one connection. */
+/** Serves one connection with a raw peer. */
 async function rawServer(...pairs: readonly [number, number][]) {
   const listener = createServer().listen(0, "127.0.0.1");
   await once(listener, "listening");
@@ -120,39 +120,39 @@ test("a request is answered, over TLS as in the clear", async () => {
     using one = await client(
       tls === undefined ? dial(address) : connectTls({ ...address, ca: certificate, ALPNProtocols: ["h2"] }),
     );
-    const heard = one.open();
-    assert.equal(await heard.ended, undefined);
-    assert.equal(Buffer.concat(heard.body).toString(), "hello\n");
+    const exchange = one.open();
+    assert.equal(await exchange.ended, undefined);
+    assert.equal(Buffer.concat(exchange.body).toString(), "hello\n");
   }
 });
 
 test("a body larger than every window crosses whole, and holds no more than the window unread", async () => {
   await using server = await startEcho();
   using one = await client(dial({ host: "127.0.0.1", port: server.port }), { streamWindow: 65_535 });
-  const heard = one.open(false);
+  const exchange = one.open(false);
   const body = Buffer.alloc(3_000_000, "0123456789");
-  heard.consumes = false;
-  assert.equal(heard.stream?.sendData(body, true), false);
-  const size = () => heard.body.reduce((sum, { length }) => sum + length, 0);
+  exchange.consumes = false;
+  assert.equal(exchange.stream?.sendData(body, true), false);
+  const size = () => exchange.body.reduce((sum, { length }) => sum + length, 0);
   while (size() < 65_535) await new Promise((resolve) => setImmediate(resolve));
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(size(), 65_535);
-  heard.consumes = true;
-  heard.stream?.consume(65_535);
-  assert.equal(await heard.ended, undefined);
-  assert.ok(Buffer.concat(heard.body).equals(body));
+  exchange.consumes = true;
+  exchange.stream?.consume(65_535);
+  assert.equal(await exchange.ended, undefined);
+  assert.ok(Buffer.concat(exchange.body).equals(body));
 });
 
-test("data waits for the windows of the stream and of the connection, and for a smaller one to be earned back", async () => {
+test("data waits for the windows of stream and connection, and until a reduced window is positive again", async () => {
   await using server = await startEcho();
   using peer = await RawPeer.of(server.port, [4, 2]);
   peer.send(request(1));
   await peer.until(() => peer.received(1) === 2);
-  peer.send(settings([4, 0])); // The window of the stream is -2 now.
+  peer.send(settings([4, 0])); // The window of the stream is now -2.
   peer.send(frame(FrameType.windowUpdate, 0, 1, uint32(2)));
   await peer.synchronised();
   assert.equal(peer.received(1), 2);
-  peer.send(settings([4, 3])); // One octet more than was sent: 3 of its own, 2 granted, 2 sent.
+  peer.send(settings([4, 3])); // One octet more than granted: 3 of its own, 2 granted, 2 sent.
   await peer.until(() => peer.received(1) === 5);
   peer.send(frame(FrameType.windowUpdate, 0, 1, uint32(100)));
   await peer.until(() => peer.received(1) === 6);
@@ -169,28 +169,28 @@ test("streams that wait for the connection's window are served in turns", async 
   assert.ok(Math.abs(peer.received(1) - peer.received(3)) < 66_000, `${peer.received(1)} and ${peer.received(3)}`);
 });
 
-test("what could not be sent at once is told of when it is on its way, once", async () => {
+test("data that could not be sent at once is reported once when it is sent", async () => {
   const { peer, socket } = await rawServer([4, 10]);
   using one = await client(socket);
-  const heard = one.open(false);
-  assert.equal(heard.stream?.sendData(Buffer.alloc(25), false), false);
-  assert.throws(() => heard.stream?.sendData(Buffer.alloc(1), false), /onDrain/);
+  const exchange = one.open(false);
+  assert.equal(exchange.stream?.sendData(Buffer.alloc(25), false), false);
+  assert.throws(() => exchange.stream?.sendData(Buffer.alloc(1), false), /onDrain/);
   peer.send(frame(FrameType.windowUpdate, 0, 1, uint32(10)));
   await peer.until(() => peer.received(1) === 20);
-  assert.equal(heard.drains, 0);
+  assert.equal(exchange.drains, 0);
   peer.send(frame(FrameType.windowUpdate, 0, 1, uint32(10)));
   await peer.until(() => peer.received(1) === 25);
-  assert.equal(heard.drains, 1);
-  assert.equal(heard.stream?.sendData(Buffer.alloc(5), true), true);
+  assert.equal(exchange.drains, 1);
+  assert.equal(exchange.stream?.sendData(Buffer.alloc(5), true), true);
 });
 
-/** A server of one connection, which `begin` is given each stream of. */
+/** Serves one connection, and calls `begin` with each stream. */
 async function serverOf(begin: (stream: Http2Stream, connection: Connection) => void) {
   const listener = createListener((socket) => {
     const connection: Connection = new Connection(socket, "server", {
       onStream(stream) {
         begin(stream, connection);
-        return new Heard();
+        return new Recorder();
       },
     });
     listener.close();
@@ -200,8 +200,8 @@ async function serverOf(begin: (stream: Http2Stream, connection: Connection) => 
   return (listener.address() as AddressInfo).port;
 }
 
-test("what waits for a full socket goes on when the peer reads again", { timeout: 20_000 }, async () => {
-  const size = 32 * 1024 * 1024; // More than the sockets of both sides hold.
+test("data that waits for a full socket continues when the peer reads again", { timeout: 20_000 }, async () => {
+  const size = 32 * 1024 * 1024; // More than the buffers of both sides hold.
   const port = await serverOf((stream) => {
     stream.sendHeaders([new HeaderField(":status", "200")], false);
     stream.sendData(Buffer.alloc(size), true);
@@ -216,7 +216,7 @@ test("what waits for a full socket goes on when the peer reads again", { timeout
   await peer.until(() => peer.received(1) === size);
 });
 
-test("a handler that ends its connection hears nothing more, of what was read with it neither", async () => {
+test("a handler that closes its connection gets no more events, not even from the same read", async () => {
   const begun: number[] = [];
   const port = await serverOf((stream, connection) => {
     begun.push(stream.id);
@@ -228,13 +228,13 @@ test("a handler that ends its connection hears nothing more, of what was read wi
   assert.deepEqual(begun, [1]);
 });
 
-test("a server that drains says so twice, serves what comes in between, and closes when all has ended", async () => {
+test("a draining server sends GOAWAY twice, serves requests in between, and closes after the last", async () => {
   const accepted: Http2Stream[] = [];
   const listener = createListener((socket) => {
     const connection = new Connection(socket, "server", {
       onStream(stream) {
         accepted.push(stream);
-        return new Heard();
+        return new Recorder();
       },
     });
     listener.once("drain", () => connection.drain());
@@ -260,7 +260,7 @@ test("a server that drains says so twice, serves what comes in between, and clos
   listener.close();
 });
 
-test("streams above the last of a GOAWAY hear that nothing was done with them, those below go on", async () => {
+test("streams above the last of a GOAWAY end as unprocessed, and those below go on", async () => {
   const { peer, socket } = await rawServer();
   let gone = 0;
   using one = await client(socket, {}, { onGoAway: () => gone++ });
@@ -275,7 +275,7 @@ test("streams above the last of a GOAWAY hear that nothing was done with them, t
   assert.equal(await one.closed, undefined, "it hangs up when the last has ended");
 });
 
-test("a stream that is refused was not processed, one that is reset otherwise may have been", async () => {
+test("a refused stream is unprocessed, and one reset with another code may have been processed", async () => {
   const { peer, socket } = await rawServer();
   using one = await client(socket);
   const [refused, reset] = [one.open(), one.open()];
@@ -285,10 +285,10 @@ test("a stream that is refused was not processed, one that is reset otherwise ma
   assert.equal((await reset.ended)?.isUnprocessed, false);
 });
 
-/** As many as a window of 64 KiB has room for: more than what carries nothing may come at once. */
+/** A flood that fits a window of 64 KiB, and exceeds the budget for empty frames. */
 const late = Array.from({ length: 5_000 }, () => frame(FrameType.data, 0, 1, Buffer.from("x")));
 
-test("a fast stream that a client gives up takes nothing else with it: what was on its way is read and dropped", {
+test("a client that resets a fast stream keeps its connection: frames in flight are dropped", {
   timeout: 20_000,
 }, async () => {
   const { peer, socket } = await rawServer();
@@ -302,7 +302,7 @@ test("a fast stream that a client gives up takes nothing else with it: what was 
   assert.equal(await kept.ended, undefined);
 });
 
-test("a fast request that a server answers before its end takes nothing else with it", {
+test("a server that answers a fast request early keeps its connection", {
   timeout: 20_000,
 }, async () => {
   const port = await serverOf((stream) => stream.sendHeaders([new HeaderField(":status", "204")], true));
@@ -313,7 +313,7 @@ test("a fast request that a server answers before its end takes nothing else wit
   await peer.synchronised();
 });
 
-test("what comes for a stream that was given up long ago is late, and no error, on either side", {
+test("frames for a stream that was reset long ago are late and no error, on either side", {
   timeout: 20_000,
 }, async () => {
   const { peer, socket } = await rawServer();
@@ -321,7 +321,7 @@ test("what comes for a stream that was given up long ago is late, and no error, 
   one.open().stream?.reset(ErrorCode.cancel);
   const answer = (id: number) =>
     frame(FrameType.headers, Flag.endHeaders | Flag.endStream, id, block([":status", "200"]));
-  // More than are remembered: at thousands of calls a second that is the time of one round trip.
+  // More than are remembered, which is one round trip at thousands of calls a second.
   for (let count = 0; count < 600; count++) {
     const next = one.open();
     peer.send(answer(next.stream?.id ?? 0));
@@ -339,17 +339,17 @@ test("what comes for a stream that was given up long ago is late, and no error, 
   await other.synchronised();
 });
 
-test("a lost connection ends its streams, and says why", async () => {
+test("a lost connection ends its streams with the reason", async () => {
   const { peer, socket } = await rawServer();
   using one = await client(socket);
-  const heard = one.open();
+  const exchange = one.open();
   await peer.frame(FrameType.headers, 1);
   peer.socket.resetAndDestroy();
-  assert.equal((await heard.ended)?.origin, "connection");
+  assert.equal((await exchange.ended)?.origin, "connection");
   assert.match(String(await one.closed), /ECONNRESET/);
 });
 
-test("a client opens no more streams than the server allows, and hears when there is room", async () => {
+test("a client opens as many streams as the server allows, and is notified of free capacity", async () => {
   const { peer, socket } = await rawServer([3, 1]);
   let closed = 0;
   using one = await client(socket, {}, { onStreamClosed: () => closed++ });
@@ -361,16 +361,16 @@ test("a client opens no more streams than the server allows, and hears when ther
   assert.deepEqual([one.connection.hasRoom, closed], [true, 1]);
 });
 
-test("a peer that is silent is asked, and given up when it does not answer", async () => {
+test("a silent peer is pinged, and disconnected if it does not answer", async () => {
   const { peer, socket } = await rawServer();
   using one = await client(socket, { keepalive: { intervalMs: 20, timeoutMs: 20 } });
-  const heard = one.open();
+  const exchange = one.open();
   await peer.frame(FrameType.ping);
-  assert.equal((await heard.ended)?.origin, "connection");
+  assert.equal((await exchange.ended)?.origin, "connection");
   assert.match(String(await one.closed), /does not answer/);
 });
 
-test("a peer that answers is asked again after the interval, not after the time it has to answer", {
+test("a peer that answers is pinged again after the interval, not after the timeout", {
   timeout: 5_000,
 }, async () => {
   const { peer, socket } = await rawServer();
@@ -383,7 +383,7 @@ test("a peer that answers is asked again after the interval, not after the time 
   }
 });
 
-test("a peer that answers pings is kept however long it is silent", async () => {
+test("a silent peer that answers pings stays connected", async () => {
   await using server = await startEcho();
   using one = await client(dial({ host: "127.0.0.1", port: server.port }), {
     keepalive: { intervalMs: 5, timeoutMs: 2_000 },
@@ -393,7 +393,7 @@ test("a peer that answers pings is kept however long it is silent", async () => 
   assert.ok(one.connection.isOpen);
 });
 
-test("a peer that never says its settings is left", async () => {
+test("a peer that never sends its settings is disconnected", async () => {
   const listener = createServer().listen(0, "127.0.0.1");
   await once(listener, "listening");
   using one = await client(connect((listener.address() as AddressInfo).port), { handshakeTimeoutMs: 30 });
@@ -401,7 +401,7 @@ test("a peer that never says its settings is left", async () => {
   listener.close();
 });
 
-test("a field that HTTP/2 cannot carry is refused before anything is sent", async () => {
+test("a field that HTTP/2 cannot carry is rejected before anything is sent", async () => {
   await using server = await startEcho();
   using one = await client(dial({ host: "127.0.0.1", port: server.port }));
   for (const [name, value] of [
@@ -411,12 +411,12 @@ test("a field that HTTP/2 cannot carry is refused before anything is sent", asyn
     ["connection", "close"],
   ] as const) {
     const fields = [...get, new HeaderField(name, value)];
-    assert.throws(() => one.connection.open(fields, true, new Heard()), TypeError);
+    assert.throws(() => one.connection.open(fields, true, new Recorder()), TypeError);
   }
   assert.equal(one.connection.size, 0);
 });
 
-test("when the numbers of streams are used up the connection takes no more, and closes after the last", async () => {
+test("when the stream numbers are used up, the connection opens no more and closes after the last", async () => {
   await using server = await startEcho();
   let gone = 0;
   const socket = dial({ host: "127.0.0.1", port: server.port });
@@ -428,14 +428,14 @@ test("when the numbers of streams are used up the connection takes no more, and 
   assert.equal(await one.closed, undefined);
 });
 
-test("what was not consumed when a stream ends goes back to the connection's window", { timeout: 10_000 }, async () => {
+test("unconsumed octets return to the connection's window when their stream ends", { timeout: 10_000 }, async () => {
   await using server = await startEcho();
   const windows = { streamWindow: 65_535, connectionWindow: 100_000 };
   using one = await client(dial({ host: "127.0.0.1", port: server.port }), windows);
   for (let count = 0; count < 5; count++) {
-    const heard = one.open(false);
-    heard.consumes = false;
-    heard.stream?.sendData(Buffer.alloc(60_000), true);
-    assert.equal(await heard.ended, undefined);
+    const exchange = one.open(false);
+    exchange.consumes = false;
+    exchange.stream?.sendData(Buffer.alloc(60_000), true);
+    assert.equal(await exchange.ended, undefined);
   }
 });

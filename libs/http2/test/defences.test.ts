@@ -1,4 +1,7 @@
-/** What a peer may not do to us, however hard it tries; and that honest ones are never taken for it. */
+/**
+ * Tests of attacks that a connection survives, and that honest peers are never treated as
+ * attackers.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Flag, FrameType } from "../src/frames/types.ts";
@@ -25,7 +28,7 @@ for (const { name, flood } of [
   },
   { name: "pings", flood: () => [frame(FrameType.ping, 0, 0, Buffer.alloc(8))] },
   { name: "settings", flood: () => [settings([4, 65_535])] },
-  { name: "answers to settings that were never sent", flood: () => [frame(FrameType.settings, Flag.ack, 0)] },
+  { name: "acknowledgements of settings that were never sent", flood: () => [frame(FrameType.settings, Flag.ack, 0)] },
   {
     name: "empty DATA",
     flood: (index: number) => (index === 0 ? [request(1, false)] : [frame(FrameType.data, 0, 1)]),
@@ -66,7 +69,8 @@ for (const { name, part } of [
 test("a header list that grows past its bound ends its stream, and the connection goes on", async () => {
   await using server = await startEcho();
   using peer = await RawPeer.of(server.port);
-  // A large entry for the table, then its index again and again: each octet stands for three thousand.
+  // A large entry for the table, then its index again and again: each octet stands for three
+  // thousand.
   const [entry] = [
     Buffer.concat([Buffer.from("400178", "hex"), Buffer.from("7fb916", "hex"), Buffer.alloc(3_000, 0x79)]),
   ];
@@ -78,7 +82,7 @@ test("a header list that grows past its bound ends its stream, and the connectio
   await peer.frame(FrameType.data, 5);
 });
 
-test("a peer that asks much and reads nothing is cut off", { timeout: 20_000 }, async () => {
+test("a peer that sends requests and reads no responses is cut off", { timeout: 20_000 }, async () => {
   const large = [new HeaderField(":status", "200"), new HeaderField("x", "\u00ff".repeat(8_000))];
   await using server = await startEcho(undefined, large);
   using peer = await RawPeer.of(server.port);
@@ -107,7 +111,7 @@ test("an honest peer that cancels one call in ten, and pings while it reads, is 
   assert.ok(!peer.isClosed);
 });
 
-test("what comes before the preface, or instead of it, is refused", async () => {
+test("octets before the preface, or instead of it, are rejected", async () => {
   await using server = await startEcho();
   for (const text of ["GET / HTTP/1.1\r\nhost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nXX"]) {
     using peer = await RawPeer.of(server.port);

@@ -1,6 +1,7 @@
 /**
- * Peers that send anything. Whatever comes, a connection answers in frames, ends in order or by a GOAWAY, holds a bounded
- * number of streams, and never throws into the socket. Frames are made so that many get past the first checks.
+ * Peers that send anything. A connection answers in frames, ends in order or by a GOAWAY, has a
+ * bounded number of streams, and never throws into the socket. Many frames are made to pass the
+ * first checks.
  */
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
@@ -19,7 +20,7 @@ const get = [
 ];
 const maxStreams = 20;
 
-/** A socket without a network: what is sent is collected, what is received is pushed by hand. */
+/** A socket without a network: sent octets are collected, received ones are pushed by hand. */
 class FakeSocket extends Duplex {
   readonly sent: Buffer[] = [];
 
@@ -35,7 +36,7 @@ class FakeSocket extends Duplex {
   }
 }
 
-/** Answers everything, resets some, and now and then forgets to consume. */
+/** A handler that answers everything, resets some streams, and at times forgets to consume. */
 class Careless implements StreamHandler {
   #stream: Http2Stream | undefined;
 
@@ -70,9 +71,9 @@ class Careless implements StreamHandler {
 
 export type Role = "server" | "client";
 
-/** Gives `chunks` to a connection. Throws what is wrong with how it took them. */
+/** Passes `chunks` to a connection. Throws if it handles them wrongly. */
 export async function attack(role: Role, chunks: readonly Buffer[]): Promise<void> {
-  const socket = new FakeSocket({ allowHalfOpen: false }); // As sockets are.
+  const socket = new FakeSocket({ allowHalfOpen: false }); // Sockets have this too.
   let failure: unknown;
   socket.on("error", (error) => (failure = error));
   const ending = { isOver: false };
@@ -146,7 +147,7 @@ const frames = fc.oneof(
     weight: 4,
     arbitrary: fc.tuple(fc.integer({ min: 0, max: 10 }), flags, id, payload).map((parts) => frame(...parts)),
   },
-  // A whole request, and what may follow it.
+  // A complete request, and what may follow it.
   {
     weight: 4,
     arbitrary: fc
@@ -164,7 +165,10 @@ const frames = fc.oneof(
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 40 }).map((octets) => Buffer.from(octets)) },
 );
 
-/** Sequences of frames after a good beginning, cut into chunks anywhere, with a few octets changed. */
+/**
+ * Generates sequences of frames after a valid beginning, cut into chunks anywhere, with a few
+ * octets changed.
+ */
 export const sessions = (role: Role): fc.Arbitrary<Buffer[]> =>
   fc
     .record({

@@ -1,4 +1,4 @@
-/** A peer that speaks in frames and keeps no rules: for what an honest one never does. */
+/** A peer that sends any frames, for behaviour that an honest one never shows. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { FrameReader } from "../src/frames/reader.ts";
@@ -72,7 +72,7 @@ export class RawPeer implements Disposable {
     });
   }
 
-  /** As a client: says the preface, and settings. */
+  /** Connects as a client, and sends the preface and settings. */
   static async of(port: number, ...pairs: readonly [number, number][]): Promise<RawPeer> {
     const socket = connect({ host: "127.0.0.1", port, noDelay: true });
     await once(socket, "connect");
@@ -85,7 +85,7 @@ export class RawPeer implements Disposable {
     if (!this.isClosed) this.socket.write(Buffer.concat(frames));
   }
 
-  /** Resolves with `find()` once it finds something; rejects when the connection is closed before. */
+  /** Resolves with `find()` once it finds something; rejects if the connection is closed before. */
   async until<T>(find: () => T | undefined | false): Promise<T> {
     for (;;) {
       const found = find();
@@ -101,7 +101,7 @@ export class RawPeer implements Disposable {
     );
   }
 
-  /** The error code of the GOAWAY that ends the connection. */
+  /** Resolves with the error code of the GOAWAY that ends the connection. */
   async goneWith(): Promise<number> {
     await this.until(
       () => this.isClosed || this.frames.some((one) => isGoAway(one) && one.payload.readUInt32BE(4) !== 0),
@@ -109,14 +109,14 @@ export class RawPeer implements Disposable {
     return this.frames.findLast(isGoAway)?.payload.readUInt32BE(4) ?? -1;
   }
 
-  /** Octets of DATA that came for a stream. */
+  /** Returns the octets of DATA received for a stream. */
   received(streamId: number): number {
     return this.frames
       .filter((one) => one.type === FrameType.data && one.streamId === streamId)
       .reduce((sum, { payload }) => sum + payload.length, 0);
   }
 
-  /** Waits until everything sent so far has been read and answered. */
+  /** Waits until everything sent so far was read and answered. */
   async synchronised(): Promise<void> {
     const opaque = Buffer.alloc(8);
     opaque.writeDoubleBE(performance.now());

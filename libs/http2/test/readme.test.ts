@@ -1,4 +1,4 @@
-/** The program in the README runs as it stands and prints what it should. */
+/** Checks that the program in the README runs unchanged and prints the right text. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

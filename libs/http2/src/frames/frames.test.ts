@@ -54,7 +54,7 @@ const want: Frame[] = [
 
 test("frames are read as they were written", () => assert.deepEqual(read([written(everyType)]), want));
 
-test("however the octets are cut, the frames are the same", () => {
+test("frames are the same wherever the octets are cut into chunks", () => {
   const bytes = written(everyType);
   fc.assert(
     fc.property(fc.array(fc.nat(bytes.length), { maxLength: 20 }), (cuts) => {
@@ -69,7 +69,7 @@ test("the reserved bit of a stream's number is ignored", () => {
   assert.deepEqual(read([Buffer.from("000000000080000001", "hex")]), [[0, 0, 1, ""]]);
 });
 
-test("a frame above the bound is refused by its header, before its payload comes", () => {
+test("a frame above the bound is rejected by its header, before its payload arrives", () => {
   const header = Buffer.from("004001000000000001", "hex");
   assert.throws(() => read([header]), ConnectionError);
   assert.throws(() => read([header.subarray(0, 5), header.subarray(5)]), ConnectionError);
@@ -90,7 +90,7 @@ test("a header block larger than the peer's frames continues in CONTINUATION", (
   assert.equal(new Decoder().decode(block, 0, block.length, 1e6)?.[0]?.value.length, 40_000);
 });
 
-test("what is written in one turn leaves in one piece, and a slab that is full at once", async () => {
+test("all frames of one turn leave in one write, and a full slab leaves at once", async () => {
   const chunks: number[] = [];
   const writer = new FrameWriter(new Encoder(), (bytes) => chunks.push(bytes.length));
   for (let count = 0; count < 10; count++) writer.windowUpdate(1, 1);

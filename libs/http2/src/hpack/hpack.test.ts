@@ -33,7 +33,7 @@ describe("RFC 7541, C.1: integers", () => {
     });
   }
 
-  test("an integer without end, or larger than any length, is refused", () => {
+  test("an unending integer, or one larger than any length, is rejected", () => {
     for (const text of ["1f", "1fffffffffffff7f", "1f80808080808080"]) {
       const bytes = hex(text);
       assert.throws(() => readInteger({ bytes, at: 0, end: bytes.length }, 5), HpackError);
@@ -155,7 +155,7 @@ describe("RFC 7541, C.3 to C.6: blocks of one connection", () => {
       );
     });
 
-    test(`${name}: what our encoder makes of them is read back`, () => {
+    test(`${name}: the decoder reads our encoder's output`, () => {
       const encoder = new Encoder(tableSize);
       const decoder = new Decoder(tableSize);
       assert.deepEqual(
@@ -166,7 +166,7 @@ describe("RFC 7541, C.3 to C.6: blocks of one connection", () => {
   }
 });
 
-test("Huffman coding is what the RFC's examples have", () => {
+test("Huffman coding matches the RFC's examples", () => {
   for (const { text, want } of [
     { text: "www.example.com", want: "f1e3c2e5f23a6ba0ab90f4ff" },
     { text: "no-cache", want: "a8eb10649cbf" },
@@ -195,11 +195,11 @@ for (const { name, coded } of [
   { name: "padding of more than seven bits", coded: "1fff" },
   { name: "padding with zeros", coded: "18" },
 ]) {
-  test(`${name} is refused`, () =>
+  test(`${name} is rejected`, () =>
     assert.throws(() => decodeHuffman(hex(coded), 0, coded.length / 2, Buffer.alloc(16)), HpackError));
 }
 
-test("a field that repeats takes one octet from its second time on, others stay out of the table", () => {
+test("a repeating field takes one octet from its second use on, and others stay out of the table", () => {
   const encoder = new Encoder();
   const repeated = fieldsOf(["content-type", "application/grpc"]);
   assert.ok(encode(encoder, repeated).length > 10);
@@ -208,7 +208,7 @@ test("a field that repeats takes one octet from its second time on, others stay 
   assert.equal(encode(encoder, secret).length, encode(encoder, secret).length);
 });
 
-test("any lists come back as they went, whatever is indexed, evicted or resized between them", () => {
+test("any header lists survive the round trip, with indexing, evictions and resizes between them", () => {
   const name = fc.constantFrom(":path", "x-a", "x-b", "cookie", "date", "content-type");
   const value = fc.oneof(
     fc.constantFrom("", "a", "application/grpc"),
@@ -230,7 +230,7 @@ test("any lists come back as they went, whatever is indexed, evicted or resized 
   );
 });
 
-test("a small block that names a large entry often is counted and not kept", () => {
+test("a small block that names a large entry often is counted, and its fields are not kept", () => {
   const decoder = new Decoder();
   const large = encode(new Encoder(), fieldsOf(["x", "y".repeat(3_000)]));
   assert.equal(decode(decoder, large)?.length, 1);
@@ -246,10 +246,10 @@ for (const { name, block } of [
   { name: "a string longer than its block", block: "00057879" },
   { name: "a block that ends before a value", block: "000178" },
 ]) {
-  test(`${name} is refused`, () => assert.throws(() => decode(new Decoder(), hex(block)), HpackError));
+  test(`${name} is rejected`, () => assert.throws(() => decode(new Decoder(), hex(block)), HpackError));
 }
 
-test("any octets are decoded or refused, and the list is never larger than was allowed", () => {
+test("any octets are decoded or rejected, and no list exceeds the bound", () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 }), (blocks) => {
       const decoder = new Decoder();
@@ -266,7 +266,7 @@ test("any octets are decoded or refused, and the list is never larger than was a
   );
 });
 
-test("of several sizes between two blocks the smallest and the last are told", () => {
+test("after several resizes between two blocks, the smallest and the last are announced", () => {
   const encoder = new Encoder();
   for (const size of [100, 0, 50, 80]) encoder.resize(size);
   assert.equal(encode(encoder, []).toString("hex"), "203f31");

@@ -1,4 +1,6 @@
-/** A server for tests: answers every request with 200, and with what came or a few octets. */
+/**
+ * A server for tests. It answers every request with 200 and the request's body, or a few octets.
+ */
 import type { AddressInfo, Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { Connection, createListener, HeaderField, type Http2Stream, type StreamHandler } from "../../src/index.ts";
@@ -8,7 +10,7 @@ const hello = Buffer.from("hello\n");
 
 export interface EchoServer extends AsyncDisposable {
   readonly port: number;
-  /** Connections that are open. */
+  /** The number of open connections. */
   readonly size: number;
 }
 

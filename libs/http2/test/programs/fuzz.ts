@@ -1,6 +1,6 @@
 /**
- * The fuzzer for as long as asked: `npm run fuzz -w libs/http2 -- --seconds 600`. Prints how many sessions it tried and how
- * the heap went; stops at the first that is taken wrongly, with its seed and the smallest case that shows it.
+ * Runs the fuzzer: `npm run fuzz -w libs/http2 -- --seconds 600`. Prints the number of sessions and
+ * the heap. Stops at the first failure, with its seed and the smallest case that shows it.
  */
 
 import { parseArgs } from "node:util";

@@ -1,6 +1,6 @@
 /**
- * Runs h2spec against our server, strict cases included: `npm run h2spec -w libs/http2`. Arguments are passed on (a section,
- * `--verbose`). Ends with h2spec's exit code; needs Go.
+ * Runs h2spec against our server, strict cases included: `npm run h2spec -w libs/http2`. Arguments
+ * are passed on (a section, `--verbose`). Exits with h2spec's code; needs Go.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

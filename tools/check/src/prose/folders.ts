@@ -3,9 +3,7 @@ export const notDone: readonly string[] = [
   "apps/greeter",
   "apps/orders",
   "apps/worker",
-  "libs/http2",
   "libs/messaging",
-  "libs/rpc",
 ];
 
 /** Returns the folder that a file counts for: `apps/orders`, `docs`, `.` for a file of the root. */
