@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Metadata } from "./metadata.ts";
 
-test("names are the same in any case", () => {
+test("names are case-insensitive", () => {
   const metadata = new Metadata({ "X-Request-Id": "7" });
   assert.equal(metadata.get("x-request-id"), "7");
   assert.equal(metadata.get("X-REQUEST-ID"), "7");
@@ -29,7 +29,7 @@ for (const { name, init } of [
   { name: "text under a name for bytes", init: { "a-bin": "x" } },
   { name: "bytes under a name for text", init: { a: new Uint8Array() } },
 ] as { name: string; init: Record<string, string> }[]) {
-  test(`${name} is refused`, () => {
+  test(`${name} is rejected`, () => {
     assert.throws(() => new Metadata(init), { code: "invalid_argument" });
   });
 }

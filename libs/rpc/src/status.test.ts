@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { codes, codeToNumber, ServiceError } from "@plumbline/errors";
 import { errorOf, statusOf } from "./status.ts";
 
-test("every error survives the way over the wire and back", () => {
+test("every error survives the round trip", () => {
   for (const code of codes) {
     const sent = new ServiceError(code, `no: ${code}`, {
       reason: "WHY",
@@ -27,12 +27,12 @@ test("every error survives the way over the wire and back", () => {
   }
 });
 
-test("an error without details needs no details", () => {
+test("an error without details sends none", () => {
   assert.equal(statusOf(new ServiceError("not_found", "no order")).details, undefined);
 });
 
 for (const { name, error, code, message } of [
-  { name: "an error nobody named", error: new TypeError("secret"), code: "internal", message: "internal" },
+  { name: "an error without a code", error: new TypeError("secret"), code: "internal", message: "internal" },
   { name: "a thrown string", error: "secret", code: "internal", message: "internal" },
   { name: "undefined", error: undefined, code: "internal", message: "internal" },
   { name: "an abort", error: AbortSignal.abort().reason, code: "cancelled", message: "cancelled" },
@@ -43,12 +43,12 @@ for (const { name, error, code, message } of [
     message: "deadline exceeded",
   },
 ] as const) {
-  test(`${name} is told as ${code}, without its own words`, () => {
+  test(`${name} becomes ${code}, without its message`, () => {
     assert.deepEqual(statusOf(error), { code: codeToNumber(code), message, details: undefined });
   });
 }
 
-test("details that are no google.rpc.Status leave code and message standing", () => {
+test("details that are no google.rpc.Status keep code and message", () => {
   for (const details of [new Uint8Array([0xff, 0xff]), new Uint8Array(), Buffer.from("plain text, of all things")]) {
     const { code, message, violations } = errorOf({ code: 9, message: "conflict", details });
     assert.deepEqual(
@@ -58,13 +58,13 @@ test("details that are no google.rpc.Status leave code and message standing", ()
   }
 });
 
-test("details of types unknown here are passed over", () => {
+test("details of unknown types are ignored", () => {
   // google.rpc.Status { code: 9, details: [{ type_url: "t/x.Y", value: "?" }] }
   const details = Buffer.from("08091a0a0a05742f782e5912013f", "hex");
   assert.equal(errorOf({ code: 9, message: "", details }).reason, undefined);
 });
 
-test("a code nobody assigned is unknown", () => {
+test("an unassigned code is unknown", () => {
   assert.equal(errorOf({ code: 99, message: "?" }).code, "unknown");
 });
 

@@ -3,31 +3,31 @@ import { once } from "node:events";
 
 /** A DNS server on this machine for one name, whose addresses the test changes. */
 export interface NameServer extends AsyncDisposable {
-  /** "127.0.0.1:PORT", as the authority of a target: dns://127.0.0.1:PORT/replicas.test:50051. */
+  /** Its address as the authority of a target: dns://127.0.0.1:PORT/replicas.test:50051. */
   readonly authority: string;
-  /** IPv4 addresses that the next question is answered with. */
+  /** The IPv4 addresses of the next answer. */
   addresses: readonly string[];
-  /** Questions answered so far. */
+  /** The number of answered questions. */
   readonly asked: number;
 }
 
 const typeA = 1;
 
 /**
- * Answers every question for A records with `addresses` and every other with none (RFC 1035,
- * section 4.1). Nothing may be cached.
+ * Answers questions for A records with `addresses` and others with none (RFC 1035, section 4.1).
+ * Answers must not be cached.
  */
 export async function startNameServer(addresses: readonly string[]): Promise<NameServer> {
   const socket = createSocket("udp4");
   const state = { addresses, asked: 0 };
   socket.on("message", (query, from) => {
-    let end = 12; // Behind the header the question's name: labels, each with its length before it, and a zero.
+    let end = 12; // After the header, the question's name: labels with their length, and a zero.
     while (query[end] !== 0 && end < query.length) end += 1 + (query[end] ?? 0);
     const question = query.subarray(12, end + 5);
     const isA = query.readUInt16BE(end + 1) === typeA;
     const records = isA ? state.addresses.map(record) : [];
     const header = Buffer.from(query.subarray(0, 12));
-    header.writeUInt16BE(0x8580, 2); // An answer, with authority, without error.
+    header.writeUInt16BE(0x8580, 2); // An authoritative answer without error.
     header.writeUInt16BE(1, 4);
     header.writeUInt16BE(records.length, 6);
     header.writeUInt32BE(0, 8);

@@ -1,6 +1,6 @@
 /**
- * The program in the README runs as it stands and prints what it should, and the README names every
- * metric.
+ * Checks that the program in the README runs unchanged and prints the right text, and that the
+ * README names every metric.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -34,6 +34,6 @@ test("every metric is in the README, and every metric of the README is in the co
   const named = [...source.matchAll(/`rpc_\$\{side\}_(\w+)`/g)].map(([, name]) => name);
   const made = named.flatMap((name) => [`rpc_server_${name}`, `rpc_client_${name}`]);
   for (const [, name] of source.matchAll(/"(rpc_\w+)"/g)) made.push(name ?? "");
-  const told = [...readme.matchAll(/`(rpc_\w+)\{/g)].map(([, name]) => name);
-  assert.deepEqual(told.toSorted(), made.toSorted());
+  const documented = [...readme.matchAll(/`(rpc_\w+)\{/g)].map(([, name]) => name);
+  assert.deepEqual(documented.toSorted(), made.toSorted());
 });

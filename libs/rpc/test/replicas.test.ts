@@ -41,7 +41,7 @@ const options = {
   timeout: 60_000,
 };
 
-/** Replicas of one service: one port, an address for each. */
+/** Starts replicas of one service: one port, an address for each. */
 async function openReplicas(transport: TransportName, first: readonly string[], serving: Partial<ServeOptions> = {}) {
   await using opening = new AsyncDisposableStack();
   const port = await freePort();
@@ -77,7 +77,7 @@ async function openReplicas(transport: TransportName, first: readonly string[], 
 
 type WhoClient = Client<typeof Who>;
 
-/** How many of `calls` each replica answered. */
+/** Returns the number of `calls` that each replica answered. */
 async function spread(client: WhoClient, calls: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (let i = 0; i < calls; i++) {
@@ -87,7 +87,7 @@ async function spread(client: WhoClient, calls: number): Promise<Record<string, 
   return counts;
 }
 
-/** Calls one after the other until all of `hosts` and no others have answered ten rounds. */
+/** Calls one after the other until exactly `hosts` have answered ten rounds. */
 async function untilAnsweredBy(client: WhoClient, hosts: readonly string[]): Promise<void> {
   const end = performance.now() + 30_000;
   for (;;) {
@@ -100,7 +100,7 @@ async function untilAnsweredBy(client: WhoClient, hosts: readonly string[]): Pro
 
 for (const transport of transportNames) {
   void describe(`over ${transport}`, () => {
-    void test("calls go to all replicas of a name, in turns", options, async () => {
+    void test("calls go to all replicas of a name in turn", options, async () => {
       const hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
       await using world = await openReplicas(transport, hosts);
       await untilAnsweredBy(world.client, hosts);
@@ -108,7 +108,7 @@ for (const transport of transportNames) {
     });
 
     void test(
-      "a channel is ready with one replica, and calls go there, while others cannot be reached",
+      "a channel is ready with one replica, and calls go there, while others are unreachable",
       options,
       async () => {
         await using world = await openReplicas(transport, ["127.0.0.1"]);
@@ -118,7 +118,7 @@ for (const transport of transportNames) {
       },
     );
 
-    void test("a replica that comes gets its share once a connection has reached its age", options, async () => {
+    void test("a new replica gets its share once a connection has reached its age", options, async () => {
       await using world = await openReplicas(transport, ["127.0.0.1", "127.0.0.2"], { maxConnectionAgeMs: 500 });
       await untilAnsweredBy(world.client, ["127.0.0.1", "127.0.0.2"]);
       await world.start("127.0.0.3");
@@ -126,19 +126,19 @@ for (const transport of transportNames) {
       await untilAnsweredBy(world.client, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
     });
 
-    void test("without an age nobody asks for the addresses again", options, async () => {
+    void test("without an age the name is not resolved again", options, async () => {
       await using world = await openReplicas(transport, ["127.0.0.1"], { maxConnectionAgeMs: 0 });
       await world.client.ask("");
       const { asked } = world.names;
       await world.start("127.0.0.2");
       world.names.addresses = ["127.0.0.1", "127.0.0.2"];
-      await sleep(6_000); // Longer than the least time between two questions.
+      await sleep(6_000); // Longer than the shortest time between two lookups.
       assert.deepEqual(await spread(world.client, 20), { "127.0.0.1": 20 });
       assert.equal(world.names.asked, asked);
     });
 
     void test(
-      "replicas that reach their connections' age or are stopped and replaced under load fail no call",
+      "replicas whose connections reach their age, or that are replaced under load, fail no call",
       options,
       async () => {
         const hosts = ["127.0.0.1", "127.0.0.2"];
@@ -174,7 +174,7 @@ for (const transport of transportNames) {
     );
 
     void test(
-      "a stream on a connection that has reached its age goes on until the age's grace is over",
+      "a stream on a connection that has reached its age goes on until the grace is over",
       options,
       async () => {
         await using world = await openReplicas(transport, ["127.0.0.1"], {

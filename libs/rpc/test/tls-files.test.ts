@@ -29,7 +29,7 @@ class Folder implements AsyncDisposable {
     return join(this.#path, name);
   }
 
-  /** As tools that renew certificates do it: beside, then by renaming. */
+  /** Writes a file as tools that renew certificates do: beside, then by renaming. */
   async put(name: string, text: string): Promise<string> {
     await writeFile(`${this.path(name)}.new`, text);
     await rename(`${this.path(name)}.new`, this.path(name));
@@ -65,7 +65,7 @@ async function shown(port: number): Promise<unknown> {
   return CN;
 }
 
-test("a server shows the certificate that its files hold, whatever their order of change", { timeout }, async () => {
+test("a server shows the certificate in its files, whatever their order of change", { timeout }, async () => {
   await using folder = await Folder.open();
   const certificateFile = await folder.put("tls.crt", server.certificate);
   const keyFile = await folder.put("tls.key", server.key);
@@ -85,7 +85,7 @@ test("a server shows the certificate that its files hold, whatever their order o
   assert.ok(lines.every((line) => !line.includes("PRIVATE KEY")));
 });
 
-test("files that cannot be used are named at the start, with what is expected of them", { timeout }, async () => {
+test("invalid files are named at the start, with the expected content", { timeout }, async () => {
   await using folder = await Folder.open();
   const certificateFile = await folder.put("tls.crt", server.certificate);
   const keyFile = await folder.put("tls.key", nextServer.key);
@@ -104,7 +104,7 @@ test("files that cannot be used are named at the start, with what is expected of
   await wrong(followClientTls({ caFile: keyFile }, logger), /ca \(.*tls\.key\).*certificates in PEM/);
 });
 
-test("a client follows its files too, and without files there is nothing to follow", { timeout }, async () => {
+test("a client reloads its files too, and without files there is nothing to reload", { timeout }, async () => {
   await using folder = await Folder.open();
   const caFile = await folder.put("ca.crt", otherCa);
   const certificateFile = await folder.put("tls.crt", caller.certificate);

@@ -26,13 +26,13 @@ async function cancelling(afterMs: number) {
 for (const transport of transportNames) {
   for (const { name, afterMs, timeoutMs, code } of [
     {
-      name: "a server that cancels a call just before its deadline has seen the deadline",
+      name: "a cancel by the server just before the deadline counts as the deadline",
       afterMs: 285,
       timeoutMs: 300,
       code: "deadline_exceeded",
     },
     {
-      name: "a server that cancels a call long before its deadline has cancelled it",
+      name: "a cancel by the server long before the deadline is a cancel",
       afterMs: 0,
       timeoutMs: 30_000,
       code: "cancelled",

@@ -36,13 +36,13 @@ async function make(answers: readonly Answer[], how: Partial<Retries> = {}, opti
   return calls;
 }
 
-test("five attempts are the most, whatever was asked for", async () => {
+test("a call has at most five attempts, whatever the option says", async () => {
   assert.equal(await make([], { attempts: 100, throttle: counting({ maxTokens: 100 }).throttle }), 5);
 });
 
 describe("grpc-retry-pushback-ms", () => {
   for (const pushback of ["-1", "", "soon", "1.5", "007", "+1", " 1", "2147483648", "99999999999"]) {
-    test(`${JSON.stringify(pushback)} asks for no retry, takes a token and is counted`, async () => {
+    test(`${JSON.stringify(pushback)} refuses retries, takes a token and is counted`, async () => {
       const { throttle, counts } = counting({ maxTokens: 2, tokenRatio: 0.5 });
       assert.equal(await make([{ pushback, code: "internal" }], { throttle }), 1);
       assert.equal(throttle.allows, false);
@@ -54,14 +54,14 @@ describe("grpc-retry-pushback-ms", () => {
   }
 
   for (const pushback of ["0", "1", "20"]) {
-    test(`${pushback} is waited for instead of the backoff`, async () => {
+    test(`${pushback} replaces the backoff`, async () => {
       // With a backoff of days, any backoff would outlast the call's minute.
       const how = { baseMs: 1e9, maxMs: 1e9 };
       assert.equal(await make([{ pushback }, { pushback }, {}], how, { timeoutMs: 60_000 }), 3);
     });
   }
 
-  test("begins the backoff anew", async (t) => {
+  test("makes the backoff start over", async (t) => {
     t.mock.method(Math, "random", () => 0.99);
     const pushback = "0";
     const how = { baseMs: 200, maxMs: 1e9 };
@@ -71,18 +71,18 @@ describe("grpc-retry-pushback-ms", () => {
   });
 });
 
-test("a server that has begun to answer is not asked again", async () => {
+test("a call is not retried once the server has sent headers", async () => {
   assert.equal(await make([{}, { headers: true }]), 2);
 });
 
-test("what cannot be repaired by waiting is not made again, and takes no token", async () => {
+test("an error that waiting cannot repair is not retried, and takes no token", async () => {
   const { throttle } = counting({ maxTokens: 2 });
   assert.equal(await make([{ code: "invalid_argument" }], { throttle }), 1);
   assert.equal(throttle.allows, true);
 });
 
 describe("the tokens", () => {
-  test("half of them or less allow no retry; a success gives the ratio back, a failure takes one", () => {
+  test("half of them or fewer allow no retry; a success returns the ratio, a failure takes one", () => {
     const { throttle } = counting();
     for (let failed = 0; failed < 4; failed++) throttle.failed();
     assert.equal(throttle.allows, true, "six of ten");
@@ -95,7 +95,7 @@ describe("the tokens", () => {
     assert.equal(throttle.allows, false, "4.2 of ten");
   });
 
-  test("are never fewer than none nor more than all", () => {
+  test("stay between zero and the maximum", () => {
     const { throttle } = counting({ maxTokens: 2, tokenRatio: 0.6 });
     for (let call = 0; call < 100; call++) throttle.failed();
     throttle.succeeded();
@@ -107,13 +107,13 @@ describe("the tokens", () => {
     assert.equal(throttle.allows, false);
   });
 
-  test("that cannot be are refused", () => {
+  test("with invalid options are rejected", () => {
     assert.throws(() => counting({ maxTokens: 0 }), RangeError);
     assert.throws(() => counting({ tokenRatio: -1 }), RangeError);
   });
 });
 
-test("a retry that is made and one that is throttled are counted", async () => {
+test("retries made and retries throttled are counted", async () => {
   const { throttle, counts } = counting({ maxTokens: 4 });
   let calls = 0;
   const call = async (): Promise<string> => {

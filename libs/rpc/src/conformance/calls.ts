@@ -35,7 +35,7 @@ export const callCases: readonly Case[] = [
     },
   },
   {
-    name: "a client's stream is answered once, with everything read",
+    name: "a client's stream gets one response after all of it is read",
     async run(context) {
       const { client } = await context.open();
       assert.equal(await client.clientStream(streamOf("a", "b", "c")), "a,b,c");
@@ -43,7 +43,7 @@ export const callCases: readonly Case[] = [
     },
   },
   {
-    name: "a client's stream may be answered before its end, and is let go of then",
+    name: "a client's stream may be answered before its end, and is then closed",
     async run(context) {
       const { client } = await context.open({
         async clientStream(requests) {
@@ -64,7 +64,7 @@ export const callCases: readonly Case[] = [
     },
   },
   {
-    name: "messages of both directions cross",
+    name: "messages flow in both directions at once",
     async run(context) {
       const { client } = await context.open();
       const turn = [new Moment<string>(), new Moment<string>(), new Moment<string>()];
@@ -81,7 +81,7 @@ export const callCases: readonly Case[] = [
     },
   },
   {
-    name: "metadata arrives, text and bytes, whatever the case of its name",
+    name: "metadata arrives, text and bytes, in any case of its name",
     async run(context) {
       const got = new Moment<Metadata>();
       const { client } = await context.open({
@@ -100,7 +100,7 @@ export const callCases: readonly Case[] = [
   },
   ...kinds.map(
     (kind): Case => ({
-      name: `headers and trailers come back from ${kind}, text and bytes`,
+      name: `headers and trailers of ${kind} arrive, text and bytes`,
       async run(context) {
         const { client } = await context.open({
           async unary(_, call) {
@@ -160,7 +160,7 @@ export const callCases: readonly Case[] = [
     },
   },
   {
-    name: "many calls at once on one channel get each its own answer",
+    name: "each of many concurrent calls on one channel gets its own response",
     async run(context) {
       const { client } = await context.open();
       const want = Array.from({ length: 500 }, (_, index) => `${index}`);
@@ -168,7 +168,7 @@ export const callCases: readonly Case[] = [
     },
   },
   {
-    name: "a channel finds its server again after a restart",
+    name: "a channel reconnects after its server has restarted",
     async run(context) {
       const first = await context.open();
       assert.equal(await first.client.unary("a"), "a");
@@ -179,7 +179,7 @@ export const callCases: readonly Case[] = [
     },
   },
   {
-    name: "waiting for a server that is not there ends with the signal",
+    name: "waiting for a server that is down ends with the signal",
     async run(context) {
       const server = await context.serve();
       await server.drain();

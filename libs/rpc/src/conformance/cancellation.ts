@@ -11,7 +11,7 @@ import {
   untilAborted,
 } from "./test-context.ts";
 
-/** Handlers that tell when a call has begun, wait for its signal, and tell what that said. */
+/** Returns handlers that report their begin, wait for their signal, and report its reason. */
 function waiting() {
   const begun = new Moment<{ deadline: number | undefined }>();
   const aborted = new Moment<unknown>();
@@ -46,7 +46,7 @@ export const cancellationCases: readonly Case[] = [
       async run(context) {
         const { handlers, begun, aborted } = waiting();
         const { client, channel } = await context.open(handlers);
-        // To connect is not part of the call's time: on a busy machine it would take all of it.
+        // Connecting is not part of the call's time: on a busy machine it would take all of it.
         await channel.ready({ signal: AbortSignal.timeout(10_000) });
         const start = Date.now();
         const error = await rejection(onceEach(client)[kind]({ timeoutMs: 150 }));
@@ -72,7 +72,7 @@ export const cancellationCases: readonly Case[] = [
       },
     },
     {
-      name: `a signal that has aborted keeps ${kind} from being sent`,
+      name: `with an aborted signal ${kind} is not sent`,
       async run(context) {
         const { handlers, begun } = waiting();
         const { client } = await context.open({ ...handlers, unary: async () => "the next call" });
@@ -141,7 +141,7 @@ export const cancellationCases: readonly Case[] = [
     },
   },
   {
-    name: "requests that fail fail the call with their error, and cancel it",
+    name: "an error in the requests fails the call with that error, and cancels it",
     async run(context) {
       const { handlers, aborted, begun } = waiting();
       const { client } = await context.open(handlers);
@@ -156,7 +156,7 @@ export const cancellationCases: readonly Case[] = [
     },
   },
   {
-    name: "a client that is gone fails the requests of its stream: they never just end",
+    name: "a lost client fails the requests of its stream, which never just end",
     async run(context) {
       const failed = new Moment<unknown>();
       const begun = new Moment();

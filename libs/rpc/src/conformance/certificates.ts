@@ -13,7 +13,7 @@ mS8Ug7X68mMwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiAxjmX9
 -----END CERTIFICATE-----
 `;
 
-/** Nobody who trusts `ca` trusts this one. */
+/** An authority other than `ca`. */
 export const otherCa = `-----BEGIN CERTIFICATE-----
 MIIBhDCCASugAwIBAgIUH5HVh/uBF/p3IvZ9uZRqLBOucLcwCgYIKoZIzj0EAwIw
 FzEVMBMGA1UEAwwMU29tZW9uZSBlbHNlMCAXDTI2MTEyNTE2MTgyN1oYDzIxMjYx
@@ -48,7 +48,7 @@ kh84iNUy6x3ucHnfsI9j7EiTrCihRANCAASD3jsR5d4rWjqmpJm0zCJ0y1zpQRkd
 `,
 };
 
-/** What `server` is replaced by. */
+/** The replacement of `server`. */
 export const nextServer = {
   certificate: `-----BEGIN CERTIFICATE-----
 MIIBnDCCAUKgAwIBAgIUbT16/psridZbgjrQ2I6PTtvq74YwCgYIKoZIzj0EAwIw

@@ -25,7 +25,7 @@ export const drainCases: readonly Case[] = [
   },
   ...(["clientStream", "serverStream", "bidiStream"] as const).map(
     (kind): Case => ({
-      name: `a draining server ends ${kind} at once, to be tried elsewhere`,
+      name: `a draining server ends ${kind} at once as unavailable`,
       async run(context) {
         const begun = new Moment();
         const { client, server } = await context.open(
@@ -56,7 +56,7 @@ export const drainCases: readonly Case[] = [
     }),
   ),
   {
-    name: "a stream is ended for its client even when its handler does not listen",
+    name: "a stream ends for its client even if its handler ignores the signal",
     async run(context) {
       const begun = new Moment();
       const { client, server } = await context.open(
@@ -77,7 +77,7 @@ export const drainCases: readonly Case[] = [
     },
   },
   {
-    name: "draining waits for handlers to return, those of ended streams included",
+    name: "draining waits for handlers to return, also those of ended streams",
     async run(context) {
       const begun = new Moment();
       const ended = new Moment();
@@ -88,7 +88,7 @@ export const drainCases: readonly Case[] = [
           begun.reach();
           await untilAborted(call).catch(() => {});
           ended.reach();
-          await new Promise((resolve) => setTimeout(resolve, 50)); // Gives back a connection, say.
+          await new Promise((resolve) => setTimeout(resolve, 50)); // A cleanup, such as releasing a connection.
           released = true;
         },
       });
@@ -102,7 +102,7 @@ export const drainCases: readonly Case[] = [
     },
   },
   {
-    name: "when the grace is over what is left is aborted, answered and cut",
+    name: "after the grace the remaining calls are aborted, answered and cut",
     async run(context) {
       const begun = new Moment();
       const aborted = new Moment<unknown>();
@@ -126,7 +126,7 @@ export const drainCases: readonly Case[] = [
     },
   },
   {
-    name: "a drained server takes no calls, and draining twice is draining once",
+    name: "a drained server takes no calls, and draining twice has no further effect",
     async run(context) {
       const { client, server } = await context.open();
       await client.unary("");
@@ -136,7 +136,7 @@ export const drainCases: readonly Case[] = [
     },
   },
   {
-    name: "drained under load, every call is either answered or never began",
+    name: "when a server drains under load, every call is either answered or never began",
     async run(context) {
       let begun = 0;
       const { client, server } = await context.open({

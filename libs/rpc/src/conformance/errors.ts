@@ -3,7 +3,7 @@ import { codeOf, codes, isServiceError, ServiceError } from "@plumbline/errors";
 import type { Metadata } from "../metadata.ts";
 import { type Case, kinds, Moment, onceEach, rejection } from "./test-context.ts";
 
-/** Handlers that throw what `error` makes. */
+/** Returns handlers that throw the result of `error`. */
 function failing(error: () => unknown) {
   async function fail(): Promise<never> {
     throw error();
@@ -16,7 +16,7 @@ function failing(error: () => unknown) {
 
 export const errorCases: readonly Case[] = [
   {
-    name: "every code crosses, with its message",
+    name: "every code arrives, with its message",
     async run(context) {
       const { client } = await context.open({
         unary: async (code) => {
@@ -28,7 +28,7 @@ export const errorCases: readonly Case[] = [
   },
   ...kinds.map(
     (kind): Case => ({
-      name: `the details of an error cross from ${kind}`,
+      name: `the details of an error of ${kind} arrive`,
       async run(context) {
         const violations = [
           { field: "items[0].sku", description: "unknown" },
@@ -53,7 +53,7 @@ export const errorCases: readonly Case[] = [
   ),
   ...kinds.map(
     (kind): Case => ({
-      name: `of an error nobody named, ${kind} tells its caller nothing`,
+      name: `an error without a code reaches the caller of ${kind} as a bare internal`,
       async run(context) {
         const { client } = await context.open(failing(() => new Error("password=hunter2 at /srv/orders.ts")));
         await assert.rejects(onceEach(client)[kind](), { code: "internal", message: "internal" });
@@ -61,7 +61,7 @@ export const errorCases: readonly Case[] = [
     }),
   ),
   {
-    name: "an error after some messages comes after those messages",
+    name: "an error after some messages arrives after those messages",
     async run(context) {
       const { client } = await context.open({
         async *serverStream() {
@@ -81,7 +81,7 @@ export const errorCases: readonly Case[] = [
     },
   },
   {
-    name: "trailers come with an error too",
+    name: "an error carries trailers too",
     async run(context) {
       const { client } = await context.open({
         unary: async (_, call) => {
@@ -95,7 +95,7 @@ export const errorCases: readonly Case[] = [
     },
   },
   {
-    name: "a message or violations past what trailers may hold are cut, never lost with the code",
+    name: "a message or violations too large for trailers are cut, and the code still arrives",
     async run(context) {
       const many = Array.from({ length: 500 }, (_, index) => ({
         field: `items[${index}].sku`,
@@ -114,17 +114,17 @@ export const errorCases: readonly Case[] = [
     },
   },
   {
-    name: "a method nobody serves is unimplemented",
+    name: "an unknown method is unimplemented",
     async run(context) {
       const { channel } = await context.open();
-      for (const path of ["/plumbline.rpc.Conformance/Nothing", "/plumbline.rpc.Nobody/Unary"]) {
+      for (const path of ["/plumbline.rpc.Conformance/Nothing", "/plumbline.rpc.Unknown/Unary"]) {
         await assert.rejects(channel.unary(path, new Uint8Array()), { code: "unimplemented" });
         await assert.rejects(Array.fromAsync(channel.serverStream(path, new Uint8Array())), { code: "unimplemented" });
       }
     },
   },
   {
-    name: "a method that takes one request refuses none and two",
+    name: "a method with one request rejects zero and two",
     async run(context) {
       const { channel } = await context.open();
       async function* requests(count: number): AsyncGenerator<Uint8Array> {
@@ -137,7 +137,7 @@ export const errorCases: readonly Case[] = [
     },
   },
   {
-    name: "metadata that gRPC cannot carry is refused before anything is sent",
+    name: "metadata that gRPC cannot carry is rejected before anything is sent",
     async run(context) {
       let calls = 0;
       const { client } = await context.open({ unary: async () => `${calls++}` });
@@ -156,7 +156,7 @@ export const errorCases: readonly Case[] = [
     },
   },
   {
-    name: "a server that is not there is unavailable",
+    name: "a server that is down is unavailable",
     async run(context) {
       const server = await context.serve();
       await server.drain();
@@ -167,7 +167,7 @@ export const errorCases: readonly Case[] = [
     },
   },
   {
-    name: "a closed channel refuses calls and ends those that run",
+    name: "a closed channel rejects new calls and ends those in flight",
     async run(context) {
       const begun = new Moment();
       const { client, channel } = await context.open(

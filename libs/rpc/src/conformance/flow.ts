@@ -5,14 +5,14 @@ import { type Case, kinds, Moment, settled } from "./test-context.ts";
 const kib = 1024;
 const block = "x".repeat(64 * kib);
 /**
- * What may be on its way: HTTP/2's windows, the sockets' buffers and a few messages held by each
+ * The most octets in flight: HTTP/2's windows, the sockets' buffers and a few messages on each
  * side.
  */
 const onTheWay = 4 * kib * kib;
 
 export const flowCases: readonly Case[] = [
   {
-    name: "a reader that is slow holds the handler back, and gets everything in the end",
+    name: "a slow reader holds the handler back, and gets everything in the end",
     async run(context) {
       const total = 200;
       let yielded = 0;
@@ -34,7 +34,7 @@ export const flowCases: readonly Case[] = [
     },
   },
   {
-    name: "a handler that is slow holds the sender back, and gets everything in the end",
+    name: "a slow handler holds the sender back, and gets everything in the end",
     async run(context) {
       const total = 200;
       const go = new Moment();
@@ -58,9 +58,9 @@ export const flowCases: readonly Case[] = [
     },
   },
   {
-    name: "a stream that has all its messages at hand leaves other calls their turns, in either direction",
+    name: "a stream with all its messages at hand does not starve other calls, in either direction",
     async run(context) {
-      // Small enough to fit in HTTP/2's windows altogether: nothing else holds the sender back.
+      // Small enough to fit in HTTP/2's windows together, so nothing else holds the sender back.
       const total = 3_000;
       const count = { sent: 0, taken: 0 };
       async function* all(counted: keyof typeof count): AsyncGenerator<string> {
@@ -82,7 +82,7 @@ export const flowCases: readonly Case[] = [
   },
   ...kinds.map(
     (kind): Case => ({
-      name: `a message of ${kind} may be as large as the limit and no larger, in either direction`,
+      name: `a message of ${kind} may have the size of the limit and no more, in either direction`,
       async run(context) {
         const maxMessageBytes = 256 * kib;
         const sized = (length: string): string => "y".repeat(Number(length));
@@ -131,7 +131,7 @@ export const flowCases: readonly Case[] = [
     }),
   ),
   {
-    name: "calls past the server's limit are shed at once, and taken again when there is room",
+    name: "calls above the server's limit are shed at once, and accepted again when there is capacity",
     async run(context) {
       const full = new Moment();
       const room = new Moment();
@@ -155,7 +155,7 @@ export const flowCases: readonly Case[] = [
     },
   },
   {
-    name: "calls past the streams of one connection wait in the client",
+    name: "calls above the stream limit of a connection wait in the client",
     async run(context) {
       let most = 0;
       let running = 0;
@@ -177,7 +177,7 @@ export const flowCases: readonly Case[] = [
     },
   },
   {
-    name: "only what was asked to be tried again is, and only after unavailable",
+    name: "only methods named as safe are retried, and only after unavailable",
     async run(context) {
       const calls: Record<string, number> = {};
       const { channel } = await context.open({

@@ -1,10 +1,10 @@
 /**
- * The suite every pairing of transports passes: its cases are the specification of this library. A
- * pairing's own test is one call:
+ * The suite that every pairing of transports passes. Its cases are the specification of this
+ * library. A pairing's own test is one call:
  *
  *     conformance({ server: "grpc-js", client: "grpc-js", tls: true });
  *
- * Each case opens its servers on free loopback ports and speaks to them over real sockets.
+ * Each case opens its servers on free loopback ports and calls them over real sockets.
  */
 import { describe, test } from "node:test";
 import { onAbort } from "@plumbline/concurrency";
@@ -16,7 +16,7 @@ import { flowCases } from "./flow.ts";
 import { retryCases } from "./retries.ts";
 import { type Pairing, TestContext } from "./test-context.ts";
 
-/** For tests that need certificates: an authority, and who it vouches for at localhost. */
+/** Certificates for tests: an authority, and certificates for localhost that it signed. */
 export { ca as testCa, caller as testClient, server as testServer } from "./certificates.ts";
 export type { Pairing } from "./test-context.ts";
 
@@ -27,7 +27,7 @@ export function conformance(pairing: Pairing): void {
     for (const one of cases.flat()) {
       void test(one.name, { timeout: 20_000 }, async ({ signal }) => {
         await using context = new TestContext(pairing);
-        // A case that hangs leaves no server behind, which would keep the process.
+        // A case that hangs leaves no server behind, which would keep the process alive.
         using _ = onAbort(signal, () => void context[Symbol.asyncDispose]());
         await one.run(context);
       });

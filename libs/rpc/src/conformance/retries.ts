@@ -10,7 +10,7 @@ const again = (baseMs = 1, attempts = 3) => ({
 
 export const retryCases: readonly Case[] = [
   {
-    name: "a server reads how often a call was made before",
+    name: "a server reads the number of earlier attempts",
     async run(context) {
       const seen: (string | undefined)[] = [];
       const { client } = await context.open(
@@ -28,7 +28,7 @@ export const retryCases: readonly Case[] = [
     },
   },
   {
-    name: "a call is made again when the server says, neither before nor after",
+    name: "a retry waits for the server's pushback, no less and no more",
     async run(context) {
       const at: number[] = [];
       let waitMs = 150;
@@ -42,14 +42,14 @@ export const retryCases: readonly Case[] = [
       await context.client(channel, again()).unary("");
       assert.ok(at[1]! - at[0]! >= 145, `${at[1]! - at[0]!} ms`);
       waitMs = 1;
-      // Its own backoff would mostly take it beyond the deadline, and it would not try.
+      // Its own backoff would probably exceed the deadline, and it would not retry.
       const late = context.client(channel, again(600_000));
       for (let calls = 0; calls < 3; calls++) await late.unary("", { timeoutMs: 5_000 });
       assert.equal(at.length, 8);
     },
   },
   {
-    name: "a server that is full says when to come again, in gRPC's own words, and who does is served",
+    name: "a full server sends a pushback, and a client that waits for it is served",
     async run(context) {
       const full = new Moment();
       const room = new Moment();
@@ -77,7 +77,7 @@ export const retryCases: readonly Case[] = [
     },
   },
   {
-    name: "clients of one channel stop to retry together while too many calls fail, and begin again when enough succeed",
+    name: "clients of one channel stop retrying while too many calls fail, and resume when enough succeed",
     async run(context) {
       let calls = 0;
       let isUp = false;
@@ -106,7 +106,7 @@ export const retryCases: readonly Case[] = [
     },
   },
   {
-    name: "streams and calls that are never retried count for those that are",
+    name: "streams, and methods without retries, count for the throttle too",
     async run(context) {
       let calls = 0;
       const { channel } = await context.open(
@@ -130,7 +130,7 @@ export const retryCases: readonly Case[] = [
     },
   },
   {
-    name: "a caller hears the trailers of the last attempt only",
+    name: "a caller gets the trailers of the last attempt only",
     async run(context) {
       let calls = 0;
       const { client } = await context.open(

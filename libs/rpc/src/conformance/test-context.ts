@@ -10,16 +10,16 @@ import { type Handlers, service } from "../server/service.ts";
 import type { TransportName } from "../transports/index.ts";
 import { ca, caller, server } from "./certificates.ts";
 
-/** Which transport on which side. */
+/** The transport on each side. */
 export interface Pairing {
   readonly server: TransportName;
   readonly client: TransportName;
-  /** Over TLS, each side showing its certificate; in the clear when not given. */
+  /** Uses TLS with certificates on both sides; no TLS if not given. */
   readonly tls?: boolean | undefined;
 }
 
 export interface Case {
-  /** A sentence that stays true. */
+  /** A sentence that describes the behaviour. */
   readonly name: string;
   run(context: TestContext): Promise<void>;
 }
@@ -50,7 +50,7 @@ export const Conformance = {
 
 export type ConformanceHandlers = Handlers<typeof Conformance>;
 
-/** What handlers do when a case does not say: they echo. */
+/** Handlers that echo, for methods that a case does not handle. */
 const echo: ConformanceHandlers = {
   unary: async (request) => request,
   clientStream: async (requests) => (await Array.fromAsync(requests)).join(),
@@ -131,10 +131,7 @@ export class TestContext implements AsyncDisposable {
   }
 }
 
-/**
- * Rejects with the reason when `call` is aborted; never resolves. For handlers that would work
- * forever.
- */
+/** Rejects with the reason when `call` is aborted; never resolves. For handlers without an end. */
 export function untilAborted({ signal }: Pick<Call, "signal">): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);
@@ -142,17 +139,14 @@ export function untilAborted({ signal }: Pick<Call, "signal">): Promise<never> {
   });
 }
 
-/**
- * A moment that one side reaches and the other waits for. Cases have a deadline over all their
- * waits.
- */
+/** A moment that one side reaches and the other waits for. Cases have a deadline over all waits. */
 export class Moment<T = void> {
   readonly #resolvers = Promise.withResolvers<T>();
   readonly reached: Promise<T> = this.#resolvers.promise;
   readonly reach: (value: T) => void = this.#resolvers.resolve;
 }
 
-/** Resolves with `read()` once it has stayed the same for a fifth of a second. */
+/** Resolves with `read()` once it has stayed the same for 200 ms. */
 export async function settled(read: () => number): Promise<number> {
   for (;;) {
     const before = read();
@@ -161,7 +155,7 @@ export async function settled(read: () => number): Promise<number> {
   }
 }
 
-/** What `promise` rejects with. */
+/** Resolves with the error that `promise` rejects with. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;
@@ -171,7 +165,7 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   throw new Error("it succeeded");
 }
 
-/** Each kind of call made once, with one empty request, and read to its end. */
+/** Returns a call of each kind, with one empty request, read to its end. */
 export function onceEach(
   client: Client<typeof Conformance>,
 ): Record<keyof ConformanceHandlers, (options?: CallOptions) => Promise<unknown>> {

@@ -4,8 +4,8 @@ import { ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
 import { Admission } from "./admission.ts";
 
-/** An admission in virtual time, and what it counted as shed. */
-function world({ max = 1_000, adaptive = true } = {}) {
+/** Returns an admission in virtual time, and the counts of shed calls. */
+function setUp({ max = 1_000, adaptive = true } = {}) {
   const clock = { now: 0 };
   const shed: string[] = [];
   const gauges = new Map<string, () => number | Promise<number>>();
@@ -29,7 +29,7 @@ function world({ max = 1_000, adaptive = true } = {}) {
     },
   });
 
-  /** Starts `count` calls at once and ends them after `ms`; how many were let in. */
+  /** Starts `count` calls at once and ends them after `ms`. Returns the number admitted. */
   async function round(
     method: string,
     count: number,
@@ -49,21 +49,21 @@ function world({ max = 1_000, adaptive = true } = {}) {
   return { admission, clock, shed, round, gauges };
 }
 
-test("two hundred at once are let in, out of the blue and again after that", async () => {
-  const { round, clock } = world();
+test("two hundred calls at once are admitted, the first time and later", async () => {
+  const { round, clock } = setUp();
   for (let n = 0; n < 20; n++) {
     assert.equal(await round("Place", 200, 1_500), 200);
     clock.now += 3_000;
   }
 });
 
-test("a hundred at once, always, are let in while they are quick, be it for the noise of the machine", async () => {
-  const { round } = world();
+test("a hundred calls at once are always admitted while they are quick, despite noise", async () => {
+  const { round } = setUp();
   for (let n = 0; n < 400; n++) assert.equal(await round("Get", 100, n < 100 ? 5 : 45), 100);
 });
 
-test("calls that have become much slower are shed, as unavailable with a time to come again, but never the first twenty", async () => {
-  const { admission, round, shed } = world();
+test("calls that have become much slower are shed as unavailable with a retry delay, but never the first twenty", async () => {
+  const { admission, round, shed } = setUp();
   for (let n = 0; n < 50; n++) await round("Get", 100, 50);
   for (let n = 0; n < 100; n++) await round("Get", 100, 1_000);
   assert.ok((await round("Get", 100, 1_000)) < 100);
@@ -73,24 +73,24 @@ test("calls that have become much slower are shed, as unavailable with a time to
   await assert.rejects(Promise.race(never), { code: "unavailable", retryAfterMs: 100 });
 });
 
-test("after two quiet seconds an overload is forgotten", async () => {
-  const { round, clock } = world();
+test("an overload is forgotten after two quiet seconds", async () => {
+  const { round, clock } = setUp();
   for (let n = 0; n < 50; n++) await round("Get", 100, 50);
   for (let n = 0; n < 100; n++) await round("Get", 100, 1_000);
   clock.now += 2_001;
   assert.equal(await round("Get", 200, 50), 200);
 });
 
-test("slow calls of one method refuse none of another", async () => {
-  const { round } = world();
+test("slow calls of one method shed none of another", async () => {
+  const { round } = setUp();
   for (let n = 0; n < 50; n++) await round("Slow", 100, 50);
   for (let n = 0; n < 100; n++) await round("Slow", 100, 2_000);
   assert.ok((await round("Slow", 100, 2_000)) < 100);
   for (let n = 0; n < 20; n++) assert.equal(await round("Fast", 100, 10, { left: 100 }), 100);
 });
 
-test("a call with less time left than the fastest takes is refused at once, but not while fewer than twenty run", async () => {
-  const { admission, round, shed } = world();
+test("a call with less time left than the fastest took is shed at once, unless fewer than twenty run", async () => {
+  const { admission, round, shed } = setUp();
   for (let n = 0; n < 10; n++) await round("Get", 15, 300);
   assert.equal(await round("Get", 20, 300, { left: 299 }), 20);
   const running = Promise.withResolvers<void>();
@@ -105,8 +105,8 @@ test("a call with less time left than the fastest takes is refused at once, but 
   await Promise.all(all);
 });
 
-test("when no call has the time it takes, twenty at once still try, and all are let in again when it is faster", async () => {
-  const { round } = world();
+test("when no call has enough time, twenty at once still run, and all are admitted when they are faster", async () => {
+  const { round } = setUp();
   const late = new ServiceError("deadline_exceeded", "too late");
   for (let n = 0; n < 10; n++) await round("Get", 100, 300);
   for (let n = 0; n < 10; n++) assert.equal(await round("Get", 100, 200, { left: 200, error: late }), 20);
@@ -114,23 +114,23 @@ test("when no call has the time it takes, twenty at once still try, and all are 
   assert.equal(await round("Get", 100, 100, { left: 200 }), 100);
 });
 
-test("failures teach nothing, those too late teach that calls are slow", async () => {
-  const quick = world();
+test("failures do not change the limit, and calls that ran out of time count as slow", async () => {
+  const quick = setUp();
   const broken = new ServiceError("internal", "broken");
   for (let n = 0; n < 20; n++) await quick.round("Get", 100, 200);
   for (let n = 0; n < 200; n++) await quick.round("Get", 100, 1, { error: broken });
   for (let n = 0; n < 20; n++) assert.equal(await quick.round("Get", 100, 300), 100, "a quick failure is no baseline");
 
-  const slow = world();
+  const slow = setUp();
   const late = new ServiceError("deadline_exceeded", "too late");
   for (let n = 0; n < 20; n++) await slow.round("Get", 100, 50);
   for (let n = 0; n < 100; n++) await slow.round("Get", 100, 5_000, { error: late });
   assert.ok((await slow.round("Get", 100, 5_000, { error: late })) < 100);
 });
 
-test("no more are held than the bound, whether or not it adapts, and a place that is left is free", () => {
+test("at most the bound is admitted, adaptive or not, and a place that is left is free", () => {
   for (const adaptive of [true, false]) {
-    const { admission, shed } = world({ max: 2, adaptive });
+    const { admission, shed } = setUp({ max: 2, adaptive });
     admission.enter("Get");
     admission.enter("Put");
     assert.throws(() => admission.enter("Get"), { code: "unavailable" });
@@ -141,14 +141,14 @@ test("no more are held than the bound, whether or not it adapts, and a place tha
   }
 });
 
-test("switched off nothing is shed below the bound", async () => {
-  const { round } = world({ adaptive: false });
+test("without the adaptive limit nothing is shed below the bound", async () => {
+  const { round } = setUp({ adaptive: false });
   for (let n = 0; n < 50; n++) await round("Get", 100, 50);
   for (let n = 0; n < 100; n++) assert.equal(await round("Get", 100, 5_000, { left: 1 }), 100);
 });
 
-test("the metrics tell the limit, never above the bound, and what runs", async () => {
-  const { admission, gauges } = world({ max: 300 });
+test("the metrics report the limit, never above the bound, and the running calls", async () => {
+  const { admission, gauges } = setUp({ max: 300 });
   const running = Promise.withResolvers<void>();
   const all = Array.from({ length: 7 }, () => admission.run("Get", 5_000, () => running.promise));
   assert.equal(await gauges.get("admission_limit")?.(), 300);

@@ -28,7 +28,7 @@ function setUp(max: number) {
   return { clock, call };
 }
 
-test("health checks are answered by a server that is full", async () => {
+test("a full server answers health checks", async () => {
   const { call } = setUp(1);
   void call("a.B/Watch", "server_stream", never);
   await assert.rejects(
@@ -38,7 +38,7 @@ test("health checks are answered by a server that is full", async () => {
   await call("grpc.health.v1.Health/Check", "unary", async () => undefined);
 });
 
-test("a thousand streams that last are no overload: neither they nor the calls beside them are shed", async () => {
+test("a thousand long streams are no overload: neither they nor other calls are shed", async () => {
   const { clock, call } = setUp(2_000);
   const round = async (ms: number): Promise<void> => {
     const end = Promise.withResolvers<void>();
@@ -52,7 +52,7 @@ test("a thousand streams that last are no overload: neither they nor the calls b
   for (let n = 0; n < 100; n++) await round(60_000);
 });
 
-test("the deadline a call came with is the one that counts", async () => {
+test("the deadline of the request counts for shedding", async () => {
   const { clock, call } = setUp(100);
   for (let n = 0; n < 10; n++) await call("a.B/Get", "unary", async () => void (clock.now += 2_000));
   for (let n = 0; n < 20; n++) void call("a.B/Get", "unary", never);

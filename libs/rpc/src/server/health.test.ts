@@ -30,7 +30,7 @@ async function open(health?: Health) {
   };
 }
 
-test("health of the server and of each service is that of the process", async () => {
+test("the server and each service have the health of the process", async () => {
   const health = new Health();
   await using app = await open(health);
   for (const service of ["", "greeter.v1.Greeter"]) {
@@ -47,12 +47,12 @@ test("a server without health checks is serving", async () => {
   assert.equal((await app.client.check({ service: "" })).status, SERVING);
 });
 
-test("a service nobody serves is not found", async () => {
+test("an unknown service is not found", async () => {
   await using app = await open();
   await assert.rejects(app.client.check({ service: "orders.v1.OrdersService" }), { code: "not_found" });
 });
 
-test("a watcher hears each change, and that the server goes", async () => {
+test("a watcher gets each change, and the end of the server", async () => {
   const health = new Health();
   await using app = await open(health);
   const got: number[] = [];
@@ -71,7 +71,7 @@ test("a watcher hears each change, and that the server goes", async () => {
   assert.equal(code, "unavailable");
 });
 
-test("watching a service nobody serves says so and waits", async () => {
+test("watching an unknown service reports SERVICE_UNKNOWN and stays open", async () => {
   await using app = await open(new Health());
   const watch = app.client.watch({ service: "nobody" }, { timeoutMs: 300 })[Symbol.asyncIterator]();
   assert.equal((await watch.next()).value?.status, SERVICE_UNKNOWN);

@@ -18,7 +18,7 @@ import { service } from "./service.ts";
 type Asked = ServerReflectionRequest["messageRequest"];
 type Answer = ServerReflectionResponse["messageResponse"];
 
-/** Asks everything on one stream, as tools do. */
+/** Sends all requests on one stream, as tools do. */
 async function ask(version: "v1" | "v1alpha", ...asked: Asked[]): Promise<Answer[]> {
   const greeter = service(GreeterService, { sayHello: async ({ name }) => ({ message: name }) });
   const parts = { services: [greeter], descriptors: descriptorSet, telemetry: noTelemetry };
@@ -42,7 +42,7 @@ function filesOf(answer: Answer | undefined): string[] {
 }
 
 for (const version of ["v1", "v1alpha"] as const) {
-  test(`${version} lists what is served, itself included`, async () => {
+  test(`${version} lists the services, itself included`, async () => {
     const [answer] = await ask(version, { $case: "listServices", value: "" });
     assert.equal(answer?.$case, "listServicesResponse");
     assert.deepEqual(
@@ -57,7 +57,7 @@ for (const version of ["v1", "v1alpha"] as const) {
   });
 }
 
-test("everything listed can be described, with all it imports", async () => {
+test("every listed service can be described, with all imports", async () => {
   const [list] = await ask("v1", { $case: "listServices", value: "" });
   assert.equal(list?.$case, "listServicesResponse");
   for (const { name } of list.value.service) {
@@ -66,7 +66,7 @@ test("everything listed can be described, with all it imports", async () => {
     const files = answer.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
     const [asked] = files;
     assert.ok(asked);
-    // Throws when an import is missing.
+    // Throws if an import is missing.
     const registry = createFileRegistry(asked, (wanted) => files.find((file) => file.name === wanted));
     assert.ok(registry.getService(name), name);
   }
@@ -99,7 +99,7 @@ test("a file, an extension and the numbers of a type's extensions are found", as
   assert.ok(numbers?.$case === "allExtensionNumbersResponse" && numbers.value.extensionNumber.includes(72_295_728));
 });
 
-test("what is not there is not found, and the stream goes on", async () => {
+test("an unknown symbol is not found, and the stream stays open", async () => {
   const answers = await ask(
     "v1",
     { $case: "fileContainingSymbol", value: "nobody.v1.Nothing" },

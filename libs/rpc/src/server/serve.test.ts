@@ -30,7 +30,7 @@ const handlers: ConformanceHandlers = {
   },
 };
 
-test("a taken port is a clear error", async () => {
+test("a port in use is a clear error", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   const { port } = taken.address() as { port: number };
@@ -42,7 +42,7 @@ test("a taken port is a clear error", async () => {
   taken.close();
 });
 
-test("a service served twice is refused", async () => {
+test("two services with the same name are rejected", async () => {
   const twin = service(Conformance, handlers);
   const serving = serve({ services: [twin, twin], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0 });
   await assert.rejects(serving, TypeError);
@@ -56,7 +56,7 @@ test("an IPv6 address can be listened on and called", async () => {
 });
 
 for (const transport of transportNames) {
-  test(`a handler that asks for its signal after its call over ${transport} has ended finds it aborted`, {
+  test(`a handler that reads its signal after its call over ${transport} has ended finds it aborted`, {
     timeout: 20_000,
   }, async () => {
     const asked = Promise.withResolvers<unknown>();
@@ -76,7 +76,7 @@ for (const transport of transportNames) {
     await channel.ready({ signal: AbortSignal.timeout(10_000) });
     const refused = rejection(createClient(Conformance, channel).unary("hi", { timeoutMs: 100 })).then(
       async (error) => {
-        await sleep(50); // The server's timer may be a little later than ours; if later still, its signal aborts later.
+        await sleep(50); // The server's timer may fire a little later than ours; if later still, its signal aborts later.
         return error;
       },
     );
@@ -84,7 +84,7 @@ for (const transport of transportNames) {
     assert.equal(codeOf(await asked.promise), "deadline_exceeded");
   });
 
-  test(`a request that is still coming when a server over ${transport} drains is waited for and answered`, {
+  test(`a draining server over ${transport} waits for a request in flight and answers it`, {
     timeout: 20_000,
   }, async () => {
     const parts = { services: [service(Conformance, handlers)], telemetry: noTelemetry };
@@ -118,19 +118,19 @@ for (const transport of transportNames) {
     };
     const late = begin();
     late.stream.sendData(Buffer.from([0, 0, 0, 0, 2, 0x68]), false);
-    // Its answer says that what was sent before it has come.
+    // Its response shows that everything sent before it has arrived.
     const whole = begin();
     whole.stream.sendData(Buffer.alloc(5), true);
     assert.equal(await whole.status, "0");
     const drained = server.drain();
-    await sleep(800); // Longer than a server waits for who does not read.
+    await sleep(800); // Longer than a server waits for a client that does not read.
     late.stream.sendData(Buffer.from("i"), true);
     assert.equal(await late.status, "0");
     await drained;
   });
 }
 
-test("a call is one line and one observation on each side, whatever its end", async () => {
+test("a call is one log line and one observation on each side, whatever its outcome", async () => {
   const lines: Record<string, unknown>[] = [];
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {

@@ -67,7 +67,7 @@ async function succeeds(socket: TLSSocket): Promise<boolean> {
   );
 }
 
-test("a client that says nothing is closed when its time is over", { timeout }, async () => {
+test("a silent client is closed after the handshake timeout", { timeout }, async () => {
   await using server = await open({ handshakeTimeoutMs: 50 });
   const socket = await silent(server.port);
   await once(socket, "close");
@@ -78,7 +78,7 @@ test("a client that says nothing is closed when its time is over", { timeout }, 
   );
 });
 
-test("more handshakes than allowed are closed at once, and one that ends makes room", { timeout }, async () => {
+test("handshakes above the bound are closed at once, and one that ends frees its place", { timeout }, async () => {
   await using server = await open({ maxHandshakes: 2 });
   const held = [await silent(server.port), await silent(server.port)];
   const third = secured(server.port);
@@ -87,18 +87,18 @@ test("more handshakes than allowed are closed at once, and one that ends makes r
   held[0]?.destroy();
   let fourth = secured(server.port);
   while (!(await succeeds(fourth))) fourth = secured(server.port);
-  await server.until(() => server.sockets.length === 1); // Those that are over do not count.
+  await server.until(() => server.sockets.length === 1); // Completed handshakes do not count.
   const fifth = secured(server.port);
   await once(fifth, "secureConnect");
   for (const socket of [...held, fourth, fifth]) socket.destroy();
 });
 
-test("closing ends handshakes under way, and leaves those whose handshake is over", { timeout }, async () => {
+test("closing ends handshakes in progress, and keeps established connections", { timeout }, async () => {
   await using server = await open();
   const good = secured(server.port);
   await once(good, "secureConnect");
   const socket = await silent(server.port);
-  await once(secured(server.port), "secureConnect"); // By then the silent one was taken.
+  await once(secured(server.port), "secureConnect"); // By then the silent socket was accepted.
   await server.until(() => server.sockets.length === 2);
   const closed = once(server.listener, "close");
   const gone = once(socket, "close");
@@ -109,7 +109,7 @@ test("closing ends handshakes under way, and leaves those whose handshake is ove
   await closed;
 });
 
-test("whoever speaks something else is told from one who only looks", { timeout }, async () => {
+test("a client that does not speak TLS is counted apart from one that only connects", { timeout }, async () => {
   await using server = await open();
   const plain = await silent(server.port);
   plain.end("GET / HTTP/1.1\r\n\r\n");
@@ -123,7 +123,7 @@ test("whoever speaks something else is told from one who only looks", { timeout 
   assert.match(server.failures[0]?.peer ?? "", /^127\.0\.0\.1:\d+$/);
 });
 
-test("TLS 1.2 is spoken with the ciphers HTTP/2 allows, older ones not at all", { timeout }, async () => {
+test("TLS 1.2 is limited to the ciphers that HTTP/2 allows, and older versions are rejected", { timeout }, async () => {
   await using server = await open();
   const options = { host: "127.0.0.1", port: server.port, ca, ALPNProtocols: ["h2"] };
   const twelve = connectTls({ ...options, maxVersion: "TLSv1.2" });
@@ -138,7 +138,7 @@ test("TLS 1.2 is spoken with the ciphers HTTP/2 allows, older ones not at all", 
   }
 });
 
-test("a client that does not offer HTTP/2 is sent a text that says so", { timeout }, async () => {
+test("a client that does not offer HTTP/2 gets a text that says so", { timeout }, async () => {
   await using server = await open();
   const socket = connectTls({ host: "127.0.0.1", port: server.port, ca });
   assert.match(Buffer.concat(await socket.toArray()).toString(), /offer "h2" by ALPN/);
@@ -148,7 +148,7 @@ test("a client that does not offer HTTP/2 is sent a text that says so", { timeou
   );
 });
 
-test("a client leaves a server that does not speak HTTP/2", { timeout }, async () => {
+test("a client disconnects from a server that does not speak HTTP/2", { timeout }, async () => {
   await using server = await open({ tls: () => ({ ...pair, ALPNProtocols: ["http/1.1"] }) });
   const socket = dialTls({ host: "127.0.0.1", port: server.port }, { ca });
   const [error] = (await once(socket, "error")) as [Error];

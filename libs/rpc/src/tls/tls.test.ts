@@ -1,4 +1,4 @@
-/** What goes wrong with TLS, and what both sides hear of it, over every transport. */
+/** Tests of TLS faults, and of their reports on both sides, over every transport. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, connect as dialTcp } from "node:net";
@@ -17,7 +17,7 @@ import type { ServerTls } from "./options.ts";
 
 const { ca, otherCa, server, nextServer, expired, elsewhere, caller, stranger } = pem;
 const timeout = 20_000;
-/** Before the deadline of a handshake would do it. */
+/** A bound below the handshake timeout, which would end it too. */
 const soon = { timeout: 5_000 };
 
 const echo = service(Conformance, {
@@ -34,7 +34,7 @@ function open(transport: TransportName, tls: ServeOptions["tls"], telemetry: Tel
   return serve({ services: [echo], telemetry }, options);
 }
 
-/** What the first call over a new channel fails with, in words. */
+/** Resolves with the message of the error of the first call over a new channel. */
 async function whyNot(transport: TransportName, port: number, tls: ConnectOptions["tls"], timeoutMs = 5_000) {
   await using channel = await connect(`127.0.0.1:${port}`, noTelemetry, { transport, tls, timeoutMs });
   const error = await rejection(createClient(Conformance, channel).unary(""));
@@ -48,7 +48,7 @@ async function call(transport: TransportName, port: number, tls: ConnectOptions[
   return await createClient(Conformance, channel).unary("hi");
 }
 
-/** A telemetry that remembers the reasons of handshakes that failed, and errors. */
+/** Returns a telemetry that keeps the reasons of failed handshakes, and errors. */
 function remembering() {
   const reasons: string[] = [];
   const errors: string[] = [];
@@ -82,7 +82,7 @@ async function listening(stack: AsyncDisposableStack, raw: ReturnType<typeof cre
   return (raw.address() as AddressInfo).port;
 }
 
-/** The name on the certificate a port shows. */
+/** Resolves with the name on the certificate that a port shows. */
 async function shown(port: number): Promise<string | string[] | undefined> {
   const socket = dialTls({ host: "127.0.0.1", port, ca, ALPNProtocols: ["h2"] });
   await once(socket, "secureConnect");
@@ -91,7 +91,7 @@ async function shown(port: number): Promise<string | string[] | undefined> {
   return CN;
 }
 
-void test("a server that says nothing is given up after 10 s", { timeout }, async () => {
+void test("a silent server times out after 10 s", { timeout }, async () => {
   await using stack = new AsyncDisposableStack();
   const port = await listening(stack, createServer());
   const begun = performance.now();
@@ -105,7 +105,7 @@ void test("a server that says nothing is given up after 10 s", { timeout }, asyn
 
 for (const transport of transportNames) {
   void describe(`TLS over ${transport}`, { timeout }, () => {
-    void test("a client says what is wrong with the server's certificate", async () => {
+    void test("a client names the fault of the server's certificate", async () => {
       await using good = await open(transport, server);
       assert.match(await whyNot(transport, good.port, { ca: otherCa }), /an authority that is not trusted here/);
       assert.match(await whyNot(transport, good.port, {}), /an authority that is not trusted here/);
@@ -120,21 +120,21 @@ for (const transport of transportNames) {
       assert.equal(await call(transport, other.port, { ca, serverName: "elsewhere.test" }), "hi");
     });
 
-    void test("a name is looked for in the certificate as it stands in the target", async () => {
+    void test("the certificate must have the name in the target", async () => {
       await using running = await open(transport, server);
       const options = { transport, tls: { ca }, timeoutMs: 5_000 };
       await using channel = await connect(`dns:///localhost:${running.port}`, noTelemetry, options);
       assert.equal(await createClient(Conformance, channel).unary("hi"), "hi");
     });
 
-    void test("a handler is told the client's address as it is in the clear", async () => {
+    void test("a handler gets the client's address, as without TLS", async () => {
       await using running = await open(transport, server);
       const options = { transport, tls: { ca }, timeoutMs: 5_000 };
       await using channel = await connect(`127.0.0.1:${running.port}`, noTelemetry, options);
       assert.match(await createClient(Conformance, channel).unary("who am I?"), /^127\.0\.0\.1:\d+$/);
     });
 
-    void test("a server that asks for certificates serves those who have one, and counts the others", async () => {
+    void test("a server that requires certificates serves clients that have one, and counts the others", async () => {
       const { telemetry, reasons, until } = remembering();
       await using running = await open(transport, { ...server, clientCa: ca }, telemetry);
       assert.equal(await call(transport, running.port, { ca, ...caller }), "hi");
@@ -144,7 +144,7 @@ for (const transport of transportNames) {
       assert.deepEqual(new Set(reasons), new Set(["certificate"]));
     });
 
-    void test("a server that does not agree on HTTP/2 is left, whether it offers something else or nothing", async () => {
+    void test("a server that does not agree on HTTP/2 is rejected, whether it offers something else or nothing", async () => {
       for (const ALPNProtocols of [["http/1.1"], undefined]) {
         await using stack = new AsyncDisposableStack();
         const port = await listening(
@@ -157,7 +157,7 @@ for (const transport of transportNames) {
       }
     });
 
-    void test("a client that offers no HTTP/2 hears so, and a request never reaches a handler", async () => {
+    void test("a client without HTTP/2 gets an error, and its request never reaches a handler", async () => {
       const { telemetry, reasons } = remembering();
       await using running = await open(transport, server, telemetry);
       const socket: TLSSocket = dialTls({ host: "127.0.0.1", port: running.port, ca });
@@ -168,7 +168,7 @@ for (const transport of transportNames) {
       assert.deepEqual(reasons, ["alpn", "alpn"]);
     });
 
-    void test("TLS where there is none, and none where there is, is unavailable and not served", async () => {
+    void test("a mismatch of TLS and no TLS is unavailable", async () => {
       const { telemetry, reasons, until } = remembering();
       await using secured = await open(transport, server, telemetry);
       await whyNot(transport, secured.port, undefined);
@@ -179,12 +179,12 @@ for (const transport of transportNames) {
       assert.equal(await call(transport, plain.port, undefined), "hi");
     });
 
-    void test("closing the channel ends a handshake under way", soon, async () => {
+    void test("closing the channel ends a handshake in progress", soon, async () => {
       await using stack = new AsyncDisposableStack();
       const met = new Moment();
       const left = new Moment();
       const raw = createServer((socket) => {
-        socket.once("data", () => met.reach()); // Its first words: it is connected, and waits.
+        socket.once("data", () => met.reach()); // Its first octets: it is connected, and waits.
         socket.on("error", () => {}).on("close", () => left.reach());
       });
       const port = await listening(stack, raw);
@@ -196,7 +196,7 @@ for (const transport of transportNames) {
       await left.reached;
     });
 
-    void test("draining does not wait for handshakes under way", soon, async () => {
+    void test("draining does not wait for handshakes in progress", soon, async () => {
       const running = await open(transport, server);
       const socket = dialTcp(running.port, "127.0.0.1");
       await once(socket, "connect");
@@ -204,12 +204,12 @@ for (const transport of transportNames) {
         socket.on("error", () => {}),
         "close",
       );
-      await shown(running.port); // By then the server has seen the silent one.
+      await shown(running.port); // By then the server has accepted the silent socket.
       await running.drain();
       await closed;
     });
 
-    void test("a certificate is replaced while calls go on, and none is lost", async () => {
+    void test("a certificate is replaced under load, and no call is lost", async () => {
       let tls: ServerTls = server;
       await using running = await open(transport, () => tls);
       const options = { transport, tls: { ca }, timeoutMs: 10_000 };
@@ -241,7 +241,7 @@ for (const transport of transportNames) {
       assert.ok(calls > 0);
     });
 
-    void test("what cannot be used does not replace what can", async () => {
+    void test("invalid certificates do not replace valid ones", async () => {
       const { telemetry, errors } = remembering();
       let tls: ServerTls = server;
       await using running = await open(transport, () => tls, telemetry);
@@ -256,7 +256,7 @@ for (const transport of transportNames) {
       assert.match(errors[1] ?? "", /tls\.clientCa: it cannot be added or removed/);
     });
 
-    void test("a client's certificate is replaced for the connections to come", async () => {
+    void test("a client's replaced certificate applies to new connections", async () => {
       await using running = await open(transport, { ...server, clientCa: ca });
       let tls = { ca, ...stranger };
       const target = `127.0.0.1:${running.port}`;
@@ -268,7 +268,7 @@ for (const transport of transportNames) {
       assert.equal(await client.unary("hi"), "hi");
     });
 
-    void test("certificates that cannot be used are refused at the start, by name and without the key", async () => {
+    void test("invalid certificates are rejected at the start, by name and without the key", async () => {
       const refusals: readonly [ServerTls, RegExp][] = [
         [{ certificate: "", key: server.key }, /tls\.certificate: expected a certificate in PEM/],
         [{ certificate: server.certificate, key: server.certificate }, /tls\.key: expected a private key in PEM/],

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UntilOver } from "./until-over.ts";
 
-test("a wait gives what its promise gives", async () => {
+test("a wait settles as its promise does", async () => {
   const over = new UntilOver();
   assert.equal(await over.wait(Promise.resolve(1)), 1);
   await assert.rejects(over.wait(Promise.reject(new Error("no"))), { message: "no" });
 });
 
-test("the end wakes whoever waits, and later waits end at once", async () => {
+test("the end wakes a wait, and later waits end at once", async () => {
   const over = new UntilOver();
   const waiting = over.wait(new Promise(() => {}));
   over.end();
@@ -17,7 +17,7 @@ test("the end wakes whoever waits, and later waits end at once", async () => {
   assert.ok(over.isOver);
 });
 
-test("a promise that fails after the end is nobody's unhandled rejection", async () => {
+test("a promise that rejects after the end causes no unhandled rejection", async () => {
   const over = new UntilOver();
   const late = Promise.withResolvers<void>();
   const waiting = over.wait(late.promise);

@@ -1,6 +1,5 @@
 /**
- * The cases as a client runs them: grpc/doc/interop-test-descriptions.md says what each sends and
- * expects.
+ * The client side of the interop cases, as grpc/doc/interop-test-descriptions.md describes them.
  */
 import assert from "node:assert/strict";
 import { type Channel, createClient, type Metadata } from "../../src/index.ts";
@@ -21,7 +20,7 @@ async function* from<T>(...values: T[]): AsyncGenerator<T> {
   yield* values;
 }
 
-/** Requests that are sent one by one, when they are asked for. */
+/** Requests that are sent one by one, on demand. */
 function turns<T>() {
   let turn = Promise.withResolvers<T | undefined>();
   return {
@@ -46,7 +45,7 @@ const requestSizes = [27_182, 8, 1_828, 45_904];
 const responseSizes = [31_415, 9, 2_653, 58_979];
 const special = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n";
 
-/** By the name that the interop programs give it. */
+/** The cases, by their names in the interop programs. */
 export const cases: Readonly<Record<string, (channel: Channel) => Promise<void>>> = {
   async empty_unary(channel) {
     await createClient(TestService, channel).emptyCall({});

@@ -1,4 +1,4 @@
-/** The interop programs of grpc-go, as peers on loopback. */
+/** Runs the interop programs of grpc-go on loopback. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
@@ -7,10 +7,7 @@ import { interopProgram } from "@plumbline/tools-go";
 
 const run = promisify(execFile);
 
-/**
- * Runs one case against a server of ours. Rejects with what the program printed when the case
- * fails.
- */
+/** Runs one case against our server. Rejects with the program's output if the case fails. */
 export async function goClient(testCase: string, port: number, flags: readonly string[] = []): Promise<void> {
   const usual = ["-server_host=127.0.0.1", `-server_port=${port}`, `-test_case=${testCase}`];
   await run(interopProgram("interop-client"), [...usual, ...flags], { timeout: 30_000 });

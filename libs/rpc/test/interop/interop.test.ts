@@ -17,7 +17,7 @@ import { goClient, startGoServer } from "./go.ts";
 import { serveInterop } from "./server.ts";
 
 const missing = whyNoInteropPrograms();
-// Built before the first case: it takes a minute or two where Go has built nothing yet.
+// Built before the first case, since that takes a minute or two without Go's build cache.
 if (missing === undefined) for (const name of ["interop-client", "interop-server"] as const) interopProgram(name);
 const skip = missing === undefined ? false : `NOT TESTED: ${missing}`;
 
@@ -53,8 +53,8 @@ for (const transport of transportNames) {
     for (const [name, run] of Object.entries(cases)) await t.test(name, () => run(channel));
   });
 
-  // grpc-go's default allows a ping in five minutes, and two that come too early.
-  test(`our client on ${transport} asks a grpc-go server less often when that is too often`, {
+  // grpc-go allows one ping in five minutes by default, and two that come too early.
+  test(`our client on ${transport} backs off when a grpc-go server receives too many pings`, {
     skip,
     timeout: 60_000,
   }, async () => {
@@ -66,7 +66,7 @@ for (const transport of transportNames) {
       await channel.ready({ signal: AbortSignal.timeout(10_000) });
       const begun = performance.now();
       const silent = createClient(TestServiceDefinition, channel).fullDuplexCall(never());
-      // grpc-js says of some of these that the server's resources are exhausted.
+      // grpc-js reports some of these as resource_exhausted.
       await assert.rejects(Array.fromAsync(silent), { code: /^(unavailable|resource_exhausted)$/ });
       lasted.push(performance.now() - begun);
     }
@@ -77,7 +77,7 @@ for (const transport of transportNames) {
   });
 }
 
-/** No requests, and no end of them until the call is over. */
+/** Yields no request, and does not end until the call is over. */
 async function* never(): AsyncGenerator<StreamingOutputCallRequest> {
   yield await new Promise(() => {});
 }

@@ -1,4 +1,4 @@
-/** grpc.testing.TestService, as the interop cases ask of a server. */
+/** grpc.testing.TestService, as the interop cases require it of a server. */
 import { sleep } from "@plumbline/concurrency";
 import { codeFromNumber, ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -24,7 +24,7 @@ function payload(size = 0): { payload: Payload } {
   return { payload: { type: PayloadType.COMPRESSABLE, body: new Uint8Array(size) } };
 }
 
-// What the cases call. A method that is not served, such as UnimplementedCall, is one of the cases.
+// The methods that the cases call. An unimplemented one, such as UnimplementedCall, is a case too.
 const { emptyCall, unaryCall, streamingInputCall, streamingOutputCall, fullDuplexCall } = TestServiceDefinition.methods;
 const methods = { emptyCall, unaryCall, streamingInputCall, streamingOutputCall, fullDuplexCall };
 

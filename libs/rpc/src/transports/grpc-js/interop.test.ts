@@ -49,7 +49,7 @@ function open(options: Partial<ServeOptions> = {}) {
   );
 }
 
-test("a stock client is served: messages, streams, and errors with their details", async () => {
+test("a stock client gets messages, streams, and errors with their details", async () => {
   await using server = await open();
   const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure());
   const call = (text: string): Promise<string> =>
@@ -76,7 +76,7 @@ test("a stock client is served: messages, streams, and errors with their details
   }
 });
 
-test("a stock server is called: bare codes, and headers that come several times", async () => {
+test("calls to a stock server handle bare codes and repeated headers", async () => {
   const server = new Server();
   const answer: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
     const headers = new GrpcMetadata();
@@ -104,7 +104,7 @@ test("a stock server is called: bare codes, and headers that come several times"
   }
 });
 
-test("a connection that reaches its age is replaced, and no call is lost to it", { timeout: 20_000 }, async () => {
+test("a connection that reaches its age is replaced, and no call is lost", { timeout: 20_000 }, async () => {
   await using server = await open({ maxConnectionAgeMs: 100 });
   await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 5_000 });
   const client = createClient(Conformance, channel);

@@ -39,7 +39,7 @@ function program(port: number, transport: string): ChildProcess {
 }
 
 for (const transport of transportNames) {
-  test(`a channel that closes while it connects keeps no process alive (${transport})`, async () => {
+  test(`a channel closed while it connects does not keep the process alive (${transport})`, async () => {
     using silent = await silentPort();
     const child = program(silent.port, transport);
     let output = "";

@@ -26,7 +26,7 @@ describe("grpc-timeout", () => {
     { ms: 100_000_000, text: "100000S" },
     { ms: 1e12, text: "277778H" },
   ]) {
-    test(`${ms} ms is ${text}, and never less`, () => {
+    test(`${ms} ms is formatted as ${text}, and never less`, () => {
       assert.equal(formatTimeout(ms), text);
       assert.ok((parseTimeout(text) ?? 0) >= ms);
     });
@@ -57,10 +57,9 @@ test("any message survives percent-encoding, in printable ASCII without blanks a
   );
 });
 
-test("what is no percent-encoding is read as it stands", () =>
-  assert.equal(percentDecode("50 % of %zz"), "50 % of %zz"));
+test("an invalid percent-encoding is read unchanged", () => assert.equal(percentDecode("50 % of %zz"), "50 % of %zz"));
 
-test("bytes in metadata have no padding, and are read with it and without", () => {
+test("bytes in metadata are sent without padding, and read with and without it", () => {
   const fields: HeaderField[] = [];
   appendMetadata(fields, new Metadata({ "a-bin": Uint8Array.of(1), text: " blanks around " }));
   assert.deepEqual(
@@ -75,7 +74,7 @@ test("bytes in metadata have no padding, and are read with it and without", () =
   }
 });
 
-test("however the data is cut, the messages are the same, and every octet is accounted for", () => {
+test("messages are the same wherever the data is cut, and every octet is accounted for", () => {
   const messages = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 6 });
   fc.assert(
     fc.property(messages, fc.array(fc.nat(), { maxLength: 12 }), (messages, cuts) => {
@@ -95,11 +94,11 @@ test("however the data is cut, the messages are the same, and every octet is acc
 
 for (const { name, data, code } of [
   {
-    name: "a message above the bound is refused by its length, before it comes",
+    name: "a message above the bound is rejected by its length, before it arrives",
     data: "0000000065",
     code: "resource_exhausted",
   },
-  { name: "a compressed message is refused", data: "010000000000", code: "unimplemented" },
+  { name: "a compressed message is rejected", data: "010000000000", code: "unimplemented" },
 ]) {
   test(name, () => {
     const reader = new MessageReader(100, () => {});
@@ -134,7 +133,7 @@ for (const { target, want } of [
 }
 
 for (const target of ["", "orders", "orders:", "orders:99999", "http://orders:1", "::1:50"]) {
-  test(`the target ${JSON.stringify(target)} is refused, with what was expected`, () =>
+  test(`the target ${JSON.stringify(target)} is rejected, with the expected format`, () =>
     assert.throws(() => parseTarget(target), { code: "invalid_argument", message: /expected "dns/ }));
 }
 
@@ -214,31 +213,31 @@ for (const { name, fields, data, want } of [
     want: { ":status": "405" },
   },
   {
-    name: "compression is unimplemented, and what is accepted is said",
+    name: "compression is unimplemented, and the response names the accepted encoding",
     fields: { ...grpc, "grpc-encoding": "gzip" },
     data: undefined,
     want: { "grpc-status": "12", "grpc-accept-encoding": "identity" },
   },
   {
-    name: "a malformed timeout is refused",
+    name: "a malformed timeout is rejected",
     fields: { ...grpc, "grpc-timeout": "soon" },
     data: undefined,
     want: { "grpc-status": "13" },
   },
   {
-    name: "two requests to a unary method are refused",
+    name: "two requests to a unary method are rejected",
     fields: grpc,
     data: Buffer.alloc(10),
     want: { "grpc-status": "12" },
   },
   {
-    name: "no request to a unary method is refused",
+    name: "no request to a unary method is rejected",
     fields: grpc,
     data: Buffer.alloc(0),
     want: { "grpc-status": "12" },
   },
   {
-    name: "half a request is refused",
+    name: "half a request is rejected",
     fields: grpc,
     data: Buffer.from("00000000020a", "hex"),
     want: { "grpc-status": "12" },
@@ -304,14 +303,14 @@ for (const { reset, code } of [
   { reset: ErrorCode.internalError, code: "internal" },
   { reset: ErrorCode.noError, code: "internal" },
 ]) {
-  test(`a call that is reset with ${reset} is ${code}`, async () => {
+  test(`a call reset with ${reset} is ${code}`, async () => {
     await using server = await startServer((stream) => stream.reset(reset));
     await assert.rejects(server.client.unary(""), { code });
     assert.equal(server.calls(), 1);
   });
 }
 
-test("a call that was refused is sent again, unary or a stream with all its messages, but not for ever", async () => {
+test("a refused call is sent again, unary or a stream with all its messages, but only so often", async () => {
   const { unary, bidiStream } = await (async () => {
     await using server = await startServer((stream, count) => {
       if (count % 2 === 0) return stream.reset(ErrorCode.refusedStream);
