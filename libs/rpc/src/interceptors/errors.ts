@@ -11,7 +11,7 @@ export const errors: Interceptor<ServerCall> = async (call, next) => {
   try {
     await next(call);
   } catch (error) {
-    // Whatever the handler awaited rejects with "aborted". The reason of the abort says more.
+    // An awaited operation rejects with "aborted". The reason of the abort says more.
     const cause = call.signal.aborted && !isServiceError(error) ? call.signal.reason : error;
     throw isServiceError(cause) ? cause : withCode(cause);
   }

@@ -1,6 +1,6 @@
 /**
- * Writes `src/conformance/certificates.ts` anew: `node -C source test/programs/certificates.ts`.
- * Needs OpenSSL 3, and is run by whoever wants other certificates, not by a test.
+ * Replaces `src/conformance/certificates.ts`: `node -C source test/programs/certificates.ts`. Needs
+ * OpenSSL 3. No test runs it.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -42,9 +42,9 @@ const here = "DNS:localhost,IP:127.0.0.1";
 const parts = [
   "/** Made by test/programs/certificates.ts, and valid for a hundred years. They protect nothing. */\n",
   authority("ca", "Plumbline tests"),
-  `/** Nobody who trusts \`ca\` trusts this one. */\n${authority("otherCa", "Someone else")}`,
+  `/** An authority other than \`ca\`. */\n${authority("otherCa", "Someone else")}`,
   certify("server", "ca", here),
-  `/** What \`server\` is replaced by. */\n${certify("nextServer", "ca", here)}`,
+  `/** The replacement of \`server\`. */\n${certify("nextServer", "ca", here)}`,
   certify("expired", "ca", here, "-1"),
   `/** For another host. */\n${certify("elsewhere", "ca", "DNS:elsewhere.test")}`,
   certify("caller", "ca", "DNS:client.test"),
