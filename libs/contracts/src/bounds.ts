@@ -1,9 +1,14 @@
-/** The bounds that the protos state, and a check of values against them. It imports nothing else. */
+/**
+ * The bounds that the protos state, and a check of values against them. It imports nothing else.
+ */
 import { bounds } from "./gen/bounds.ts";
 
 export { bounds };
 
-/** A field of a request that is wrong, and what it must be: `items[3].quantity`, "must be 1 to 1000". */
+/**
+ * A field of a request that is wrong, and what it must be: `items[3].quantity`, "must be 1 to
+ * 1000".
+ */
 export interface Violation {
   readonly field: string;
   readonly description: string;
@@ -21,8 +26,8 @@ const table: Readonly<Record<string, Readonly<Record<string, Bound>>>> = bounds;
 const patterns = new Map<string, RegExp>();
 
 /**
- * Returns every field of a message that is outside its bounds, in the order of the proto. Entries of
- * a list are checked only if their number is allowed, so the cost of a check is bounded too.
+ * Returns every field of a message that is outside its bounds, in the order of the proto. Entries
+ * of a list are checked only if their number is allowed, so the cost of a check is bounded too.
  */
 export function violationsOf(message: keyof typeof bounds, value: object): Violation[] {
   return check(message, value as Readonly<Record<string, unknown>>, "");

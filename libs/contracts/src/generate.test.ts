@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -32,6 +32,13 @@ test("protos of another project without its licence are refused", () => {
   assert.equal(status, 1);
   assert.match(stderr, /protos\/third_party\/grpc has no LICENSE/);
 });
+
+for (const folder of globSync("protos/third_party/*/", { cwd: root })) {
+  test(`${folder} states licence, source and version`, () => {
+    const readme = readFileSync(join(root, folder, "README.md"), "utf8");
+    for (const word of [/licen[cs]e/i, /source/i, /version/i]) assert.match(readme, word);
+  });
+}
 
 test("an unknown set is refused, and the known ones are named", () => {
   const { status, stderr } = generate(["grcp"]);

@@ -84,22 +84,16 @@ export const bounds = ${JSON.stringify(bounds, undefined, 2)} as const;
 `;
 }
 
-/**
- * Returns a sentence for each folder of other projects' protos that lacks its licence, or its
- * source and version.
- */
-function missingPapers(): string[] {
-  const folders = globSync("protos/third_party/*/", { cwd: root });
-  return folders.flatMap((folder) =>
-    ["LICENSE", "README.md"]
-      .filter((file) => !existsSync(join(root, folder, file)))
-      .map((file) => `${folder} has no ${file}: other projects' protos need a licence, a source and a version`),
-  );
+/** Returns a sentence for each folder of other projects' protos that lacks its licence. */
+function missingLicences(): string[] {
+  return globSync("protos/third_party/*/", { cwd: root })
+    .filter((folder) => !existsSync(join(root, folder, "LICENSE")))
+    .map((folder) => `${folder} has no LICENSE: other projects' protos need their licence`);
 }
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !protoSets.some((set) => set.name === name));
-const missing = missingPapers();
+const missing = missingLicences();
 if (unknown.length > 0) {
   console.error(`unknown set ${unknown.join(", ")}: expected ${protoSets.map((set) => set.name).join(", ")}`);
   process.exitCode = 2;

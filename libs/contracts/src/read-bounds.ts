@@ -8,7 +8,10 @@ import {
   type Message,
 } from "@bufbuild/protobuf";
 
-/** The bounds of one field. `least` and `most` are characters of a text, entries of a list, or a number's own. */
+/**
+ * The bounds of one field. `least` and `most` are characters of a text, entries of a list, or a
+ * number's own.
+ */
 export interface Bound {
   readonly kind: "text" | "list" | "number";
   readonly least?: number;
@@ -26,8 +29,8 @@ type Rules = Readonly<Record<string, unknown>> & Message;
 const numbers = new Set(["int32", "uint32", "sint32", "int64", "uint64", "sint64"]);
 
 /**
- * Returns the bounds of each message that has any, by message and field. Throws for a rule that this
- * table cannot hold, so that none is ignored in silence.
+ * Returns the bounds of each message that has any, by message and field. Throws for a rule that
+ * this table cannot hold, so that none is ignored in silence.
  */
 export function readBounds(registry: FileRegistry): Bounds {
   const messages = [...registry].filter((type): type is DescMessage => type.kind === "message");
@@ -79,7 +82,9 @@ function boundOf(field: DescField, rules: Rules): Bound {
   throw new Error(`${field}: rules of the type "${kind}" are not supported; add them to read-bounds.ts`);
 }
 
-/** Unset bounds of protovalidate are 0 for `least` and, since nothing may be at most 0, for `most`. */
+/**
+ * Unset bounds of protovalidate are 0 for `least` and, since nothing may be at most 0, for `most`.
+ */
 function limits(field: DescField, least: unknown, most: unknown): { least?: number; most?: number } {
   const [from, to] = [Number(least ?? 0), Number(most ?? 0)];
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to)) throw new Error(`${field}: a bound is too large`);
