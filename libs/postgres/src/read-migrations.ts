@@ -12,8 +12,8 @@ export type LibraryMigration = Omit<Migration, "id">;
  * A file that has nothing else stands for a library's migration: `003-outbox.sql` for
  * `library.outbox`.
  *
- * Throws `failed_precondition` for another name, a number that is missing or taken twice, and a file
- * without statements that no library knows.
+ * Throws `failed_precondition` for another name, a number that is missing or taken twice, and a
+ * file without statements that no library knows.
  */
 export function readMigrations(
   folder: string,

@@ -26,7 +26,9 @@ export interface Ended {
 export class Copy implements Disposable {
   readonly folder: string;
 
-  /** Copies the files that git knows. Links installed packages; those of the workspace to the copy. */
+  /**
+   * Copies the files that git knows. Links installed packages; those of the workspace to the copy.
+   */
   constructor() {
     this.folder = mkdtempSync(join(tmpdir(), "plumbline-copy-"));
     const listed = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {

@@ -1,4 +1,7 @@
-/** Three services, one with each set of parts, in a copy of the repository in which everything passes. */
+/**
+ * Three services, one with each set of parts, in a copy of the repository in which everything
+ * passes.
+ */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";

@@ -69,6 +69,14 @@ for (const { name, page, want } of [
   });
 }
 
+test("a page of a template may name scripts that do not exist yet", async () => {
+  using repository = temporaryRepository("");
+  mkdirSync(join(repository.root, "tools/generate/template"), { recursive: true });
+  writeFileSync(join(repository.root, "tools/generate/template/README.md"), "Run `npm run nosuch`.\n");
+  const { failures, lines } = await prove(repository.root);
+  assert.equal(failures, 0, lines);
+});
+
 test("a claim whose command fails is a failure, and its output is shown", async () => {
   using repository = temporaryRepository("");
   const failing: Claim = { claim: "It greets", command: "echo details; exit 3", cost: "fast" };

@@ -90,7 +90,8 @@ function checkPages(root: string, report: Report) {
   const workspace = readWorkspace(root);
   const paths = git(root, "ls-files", "--cached", "--others", "--exclude-standard", "*.md")
     .split("\n")
-    .filter((path) => path !== "" && existsSync(join(root, path)));
+    // A page of a template names the projects of the repository that is made from it.
+    .filter((path) => path !== "" && !path.includes("/template/") && existsSync(join(root, path)));
   const texts = paths.map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
   const blocks = texts.flatMap(({ path, text }) => blocksOf(text).map((block) => ({ path, block })));
   const problems = [

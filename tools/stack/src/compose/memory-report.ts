@@ -4,8 +4,8 @@ import { table } from "./table.ts";
 const mebibyte = 1_048_576;
 
 /**
- * The budget of the containers that stay up, one of each: 192 MiB for a service of ours, 768 MiB for
- * all others.
+ * The budget of the containers that stay up, one of each: 192 MiB for a service of ours, 768 MiB
+ * for all others.
  */
 export const memoryBudget = (ownServices.length * 192 + 768) * mebibyte;
 

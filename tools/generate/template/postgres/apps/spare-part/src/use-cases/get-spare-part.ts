@@ -3,7 +3,8 @@ import { isSparePartId, type SparePart } from "../domain/spare-part.ts";
 import { type Ports, SparePartNotFoundError } from "./ports.ts";
 
 /**
- * Returns the spare part. Rejects with SparePartNotFoundError, also for a text that cannot be an id.
+ * Returns the spare part. Rejects with SparePartNotFoundError, also for a text that cannot be an
+ * id.
  */
 export async function getSparePart(
   { spareParts }: Pick<Ports, "spareParts">,
