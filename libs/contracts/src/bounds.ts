@@ -19,6 +19,7 @@ interface Bound {
   readonly least?: number;
   readonly most?: number;
   readonly pattern?: string;
+  readonly optional?: boolean;
   readonly each?: string;
 }
 
@@ -36,6 +37,7 @@ export function violationsOf(message: keyof typeof bounds, value: object): Viola
 function check(message: string, value: Readonly<Record<string, unknown>>, prefix: string): Violation[] {
   return Object.entries(table[message] ?? {}).flatMap(([name, bound]) => {
     const field = prefix + name;
+    if (bound.optional === true && value[name] === undefined) return [];
     if (!isWithin(bound, value[name])) return [{ field, description: descriptionOf(bound) }];
     if (bound.each === undefined) return [];
     const { each } = bound;

@@ -68,7 +68,7 @@ for (const { name, file, from, to, says } of [
 
 test("a field that is only added is accepted", () => {
   const { code, output } = compare("orders/v1/events.proto", (source) =>
-    source.replace("string customer_id = 2;", "string customer_id = 2;\n  string note = 9;"),
+    source.replace("string customer_id = 2;", "string customer_id = 2;\n  string added_by_a_test = 90;"),
   );
   assert.equal(code, 0, output);
 });

@@ -7,6 +7,7 @@ import {
   hasOption,
   type Message,
 } from "@bufbuild/protobuf";
+import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 
 /**
  * The bounds of one field. `least` and `most` are characters of a text, entries of a list, or a
@@ -18,6 +19,8 @@ export interface Bound {
   readonly most?: number;
   /** A regular expression that the whole text matches. */
   readonly pattern?: string;
+  /** The field may be absent; only a value is checked. */
+  readonly optional?: true;
   /** The message of a list's entries, when it has bounds of its own. */
   readonly each?: string;
 }
@@ -58,8 +61,16 @@ function boundsOf(message: DescMessage, registry: FileRegistry): Readonly<Record
   return Object.fromEntries(
     message.fields
       .filter((field) => hasOption(field, extension))
-      .map((field) => [field.localName, boundOf(field, getOption(field, extension) as Rules)]),
+      .map((field) => [
+        field.localName,
+        { ...boundOf(field, getOption(field, extension) as Rules), ...(isOptional(field) && { optional: true }) },
+      ]),
   );
+}
+
+/** Returns true for a field that the proto marks as `optional`. */
+function isOptional({ fieldKind, presence }: DescField): boolean {
+  return fieldKind === "scalar" && presence === FeatureSet_FieldPresence.EXPLICIT;
 }
 
 function boundOf(field: DescField, rules: Rules): Bound {
