@@ -12,6 +12,9 @@ the environment, which wins: \`rpc.port\` of orders is \`ORDERS_RPC_PORT\`. A va
 \`_FILE\` names a file that holds the value, as secrets are mounted. An empty variable counts as not
 set. With a wrong value, an unknown variable or a missing setting the process does not start, and
 prints a list of all of them.
+
+A setting marked **live** takes effect as soon as its file is saved. A change of another one is
+logged, and takes effect after a restart.
 `;
 
 /** Returns the page that describes the settings of all services. */
@@ -26,7 +29,8 @@ function section({ name, schema }: Service): string {
 
 function line(row: SettingRow): string {
   const takes = row.isList ? `${row.expected}, written \`a, b\`` : row.expected;
-  const notes = [row.secret ? "**secret**" : "", row.description ?? ""].filter((note) => note !== "").join("; ");
+  const marks = [row.secret ? "**secret**" : "", row.live ? "**live**" : ""];
+  const notes = [...marks, row.description ?? ""].filter((note) => note !== "").join("; ");
   return `| \`${row.env}\` | \`${row.key}\` | ${cell(takes)} | ${preset(row)} | ${cell(notes)} |`;
 }
 

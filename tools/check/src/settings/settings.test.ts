@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { durationMs, port, secret } from "@plumbline/config";
+import { durationMs, live, port, secret } from "@plumbline/config";
 import { z } from "zod";
 import { composeServices, envFile } from "./compose.ts";
 import { settingsDocument } from "./document.ts";
@@ -14,7 +14,7 @@ const shop: Service = {
     database: z.object({ url: secret().describe("postgresql://… | a role's own") }),
     brokers: z.array(z.string()).default(["a:1", "b:2"]),
     drainMs: durationMs(0),
-    note: z.string().optional(),
+    note: live(z.string().describe("a line").optional()),
   }),
 };
 
@@ -100,6 +100,6 @@ test("the page has a row for each setting: variable, accepted values, default, s
     "| `SHOP_DATABASE_URL` | `database.url` | text that is not empty | **required** | **secret**; postgresql://… \\| a role's own |",
     "| `SHOP_BROKERS` | `brokers` | a list, each text, written `a, b` | `a:1, b:2` |  |",
     "| `SHOP_DRAIN_MS` | `drainMs` | a whole number from 0 to 2147483647 | `0` |  |",
-    "| `SHOP_NOTE` | `note` | text | – |  |",
+    "| `SHOP_NOTE` | `note` | text | – | **live**; a line |",
   ]);
 });
