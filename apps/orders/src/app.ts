@@ -5,7 +5,7 @@ import type { ServiceImplementation } from "@plumbline/rpc";
 import { uuidV7 } from "./domain/order-id.ts";
 import { onOrderFulfilled } from "./events/order-fulfilled.ts";
 import { onOrderRejected } from "./events/order-rejected.ts";
-import { type OrdersServiceOptions, ordersService } from "./rpc/orders-service.ts";
+import { ordersService } from "./rpc/orders-service.ts";
 import type { Clock, Ports } from "./use-cases/ports.ts";
 
 export interface App {
@@ -16,10 +16,10 @@ export interface App {
 }
 
 /** Builds the service without its resources, so that tests put the same parts over memory. */
-export function createApp(adapters: Pick<Ports, "orders" | "inbox" | "changes">, options: OrdersServiceOptions): App {
+export function createApp(adapters: Omit<Ports, "clock" | "newOrderId">): App {
   const ports = { ...adapters, clock: systemClock, newOrderId };
   return {
-    service: ordersService(ports, options),
+    service: ordersService(ports),
     onFulfilmentEvent: byType({
       [orderFulfilled.type]: onOrderFulfilled(ports),
       [orderRejected.type]: onOrderRejected(ports),

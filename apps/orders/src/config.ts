@@ -1,4 +1,4 @@
-import { count, durationMs } from "@plumbline/config";
+import { count, durationMs, live } from "@plumbline/config";
 import { serverSettings } from "@plumbline/rpc/settings";
 import { serviceConfig, settings } from "@plumbline/service-defaults";
 import { z } from "zod";
@@ -19,7 +19,9 @@ export const OrdersConfig = serviceConfig(
       sweepMs: durationMs(600_000).describe("pause between deletions of old keys, about"),
     }),
     watch: z.object({
-      maxAgeMs: durationMs(15 * 60_000).describe("then WatchOrder ends as unavailable, and its client reconnects"),
+      maxAgeMs: live(
+        durationMs(15 * 60_000).describe("then WatchOrder ends as unavailable, and its client reconnects"),
+      ),
       maxWatchers: count(1_000, 100_000).describe("streams of WatchOrder at once; more are refused"),
     }),
     telemetry: settings.telemetry(),

@@ -2,6 +2,7 @@ import type { Config } from "@plumbline/config";
 import { descriptorSet, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
 import { openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
+  followLiveSettings,
   openOps,
   runService,
   type ServiceContext,
@@ -21,17 +22,19 @@ import { migrations } from "./postgres/migrations.ts";
 import { PostgresOrders } from "./postgres/orders.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
-async function main(config: Config<typeof OrdersConfig>, { name, signal }: ServiceContext): Promise<void> {
+async function main(config: Config<typeof OrdersConfig>, context: ServiceContext): Promise<void> {
+  const { name, signal } = context;
   await using telemetry = startTelemetry({ service: name, ...config.telemetry });
   await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
   await requireMigrated(database, migrations, { signal });
   await using broker = await openBroker(name, config, telemetry);
   await using ops = await openOps(config.ops, { database, broker }, telemetry);
+  await using settings = await followLiveSettings(OrdersConfig, config, context, telemetry.logger);
 
   const watchers = new OrderWatchers(config.watch.maxWatchers, telemetry);
   const orders = new PostgresOrders(database, telemetry);
   const inbox = new PostgresInbox(database, telemetry);
-  const app = createApp({ orders, inbox, changes: watchers }, { watchMaxAgeMs: config.watch.maxAgeMs });
+  const app = createApp({ orders, inbox, changes: watchers, settings: settings.current });
   const grace = splitGracePeriod(config, { calls: 0.5, events: 0.2, relay: 0.2 });
 
   await using _cleanup = startIdempotencyKeyCleanup(database, config.idempotency, telemetry);

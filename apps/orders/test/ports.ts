@@ -158,6 +158,21 @@ export function portsContract(adapter: string, open: () => Promise<World>): void
       assert.deepEqual(await announcedOf(order, again), ["orders.v1.OrderPlaced"]);
     });
 
+    test("a new order that its rules refuse is not stored, and a repeat is not checked", async () => {
+      const order = pendingOrder();
+      const idempotencyKey = { key: randomUUID(), bodyHash };
+      const refused = new Error("refused");
+      const admit = (): never => {
+        throw refused;
+      };
+      await assert.rejects(world.orders.add(order, placed(order), { idempotencyKey, admit }), refused);
+      assert.equal(await world.orders.find(order.id), undefined);
+      await world.orders.add(order, placed(order), { idempotencyKey });
+      const again = pendingOrder({ customerId: order.customerId });
+      assert.deepEqual(await world.orders.add(again, placed(again), { idempotencyKey, admit }), order);
+      assert.deepEqual(await announcedOf(order, again), ["orders.v1.OrderPlaced"]);
+    });
+
     test("a key used again for something else is refused", async () => {
       const order = pendingOrder();
       const key = randomUUID();

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before, describe } from "node:test";
 import { deadline } from "@plumbline/concurrency";
+import { env, loadConfig } from "@plumbline/config";
 import {
   fulfilmentEvents,
   type Order,
@@ -16,6 +17,8 @@ import { eventMessage, type Message } from "@plumbline/messaging";
 import { type Client, connect, createClient, type RpcServer, serve } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
 import { type App, createApp, newOrderId } from "../src/app.ts";
+import { OrdersConfig } from "../src/config.ts";
+import type { LiveSettings } from "../src/use-cases/ports.ts";
 import { newCustomer } from "./builders.ts";
 import { eventually } from "./eventually.ts";
 import type { World } from "./ports.ts";
@@ -29,11 +32,15 @@ export interface Running extends AsyncDisposable {
   readonly world: World;
 }
 
+const defaults = await loadConfig(OrdersConfig, [
+  env("ORDERS", { ORDERS_DATABASE_URL: "postgresql://localhost/orders", ORDERS_MESSAGING_ADAPTER: "memory" }),
+]);
+
 /** A server and a client of its own around `world`, which it closes too. */
-export async function runService(world: World, { watchMaxAgeMs = 60_000 } = {}): Promise<Running> {
+export async function runService(world: World, changed: Partial<LiveSettings> = {}): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   stack.use(world);
-  const app = createApp(world, { watchMaxAgeMs });
+  const app = createApp({ ...world, settings: () => ({ ...defaults, ...changed }) });
   const server = stack.use(
     await serve({ services: [app.service], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, graceMs: 2_000 }),
   );
@@ -348,7 +355,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
   });
 
   test(`the service over ${adapter} ends a stream at its age with unavailable: the order has not ended`, async () => {
-    await using running = await runService(await open(), { watchMaxAgeMs: 50 });
+    await using running = await runService(await open(), { watch: { maxAgeMs: 50 } });
     const { id: orderId } = await running.client.placeOrder({
       customerId: newCustomer(),
       items: [{ sku: "tea", quantity: 1 }],

@@ -2,7 +2,7 @@ import { Semaphore } from "@plumbline/concurrency";
 import { asPlaced, type Order } from "../domain/order.ts";
 import {
   type Abortable,
-  type IdempotencyKey,
+  type AddOptions,
   IdempotencyKeyReusedError,
   type Inbox,
   type OrderEvent,
@@ -48,7 +48,7 @@ export class MemoryOrders implements Orders, Inbox {
   async add(
     order: Order,
     events: readonly OrderEvent[],
-    { signal, idempotencyKey }: Abortable & { idempotencyKey?: IdempotencyKey | undefined } = {},
+    { signal, idempotencyKey, admit }: AddOptions = {},
   ): Promise<Order> {
     using _ = await this.#oneAtATime.acquire({ signal });
     const name = JSON.stringify([order.customerId, idempotencyKey?.key]);
@@ -59,6 +59,7 @@ export class MemoryOrders implements Orders, Inbox {
       }
       return asPlaced(this.#orders.get(used.orderId) as Order);
     }
+    admit?.();
     if (idempotencyKey) this.#keys.set(name, { bodyHash: idempotencyKey.bodyHash, orderId: order.id });
     this.#commit(new Map([[order.id, order]]), events);
     return order;

@@ -1,7 +1,7 @@
 import type { Database } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import { asPlaced, type Order } from "../domain/order.ts";
-import type { Abortable, IdempotencyKey, OrderEvent, Orders } from "../use-cases/ports.ts";
+import type { Abortable, AddOptions, OrderEvent, Orders } from "../use-cases/ports.ts";
 import { claimKey } from "./idempotency-keys.ts";
 import { columns, type OrderRow, toOrder } from "./order-row.ts";
 import { OrderTransaction } from "./order-transaction.ts";
@@ -42,12 +42,13 @@ export class PostgresOrders implements Orders {
   async add(
     order: Order,
     events: readonly OrderEvent[],
-    { signal, idempotencyKey }: Abortable & { idempotencyKey?: IdempotencyKey | undefined } = {},
+    { signal, idempotencyKey, admit }: AddOptions = {},
   ): Promise<Order> {
     return await this.#database.transaction(
       async (tx) => {
         const placedBefore = idempotencyKey && (await claimKey(tx, order, idempotencyKey, { signal }));
         if (placedBefore !== undefined) return asPlaced(placedBefore);
+        admit?.();
         await new OrderTransaction(tx, this.#telemetry).insert(order, events, { signal });
         return order;
       },

@@ -12,13 +12,8 @@ import type { Ports } from "../use-cases/ports.ts";
 import { watchOrder } from "../use-cases/watch-order.ts";
 import { toServiceError } from "./errors.ts";
 
-export interface OrdersServiceOptions {
-  /** How long a WatchOrder may last; it then ends with `unavailable`, and the client goes on from the version it has. */
-  readonly watchMaxAgeMs: number;
-}
-
 /** OrdersService over the use cases: each call's signal reaches every statement made for it. */
-export function ordersService(ports: Ports, { watchMaxAgeMs }: OrdersServiceOptions): ServiceImplementation {
+export function ordersService(ports: Ports): ServiceImplementation {
   return service(OrdersService, {
     placeOrder: (request, { metadata, signal }) => {
       const idempotencyKey = metadata.get("idempotency-key");
@@ -41,7 +36,7 @@ export function ordersService(ports: Ports, { watchMaxAgeMs }: OrdersServiceOpti
       named(() => repeatable(async () => toOrderMessage(await cancelOrder(ports, orderId, { signal })))),
 
     async *watchOrder(request, call): AsyncGenerator<OrderMessage, void> {
-      using age = deadline(watchMaxAgeMs, { signal: call.signal });
+      using age = deadline(ports.settings().watch.maxAgeMs, { signal: call.signal });
       try {
         for await (const order of watchOrder(ports, request, { signal: age.signal })) yield toOrderMessage(order);
       } catch (error) {

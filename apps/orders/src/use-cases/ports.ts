@@ -30,6 +30,17 @@ export class OrderNotFoundError extends Error {
   override readonly name = "OrderNotFoundError";
 }
 
+/** How a new order is added. */
+export interface AddOptions extends Abortable {
+  readonly idempotencyKey?: IdempotencyKey | undefined;
+  /**
+   * Checks a new order against rules that change while the service runs. It is not called for a
+   * repeat, which gets its first answer under any rules. What it throws is thrown, nothing is
+   * stored, and the key stays free.
+   */
+  readonly admit?: (() => void) | undefined;
+}
+
 export interface Orders {
   find(id: string, options?: Abortable): Promise<Order | undefined>;
 
@@ -44,11 +55,7 @@ export interface Orders {
    * same body, nothing is stored and the order placed then is returned; of several at once one is placed and all
    * get it. Throws IdempotencyKeyReusedError for another body.
    */
-  add(
-    order: Order,
-    events: readonly OrderEvent[],
-    options?: Abortable & { readonly idempotencyKey?: IdempotencyKey | undefined },
-  ): Promise<Order>;
+  add(order: Order, events: readonly OrderEvent[], options?: AddOptions): Promise<Order>;
 
   /**
    * Reads the order so that nobody else changes it, lets `decide` make the next one and stores that with its events in one
@@ -94,10 +101,17 @@ export interface Clock {
   now(): Date;
 }
 
+/** The settings that may change while the service runs. */
+export interface LiveSettings {
+  readonly watch: { readonly maxAgeMs: number };
+}
+
 export interface Ports {
   readonly orders: Orders;
   readonly inbox: Inbox;
   readonly changes: OrderChanges;
   readonly clock: Clock;
   readonly newOrderId: () => string;
+  /** Returns the settings in force. */
+  readonly settings: () => LiveSettings;
 }
