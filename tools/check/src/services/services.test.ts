@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import test from "node:test";
 import * as contracts from "@plumbline/contracts";
-import { rows } from "@plumbline/tools-stack";
+import { ownServices, rows } from "@plumbline/tools-stack";
 import { envFile } from "../settings/compose.ts";
 import { configName } from "../settings/services.ts";
 import { checkCompose } from "./check-compose.ts";
@@ -56,8 +56,8 @@ for (const { name, text = compose, known = variables, table = rows, want } of [
   {
     name: "a service without its folder of settings is named",
     text: compose.replace('volumes: ["./config:/app/config:ro"]', "volumes: []"),
-    want: ["gateway", "greeter", "orders", "worker"].map(
-      (service) => `docker-compose.yml: ${service} does not mount ./config at /app/config`,
+    want: ownServices.map(
+      ({ name: service }) => `docker-compose.yml: ${service} does not mount ./config at /app/config`,
     ),
   },
   {

@@ -89,7 +89,8 @@ test("Prometheus finds the replicas of every service by name, on their metrics p
     const { ops } = await loadConfig(schema, serviceSources(name, environment));
     return [name, [name], "A", (ops as { port: number }).port];
   });
-  assert.deepEqual(found, await Promise.all(expected));
+  const byName = (a: readonly unknown[], b: readonly unknown[]) => String(a[0]).localeCompare(String(b[0]));
+  assert.deepEqual(found.toSorted(byName), (await Promise.all(expected)).toSorted(byName));
 });
 
 test("every proxy of the profile chaos leads to a service, and every address of the profile to a proxy", () => {

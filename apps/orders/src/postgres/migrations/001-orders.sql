@@ -1,6 +1,5 @@
 -- Version 7 UUIDs sort by time, as text and as the type uuid: "newest first" is `id desc`.
-id desc`. */
-export const orders = `
+
 create table orders (
   id uuid primary key,
   customer_id text not null,
