@@ -1,4 +1,4 @@
-/** Three services, one with each set of parts, in a copy of the repository. All checks pass in it. */
+/**
  * Three services, one with each set of parts, in a copy of the repository in which everything
  * passes.
  */
