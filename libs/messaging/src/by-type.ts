@@ -6,7 +6,7 @@ import type { Handler } from "./broker.ts";
  * them.
  */
 export function byType(handlers: Readonly<Record<string, Handler>>): Handler {
-  // A map, because `handlers["constructor"]` would find what every object inherits.
+  // A map, because `handlers["valueOf"]` would find the method that every object inherits.
   const table = new Map(Object.entries(handlers));
   return async (delivery) => {
     await table.get(delivery.message.type)?.(delivery);
