@@ -1,2 +1,2 @@
-/** What a settings schema needs of this library, without loading the rest of it. */
+/** The values that a settings schema needs, without loading the rest of the library. */
 export { defaultKafkaClient, type KafkaClientName, kafkaClients } from "./kafka/options.ts";

@@ -28,7 +28,10 @@ export abstract class FakeConsumer {
 
   /** True once the consumer has joined and may fetch. */
   abstract get runs(): boolean;
-  /** Starts a rebalance: the consumer learns the number of the next generation before its assignment. */
+  /**
+   * Starts a rebalance: the consumer learns the number of the next generation before its
+   * assignment.
+   */
   beginRebalance(): void {}
   abstract join(...partitions: number[]): void;
   abstract contact(): void;

@@ -2,7 +2,7 @@ import type { Logger } from "@plumbline/telemetry";
 import type { KafkaClient } from "./client.ts";
 import { defaultKafkaClient, type KafkaOptions } from "./options.ts";
 
-/** Each client is loaded only where it is chosen: loading one takes 100 ms. */
+/** Loads each client only if it is chosen, because loading one takes 100 ms. */
 const clients = {
   kafkajs: async (options: KafkaOptions, logger: Logger): Promise<KafkaClient> => {
     const { connectKafkajs } = await import("./kafkajs/client.ts");
@@ -14,7 +14,10 @@ const clients = {
   },
 } as const;
 
-/** Connects the chosen client library. Rejects with the library's own error when no broker answers. */
+/**
+ * Connects with the chosen client library. Rejects with the library's own error if no broker
+ * responds.
+ */
 export async function connectKafka(options: KafkaOptions, logger: Logger): Promise<KafkaClient> {
   return await clients[options.client ?? defaultKafkaClient](options, logger);
 }

@@ -1,22 +1,32 @@
-/** The settings of a broker on Kafka, whichever client library speaks to it. */
+/** The settings of a broker on Kafka, for either client library. */
 export interface KafkaOptions {
-  /** The client library. Both keep the same promises; docs/adr compares them. Default `defaultKafkaClient`. */
+  /**
+   * The client library. Both keep the same promises, and docs/adr compares them. Default:
+   * `defaultKafkaClient`.
+   */
   readonly client?: KafkaClientName | undefined;
-  /** "host:port"; one is enough to find the others. */
+  /** Addresses as "host:port". One is enough to find the other brokers. */
   readonly brokers: readonly string[];
   /** The service's name, which appears in the broker's logs and quotas. */
   readonly clientId: string;
   readonly ssl?: boolean | undefined;
   readonly sasl?: SaslOptions | undefined;
-  /** Larger messages are refused. Default 1,000,000 bytes; the broker's `message.max.bytes` must allow it. */
+  /**
+   * The size limit. Larger messages are rejected. The broker's `message.max.bytes` must allow it.
+   * Default: 1,000,000 bytes.
+   */
   readonly maxMessageBytes?: number | undefined;
-  /** The group evicts a member that sends no heartbeat for this long. Default 30 s; the broker sets the minimum. */
+  /**
+   * The time without a heartbeat after which the group evicts a member. The broker sets the
+   * minimum. Default: 30 s.
+   */
   readonly sessionMs?: number | undefined;
-  /** A subscription without lasting contact gives up after this long. Default 10 min. */
+  /** The time without lasting contact after which a subscription stops. Default: 10 min. */
   readonly giveUpMs?: number | undefined;
   /**
-   * Called once when a subscription gives up. The process should then end, so that its supervisor starts another.
-   * Without this callback the error is thrown uncaught, which also ends the process.
+   * Called once when a subscription stops for lack of contact. The process should then end, so that
+   * its supervisor starts another. Without this callback the error is thrown uncaught, which also
+   * ends the process.
    */
   readonly onGiveUp?: ((error: Error) => void) | undefined;
 }
@@ -25,6 +35,7 @@ export const kafkaClients = ["kafkajs", "platformatic"] as const;
 export type KafkaClientName = (typeof kafkaClients)[number];
 export const defaultKafkaClient: KafkaClientName = "kafkajs";
 
+/** The credentials of a client. */
 export interface SaslOptions {
   readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
   readonly username: string;
@@ -36,6 +47,9 @@ export function passwordOf({ password }: SaslOptions): string {
   return typeof password === "string" ? password : password.reveal();
 }
 
-/** Both clients give a connection this long, and a request this long before its connection counts as dead. */
+/**
+ * The time limits of a connection and of a request, for both clients. After a request's limit its
+ * connection counts as dead.
+ */
 export const connectMs = 3_000;
 export const requestMs = 15_000;

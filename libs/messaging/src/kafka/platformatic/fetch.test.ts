@@ -3,7 +3,7 @@ import test from "node:test";
 import { IS_CONTROL, IS_TRANSACTIONAL } from "@platformatic/kafka";
 import { decode, type FetchedPartition } from "./fetch.ts";
 
-/** A batch of `count` records, written by a producer within a transaction unless it is -1. */
+/** Returns a batch of `count` records. A producer other than -1 wrote it within a transaction. */
 function batch(firstOffset: bigint, count: number, producerId = -1n, control = 0) {
   return {
     firstOffset,
@@ -43,14 +43,14 @@ test("a marker yields no record and moves the position", () => {
   assert.equal(decode(fetched, 0n).next, 2n);
 });
 
-test("records of an aborted transaction are skipped, also where its marker is not fetched yet", () => {
+test("records of an aborted transaction are skipped, even if its marker is not fetched yet", () => {
   const aborted = [{ producerId: 7n, firstOffset: 1n }];
   const fetched = partition([batch(0n, 1), batch(1n, 2, 7n), batch(3n, 1, 8n)], aborted);
   assert.deepEqual(offsets(fetched, 0n), [0, 3]);
   assert.equal(decode(fetched, 0n).next, 4n);
 });
 
-test("of two aborted transactions of one producer, with a committed one between, both are skipped", () => {
+test("two aborted transactions of one producer are skipped, and a committed one between them is not", () => {
   const aborted = [
     { producerId: 7n, firstOffset: 4n },
     { producerId: 7n, firstOffset: 0n },
@@ -60,11 +60,11 @@ test("of two aborted transactions of one producer, with a committed one between,
   assert.deepEqual(offsets(partition(transactions, aborted), 0n), [2]);
 });
 
-test("an empty answer leaves the position", () => {
+test("an empty response does not move the position", () => {
   assert.equal(decode(partition([]), 5n).next, 5n);
 });
 
-test("of a header that occurs several times the last one counts", () => {
+test("the last value of a repeated header counts", () => {
   const [record] = decode(partition([batch(0n, 1)]), 0n).records;
   assert.equal(record?.headers.get("name"), "last");
   assert.equal(record?.timestamp, 1_000);

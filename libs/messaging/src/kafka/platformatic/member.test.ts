@@ -24,7 +24,7 @@ async function started(): Promise<{ member: Member; consumer: FakeConsumer; fetc
   return { member, consumer, fetched };
 }
 
-test("nothing is committed between the end of a generation and the next assignment", async () => {
+test("no offset is committed between the end of a generation and the next assignment", async () => {
   const { member, consumer } = await started();
   consumer.join(0);
   await member.commit(new Map([[0, 5n]]));
@@ -37,20 +37,20 @@ test("nothing is committed between the end of a generation and the next assignme
   await member.leave();
 });
 
-test("the consumer gets no retries, with which it would commit in a generation that it has just joined", async () => {
+test("the consumer has no retries, which would commit in a generation that it has just joined", async () => {
   const { member, consumer } = await started();
   assert.equal(consumer.retries, 0);
   await member.leave();
 });
 
-test("a member continues where its group is, and at its own position where that is further", async () => {
+test("a member continues at its group's position, or at its own if that is further", async () => {
   const { member, consumer, fetched } = await started();
   consumer.committed.set(1, 40n);
   consumer.join(0, 1);
   await consumer.deliver(0, [0, 1, 2]);
   await consumer.deliver(1, [40]);
   consumer.join(0, 1);
-  await consumer.deliver(0, [3]); // Asked for before the rebalance: dropped.
+  await consumer.deliver(0, [3]); // Fetched before the rebalance, so it is dropped.
   await consumer.deliver(0, [3]);
   await consumer.deliver(1, [41]);
   assert.deepEqual(

@@ -15,7 +15,10 @@ const record = (partition: number, text: string): OutgoingRecord => ({
   headers: {},
 });
 
-/** Creates a sender whose producer throws these errors, one for each send, and then stores everything. */
+/**
+ * Creates a sender whose producer throws these errors, one for each send, and then stores
+ * everything.
+ */
 function senderOver(...errors: Error[]) {
   const sends: string[][] = [];
   const producer = {
@@ -39,7 +42,7 @@ function refusal(...partitions: readonly (readonly [index: number, errorCode: nu
   return new ResponseError(produceApi, 11, errors as never, { responses: [{ name: "topic", partitionResponses }] });
 }
 
-test("a send that one partition refuses is repeated for that partition only", async () => {
+test("a send that one partition rejects is repeated for that partition only", async () => {
   const { sends, sender } = senderOver(refusal([0, 0], [1, notLeader]), refusal([1, notLeader]));
   await sender.send("topic", [record(0, "a"), record(1, "b"), record(1, "c")]);
   assert.deepEqual(sends, [
@@ -49,7 +52,7 @@ test("a send that one partition refuses is repeated for that partition only", as
   ]);
 });
 
-test("a send that one of two brokers does not answer is repeated for its partitions only", async () => {
+test("a send that one of two brokers does not confirm is repeated for its partitions only", async () => {
   const lost = new MultipleErrors("Producing messages failed.", [new NetworkError("Connection closed")]);
   const error = Object.assign(lost, { produced: { offsets: [{ topic: "topic", partition: 0, offset: 7n }] } });
   const { sends, sender } = senderOver(error);
@@ -57,14 +60,14 @@ test("a send that one of two brokers does not answer is repeated for its partiti
   assert.deepEqual(sends, [["0:a", "1:b"], ["1:b"]]);
 });
 
-test("a send that the broker refuses for good is not repeated", async () => {
+test("a send that the broker rejects for good is not repeated", async () => {
   const messageTooLarge = 10;
   const { sends, sender } = senderOver(refusal([0, messageTooLarge]));
   await assert.rejects(sender.send("topic", [record(0, "a")]), ResponseError);
   assert.equal(sends.length, 1);
 });
 
-test("a send without an answer is given up after some attempts", async () => {
+test("a send without a response fails after some attempts", async () => {
   const { sends, sender } = senderOver(...Array.from({ length: 20 }, () => new NetworkError("Connection closed")));
   await assert.rejects(sender.send("topic", [record(0, "a")]), NetworkError);
   assert.ok(sends.length > 1 && sends.length < 20, `${sends.length} attempts`);
