@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { orderFulfilled, orderRejected } from "@plumbline/contracts";
 import { byType, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
-import { uuidV7 } from "./domain/order-id.ts";
+import { type OrderId, uuidV7 } from "./domain/order-id.ts";
 import { onOrderFulfilled } from "./events/order-fulfilled.ts";
 import { onOrderRejected } from "./events/order-rejected.ts";
 import { ordersService } from "./rpc/orders-service.ts";
@@ -29,6 +29,6 @@ export function createApp(adapters: Omit<Ports, "clock" | "newOrderId">): App {
 
 const systemClock: Clock = { now: () => new Date() };
 
-export function newOrderId(): string {
+export function newOrderId(): OrderId {
   return uuidV7(systemClock.now().getTime(), randomBytes(10));
 }

@@ -14,12 +14,12 @@ import { consume, migrateData, openBroker } from "@plumbline/service-defaults/da
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { OrdersConfig } from "./config.ts";
-import { OrderWatchers } from "./order-watchers.ts";
 import { followChanges } from "./postgres/changes.ts";
 import { startIdempotencyKeyCleanup } from "./postgres/idempotency-key-cleanup.ts";
 import { PostgresInbox } from "./postgres/inbox.ts";
 import { migrations } from "./postgres/migrations.ts";
 import { PostgresOrders } from "./postgres/orders.ts";
+import { OrderWatchers } from "./watchers/order-watchers.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof OrdersConfig>, context: ServiceContext): Promise<void> {

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { newOrderId } from "../src/app.ts";
 import { newOrder, type Order, type OrderItem } from "../src/domain/order.ts";
+import type { OrderId } from "../src/domain/order-id.ts";
 import type { OrderEvent } from "../src/use-cases/ports.ts";
 
 /** A customer nobody else has: tests share a database. */
 export const newCustomer = (): string => `customer-${randomBytes(8).toString("hex")}`;
 
-export function pendingOrder(fields: { id?: string; customerId?: string; items?: readonly OrderItem[] } = {}): Order {
+export function pendingOrder(fields: { id?: OrderId; customerId?: string; items?: readonly OrderItem[] } = {}): Order {
   const { id = newOrderId(), customerId = newCustomer(), items = [{ sku: "tea", quantity: 2 }] } = fields;
   return newOrder(id, { customerId, items }, new Date());
 }

@@ -2,7 +2,7 @@ import type { Message } from "@plumbline/messaging";
 import { noTelemetry } from "@plumbline/telemetry";
 import { toMessage } from "../src/event-messages.ts";
 import { MemoryOrders } from "../src/memory/orders.ts";
-import { OrderWatchers } from "../src/order-watchers.ts";
+import { OrderWatchers } from "../src/watchers/order-watchers.ts";
 import type { World } from "./ports.ts";
 
 /** Everything in this process. */

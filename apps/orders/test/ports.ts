@@ -43,7 +43,7 @@ export function portsContract(adapter: string, open: () => Promise<World>): void
       const fence = pendingOrder();
       await world.orders.add(fence, placed(fence));
       const all = await eventually(world.announced, (messages) => messages.some(({ key }) => key === fence.id));
-      const keys = new Set(orders.map(({ id }) => id));
+      const keys = new Set<string>(orders.map(({ id }) => id));
       return all.filter(({ key }) => keys.has(key)).map(({ type }) => type);
     }
 

@@ -3,11 +3,11 @@ import { type Message, openMemoryBroker, relayOutbox } from "@plumbline/messagin
 import { type Database, migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { type Proxy, proxyTo, testDatabase } from "@plumbline/tools-engines";
-import { OrderWatchers } from "../src/order-watchers.ts";
 import { followChanges } from "../src/postgres/changes.ts";
 import { PostgresInbox } from "../src/postgres/inbox.ts";
 import { migrations } from "../src/postgres/migrations.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
+import { OrderWatchers } from "../src/watchers/order-watchers.ts";
 import type { World } from "./ports.ts";
 
 export interface PostgresWorld extends World {

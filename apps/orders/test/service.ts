@@ -18,6 +18,7 @@ import { type Client, connect, createClient, type RpcServer, serve } from "@plum
 import { noTelemetry } from "@plumbline/telemetry";
 import { type App, createApp, newOrderId } from "../src/app.ts";
 import { OrdersConfig } from "../src/config.ts";
+import type { OrderId } from "../src/domain/order-id.ts";
 import type { LiveSettings } from "../src/use-cases/ports.ts";
 import { newCustomer } from "./builders.ts";
 import { eventually } from "./eventually.ts";
@@ -197,6 +198,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
         message: { ...answer(newOrderId(), { reason: "" }), type: orderFulfilled.type },
         code: "invalid_argument",
       },
+      { name: "for what is no order id", message: answer("no-id", { reason: "x" }), code: "invalid_argument" },
       { name: "for an order that was never placed", message: answer(newOrderId(), { reason: "x" }), code: "internal" },
     ]) {
       test(`an answer ${name} is not acknowledged`, async () =>
@@ -344,7 +346,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
         // The server hears of the cancellation a moment later.
         await eventually(
           () => {
-            const places = Array.from({ length: 100 }, () => tryWatch(running.world, orderId));
+            const places = Array.from({ length: 100 }, () => tryWatch(running.world, orderId as OrderId));
             for (const place of places) place?.[Symbol.dispose]();
             return places.every((place) => place !== undefined);
           },
@@ -387,14 +389,14 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       customerId: newCustomer(),
       items: [{ sku: "tea", quantity: 1 }],
     });
-    const places = Array.from({ length: 100 }, () => running.world.changes.watch(orderId));
+    const places = Array.from({ length: 100 }, () => running.world.changes.watch(orderId as OrderId));
     const { code, reason } = await errorOf(running.client.watchOrder({ orderId, afterVersion: 0n }));
     assert.deepEqual([code, reason], ["resource_exhausted", "TOO_MANY_WATCHERS"]);
     for (const place of places) place[Symbol.dispose]();
   });
 }
 
-function tryWatch(world: World, orderId: string): Disposable | undefined {
+function tryWatch(world: World, orderId: OrderId): Disposable | undefined {
   try {
     return world.changes.watch(orderId);
   } catch {

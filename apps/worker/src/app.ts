@@ -3,8 +3,8 @@ import { byType, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
 import { onOrderCancelled } from "./events/order-cancelled.ts";
 import { onOrderPlaced } from "./events/order-placed.ts";
-import type { Ports } from "./fulfil/ports.ts";
 import { fulfilmentService } from "./rpc/fulfilment-service.ts";
+import type { Ports } from "./use-cases/ports.ts";
 
 export interface App {
   /** The RPC service, for other programs to call. */

@@ -1,6 +1,6 @@
 import { orderFulfilled, orderRejected } from "@plumbline/contracts";
 import { eventMessage, type Message } from "@plumbline/messaging";
-import type { Fulfilment } from "./fulfil/order.ts";
+import type { Fulfilment } from "./domain/order.ts";
 
 /** The consumer group of this service. A service's name is its group. */
 export const group = "worker";

@@ -13,10 +13,10 @@ import { consume, migrateData, openBroker } from "@plumbline/service-defaults/da
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { WorkerConfig } from "./config.ts";
-import { askSuppliersOverHttp } from "./fulfil/ask-suppliers.ts";
-import { LabelThreads } from "./label/label-threads.ts";
+import { LabelThreads } from "./labels/label-threads.ts";
 import { PostgresFulfilments } from "./postgres/fulfilments.ts";
 import { migrations } from "./postgres/migrations.ts";
+import { askSuppliersOverHttp } from "./suppliers/ask-suppliers.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof WorkerConfig>, { name, signal }: ServiceContext): Promise<void> {

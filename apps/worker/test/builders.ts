@@ -1,12 +1,13 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { orderCancelled, orderPlaced } from "@plumbline/contracts";
 import { eventMessage, type Message } from "@plumbline/messaging";
-import type { Fulfilment, Outcome } from "../src/fulfil/order.ts";
+import type { Fulfilment, Outcome } from "../src/domain/order.ts";
+import type { OrderId } from "../src/domain/order-id.ts";
 
 /** A version 7 UUID nobody else has: tests share a database. */
-export function newOrderId(): string {
+export function newOrderId(): OrderId {
   const hex = Date.now().toString(16).padStart(12, "0") + randomBytes(10).toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}` as OrderId;
 }
 
 export const newMessageName = () => ({ id: randomUUID(), source: "/plumbline/orders" });
@@ -36,4 +37,4 @@ export const fulfilled: Outcome = {
 };
 export const rejected: Outcome = { status: "rejected", reason: "out of stock: oolong" };
 
-export const fulfilmentOf = (orderId: string, outcome: Outcome = fulfilled): Fulfilment => ({ orderId, outcome, time });
+export const fulfilmentOf = (orderId: OrderId, outcome: Outcome = fulfilled): Fulfilment => ({ orderId, outcome, time });

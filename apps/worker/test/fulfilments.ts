@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { OrderFulfilled, OrderRejected } from "@plumbline/contracts";
 import type { Message } from "@plumbline/messaging";
-import type { Fulfilments } from "../src/fulfil/ports.ts";
+import type { Fulfilments } from "../src/use-cases/ports.ts";
 import { fulfilled, fulfilmentOf, newMessageName, newOrderId, rejected } from "./builders.ts";
 
 export interface World extends AsyncDisposable {

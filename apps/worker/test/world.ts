@@ -13,10 +13,10 @@ import { type QuoteEvent, type Supplier, startSupplier } from "@plumbline/suppli
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp } from "../src/app.ts";
 import { group, toMessage } from "../src/event-messages.ts";
-import { askSuppliersOverHttp } from "../src/fulfil/ask-suppliers.ts";
-import type { Fulfilments } from "../src/fulfil/ports.ts";
-import { LabelThreads } from "../src/label/label-threads.ts";
+import { LabelThreads } from "../src/labels/label-threads.ts";
 import { MemoryFulfilments } from "../src/memory/fulfilments.ts";
+import { askSuppliersOverHttp } from "../src/suppliers/ask-suppliers.ts";
+import type { Fulfilments } from "../src/use-cases/ports.ts";
 import { eventually } from "./eventually.ts";
 
 export interface WorldOptions {

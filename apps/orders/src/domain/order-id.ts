@@ -2,16 +2,21 @@
 
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** Whether the text can be the id of an order: a version 7 UUID in its canonical form, lower case. */
-export function isOrderId(text: string): boolean {
-  return pattern.test(text);
+declare const brand: unique symbol;
+
+/** The id of an order: a version 7 UUID in its canonical form, lower case. */
+export type OrderId = string & { readonly [brand]: true };
+
+/** Returns the text as the id of an order, or undefined if it cannot be one. */
+export function parseOrderId(text: string): OrderId | undefined {
+  return pattern.test(text) ? (text as OrderId) : undefined;
 }
 
 /**
  * The UUID of RFC 9562, section 5.7: 48 bits of Unix milliseconds, the version, 12 random bits, the variant, 62 random bits.
  * `random` is ten random bytes. Ids of one millisecond are in no particular order: nothing here needs more.
  */
-export function uuidV7(unixMs: number, random: Uint8Array): string {
+export function uuidV7(unixMs: number, random: Uint8Array): OrderId {
   if (!Number.isSafeInteger(unixMs) || unixMs < 0 || unixMs >= 2 ** 48) throw new RangeError("time outside 48 bits");
   if (random.length !== 10) throw new RangeError("ten random bytes are needed");
   const bytes = new Uint8Array(16);
@@ -22,5 +27,5 @@ export function uuidV7(unixMs: number, random: Uint8Array): string {
   view.setUint8(6, 0x70 | (view.getUint8(6) & 0x0f));
   view.setUint8(8, 0x80 | (view.getUint8(8) & 0x3f));
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as OrderId;
 }

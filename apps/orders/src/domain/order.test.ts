@@ -11,6 +11,7 @@ import {
   OrderAlreadyRejectedError,
   settle,
 } from "./order.ts";
+import { uuidV7 } from "./order-id.ts";
 
 const now = new Date("2026-01-02T03:04:05.678Z");
 const later = new Date(now.getTime() + 1_000);
@@ -18,7 +19,7 @@ const fulfilment = { status: "fulfilled", total: money("EUR", 1_250n) } as const
 const rejection = { status: "rejected", reason: "out of stock: oolong" } as const;
 
 const place = (customerId = "ada", items = [{ sku: "tea", quantity: 2 }]): Order =>
-  newOrder("id", { customerId, items }, now);
+  newOrder(uuidV7(0, new Uint8Array(10)), { customerId, items }, now);
 
 const items = (count: number) => Array.from({ length: count }, (_, index) => ({ sku: `sku-${index}`, quantity: 1 }));
 

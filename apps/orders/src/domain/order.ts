@@ -6,6 +6,7 @@
  */
 import { bounds, type Violation, violationsOf } from "@plumbline/contracts/bounds";
 import type { Money } from "./money.ts";
+import type { OrderId } from "./order-id.ts";
 
 export type { Violation };
 
@@ -17,7 +18,7 @@ export interface OrderItem {
 }
 
 export interface Order {
-  readonly id: string;
+  readonly id: OrderId;
   readonly customerId: string;
   readonly items: readonly OrderItem[];
   readonly status: OrderStatus;
@@ -60,8 +61,8 @@ const mostViolations = 20;
 /** The part of an order that its customer decides. */
 export type OrderRequest = Pick<Order, "customerId" | "items">;
 
-/** Makes a pending order of version 1. Throws InvalidOrderError with everything that is wrong. */
-export function newOrder(id: string, request: OrderRequest, now: Date): Order {
+/** Creates a pending order of version 1. Throws InvalidOrderError with all problems. */
+export function newOrder(id: OrderId, request: OrderRequest, now: Date): Order {
   const violations = [
     ...violationsOf("orders.v1.PlaceOrderRequest", request),
     ...nameViolations(request.customerId),

@@ -1,8 +1,9 @@
 import { money } from "../domain/money.ts";
 import type { Order, OrderItem, OrderStatus } from "../domain/order.ts";
+import type { OrderId } from "../domain/order-id.ts";
 
 export interface OrderRow {
-  readonly id: string;
+  readonly id: OrderId;
   readonly customer_id: string;
   readonly items: readonly OrderItem[];
   readonly status: OrderStatus;

@@ -3,16 +3,17 @@ import { deadline } from "@plumbline/concurrency";
 import { type Order as OrderMessage, OrdersService, PlaceOrderRequest } from "@plumbline/contracts";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { type ServiceImplementation, service } from "@plumbline/rpc";
+import { type OrderId, parseOrderId } from "../domain/order-id.ts";
 import { toOrderMessage } from "../order-message.ts";
 import { cancelOrder } from "../use-cases/cancel-order.ts";
 import { getOrder } from "../use-cases/get-order.ts";
 import { listOrders } from "../use-cases/list-orders.ts";
 import { placeOrder } from "../use-cases/place-order.ts";
-import type { Ports } from "../use-cases/ports.ts";
+import { OrderNotFoundError, type Ports } from "../use-cases/ports.ts";
 import { watchOrder } from "../use-cases/watch-order.ts";
 import { toServiceError } from "./errors.ts";
 
-/** OrdersService over the use cases: each call's signal reaches every statement made for it. */
+/** Serves OrdersService with the use cases. A call's signal reaches every statement made for it. */
 export function ordersService(ports: Ports): ServiceImplementation {
   return service(OrdersService, {
     placeOrder: (request, { metadata, signal }) => {
@@ -20,31 +21,39 @@ export function ordersService(ports: Ports): ServiceImplementation {
       const requestHash = createHash("sha256").update(PlaceOrderRequest.encode(request).finish()).digest();
       const place = async () =>
         toOrderMessage(await placeOrder(ports, request, { signal, idempotencyKey, requestHash }));
-      return named(idempotencyKey === undefined ? place : () => repeatable(place));
+      return mapErrors(idempotencyKey === undefined ? place : () => retryableWhenOutcomeUnknown(place));
     },
 
     getOrder: ({ orderId }, { signal }) =>
-      named(async () => toOrderMessage(await getOrder(ports, orderId, { signal }))),
+      mapErrors(async () => toOrderMessage(await getOrder(ports, orderIdOf(orderId), { signal }))),
 
     listOrders: (query, { signal }) =>
-      named(async () => {
+      mapErrors(async () => {
         const page = await listOrders(ports, query, { signal });
         return { orders: page.orders.map(toOrderMessage), nextPageToken: page.nextPageToken };
       }),
 
     cancelOrder: ({ orderId }, { signal }) =>
-      named(() => repeatable(async () => toOrderMessage(await cancelOrder(ports, orderId, { signal })))),
+      mapErrors(async () => {
+        const id = orderIdOf(orderId);
+        return await retryableWhenOutcomeUnknown(async () => toOrderMessage(await cancelOrder(ports, id, { signal })));
+      }),
 
-    async *watchOrder(request, call): AsyncGenerator<OrderMessage, void> {
+    async *watchOrder({ orderId, afterVersion }, call): AsyncGenerator<OrderMessage, void> {
       using age = deadline(ports.settings().watch.maxAgeMs, { signal: call.signal });
       try {
-        for await (const order of watchOrder(ports, request, { signal: age.signal })) yield toOrderMessage(order);
+        const query = { orderId: orderIdOf(orderId), afterVersion };
+        for await (const order of watchOrder(ports, query, { signal: age.signal })) yield toOrderMessage(order);
       } catch (error) {
-        // Ending well says that the order has ended; this one may not have.
+        // A stream that ends without an error means that the order has ended, which may be wrong here.
         if (age.signal.aborted && !call.signal.aborted) {
-          throw new ServiceError("unavailable", "the stream has reached its age: watch again from the last version", {
-            reason: "WATCH_EXPIRED",
-          });
+          throw new ServiceError(
+            "unavailable",
+            "the stream has reached its maximum age; watch again from the last version",
+            {
+              reason: "WATCH_EXPIRED",
+            },
+          );
         }
         throw toServiceError(error);
       }
@@ -52,7 +61,15 @@ export function ordersService(ports: Ports): ServiceImplementation {
   });
 }
 
-async function named<T>(work: () => Promise<T>): Promise<T> {
+/** Returns the id that a request names an order by. Throws OrderNotFoundError for text that no order has as its id. */
+function orderIdOf(text: string): OrderId {
+  const orderId = parseOrderId(text);
+  if (orderId === undefined) throw new OrderNotFoundError("there is no such order");
+  return orderId;
+}
+
+/** Rejects with the error that callers of the service know. */
+async function mapErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -60,13 +77,16 @@ async function named<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A change that may be asked for twice: when its outcome is not known, asking again tells. Of others only a person can judge. */
-async function repeatable<T>(change: () => Promise<T>): Promise<T> {
+/**
+ * Reports an unknown outcome as `unavailable`, which clients retry. For changes that have one effect
+ * however often they are requested.
+ */
+async function retryableWhenOutcomeUnknown<T>(change: () => Promise<T>): Promise<T> {
   try {
     return await change();
   } catch (error) {
     if (codeOf(error) !== "unknown") throw error;
-    throw new ServiceError("unavailable", "whether the change was made is not known: send the same request again", {
+    throw new ServiceError("unavailable", "the outcome of the change is unknown; send the same request again", {
       reason: "OUTCOME_UNKNOWN",
       cause: error,
     });

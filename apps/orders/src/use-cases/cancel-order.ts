@@ -1,5 +1,5 @@
 import { cancel, type Order } from "../domain/order.ts";
-import { isOrderId } from "../domain/order-id.ts";
+import type { OrderId } from "../domain/order-id.ts";
 import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
 
 /**
@@ -8,10 +8,9 @@ import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
  */
 export async function cancelOrder(
   { orders, clock }: Pick<Ports, "orders" | "clock">,
-  orderId: string,
+  orderId: OrderId,
   { signal }: Abortable = {},
 ): Promise<Order> {
-  if (!isOrderId(orderId)) throw new OrderNotFoundError("there is no such order");
   return await orders.change(
     orderId,
     (order) => {

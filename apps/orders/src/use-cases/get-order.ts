@@ -1,14 +1,14 @@
 import type { Order } from "../domain/order.ts";
-import { isOrderId } from "../domain/order-id.ts";
+import type { OrderId } from "../domain/order-id.ts";
 import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
 
 /** The order as it stands. Throws OrderNotFoundError, also for what cannot be an id. */
 export async function getOrder(
   { orders }: Pick<Ports, "orders">,
-  orderId: string,
+  orderId: OrderId,
   { signal }: Abortable = {},
 ): Promise<Order> {
-  const order = isOrderId(orderId) ? await orders.find(orderId, { signal }) : undefined;
+  const order = await orders.find(orderId, { signal });
   if (order === undefined) throw new OrderNotFoundError("there is no such order");
   return order;
 }

@@ -1,6 +1,6 @@
 import { type Violation, violationsOf } from "@plumbline/contracts/bounds";
 import { nameViolations, type Order } from "../domain/order.ts";
-import { isOrderId } from "../domain/order-id.ts";
+import { type OrderId, parseOrderId } from "../domain/order-id.ts";
 import type { Abortable, Ports } from "./ports.ts";
 
 export interface ListOrders {
@@ -54,14 +54,14 @@ export async function listOrders(
 }
 
 /** The token: the bytes of the last id, so that nobody is tempted to make one up, and a format we may change. */
-function writeToken(id: string): string {
+function writeToken(id: OrderId): string {
   return Buffer.from(id.replaceAll("-", ""), "hex").toString("base64url");
 }
 
 /** The id in a token; undefined for what `writeToken` did not write. */
-function readToken(token: string): string | undefined {
+function readToken(token: string): OrderId | undefined {
   const hex = Buffer.from(token, "base64url").toString("hex");
-  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  const id = parseOrderId(hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"));
   // Decoding skips what is not base64url: a token is one only if it is what the id is written as.
-  return isOrderId(id) && writeToken(id) === token ? id : undefined;
+  return id !== undefined && writeToken(id) === token ? id : undefined;
 }

@@ -1,5 +1,6 @@
 /** What the use cases need from outside. Every adapter passes the contract in `test/ports.ts`. */
 import type { Order } from "../domain/order.ts";
+import type { OrderId } from "../domain/order-id.ts";
 
 export interface Abortable {
   /** Aborts when nobody waits for the answer any more: whatever runs then stops and rejects with its reason. */
@@ -42,11 +43,11 @@ export interface AddOptions extends Abortable {
 }
 
 export interface Orders {
-  find(id: string, options?: Abortable): Promise<Order | undefined>;
+  find(id: OrderId, options?: Abortable): Promise<Order | undefined>;
 
   /** At most `limit` orders of a customer, the newest first, older than the order `before`. */
   list(
-    query: { readonly customerId: string; readonly before?: string | undefined; readonly limit: number },
+    query: { readonly customerId: string; readonly before?: OrderId | undefined; readonly limit: number },
     options?: Abortable,
   ): Promise<Order[]>;
 
@@ -62,7 +63,7 @@ export interface Orders {
    * transaction. Returning the order itself stores nothing. Throws OrderNotFoundError, and what `decide` throws.
    */
   change(
-    id: string,
+    id: OrderId,
     decide: (order: Order) => { readonly order: Order; readonly events: readonly OrderEvent[] },
     options?: Abortable,
   ): Promise<Order>;
@@ -81,7 +82,7 @@ export interface Inbox {
 /** Says that an order has changed, in whichever process. */
 export interface OrderChanges {
   /** Hears of each change committed after this returns. Throws TooManyWatchersError at the bound. */
-  watch(orderId: string): OrderWatch;
+  watch(orderId: OrderId): OrderWatch;
 }
 
 export interface OrderWatch extends Disposable {
@@ -111,7 +112,7 @@ export interface Ports {
   readonly inbox: Inbox;
   readonly changes: OrderChanges;
   readonly clock: Clock;
-  readonly newOrderId: () => string;
+  readonly newOrderId: () => OrderId;
   /** Returns the settings in force. */
   readonly settings: () => LiveSettings;
 }

@@ -1,11 +1,11 @@
 import { type Outcome, settle } from "../domain/order.ts";
-import { isOrderId } from "../domain/order-id.ts";
+import type { OrderId } from "../domain/order-id.ts";
 import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
 
 /** What the suppliers answered for one order, in a message that may arrive more than once. */
 export interface Answer {
   readonly message: { readonly id: string; readonly source: string };
-  readonly orderId: string;
+  readonly orderId: OrderId;
   readonly outcome: Outcome;
 }
 
@@ -18,7 +18,6 @@ export async function settleOrder(
   { message, orderId, outcome }: Answer,
   { signal }: Abortable = {},
 ): Promise<void> {
-  if (!isOrderId(orderId)) throw new OrderNotFoundError("there is no such order");
   await inbox.once(
     message,
     async (orders) => {

@@ -1,5 +1,5 @@
 import { isTerminal, type Order } from "../domain/order.ts";
-import { isOrderId } from "../domain/order-id.ts";
+import type { OrderId } from "../domain/order-id.ts";
 import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
 
 /**
@@ -9,10 +9,9 @@ import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
  */
 export async function* watchOrder(
   { orders, changes }: Pick<Ports, "orders" | "changes">,
-  { orderId, afterVersion }: { readonly orderId: string; readonly afterVersion: bigint },
+  { orderId, afterVersion }: { readonly orderId: OrderId; readonly afterVersion: bigint },
   { signal }: Abortable = {},
 ): AsyncGenerator<Order, void> {
-  if (!isOrderId(orderId)) throw new OrderNotFoundError("there is no such order");
   // Before the first read: what changes after it is announced, what changed before is read.
   using watch = changes.watch(orderId);
   let seen = afterVersion;

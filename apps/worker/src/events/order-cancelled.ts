@@ -1,7 +1,7 @@
 import { orderCancelled } from "@plumbline/contracts";
-import { decodeEvent, type Handler, invalidEvent } from "@plumbline/messaging";
-import type { Ports } from "../fulfil/ports.ts";
-import { isOrderId } from "../order-id.ts";
+import { decodeEvent, type Handler } from "@plumbline/messaging";
+import type { Ports } from "../use-cases/ports.ts";
+import { orderIdOf } from "./order-id-of.ts";
 
 /**
  * Handles OrderCancelled: withholds the label of the order. An order that is not fulfilled yet will
@@ -10,7 +10,7 @@ import { isOrderId } from "../order-id.ts";
 export function onOrderCancelled({ fulfilments, clock }: Pick<Ports, "fulfilments" | "clock">): Handler {
   return async ({ message, signal }) => {
     const { orderId, occurTime } = decodeEvent(orderCancelled, message);
-    if (!isOrderId(orderId)) throw invalidEvent(message, "order_id is not the id of an order");
-    await fulfilments.cancel(message, { orderId, time: occurTime ?? clock.now() }, { signal });
+    const cancel = { orderId: orderIdOf(message, orderId), time: occurTime ?? clock.now() };
+    await fulfilments.cancel(message, cancel, { signal });
   };
 }

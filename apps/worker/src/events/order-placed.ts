@@ -1,23 +1,23 @@
 import { type OrderPlaced, orderPlaced } from "@plumbline/contracts";
 import { violationsOf } from "@plumbline/contracts/bounds";
 import { decodeEvent, type Handler, invalidEvent } from "@plumbline/messaging";
-import { fulfilOrder } from "../fulfil/fulfil-order.ts";
-import type { Ports } from "../fulfil/ports.ts";
-import { isOrderId } from "../order-id.ts";
+import { fulfilOrder } from "../use-cases/fulfil-order.ts";
+import type { Ports } from "../use-cases/ports.ts";
+import { orderIdOf } from "./order-id-of.ts";
 
 /** Handles OrderPlaced: fulfils the order, or rejects it. */
 export function onOrderPlaced(ports: Ports): Handler {
   return async ({ message, signal }) => {
     const event = decodeEvent(orderPlaced, message);
+    const id = orderIdOf(message, event.orderId);
     const problem = problemOf(event);
     if (problem !== undefined) throw invalidEvent(message, problem);
-    await fulfilOrder(ports, message, { id: event.orderId, items: event.items }, { signal });
+    await fulfilOrder(ports, message, { id, items: event.items }, { signal });
   };
 }
 
-/** Checks the contract's bounds. They limit the cost of a message: supplier requests, and the lines of a label. */
+/** Checks the contract's bounds, which limit the supplier requests and the label of an order. */
 function problemOf(event: OrderPlaced): string | undefined {
-  if (!isOrderId(event.orderId)) return "order_id is not the id of an order";
   const [first] = violationsOf("orders.v1.OrderPlaced", event);
   if (first !== undefined) return `${first.field} ${first.description}`;
   return new Set(event.items.map(({ sku }) => sku)).size < event.items.length ? "a sku occurs twice" : undefined;

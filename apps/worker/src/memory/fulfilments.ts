@@ -1,6 +1,7 @@
 import type { Abortable } from "@plumbline/concurrency";
-import type { Fulfilment } from "../fulfil/order.ts";
-import type { Fulfilments, MessageName } from "../fulfil/ports.ts";
+import type { Fulfilment } from "../domain/order.ts";
+import type { OrderId } from "../domain/order-id.ts";
+import type { Fulfilments, MessageName } from "../use-cases/ports.ts";
 
 /** The port over Maps, for tests: each call is one step, so it is a transaction by nature. Grows with what is put in. */
 export class MemoryFulfilments implements Fulfilments {
@@ -14,7 +15,7 @@ export class MemoryFulfilments implements Fulfilments {
     this.#announce = announce;
   }
 
-  async statusOf(orderId: string, { signal }: Abortable = {}): Promise<"open" | "settled" | "cancelled"> {
+  async statusOf(orderId: OrderId, { signal }: Abortable = {}): Promise<"open" | "settled" | "cancelled"> {
     signal?.throwIfAborted();
     if (this.#settled.has(orderId)) return "settled";
     return this.#cancelled.has(orderId) ? "cancelled" : "open";
@@ -31,14 +32,14 @@ export class MemoryFulfilments implements Fulfilments {
 
   async cancel(
     message: MessageName,
-    { orderId }: { readonly orderId: string },
+    { orderId }: { readonly orderId: OrderId },
     { signal }: Abortable = {},
   ): Promise<void> {
     signal?.throwIfAborted();
     if (!this.#wasHandled(message)) this.#cancelled.add(orderId);
   }
 
-  async label(orderId: string, { signal }: Abortable = {}): Promise<Uint8Array | undefined> {
+  async label(orderId: OrderId, { signal }: Abortable = {}): Promise<Uint8Array | undefined> {
     signal?.throwIfAborted();
     const outcome = this.#settled.get(orderId)?.outcome;
     return outcome?.status === "fulfilled" && !this.#cancelled.has(orderId) ? outcome.label : undefined;

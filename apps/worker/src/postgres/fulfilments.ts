@@ -3,9 +3,10 @@ import { fulfilmentEvents } from "@plumbline/contracts";
 import { appendToOutbox, handleOnce } from "@plumbline/messaging";
 import type { Database, Transaction } from "@plumbline/postgres";
 import type { Tracer } from "@plumbline/telemetry";
+import type { Fulfilment } from "../domain/order.ts";
+import type { OrderId } from "../domain/order-id.ts";
 import { group, toMessage } from "../event-messages.ts";
-import type { Fulfilment } from "../fulfil/order.ts";
-import type { Fulfilments, MessageName } from "../fulfil/ports.ts";
+import type { Fulfilments, MessageName } from "../use-cases/ports.ts";
 
 /** What came of each order, in Postgres: the row, its event and the handled message in one transaction. */
 export class PostgresFulfilments implements Fulfilments {
@@ -19,7 +20,7 @@ export class PostgresFulfilments implements Fulfilments {
     this.#tracer = tracer;
   }
 
-  async statusOf(orderId: string, { signal }: Abortable = {}): Promise<"open" | "settled" | "cancelled"> {
+  async statusOf(orderId: OrderId, { signal }: Abortable = {}): Promise<"open" | "settled" | "cancelled"> {
     const [row] = await this.#database.query<{ settled: boolean; cancelled: boolean }>(
       `select exists (select from fulfilments where order_id = $1) as settled,
          exists (select from cancelled_orders where order_id = $1) as cancelled`,
@@ -48,7 +49,7 @@ export class PostgresFulfilments implements Fulfilments {
 
   async cancel(
     message: MessageName,
-    { orderId, time }: { readonly orderId: string; readonly time: Date },
+    { orderId, time }: { readonly orderId: OrderId; readonly time: Date },
     { signal }: Abortable = {},
   ): Promise<void> {
     await handleOnce(
@@ -66,7 +67,7 @@ export class PostgresFulfilments implements Fulfilments {
     );
   }
 
-  async label(orderId: string, { signal }: Abortable = {}): Promise<Uint8Array | undefined> {
+  async label(orderId: OrderId, { signal }: Abortable = {}): Promise<Uint8Array | undefined> {
     const [row] = await this.#database.query<{ label: Buffer }>(
       `select label from fulfilments
        where order_id = $1 and status = 'fulfilled' and not exists (select from cancelled_orders where order_id = $1)`,

@@ -1,15 +1,15 @@
 import { FulfilmentService } from "@plumbline/contracts";
 import { ServiceError } from "@plumbline/errors";
 import { type ServiceImplementation, service } from "@plumbline/rpc";
-import type { Fulfilments } from "../fulfil/ports.ts";
-import { isOrderId } from "../order-id.ts";
+import { parseOrderId } from "../domain/order-id.ts";
+import type { Fulfilments } from "../use-cases/ports.ts";
 
 /** FulfilmentService over what is stored: the label of an order as a PNG picture, `not_found` while there is none. */
 export function fulfilmentService(fulfilments: Pick<Fulfilments, "label">): ServiceImplementation {
   return service(FulfilmentService, {
     async getLabel({ orderId }, { signal }) {
-      // What cannot be an id belongs to no order, and the database would not take it.
-      const label = isOrderId(orderId) ? await fulfilments.label(orderId, { signal }) : undefined;
+      const id = parseOrderId(orderId); // Text that no order has as its id has no label either.
+      const label = id === undefined ? undefined : await fulfilments.label(id, { signal });
       if (label === undefined) {
         throw new ServiceError("not_found", "there is no label for this order", { reason: "LABEL_NOT_FOUND" });
       }

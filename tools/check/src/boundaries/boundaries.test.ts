@@ -84,6 +84,18 @@ for (const { name, path, text, want } of [
     want: 1,
   },
   {
+    name: "a room that the table does not list is an adapter",
+    path: "suppliers/ask-suppliers.ts",
+    text: 'import { A } from "../postgres/a.ts";',
+    want: 1,
+  },
+  {
+    name: "a use case must not import a type of such a room",
+    path: "use-cases/ports.ts",
+    text: 'import type { A } from "../labels/draw-label.ts";',
+    want: 1,
+  },
+  {
     name: "an import at run time counts too",
     path: "domain/order.ts",
     text: 'const x = await import("../main.ts");',

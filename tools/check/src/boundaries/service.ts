@@ -1,14 +1,15 @@
 /**
- * The arrows inside a service: domain <- use-cases <- adapters <- app.ts <- main.ts. Folders named
- * for a role are inside, folders named for a technology around them. Two technologies meet in
- * app.ts or main.ts only.
+ * The arrows inside a service: domain <- use-cases <- adapters <- app.ts <- main.ts. The two rooms
+ * inside are named for a role. Every other room is an adapter, named for what it adapts: rpc,
+ * postgres, suppliers. Two adapters meet in app.ts or main.ts only.
  */
 import { posix } from "node:path";
 
-const ranks: Readonly<Record<string, number>> = { domain: 0, "use-cases": 1, fulfil: 1, label: 1 };
-const adapters: readonly string[] = ["rpc", "events", "postgres", "memory"];
+/** The rooms and root files of a service from the inside out. Rooms that are not listed are adapters. */
+const ranks: Readonly<Record<string, number>> = { domain: 0, "use-cases": 1, "app.ts": 3, "main.ts": 4 };
 const adapterRank = 2;
-const roots: Readonly<Record<string, number>> = { "app.ts": 3, "migrate.ts": 4, "main.ts": 4 };
+/** Settings and event messages: adapters may read them, and they read the use cases. */
+const otherRootFileRank = 1.5;
 
 /**
  * Returns the problems of one source file. `path` is relative to the service's `src`, with forward
@@ -47,9 +48,7 @@ function importsOf(text: string): string[] {
 }
 
 function placeOf(path: string): { folder: string; rank: number } {
-  const parts = path.split("/");
-  const first = parts[0] as string;
-  if (parts.length === 1) return { folder: "", rank: roots[first] ?? adapterRank - 0.5 };
-  if (adapters.includes(first)) return { folder: first, rank: adapterRank };
+  const [first = "", ...rest] = path.split("/");
+  if (rest.length === 0) return { folder: "", rank: ranks[first] ?? otherRootFileRank };
   return { folder: first, rank: ranks[first] ?? adapterRank };
 }

@@ -1,12 +1,16 @@
 /** What fulfilling an order needs from outside. Every adapter of Fulfilments passes the contract in `test/fulfilments.ts`. */
 import type { Abortable } from "@plumbline/concurrency";
-import type { LabelContent } from "../label/draw-label.ts";
-import type { Fulfilment, OrderItem, Quote } from "./order.ts";
+import type { Fulfilment, OrderItem, Quote } from "../domain/order.ts";
+import type { OrderId } from "../domain/order-id.ts";
 
 /** Asks for all items at once and answers in their order. Throws if one of them was not answered. */
 export type AskSuppliers = (items: readonly OrderItem[], options?: Abortable) => Promise<Quote[]>;
 
-export type DrawLabel = (content: LabelContent, options?: Abortable) => Promise<Uint8Array>;
+/** Draws the packing label of an order as a PNG picture. */
+export type DrawLabel = (
+  content: { readonly orderId: OrderId; readonly items: readonly OrderItem[] },
+  options?: Abortable,
+) => Promise<Uint8Array>;
 
 /** Names a message for ever: what an inbox remembers. */
 export interface MessageName {
@@ -17,7 +21,7 @@ export interface MessageName {
 /** What came of each order. Cancels and fulfilments may arrive in any order, and more than once. */
 export interface Fulfilments {
   /** `settled` once anything came of the order, `cancelled` if it was cancelled before that, else `open`. */
-  statusOf(orderId: string, options?: Abortable): Promise<"open" | "settled" | "cancelled">;
+  statusOf(orderId: OrderId, options?: Abortable): Promise<"open" | "settled" | "cancelled">;
 
   /**
    * Records what came of an order, the event that says so and the handled message, all in one transaction. Without
@@ -29,12 +33,12 @@ export interface Fulfilments {
   /** Records that an order was cancelled, whether or not it has been placed yet, with the handled message. */
   cancel(
     message: MessageName,
-    cancel: { readonly orderId: string; readonly time: Date },
+    cancel: { readonly orderId: OrderId; readonly time: Date },
     options?: Abortable,
   ): Promise<void>;
 
   /** The label of a fulfilled order; none before that, and none once it is cancelled. */
-  label(orderId: string, options?: Abortable): Promise<Uint8Array | undefined>;
+  label(orderId: OrderId, options?: Abortable): Promise<Uint8Array | undefined>;
 }
 
 export interface Clock {

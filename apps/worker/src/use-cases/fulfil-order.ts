@@ -1,7 +1,7 @@
 import type { Abortable } from "@plumbline/concurrency";
-import type { Outcome, PlacedOrder } from "./order.ts";
+import type { Outcome, PlacedOrder } from "../domain/order.ts";
+import { weighQuotes } from "../domain/weigh-quotes.ts";
 import type { MessageName, Ports } from "./ports.ts";
-import { weighQuotes } from "./weigh-quotes.ts";
 
 /**
  * Asks the suppliers of an order, draws its label and records what came of it, once however often it is called for the

@@ -2,9 +2,9 @@ import type { Abortable } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
 import { z } from "zod";
+import type { OrderItem, Quote } from "../domain/order.ts";
+import type { AskSuppliers } from "../use-cases/ports.ts";
 import { fetchAll } from "./fetch-all.ts";
-import type { OrderItem, Quote } from "./order.ts";
-import type { AskSuppliers } from "./ports.ts";
 import { readText } from "./read-text.ts";
 import { tracedFetch } from "./traced-fetch.ts";
 

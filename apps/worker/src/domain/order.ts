@@ -1,12 +1,14 @@
 /** An order as the worker sees it: what to supply, and what came of it. */
 
+import type { OrderId } from "./order-id.ts";
+
 export interface OrderItem {
   readonly sku: string;
   readonly quantity: number;
 }
 
 export interface PlacedOrder {
-  readonly id: string;
+  readonly id: OrderId;
   /** Each sku once. */
   readonly items: readonly OrderItem[];
 }
@@ -32,7 +34,7 @@ export type Outcome =
   | { readonly status: "withheld" };
 
 export interface Fulfilment {
-  readonly orderId: string;
+  readonly orderId: OrderId;
   readonly outcome: Outcome;
   readonly time: Date;
 }

@@ -1,6 +1,6 @@
 import { Event } from "@plumbline/concurrency";
 import type { Carrier, Telemetry, Tracer } from "@plumbline/telemetry";
-import { type Abortable, type OrderChanges, type OrderWatch, TooManyWatchersError } from "./use-cases/ports.ts";
+import { type Abortable, type OrderChanges, type OrderWatch, TooManyWatchersError } from "../use-cases/ports.ts";
 
 /**
  * Who follows which order in this process. Adapters announce changes; each watcher remembers the latest version
