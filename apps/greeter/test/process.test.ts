@@ -1,4 +1,4 @@
-/** The process as it is deployed: started, called, and told to stop. */
+/** The process as it is deployed: started, called and stopped. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,7 +19,7 @@ interface Line {
   readonly code?: string;
 }
 
-/** A greeter of its own on free ports; what it logs is kept. Killed at the end of the test, if it is still there. */
+/** A greeter on free ports, with its log. It is killed at the end of the test, if it still runs. */
 class Greeter implements Disposable {
   readonly child: ChildProcess;
   readonly lines: Line[] = [];
@@ -69,7 +69,7 @@ class Greeter implements Disposable {
   }
 }
 
-test("greeter starts, greets, and ends with 0 when told to", { timeout: 20_000 }, async () => {
+test("greeter starts, greets, and exits with 0 after SIGTERM", { timeout: 20_000 }, async () => {
   using greeter = new Greeter();
   await using connection = await greeter.connect();
   assert.deepEqual(await connection.client.sayHello({ name: "Ada" }), { message: "Hello Ada" });
@@ -79,7 +79,7 @@ test("greeter starts, greets, and ends with 0 when told to", { timeout: 20_000 }
   assert.equal(await greeter.errors, "");
 });
 
-test("told to stop under load, it answers every call it accepted", { timeout: 30_000 }, async () => {
+test("after SIGTERM under load it answers every accepted call", { timeout: 30_000 }, async () => {
   using greeter = new Greeter();
   await using connection = await greeter.connect();
   const { client } = connection;
@@ -101,7 +101,7 @@ test("told to stop under load, it answers every call it accepted", { timeout: 30
   greeter.child.kill("SIGTERM");
   await Promise.all(callers);
   assert.deepEqual(await greeter.exited, [0, null]);
-  // Who comes later finds nobody; a connection that broke would mean a call that was on its way.
+  // Later calls find the port closed. A broken connection would mean a call that was in flight.
   for (const { code, message } of refusals) {
     assert.equal(code, "unavailable");
     assert.match(message, /ECONNREFUSED/);
@@ -111,7 +111,7 @@ test("told to stop under load, it answers every call it accepted", { timeout: 30
   assert.ok(accepted.every(({ code }) => code === "ok"));
 });
 
-test("a port that is taken ends it with 1, and says which", { timeout: 20_000 }, async () => {
+test("with a port that is in use it exits with 1 and names the port", { timeout: 20_000 }, async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   try {
@@ -124,7 +124,7 @@ test("a port that is taken ends it with 1, and says which", { timeout: 20_000 },
   }
 });
 
-test("settings that are wrong end it with 1, all named at once", { timeout: 20_000 }, async () => {
+test("with wrong settings it names all of them and exits with 1", { timeout: 20_000 }, async () => {
   using greeter = new Greeter({ GREETER_RPC_PORT: "high", GREETER_GRACE_MS: "1", GREETER_NAME: "x" });
   assert.deepEqual(await greeter.exited, [1, null]);
   const errors = await greeter.errors;

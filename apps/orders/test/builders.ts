@@ -4,7 +4,7 @@ import { newOrder, type Order, type OrderItem } from "../src/domain/order.ts";
 import type { OrderId } from "../src/domain/order-id.ts";
 import type { OrderEvent } from "../src/use-cases/ports.ts";
 
-/** A customer nobody else has: tests share a database. */
+/** Returns the id of a new customer, since tests share a database. */
 export const newCustomer = (): string => `customer-${randomBytes(8).toString("hex")}`;
 
 export function pendingOrder(fields: { id?: OrderId; customerId?: string; items?: readonly OrderItem[] } = {}): Order {

@@ -1,6 +1,9 @@
 import { sleep } from "@plumbline/concurrency";
 
-/** The first value that satisfies `isDone`, asked for again and again; fails after `ms` with the last one. */
+/**
+ * The first value that satisfies `isDone`, asked for again and again; fails after `ms` with the
+ * last one.
+ */
 export async function eventually<T>(ask: () => Promise<T> | T, isDone: (value: T) => boolean, ms = 10_000): Promise<T> {
   const until = performance.now() + ms;
   for (;;) {

@@ -1,8 +1,8 @@
-import { openMemoryWorld } from "./memory-world.ts";
+import { openMemoryContext } from "./memory-context.ts";
 import { portsContract } from "./ports.ts";
 import { scheduleProperty } from "./schedules.ts";
 import { serviceSuite } from "./service.ts";
 
-portsContract("memory", openMemoryWorld);
-scheduleProperty("memory", openMemoryWorld, 200);
-serviceSuite("memory", openMemoryWorld);
+portsContract("memory", openMemoryContext);
+scheduleProperty("memory", openMemoryContext, 200);
+serviceSuite("memory", openMemoryContext);

@@ -1,18 +1,18 @@
-/** The connection to the database may be lost during COMMIT: the change was made, and nobody was told. */
+/** A connection that is lost during COMMIT: the change was made, but its outcome is unknown. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test from "node:test";
 import { isServiceError, ServiceError } from "@plumbline/errors";
 import type { Orders } from "../src/use-cases/ports.ts";
 import { newCustomer } from "./builders.ts";
-import { openMemoryWorld } from "./memory-world.ts";
+import { openMemoryContext } from "./memory-context.ts";
 import { runService } from "./service.ts";
 
-/** A service whose changes are made, and the first of each kind reported as libs/postgres reports a lost COMMIT. */
+/** Runs a service that makes all changes, and reports the first of each kind as a lost COMMIT. */
 async function runForgetful() {
-  const world = await openMemoryWorld();
+  const context = await openMemoryContext();
   const forgotten = new Set<string>();
-  const orders = new Proxy(world.orders, {
+  const orders = new Proxy(context.orders, {
     get(target, name: keyof Orders) {
       const method = target[name] as (...values: unknown[]) => Promise<unknown>;
       return async (...values: unknown[]) => {
@@ -23,7 +23,7 @@ async function runForgetful() {
       };
     },
   });
-  return await runService({ ...world, orders, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() });
+  return await runService({ ...context, orders, [Symbol.asyncDispose]: () => context[Symbol.asyncDispose]() });
 }
 
 const outcome = (call: Promise<unknown>) =>
@@ -32,7 +32,7 @@ const outcome = (call: Promise<unknown>) =>
     (error: unknown) => (isServiceError(error) ? `${error.code} ${error.reason ?? ""}`.trim() : String(error)),
   );
 
-test("an order placed with a key, its outcome not known, is unavailable: asked again it is the one order", async () => {
+test("an order placed with a key, but without a known outcome, is unavailable; a repeat returns it", async () => {
   await using running = await runForgetful();
   const request = { customerId: newCustomer(), items: [{ sku: "tea", quantity: 1 }] };
   const metadata = { "idempotency-key": randomUUID() };
@@ -49,13 +49,13 @@ test("an order placed with a key, its outcome not known, is unavailable: asked a
   );
 });
 
-test("without a key it stays unknown: nobody may send it again unasked", async () => {
+test("without a key the outcome stays unknown, so that no client retries it", async () => {
   await using running = await runForgetful();
   const request = { customerId: newCustomer(), items: [{ sku: "tea", quantity: 1 }] };
   assert.equal(await outcome(running.client.placeOrder(request)), "unknown");
 });
 
-test("a cancellation whose outcome is not known is unavailable, and asked again it is done", async () => {
+test("a cancel without a known outcome is unavailable, and a repeat succeeds", async () => {
   await using running = await runForgetful();
   const request = { customerId: newCustomer(), items: [{ sku: "tea", quantity: 1 }] };
   const metadata = { "idempotency-key": randomUUID() };

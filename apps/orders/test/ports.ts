@@ -1,4 +1,4 @@
-/** The contract of the ports: what the use cases rely on, asked of every adapter in the same words. */
+/** The contract of the ports, which every adapter passes. */
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import test, { after, before, describe } from "node:test";
@@ -13,8 +13,8 @@ import { IdempotencyKeyReusedError, OrderNotFoundError, type Ports } from "../sr
 import { newCustomer, pendingOrder, placed } from "./builders.ts";
 import { eventually } from "./eventually.ts";
 
-export interface World extends AsyncDisposable, Pick<Ports, "orders" | "inbox" | "changes"> {
-  /** What others have received so far, in order. */
+export interface TestContext extends AsyncDisposable, Pick<Ports, "orders" | "inbox" | "changes"> {
+  /** Returns the messages that other services have received so far, in order. */
   readonly announced: () => readonly Message[];
 }
 
@@ -30,105 +30,108 @@ const fulfilled = (order: Order) => ({
   events: [],
 });
 
-export function portsContract(adapter: string, open: () => Promise<World>): void {
+export function portsContract(adapter: string, open: () => Promise<TestContext>): void {
   describe(adapter, () => {
-    let world: World;
+    let context: TestContext;
     before(async () => {
-      world = await open();
+      context = await open();
     });
-    after(() => world?.[Symbol.asyncDispose]());
+    after(() => context?.[Symbol.asyncDispose]());
 
-    /** What was announced of these orders, once everything before this call has been. */
+    /** Returns the event types published for these orders before this call. */
     async function announcedOf(...orders: readonly Order[]): Promise<string[]> {
       const fence = pendingOrder();
-      await world.orders.add(fence, placed(fence));
-      const all = await eventually(world.announced, (messages) => messages.some(({ key }) => key === fence.id));
+      await context.orders.add(fence, placed(fence));
+      const all = await eventually(context.announced, (messages) => messages.some(({ key }) => key === fence.id));
       const keys = new Set<string>(orders.map(({ id }) => id));
       return all.filter(({ key }) => keys.has(key)).map(({ type }) => type);
     }
 
-    test("an order added is found as it was", async () => {
+    test("an added order is found unchanged", async () => {
       const order = pendingOrder({
         items: [
           { sku: "tea", quantity: 1_000 },
           { sku: "a-1", quantity: 1 },
         ],
       });
-      assert.deepEqual(await world.orders.add(order, placed(order)), order);
-      assert.deepEqual(await world.orders.find(order.id), order);
+      assert.deepEqual(await context.orders.add(order, placed(order)), order);
+      assert.deepEqual(await context.orders.find(order.id), order);
     });
 
-    test("an order nobody placed is not found", async () =>
-      assert.equal(await world.orders.find(newOrderId()), undefined));
+    test("an order that was never placed is not found", async () =>
+      assert.equal(await context.orders.find(newOrderId()), undefined));
 
-    test("a customer's orders are listed, the newest first, apart from those of others", async () => {
+    test("a customer's orders are listed, the newest first, without those of others", async () => {
       const customerId = newCustomer();
       const orders: Order[] = [];
       for (let millisecond = 0; millisecond < 5; millisecond++) {
         const id = uuidV7(now.getTime() + millisecond, randomBytes(10));
         const order = pendingOrder({ id, customerId });
         orders.unshift(order);
-        await world.orders.add(order, placed(order));
+        await context.orders.add(order, placed(order));
       }
       const other = pendingOrder();
-      await world.orders.add(other, placed(other));
-      assert.deepEqual(await world.orders.list({ customerId, limit: 10 }), orders);
-      assert.deepEqual(await world.orders.list({ customerId, limit: 2 }), orders.slice(0, 2));
-      assert.deepEqual(await world.orders.list({ customerId, before: orders[1]?.id, limit: 2 }), orders.slice(2, 4));
-      assert.deepEqual(await world.orders.list({ customerId, before: orders[4]?.id, limit: 2 }), []);
+      await context.orders.add(other, placed(other));
+      assert.deepEqual(await context.orders.list({ customerId, limit: 10 }), orders);
+      assert.deepEqual(await context.orders.list({ customerId, limit: 2 }), orders.slice(0, 2));
+      assert.deepEqual(await context.orders.list({ customerId, before: orders[1]?.id, limit: 2 }), orders.slice(2, 4));
+      assert.deepEqual(await context.orders.list({ customerId, before: orders[4]?.id, limit: 2 }), []);
     });
 
-    test("a change is stored and returned, to the last minor unit", async () => {
+    test("a change is stored and returned exactly, to the last minor unit", async () => {
       const order = pendingOrder();
-      await world.orders.add(order, placed(order));
-      const next = await world.orders.change(order.id, fulfilled);
+      await context.orders.add(order, placed(order));
+      const next = await context.orders.change(order.id, fulfilled);
       assert.equal(next.total?.minorUnits, 2n ** 63n - 1n);
       assert.equal(next.version, 2n);
-      assert.deepEqual(await world.orders.find(order.id), next);
+      assert.deepEqual(await context.orders.find(order.id), next);
     });
 
-    test("an order nobody placed cannot be changed", async () =>
-      await assert.rejects(world.orders.change(newOrderId(), cancelled), OrderNotFoundError));
+    test("an order that was never placed cannot be changed", async () =>
+      await assert.rejects(context.orders.change(newOrderId(), cancelled), OrderNotFoundError));
 
-    test("where the decision throws nothing is stored or announced", async () => {
+    test("a decision that throws stores and publishes nothing", async () => {
       const order = pendingOrder();
-      await world.orders.add(order, placed(order));
+      await context.orders.add(order, placed(order));
       const refused = new Error("refused");
       const decide = (): never => {
         throw refused;
       };
-      await assert.rejects(world.orders.change(order.id, decide), refused);
-      assert.deepEqual(await world.orders.find(order.id), order);
+      await assert.rejects(context.orders.change(order.id, decide), refused);
+      assert.deepEqual(await context.orders.find(order.id), order);
       assert.deepEqual(await announcedOf(order), ["orders.v1.OrderPlaced"]);
     });
 
-    test("a decision for the order as it is announces nothing", async () => {
+    test("a decision that returns the same order publishes nothing", async () => {
       const order = pendingOrder();
-      await world.orders.add(order, placed(order));
-      await world.orders.change(order.id, cancelled);
-      const before = await world.orders.find(order.id);
-      const same = await world.orders.change(order.id, (order) => ({ order, events: placed(order) }));
+      await context.orders.add(order, placed(order));
+      await context.orders.change(order.id, cancelled);
+      const before = await context.orders.find(order.id);
+      const same = await context.orders.change(order.id, (order) => ({ order, events: placed(order) }));
       assert.deepEqual(same, before);
       assert.deepEqual(await announcedOf(order), ["orders.v1.OrderPlaced", "orders.v1.OrderCancelled"]);
     });
 
-    test("of changes at once each sees the one before", async () => {
+    test("concurrent changes each see the result of the one before", async () => {
       const order = pendingOrder();
-      await world.orders.add(order, placed(order));
+      await context.orders.add(order, placed(order));
       await Promise.all(
         Array.from({ length: 20 }, () =>
-          world.orders.change(order.id, (order) => ({ order: { ...order, version: order.version + 1n }, events: [] })),
+          context.orders.change(order.id, (order) => ({
+            order: { ...order, version: order.version + 1n },
+            events: [],
+          })),
         ),
       );
-      assert.equal((await world.orders.find(order.id))?.version, 21n);
+      assert.equal((await context.orders.find(order.id))?.version, 21n);
     });
 
-    test("what happened is announced once, in order, with what others need to know", async () => {
+    test("events are published once, in order, with their content", async () => {
       const order = pendingOrder({ items: [{ sku: "tea", quantity: 3 }] });
-      await world.orders.add(order, placed(order));
-      const next = await world.orders.change(order.id, cancelled);
+      await context.orders.add(order, placed(order));
+      const next = await context.orders.change(order.id, cancelled);
       assert.deepEqual(await announcedOf(order), ["orders.v1.OrderPlaced", "orders.v1.OrderCancelled"]);
-      const [first, second] = world.announced().filter(({ key }) => key === order.id);
+      const [first, second] = context.announced().filter(({ key }) => key === order.id);
       assert.ok(first !== undefined && second !== undefined);
       assert.equal(first.source, "/plumbline/orders");
       assert.equal(first.contentType, "application/protobuf");
@@ -147,14 +150,14 @@ export function portsContract(adapter: string, open: () => Promise<World>): void
       });
     });
 
-    test("a key used again for the same gets the order placed then, as it was placed", async () => {
+    test("a key that is used again for the same request returns the first order as it was placed", async () => {
       const order = pendingOrder();
       const idempotencyKey = { key: randomUUID(), bodyHash };
-      await world.orders.add(order, placed(order), { idempotencyKey });
-      await world.orders.change(order.id, fulfilled);
+      await context.orders.add(order, placed(order), { idempotencyKey });
+      await context.orders.change(order.id, fulfilled);
       const again = pendingOrder({ customerId: order.customerId });
-      assert.deepEqual(await world.orders.add(again, placed(again), { idempotencyKey }), asPlaced(order));
-      assert.equal(await world.orders.find(again.id), undefined);
+      assert.deepEqual(await context.orders.add(again, placed(again), { idempotencyKey }), asPlaced(order));
+      assert.equal(await context.orders.find(again.id), undefined);
       assert.deepEqual(await announcedOf(order, again), ["orders.v1.OrderPlaced"]);
     });
 
@@ -165,84 +168,84 @@ export function portsContract(adapter: string, open: () => Promise<World>): void
       const admit = (): never => {
         throw refused;
       };
-      await assert.rejects(world.orders.add(order, placed(order), { idempotencyKey, admit }), refused);
-      assert.equal(await world.orders.find(order.id), undefined);
-      await world.orders.add(order, placed(order), { idempotencyKey });
+      await assert.rejects(context.orders.add(order, placed(order), { idempotencyKey, admit }), refused);
+      assert.equal(await context.orders.find(order.id), undefined);
+      await context.orders.add(order, placed(order), { idempotencyKey });
       const again = pendingOrder({ customerId: order.customerId });
-      assert.deepEqual(await world.orders.add(again, placed(again), { idempotencyKey, admit }), order);
+      assert.deepEqual(await context.orders.add(again, placed(again), { idempotencyKey, admit }), order);
       assert.deepEqual(await announcedOf(order, again), ["orders.v1.OrderPlaced"]);
     });
 
-    test("a key used again for something else is refused", async () => {
+    test("a key that is used again for another request is refused", async () => {
       const order = pendingOrder();
       const key = randomUUID();
-      await world.orders.add(order, placed(order), { idempotencyKey: { key, bodyHash } });
+      await context.orders.add(order, placed(order), { idempotencyKey: { key, bodyHash } });
       const other = pendingOrder({ customerId: order.customerId });
       await assert.rejects(
-        world.orders.add(other, placed(other), { idempotencyKey: { key, bodyHash: Buffer.alloc(32, 2) } }),
+        context.orders.add(other, placed(other), { idempotencyKey: { key, bodyHash: Buffer.alloc(32, 2) } }),
         IdempotencyKeyReusedError,
       );
-      assert.equal(await world.orders.find(other.id), undefined);
+      assert.equal(await context.orders.find(other.id), undefined);
     });
 
-    test("customers who choose the same key do not meet", async () => {
+    test("two customers may use the same key", async () => {
       const idempotencyKey = { key: randomUUID(), bodyHash };
       for (const order of [pendingOrder(), pendingOrder()]) {
-        assert.deepEqual(await world.orders.add(order, placed(order), { idempotencyKey }), order);
+        assert.deepEqual(await context.orders.add(order, placed(order), { idempotencyKey }), order);
       }
     });
 
-    test("of many requests with one key at once one is placed, and all get it", async () => {
+    test("many concurrent requests with one key place one order, and all return it", async () => {
       const customerId = newCustomer();
       const idempotencyKey = { key: randomUUID(), bodyHash };
       const orders = Array.from({ length: 20 }, () => pendingOrder({ customerId }));
       const answers = await Promise.all(
-        orders.map((order) => world.orders.add(order, placed(order), { idempotencyKey })),
+        orders.map((order) => context.orders.add(order, placed(order), { idempotencyKey })),
       );
-      const [winner] = await world.orders.list({ customerId, limit: 100 });
+      const [winner] = await context.orders.list({ customerId, limit: 100 });
       for (const answer of answers) assert.deepEqual(answer, winner);
-      assert.equal((await world.orders.list({ customerId, limit: 100 })).length, 1);
+      assert.equal((await context.orders.list({ customerId, limit: 100 })).length, 1);
       assert.deepEqual(await announcedOf(...orders), ["orders.v1.OrderPlaced"]);
     });
 
-    test("a request given up before it began stores nothing and leaves its key free", async () => {
+    test("a request that is cancelled before it begins stores nothing and leaves its key free", async () => {
       const order = pendingOrder();
       const idempotencyKey = { key: randomUUID(), bodyHash };
       const reason = new Error("the client is gone");
       const signal = AbortSignal.abort(reason);
-      await assert.rejects(world.orders.add(order, placed(order), { idempotencyKey, signal }), reason);
-      assert.equal(await world.orders.find(order.id), undefined);
+      await assert.rejects(context.orders.add(order, placed(order), { idempotencyKey, signal }), reason);
+      assert.equal(await context.orders.find(order.id), undefined);
       const second = pendingOrder({ customerId: order.customerId });
-      assert.deepEqual(await world.orders.add(second, placed(second), { idempotencyKey }), second);
+      assert.deepEqual(await context.orders.add(second, placed(second), { idempotencyKey }), second);
       for (const call of [
-        () => world.orders.find(order.id, { signal }),
-        () => world.orders.list({ customerId: order.customerId, limit: 1 }, { signal }),
-        () => world.orders.change(second.id, cancelled, { signal }),
-        () => world.inbox.once(newMessage(), async () => assert.fail("handled"), { signal }),
+        () => context.orders.find(order.id, { signal }),
+        () => context.orders.list({ customerId: order.customerId, limit: 1 }, { signal }),
+        () => context.orders.change(second.id, cancelled, { signal }),
+        () => context.inbox.once(newMessage(), async () => assert.fail("handled"), { signal }),
       ]) {
         await assert.rejects(call(), reason);
       }
     });
 
-    test("a message has its effect once, however often it is delivered", async () => {
+    test("a message has one effect, however often it is delivered", async () => {
       const order = pendingOrder();
-      await world.orders.add(order, placed(order));
+      await context.orders.add(order, placed(order));
       const message = newMessage();
       for (let delivery = 0; delivery < 3; delivery++) {
-        await world.inbox.once(message, async (orders) => {
+        await context.inbox.once(message, async (orders) => {
           await orders.change(order.id, (order) => ({ order: { ...order, version: order.version + 1n }, events: [] }));
         });
       }
-      assert.equal((await world.orders.find(order.id))?.version, 2n);
+      assert.equal((await context.orders.find(order.id))?.version, 2n);
     });
 
-    test("of deliveries at once one has the effect", async () => {
+    test("concurrent deliveries of a message have one effect", async () => {
       const order = pendingOrder();
-      await world.orders.add(order, placed(order));
+      await context.orders.add(order, placed(order));
       const message = newMessage();
       await Promise.all(
         Array.from({ length: 8 }, () =>
-          world.inbox.once(message, async (orders) => {
+          context.inbox.once(message, async (orders) => {
             await orders.change(order.id, (order) => ({
               order: { ...order, version: order.version + 1n },
               events: [],
@@ -250,58 +253,58 @@ export function portsContract(adapter: string, open: () => Promise<World>): void
           }),
         ),
       );
-      assert.equal((await world.orders.find(order.id))?.version, 2n);
+      assert.equal((await context.orders.find(order.id))?.version, 2n);
     });
 
-    test("an effect that fails leaves nothing behind, and the message can have it later", async () => {
+    test("an effect that fails leaves nothing behind, and a redelivery succeeds", async () => {
       const order = pendingOrder();
-      await world.orders.add(order, placed(order));
+      await context.orders.add(order, placed(order));
       const message = newMessage();
       const failure = new Error("after the change");
       await assert.rejects(
-        world.inbox.once(message, async (orders) => {
+        context.inbox.once(message, async (orders) => {
           await orders.change(order.id, cancelled);
           throw failure;
         }),
         failure,
       );
-      assert.deepEqual(await world.orders.find(order.id), order);
-      await world.inbox.once(message, async (orders) => {
+      assert.deepEqual(await context.orders.find(order.id), order);
+      await context.inbox.once(message, async (orders) => {
         await orders.change(order.id, cancelled);
       });
-      assert.equal((await world.orders.find(order.id))?.status, "cancelled");
+      assert.equal((await context.orders.find(order.id))?.status, "cancelled");
       assert.deepEqual(await announcedOf(order), ["orders.v1.OrderPlaced", "orders.v1.OrderCancelled"]);
     });
 
-    test("messages of two sources may have one id", async () => {
+    test("messages of two sources may have the same id", async () => {
       const { id } = newMessage();
       const handled: string[] = [];
       for (const source of ["/plumbline/worker", "/plumbline/other"]) {
-        await world.inbox.once({ id, source }, async () => void handled.push(source));
+        await context.inbox.once({ id, source }, async () => void handled.push(source));
       }
       assert.deepEqual(handled, ["/plumbline/worker", "/plumbline/other"]);
     });
 
-    test("who watches an order hears of each newer version, by then readable", async () => {
+    test("a watcher learns of each newer version once it is readable", async () => {
       const order = pendingOrder();
-      await world.orders.add(order, placed(order));
-      using watch = world.changes.watch(order.id);
+      await context.orders.add(order, placed(order));
+      using watch = context.changes.watch(order.id);
       using limit = deadline(10_000);
       for (let version = 1n; version < 4n; version++) {
         const heard = watch.newerThan(version, limit);
-        await world.orders.change(order.id, (order) => ({ order: { ...order, version: version + 1n }, events: [] }));
+        await context.orders.change(order.id, (order) => ({ order: { ...order, version: version + 1n }, events: [] }));
         await heard;
-        assert.equal((await world.orders.find(order.id))?.version, version + 1n);
+        assert.equal((await context.orders.find(order.id))?.version, version + 1n);
       }
     });
 
-    test("changes nobody waited for merge into the latest", async () => {
+    test("changes merge into the latest while a watcher does not wait", async () => {
       const order = pendingOrder();
-      await world.orders.add(order, placed(order));
-      using watch = world.changes.watch(order.id);
+      await context.orders.add(order, placed(order));
+      using watch = context.changes.watch(order.id);
       using limit = deadline(10_000);
       for (let version = 2n; version < 6n; version++) {
-        await world.orders.change(order.id, (order) => ({ order: { ...order, version }, events: [] }));
+        await context.orders.change(order.id, (order) => ({ order: { ...order, version }, events: [] }));
       }
       await watch.newerThan(4n, limit);
       const reason = new Error("enough");

@@ -1,4 +1,4 @@
-/** What only a real database can show. */
+/** The behaviour that only a real database has. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before } from "node:test";
@@ -12,22 +12,22 @@ import { PostgresOrders } from "../src/postgres/orders.ts";
 import { watchOrder } from "../src/use-cases/watch-order.ts";
 import { newCustomer, pendingOrder, placed } from "./builders.ts";
 import { eventually } from "./eventually.ts";
-import { openPostgresWorld, type PostgresWorld } from "./postgres-world.ts";
+import { openPostgresContext, type PostgresTestContext } from "./postgres-context.ts";
 import { runService } from "./service.ts";
 
-let world: PostgresWorld;
-/** As somebody else: a connection the service knows nothing of. */
+let context: PostgresTestContext;
+/** A connection outside the service. */
 let other: Database;
 before(async () => {
-  world = await openPostgresWorld();
-  other = await openDatabase({ url: world.url, applicationName: "other" }, noTelemetry);
+  context = await openPostgresContext();
+  other = await openDatabase({ url: context.url, applicationName: "other" }, noTelemetry);
 });
 after(async () => {
   await other?.[Symbol.asyncDispose]();
-  await world?.[Symbol.asyncDispose]();
+  await context?.[Symbol.asyncDispose]();
 });
 
-/** Statements of the service that wait for a lock. */
+/** Returns the number of the service's statements that wait for a lock. */
 async function waiting(): Promise<number> {
   const rows = await other.query(
     "select 1 from pg_stat_activity where application_name = 'orders' and wait_event_type = 'Lock' and datname = current_database()",
@@ -35,9 +35,9 @@ async function waiting(): Promise<number> {
   return rows.length;
 }
 
-test("when the client hangs up, the statement made for it is cancelled on the server", async () => {
-  await using running = await runService(await openPostgresWorld());
-  const { url } = running.world as PostgresWorld;
+test("when a client disconnects, its statement is cancelled on the server", async () => {
+  await using running = await runService(await openPostgresContext());
+  const { url } = running.context as PostgresTestContext;
   await using rival = await openDatabase({ url, applicationName: "rival" }, noTelemetry);
   const { id: orderId } = await running.client.placeOrder({
     customerId: newCustomer(),
@@ -58,7 +58,7 @@ test("when the client hangs up, the statement made for it is cancelled on the se
     await eventually(blocked, (count) => count === 1);
     hangUp.abort();
     await refused;
-    // The lock is still held: only cancelling ends the statement.
+    // The lock is still held, so only a cancel ends the statement.
     await eventually(blocked, (count) => count === 0, 2_000);
     await session.query("rollback");
   });
@@ -67,8 +67,8 @@ test("when the client hangs up, the statement made for it is cancelled on the se
 });
 
 test("a statement ends at the deadline of its call", async () => {
-  await using running = await runService(await openPostgresWorld());
-  const { database } = running.world as PostgresWorld;
+  await using running = await runService(await openPostgresContext());
+  const { database } = running.context as PostgresTestContext;
   const { id: orderId } = await running.client.placeOrder({
     customerId: newCustomer(),
     items: [{ sku: "tea", quantity: 1 }],
@@ -85,7 +85,7 @@ test("a statement ends at the deadline of its call", async () => {
   assert.equal((await running.client.getOrder({ orderId })).version, 1n);
 });
 
-test("a request that waits for another with its key can be given up", async () => {
+test("a request that waits for another one with its key can be cancelled", async () => {
   const customerId = newCustomer();
   const [first, second] = [pendingOrder({ customerId }), pendingOrder({ customerId })];
   const idempotencyKey = { key: randomUUID(), bodyHash: Buffer.alloc(32) };
@@ -98,7 +98,7 @@ test("a request that waits for another with its key can be given up", async () =
     const giveUp = new AbortController();
     const reason = new Error("given up");
     const refused = assert.rejects(
-      world.orders.add(second, placed(second), { idempotencyKey, signal: giveUp.signal }),
+      context.orders.add(second, placed(second), { idempotencyKey, signal: giveUp.signal }),
       reason,
     );
     await eventually(waiting, (count) => count === 1);
@@ -107,16 +107,16 @@ test("a request that waits for another with its key can be given up", async () =
     await eventually(waiting, (count) => count === 0, 2_000);
     await session.query("rollback");
   });
-  assert.deepEqual(await world.orders.add(second, placed(second), { idempotencyKey }), second);
+  assert.deepEqual(await context.orders.add(second, placed(second), { idempotencyKey }), second);
 });
 
 test("a change made by another process reaches the watchers of this one", async () => {
   const order = pendingOrder();
-  await world.orders.add(order, placed(order));
+  await context.orders.add(order, placed(order));
   const elsewhere = new PostgresOrders(other, noTelemetry);
   const seen: bigint[] = [];
   using limit = deadline(10_000);
-  for await (const { version } of watchOrder(world, { orderId: order.id, afterVersion: 0n }, limit)) {
+  for await (const { version } of watchOrder(context, { orderId: order.id, afterVersion: 0n }, limit)) {
     seen.push(version);
     if (version === 1n) {
       await elsewhere.change(order.id, (order) => ({ order: cancel(order, new Date()), events: [] }));
@@ -125,41 +125,41 @@ test("a change made by another process reaches the watchers of this one", async 
   assert.deepEqual(seen, [1n, 2n]);
 });
 
-test("a watcher sees what changed while the connections to the database were lost", async () => {
-  await using world = await openPostgresWorld();
-  await using other = await openDatabase({ url: world.url, applicationName: "other" }, noTelemetry);
+test("a watcher sees changes made while the connections to the database were lost", async () => {
+  await using context = await openPostgresContext();
+  await using other = await openDatabase({ url: context.url, applicationName: "other" }, noTelemetry);
   const order = pendingOrder();
-  await world.orders.add(order, placed(order));
+  await context.orders.add(order, placed(order));
   using limit = deadline(10_000);
-  const stream = watchOrder(world, { orderId: order.id, afterVersion: 0n }, limit);
+  const stream = watchOrder(context, { orderId: order.id, afterVersion: 0n }, limit);
   assert.equal((await stream.next()).value?.version, 1n);
   const next = stream.next();
   const listening = (): Promise<unknown[]> =>
     other.query("select 1 from pg_stat_activity where datname = current_database() and application_name = 'orders'");
-  world.proxy.cut();
+  context.proxy.cut();
   await eventually(listening, (connections) => connections.length === 0);
-  // Notified to nobody.
+  // This notification reaches no watcher.
   await new PostgresOrders(other, noTelemetry).change(order.id, (order) => ({
     order: cancel(order, new Date()),
     events: [],
   }));
-  world.proxy.restore();
+  context.proxy.restore();
   assert.equal((await next).value?.status, "cancelled");
 });
 
 test("an order's changes are announced by the commit, never by a rollback", async () => {
   const order = pendingOrder();
-  await world.orders.add(order, placed(order));
-  using watch = world.changes.watch(order.id);
+  await context.orders.add(order, placed(order));
+  using watch = context.changes.watch(order.id);
   const failure = new Error("after the change");
   await assert.rejects(
-    world.inbox.once({ id: randomUUID(), source: "/plumbline/worker" }, async (orders) => {
+    context.inbox.once({ id: randomUUID(), source: "/plumbline/worker" }, async (orders) => {
       await orders.change(order.id, (order) => ({ order: { ...order, version: 9n }, events: [] }));
       throw failure;
     }),
     failure,
   );
-  await world.orders.change(order.id, (order) => ({ order: { ...order, version: 2n }, events: [] }));
+  await context.orders.change(order.id, (order) => ({ order: { ...order, version: 2n }, events: [] }));
   using limit = deadline(10_000);
   await watch.newerThan(1n, limit);
   const stop = new AbortController();
@@ -168,9 +168,9 @@ test("an order's changes are announced by the commit, never by a rollback", asyn
   await assert.rejects(heard, /nothing above 2/);
 });
 
-test("keys past their time are deleted in bounded batches, younger ones stay", async () => {
+test("expired keys are deleted in bounded batches, and younger ones stay", async () => {
   const order = pendingOrder();
-  await world.orders.add(order, placed(order));
+  await context.orders.add(order, placed(order));
   const insert = `insert into idempotency_keys (method, customer_id, key, body_hash, order_id, create_time)
     select 'Prune', 'ada', number::text, '\\x00', $1, now() - make_interval(hours => $2) from generate_series($3::int, $4::int) number`;
   await other.query(insert, [order.id, 25, 1, 25]);
@@ -181,13 +181,13 @@ test("keys past their time are deleted in bounded batches, younger ones stay", a
   assert.equal(left.length, 5);
 });
 
-test("a key that was pruned can be used for something else", async () => {
+test("a deleted key can be used for another request", async () => {
   const order = pendingOrder();
   const key = randomUUID();
-  await world.orders.add(order, placed(order), { idempotencyKey: { key, bodyHash: Buffer.alloc(32, 1) } });
+  await context.orders.add(order, placed(order), { idempotencyKey: { key, bodyHash: Buffer.alloc(32, 1) } });
   await other.query("update idempotency_keys set create_time = now() - interval '25 hours' where key = $1", [key]);
   await pruneKeys(other, { retentionMs: 24 * 3_600_000, batch: 10 });
   const next = pendingOrder({ customerId: order.customerId });
   const idempotencyKey = { key, bodyHash: Buffer.alloc(32, 2) };
-  assert.deepEqual(await world.orders.add(next, placed(next), { idempotencyKey }), next);
+  assert.deepEqual(await context.orders.add(next, placed(next), { idempotencyKey }), next);
 });

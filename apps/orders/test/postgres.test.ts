@@ -1,8 +1,8 @@
 import { portsContract } from "./ports.ts";
-import { openPostgresWorld } from "./postgres-world.ts";
+import { openPostgresContext } from "./postgres-context.ts";
 import { scheduleProperty } from "./schedules.ts";
 import { serviceSuite } from "./service.ts";
 
-portsContract("postgres", openPostgresWorld);
-scheduleProperty("postgres", openPostgresWorld, 50);
-serviceSuite("postgres", openPostgresWorld);
+portsContract("postgres", openPostgresContext);
+scheduleProperty("postgres", openPostgresContext, 50);
+serviceSuite("postgres", openPostgresContext);

@@ -1,4 +1,4 @@
-/** The program as it is deployed: what it needs, how it ends, and what survives when it does not get to end. */
+/** The program as it is deployed: its start, its end, and the data that survives a kill. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before } from "node:test";
@@ -44,7 +44,7 @@ after(() => stack.disposeAsync());
 const tea = [{ sku: "tea", quantity: 1 }];
 const eventsOf = (orderId: string) => received.filter(({ key }) => key === orderId);
 
-/** Everything the outbox held has been received, and nothing is left in it. */
+/** Resolves once the outbox is empty and all its messages were received. */
 async function settled(): Promise<void> {
   const rows = (): Promise<unknown[]> => database.query("select 1 from outbox limit 1");
   await eventually(rows, (left) => left.length === 0);
@@ -59,7 +59,9 @@ async function settled(): Promise<void> {
   );
 }
 
-/** With random keys, so that all partitions have one: what was published before is received before. */
+/**
+ * Creates a message with a random key. Enough of them reach every partition, after all before them.
+ */
 const fenceMessage = (type: string): Message => ({ ...answer(randomUUID(), { reason: "fence" }), type });
 
 test("a second migration finds nothing to do", async () => {
@@ -80,7 +82,7 @@ test("every setting that is missing or unknown is named at once, and no secret i
   assert.ok(!output.includes("hunter2") && !output.includes("    at "), output);
 });
 
-test("it refuses to start on a database that was not migrated, and says what to do", async () => {
+test("it refuses to start on a database that is not migrated, and says what to do", async () => {
   await using empty = await testDatabase();
   const { code, output } = await runOrders({ ...environment, ORDERS_DATABASE_URL: empty.url });
   assert.equal(code, 1);
@@ -93,7 +95,7 @@ test("an unknown argument is refused with exit code 2", async () => {
   assert.match(output, /^orders: unknown argument "migrat": .* "migrate"/);
 });
 
-test("an order travels: placed, announced, answered by the worker, fulfilled; the ops port says ready", async () => {
+test("an order is placed, published and fulfilled by the worker's event, and the ops port reports ready", async () => {
   await using orders = await startOrders(environment);
   const ready = await fetch(`http://127.0.0.1:${orders.opsPort}/readyz`);
   assert.equal(ready.status, 200);
@@ -114,7 +116,7 @@ test("an order travels: placed, announced, answered by the worker, fulfilled; th
   assert.match(metrics, /orders_watchers/);
 });
 
-test("killed between commit and relay, it announces the order once when it is back", async () => {
+test("after a kill between commit and relay, it publishes the order once when it restarts", async () => {
   const placedIds: string[] = [];
   {
     await using orders = await startOrders(environment);
@@ -139,7 +141,7 @@ test("killed between commit and relay, it announces the order once when it is ba
   }
 });
 
-test("killed at any moment of placing, a repeat under the same key gets the one order, announced under one id", async () => {
+test("after a kill at any moment of placing, a repeat with the key returns the one order, published with one id", async () => {
   const customerId = newCustomer();
   const keys = Array.from({ length: 60 }, () => randomUUID());
   const place = (client: OrdersClient, key: string) =>
@@ -151,7 +153,7 @@ test("killed at any moment of placing, a repeat under the same key gets the one 
     const calls = keys.slice(round * 20, round * 20 + 20).map(async (key) => {
       const { id } = await place(orders.client, key);
       first.set(key, id);
-      // In the middle of it: some are committed and answered, some committed, some not begun.
+      // At this moment some are committed and answered, some committed, some not begun.
       if (++answered === 5) orders.kill("SIGKILL");
     });
     await Promise.allSettled(calls);
@@ -171,12 +173,12 @@ test("killed at any moment of placing, a repeat under the same key gets the one 
   assert.deepEqual(new Set(stored.map(({ id }) => id)), ids);
   await settled();
   for (const id of ids) {
-    // A relay killed between sending and deleting sends again: the same message, which an inbox knows.
+    // A relay killed between sending and deleting sends the same message again, which inboxes know.
     assert.equal(new Set(eventsOf(id).map((message) => message.id)).size, 1);
   }
 });
 
-test("asked to stop under load, it answers every request it accepted, ends streams as unavailable and exits with 0", async () => {
+test("after SIGTERM under load it answers every accepted request, ends streams as unavailable and exits with 0", async () => {
   await using orders = await startOrders(environment);
   const customerId = newCustomer();
   const { id: watched } = await orders.client.placeOrder({ customerId: newCustomer(), items: tea });
@@ -190,7 +192,7 @@ test("asked to stop under load, it answers every request it accepted, ends strea
       try {
         answered.add((await orders.client.placeOrder({ customerId, items: tea })).id);
       } catch (error) {
-        // Refused, not accepted: what counts is that nothing was stored for it.
+        // A refused request must not have stored anything.
         assert.equal(codeOf(error), "unavailable");
         return;
       }

@@ -1,6 +1,6 @@
 /**
- * Cancel against fulfil against reject, in random schedules with redeliveries: whatever meets whatever, one end is
- * reached, one change made, and everybody who was told something was told the truth.
+ * Cancel, fulfil and reject in random schedules with redeliveries: the order ends once, by one
+ * change, and every reply agrees with that end.
  */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -15,9 +15,11 @@ import { settleOrder } from "../src/use-cases/settle-order.ts";
 import { watchOrder } from "../src/use-cases/watch-order.ts";
 import { pendingOrder, placed } from "./builders.ts";
 import { eventually } from "./eventually.ts";
-import type { World } from "./ports.ts";
+import type { TestContext } from "./ports.ts";
 
-/** One thing done to the order after a pause; `answer` names the message, so that one named twice is a redelivery. */
+/**
+ * A step after a pause. `answer` is the id of its message, so the same id twice is a redelivery.
+ */
 interface Step {
   readonly pauseMs: number;
   readonly act: "cancel" | { readonly answer: number; readonly status: Outcome["status"] };
@@ -31,24 +33,27 @@ const step: fc.Arbitrary<Step> = fc.record({
     fc.nat(messages.length - 1).map((answer) => ({ answer, status: messages[answer] as Outcome["status"] })),
   ),
 });
-/** Tasks run at once, the steps of a task one after the other. */
+/** Tasks run concurrently, the steps of a task one after the other. */
 const schedule = fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 });
 
-export function scheduleProperty(adapter: string, open: () => Promise<World>, numRuns: number): void {
-  let world: World;
+export function scheduleProperty(adapter: string, open: () => Promise<TestContext>, numRuns: number): void {
+  let context: TestContext;
   before(async () => {
-    world = await open();
+    context = await open();
   });
-  after(() => world?.[Symbol.asyncDispose]());
+  after(() => context?.[Symbol.asyncDispose]());
 
-  test(`${adapter}: in every schedule an order reaches one end, by one change, and nobody is told another`, async () =>
+  test(`${adapter}: in every schedule an order ends once, by one change, and every reply agrees with it`, async () =>
     await fc.assert(
-      fc.asyncProperty(schedule, (tasks) => run(world, tasks)),
+      fc.asyncProperty(schedule, (tasks) => run(context, tasks)),
       { numRuns },
     ));
 }
 
-async function run({ orders, inbox, changes, announced }: World, tasks: readonly (readonly Step[])[]): Promise<void> {
+async function run(
+  { orders, inbox, changes, announced }: TestContext,
+  tasks: readonly (readonly Step[])[],
+): Promise<void> {
   const ports: Pick<Ports, "orders" | "inbox" | "changes" | "clock"> = {
     orders,
     inbox,
@@ -79,7 +84,7 @@ async function run({ orders, inbox, changes, announced }: World, tasks: readonly
         : { status: "rejected", reason: String(act.answer) };
     const message = { id: `${prefix}-${act.answer}`, source: "/plumbline/worker" };
     await settleOrder(ports, { message, orderId: order.id, outcome });
-    // A redelivery at once: the acknowledgement was lost.
+    // An immediate redelivery: the acknowledgement was lost.
     await settleOrder(ports, { message, orderId: order.id, outcome });
   }
 
@@ -96,7 +101,11 @@ async function run({ orders, inbox, changes, announced }: World, tasks: readonly
   assert.ok(end !== undefined);
   assert.notEqual(end.status, "pending");
   assert.equal(end.version, 2n, "one change");
-  assert.deepEqual(new Set(cancels), new Set(cancels.length > 0 ? [end.status] : []), "who cancelled was told the end");
+  assert.deepEqual(
+    new Set(cancels),
+    new Set(cancels.length > 0 ? [end.status] : []),
+    "every reply to a cancel has that end",
+  );
   assert.equal(end.total !== undefined, end.status === "fulfilled");
   assert.equal(end.rejectionReason !== "", end.status === "rejected");
 

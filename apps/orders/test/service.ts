@@ -1,4 +1,4 @@
-/** The service through its API: real gRPC in this process, over whichever adapters it is given. */
+/** The service through its API, with real gRPC in this process, over the given adapters. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before, describe } from "node:test";
@@ -22,7 +22,7 @@ import type { OrderId } from "../src/domain/order-id.ts";
 import type { LiveSettings } from "../src/use-cases/ports.ts";
 import { newCustomer } from "./builders.ts";
 import { eventually } from "./eventually.ts";
-import type { World } from "./ports.ts";
+import type { TestContext } from "./ports.ts";
 
 export type OrdersClient = Client<typeof OrdersService>;
 
@@ -30,25 +30,25 @@ export interface Running extends AsyncDisposable {
   readonly client: OrdersClient;
   readonly app: App;
   readonly server: RpcServer;
-  readonly world: World;
+  readonly context: TestContext;
 }
 
 const defaults = await loadConfig(OrdersConfig, [
   env("ORDERS", { ORDERS_DATABASE_URL: "postgresql://localhost/orders", ORDERS_MESSAGING_ADAPTER: "memory" }),
 ]);
 
-/** A server and a client of its own around `world`, which it closes too. */
-export async function runService(world: World, changed: Partial<LiveSettings> = {}): Promise<Running> {
+/** Starts a server and a client around `context`, which it closes too. */
+export async function runService(context: TestContext, changed: Partial<LiveSettings> = {}): Promise<Running> {
   await using stack = new AsyncDisposableStack();
-  stack.use(world);
-  const app = createApp({ ...world, settings: () => ({ ...defaults, ...changed }) });
+  stack.use(context);
+  const app = createApp({ ...context, settings: () => ({ ...defaults, ...changed }) });
   const server = stack.use(
     await serve({ services: [app.service], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, graceMs: 2_000 }),
   );
   const channel = stack.use(await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 10_000 }));
   const client = createClient(OrdersService, channel);
   const owned = stack.move();
-  return { client, app, server, world, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { client, app, server, context, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Creates the delivery of one of the worker's events, as a broker makes it. */
@@ -77,7 +77,7 @@ async function errorOf(call: Promise<unknown> | AsyncIterable<unknown>): Promise
   throw error;
 }
 
-export function serviceSuite(adapter: string, open: () => Promise<World>): void {
+export function serviceSuite(adapter: string, open: () => Promise<TestContext>): void {
   describe(`the service over ${adapter}`, () => {
     let running: Running;
     let client: OrdersClient;
@@ -91,7 +91,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       client.placeOrder({ customerId, items: [{ sku: "tea", quantity }] });
     const deliver = (message: Message) => running.app.onFulfilmentEvent(delivery(message));
 
-    test("an order placed is pending, with a UUID of version 7, at version 1", async () => {
+    test("a placed order is pending, with a UUID of version 7, at version 1", async () => {
       const began = Date.now();
       const order = await place("ada");
       assert.match(order.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -107,10 +107,10 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
         version: 1n,
       });
       assert.deepEqual(await client.getOrder({ orderId: id }), order);
-      await eventually(running.world.announced, (messages) => messages.some(({ key }) => key === id));
+      await eventually(running.context.announced, (messages) => messages.some(({ key }) => key === id));
     });
 
-    test("a request with several mistakes hears of all of them, by their names in the proto", async () => {
+    test("a request with several violations gets all of them, with the field names of the proto", async () => {
       const error = await errorOf(
         client.placeOrder({
           customerId: "",
@@ -153,7 +153,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       assert.deepEqual([code, reason], ["failed_precondition", "ORDER_ALREADY_FULFILLED"]);
     });
 
-    test("a rejected order says why, and can no longer be cancelled", async () => {
+    test("a rejected order has its reason, and can no longer be cancelled", async () => {
       const { id: orderId } = await place();
       await deliver(answer(orderId, { reason: "out of stock: oolong" }));
       const order = await client.getOrder({ orderId });
@@ -163,7 +163,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       assert.deepEqual([code, reason], ["failed_precondition", "ORDER_ALREADY_REJECTED"]);
     });
 
-    test("cancelling twice answers the same, and an answer that comes later changes nothing", async () => {
+    test("a second cancel returns the same, and a later event of the worker changes nothing", async () => {
       const { id: orderId } = await place();
       const cancelled = await client.cancelOrder({ orderId });
       assert.equal(cancelled.status, OrderStatus.ORDER_STATUS_CANCELLED);
@@ -172,7 +172,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       assert.deepEqual(await client.getOrder({ orderId }), cancelled);
     });
 
-    test("an answer delivered twice, and a second answer, change an order once", async () => {
+    test("an event that is delivered twice, and a second event, change an order once", async () => {
       const { id: orderId } = await place();
       const first = answer(orderId, { minorUnits: 1n });
       for (const message of [first, first, answer(orderId, { minorUnits: 2n }), answer(orderId, { reason: "late" })]) {
@@ -198,20 +198,20 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
         message: { ...answer(newOrderId(), { reason: "" }), type: orderFulfilled.type },
         code: "invalid_argument",
       },
-      { name: "for what is no order id", message: answer("no-id", { reason: "x" }), code: "invalid_argument" },
+      { name: "with text that is no order id", message: answer("no-id", { reason: "x" }), code: "invalid_argument" },
       { name: "for an order that was never placed", message: answer(newOrderId(), { reason: "x" }), code: "internal" },
     ]) {
-      test(`an answer ${name} is not acknowledged`, async () =>
+      test(`an event ${name} is not acknowledged`, async () =>
         await assert.rejects(deliver(message), (error) => codeOf(error) === code));
     }
 
-    test("an event of a type unknown here is let pass", async () => {
+    test("an event of an unknown type is acknowledged without effect", async () => {
       for (const type of ["fulfilment.v1.OrderDelayed", "constructor"]) {
         await deliver({ ...answer(newOrderId(), { reason: "" }), type });
       }
     });
 
-    test("a customer's orders come page by page, the newest first, each once, while more are placed", async () => {
+    test("pages list a customer's orders, the newest first, each once, while more are placed", async () => {
       const customerId = newCustomer();
       for (let count = 0; count < 5; count++) await place(customerId);
       const seen: Order[] = [];
@@ -230,7 +230,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       );
     });
 
-    test("a page has 20 orders where no size is asked for, and the last page no token", async () => {
+    test("a page has 20 orders by default, and the last page has no token", async () => {
       const customerId = newCustomer();
       for (let count = 0; count < 20; count++) await place(customerId);
       const exact = await client.listOrders({ customerId, pageSize: 0, pageToken: "" });
@@ -246,10 +246,10 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       { name: "without a customer", query: { customerId: "" }, field: "customer_id" },
       { name: "of -1 orders", query: { pageSize: -1 }, field: "page_size" },
       { name: "of 101 orders", query: { pageSize: 101 }, field: "page_size" },
-      { name: "after a token that is none", query: { pageToken: "next" }, field: "page_token" },
+      { name: "after an invalid token", query: { pageToken: "next" }, field: "page_token" },
       { name: "after a token with padding", query: { pageToken: "AZAAAAAAcACAAAAAAAAAAA==" }, field: "page_token" },
       { name: "after a token of version 4", query: { pageToken: "AZAAAAAAQACAAAAAAAAAAA" }, field: "page_token" },
-      { name: "after a token without end", query: { pageToken: "A".repeat(10_000) }, field: "page_token" },
+      { name: "after a token of 10,000 characters", query: { pageToken: "A".repeat(10_000) }, field: "page_token" },
     ]) {
       test(`a page ${name} is refused`, async () => {
         const error = await errorOf(client.listOrders({ customerId: "ada", pageSize: 1, pageToken: "", ...query }));
@@ -261,7 +261,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       });
     }
 
-    test("one idempotency key places one order, however often and however parallel it is sent", async () => {
+    test("one idempotency key places one order, also when it is sent concurrently", async () => {
       const customerId = newCustomer();
       const metadata = { "idempotency-key": randomUUID() };
       const request = { customerId, items: [{ sku: "tea", quantity: 1 }] };
@@ -288,7 +288,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       });
     }
 
-    test("a watcher gets the order as it stands, its end, and then the end of the stream", async () => {
+    test("a watcher gets the present order, its end, and then the end of the stream", async () => {
       const { id: orderId } = await place();
       const seen: [bigint, OrderStatus][] = [];
       for await (const order of client.watchOrder({ orderId, afterVersion: 0n })) {
@@ -305,7 +305,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       { name: "0 gets an ended order once", afterVersion: 0n, want: [2n] },
       { name: "1 gets what is newer", afterVersion: 1n, want: [2n] },
       { name: "2 gets nothing of an order that ended with it", afterVersion: 2n, want: [] },
-      { name: "a million sees the stream end all the same", afterVersion: 1_000_000n, want: [] },
+      { name: "a million gets the end of the stream too", afterVersion: 1_000_000n, want: [] },
     ]) {
       test(`a watcher after version ${name}`, async () => {
         const { id: orderId } = await place();
@@ -334,19 +334,19 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
       for (const seen of await Promise.all(watching)) assert.deepEqual(seen, [1n, 2n]);
     });
 
-    test("a watcher that leaves leaves its place to another", async () => {
+    test("a watcher that leaves makes room for another", async () => {
       const { id: orderId } = await place();
-      // The bound of the world is 100: without room given back the last ones would be refused.
+      // The limit is 100, so the last ones would be refused if watchers kept their room.
       for (let round = 0; round < 150; round++) {
         for await (const order of client.watchOrder({ orderId, afterVersion: 0n })) {
           assert.equal(order.version, 1n);
           break;
         }
         if (round % 50 !== 49) continue;
-        // The server hears of the cancellation a moment later.
+        // The cancellation reaches the server a moment later.
         await eventually(
           () => {
-            const places = Array.from({ length: 100 }, () => tryWatch(running.world, orderId as OrderId));
+            const places = Array.from({ length: 100 }, () => tryWatch(running.context, orderId as OrderId));
             for (const place of places) place?.[Symbol.dispose]();
             return places.every((place) => place !== undefined);
           },
@@ -356,7 +356,7 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
     });
   });
 
-  test(`the service over ${adapter} ends a stream at its age with unavailable: the order has not ended`, async () => {
+  test(`the service over ${adapter} ends a stream at its maximum age with unavailable`, async () => {
     await using running = await runService(await open(), { watch: { maxAgeMs: 50 } });
     const { id: orderId } = await running.client.placeOrder({
       customerId: newCustomer(),
@@ -383,22 +383,22 @@ export function serviceSuite(adapter: string, open: () => Promise<World>): void 
     await ended;
   });
 
-  test(`the service over ${adapter} refuses watchers past its bound`, async () => {
+  test(`the service over ${adapter} refuses watchers beyond its limit`, async () => {
     await using running = await runService(await open());
     const { id: orderId } = await running.client.placeOrder({
       customerId: newCustomer(),
       items: [{ sku: "tea", quantity: 1 }],
     });
-    const places = Array.from({ length: 100 }, () => running.world.changes.watch(orderId as OrderId));
+    const places = Array.from({ length: 100 }, () => running.context.changes.watch(orderId as OrderId));
     const { code, reason } = await errorOf(running.client.watchOrder({ orderId, afterVersion: 0n }));
     assert.deepEqual([code, reason], ["resource_exhausted", "TOO_MANY_WATCHERS"]);
     for (const place of places) place[Symbol.dispose]();
   });
 }
 
-function tryWatch(world: World, orderId: OrderId): Disposable | undefined {
+function tryWatch(context: TestContext, orderId: OrderId): Disposable | undefined {
   try {
-    return world.changes.watch(orderId);
+    return context.changes.watch(orderId);
   } catch {
     return undefined;
   }

@@ -5,7 +5,7 @@ import type { Fulfilment } from "./domain/order.ts";
 /** The consumer group of this service. A service's name is its group. */
 export const group = "worker";
 
-/** Converts a fulfilment into the message that other services read. Returns undefined if it was withheld. */
+/** Converts a fulfilment into the message for other services, or undefined if it was withheld. */
 export function toMessage({ orderId, outcome, time }: Fulfilment): Message | undefined {
   if (outcome.status === "withheld") return undefined;
   const fields = { source: "/plumbline/worker", key: orderId, time };

@@ -24,7 +24,7 @@ async function main(config: Config<typeof WorkerConfig>, { name, signal }: Servi
   await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
   await requireMigrated(database, migrations, { signal });
   await using broker = await openBroker(name, config, telemetry);
-  // As many labels may wait as orders are worked on, so none is refused.
+  // The queue has room for every order in work, so no label is refused.
   await using labels = new LabelThreads({ ...config.label, queue: config.concurrency });
   labels.observe(telemetry);
   await using ops = await openOps(config.ops, { database, broker }, telemetry);

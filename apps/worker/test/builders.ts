@@ -4,13 +4,13 @@ import { eventMessage, type Message } from "@plumbline/messaging";
 import type { Fulfilment, Outcome } from "../src/domain/order.ts";
 import type { OrderId } from "../src/domain/order-id.ts";
 
-/** A version 7 UUID nobody else has: tests share a database. */
+/** Returns a new version 7 UUID, since tests share a database. */
 export function newOrderId(): OrderId {
   const hex = Date.now().toString(16).padStart(12, "0") + randomBytes(10).toString("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}` as OrderId;
 }
 
-export const newMessageName = () => ({ id: randomUUID(), source: "/plumbline/orders" });
+export const newMessageId = () => ({ id: randomUUID(), source: "/plumbline/orders" });
 
 const time = new Date("2026-01-02T03:04:05.678Z");
 
@@ -37,4 +37,8 @@ export const fulfilled: Outcome = {
 };
 export const rejected: Outcome = { status: "rejected", reason: "out of stock: oolong" };
 
-export const fulfilmentOf = (orderId: OrderId, outcome: Outcome = fulfilled): Fulfilment => ({ orderId, outcome, time });
+export const fulfilmentOf = (orderId: OrderId, outcome: Outcome = fulfilled): Fulfilment => ({
+  orderId,
+  outcome,
+  time,
+});

@@ -1,4 +1,4 @@
 import { serviceSuite } from "./service.ts";
-import { memoryStore } from "./world.ts";
+import { memoryStore } from "./test-context.ts";
 
 serviceSuite("memory", memoryStore);

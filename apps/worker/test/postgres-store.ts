@@ -4,9 +4,9 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { testDatabase } from "@plumbline/tools-engines";
 import { PostgresFulfilments } from "../src/postgres/fulfilments.ts";
 import { migrations } from "../src/postgres/migrations.ts";
-import type { OpenStore } from "./world.ts";
+import type { OpenStore } from "./test-context.ts";
 
-/** A migrated database nobody else uses. */
+/** Opens a new, migrated database. */
 export async function openTestDatabase(): Promise<AsyncDisposable & { readonly database: Database }> {
   await using opened = new AsyncDisposableStack();
   const { url } = opened.use(await testDatabase());
@@ -16,7 +16,7 @@ export async function openTestDatabase(): Promise<AsyncDisposable & { readonly d
   return { database, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** A database of its own for each world, whose outbox is relayed to the world's broker. */
+/** Opens a new database whose outbox is relayed to the broker. */
 export const postgresStore: OpenStore = async (broker, telemetry) => {
   await using opened = new AsyncDisposableStack();
   const { database } = opened.use(await openTestDatabase());

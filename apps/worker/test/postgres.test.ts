@@ -5,7 +5,7 @@ import { migrate } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { PostgresFulfilments } from "../src/postgres/fulfilments.ts";
 import { migrations } from "../src/postgres/migrations.ts";
-import { fulfilmentOf, newMessageName, newOrderId, rejected } from "./builders.ts";
+import { fulfilmentOf, newMessageId, newOrderId, rejected } from "./builders.ts";
 import { fulfilmentsContract } from "./fulfilments.ts";
 import { openTestDatabase } from "./postgres-store.ts";
 
@@ -14,7 +14,7 @@ fulfilmentsContract("postgres", async () => {
   const { database } = opened;
   return {
     fulfilments: new PostgresFulfilments(database, noTelemetry.tracer),
-    // No relay runs here, so the outbox is everything there is to announce.
+    // No relay runs here, so the outbox keeps all events.
     announced: () =>
       database.query<Message>(
         `select message_id as id, topic, source, type, key, time, content_type as "contentType", data, headers
@@ -24,11 +24,11 @@ fulfilmentsContract("postgres", async () => {
   };
 });
 
-test("what fails inside the transaction leaves nothing behind: no row, no event, no note of the message", async () => {
+test("a failed transaction leaves no row, no event and no record of the message", async () => {
   await using opened = await openTestDatabase();
   const { database } = opened;
   const fulfilments = new PostgresFulfilments(database, noTelemetry.tracer);
-  const message = newMessageName();
+  const message = newMessageId();
   const orderId = newOrderId();
   await database.query("alter table outbox add constraint closed check (false) not valid");
   await assert.rejects(fulfilments.settle(message, fulfilmentOf(orderId, rejected)), /closed/);
@@ -40,17 +40,17 @@ test("what fails inside the transaction leaves nothing behind: no row, no event,
   assert.equal((await database.query("select * from outbox")).length, 1);
 });
 
-test("that an order was withheld is recorded", async () => {
+test("a withheld order is recorded", async () => {
   await using opened = await openTestDatabase();
   const fulfilments = new PostgresFulfilments(opened.database, noTelemetry.tracer);
   const orderId = newOrderId();
-  await fulfilments.cancel(newMessageName(), { orderId, time: new Date() });
-  await fulfilments.settle(newMessageName(), fulfilmentOf(orderId));
+  await fulfilments.cancel(newMessageId(), { orderId, time: new Date() });
+  await fulfilments.settle(newMessageId(), fulfilmentOf(orderId));
   const rows = await opened.database.query("select order_id, status, label from fulfilments");
   assert.deepEqual(rows, [{ order_id: orderId, status: "withheld", label: null }]);
 });
 
-test("migrating again changes nothing", async () => {
+test("a second migration changes nothing", async () => {
   await using opened = await openTestDatabase();
   assert.equal(await migrate(opened.database, migrations), 0);
 });

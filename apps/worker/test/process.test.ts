@@ -54,7 +54,7 @@ describe("from source", () => {
       "select order_id, status from fulfilments where order_id = any($1::uuid[])",
       [ids],
     );
-  /** A message may be sent twice, which its receiver's inbox knows by its id; two messages would be two effects. */
+  /** Counts ids: a message may be sent twice, but two messages would be two effects. */
   const effectsOf = (id: string) => new Set(around.answersOf(id).map((message) => message.id)).size;
   const allAnswered = (ids: readonly string[]) =>
     eventually(
@@ -63,7 +63,7 @@ describe("from source", () => {
       60_000,
     );
 
-  test("a worker killed while its suppliers think has one effect after a restart", async () => {
+  test("a worker killed while its suppliers answer has one effect after a restart", async () => {
     await using suppliers = await supplierWithQuotes(60_000);
     const environment = { ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url };
     const killed = await startWorker({ ...environment, WORKER_SUPPLIERS_TIMEOUT_MS: "60000" });
@@ -79,12 +79,12 @@ describe("from source", () => {
     assert.equal((await rowsOf(ids)).length, 3);
   });
 
-  test("a worker killed at once after some orders are settled has one effect for each after a restart", async () => {
+  test("a worker killed once some orders are settled has one effect for each after a restart", async () => {
     await using suppliers = await supplierWithQuotes(50);
     const environment = { ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url };
     const killed = await startWorker({ ...environment, WORKER_CONCURRENCY: "4" });
     const ids = await place(60);
-    // Whatever stands between a commit, its acknowledgement and its relay, some of it is cut here.
+    // The kill falls between commits, acknowledgements and the relay of some orders.
     await eventually(
       () => rowsOf(ids),
       (rows) => rows.length >= 5,
@@ -99,7 +99,7 @@ describe("from source", () => {
     assert.equal((await rowsOf(ids)).length, 60);
   });
 
-  test("SIGTERM lets the orders being worked on finish, takes no others, and exits 0", async () => {
+  test("after SIGTERM it finishes orders in flight, takes no others, and exits with 0", async () => {
     await using suppliers = await supplierWithQuotes(1_500);
     const environment = {
       ...around.environment,
@@ -122,7 +122,7 @@ describe("from source", () => {
     assert.ok(ids.every((id) => effectsOf(id) === 1));
   });
 
-  test("an order that outlasts the grace is left for the next worker, and the process still ends in time", async () => {
+  test("an order that exceeds the grace period is left for the next worker, and the process ends in time", async () => {
     await using suppliers = await supplierWithQuotes(60_000);
     const environment = {
       ...around.environment,
@@ -141,7 +141,7 @@ describe("from source", () => {
     assert.equal(effectsOf(id), 1);
   });
 
-  test("it serves readiness, liveness and what it counts", async () => {
+  test("it serves readiness, liveness and metrics", async () => {
     await using suppliers = await supplierWithQuotes();
     await using worker = await startWorker({ ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url });
     const ids = await place(1);
@@ -153,13 +153,13 @@ describe("from source", () => {
     assert.match(metrics, /message_process_duration_seconds_count\{[^}]*topic="orders\.events"[^}]*\} 1/);
   });
 
-  test("migrating again changes nothing and exits 0", async () => {
+  test("a second migration changes nothing and exits with 0", async () => {
     const { code, output } = await finished(launch(sources, around.environment, ["migrate"]));
     assert.equal(code, 0, output);
   });
 });
 
-test("a worker whose database was not migrated says so and ends, exit 1", async () => {
+test("a worker whose database is not migrated says so and exits with 1", async () => {
   await using own = await testDatabase();
   const environment = { WORKER_DATABASE_URL: own.url, WORKER_MESSAGING_URL: own.url };
   const { code, output } = await finished(launch(sources, environment));
@@ -167,7 +167,7 @@ test("a worker whose database was not migrated says so and ends, exit 1", async 
   assert.match(output, /lacks migration 1 \(fulfilments\).*run this program once with the argument "migrate"/);
 });
 
-test("settings that cannot be are all named at once, exit 1", async () => {
+test("with wrong settings it names all of them and exits with 1", async () => {
   const environment = {
     WORKER_CONCURRENCY: "none",
     WORKER_SUPPLIERS_URL: "ftp://suppliers",
@@ -180,10 +180,10 @@ test("settings that cannot be are all named at once, exit 1", async () => {
   }
 });
 
-test("the bundle does the same with nothing beside it: an order ends and its label is drawn in a thread", async () => {
+test("the bundle alone fulfils an order and draws its label in a thread", async () => {
   const folder = await mkdtemp(join(tmpdir(), "worker-bundle-"));
   try {
-    // The build works on the folder it is called in, so a link keeps it out of this one.
+    // The build writes to its working folder, so a link keeps it out of this one.
     await symlink(fileURLToPath(new URL("../src", import.meta.url)), join(folder, "src"));
     const build = fileURLToPath(new URL("../../../tools/build/app.ts", import.meta.url));
     await promisify(execFile)(process.execPath, [build], { cwd: folder });

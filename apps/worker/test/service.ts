@@ -7,75 +7,76 @@ import { createMessage, type Handler } from "@plumbline/messaging";
 import { cancelledMessage, newOrderId, placedMessage } from "./builders.ts";
 import { eventually } from "./eventually.ts";
 import { readBarcode } from "./read-barcode.ts";
-import { type OpenStore, openWorld, type World } from "./world.ts";
+import { type OpenStore, openTestContext, type TestContext } from "./test-context.ts";
 
-const labelCode = (world: World, orderId: string) => world.client.getLabel({ orderId }).then(() => "ok", codeOf);
-const askedFor = (world: World, sku: string) =>
-  world.quotes.filter((event) => event.sku === sku && event.step === "asked").length;
+const labelCode = (context: TestContext, orderId: string) =>
+  context.client.getLabel({ orderId }).then(() => "ok", codeOf);
+const askedFor = (context: TestContext, sku: string) =>
+  context.quotes.filter((event) => event.sku === sku && event.step === "asked").length;
 
 export function serviceSuite(store: string, openStore: OpenStore): void {
   describe(`over ${store}`, () => {
-    test("a placed order is fulfilled for what the suppliers ask, and its label carries its id", async () => {
-      await using world = await openWorld(openStore);
+    test("a placed order is fulfilled for the suppliers' prices, and its label shows its id", async () => {
+      await using context = await openTestContext(openStore);
       const orderId = newOrderId();
-      await world.publish(placedMessage(orderId, { tea: 2, cups: 1 }));
-      const answer = await world.answer(orderId);
+      await context.publish(placedMessage(orderId, { tea: 2, cups: 1 }));
+      const answer = await context.answer(orderId);
       assert.equal(answer.type, "fulfilment.v1.OrderFulfilled");
       const { total } = OrderFulfilled.decode(answer.data);
       assert.deepEqual(total, { currencyCode: "EUR", minorUnits: 2_899n });
-      const label = await world.client.getLabel({ orderId });
+      const label = await context.client.getLabel({ orderId });
       assert.equal(label.contentType, "image/png");
       assert.equal(readBarcode(label.data, 160), orderId);
     });
 
     for (const { name, items, reason } of [
-      { name: "what is out of stock", items: { tea: 1, unicorn: 1 }, reason: "out of stock: unicorn" },
-      { name: "more than there is", items: { teapot: 4 }, reason: "out of stock: teapot" },
-      { name: "what nobody sells", items: { socks: 1 }, reason: "not sold here: socks" },
+      { name: "an item out of stock", items: { tea: 1, unicorn: 1 }, reason: "out of stock: unicorn" },
+      { name: "more than the stock", items: { teapot: 4 }, reason: "out of stock: teapot" },
+      { name: "an unknown item", items: { socks: 1 }, reason: "not sold here: socks" },
       { name: "two currencies", items: { tea: 1, matcha: 1 }, reason: "priced in several currencies: EUR, JPY" },
     ]) {
       test(`an order of ${name} is rejected with a reason, and has no label`, async () => {
-        await using world = await openWorld(openStore);
+        await using context = await openTestContext(openStore);
         const orderId = newOrderId();
-        await world.publish(placedMessage(orderId, items));
-        const answer = await world.answer(orderId);
+        await context.publish(placedMessage(orderId, items));
+        const answer = await context.answer(orderId);
         assert.equal(answer.type, "fulfilment.v1.OrderRejected");
         assert.equal(OrderRejected.decode(answer.data).reason, reason);
-        assert.equal(await labelCode(world, orderId), "not_found");
+        assert.equal(await labelCode(context, orderId), "not_found");
       });
     }
 
-    test("there is no label of an order nobody placed, or of what is no order's id", async () => {
-      await using world = await openWorld(openStore);
+    test("there is no label for an order that was never placed, or for text that is no order id", async () => {
+      await using context = await openTestContext(openStore);
       for (const orderId of [newOrderId(), "", "tea", "' or 1=1 --", "x".repeat(10_000)]) {
-        assert.equal(await labelCode(world, orderId), "not_found");
+        assert.equal(await labelCode(context, orderId), "not_found");
       }
     });
 
-    test("a message delivered again and again has one effect, and asks the suppliers once", async () => {
-      await using world = await openWorld(openStore);
+    test("a message that is delivered repeatedly has one effect, and asks the suppliers once", async () => {
+      await using context = await openTestContext(openStore);
       const orderId = newOrderId();
       const message = placedMessage(orderId);
-      // The cancel comes last of this key: when it has its effect, all before it were handled.
-      await world.publish(message, message, message, cancelledMessage(orderId));
+      // The cancel is the last of this key, so its effect means that all before it were handled.
+      await context.publish(message, message, message, cancelledMessage(orderId));
       await eventually(
-        () => labelCode(world, orderId),
-        (code) => code === "not_found" && world.answersOf(orderId).length > 0,
+        () => labelCode(context, orderId),
+        (code) => code === "not_found" && context.answersOf(orderId).length > 0,
       );
-      assert.equal(world.answersOf(orderId).length, 1);
-      assert.equal(askedFor(world, "tea"), 1);
+      assert.equal(context.answersOf(orderId).length, 1);
+      assert.equal(askedFor(context, "tea"), 1);
     });
 
     test("two messages that place the same order have one effect", async () => {
-      await using world = await openWorld(openStore);
+      await using context = await openTestContext(openStore);
       const orderId = newOrderId();
-      await world.publish(placedMessage(orderId), placedMessage(orderId), cancelledMessage(orderId));
-      await world.answer(orderId);
+      await context.publish(placedMessage(orderId), placedMessage(orderId), cancelledMessage(orderId));
+      await context.answer(orderId);
       await eventually(
-        () => labelCode(world, orderId),
+        () => labelCode(context, orderId),
         (code) => code === "not_found",
       );
-      assert.equal(world.answersOf(orderId).length, 1);
+      assert.equal(context.answersOf(orderId).length, 1);
     });
 
     test("a handler that dies after its commit and before the acknowledgement has one effect", async () => {
@@ -86,85 +87,85 @@ export function serviceSuite(store: string, openStore: OpenStore): void {
           await next(delivery);
           if (++calls <= 3) throw new Error("died before the acknowledgement");
         };
-      await using world = await openWorld(openStore, { around });
+      await using context = await openTestContext(openStore, { around });
       const orderId = newOrderId();
-      await world.publish(placedMessage(orderId));
+      await context.publish(placedMessage(orderId));
       await eventually(
         () => calls,
         (count) => count === 4,
       );
-      await world.answer(orderId);
-      assert.equal(world.answersOf(orderId).length, 1);
-      assert.equal(askedFor(world, "tea"), 1);
+      await context.answer(orderId);
+      assert.equal(context.answersOf(orderId).length, 1);
+      assert.equal(askedFor(context, "tea"), 1);
     });
 
-    test("a supplier that fails has the order tried again until it answers", async () => {
-      await using world = await openWorld(openStore);
-      world.supplier.change({ failing: ["cups"] });
+    test("while a supplier fails, the order is retried until it answers", async () => {
+      await using context = await openTestContext(openStore);
+      context.supplier.change({ failing: ["cups"] });
       const orderId = newOrderId();
-      await world.publish(placedMessage(orderId, { tea: 1, cups: 1 }));
+      await context.publish(placedMessage(orderId, { tea: 1, cups: 1 }));
       await eventually(
-        () => askedFor(world, "cups"),
+        () => askedFor(context, "cups"),
         (count) => count >= 3,
       );
-      assert.deepEqual(world.answersOf(orderId), []);
-      assert.equal(await labelCode(world, orderId), "not_found");
-      world.supplier.change({ failing: [] });
-      assert.equal((await world.answer(orderId)).type, "fulfilment.v1.OrderFulfilled");
+      assert.deepEqual(context.answersOf(orderId), []);
+      assert.equal(await labelCode(context, orderId), "not_found");
+      context.supplier.change({ failing: [] });
+      assert.equal((await context.answer(orderId)).type, "fulfilment.v1.OrderFulfilled");
     });
 
-    test("a failing supplier holds up its own orders only", async () => {
-      await using world = await openWorld(openStore, { concurrency: 4 });
-      world.supplier.change({ failing: ["cups"] });
+    test("a failing supplier delays only its own orders", async () => {
+      await using context = await openTestContext(openStore, { concurrency: 4 });
+      context.supplier.change({ failing: ["cups"] });
       const [stuck, other] = [newOrderId(), newOrderId()];
-      await world.publish(placedMessage(stuck, { cups: 1 }), placedMessage(other, { tea: 1 }));
-      assert.equal((await world.answer(other)).type, "fulfilment.v1.OrderFulfilled");
-      assert.deepEqual(world.answersOf(stuck), []);
-      world.supplier.change({ failing: [] });
-      await world.answer(stuck);
+      await context.publish(placedMessage(stuck, { cups: 1 }), placedMessage(other, { tea: 1 }));
+      assert.equal((await context.answer(other)).type, "fulfilment.v1.OrderFulfilled");
+      assert.deepEqual(context.answersOf(stuck), []);
+      context.supplier.change({ failing: [] });
+      await context.answer(stuck);
     });
 
-    test("an order given up in place is tried later, and fulfilled then", async () => {
-      await using world = await openWorld(openStore, { attempts: 2, retryDelaysMs: [20, 40, 60_000] });
-      world.supplier.change({ failing: ["tea"] });
+    test("an order whose attempts in place failed is retried later and fulfilled", async () => {
+      await using context = await openTestContext(openStore, { attempts: 2, retryDelaysMs: [20, 40, 60_000] });
+      context.supplier.change({ failing: ["tea"] });
       const orderId = newOrderId();
-      await world.publish(placedMessage(orderId));
+      await context.publish(placedMessage(orderId));
       await eventually(
-        () => askedFor(world, "tea"),
+        () => askedFor(context, "tea"),
         (count) => count >= 3,
       );
-      world.supplier.change({ failing: [] });
-      assert.equal((await world.answer(orderId)).type, "fulfilment.v1.OrderFulfilled");
+      context.supplier.change({ failing: [] });
+      assert.equal((await context.answer(orderId)).type, "fulfilment.v1.OrderFulfilled");
     });
 
-    test("an order whose suppliers fail for good is dead-lettered and nothing is said of it", async () => {
-      await using world = await openWorld(openStore, { attempts: 3 });
-      world.supplier.change({ failureRate: 1 });
+    test("an order whose suppliers keep failing is dead-lettered, and nothing is published", async () => {
+      await using context = await openTestContext(openStore, { attempts: 3 });
+      context.supplier.change({ failureRate: 1 });
       const orderId = newOrderId();
-      await world.publish(placedMessage(orderId));
+      await context.publish(placedMessage(orderId));
       await eventually(
-        () => world.dead.length,
+        () => context.dead.length,
         (count) => count === 1,
       );
-      assert.equal(world.dead[0]?.key, orderId);
-      assert.equal(askedFor(world, "tea"), 3);
-      assert.deepEqual(world.answersOf(orderId), []);
+      assert.equal(context.dead[0]?.key, orderId);
+      assert.equal(askedFor(context, "tea"), 3);
+      assert.deepEqual(context.answersOf(orderId), []);
     });
 
     test("cancelling a fulfilled order withholds its label", async () => {
-      await using world = await openWorld(openStore);
+      await using context = await openTestContext(openStore);
       const orderId = newOrderId();
-      await world.publish(placedMessage(orderId));
-      await world.answer(orderId);
-      assert.equal(await labelCode(world, orderId), "ok");
-      await world.publish(cancelledMessage(orderId));
+      await context.publish(placedMessage(orderId));
+      await context.answer(orderId);
+      assert.equal(await labelCode(context, orderId), "ok");
+      await context.publish(cancelledMessage(orderId));
       await eventually(
-        () => labelCode(world, orderId),
+        () => labelCode(context, orderId),
         (code) => code === "not_found",
       );
     });
 
-    test("an order cancelled before it comes is not fulfilled: no supplier is asked and nothing is said", async () => {
+    test("for an order that is cancelled before it arrives, no supplier is asked and nothing is published", async () => {
       let handled = 0;
       const around =
         (next: Handler): Handler =>
@@ -172,21 +173,21 @@ export function serviceSuite(store: string, openStore: OpenStore): void {
           await next(delivery);
           handled++;
         };
-      await using world = await openWorld(openStore, { around });
+      await using context = await openTestContext(openStore, { around });
       const [orderId, other] = [newOrderId(), newOrderId()];
-      await world.publish(cancelledMessage(orderId), placedMessage(orderId));
+      await context.publish(cancelledMessage(orderId), placedMessage(orderId));
       await eventually(
         () => handled,
         (count) => count === 2,
       );
-      await world.publish(placedMessage(other, { cups: 1 }));
-      await world.answer(other);
-      assert.deepEqual(world.answersOf(orderId), []);
-      assert.equal(askedFor(world, "tea"), 0);
-      assert.equal(await labelCode(world, orderId), "not_found");
+      await context.publish(placedMessage(other, { cups: 1 }));
+      await context.answer(other);
+      assert.deepEqual(context.answersOf(orderId), []);
+      assert.equal(askedFor(context, "tea"), 0);
+      assert.equal(await labelCode(context, orderId), "not_found");
     });
 
-    test("an order that is cancelled while it waits for its retry is withheld when that comes", async () => {
+    test("an order that is cancelled while it waits for its retry is withheld", async () => {
       const seen: string[] = [];
       const around =
         (next: Handler): Handler =>
@@ -194,21 +195,21 @@ export function serviceSuite(store: string, openStore: OpenStore): void {
           await next(delivery);
           seen.push(delivery.message.type);
         };
-      await using world = await openWorld(openStore, { attempts: 1, retryDelaysMs: [300], around });
-      world.supplier.change({ failing: ["tea"] });
+      await using context = await openTestContext(openStore, { attempts: 1, retryDelaysMs: [300], around });
+      context.supplier.change({ failing: ["tea"] });
       const orderId = newOrderId();
-      await world.publish(placedMessage(orderId), cancelledMessage(orderId));
+      await context.publish(placedMessage(orderId), cancelledMessage(orderId));
       await eventually(
         () => seen.length,
         (count) => count === 2,
       );
       assert.deepEqual(seen, ["orders.v1.OrderCancelled", "orders.v1.OrderPlaced"]);
-      assert.deepEqual(world.answersOf(orderId), []);
-      assert.deepEqual(world.dead, []);
+      assert.deepEqual(context.answersOf(orderId), []);
+      assert.deepEqual(context.dead, []);
     });
 
-    test("what cannot be an order is dead-lettered at once, and the next of its key is handled", async () => {
-      await using world = await openWorld(openStore);
+    test("an invalid event is dead-lettered at once, and the next one of its key is handled", async () => {
+      await using context = await openTestContext(openStore);
       const orderId = newOrderId();
       const good = placedMessage(orderId);
       const bad = [
@@ -220,34 +221,34 @@ export function serviceSuite(store: string, openStore: OpenStore): void {
         placedMessage(orderId, { tea: 1_001 }),
         placedMessage(orderId, Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`sku-${index}`, 1]))),
       ];
-      await world.publish(...bad, good);
-      await world.answer(orderId);
-      assert.deepEqual(world.dead.map(({ id }) => id).sort(), bad.map(({ id }) => id).sort());
+      await context.publish(...bad, good);
+      await context.answer(orderId);
+      assert.deepEqual(context.dead.map(({ id }) => id).sort(), bad.map(({ id }) => id).sort());
     });
 
-    test("events of types it does not know are none of its business", async () => {
-      await using world = await openWorld(openStore);
+    test("events of unknown types are acknowledged without effect", async () => {
+      await using context = await openTestContext(openStore);
       const orderId = newOrderId();
       const envelope = { source: "/plumbline/orders", key: orderId, contentType: "application/protobuf" };
       const unknown = ["orders.v1.OrderPraised", "toString"].map((type) =>
         createMessage({ ...envelope, type, data: new Uint8Array([255]) }),
       );
-      await world.publish(...unknown, placedMessage(orderId));
-      await world.answer(orderId);
-      assert.deepEqual(world.dead, []);
+      await context.publish(...unknown, placedMessage(orderId));
+      await context.answer(orderId);
+      assert.deepEqual(context.dead, []);
     });
 
-    test("two hundred orders, some of which cannot be supplied, end once each", async () => {
-      await using world = await openWorld(openStore, { concurrency: 16 });
-      world.supplier.change({ jitterMs: 5, failureRate: 0.1 });
+    test("two hundred orders, some of them rejected, end once each", async () => {
+      await using context = await openTestContext(openStore, { concurrency: 16 });
+      context.supplier.change({ jitterMs: 5, failureRate: 0.1 });
       const orders = Array.from({ length: 200 }, (_, index) => ({ id: newOrderId(), lacks: index % 7 === 6 }));
-      await world.publish(...orders.map(({ id, lacks }) => placedMessage(id, lacks ? { unicorn: 1 } : { tea: 1 })));
+      await context.publish(...orders.map(({ id, lacks }) => placedMessage(id, lacks ? { unicorn: 1 } : { tea: 1 })));
       for (const { id, lacks } of orders) {
         const want = lacks ? "fulfilment.v1.OrderRejected" : "fulfilment.v1.OrderFulfilled";
-        assert.equal((await world.answer(id)).type, want);
+        assert.equal((await context.answer(id)).type, want);
       }
-      assert.ok(orders.every(({ id }) => world.answersOf(id).length === 1));
-      assert.deepEqual(world.dead, []);
+      assert.ok(orders.every(({ id }) => context.answersOf(id).length === 1));
+      assert.deepEqual(context.dead, []);
     });
   });
 }

@@ -10,16 +10,16 @@ import { eventually } from "./eventually.ts";
 
 export const sources = { main: fileURLToPath(new URL("../src/main.ts", import.meta.url)), cwd: process.cwd() };
 
-/** The worker as a process of its own. */
+/** A worker process. */
 export interface WorkerProcess extends AsyncDisposable {
   readonly port: number;
   readonly opsPort: number;
-  /** Sends a signal and resolves with how the process ended. */
+  /** Sends a signal. Resolves with the exit code, or the signal that ended the process. */
   end(signal: NodeJS.Signals): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   output(): string;
 }
 
-/** The engines a worker needs, and what others see of its work. */
+/** The engines of a worker, and the events that it publishes. */
 export interface Surroundings extends AsyncDisposable {
   readonly broker: Broker;
   readonly database: Database;

@@ -1,4 +1,6 @@
-/** An amount that cannot lose a cent: whole minor units of one currency (ISO 4217), never a floating-point number. */
+/**
+ * An amount in whole minor units of one currency (ISO 4217): no floating point, so no lost cent.
+ */
 export interface Money {
   /** Three capital letters, such as "EUR". */
   readonly currencyCode: string;
@@ -6,19 +8,21 @@ export interface Money {
   readonly minorUnits: bigint;
 }
 
-/** The text is no currency code, or the amount is negative or does not fit. */
+/**
+ * The error for a text that is no currency code, and for an amount that is negative or too large.
+ */
 export class InvalidMoneyError extends Error {
   override readonly name = "InvalidMoneyError";
 }
 
-/** Amounts of two currencies do not add up. */
+/** The error for a sum of amounts of two currencies. */
 export class CurrencyMismatchError extends Error {
   override readonly name = "CurrencyMismatchError";
 }
 
 const mostMinorUnits = 2n ** 63n - 1n;
 
-/** An amount; throws InvalidMoneyError where it is none. */
+/** Creates an amount. Throws InvalidMoneyError. */
 export function money(currencyCode: string, minorUnits: bigint): Money {
   if (!/^[A-Z]{3}$/.test(currencyCode)) throw new InvalidMoneyError("a currency code is three capital letters");
   if (minorUnits < 0n || minorUnits > mostMinorUnits) {
@@ -27,7 +31,7 @@ export function money(currencyCode: string, minorUnits: bigint): Money {
   return { currencyCode, minorUnits };
 }
 
-/** The sum of two amounts of one currency; throws CurrencyMismatchError for two. */
+/** Returns the sum of two amounts. Throws CurrencyMismatchError for two currencies. */
 export function add(a: Money, b: Money): Money {
   if (a.currencyCode !== b.currencyCode) {
     throw new CurrencyMismatchError(`${a.currencyCode} and ${b.currencyCode} do not add up`);
@@ -35,7 +39,10 @@ export function add(a: Money, b: Money): Money {
   return money(a.currencyCode, a.minorUnits + b.minorUnits);
 }
 
-/** The price of `quantity` pieces; throws InvalidMoneyError for a quantity that is not a whole number from 0 up. */
+/**
+ * Returns the price of `quantity` pieces. Throws InvalidMoneyError unless that is a whole number
+ * from 0.
+ */
 export function times(price: Money, quantity: number): Money {
   if (!Number.isSafeInteger(quantity)) throw new InvalidMoneyError("a quantity is a whole number");
   return money(price.currencyCode, price.minorUnits * BigInt(quantity));

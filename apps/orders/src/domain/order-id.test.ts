@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { parseOrderId, uuidV7 } from "./order-id.ts";
 
 test("the example of RFC 9562, appendix A.6, comes out as printed there", () =>
-  // rand_a 0xCC3, rand_b 0x18C4DC0C0C07398F: the version and variant bits in the random bytes do not count.
+  // rand_a 0xCC3, rand_b 0x18C4DC0C0C07398F: version and variant replace bits of the random bytes.
   assert.equal(
     uuidV7(0x017f22e279b0, Uint8Array.from([0xfc, 0xc3, 0xd8, 0xc4, 0xdc, 0x0c, 0x0c, 0x07, 0x39, 0x8f])),
     "017f22e2-79b0-7cc3-98c4-dc0c0c07398f",

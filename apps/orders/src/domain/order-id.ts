@@ -1,4 +1,7 @@
-/** Order ids are UUIDs, version 7: their text sorts by the millisecond they were made in, so "newest first" is an index scan. */
+/**
+ * Order ids are UUIDs of version 7. Their text sorts by the millisecond they were made in, so
+ * "newest first" is an index scan.
+ */
 
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -13,8 +16,9 @@ export function parseOrderId(text: string): OrderId | undefined {
 }
 
 /**
- * The UUID of RFC 9562, section 5.7: 48 bits of Unix milliseconds, the version, 12 random bits, the variant, 62 random bits.
- * `random` is ten random bytes. Ids of one millisecond are in no particular order: nothing here needs more.
+ * Creates a UUID of RFC 9562, section 5.7: 48 bits of Unix milliseconds, the version, 12 random
+ * bits, the variant, 62 random bits. `random` is ten random bytes. Ids of one millisecond have no
+ * order among themselves.
  */
 export function uuidV7(unixMs: number, random: Uint8Array): OrderId {
   if (!Number.isSafeInteger(unixMs) || unixMs < 0 || unixMs >= 2 ** 48) throw new RangeError("time outside 48 bits");

@@ -1,6 +1,6 @@
 /**
- * What an order is and may become. Pure: a function takes an order and returns the next one, or the same object where
- * nothing changes. The first terminal status wins; nothing here can undo it.
+ * An order and its transitions. Each function is pure: it takes an order and returns the next one,
+ * or the same object if nothing changes. The first terminal status is final.
  *
  *     pending -> fulfilled | rejected | cancelled
  */
@@ -22,9 +22,9 @@ export interface Order {
   readonly customerId: string;
   readonly items: readonly OrderItem[];
   readonly status: OrderStatus;
-  /** Known once fulfilled, from the suppliers' prices: a client never names one. */
+  /** The sum of the suppliers' prices, once fulfilled. Clients name no prices. */
   readonly total: Money | undefined;
-  /** Why it was rejected, fit for the customer; empty otherwise. */
+  /** The reason of a rejection, fit for the customer. Empty otherwise. */
   readonly rejectionReason: string;
   /** Starts at 1 and grows by one with each change. */
   readonly version: bigint;
@@ -32,12 +32,12 @@ export interface Order {
   readonly updateTime: Date;
 }
 
-/** What the suppliers answered: the price of everything, or why it cannot be had. */
+/** The end that the suppliers' answers give an order: fulfilled for a price, or rejected. */
 export type Outcome =
   | { readonly status: "fulfilled"; readonly total: Money }
   | { readonly status: "rejected"; readonly reason: string };
 
-/** The request describes no order. Lists every problem, the first `mostViolations` of them. */
+/** The error for a request that describes no order. Lists its first `mostViolations` problems. */
 export class InvalidOrderError extends Error {
   override readonly name = "InvalidOrderError";
   readonly violations: readonly Violation[];
@@ -103,14 +103,14 @@ function repeatedSkus(items: readonly OrderItem[]): Violation[] {
   });
 }
 
-/** Whether nothing can change the order any more. */
+/** Returns true if the order has ended. */
 export function isTerminal(order: Order): boolean {
   return order.status !== "pending";
 }
 
 /**
- * The customer ends the order. Cancelling a cancelled order returns it as it is, so a client that lost the answer can
- * simply ask again. Throws OrderAlreadyFulfilledError or OrderAlreadyRejectedError.
+ * Cancels the order. Returns a cancelled order unchanged, so that a client which lost the reply can
+ * retry. Throws OrderAlreadyFulfilledError or OrderAlreadyRejectedError.
  */
 export function cancel(order: Order, now: Date): Order {
   if (order.status === "fulfilled") throw new OrderAlreadyFulfilledError("the order is fulfilled already");
@@ -118,7 +118,9 @@ export function cancel(order: Order, now: Date): Order {
   return order.status === "cancelled" ? order : change(order, { status: "cancelled" }, now);
 }
 
-/** The suppliers have answered. An order that has ended stays as it is: the answer came too late, or a second time. */
+/**
+ * Ends the order with an outcome. An ended order stays as it is: the outcome is late or repeated.
+ */
 export function settle(order: Order, outcome: Outcome, now: Date): Order {
   if (isTerminal(order)) return order;
   return outcome.status === "fulfilled"
@@ -126,7 +128,7 @@ export function settle(order: Order, outcome: Outcome, now: Date): Order {
     : change(order, { status: "rejected", rejectionReason: outcome.reason.slice(0, mostReasonLength) }, now);
 }
 
-/** The order as it was when placed: what a repeated request is answered with. */
+/** Returns the order as it was when placed, which is the reply to a repeated request. */
 export function asPlaced(order: Order): Order {
   return {
     ...order,
@@ -139,7 +141,7 @@ export function asPlaced(order: Order): Order {
 }
 
 function change(order: Order, fields: Partial<Order>, now: Date): Order {
-  // Clocks of two machines differ: time must not run backwards between two versions.
+  // Clocks of two machines differ, but time must not run backwards between two versions.
   const updateTime = now < order.updateTime ? order.updateTime : now;
   return { ...order, ...fields, version: order.version + 1n, updateTime };
 }

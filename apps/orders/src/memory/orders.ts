@@ -11,13 +11,13 @@ import {
 } from "../use-cases/ports.ts";
 
 export interface MemoryOptions {
-  /** Told of each change once it is committed. */
+  /** Called with each changed order once the change is committed. */
   readonly onChange?: ((order: Order) => void) | undefined;
-  /** Given what a transaction announced, in order, once it is committed. */
+  /** Called with the events of a transaction once it is committed. */
   readonly publish?: ((events: readonly OrderEvent[]) => void) | undefined;
 }
 
-/** The ports over Maps, for tests: one transaction at a time, committed whole or not at all. Grows with what is put in. */
+/** The ports over Maps, for tests. One transaction runs at a time. Nothing is ever removed. */
 export class MemoryOrders implements Orders, Inbox {
   readonly #oneAtATime = new Semaphore(1);
   readonly #options: MemoryOptions;
@@ -98,7 +98,7 @@ export class MemoryOrders implements Orders, Inbox {
   }
 }
 
-/** What one transaction has changed so far, over what is committed. */
+/** The changes of one transaction, over the committed orders. */
 class MemoryTransaction implements Pick<Orders, "change"> {
   readonly changed = new Map<string, Order>();
   readonly events: OrderEvent[] = [];

@@ -10,9 +10,9 @@ export interface Watchers {
 }
 
 /**
- * Passes on every committed change to the watchers of this process, whichever process made it. Resolves once the server
- * listens, so it comes before the first watcher. One connection, however many watch; when that was lost and is back,
- * everyone reads again. Disposing stops it.
+ * Passes committed changes of all processes to the watchers of this one, until disposed. Resolves
+ * once the server listens, so call it before the first watcher comes. Uses one connection. After a
+ * reconnect all watchers read their orders again.
  */
 export async function followChanges(database: Pick<Database, "listen">, watchers: Watchers): Promise<AsyncDisposable> {
   const listener = await database.listen(channel);

@@ -4,16 +4,18 @@ import type { Telemetry } from "@plumbline/telemetry";
 import { pruneKeys } from "./idempotency-keys.ts";
 
 export interface CleanupOptions {
-  /** How long a key is kept. */
+  /** The time that a key is kept. */
   readonly retentionMs: number;
-  /** How often old keys are deleted, about. */
+  /** The pause between two sweeps, about. */
   readonly sweepMs: number;
 }
 
 const batch = 1_000;
 const maxRounds = 100;
 
-/** Deletes expired idempotency keys until disposed, in small statements. Replicas share the work. */
+/**
+ * Deletes expired idempotency keys in small statements, until disposed. Replicas share the work.
+ */
 export function startIdempotencyKeyCleanup(
   database: Pick<Database, "query">,
   { retentionMs, sweepMs }: CleanupOptions,

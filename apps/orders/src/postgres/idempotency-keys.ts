@@ -6,8 +6,9 @@ import { columns, type OrderRow, toOrder } from "./order-row.ts";
 const method = "PlaceOrder";
 
 /**
- * Takes the key for `order`, within its transaction, or returns the order it was taken for. Of two at once the second
- * waits here for the first to commit. Throws IdempotencyKeyReusedError where it stands for another body.
+ * Claims the key for `order` within its transaction, or returns the order that has claimed it. If
+ * two claim it at once, the second waits until the first commits. Throws IdempotencyKeyReusedError
+ * if the key stands for another body.
  */
 export async function claimKey(
   tx: Transaction,
@@ -15,7 +16,7 @@ export async function claimKey(
   { key, bodyHash }: IdempotencyKey,
   { signal }: Abortable = {},
 ): Promise<Order | undefined> {
-  // "Do update" rather than "do nothing": it locks the row it finds, so pruning cannot take it from under us.
+  // "Do update" locks the row that it finds, so that pruning cannot delete it meanwhile.
   const [claim] = await tx.query<{ order_id: string; same_body: boolean }>(
     `insert into idempotency_keys (method, customer_id, key, body_hash, order_id) values ($1, $2, $3, $4, $5)
      on conflict (method, customer_id, key) do update set key = excluded.key
@@ -34,7 +35,7 @@ export async function claimKey(
   return toOrder(row);
 }
 
-/** Deletes keys older than `retentionMs`, at most `batch` in one statement, and says how many it deleted. */
+/** Deletes keys older than `retentionMs`, at most `batch` of them. Returns the number deleted. */
 export async function pruneKeys(
   database: Pick<Database, "query">,
   { retentionMs, batch }: { readonly retentionMs: number; readonly batch: number },

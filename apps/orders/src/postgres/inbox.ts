@@ -5,7 +5,7 @@ import { group } from "../event-messages.ts";
 import type { Abortable, Inbox, Orders } from "../use-cases/ports.ts";
 import { OrderTransaction } from "./order-transaction.ts";
 
-/** The messages handled, in the database of the orders they changed and in the same transaction. */
+/** The handled messages, stored in the transaction of their effect. */
 export class PostgresInbox implements Inbox {
   readonly #database: Database;
   readonly #telemetry: Pick<Telemetry, "tracer">;

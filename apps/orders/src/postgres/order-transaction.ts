@@ -16,10 +16,13 @@ import {
   toValues,
 } from "./order-row.ts";
 
-/** Where changes are announced to watchers, of all processes. The payload is `id version traceparent`, the last where the change has a trace. */
+/**
+ * The channel that announces changes to the watchers of all processes. The payload is
+ * `id version traceparent`, or `id version` for a change without a trace.
+ */
 export const channel = "order_changed";
 
-/** What is done to orders within one transaction, whoever opened it: a request, or a message with its inbox. */
+/** The changes of orders within one transaction, of a request or of a message with its inbox. */
 export class OrderTransaction implements Pick<Orders, "change"> {
   readonly #tx: Transaction;
   readonly #tracer: Tracer;
@@ -42,7 +45,7 @@ export class OrderTransaction implements Pick<Orders, "change"> {
     decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
     { signal }: Abortable = {},
   ): Promise<Order> {
-    // The lock makes the row decide between a cancel and an answer that meet: the second reads what the first wrote.
+    // With the lock, the second of a cancel and an outcome reads what the first wrote.
     const [row] = await this.#tx.query<OrderRow>(`select ${columns} from orders where id = $1 for update`, [id], {
       signal,
       name: "lock_order",
@@ -52,7 +55,7 @@ export class OrderTransaction implements Pick<Orders, "change"> {
     const next = decide(order);
     if (next.order === order) return order;
 
-    // NOTIFY is sent by the commit, so a watcher never reads before there is something to see.
+    // The commit sends the NOTIFY, so a watcher never reads before the change is visible.
     await this.#tx.query(
       `update orders set ${assignments}
        where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $${nextPlaceholder}::text))`,

@@ -6,7 +6,9 @@ import { claimKey } from "./idempotency-keys.ts";
 import { columns, type OrderRow, toOrder } from "./order-row.ts";
 import { OrderTransaction } from "./order-transaction.ts";
 
-/** Orders in Postgres. A signal that aborts stops the statement on the server; a commit is never stopped. */
+/**
+ * Orders in Postgres. An aborted signal cancels the statement on the server, but never a commit.
+ */
 export class PostgresOrders implements Orders {
   readonly #database: Database;
   readonly #telemetry: Pick<Telemetry, "tracer">;
@@ -29,7 +31,7 @@ export class PostgresOrders implements Orders {
     { signal }: Abortable = {},
   ): Promise<Order[]> {
     const rows = await this.#database.query<OrderRow>(
-      // One statement for first and later pages: an "or" would cost the index.
+      // One statement for the first page and the others: an "or" would not use the index.
       `select ${columns} from orders
        where customer_id = $1 and id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
        order by id desc limit $3`,

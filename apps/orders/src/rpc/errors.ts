@@ -7,7 +7,9 @@ import { IdempotencyKeyReusedError, OrderNotFoundError, TooManyWatchersError } f
 // oxlint-disable-next-line typescript/no-explicit-any -- the constructors differ in what they take, and only `instanceof` is asked
 type ErrorClass = abstract new (...values: any[]) => Error;
 
-/** What the service's own errors are called over RPC. Anything else is `internal`, or has its code already. */
+/**
+ * The codes and reasons of the service's own errors. Other errors have a code or are `internal`.
+ */
 const names: readonly (readonly [ErrorClass, Code, string])[] = [
   [InvalidOrderError, "invalid_argument", "ORDER_INVALID"],
   [InvalidListError, "invalid_argument", "LIST_INVALID"],
@@ -19,7 +21,7 @@ const names: readonly (readonly [ErrorClass, Code, string])[] = [
   [TooManyWatchersError, "resource_exhausted", "TOO_MANY_WATCHERS"],
 ];
 
-/** The error as the caller gets it. */
+/** Returns the error that the caller gets. */
 export function toServiceError(error: unknown): unknown {
   for (const [type, code, reason] of names) {
     if (!(error instanceof type)) continue;
@@ -33,7 +35,7 @@ export function toServiceError(error: unknown): unknown {
   return error;
 }
 
-/** Fields of the request by their names in the proto: `customer_id`. */
+/** Returns the name of a request's field in the proto: `customer_id`. */
 function inProto(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -45,7 +45,7 @@ export function ordersService(ports: Ports): ServiceImplementation {
         const query = { orderId: orderIdOf(orderId), afterVersion };
         for await (const order of watchOrder(ports, query, { signal: age.signal })) yield toOrderMessage(order);
       } catch (error) {
-        // A stream that ends without an error means that the order has ended, which may be wrong here.
+        // A stream that ends without an error means an ended order, which this one may not be.
         if (age.signal.aborted && !call.signal.aborted) {
           throw new ServiceError(
             "unavailable",
@@ -61,7 +61,7 @@ export function ordersService(ports: Ports): ServiceImplementation {
   });
 }
 
-/** Returns the id that a request names an order by. Throws OrderNotFoundError for text that no order has as its id. */
+/** Returns the text as an order id. Throws OrderNotFoundError if it cannot be one. */
 function orderIdOf(text: string): OrderId {
   const orderId = parseOrderId(text);
   if (orderId === undefined) throw new OrderNotFoundError("there is no such order");
@@ -78,8 +78,8 @@ async function mapErrors<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Reports an unknown outcome as `unavailable`, which clients retry. For changes that have one effect
- * however often they are requested.
+ * Reports an unknown outcome as `unavailable`, which clients retry. For changes that have one
+ * effect however often they are requested.
  */
 async function retryableWhenOutcomeUnknown<T>(change: () => Promise<T>): Promise<T> {
   try {

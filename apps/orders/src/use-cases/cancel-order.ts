@@ -3,8 +3,8 @@ import type { OrderId } from "../domain/order-id.ts";
 import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
 
 /**
- * Ends a pending order. Cancelling it again returns it and announces nothing. Throws OrderNotFoundError,
- * OrderAlreadyFulfilledError and OrderAlreadyRejectedError.
+ * Cancels a pending order. A repeat returns it unchanged and publishes nothing. Throws
+ * OrderNotFoundError, OrderAlreadyFulfilledError and OrderAlreadyRejectedError.
  */
 export async function cancelOrder(
   { orders, clock }: Pick<Ports, "orders" | "clock">,

@@ -2,7 +2,7 @@ import type { Order } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
 import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
 
-/** The order as it stands. Throws OrderNotFoundError, also for what cannot be an id. */
+/** Returns the order in its present version. Throws OrderNotFoundError. */
 export async function getOrder(
   { orders }: Pick<Ports, "orders">,
   orderId: OrderId,

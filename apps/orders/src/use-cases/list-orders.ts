@@ -7,7 +7,7 @@ export interface ListOrders {
   readonly customerId: string;
   /** 0 means 20. The proto states the most. */
   readonly pageSize: number;
-  /** `nextPageToken` of the page before; empty for the first. */
+  /** The `nextPageToken` of the page before. Empty for the first page. */
   readonly pageToken: string;
 }
 
@@ -19,7 +19,7 @@ export interface OrdersPage {
 
 const defaultPageSize = 20;
 
-/** The query asks for no page. Lists every problem. */
+/** The error for a query that describes no page. Lists all problems. */
 export class InvalidListError extends Error {
   override readonly name = "InvalidListError";
   readonly violations: readonly Violation[];
@@ -30,8 +30,8 @@ export class InvalidListError extends Error {
 }
 
 /**
- * A customer's orders, the newest first. Pages are cut by id, so orders placed meanwhile neither repeat nor hide one.
- * Throws InvalidListError.
+ * Returns a page of a customer's orders, the newest first. Pages are cut by id, so orders placed
+ * meanwhile neither repeat nor hide one. Throws InvalidListError.
  */
 export async function listOrders(
   { orders }: Pick<Ports, "orders">,
@@ -46,22 +46,22 @@ export async function listOrders(
   if (violations.length > 0) throw new InvalidListError(violations);
 
   const size = query.pageSize === 0 ? defaultPageSize : query.pageSize;
-  // One more than asked for tells whether there is a next page.
+  // One more than requested shows if there is a next page.
   const found = await orders.list({ customerId: query.customerId, before, limit: size + 1 }, { signal });
   const page = found.slice(0, size);
   const last = page.at(-1);
   return { orders: page, nextPageToken: found.length > size && last !== undefined ? writeToken(last.id) : "" };
 }
 
-/** The token: the bytes of the last id, so that nobody is tempted to make one up, and a format we may change. */
+/** Returns the token after an id. It is opaque, so that its format can change. */
 function writeToken(id: OrderId): string {
   return Buffer.from(id.replaceAll("-", ""), "hex").toString("base64url");
 }
 
-/** The id in a token; undefined for what `writeToken` did not write. */
+/** Returns the id in a token, or undefined for text that `writeToken` did not write. */
 function readToken(token: string): OrderId | undefined {
   const hex = Buffer.from(token, "base64url").toString("hex");
   const id = parseOrderId(hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"));
-  // Decoding skips what is not base64url: a token is one only if it is what the id is written as.
+  // Decoding skips characters that are not base64url, so compare with the token of the id.
   return id !== undefined && writeToken(id) === token ? id : undefined;
 }

@@ -3,19 +3,19 @@ import { newOrder, type Order, type OrderRequest } from "../domain/order.ts";
 import type { Abortable, Ports } from "./ports.ts";
 
 export interface PlaceOrderOptions extends Abortable {
-  /** The client's name for this attempt: placing again under it returns the order placed first, as it was placed. */
+  /** The client's key for this attempt. A repeat returns the first order, as it was placed. */
   readonly idempotencyKey?: string | undefined;
   /** A hash of the whole request, so that a key cannot stand for two requests that differ in any field. */
   readonly requestHash: Uint8Array;
 }
 
-/** The idempotency key is no key. */
+/** The error for text that cannot be an idempotency key. */
 export class InvalidIdempotencyKeyError extends Error {
   override readonly name = "InvalidIdempotencyKeyError";
 }
 
 /**
- * Accepts an order: it is pending until the suppliers have answered. Throws InvalidOrderError,
+ * Places an order, which is pending until the suppliers answered. Throws InvalidOrderError,
  * InvalidIdempotencyKeyError and IdempotencyKeyReusedError.
  */
 export async function placeOrder(

@@ -1,28 +1,28 @@
-/** What the use cases need from outside. Every adapter passes the contract in `test/ports.ts`. */
+/** The ports of the use cases. Every adapter passes the contract in `test/ports.ts`. */
 import type { Order } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
 
 export interface Abortable {
-  /** Aborts when nobody waits for the answer any more: whatever runs then stops and rejects with its reason. */
+  /** Aborts when the result is no longer needed. Work in flight then rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A fact the rest of the system learns once the change behind it is committed, and never otherwise. */
+/** A fact that is published if and only if its change commits. */
 export interface OrderEvent {
   readonly type: "placed" | "cancelled";
   /** The order after the change. */
   readonly order: Order;
 }
 
-/** A client's name for one attempt to place an order, so that a repeat of it places nothing. */
+/** A client's key for one attempt to place an order, so that a repeat places nothing. */
 export interface IdempotencyKey {
-  /** Of one customer and one method. */
+  /** Unique for one customer and one method. */
   readonly key: string;
-  /** Of what was asked: the same key for something else is a mistake. */
+  /** The hash of the request. The same key for another request is an error. */
   readonly bodyHash: Uint8Array;
 }
 
-/** The key was used for another request within the last 24 hours. */
+/** The error for a key that was used for another request within the last 24 hours. */
 export class IdempotencyKeyReusedError extends Error {
   override readonly name = "IdempotencyKeyReusedError";
 }
@@ -45,22 +45,24 @@ export interface AddOptions extends Abortable {
 export interface Orders {
   find(id: OrderId, options?: Abortable): Promise<Order | undefined>;
 
-  /** At most `limit` orders of a customer, the newest first, older than the order `before`. */
+  /** Returns at most `limit` orders of a customer, the newest first, older than `before`. */
   list(
     query: { readonly customerId: string; readonly before?: OrderId | undefined; readonly limit: number },
     options?: Abortable,
   ): Promise<Order[]>;
 
   /**
-   * Stores a new order, its events and its key in one transaction and returns it. Where the key has been used for the
-   * same body, nothing is stored and the order placed then is returned; of several at once one is placed and all
-   * get it. Throws IdempotencyKeyReusedError for another body.
+   * Stores a new order, its events and its key in one transaction, and returns the order. If the
+   * key was used for the same body, stores nothing and returns the order as it was placed then. If
+   * several use the key at once, one order is stored and all return it. Throws
+   * IdempotencyKeyReusedError for another body.
    */
   add(order: Order, events: readonly OrderEvent[], options?: AddOptions): Promise<Order>;
 
   /**
-   * Reads the order so that nobody else changes it, lets `decide` make the next one and stores that with its events in one
-   * transaction. Returning the order itself stores nothing. Throws OrderNotFoundError, and what `decide` throws.
+   * Locks the order, and stores the order and events that `decide` returns in one transaction. If
+   * `decide` returns the order itself, nothing is stored. Throws OrderNotFoundError, and the errors
+   * of `decide`.
    */
   change(
     id: OrderId,
@@ -69,9 +71,9 @@ export interface Orders {
   ): Promise<Order>;
 }
 
-/** Has each message take effect once, however often it is delivered. */
+/** The record of handled messages, which gives each one effect however often it is delivered. */
 export interface Inbox {
-  /** Runs `effect` unless this message has had it; the note that it had is stored with the effect or not at all. */
+  /** Runs `effect` unless the message is recorded, and records it in the same transaction. */
   once(
     message: { readonly id: string; readonly source: string },
     effect: (orders: Pick<Orders, "change">) => Promise<void>,
@@ -79,21 +81,22 @@ export interface Inbox {
   ): Promise<void>;
 }
 
-/** Says that an order has changed, in whichever process. */
+/** The changes of orders, made by any process. */
 export interface OrderChanges {
-  /** Hears of each change committed after this returns. Throws TooManyWatchersError at the bound. */
+  /** Watches for changes that commit after this returns. Throws TooManyWatchersError. */
   watch(orderId: OrderId): OrderWatch;
 }
 
 export interface OrderWatch extends Disposable {
   /**
-   * Resolves once a version above `version` may be there: one was announced since the watch began, or announcements may
-   * have been missed. Holds nothing but the latest version announced, so changes a watcher was too slow for merge.
+   * Resolves once a version above `version` may exist: it was announced since the watch began, or
+   * announcements may have been missed. Only the latest version is kept, so changes merge for a
+   * slow watcher.
    */
   newerThan(version: bigint, options?: Abortable): Promise<void>;
 }
 
-/** This process follows as many orders as it may. */
+/** The error for a watcher beyond the limit of this process. */
 export class TooManyWatchersError extends Error {
   override readonly name = "TooManyWatchersError";
 }

@@ -2,7 +2,7 @@ import { type Outcome, settle } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
 import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
 
-/** What the suppliers answered for one order, in a message that may arrive more than once. */
+/** The outcome of an order, in a message that may arrive more than once. */
 export interface Answer {
   readonly message: { readonly id: string; readonly source: string };
   readonly orderId: OrderId;
@@ -10,8 +10,9 @@ export interface Answer {
 }
 
 /**
- * Fulfils or rejects an order, once per message. Where the order has ended already the message is noted and changes
- * nothing. Throws OrderNotFoundError: an answer for an order that was never placed must be looked at by somebody.
+ * Fulfils or rejects an order, once per message. If the order has ended, the message is recorded
+ * and changes nothing. Throws OrderNotFoundError for an order that was never placed: somebody must
+ * look at that message.
  */
 export async function settleOrder(
   { inbox, clock }: Pick<Ports, "inbox" | "clock">,

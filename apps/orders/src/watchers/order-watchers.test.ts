@@ -18,7 +18,7 @@ function noting() {
   return { spans, tracer, within: (active: string) => void (stream = active) };
 }
 
-test("a change told to watchers is one span in its trace, with a link to each stream", async () => {
+test("a change that has watchers is one span in its trace, with a link to each stream", async () => {
   const { spans, tracer, within } = noting();
   const watchers = new OrderWatchers(10, { ...noTelemetry, tracer });
   within("first");
@@ -40,7 +40,7 @@ test("a change told to watchers is one span in its trace, with a link to each st
   ]);
 });
 
-test("a change nobody watches, and one without a trace, have no span", async () => {
+test("a change without watchers, and one without a trace, have no span", async () => {
   const { spans, tracer } = noting();
   const watchers = new OrderWatchers(10, { ...noTelemetry, tracer });
   watchers.announce("a", 2n, "change");

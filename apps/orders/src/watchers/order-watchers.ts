@@ -3,8 +3,8 @@ import type { Carrier, Telemetry, Tracer } from "@plumbline/telemetry";
 import { type Abortable, type OrderChanges, type OrderWatch, TooManyWatchersError } from "../use-cases/ports.ts";
 
 /**
- * Who follows which order in this process. Adapters announce changes; each watcher remembers the latest version
- * announced and nothing else, so a slow one costs what a fast one costs.
+ * The watchers of this process, by order. An adapter announces changes. Each watcher keeps only the
+ * latest version, so a slow watcher costs no more than a fast one.
  */
 export class OrderWatchers implements OrderChanges {
   readonly #byOrder = new Map<string, Set<Watcher>>();
@@ -13,7 +13,7 @@ export class OrderWatchers implements OrderChanges {
   readonly #tracer: Tracer;
   #count = 0;
 
-  /** At most `most` watchers; the next is refused with TooManyWatchersError. */
+  /** Takes at most `most` watchers. The next one is refused with TooManyWatchersError. */
   constructor(most: number, { metrics, tracer }: Pick<Telemetry, "metrics" | "tracer">) {
     this.#most = most;
     this.#tracer = tracer;
@@ -37,8 +37,8 @@ export class OrderWatchers implements OrderChanges {
   }
 
   /**
-   * A change was committed: the order has this version, or by now a newer one. With the `traceparent` of the change its
-   * trace gets a span that links to the watchers' streams, which are other requests with traces of their own (ADR 14).
+   * Announces that the order has this version, or by now a newer one. With a `traceparent`, the
+   * trace of the change gets a span that links to the traces of the watchers' streams (ADR 14).
    */
   announce(orderId: string, version: bigint, traceparent?: string): void {
     const watchers = [...(this.#byOrder.get(orderId) ?? [])];
@@ -52,7 +52,7 @@ export class OrderWatchers implements OrderChanges {
     this.#tracer.span("tell watchers", { parent: { traceparent }, links, attributes }, tell);
   }
 
-  /** Announcements may have been missed: everyone reads again. */
+  /** Announces that announcements may have been missed, so that every watcher reads again. */
   announceAll(): void {
     for (const watchers of this.#byOrder.values()) for (const watcher of watchers) watcher.missed();
   }
@@ -64,7 +64,7 @@ export class OrderWatchers implements OrderChanges {
 }
 
 class Watcher implements OrderWatch {
-  /** The trace context of the request that watches. */
+  /** The trace context of the watching request. */
   readonly stream: Carrier;
   readonly #leave: () => void;
   readonly #changed = new Event();

@@ -1,4 +1,4 @@
-/** An order as the worker sees it: what to supply, and what came of it. */
+/** An order as the worker sees it: the items to supply, and the outcome. */
 
 import type { OrderId } from "./order-id.ts";
 
@@ -9,28 +9,28 @@ export interface OrderItem {
 
 export interface PlacedOrder {
   readonly id: OrderId;
-  /** Each sku once. */
+  /** Each SKU occurs once. */
   readonly items: readonly OrderItem[];
 }
 
-/** Whole minor units of one currency (ISO 4217): 0 to 2^63 - 1, what the contract and the database can carry. */
+/** An amount in whole minor units of one currency (ISO 4217), from 0 to 2^63 - 1. */
 export interface Money {
   readonly currencyCode: string;
   readonly minorUnits: bigint;
 }
 
-/** What a supplier says to one item. That it cannot supply is an answer too; only silence and failures are not. */
+/** A supplier's answer for one item. Out of stock is an answer too; a failure is not. */
 export type Quote =
   | { readonly status: "in_stock"; readonly unitPrice: Money }
   | { readonly status: "out_of_stock" }
   | { readonly status: "unknown_sku" };
 
-/** How an order ends here. */
+/** The end of an order. */
 export type Outcome =
   | { readonly status: "fulfilled"; readonly total: Money; readonly label: Uint8Array }
   /** The reason is fit for the customer. */
   | { readonly status: "rejected"; readonly reason: string }
-  /** It was cancelled before it could be fulfilled: nothing is said to anybody, and that is recorded. */
+  /** Cancelled before it was fulfilled: recorded, but not published. */
   | { readonly status: "withheld" };
 
 export interface Fulfilment {

@@ -23,9 +23,9 @@ for (const { name, items, want } of [
     items: { tea: [2, priced(450n)], cups: [1, priced(1_999n)] },
     want: supplied(2_899n),
   },
-  { name: "what is free costs nothing", items: { sample: [1, priced(0n)] }, want: supplied(0n) },
+  { name: "a free item costs nothing", items: { sample: [1, priced(0n)] }, want: supplied(0n) },
   {
-    name: "an amount no floating-point number holds is exact",
+    name: "an amount beyond the precision of floating point is exact",
     items: { a: [1_000, priced(9_007_199_254_740_993n)], b: [1, priced(1n)] },
     want: supplied(9_007_199_254_740_993_001n),
   },
@@ -40,7 +40,7 @@ for (const { name, items, want } of [
     items: { ship: [1_000, priced(most)] },
     want: rejected("the total is more than can be charged"),
   },
-  { name: "what is out of stock is named", items: { oolong: [1, gone] }, want: rejected("out of stock: oolong") },
+  { name: "an item out of stock is named", items: { oolong: [1, gone] }, want: rejected("out of stock: oolong") },
   {
     name: "everything that cannot be supplied is named at once",
     items: { tea: [1, priced(1n)], oolong: [1, gone], unicorn: [1, gone], socks: [1, unknown] },
@@ -52,7 +52,7 @@ for (const { name, items, want } of [
     want: rejected("priced in several currencies: EUR, JPY"),
   },
   {
-    name: "the currency of what is out of stock does not matter",
+    name: "the currency of an item out of stock does not matter",
     items: { tea: [1, priced(1n)], unicorn: [1, gone] },
     want: rejected("out of stock: unicorn"),
   },
@@ -67,7 +67,7 @@ for (const { name, items, want } of [
   });
 }
 
-test("of many missing items a few are named and the rest counted, so that a reason stays short", () => {
+test("a reason names a few of many missing items and counts the others", () => {
   const items = Array.from({ length: 100 }, (_, index) => ({ sku: `${index}`.padStart(64, "x"), quantity: 1 }));
   const verdict = weighQuotes(
     items,
@@ -78,7 +78,7 @@ test("of many missing items a few are named and the rest counted, so that a reas
   assert.ok(verdict.reason.length < 1_000, `${verdict.reason.length} characters`);
 });
 
-test("a quote too few is a mistake of the caller, never a cheaper order", () => {
+test("a missing quote is an error of the caller, and never makes an order cheaper", () => {
   const items = ["tea", "cups"].map((sku) => ({ sku, quantity: 1 }));
   assert.throws(() => weighQuotes(items, [priced(1n)]), /one quote is needed for each item/);
 });

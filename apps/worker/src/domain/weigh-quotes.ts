@@ -5,10 +5,13 @@ export type Verdict =
   | { readonly status: "rejected"; readonly reason: string };
 
 const mostMinorUnits = 2n ** 63n - 1n;
-/** A reason goes to the customer, by an event and a row: it names a few SKUs and counts the rest. */
+/** A reason reaches the customer, so it names a few SKUs and counts the others. */
 const mostNamed = 5;
 
-/** What an order costs, or why it cannot be supplied. `quotes` are in the order of `items`. */
+/**
+ * Returns the total of an order, or the reason of its rejection. `quotes` are in the order of
+ * `items`.
+ */
 export function weighQuotes(items: readonly OrderItem[], quotes: readonly Quote[]): Verdict {
   const skusOf = (status: Quote["status"]) =>
     items.filter((_, index) => quotes[index]?.status === status).map(({ sku }) => sku);
@@ -20,7 +23,7 @@ export function weighQuotes(items: readonly OrderItem[], quotes: readonly Quote[
   ];
   if (missing.length > 0) return { status: "rejected", reason: missing.join("; ") };
 
-  // An amount in two currencies has no total, and choosing a rate is not ours.
+  // Amounts in two currencies have no total without an exchange rate.
   const prices = quotes.map((quote) => (quote as Quote & { status: "in_stock" }).unitPrice);
   const currencies = [...new Set(prices.map(({ currencyCode }) => currencyCode))].sort();
   const [currencyCode, ...others] = currencies;

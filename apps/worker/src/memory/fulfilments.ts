@@ -1,16 +1,18 @@
 import type { Abortable } from "@plumbline/concurrency";
 import type { Fulfilment } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
-import type { Fulfilments, MessageName } from "../use-cases/ports.ts";
+import type { Fulfilments, MessageId } from "../use-cases/ports.ts";
 
-/** The port over Maps, for tests: each call is one step, so it is a transaction by nature. Grows with what is put in. */
+/**
+ * The port over Maps, for tests. Each call is one step, and so a transaction. Nothing is removed.
+ */
 export class MemoryFulfilments implements Fulfilments {
   readonly #handled = new Set<string>();
   readonly #settled = new Map<string, Fulfilment>();
   readonly #cancelled = new Set<string>();
   readonly #announce: (fulfilment: Fulfilment) => void;
 
-  /** `announce` is told what came of an order, once it is recorded. */
+  /** Calls `announce` with each fulfilment once it is recorded. */
   constructor(announce: (fulfilment: Fulfilment) => void = () => {}) {
     this.#announce = announce;
   }
@@ -21,7 +23,7 @@ export class MemoryFulfilments implements Fulfilments {
     return this.#cancelled.has(orderId) ? "cancelled" : "open";
   }
 
-  async settle(message: MessageName, fulfilment: Fulfilment, { signal }: Abortable = {}): Promise<void> {
+  async settle(message: MessageId, fulfilment: Fulfilment, { signal }: Abortable = {}): Promise<void> {
     signal?.throwIfAborted();
     if (this.#wasHandled(message) || this.#settled.has(fulfilment.orderId)) return;
     const isCancelled = this.#cancelled.has(fulfilment.orderId);
@@ -31,7 +33,7 @@ export class MemoryFulfilments implements Fulfilments {
   }
 
   async cancel(
-    message: MessageName,
+    message: MessageId,
     { orderId }: { readonly orderId: OrderId },
     { signal }: Abortable = {},
   ): Promise<void> {
@@ -45,7 +47,7 @@ export class MemoryFulfilments implements Fulfilments {
     return outcome?.status === "fulfilled" && !this.#cancelled.has(orderId) ? outcome.label : undefined;
   }
 
-  #wasHandled({ source, id }: MessageName): boolean {
+  #wasHandled({ source, id }: MessageId): boolean {
     const name = JSON.stringify([source, id]);
     const wasHandled = this.#handled.has(name);
     this.#handled.add(name);

@@ -6,15 +6,15 @@ import type { Tracer } from "@plumbline/telemetry";
 import type { Fulfilment } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
 import { group, toMessage } from "../event-messages.ts";
-import type { Fulfilments, MessageName } from "../use-cases/ports.ts";
+import type { Fulfilments, MessageId } from "../use-cases/ports.ts";
 
-/** What came of each order, in Postgres: the row, its event and the handled message in one transaction. */
+/** Fulfilments in Postgres: the row, its event and the handled message in one transaction. */
 export class PostgresFulfilments implements Fulfilments {
   readonly #database: Database;
 
   readonly #tracer: Tracer;
 
-  /** The tracer writes the trace of the order's message into the message that answers it. */
+  /** The tracer adds the trace of the handled message to the published one. */
   constructor(database: Database, tracer: Tracer) {
     this.#database = database;
     this.#tracer = tracer;
@@ -31,7 +31,7 @@ export class PostgresFulfilments implements Fulfilments {
     return row?.cancelled === true ? "cancelled" : "open";
   }
 
-  async settle(message: MessageName, fulfilment: Fulfilment, { signal }: Abortable = {}): Promise<void> {
+  async settle(message: MessageId, fulfilment: Fulfilment, { signal }: Abortable = {}): Promise<void> {
     await handleOnce(
       this.#database,
       group,
@@ -48,7 +48,7 @@ export class PostgresFulfilments implements Fulfilments {
   }
 
   async cancel(
-    message: MessageName,
+    message: MessageId,
     { orderId, time }: { readonly orderId: OrderId; readonly time: Date },
     { signal }: Abortable = {},
   ): Promise<void> {
@@ -79,9 +79,9 @@ export class PostgresFulfilments implements Fulfilments {
 }
 
 /**
- * Whether it was the first thing that came of its order, and the order was not cancelled. One statement for both, as each is
- * a round trip. A cancel that commits while this transaction runs may be missed. That does no harm: orders decides how an
- * order ends, and the label is withheld by the cancel's own row.
+ * Inserts the fulfilment. Returns false if the order has one or was cancelled. One statement does
+ * both, as each is a round trip. A cancel that commits meanwhile may be missed, which is harmless:
+ * orders decides how an order ends, and the row of the cancel withholds the label.
  */
 async function insert(
   tx: Transaction,
@@ -108,7 +108,7 @@ async function insert(
   return rows.length > 0;
 }
 
-/** Of a cancelled order; one that is settled stays as it is. */
+/** Records that the order was withheld, unless it is settled. */
 async function withhold(tx: Transaction, { orderId, time }: Fulfilment, { signal }: Abortable): Promise<void> {
   await tx.query(
     "insert into fulfilments (order_id, status, time) values ($1, 'withheld', $2) on conflict do nothing",

@@ -14,7 +14,7 @@ const asker = (url: string, options: Partial<SuppliersOptions> = {}) =>
 const itemsOf = (...skus: readonly string[]) => skus.map((sku) => ({ sku, quantity: 1 }));
 const codeFrom = (answer: Promise<unknown>) => answer.then(() => "ok", codeOf);
 
-/** Quotes as the supplier sees them; `until` resolves when what it saw satisfies the condition. */
+/** The quotes that the supplier received. `until` resolves when they satisfy the condition. */
 function watcher() {
   const events: QuoteEvent[] = [];
   let check = () => {};
@@ -39,7 +39,7 @@ function watcher() {
   };
 }
 
-test("answers come in the order of the items, whatever they are", async () => {
+test("answers are in the order of the items", async () => {
   await using supplier = await startSupplier({ port: 0, settings: { jitterMs: 20 } });
   assert.deepEqual(await asker(supplier.url)(itemsOf("tea", "unicorn", "socks", "matcha")), [
     { status: "in_stock", unitPrice: { currencyCode: "EUR", minorUnits: 450n } },
@@ -49,7 +49,7 @@ test("answers come in the order of the items, whatever they are", async () => {
   ]);
 });
 
-test("the quantity is asked for", async () => {
+test("the request names the quantity", async () => {
   await using supplier = await startSupplier({ port: 0 });
   const quotes = await asker(supplier.url)([
     { sku: "tea", quantity: 1 },
@@ -89,9 +89,9 @@ test("all items are asked at once, but never more than the bound", async () => {
   assert.equal(most, 3);
 });
 
-test("one failure is thrown, aborts the requests under way and starts no others", async () => {
+test("the first failure is thrown, aborts the requests in flight and starts no others", async () => {
   const seen = watcher();
-  // The third quote asked for takes no time and fails; the two before it would take a minute.
+  // The third quote fails at once; the two before it would take a minute.
   const numbers = [1, 1, 0, 0];
   await using supplier = await startSupplier({
     port: 0,
@@ -107,7 +107,7 @@ test("one failure is thrown, aborts the requests under way and starts no others"
   assert.equal(seen.count("answered"), 0);
 });
 
-test("suppliers that take too long are a failure, and hear that nobody waits any more", async () => {
+test("suppliers that exceed the time limit are a failure, and their requests are aborted", async () => {
   const seen = watcher();
   await using supplier = await startSupplier({ port: 0, settings: { latencyMs: 60_000 }, onQuote: seen.onQuote });
   const code = codeFrom(asker(supplier.url, { timeoutMs: 200 })(itemsOf("tea", "cups")));
@@ -142,7 +142,7 @@ const price = (minorUnits: unknown, currencyCode: unknown = "EUR") => ({
 });
 
 for (const { name, status = 200, headers = json, body, code } of [
-  { name: "an answer that says more than we need", body: { ...quote, delivery: "tomorrow" }, code: "ok" },
+  { name: "an answer with more fields than are read", body: { ...quote, delivery: "tomorrow" }, code: "ok" },
   { name: "a 404 without a problem document, as a proxy sends it,", status: 404, body: {}, code: "internal" },
   { name: "a 500", status: 500, body: {}, code: "unavailable" },
   { name: "a 429", status: 429, body: {}, code: "unavailable" },
@@ -156,7 +156,7 @@ for (const { name, status = 200, headers = json, body, code } of [
   { name: "a negative price", body: price("-450"), code: "internal" },
   { name: "a price of half a cent", body: price("4.5"), code: "internal" },
   { name: "a price of a thousand digits", body: price("9".repeat(1_000)), code: "internal" },
-  { name: "a currency nobody has", body: price("450", "euro"), code: "internal" },
+  { name: "a currency that does not exist", body: price("450", "euro"), code: "internal" },
   { name: "stock as text", body: { ...quote, inStock: "true" }, code: "internal" },
   { name: "an answer larger than a quote can be", body: { ...quote, more: "x".repeat(20_000) }, code: "internal" },
 ]) {
@@ -184,7 +184,7 @@ test("an answer that never ends is cut off at the bound", async () => {
   await closed;
 });
 
-/** A server of the test's own, for answers no supplier should give. */
+/** Starts a server for answers that no supplier should give. */
 async function serving(handle: RequestListener): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer(handle).listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -9,11 +9,11 @@ import { readText } from "./read-text.ts";
 import { tracedFetch } from "./traced-fetch.ts";
 
 export interface SuppliersOptions {
-  /** Where quotes are asked: `http://127.0.0.1:8090`. */
+  /** The address of the suppliers: `http://127.0.0.1:8090`. */
   readonly url: string;
-  /** Requests of one order under way at a time. */
+  /** Requests of one order in flight at a time. */
   readonly concurrency: number;
-  /** For all requests of one order together. */
+  /** The time limit for all requests of one order together. */
   readonly timeoutMs: number;
 }
 
@@ -21,9 +21,10 @@ export interface SuppliersOptions {
 const maxAnswerBytes = 16_384;
 
 /**
- * Asks the suppliers over HTTP: `GET /v1/quotes/{sku}?quantity=N`, all items of an order at once, bounded. Out of stock and
- * an unknown SKU are answers. Anything else but a valid quote is a failure: it aborts the other requests and is thrown
- * as `unavailable` (no answer, 429, 5xx), `deadline_exceeded`, or `internal` (an answer we do not understand).
+ * Asks the suppliers over HTTP for all items of an order at once, up to a bound:
+ * `GET /v1/quotes/{sku}?quantity=N`. Out of stock and an unknown SKU are answers. A failure aborts
+ * the other requests and is thrown as `unavailable` (no answer, 429, 5xx), `deadline_exceeded`, or
+ * `internal` (an answer that is no quote).
  */
 export function askSuppliersOverHttp(options: SuppliersOptions, telemetry: Telemetry): AskSuppliers {
   const duration = telemetry.metrics.histogram(
@@ -56,7 +57,7 @@ async function ask(
 ): Promise<Quote[]> {
   const requests = items.map(({ sku, quantity }) => ({
     url: new URL(`v1/quotes/${encodeURIComponent(sku)}?quantity=${quantity}`, url.endsWith("/") ? url : `${url}/`),
-    // A redirect could lead anywhere, and no supplier needs one.
+    // No supplier needs a redirect, which could lead anywhere.
     init: { headers: { accept: "application/json" }, redirect: "error" as const },
   }));
   try {
@@ -77,7 +78,7 @@ async function ask(
 
 async function quoteOf(response: Response, sku: string): Promise<Quote> {
   const contentType = response.headers.get("content-type") ?? "";
-  // Only the supplier's own 404 says so: one of a proxy or a wrong address must not reject every order.
+  // Only the supplier's own 404 counts: a proxy's or a wrong address must not reject every order.
   if (response.status === 404 && contentType.startsWith("application/problem+json")) return { status: "unknown_sku" };
   if (response.status !== 200) {
     const isPassing = response.status >= 500 || response.status === 429;
@@ -92,7 +93,7 @@ async function quoteOf(response: Response, sku: string): Promise<Quote> {
   return answer.data.inStock ? { status: "in_stock", unitPrice: answer.data.unitPrice } : { status: "out_of_stock" };
 }
 
-/** What we need of an answer; a supplier may say more. */
+/** The fields that are read. A supplier may send more. */
 const Answer = z.object({
   sku: z.string(),
   inStock: z.boolean(),

@@ -1,6 +1,6 @@
 import { ServiceError } from "@plumbline/errors";
 
-/** The body of an answer as text. Throws `internal` past `maxBytes`, having read no further and let go of the connection. */
+/** Reads a body as text. Throws `internal` after `maxBytes`, and then cancels the body. */
 export async function readText(response: Response, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;

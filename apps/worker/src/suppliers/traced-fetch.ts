@@ -1,8 +1,8 @@
 import type { Tracer } from "@plumbline/telemetry";
 
 /**
- * `fetch` in a client span of its own, whose context goes out with the request. The span ends with the answer's head. Its
- * name and `url.template` are `route`, as the path has ids in it.
+ * Returns a `fetch` that sends each request in a client span, with the context of the span. The
+ * span ends with the response's head. It is named by `route`, since paths have ids in them.
  */
 export function tracedFetch(tracer: Tracer, route: string): (url: URL, init: RequestInit) => Promise<Response> {
   return (url, init) => {
@@ -21,7 +21,7 @@ export function tracedFetch(tracer: Tracer, route: string): (url: URL, init: Req
       for (const [name, value] of Object.entries(context)) headers.set(name, value);
       const response = await fetch(url, { ...init, headers });
       span.setAttribute("http.response.status_code", response.status);
-      // The conventions: to a client every 4xx and 5xx is an error; what it means is for the caller to judge.
+      // By the conventions every 4xx and 5xx is an error for a client span.
       if (response.status >= 400) span.fail(new Error(`status ${response.status}`));
       return response;
     });

@@ -1,22 +1,22 @@
 import type { Abortable } from "@plumbline/concurrency";
 import type { Outcome, PlacedOrder } from "../domain/order.ts";
 import { weighQuotes } from "../domain/weigh-quotes.ts";
-import type { MessageName, Ports } from "./ports.ts";
+import type { MessageId, Ports } from "./ports.ts";
 
 /**
- * Asks the suppliers of an order, draws its label and records what came of it, once however often it is called for the
- * same order. Throws where a supplier or the drawing fails: nothing is recorded then, and calling again is right.
+ * Asks the suppliers of an order, draws its label and records the outcome, once for each order.
+ * Throws if a supplier or the drawing fails. Then nothing is recorded, and the call can be retried.
  */
 export async function fulfilOrder(
   ports: Ports,
-  message: MessageName,
+  message: MessageId,
   order: PlacedOrder,
   { signal }: Abortable = {},
 ): Promise<void> {
-  // A repeat asks nobody. `settle` looks again, in its transaction, as both may have changed by then.
+  // A repeat asks no supplier. `settle` checks again in its transaction.
   const status = await ports.fulfilments.statusOf(order.id, { signal });
   if (status === "settled") return;
-  // No transaction is open while others are asked and the label is drawn: that takes as long as it takes.
+  // No transaction is open during the requests and the drawing, which may take long.
   const outcome: Outcome = status === "cancelled" ? { status: "withheld" } : await outcomeOf(ports, order, { signal });
   await ports.fulfilments.settle(message, { orderId: order.id, outcome, time: ports.clock.now() }, { signal });
 }

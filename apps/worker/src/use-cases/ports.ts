@@ -1,9 +1,13 @@
-/** What fulfilling an order needs from outside. Every adapter of Fulfilments passes the contract in `test/fulfilments.ts`. */
+/**
+ * The ports of the use cases. Adapters of Fulfilments pass the contract in `test/fulfilments.ts`.
+ */
 import type { Abortable } from "@plumbline/concurrency";
 import type { Fulfilment, OrderItem, Quote } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
 
-/** Asks for all items at once and answers in their order. Throws if one of them was not answered. */
+/**
+ * Asks for all items at once. Returns quotes in the order of the items. Throws if one is missing.
+ */
 export type AskSuppliers = (items: readonly OrderItem[], options?: Abortable) => Promise<Quote[]>;
 
 /** Draws the packing label of an order as a PNG picture. */
@@ -12,32 +16,35 @@ export type DrawLabel = (
   options?: Abortable,
 ) => Promise<Uint8Array>;
 
-/** Names a message for ever: what an inbox remembers. */
-export interface MessageName {
+/** The identity of a message, which the inbox records. */
+export interface MessageId {
   readonly id: string;
   readonly source: string;
 }
 
-/** What came of each order. Cancels and fulfilments may arrive in any order, and more than once. */
+/** The outcome of each order. Cancels and fulfilments may arrive in any order, and repeatedly. */
 export interface Fulfilments {
-  /** `settled` once anything came of the order, `cancelled` if it was cancelled before that, else `open`. */
+  /**
+   * Returns `settled` once the order has an outcome, `cancelled` if it was cancelled before, else
+   * `open`.
+   */
   statusOf(orderId: OrderId, options?: Abortable): Promise<"open" | "settled" | "cancelled">;
 
   /**
-   * Records what came of an order, the event that says so and the handled message, all in one transaction. Without
-   * effect if the message has been handled or the order is settled. Of a cancelled order it records `withheld` instead
-   * and announces nothing.
+   * Records an outcome, its event and the handled message in one transaction. Has no effect if the
+   * message was handled or the order is settled. For a cancelled order, records `withheld` and
+   * publishes nothing.
    */
-  settle(message: MessageName, fulfilment: Fulfilment, options?: Abortable): Promise<void>;
+  settle(message: MessageId, fulfilment: Fulfilment, options?: Abortable): Promise<void>;
 
-  /** Records that an order was cancelled, whether or not it has been placed yet, with the handled message. */
+  /** Records that an order was cancelled, before or after it is placed, and the handled message. */
   cancel(
-    message: MessageName,
+    message: MessageId,
     cancel: { readonly orderId: OrderId; readonly time: Date },
     options?: Abortable,
   ): Promise<void>;
 
-  /** The label of a fulfilled order; none before that, and none once it is cancelled. */
+  /** Returns the label of a fulfilled order, or undefined before that and after a cancel. */
   label(orderId: OrderId, options?: Abortable): Promise<Uint8Array | undefined>;
 }
 

@@ -5,7 +5,10 @@
  */
 import { posix } from "node:path";
 
-/** The rooms and root files of a service from the inside out. Rooms that are not listed are adapters. */
+/**
+ * The rooms and root files of a service from the inside out. Rooms that are not listed are
+ * adapters.
+ */
 const ranks: Readonly<Record<string, number>> = { domain: 0, "use-cases": 1, "app.ts": 3, "main.ts": 4 };
 const adapterRank = 2;
 /** Settings and event messages: adapters may read them, and they read the use cases. */

@@ -8,18 +8,18 @@ import { PostgresInbox } from "../src/postgres/inbox.ts";
 import { migrations } from "../src/postgres/migrations.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
 import { OrderWatchers } from "../src/watchers/order-watchers.ts";
-import type { World } from "./ports.ts";
+import type { TestContext } from "./ports.ts";
 
-export interface PostgresWorld extends World {
+export interface PostgresTestContext extends TestContext {
   readonly database: Database;
-  /** Of the database itself. */
+  /** The address of the database itself. */
   readonly url: string;
-  /** Between the service and its database. */
+  /** The proxy between the service and its database. */
   readonly proxy: Proxy;
 }
 
-/** A database of its own, and a relay that passes what its outbox holds on to a broker in this process. */
-export async function openPostgresWorld(): Promise<PostgresWorld> {
+/** Opens a new database, and a relay from its outbox to a broker in this process. */
+export async function openPostgresContext(): Promise<PostgresTestContext> {
   await using stack = new AsyncDisposableStack();
   const { url } = stack.use(await testDatabase());
   const proxy = stack.use(await proxyTo(url));

@@ -19,32 +19,32 @@ import { askSuppliersOverHttp } from "../src/suppliers/ask-suppliers.ts";
 import type { Fulfilments } from "../src/use-cases/ports.ts";
 import { eventually } from "./eventually.ts";
 
-export interface WorldOptions {
-  /** Attempts in place, many by default so that a test decides when an order succeeds. */
+export interface TestContextOptions {
+  /** Attempts in place. Many by default, so that a test decides when an order succeeds. */
   readonly attempts?: number;
   readonly retryDelaysMs?: readonly number[];
   readonly concurrency?: number;
-  /** Around the service's handler, inside the retries. */
+  /** Wraps the service's handler, inside the retries. */
   readonly around?: (next: Handler) => Handler;
   readonly telemetry?: Telemetry;
 }
 
-/** The service as a whole over some store: events come in by a broker, quotes by HTTP, calls by gRPC. */
-export interface World extends AsyncDisposable {
+/** The whole service over a store, with a broker, a supplier over HTTP and a client over gRPC. */
+export interface TestContext extends AsyncDisposable {
   readonly supplier: Supplier;
-  /** What the supplier was asked, and how that ended. */
+  /** The quotes that the supplier was asked for, and their results. */
   readonly quotes: readonly QuoteEvent[];
   publish(...messages: readonly Message[]): Promise<void>;
-  /** What others were told of an order so far. */
+  /** Returns the events published for an order so far. */
   answersOf(orderId: string): readonly Message[];
-  /** The first answer to an order. */
+  /** Resolves with the first event published for an order. */
   answer(orderId: string): Promise<Message>;
-  /** What was given up. */
+  /** The dead letters. */
   readonly dead: readonly Message[];
   readonly client: Client<typeof FulfilmentService>;
 }
 
-/** A store, and what carries its events to the broker. */
+/** Opens a store whose events reach the broker. */
 export type OpenStore = (
   broker: Broker,
   telemetry: Telemetry,
@@ -59,7 +59,7 @@ export const memoryStore: OpenStore = async (broker) => {
   return { fulfilments, [Symbol.asyncDispose]: async () => void (await Promise.all(sending)) };
 };
 
-export async function openWorld(openStore: OpenStore, options: WorldOptions = {}): Promise<World> {
+export async function openTestContext(openStore: OpenStore, options: TestContextOptions = {}): Promise<TestContext> {
   const {
     attempts = 1_000,
     retryDelaysMs = [],

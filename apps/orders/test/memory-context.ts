@@ -3,10 +3,10 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { toMessage } from "../src/event-messages.ts";
 import { MemoryOrders } from "../src/memory/orders.ts";
 import { OrderWatchers } from "../src/watchers/order-watchers.ts";
-import type { World } from "./ports.ts";
+import type { TestContext } from "./ports.ts";
 
-/** Everything in this process. */
-export async function openMemoryWorld(): Promise<World> {
+/** Opens the ports within this process. */
+export async function openMemoryContext(): Promise<TestContext> {
   const messages: Message[] = [];
   const watchers = new OrderWatchers(100, noTelemetry);
   const orders = new MemoryOrders({
