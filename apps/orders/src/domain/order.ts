@@ -90,7 +90,9 @@ export function nameViolations(customerId: string): Violation[] {
     : [];
 }
 
-/** Returns a violation for each sku that another item has already. Too many items are not looked at. */
+/**
+ * Returns a violation for each sku that another item has already. Too many items are not looked at.
+ */
 function repeatedSkus(items: readonly OrderItem[]): Violation[] {
   if (items.length > bounds["orders.v1.PlaceOrderRequest"].items.most) return [];
   const firstOf = new Map<string, number>();

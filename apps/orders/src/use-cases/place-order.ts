@@ -1,11 +1,13 @@
 import { newOrder, type Order, type OrderRequest } from "../domain/order.ts";
-
 import type { Abortable, Ports } from "./ports.ts";
 
 export interface PlaceOrderOptions extends Abortable {
   /** The client's key for this attempt. A repeat returns the first order, as it was placed. */
   readonly idempotencyKey?: string | undefined;
-  /** A hash of the whole request, so that a key cannot stand for two requests that differ in any field. */
+  /**
+   * A hash of the whole request, so that a key cannot stand for two requests that differ in any
+   * field.
+   */
   readonly requestHash: Uint8Array;
 }
 
