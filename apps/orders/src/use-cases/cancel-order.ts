@@ -1,6 +1,6 @@
 import { cancel, type Order } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
-import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
+import type { Abortable, Ports } from "./ports.ts";
 
 /**
  * Cancels a pending order. A repeat returns it unchanged and publishes nothing. Throws

@@ -1,6 +1,6 @@
 import { type Outcome, settle } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
-import { type Abortable, OrderNotFoundError, type Ports } from "./ports.ts";
+import type { Abortable, Ports } from "./ports.ts";
 
 /** The outcome of an order, in a message that may arrive more than once. */
 export interface Answer {
