@@ -36,7 +36,6 @@ async function main(config: Config<typeof OrdersConfig>, context: ServiceContext
   const inbox = new PostgresInbox(database, telemetry);
   const app = createApp({ orders, inbox, changes: watchers, settings: settings.current });
   const grace = splitGracePeriod(config, { calls: 0.5, events: 0.2, relay: 0.2 });
-
   await using _cleanup = startIdempotencyKeyCleanup(database, config.idempotency, telemetry);
   await using _changes = await followChanges(database, watchers);
   await using _events = await consume(

@@ -31,13 +31,13 @@ export class OrderNotFoundError extends Error {
   override readonly name = "OrderNotFoundError";
 }
 
-/** How a new order is added. */
+/** The idempotency key of a new order, and its admission. */
 export interface AddOptions extends Abortable {
   readonly idempotencyKey?: IdempotencyKey | undefined;
   /**
    * Checks a new order against rules that change while the service runs. It is not called for a
-   * repeat, which gets its first answer under any rules. What it throws is thrown, nothing is
-   * stored, and the key stays free.
+   * repeat, which gets its first answer under any rules. If it throws, nothing is stored and the
+   * key stays free.
    */
   readonly admit?: (() => void) | undefined;
 }
