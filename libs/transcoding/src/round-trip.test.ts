@@ -15,22 +15,24 @@ const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 // Not before 1970: ts-proto writes earlier times with negative nanoseconds, which are invalid.
 const date = fc.date({ min: new Date(0), max: new Date("9999-12-31T23:59:59Z"), noInvalidDate: true });
 
-const orders = fc.record({
-  id: fc.uuid(),
-  customerId: text,
-  items: fc.array(
-    fc.record({ sku: text, quantity: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }) }, { noNullPrototype: true }),
-    {
-      maxLength: 5,
-    },
-  ),
-  status: fc.constantFrom(0, 1, 2, 3, 4),
-  total: fc.option(fc.record({ currencyCode: text, minorUnits: int64 }), { nil: undefined }),
-  rejectionReason: text,
-  version: int64,
-  createTime: fc.option(date, { nil: undefined }),
-  updateTime: fc.option(date, { nil: undefined }),
-});
+const orders = fc
+  .record({
+    id: fc.uuid(),
+    customerId: text,
+    items: fc.array(
+      fc.record({ sku: text, quantity: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }) }, { noNullPrototype: true }),
+      {
+        maxLength: 5,
+      },
+    ),
+    status: fc.constantFrom(0, 1, 2, 3, 4),
+    total: fc.option(fc.record({ currencyCode: text, minorUnits: int64 }), { nil: undefined }),
+    rejectionReason: text,
+    version: int64,
+    createTime: fc.option(date, { nil: undefined }),
+    updateTime: fc.option(date, { nil: undefined }),
+  })
+  .map((fields) => Order.fromPartial(fields));
 
 const orderType = plumbline.getMessage("orders.v1.Order") ?? assert.fail();
 
