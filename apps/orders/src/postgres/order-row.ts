@@ -15,7 +15,7 @@ export interface OrderRow {
   readonly update_time: Date;
 }
 
-/** The table: each column with the value that an order has in it. A new column is one line here. */
+/** The table: each column with the value that an order has in it. */
 const valueOf: { readonly [Column in keyof OrderRow]: (order: Order) => unknown } = {
   id: ({ id }) => id,
   customer_id: ({ customerId }) => customerId,
