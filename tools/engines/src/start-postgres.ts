@@ -1,10 +1,11 @@
 import { chmod } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { type Binaries, findBinaries } from "./binaries.ts";
-import { explain, initialise, inspectFolder, runAs } from "./data-folder.ts";
+import type { Binaries } from "./binaries.ts";
+import { planPostgres } from "./check-postgres.ts";
+import { explain, initialise, runAs } from "./data-folder.ts";
 import { EngineError } from "./engine-error.ts";
-import { chooseIdentity, type Identity } from "./identity.ts";
+import type { Identity } from "./identity.ts";
 import { passStaleLock } from "./stale-lock.ts";
 import { type SupervisedProcess, spawnSupervised } from "./supervised.ts";
 
@@ -44,9 +45,7 @@ const startTimeoutMs = 60_000; // Recovery after a kill replays the log, at most
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const dataDir = resolve(options.dataDir);
-  const binaries = findBinaries();
-  const state = inspectFolder(dataDir, binaries.major);
-  const identity = chooseIdentity(dataDir, [binaries.initdb, binaries.postgres]);
+  const { binaries, state, identity } = planPostgres(dataDir);
   const user = options.user ?? "postgres";
   const lock = state === "ready" ? await passStaleLock(dataDir) : {};
   if (state === "absent") await initialise(dataDir, binaries, identity, { user, password: options.password });

@@ -12,12 +12,8 @@ const environment = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-buildvcs=fals
  */
 export function whyNoGo(folder: string): string | undefined {
   const { stdout, error } = spawnSync("go", ["env", "GOVERSION"], { encoding: "utf8", cwd: folder });
-  const how = `install Go ${least.join(".")} or later from go.dev/dl and put it on PATH`;
-  if (error !== undefined) return `there is no Go on PATH: ${how}`;
-  const [, major = 0, minor = 0] = (/^go(\d+)\.(\d+)/.exec(stdout.trim()) ?? []).map(Number);
-  if (major < least[0] || (major === least[0] && minor < least[1])) {
-    return `Go is too old (${stdout.trim() || "no version"}): ${how}`;
-  }
+  const problem = goProblem(error === undefined ? stdout : undefined);
+  if (problem !== undefined) return problem;
   const download = spawnSync("go", ["mod", "download"], {
     encoding: "utf8",
     cwd: folder,
@@ -26,6 +22,15 @@ export function whyNoGo(folder: string): string | undefined {
   });
   if (download.status === 0) return undefined;
   return `its modules cannot be fetched (${download.stderr.trim().split("\n", 1)[0] ?? "no answer"}): go mod download must reach a module proxy once`;
+}
+
+/** Judges what `go env GOVERSION` printed, undefined where there is no `go`. */
+export function goProblem(output: string | undefined): string | undefined {
+  const how = `install Go ${least.join(".")} or later from go.dev/dl and put it on PATH`;
+  if (output === undefined) return `there is no Go on PATH: ${how}`;
+  const [, major = 0, minor = 0] = (/^go(\d+)\.(\d+)/.exec(output.trim()) ?? []).map(Number);
+  if (major > least[0] || (major === least[0] && minor >= least[1])) return undefined;
+  return `Go is too old (${output.trim() || "no version"}): ${how}`;
 }
 
 /**

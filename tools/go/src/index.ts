@@ -1,2 +1,2 @@
-export { generate, goBuild, whyNoGo } from "./go.ts";
+export { generate, goBuild, goProblem, whyNoGo } from "./go.ts";
 export { type InteropProgram, interopProgram, whyNoInteropPrograms } from "./interop-program.ts";

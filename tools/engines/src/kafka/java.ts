@@ -1,16 +1,26 @@
 import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { EngineError } from "../engine-error.ts";
 
 const leastJava = 17;
 
 /** Returns the reason why no broker can run on a JVM of this machine, or undefined if one can. */
 export function missingForJvm(): string | undefined {
-  const java = spawnSync("java", ["-version"], { encoding: "utf8" });
-  const major = Number(/version "(\d+)/.exec(java.stderr ?? "")?.[1] ?? 0);
-  if (java.error !== undefined || major < leastJava) return `Java ${leastJava} or later is not installed`;
-  return spawnSync("mvn", ["--version"]).error === undefined
-    ? undefined
-    : "Maven (mvn), which fetches the broker's jars, is not installed";
+  const { error, stderr } = spawnSync("java", ["-version"], { encoding: "utf8" });
+  return javaProblem(error === undefined ? stderr : undefined) ?? mavenProblem();
+}
+
+/** Judges what `java -version` printed, undefined where there is no `java`. */
+export function javaProblem(output: string | undefined): string | undefined {
+  const major = Number(/version "(\d+)/.exec(output ?? "")?.[1] ?? 0);
+  return major < leastJava ? `Java ${leastJava} or later is not installed` : undefined;
+}
+
+/** Looks for Maven on PATH. */
+export function mavenProblem(path: string = process.env["PATH"] ?? ""): string | undefined {
+  const isThere = path.split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, "mvn")));
+  return isThere ? undefined : "Maven (mvn), which fetches the broker's jars, is not installed";
 }
 
 /** Runs a program to its end. Rejects with the end of its output if it fails. */

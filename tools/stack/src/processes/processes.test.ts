@@ -40,7 +40,7 @@ test("a taken port is named with its use and what to do; free ones pass", async 
   await new Promise<void>((done) => server.listen(ports.orders, "127.0.0.1", done));
   await assert.rejects(
     checkPorts(ports),
-    new RegExp(`${ports.orders} for orders: something else listens there[^]*--ports-from`),
+    new RegExp(`${ports.orders} for orders: node.* \\(pid ${process.pid}\\) listens there[^]*--ports-from`),
   );
   server.close();
 });
