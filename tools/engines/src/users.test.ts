@@ -3,19 +3,21 @@ import { spawnSync } from "node:child_process";
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ask, eventually, give, isAlive, isRoot, startChild, temporaryFolder } from "../test/support.ts";
+import { ask, eventually, give, isAlive, isRoot, startChild, temporaryFolder, whyOutOfReach } from "../test/support.ts";
 import { freePort } from "./free-ports.ts";
 
 /** The user `daemon`, which every Linux has. */
 const user = { uid: 1, gid: 1 };
 const asUser = isRoot ? user : undefined;
 const onlyRoot = isRoot ? false : "only root can become another user";
+/** The tests of other users need a clone that those can enter. */
+const outOfReach = whyOutOfReach(asUser);
 const noNamespaces =
   spawnSync("unshare", ["-U", "--map-user=65534", "--map-group=65534", "true"]).status === 0
     ? false
     : "this system allows no user namespaces";
 
-test("a normal user starts a server and a test database", async () => {
+test("a normal user starts a server and a test database", { skip: outOfReach }, async () => {
   await using folder = await temporaryFolder();
   const environment = { TMPDIR: folder.path };
   await using server = await startChild(["server", join(folder.path, "data"), String(await freePort())], {
@@ -27,7 +29,7 @@ test("a normal user starts a server and a test database", async () => {
   assert.deepEqual(await ask(database.said.url ?? "", "SELECT 1 AS a"), [{ a: 1 }]);
 });
 
-test("a user id without a name starts a server", { skip: onlyRoot || noNamespaces }, async () => {
+test("a user id without a name starts a server", { skip: onlyRoot || outOfReach || noNamespaces }, async () => {
   await using folder = await temporaryFolder();
   const args = ["server", join(folder.path, "data"), String(await freePort())];
   await using server = await startChild(args, {
@@ -37,7 +39,7 @@ test("a user id without a name starts a server", { skip: onlyRoot || noNamespace
   assert.deepEqual(await ask(server.said.url ?? "", "SELECT 1 AS a"), [{ a: 1 }]);
 });
 
-test("a folder that this user cannot write to is reported, with what to do", async () => {
+test("a folder that this user cannot write to is reported, with what to do", { skip: outOfReach }, async () => {
   await using folder = await temporaryFolder(isRoot ? 0o755 : 0o555);
   await using child = await startChild(["server", join(folder.path, "data"), String(await freePort())], {
     user: asUser,
@@ -46,7 +48,7 @@ test("a folder that this user cannot write to is reported, with what to do", asy
   assert.match(child.said.error ?? "", /data folder .* cannot be made.*Choose another, or give its parent/);
 });
 
-test("a data folder of another user is reported, with what to do", { skip: onlyRoot }, async () => {
+test("a data folder of another user is reported, with what to do", { skip: onlyRoot || outOfReach }, async () => {
   await using folder = await temporaryFolder();
   const args = [join(folder.path, "data"), String(await freePort())];
   await using _made = await startChild(["server-once", ...args]);
@@ -57,7 +59,7 @@ test("a data folder of another user is reported, with what to do", { skip: onlyR
 });
 
 test("root runs the server as the owner of the parent folder, so that the owner can open it later", {
-  skip: onlyRoot,
+  skip: onlyRoot || outOfReach,
 }, async () => {
   await using folder = await temporaryFolder();
   await give(folder.path, user);

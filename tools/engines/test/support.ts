@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -75,6 +75,18 @@ export async function eventually(what: string, ask: () => boolean | Promise<bool
     if (Date.now() > giveUpAt) throw new Error(`not in time: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/**
+ * Returns false when a user can run and read this clone, or else the reason why not: as root in a
+ * folder like /root, which others may not enter.
+ */
+export function whyOutOfReach(user: ChildOptions["user"]): string | false {
+  const files = [process.execPath, fileURLToPath(new URL("child.ts", import.meta.url))];
+  const isReached = files.every((file) => spawnSync("test", ["-r", file], { ...user, cwd: "/" }).status === 0);
+  return isReached
+    ? false
+    : `NOT TESTED: user ${user?.uid} cannot enter the folder of this clone; move it where others may`;
 }
 
 export const isRoot = process.getuid?.() === 0;
