@@ -10,6 +10,9 @@ import { spec } from "node:test/reporters";
 const files = process.argv.length > 2 ? process.argv.slice(2) : globSync(["src/**/*.test.ts", "test/**/*.test.ts"]);
 const counts = { passed: 0, failed: 0, skipped: 0, skips: [] as string[] };
 
+const reporter = new spec();
+// A child of a test gets no colour: its output may be compared. The reporter has read the variable.
+delete process.env["FORCE_COLOR"];
 const events = run({
   files: files.sort(),
   execArgv: ["-C", "source", "--enable-source-maps"],
@@ -28,5 +31,5 @@ events.on("test:fail", (test) => {
   if (test.details.type !== "suite") counts.failed++;
   process.exitCode = 1;
 });
-events.compose(new spec()).pipe(process.stdout);
+events.compose(reporter).pipe(process.stdout);
 events.on("end", () => writeFileSync(".test-counts.json", `${JSON.stringify(counts)}\n`));
