@@ -24,19 +24,19 @@ export async function idleMs(brokers: readonly string[], client: KafkaClientName
   const program = `${client === undefined ? asItComes : asOurBroker.replace("CLIENT", JSON.stringify(client))}
   const before = process.resourceUsage().voluntaryContextSwitches;
   setTimeout(() => {
-    console.log(process.resourceUsage().voluntaryContextSwitches - before);
-    process.exit(0);
+    process.send(process.resourceUsage().voluntaryContextSwitches - before, () => process.exit(0));
   }, ${seconds * 1_000});`;
   const child = spawn(
     process.execPath,
     ["-C", "source", "--no-warnings", "--input-type=module", "-e", program.replace("BROKERS", JSON.stringify(brokers))],
     {
       cwd: import.meta.dirname,
-      stdio: ["ignore", "pipe", "inherit"],
+      // A channel of its own: a client may log to standard output.
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
     },
   );
-  let wakes = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (wakes += text));
+  let wakes = Number.NaN;
+  child.once("message", (sent: number) => (wakes = sent));
   await new Promise((resolve) => child.once("close", resolve));
-  return (seconds * 1_000) / Number(wakes);
+  return (seconds * 1_000) / wakes;
 }
