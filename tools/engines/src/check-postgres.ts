@@ -9,7 +9,9 @@ export interface PostgresPlan {
   readonly identity: Identity;
 }
 
-/** Finds out how a server would start on a data folder. Throws EngineError with what to do about it. */
+/**
+ * Finds out how a server would start on a data folder. Throws EngineError with what to do about it.
+ */
 export function planPostgres(dataDir: string): PostgresPlan {
   const binaries = findBinaries();
   const state = inspectFolder(dataDir, binaries.major);
@@ -19,7 +21,8 @@ export function planPostgres(dataDir: string): PostgresPlan {
 
 /**
  * Returns the version of the server that would start on a data folder, and its user. It runs the
- * program, so that a missing library shows, and changes nothing. Throws EngineError with what to do.
+ * program, so that a missing library shows, and changes nothing. Throws EngineError with what to
+ * do.
  */
 export async function checkPostgres(dataDir: string): Promise<string> {
   const { binaries, identity } = planPostgres(dataDir);

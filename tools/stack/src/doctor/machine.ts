@@ -16,7 +16,10 @@ export interface Machine {
   readonly environment: NodeJS.ProcessEnv;
   readonly nodeVersion: string;
   readonly exists: (path: string) => boolean;
-  /** Returns what a program printed, undefined where it is not there. Rejects when it fails or does not answer. */
+  /**
+   * Returns what a program printed, undefined where it is not there. Rejects when it fails or does
+   * not answer.
+   */
   readonly run: (program: string, ...args: readonly string[]) => Promise<string | undefined>;
   /** The bytes that may be written to a folder's disk. */
   readonly freeDisk: (folder: string) => Promise<number>;
