@@ -31,6 +31,6 @@ export async function checkPostgres(dataDir: string): Promise<string> {
 }
 
 function nameOf({ uid, prefix }: Identity): string {
-  if (prefix.length > 0) return "user nobody in a user namespace";
+  if (prefix.length > 0) return "user 65534 in a user namespace";
   return uid === undefined ? "this user" : `user ${uid}`;
 }

@@ -6,7 +6,7 @@ export interface Finding {
   readonly state: "ok" | "missing" | "optional";
   readonly found: string;
   readonly neededFor: string;
-  /** What to do about it, where it is not ok. */
+  /** The advice, where it is not ok. */
   readonly fix?: string;
 }
 
