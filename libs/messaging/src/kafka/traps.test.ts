@@ -127,6 +127,22 @@ for (const client of kafkaClients) {
       await broker[Symbol.asyncDispose]();
     });
 
+    test("a member that closes leaves its group at once, without waiting for its session to expire", {
+      skip,
+    }, async () => {
+      const topic = unique("topic");
+      const groupId = `${topic}.g`;
+      await using broker = await open({ sessionMs: 30_000 });
+      await broker.createTopics([topic], { partitions: 1 });
+      const received = new Received();
+      const subscription = await broker.subscribe(topic, received.handler(), { group: "g", concurrency: 1 });
+      await broker.publish(topic, [message("key")]);
+      await eventually(() => received.deliveries.length === 1, "the delivery");
+      await subscription[Symbol.asyncDispose]();
+      await using admin = await openAdmin();
+      assert.equal((await admin.describeGroups({ groups: [groupId] })).get(groupId)?.members.size, 0);
+    });
+
     test("a long backlog is handled without holding more than the capacity and one fetch (back-pressure)", {
       skip,
     }, async () => {
