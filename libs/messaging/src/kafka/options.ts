@@ -33,7 +33,7 @@ export interface KafkaOptions {
 
 export const kafkaClients = ["kafkajs", "platformatic"] as const;
 export type KafkaClientName = (typeof kafkaClients)[number];
-export const defaultKafkaClient: KafkaClientName = "kafkajs";
+export const defaultKafkaClient: KafkaClientName = "platformatic";
 
 /** The credentials of a client. */
 export interface SaslOptions {
