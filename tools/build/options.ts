@@ -1,5 +1,8 @@
 import { globSync } from "node:fs";
+import { createRequire } from "node:module";
 import type { BuildOptions } from "esbuild";
+
+const messaging = createRequire(new URL("../../libs/messaging/package.json", import.meta.url));
 
 /**
  * The options of every build: modern Node, ES modules, source maps beside the code. Nothing is
@@ -28,8 +31,9 @@ export function appOptions() {
     banner: {
       js: 'import { createRequire as $createRequire } from "node:module"; const require = $createRequire(import.meta.url);',
     },
-    // The module with its WebAssembly inside: the other one reads a file beside itself.
-    alias: { "@platformatic/wasm-utils": "@platformatic/wasm-utils/bundled" },
+    // The module with its WebAssembly inside: the other one reads a file beside itself. It is found
+    // from the library that depends on it, since esbuild would start at the working folder.
+    alias: { "@platformatic/wasm-utils": messaging.resolve("@platformatic/wasm-utils/bundled") },
     // Optional dependencies that the app does not install. If they exist here, they belong to a
     // tool.
     external: ["pg-native", "supports-color"],
