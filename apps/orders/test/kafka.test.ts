@@ -4,9 +4,8 @@ import test from "node:test";
 import { OrderStatus } from "@plumbline/contracts";
 import { connectBroker, type Message } from "@plumbline/messaging";
 import { noTelemetry } from "@plumbline/telemetry";
-import { testDatabase, testKafka, whyNoKafka } from "@plumbline/tools-engines";
+import { eventually, testDatabase, testKafka, whyNoKafka } from "@plumbline/tools-engines";
 import { newCustomer } from "./builders.ts";
-import { eventually } from "./eventually.ts";
 import { runOrders, startOrders } from "./orders-process.ts";
 import { answer } from "./service.ts";
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { OrdersService } from "@plumbline/contracts";
 import { connect, createClient } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually } from "./eventually.ts";
+import { eventually } from "@plumbline/tools-engines";
 import type { OrdersClient } from "./service.ts";
 
 const entry = fileURLToPath(new URL("../src/main.ts", import.meta.url));

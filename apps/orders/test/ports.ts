@@ -1,17 +1,18 @@
 /** The contract of the ports, which every adapter passes. */
+
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import test, { after, before, describe } from "node:test";
 import { deadline } from "@plumbline/concurrency";
 import { OrderCancelled, OrderPlaced } from "@plumbline/contracts";
 import type { Message } from "@plumbline/messaging";
+import { eventually } from "@plumbline/tools-engines";
 import { newOrderId } from "../src/app.ts";
 import { money } from "../src/domain/money.ts";
 import { asPlaced, cancel, type Order, settle } from "../src/domain/order.ts";
 import { uuidV7 } from "../src/domain/order-id.ts";
 import { IdempotencyKeyReusedError, OrderNotFoundError, type Ports } from "../src/use-cases/ports.ts";
 import { newCustomer, pendingOrder, placed } from "./builders.ts";
-import { eventually } from "./eventually.ts";
 
 export interface TestContext extends AsyncDisposable, Pick<Ports, "orders" | "inbox" | "changes"> {
   /** Returns the messages that other services have received so far, in order. */

@@ -1,4 +1,5 @@
 /** The behaviour that only a real database has. */
+
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before } from "node:test";
@@ -6,12 +7,12 @@ import { deadline } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import { type Database, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { eventually } from "@plumbline/tools-engines";
 import { cancel } from "../src/domain/order.ts";
 import { pruneKeys } from "../src/postgres/idempotency-keys.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
 import { watchOrder } from "../src/use-cases/watch-order.ts";
 import { newCustomer, pendingOrder, placed } from "./builders.ts";
-import { eventually } from "./eventually.ts";
 import { openPostgresContext, type PostgresTestContext } from "./postgres-context.ts";
 import { runService } from "./service.ts";
 

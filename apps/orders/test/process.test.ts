@@ -7,9 +7,8 @@ import { codeOf } from "@plumbline/errors";
 import { type Broker, type Message, openPostgresBroker } from "@plumbline/messaging";
 import { type Database, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
-import { type Proxy, proxyTo, testDatabase } from "@plumbline/tools-engines";
+import { eventually, type Proxy, proxyTo, testDatabase } from "@plumbline/tools-engines";
 import { newCustomer } from "./builders.ts";
-import { eventually } from "./eventually.ts";
 import { runOrders, startOrders } from "./orders-process.ts";
 import { answer, type OrdersClient } from "./service.ts";
 

@@ -2,10 +2,12 @@
  * Cancel, fulfil and reject in random schedules with redeliveries: the order ends once, by one
  * change, and every reply agrees with that end.
  */
+
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before } from "node:test";
 import { deadline, sleep } from "@plumbline/concurrency";
+import { eventually } from "@plumbline/tools-engines";
 import * as fc from "fast-check";
 import { money } from "../src/domain/money.ts";
 import { OrderAlreadyFulfilledError, OrderAlreadyRejectedError, type Outcome } from "../src/domain/order.ts";
@@ -14,7 +16,6 @@ import type { Ports } from "../src/use-cases/ports.ts";
 import { settleOrder } from "../src/use-cases/settle-order.ts";
 import { watchOrder } from "../src/use-cases/watch-order.ts";
 import { pendingOrder, placed } from "./builders.ts";
-import { eventually } from "./eventually.ts";
 import type { TestContext } from "./ports.ts";
 
 /**

@@ -1,4 +1,5 @@
 /** The service through its API, with real gRPC in this process, over the given adapters. */
+
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after, before, describe } from "node:test";
@@ -16,12 +17,12 @@ import { codeOf, isServiceError, type ServiceError } from "@plumbline/errors";
 import { eventMessage, type Message } from "@plumbline/messaging";
 import { type Client, connect, createClient, type RpcServer, serve } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
+import { eventually } from "@plumbline/tools-engines";
 import { type App, createApp, newOrderId } from "../src/app.ts";
 import { OrdersConfig } from "../src/config.ts";
 import type { OrderId } from "../src/domain/order-id.ts";
 import type { LiveSettings } from "../src/use-cases/ports.ts";
 import { newCustomer } from "./builders.ts";
-import { eventually } from "./eventually.ts";
 import type { TestContext } from "./ports.ts";
 
 export type OrdersClient = Client<typeof OrdersService>;

@@ -11,9 +11,8 @@ import { FulfilmentService, ordersEvents } from "@plumbline/contracts";
 import { connect, createClient } from "@plumbline/rpc";
 import { type QuoteEvent, startSupplier } from "@plumbline/supplier";
 import { noTelemetry } from "@plumbline/telemetry";
-import { testDatabase } from "@plumbline/tools-engines";
+import { eventually, testDatabase } from "@plumbline/tools-engines";
 import { newOrderId, placedMessage } from "./builders.ts";
-import { eventually } from "./eventually.ts";
 import { readBarcode } from "./read-barcode.ts";
 import { finished, launch, openSurroundings, type Surroundings, sources, startWorker } from "./worker-process.ts";
 

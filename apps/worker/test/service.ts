@@ -1,11 +1,12 @@
 /** The service through its API, over any store: events in, events and labels out. */
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { OrderFulfilled, OrderRejected } from "@plumbline/contracts";
 import { codeOf } from "@plumbline/errors";
 import { createMessage, type Handler } from "@plumbline/messaging";
+import { eventually } from "@plumbline/tools-engines";
 import { cancelledMessage, newOrderId, placedMessage } from "./builders.ts";
-import { eventually } from "./eventually.ts";
 import { readBarcode } from "./read-barcode.ts";
 import { type OpenStore, openTestContext, type TestContext } from "./test-context.ts";
 

@@ -11,13 +11,13 @@ import {
 import { type Client, connect, createClient, serve } from "@plumbline/rpc";
 import { type QuoteEvent, type Supplier, startSupplier } from "@plumbline/supplier";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
+import { eventually } from "@plumbline/tools-engines";
 import { createApp } from "../src/app.ts";
 import { group, toMessage } from "../src/event-messages.ts";
 import { LabelThreads } from "../src/labels/label-threads.ts";
 import { MemoryFulfilments } from "../src/memory/fulfilments.ts";
 import { askSuppliersOverHttp } from "../src/suppliers/ask-suppliers.ts";
 import type { Fulfilments } from "../src/use-cases/ports.ts";
-import { eventually } from "./eventually.ts";
 
 export interface TestContextOptions {
   /** Attempts in place. Many by default, so that a test decides when an order succeeds. */

@@ -5,8 +5,7 @@ import { fulfilmentEvents } from "@plumbline/contracts";
 import { type Broker, type Message, openPostgresBroker } from "@plumbline/messaging";
 import { type Database, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
-import { testDatabase } from "@plumbline/tools-engines";
-import { eventually } from "./eventually.ts";
+import { eventually, testDatabase } from "@plumbline/tools-engines";
 
 export const sources = { main: fileURLToPath(new URL("../src/main.ts", import.meta.url)), cwd: process.cwd() };
 

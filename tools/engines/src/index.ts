@@ -2,6 +2,7 @@ export { checkPostgres } from "./check-postgres.ts";
 export { hasContainer } from "./containers/available.ts";
 export { createDatabase, type DatabaseOptions } from "./create-database.ts";
 export { EngineError, type EngineErrorCode } from "./engine-error.ts";
+export { eventually } from "./eventually.ts";
 export { freePort, freePorts } from "./free-ports.ts";
 export { javaProblem, mavenProblem } from "./kafka/java.ts";
 export { type KafkaBroker, type KafkaOptions, startKafka } from "./kafka/start-kafka.ts";

@@ -3,7 +3,7 @@ import { getEventListeners } from "node:events";
 import type { ServerResponse } from "node:http";
 import { test } from "node:test";
 import { codeOf, ServiceError } from "@plumbline/errors";
-import { eventually } from "../../test/eventually.ts";
+import { eventually } from "@plumbline/tools-engines";
 import { serve } from "../../test/http-server.ts";
 import { fetchAll } from "./fetch-all.ts";
 

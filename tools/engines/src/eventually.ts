@@ -1,10 +1,7 @@
-import { sleep } from "@plumbline/concurrency";
+import { setTimeout as sleep } from "node:timers/promises";
 
-/**
- * The first value that satisfies `isDone`, asked for again and again; fails after `ms` with the
- * last one.
- */
-export async function eventually<T>(ask: () => Promise<T> | T, isDone: (value: T) => boolean, ms = 10_000): Promise<T> {
+/** Asks until `isDone` accepts the value. Rejects with the last value after `ms`. */
+export async function eventually<T>(ask: () => Promise<T> | T, isDone: (value: T) => boolean, ms = 20_000): Promise<T> {
   const until = performance.now() + ms;
   for (;;) {
     const value = await ask();
