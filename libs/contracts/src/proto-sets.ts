@@ -15,6 +15,8 @@ export interface ProtoSet {
   readonly descriptors?: true;
 }
 
+const otlp = "protos/third_party/opentelemetry/opentelemetry/proto/collector";
+
 /**
  * All generated TypeScript, a row for each set. A protocol's code belongs to the project that
  * speaks the protocol.
@@ -36,9 +38,6 @@ export const protoSets: readonly ProtoSet[] = [
     descriptors: true,
   },
   { name: "interop", folder: "libs/rpc/test/gen", protos: ["protos/third_party/grpc/grpc/testing/*.proto"] },
-  {
-    name: "otlp",
-    folder: "tests/e2e/src/gen",
-    protos: ["protos/third_party/opentelemetry/opentelemetry/proto/collector/**/*.proto"],
-  },
+  { name: "telemetry", folder: "libs/telemetry/test/gen", protos: [`${otlp}/trace/v1/*.proto`] },
+  { name: "otlp", folder: "tests/e2e/src/gen", protos: [`${otlp}/**/*.proto`] },
 ];

@@ -3,7 +3,9 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
-import { decode, type Fields, hex, integer, message, messages, text } from "./protobuf.ts";
+import { ExportTraceServiceRequest } from "./gen/opentelemetry/proto/collector/trace/v1/trace_service.ts";
+import type { AnyValue, KeyValue } from "./gen/opentelemetry/proto/common/v1/common.ts";
+import type { Span } from "./gen/opentelemetry/proto/trace/v1/trace.ts";
 
 /**
  * A span received by a collector. Kind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
@@ -57,36 +59,40 @@ export async function collector(answer: (request: IncomingMessage) => number | P
   };
 }
 
-// The field numbers of opentelemetry/proto/trace/v1/trace.proto.
 function spansOf(body: Uint8Array): ReceivedSpan[] {
-  return messages(decode(body), 1).flatMap((resourceSpans) => {
-    const service = attributesOf(message(resourceSpans, 1), 1)["service.name"] ?? "";
-    return messages(resourceSpans, 2).flatMap((scope) => messages(scope, 2).map((span) => spanOf(span, service)));
+  return ExportTraceServiceRequest.decode(body).resourceSpans.flatMap(({ resource, scopeSpans }) => {
+    const service = attributesOf(resource?.attributes ?? [])["service.name"] ?? "";
+    return scopeSpans.flatMap(({ spans }) => spans.map((span) => spanOf(span, service)));
   });
 }
 
-function spanOf(span: Fields, service: string): ReceivedSpan {
+function spanOf(span: Span, service: string): ReceivedSpan {
+  const { traceId, spanId, parentSpanId, name, kind, attributes, events, links, status } = span;
   return {
     service,
-    traceId: hex(span, 1),
-    spanId: hex(span, 2),
-    parentSpanId: hex(span, 4),
-    name: text(span, 5),
-    kind: integer(span, 6),
-    attributes: attributesOf(span, 9),
-    events: messages(span, 11).map((event) => ({ name: text(event, 2), attributes: attributesOf(event, 3) })),
-    links: messages(span, 13).map((link) => ({ traceId: hex(link, 1), spanId: hex(link, 2) })),
-    status: integer(message(span, 15), 3),
-    statusMessage: text(message(span, 15), 2),
+    traceId: hex(traceId),
+    spanId: hex(spanId),
+    parentSpanId: hex(parentSpanId),
+    name,
+    kind,
+    attributes: attributesOf(attributes),
+    events: events.map((event) => ({ name: event.name, attributes: attributesOf(event.attributes) })),
+    links: links.map((link) => ({ traceId: hex(link.traceId), spanId: hex(link.spanId) })),
+    status: status?.code ?? 0,
+    statusMessage: status?.message ?? "",
   };
 }
 
-function attributesOf(fields: Fields | undefined, number: number): Record<string, string> {
-  return Object.fromEntries(
-    messages(fields, number).map((attribute) => {
-      const value = message(attribute, 2);
-      const number = value?.get(3)?.[0] ?? value?.get(2)?.[0];
-      return [text(attribute, 1), number === undefined ? text(value, 1) : String(number)];
-    }),
-  );
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+function attributesOf(pairs: readonly KeyValue[]): Record<string, string> {
+  return Object.fromEntries(pairs.map(({ key, value }) => [key, textOf(value)]));
+}
+
+/** Formats texts, whole numbers and booleans (as 1 or 0); other values are empty. */
+function textOf({ value }: Partial<AnyValue> = {}): string {
+  if (value?.$case === "boolValue") return value.value ? "1" : "0";
+  return value?.$case === "stringValue" || value?.$case === "intValue" ? `${value.value}` : "";
 }
