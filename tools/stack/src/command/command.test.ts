@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import test from "node:test";
 import { choice, choices, decimal, flag, text, texts, UsageError, whole } from "./options.ts";
 import { type CommandSpec, helpOf, readCommand } from "./read-command.ts";
+import { messageOf } from "./run-command.ts";
 import { hasColors, isLive, Progress } from "./terminal.ts";
 
 const options = {
@@ -167,6 +168,16 @@ for (const { args, code, out = /^$/, complaint = /^$/ } of [
       rmSync(folder, { recursive: true });
     }
   });
+}
+
+for (const { error, want } of [
+  { error: new Error("the disk is full"), want: "the disk is full" },
+  { error: new Error("not started", { cause: new Error("no Docker") }), want: "not started\n  because: no Docker" },
+  { error: new Error("not started: no Docker", { cause: new Error("no Docker") }), want: "not started: no Docker" },
+  { error: new SuppressedError(new Error("not removed"), new Error("not started")), want: "not started\nnot removed" },
+  { error: new AggregateError([new Error("a"), new Error("b")]), want: "a\nb" },
+]) {
+  test(`the message of an error is ${JSON.stringify(want)}`, () => assert.equal(messageOf(error), want));
 }
 
 const terminal = { isTTY: true, columns: 20, write: () => true };

@@ -24,7 +24,18 @@ export async function runCommand<O extends Options>(
   }
 }
 
-function messageOf(error: unknown): unknown {
+/**
+ * Returns an error's message with those of its causes, or the error itself if it is a mistake in
+ * our code.
+ */
+export function messageOf(error: unknown): unknown {
   const isOurMistake = error instanceof TypeError || error instanceof ReferenceError || error instanceof SyntaxError;
-  return error instanceof Error && !isOurMistake ? error.message : error;
+  if (!(error instanceof Error) || isOurMistake) return error;
+  // An error that ended the work, and one of the clean-up after it.
+  if (error instanceof SuppressedError)
+    return `${String(messageOf(error.suppressed))}\n${String(messageOf(error.error))}`;
+  if (error instanceof AggregateError) return error.errors.map((one) => String(messageOf(one))).join("\n");
+  const { cause } = error;
+  const isSaid = !(cause instanceof Error) || error.message.includes(cause.message);
+  return isSaid ? error.message || error : `${error.message}\n  because: ${String(messageOf(cause))}`;
 }
