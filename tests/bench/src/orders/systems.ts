@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { KafkaClientName } from "@plumbline/messaging/settings";
 import { createDatabase, freePort } from "@plumbline/tools-engines";
-import { freeStackPorts, programs } from "@plumbline/tools-stack";
+import { databases as databaseNames, freeStackPorts, programs, settingsPrefix } from "@plumbline/tools-stack";
 import { gcFile } from "../competitors/gc-file.ts";
 import { type Program, Running } from "../competitors/program.ts";
 import { node } from "../competitors/targets.ts";
@@ -134,13 +134,12 @@ export async function startSupplier(site: Omit<Site, "supplier">, stack: AsyncDi
 type Urls = Parameters<typeof programs>[1];
 
 async function databases({ engines }: Site, adapter: Adapter): Promise<Urls> {
-  const database = (name: string): Promise<string> =>
-    createDatabase(engines.postgresUrl, `${adapter}_${name}`, { owner: `${adapter}_${name}` });
-  return {
-    orders: await database("orders"),
-    worker: await database("worker"),
-    messaging: await database("messaging"),
-  };
+  const urls: Record<string, string> = {};
+  for (const name of databaseNames) {
+    const role = `${adapter}_${settingsPrefix(name).toLowerCase()}`;
+    urls[name] = await createDatabase(engines.postgresUrl, role, { owner: role });
+  }
+  return urls as Urls;
 }
 
 /** Returns the program as `npm start` would start it, on other ports and from its bundle. */
