@@ -60,9 +60,9 @@ test("a taken name and an unknown part are refused with the reason, and nothing 
 test("lint, types, tests and builds of the generated services pass from an empty cache", async () => {
   const touched = ["@plumbline/contracts", "@plumbline/gateway", "@plumbline/tools-stack"];
   const all = [...projects, ...touched].join(",");
-  await passes("nx", "run-many", "-t", "lint", "typecheck", "build", "-p", all, "--outputStyle=static");
+  await passes("nx", "run-many", "-t", "lint", "typecheck", "build", "-p", all, "--parallel=1", "--outputStyle=static");
   const tested = [...projects, "@plumbline/contracts", "@plumbline/tools-stack", "@plumbline/tools-check"].join(",");
-  await passes("nx", "run-many", "-t", "test", "-p", tested, "--outputStyle=static");
+  await passes("nx", "run-many", "-t", "test", "-p", tested, "--parallel=1", "--outputStyle=static");
 });
 
 test("protos, boundaries, derived files, settings, prose and unused code pass", async () => {

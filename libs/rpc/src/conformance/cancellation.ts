@@ -52,9 +52,13 @@ export const cancellationCases: readonly Case[] = [
         const error = await rejection(onceEach(client)[kind]({ timeoutMs: 150 }));
         assert.equal(codeOf(error), "deadline_exceeded");
         assert.ok(Date.now() - start >= 130, "not before its time");
-        assert.equal(codeOf(await aborted.reached), "deadline_exceeded");
         const known = (await begun.reached).deadline ?? 0;
         assert.ok(Math.abs(known - (start + 150)) < 100, "the handler knows the deadline");
+        const code = codeOf(await aborted.reached);
+        // On a busy machine the request arrives late. The server's deadline is then later than the
+        // client's, and the client's cancel comes well before it.
+        const arrivedLate = known - (start + 150) > 10;
+        assert.ok(code === "deadline_exceeded" || (arrivedLate && code === "cancelled"), code);
       },
     },
     {

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { deadlineOf } from "@plumbline/concurrency";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { Connection, dial, HeaderField } from "@plumbline/http2";
 import { noTelemetry, startTelemetry } from "@plumbline/telemetry";
@@ -60,11 +61,13 @@ for (const transport of transportNames) {
     timeout: 20_000,
   }, async () => {
     const asked = Promise.withResolvers<unknown>();
+    let known = 0;
     const late: ConformanceHandlers = {
       ...handlers,
       unary: async (_request, call) => {
         await refused;
         const { signal } = call;
+        known = deadlineOf(signal) ?? 0;
         const limit = { signal: AbortSignal.timeout(10_000) };
         asked.resolve(signal.aborted ? signal.reason : once(signal, "abort", limit).then(() => signal.reason));
         return "";
@@ -74,6 +77,7 @@ for (const transport of transportNames) {
     await using server = await serve(parts, { host: "127.0.0.1", port: 0, transport });
     await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { transport });
     await channel.ready({ signal: AbortSignal.timeout(10_000) });
+    const start = Date.now();
     const refused = rejection(createClient(Conformance, channel).unary("hi", { timeoutMs: 100 })).then(
       async (error) => {
         await sleep(50); // The server's timer may fire a little later than ours; if later still, its signal aborts later.
@@ -81,7 +85,10 @@ for (const transport of transportNames) {
       },
     );
     assert.equal(codeOf(await refused), "deadline_exceeded");
-    assert.equal(codeOf(await asked.promise), "deadline_exceeded");
+    const code = codeOf(await asked.promise);
+    // A request that arrives late on a busy machine is cancelled well before the server's deadline.
+    const arrivedLate = known - (start + 100) > 10;
+    assert.ok(code === "deadline_exceeded" || (arrivedLate && code === "cancelled"), code);
   });
 
   test(`a draining server over ${transport} waits for a request in flight and answers it`, {
