@@ -85,7 +85,7 @@ export const note: readonly FileChange[] = [
       assert.deepEqual(await client.getOrder({ orderId: order.id }), order);
       const { orders } = await client.listOrders({ customerId: request.customerId, pageSize: 0, pageToken: "" });
       assert.deepEqual(orders, [order]);
-      const messages = await eventually(running.world.announced, (all) => all.some(({ key }) => key === order.id));
+      const messages = await eventually(running.context.announced, (all) => all.some(({ key }) => key === order.id));
       const message = messages.find(({ key }) => key === order.id);
       assert.equal(OrderPlaced.decode(message?.data ?? new Uint8Array()).note, "by the door");
       const other = await errorOf(client.placeOrder({ ...request, note: "upstairs" }, { metadata }));
