@@ -11,7 +11,7 @@ export function deadlineFor(signal: AbortSignal | undefined, timeoutMs: number):
 }
 
 /** The lead that the other side's timer may have. */
-const earlyMs = 20;
+export const earlyMs = 20;
 
 /**
  * Returns true if a call that was cancelled now was ended by its deadline. Both sides give up then,
