@@ -5,6 +5,7 @@
  */
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { Producer } from "@platformatic/kafka";
 import kafkajs from "kafkajs";
 import { Client } from "pg";
 import type { PointName } from "./points.ts";
@@ -68,8 +69,9 @@ pgClient.query = function (this: PgClient, ...args: unknown[]) {
   return result;
 };
 
+// The relay sends by either Kafka client, as `kafka.client` says.
 const { prototype } = kafkajs.Kafka;
-// oxlint-disable-next-line typescript/unbound-method -- likewise.
+// oxlint-disable-next-line typescript/unbound-method -- it is called with the client it belongs to.
 const { producer } = prototype;
 prototype.producer = function (options) {
   const made = producer.call(this, options);
@@ -80,6 +82,14 @@ prototype.producer = function (options) {
       return await made.send(record);
     },
   };
+};
+
+const platformatic = Producer.prototype as unknown as { send(...args: unknown[]): unknown };
+// oxlint-disable-next-line typescript/unbound-method -- likewise.
+const { send } = platformatic;
+platformatic.send = function (...args) {
+  pass("before the relay sends");
+  return send.apply(this, args);
 };
 
 const { fetch } = globalThis;
