@@ -2,7 +2,8 @@
  * The layers of this repository, in one table. The tag `layer:NAME` in a project's package.json
  * states its layer.
  *
- *     foundation <- process <- driver <- communication <- service-defaults <- app <- tool <- test
+ *     foundation <- process <- driver <- communication <- platform <- service-defaults
+ *         <- app <- tool <- test
  *
  * An import points only to the left. Contracts stand beside all of them. Projects of one layer do
  * not import each other, except where the table says so.
@@ -17,7 +18,7 @@ export interface Project {
   readonly devDependencies: readonly string[];
 }
 
-const libraries = ["foundation", "process", "driver", "communication", "service-defaults"];
+const libraries = ["foundation", "process", "driver", "communication", "platform", "service-defaults"];
 
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   /** Errors, concurrency: no input and no output. */
@@ -28,8 +29,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   driver: ["foundation", "process"],
   /** Calls, events, REST for calls. */
   communication: ["foundation", "process", "driver"],
+  /** What services run on: stores of settings, registries, the cluster, the proxy. */
+  platform: ["foundation", "process", "driver", "communication"],
   /** The shell that every service of this repository shares. */
-  "service-defaults": ["foundation", "process", "driver", "communication"],
+  "service-defaults": ["foundation", "process", "driver", "communication", "platform"],
   /** Generated from protos/, for all projects. */
   contracts: [],
   /** A service. No app imports another: they communicate over the network. */

@@ -1,10 +1,11 @@
 import { type Abortable, Event } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Connection } from "@plumbline/http2";
+import type { Address } from "../../discovery/address.ts";
 import type { Dialling } from "./dialling.ts";
 import { resolveName } from "./resolve-name.ts";
 import { Subchannel } from "./subchannel.ts";
-import type { Address, Target } from "./target.ts";
+import type { Target } from "./target.ts";
 
 /** The shortest time between two lookups of a name. */
 const lookupEveryMs = 5_000;

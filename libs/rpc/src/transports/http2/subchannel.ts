@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
 import { Connection, dial, ErrorCode } from "@plumbline/http2";
+import type { Address } from "../../discovery/address.ts";
 import { handshakeMs } from "../../tls/defaults.ts";
 import { dialTls } from "../../tls/dial.ts";
 import type { Dialling } from "./dialling.ts";
-import type { Address } from "./target.ts";
 
 /**
  * gRPC's "connection-backoff", but from 100 ms to 5 s, so that a service that restarts is found

@@ -1,4 +1,5 @@
 import { ServiceError } from "@plumbline/errors";
+import type { Address } from "../../discovery/address.ts";
 
 /** The servers of a target: known addresses, or a name to resolve. */
 export interface Target {
@@ -10,11 +11,6 @@ export interface Target {
   readonly name?: Address;
   /** The name server to use instead of this machine's, "host:port". */
   readonly nameServer?: string;
-}
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
 }
 
 /**
