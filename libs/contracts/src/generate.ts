@@ -9,7 +9,7 @@
 import { execFile } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
@@ -31,9 +31,12 @@ async function generate({ name, folder, protos, descriptors }: ProtoSet): Promis
   const fresh = await mkdtemp(join(root, "node_modules/.protos-"));
   try {
     const image = join(fresh, "descriptors.binpb");
+    // buf reads options after a "#", which the path of this folder may contain; a relative one does
+    // not.
+    const from = (path: string) => relative(root, path);
     await Promise.all([
-      buf("generate", ".", ...paths, "--output", join(fresh, "gen")),
-      descriptors && buf("build", ".", ...paths, "--as-file-descriptor-set", "--output", image),
+      buf("generate", ".", ...paths, "--output", from(join(fresh, "gen"))),
+      descriptors && buf("build", ".", ...paths, "--as-file-descriptor-set", "--output", from(image)),
     ]);
     if (descriptors) {
       const set = withOurComments(await readFile(image));
