@@ -4,6 +4,10 @@
 bin=$(cd "$(dirname "$0")/../node_modules/.bin" 2>/dev/null && pwd)
 PATH=${bin:+$bin:}$PATH
 export PATH
+if [ -n "$bin" ] && [ ! -e "$bin/buf" ]; then
+  echo "The development packages are missing: run npm ci --include=dev (NODE_ENV=production leaves them out)." >&2
+  exit 1
+fi
 if version=$(node -p 'parseInt(process.versions.node)' 2>&1) && [ "$version" -ge 26 ] 2>/dev/null; then
   exec node "$@"
 fi

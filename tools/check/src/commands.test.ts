@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import test from "node:test";
 
@@ -56,4 +57,18 @@ test("a script runs with the installed Node from any folder, also outside npm", 
   });
   assert.match(stdout, /^2[6-9]\./);
   assert.equal(status, 0);
+});
+
+test("a script without the development packages says how to install them", () => {
+  const clone = mkdtempSync(join(tmpdir(), "plumbline-production-"));
+  try {
+    mkdirSync(join(clone, "tools"));
+    mkdirSync(join(clone, "node_modules/.bin"), { recursive: true });
+    cpSync(join(root, "tools/with-node.sh"), join(clone, "tools/with-node.sh"));
+    const { status, stderr } = spawnSync("sh", ["tools/with-node.sh", "-p", "1"], { cwd: clone, encoding: "utf8" });
+    assert.match(stderr, /^The development packages are missing: run npm ci --include=dev .*\n$/);
+    assert.equal(status, 1);
+  } finally {
+    rmSync(clone, { recursive: true, force: true });
+  }
 });
