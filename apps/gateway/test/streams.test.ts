@@ -36,12 +36,21 @@ describe("a stream", () => {
     assert.equal(response.headers.get("cache-control"), "no-store, no-transform");
     const events = await allEvents(response);
     assert.deepEqual(
-      events.map(({ event, id, retry }) => retry ?? `${event} ${id}`),
-      ["100", "message 1", "message 3", "end undefined"],
+      events.map(({ event, id, retry }) => (retry === undefined ? `${event} ${id}` : "retry")),
+      ["retry", "message 1", "message 3", "end undefined"],
     );
     const first = JSON.parse(events[1]?.data ?? "") as { version: string; total: null };
     assert.equal(first.version, "1");
     assert.equal(first.total, null);
+  });
+
+  test("tells each client its own delay before it reconnects, so that not all come at once", async () => {
+    await using gateway = await gatewayFor(() => versions(1));
+    const retries = await Promise.all(
+      Array.from({ length: 8 }, async () => Number((await allEvents(await gateway.fetch(watch)))[0]?.retry)),
+    );
+    for (const retry of retries) assert.ok(100 <= retry && retry <= 200, `${retry}`);
+    assert.ok(new Set(retries).size > 1, `${retries}`);
   });
 
   test("continues after the last event that its client received", async () => {
@@ -100,7 +109,7 @@ describe("a stream", () => {
     await using gateway = await gatewayFor(() => andThenSilence(), { heartbeatMs: 20, openMs: 10 });
     const client = new AbortController();
     const events = readEvents(await gateway.fetch(watch, { signal: client.signal }));
-    assert.equal((await events.next()).value?.retry, "100");
+    assert.ok((await events.next()).value?.retry);
     assert.equal((await events.next()).value?.comment, "heartbeat");
     assert.equal((await events.next()).value?.comment, "heartbeat");
     client.abort();

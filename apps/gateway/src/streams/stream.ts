@@ -118,7 +118,7 @@ class Stream {
     this.#response.setHeader("Cache-Control", "no-store, no-transform");
     this.#response.setHeader("X-Accel-Buffering", "no");
     this.#response.flushHeaders();
-    const opening = this.#format.open(this.#times.retryMs);
+    const opening = this.#format.open(this.#reconnectMs());
     if (opening !== "") this.#response.write(opening);
   }
 
