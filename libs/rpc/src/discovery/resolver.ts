@@ -13,10 +13,10 @@ export interface Resolver {
   /** The scheme of the targets that it resolves, such as "consul". */
   readonly scheme: string;
   /**
-   * Yields all current addresses, and again after each change, until `signal` aborts. The order has
-   * no meaning. An empty list says that there are no servers. A failure throws: the caller keeps the
-   * last addresses and calls `watch` again later. Every watch ends its connections and timers when
-   * it ends.
+   * Yields all current addresses, and again after each change, until `signal` aborts. The order
+   * has no meaning. An empty list says that there are no servers. A failure throws: the caller
+   * keeps the last addresses and calls `watch` again later. Every watch ends its connections and
+   * timers when it ends.
    */
   watch(target: ResolverTarget, signal: AbortSignal): AsyncIterable<readonly Address[]>;
 }

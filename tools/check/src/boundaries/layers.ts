@@ -29,7 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   driver: ["foundation", "process"],
   /** Calls, events, REST for calls. */
   communication: ["foundation", "process", "driver"],
-  /** What services run on: stores of settings, registries, the cluster, the proxy. */
+  /** Clients of the platform: stores of settings, registries, the cluster, the proxy. */
   platform: ["foundation", "process", "driver", "communication"],
   /** The shell that every service of this repository shares. */
   "service-defaults": ["foundation", "process", "driver", "communication", "platform"],
