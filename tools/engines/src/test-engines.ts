@@ -1,3 +1,4 @@
+import { startTemporaryConsul, whyNoConsul } from "./consul/test-consul.ts";
 import { hasContainer } from "./containers/available.ts";
 import { kafkaImage, startKafkaContainer } from "./containers/kafka.ts";
 import { postgresImage, startPostgresContainer } from "./containers/postgres.ts";
@@ -7,8 +8,8 @@ import { startTemporaryPostgres } from "./test-database.ts";
 
 export interface TestEngines extends AsyncDisposable {
   /**
-   * TEST_POSTGRES_URL, TEST_KAFKA_BROKERS and TEST_REDIS_URL for the processes that run tests; the
-   * latter two only if there is one.
+   * TEST_POSTGRES_URL, TEST_KAFKA_BROKERS, TEST_REDIS_URL and TEST_CONSUL_URL for the processes
+   * that run tests; all but the first only if there is one.
    */
   readonly environment: Readonly<Record<string, string>>;
   /** A line for each engine: its version and origin, or the reason why there is none. */
@@ -16,9 +17,9 @@ export interface TestEngines extends AsyncDisposable {
 }
 
 /**
- * Starts one Postgres, one Kafka and one Redis for a whole run of tests. Each is the first of: the
- * one that the environment names, a container if a Docker engine answers, this machine itself
- * (npm's binaries, the JVM, redis-server).
+ * Starts one Postgres, one Kafka, one Redis and one Consul for a whole run of tests. Each is the
+ * first of: the one that the environment names, a container if a Docker engine answers, this
+ * machine itself (npm's binaries, the JVM, redis-server, consul).
  */
 export async function startTestEngines(): Promise<TestEngines> {
   await using started = new AsyncDisposableStack();
@@ -58,6 +59,12 @@ export async function startTestEngines(): Promise<TestEngines> {
       if (why !== undefined) return { why };
       const server = started.use(await startTemporaryRedis());
       return { value: server.url, from: server.from };
+    }),
+    add("Consul", "TEST_CONSUL_URL", async () => {
+      const why = whyNoConsul();
+      if (why !== undefined) return { why };
+      const agent = started.use(await startTemporaryConsul());
+      return { value: agent.url, from: agent.from };
     }),
   ]);
   const owned = started.move();
