@@ -1,35 +1,50 @@
-import { ExportResultCode } from "@opentelemetry/core";
+import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
+import { postOtlp } from "./otlp-post.ts";
 
 /**
  * Returns an exporter for OTLP over HTTP with protobuf. `endpoint` is the base URL of a collector,
- * as OTEL_EXPORTER_OTLP_ENDPOINT: `http://collector:4318`. The package is loaded with the first
- * batch, since it costs more to load than the rest of telemetry together.
+ * as OTEL_EXPORTER_OTLP_ENDPOINT: `http://collector:4318`. Once `signal` aborts, exports fail at
+ * once. The serializer is loaded with the first batch, since it costs more to load than the rest of
+ * telemetry together.
  */
-export function otlpExporter(endpoint: string): SpanExporter {
+export function otlpExporter(endpoint: string, signal: AbortSignal): SpanExporter {
   const base = endpoint.replace(/\/+$/, "");
   const url = base.endsWith("/v1/traces") ? base : `${base}/v1/traces`;
-  let loading: Promise<SpanExporter> | undefined;
-  const load = async (): Promise<SpanExporter> => {
-    const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-proto");
-    return new OTLPTraceExporter({ url, timeoutMillis: 5_000 });
+  const running = new Set<Promise<void>>();
+  const send = async (batch: Parameters<SpanExporter["export"]>[0]): Promise<ExportResult> => {
+    try {
+      const { ProtobufTraceSerializer } = await import("@opentelemetry/otlp-transformer");
+      await postOtlp(url, ProtobufTraceSerializer.serializeRequest(batch) ?? new Uint8Array(), signal);
+      return { code: ExportResultCode.SUCCESS };
+    } catch (error) {
+      return { code: ExportResultCode.FAILED, error: error instanceof Error ? error : new Error(String(error)) };
+    }
+  };
+  const ended = async (): Promise<void> => {
+    await Promise.all(running);
   };
   return {
     export(batch, done) {
-      loading ??= load();
-      loading.then(
-        (exporter) => exporter.export(batch, done),
-        () => {}, // A broken installation: the export times out, which is reported.
-      );
+      const sending = (async () => done(await send(batch)))();
+      running.add(sending);
+      void sending.finally(() => running.delete(sending));
     },
-    forceFlush: async () => (await loading)?.forceFlush?.(),
-    shutdown: async () => (await loading)?.shutdown(),
+    forceFlush: ended,
+    shutdown: ended,
   };
 }
 
 const quietMs = 60_000;
+
+export interface WatchedOptions {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Once it aborts, losses are counted without a warning: the one that aborts it warns. */
+  readonly signal: AbortSignal;
+}
 
 /**
  * Counts the spans that `exporter` sends and loses, and warns about losses at most once a minute.
@@ -38,8 +53,7 @@ const quietMs = 60_000;
  */
 export function watched(
   exporter: SpanExporter,
-  logger: Logger,
-  metrics: Metrics,
+  { logger, metrics, signal }: WatchedOptions,
   now: () => number = Date.now,
 ): SpanExporter {
   const spans = metrics.counter("telemetry_exported_spans_total", "Spans handed to the exporter.", ["outcome"]);
@@ -49,7 +63,7 @@ export function watched(
       exporter.export(batch, (result) => {
         const failed = result.code !== ExportResultCode.SUCCESS;
         spans.inc({ outcome: failed ? "lost" : "sent" }, batch.length);
-        if (failed && now() - warnedAt >= quietMs) {
+        if (failed && !signal.aborted && now() - warnedAt >= quietMs) {
           warnedAt = now();
           logger.warn("spans were lost: the collector did not accept them", {
             error: result.error,

@@ -3,6 +3,7 @@ import { type AnyValue, SeverityNumber, TraceFlags } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import type { Logger, LogLevel } from "./logger.ts";
 import type { Counter } from "./metrics.ts";
+import { postOtlp } from "./otlp-post.ts";
 import type { Json } from "./printable.ts";
 
 export interface OtlpLogsOptions {
@@ -10,6 +11,8 @@ export interface OtlpLogsOptions {
   readonly endpoint: string;
   readonly service: string;
   readonly version?: string | undefined;
+  /** Aborts what is still being sent. */
+  readonly signal: AbortSignal;
 }
 
 interface Line {
@@ -25,7 +28,6 @@ interface Line {
 const most = 2_048;
 const batchSize = 512;
 const delayMs = 1_000;
-const sendMs = 5_000;
 const quietMs = 60_000;
 
 const severities: Readonly<Record<LogLevel, SeverityNumber>> = {
@@ -42,6 +44,7 @@ const severities: Readonly<Record<LogLevel, SeverityNumber>> = {
  */
 export class OtlpLogs {
   readonly #url: string;
+  readonly #signal: AbortSignal;
   readonly #resource: ReturnType<typeof resourceFromAttributes>;
   readonly #waiting: Line[] = [];
   readonly #closing = new AbortController();
@@ -50,7 +53,8 @@ export class OtlpLogs {
   #counter: Counter<"outcome"> | undefined;
   #logger: Logger | undefined;
 
-  constructor({ endpoint, service, version }: OtlpLogsOptions) {
+  constructor({ endpoint, service, version, signal }: OtlpLogsOptions) {
+    this.#signal = signal;
     this.#url = `${endpoint.replace(/\/+$/, "")}/v1/logs`;
     this.#resource = resourceFromAttributes({
       "service.name": service,
@@ -90,19 +94,11 @@ export class OtlpLogs {
     try {
       const { ProtobufLogsSerializer } = await import("@opentelemetry/otlp-transformer");
       const body = ProtobufLogsSerializer.serializeRequest(lines.map((line) => toOtlp(line, this.#resource)));
-      const headers = { "content-type": "application/x-protobuf" };
-      const answer = await fetch(this.#url, {
-        method: "POST",
-        headers,
-        body: new Uint8Array(body ?? []),
-        signal: AbortSignal.timeout(sendMs),
-      });
-      await answer.body?.cancel();
-      if (!answer.ok) throw new Error(`the collector answered ${answer.status}`);
+      await postOtlp(this.#url, body ?? new Uint8Array(), this.#signal);
       this.#counter?.inc({ outcome: "sent" }, lines.length);
     } catch (error) {
       this.#counter?.inc({ outcome: "lost" }, lines.length);
-      if (Date.now() - this.#warnedAt < quietMs) return;
+      if (this.#signal.aborted || Date.now() - this.#warnedAt < quietMs) return;
       this.#warnedAt = Date.now();
       this.#logger?.warn("log lines were lost: the collector did not accept them", { error, lines: lines.length });
     }

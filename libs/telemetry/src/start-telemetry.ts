@@ -46,9 +46,11 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   // Reads only the global context, so the logger can use it before the tracer exists.
   const ids = otelTracer();
   const { service, version, otlpEndpoint } = options;
+  // Abort exports that a slow collector has not answered when the process ends.
+  const [lateSpans, lateLogs] = [new AbortController(), new AbortController()];
   const logs =
     options.otlpLogs === true && otlpEndpoint !== undefined
-      ? new OtlpLogs({ endpoint: otlpEndpoint, service, version })
+      ? new OtlpLogs({ endpoint: otlpEndpoint, service, version, signal: lateLogs.signal })
       : undefined;
   const { logger, flush } = winstonLogger({
     service: options.service,
@@ -67,10 +69,15 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     metrics.counter("telemetry_exported_logs_total", "Log lines handed to the collector.", ["outcome"]),
   );
   const exporter =
-    options.exporter ?? (options.otlpEndpoint === undefined ? undefined : otlpExporter(options.otlpEndpoint));
+    options.exporter ??
+    (options.otlpEndpoint === undefined ? undefined : otlpExporter(options.otlpEndpoint, lateSpans.signal));
   const traced =
     exporter &&
-    sdkTracer({ ...options, sampleRatio: options.sampleRatio ?? 1, exporter: watched(exporter, logger, metrics) });
+    sdkTracer({
+      ...options,
+      sampleRatio: options.sampleRatio ?? 1,
+      exporter: watched(exporter, { logger, metrics, signal: lateSpans.signal }),
+    });
 
   return {
     logger,
@@ -79,9 +86,11 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     async [Symbol.asyncDispose]() {
       const limit = options.flushMs ?? 3_000;
       // Spans first, since their loss is logged. A failed flush must not fail the service.
-      if (traced && !(await endsWithin(limit, traced.shutdown())))
+      if (traced && !(await endsWithin(limit, traced.shutdown()))) {
         logger.warn("spans were lost: the collector was too slow");
-      if (logs) await endsWithin(limit, logs.shutdown());
+        lateSpans.abort();
+      }
+      if (logs && !(await endsWithin(limit, logs.shutdown()))) lateLogs.abort();
       await endsWithin(limit, flush());
     },
   };
