@@ -1,11 +1,13 @@
-import { readFile } from "node:fs/promises";
+import type { Abortable } from "@plumbline/concurrency";
 import type { Problem } from "../config-error.ts";
 import { environmentName, upperSnake } from "../environment-name.ts";
 import type { Setting } from "../settings.ts";
 import { similar } from "../similar.ts";
 import type { Entry, Source } from "../source.ts";
 import { file } from "./file.ts";
+import { anyFileChanges } from "./file-changes.ts";
 import { fromText } from "./from-text.ts";
+import { readBounded } from "./read-bounded.ts";
 import { isServiceLink } from "./service-links.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -15,16 +17,24 @@ const maxFileBytes = 64 * 1024;
 /**
  * Returns a source over environment variables. ORDERS_DATABASE_URL is `database.url` under the
  * prefix ORDERS, and `..._DRAIN_MS` is `drainMs`. `ORDERS_DATABASE_URL_FILE` names a file with the
- * value, such as a mounted secret. An empty variable counts as not set, as in compose files and
- * charts. A variable under the prefix that is no setting is a problem, except those that Kubernetes
- * adds.
+ * value, such as a mounted secret. `watchConfig` watches that file. An empty variable counts as not
+ * set, as in compose files and charts. A variable under the prefix that is no setting is a problem,
+ * except those that Kubernetes adds.
  */
 export function env(prefix: string, environment: Environment = process.env): Source {
   const ignored = new Set([configFileVariable(prefix)]);
+  /** Files that had content. An editor may empty a file before it writes the new content. */
+  const filled = new Set<string>();
+  // Only the settings show which of them have a value in a file. The others name a file as their
+  // value, such as a certificate. Watching these too costs little.
+  const files = Object.entries(environment).flatMap(([name, path = ""]) =>
+    name.startsWith(`${prefix}_`) && name.endsWith("_FILE") && path !== "" && !ignored.has(name) ? [path] : [],
+  );
   return {
     name: `environment ${prefix}_*`,
     nameOf: (path) => environmentName(prefix, path),
-    async read(settings) {
+    changes: (signal) => anyFileChanges([...new Set(files)], signal),
+    async read(settings, options) {
       const known = namesOf(prefix, settings);
       const entries: Entry[] = [];
       const problems: Problem[] = [];
@@ -38,8 +48,11 @@ export function env(prefix: string, environment: Environment = process.env): Sou
           problems.push({ key: fromFile.key, source: name, expected: "only one of the variable and its _FILE" });
         } else if (fromFile) {
           const origin = `${name}=${text}`;
-          const content = await contentOf(text);
-          if (typeof content === "string") {
+          const content = await contentOf(text, options);
+          if (content === "" && filled.has(text)) {
+            problems.push({ key: fromFile.key, source: origin, expected: "content, which it had before" });
+          } else if (typeof content === "string") {
+            if (content !== "") filled.add(text);
             entries.push({ path: fromFile.path, value: fromText(content, fromFile.types), origin });
           } else problems.push({ key: fromFile.key, source: origin, expected: content.expected });
         } else problems.push(unknown(name, [...known.keys()]));
@@ -83,13 +96,14 @@ function unknown(name: string, names: readonly string[]): Problem {
   return { key: name, source: "environment", expected: `a known variable${meant ? ` (did you mean ${meant}?)` : ""}` };
 }
 
-async function contentOf(path: string): Promise<string | { readonly expected: string }> {
+async function contentOf(path: string, options?: Abortable): Promise<string | { readonly expected: string }> {
   try {
-    const content = await readFile(path);
-    if (content.byteLength > maxFileBytes) return { expected: `a file of at most ${maxFileBytes} bytes` };
+    const content = await readBounded(path, maxFileBytes, options);
+    if (content === undefined) return { expected: `a file of at most ${maxFileBytes} bytes` };
     // Editors and `echo` add a line break that is not part of the secret.
     return content.toString().replace(/\r?\n$/, "");
   } catch (error) {
+    options?.signal?.throwIfAborted();
     return { expected: `a file that can be read (${codeOf(error)})` };
   }
 }

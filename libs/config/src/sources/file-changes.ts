@@ -1,9 +1,11 @@
 import { type FSWatcher, watch } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { onAbort } from "@plumbline/concurrency";
+import { derive, Event, onAbort } from "@plumbline/concurrency";
+import { readBounded } from "./read-bounded.ts";
 
 const usualPollMs = 2_000;
+/** No source reads more. Larger files all look alike. */
+const maxBytes = 1024 * 1024;
 
 /**
  * Yields at the start and when the content of the file has changed. It watches the folder, not the
@@ -23,6 +25,27 @@ export async function* fileChanges(path: string, signal: AbortSignal, pollMs = u
       yield;
     }
     await next.happened;
+  }
+}
+
+/** Yields at the start and when the content of one of the files has changed. */
+export async function* anyFileChanges(paths: readonly string[], signal: AbortSignal): AsyncIterable<void> {
+  using scope = derive({ signal });
+  const changed = new Event();
+  const watchers = paths.map(async (path) => {
+    for await (const _ of fileChanges(path, scope.signal)) changed.set();
+  });
+  try {
+    yield;
+    while (paths.length > 0) {
+      await changed.wait(scope);
+      yield;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    scope.abort();
+    await Promise.all(watchers);
   }
 }
 
@@ -55,7 +78,7 @@ class NextEvent implements Disposable {
 
 async function contentOf(path: string): Promise<string> {
   try {
-    return `content ${await readFile(path, "utf8")}`;
+    return `content ${(await readBounded(path, maxBytes))?.toString() ?? "too large"}`;
   } catch (error) {
     return `error ${String(error)}`;
   }

@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import type { Problem } from "../config-error.ts";
+import { readBounded } from "./read-bounded.ts";
 
 const maxBytes = 1024 * 1024;
 
@@ -8,8 +8,8 @@ type Unreadable = Pick<Problem, "expected"> & { readonly missing: boolean };
 /** Returns the text of a file, or why it cannot be read. Rejects only when aborted. */
 export async function textOf(path: string, signal: AbortSignal | undefined): Promise<string | Unreadable> {
   try {
-    const content = await readFile(path, { signal });
-    if (content.byteLength > maxBytes) return { missing: false, expected: `a file of at most ${maxBytes} bytes` };
+    const content = await readBounded(path, maxBytes, { signal });
+    if (content === undefined) return { missing: false, expected: `a file of at most ${maxBytes} bytes` };
     return content.toString();
   } catch (error) {
     signal?.throwIfAborted();
