@@ -8,6 +8,13 @@ export { Secret } from "./secret.ts";
 export type { Schema, Setting } from "./settings.ts";
 export type { Entry, Reading, Source } from "./source.ts";
 export { contents } from "./sources/contents.ts";
+export {
+  type DocumentOptions,
+  documentSource,
+  maxDocumentBytes,
+  type Refusal,
+  type StaleDocument,
+} from "./sources/document.ts";
 export { type Environment, env, serviceSources } from "./sources/env.ts";
 export { type FileOptions, file } from "./sources/file.ts";
 export { readTree, type TreeNode, type TreePart } from "./sources/read-tree.ts";

@@ -32,6 +32,7 @@ export async function loadConfig<S extends Schema>(
     problems.push(...parsed.error.issues.map((issue) => problemOf(issue, shape.settings, entries, sources)));
   }
   if (problems.length > 0 || !parsed.success) throw new ConfigError(withoutFollowers(problems));
+  await Promise.all(readings.map(async (reading) => reading.accepted?.()));
   return freeze(parsed.data);
 }
 

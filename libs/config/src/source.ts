@@ -13,6 +13,11 @@ export interface Entry {
 export interface Reading {
   readonly entries: readonly Entry[];
   readonly problems: readonly Problem[];
+  /**
+   * Called when the configuration as a whole was valid with this reading, and waited for. A source
+   * may keep its content as the last good one. It must not reject.
+   */
+  accepted?(): Promise<void>;
 }
 
 /** A source of settings. `readTree` helps to implement `read` for a source with nested names. */
