@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { connect, createServer } from "node:net";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
@@ -13,6 +14,7 @@ import { root } from "../src/stack.ts";
 interface Start extends AsyncDisposable {
   readonly process: ChildProcess;
   readonly base: string;
+  readonly ports: Ports;
   readonly ended: Promise<{ code: number | null; signal: string | null }>;
   output(): string;
   printed(pattern: RegExp, ms?: number): Promise<void>;
@@ -21,9 +23,10 @@ interface Start extends AsyncDisposable {
 /** Runs `npm start` like a user, on other ports and with a data folder of its own. */
 async function start(
   dataDir = mkdtempSync(join(tmpdir(), "plumbline-start-")),
-  ports?: Ports,
+  given?: Ports,
 ): Promise<Start & { dataDir: string }> {
-  const { gateway: port } = ports ?? (await freeStackPorts());
+  const ports = given ?? (await freeStackPorts());
+  const { gateway: port } = ports;
   const child = spawn(
     "sh",
     ["tools/with-node.sh", "-C", "source", "tools/stack/src/main.ts", "--ports-from", String(port), "--data", dataDir],
@@ -41,6 +44,7 @@ async function start(
   return {
     process: child,
     base: `http://127.0.0.1:${port}`,
+    ports,
     dataDir,
     ended,
     output: () => output,
@@ -92,6 +96,25 @@ test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the
   await second.printed(/Ready after/);
   const listed = await call(`${second.base}/v1/orders?customerId=me`);
   assert.equal((listed.json["orders"] as unknown[]).length, 1);
+});
+
+const otherAddresses = Object.values(networkInterfaces())
+  .flatMap((addresses) => addresses ?? [])
+  .filter(({ family, internal }) => family === "IPv4" && !internal)
+  .map(({ address }) => address);
+
+test("no port of the stack can be reached from another machine", {
+  skip: otherAddresses.length === 0 && "this machine has no address beside the loopback",
+}, async () => {
+  await using stack = await start();
+  await stack.printed(/Ready after/);
+  const { kafka: _unused, ...ports } = stack.ports;
+  for (const host of otherAddresses) {
+    for (const [name, port] of Object.entries(ports)) {
+      const socket = connect({ host, port });
+      await assert.rejects(once(socket, "connect"), { code: "ECONNREFUSED" }, `${name} at ${host}:${port}`);
+    }
+  }
 });
 
 test("when the supervisor is killed its children end, and the next start recovers the data folder", async () => {

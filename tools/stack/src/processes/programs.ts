@@ -42,6 +42,9 @@ export type Entry = "source" | "bundle";
 export const transports = ["grpc-js", "http2"] as const;
 export type Transport = (typeof transports)[number];
 
+/** The one address that the stack listens on: other machines must not reach it. */
+const loopback = "127.0.0.1";
+
 /**
  * Returns the transport that `PLUMBLINE_TRANSPORT` names, for every service of a stack. Without it
  * each service has its own default. docker-compose.yml reads the same variable. Throws for an
@@ -104,8 +107,8 @@ export function programs(
     ...extra,
   ];
   return replicas.map(({ service, name, port, opsPort }) => {
-    const url = `http://127.0.0.1:${port}`;
-    const ready = opsPort === undefined ? `${url}/healthz` : `http://127.0.0.1:${opsPort}/readyz`;
+    const url = `http://${loopback}:${port}`;
+    const ready = opsPort === undefined ? `${url}/healthz` : `http://${loopback}:${opsPort}/readyz`;
     return {
       service,
       name,
@@ -119,10 +122,15 @@ export function programs(
   function settings(service: ServiceName, port: number, opsPort: number): Environment {
     const row = serviceRow(service);
     const own: Record<string, string> = {};
-    if (row.standIn === true) own["PORT"] = String(port);
+    if (row.standIn === true) Object.assign(own, { HOST: loopback, PORT: String(port) });
     else {
-      own[row.http === true ? "HTTP_PORT" : "RPC_PORT"] = String(port);
-      own["OPS_PORT"] = String(opsPort);
+      const section = row.http === true ? "HTTP" : "RPC";
+      Object.assign(own, {
+        [`${section}_HOST`]: loopback,
+        [`${section}_PORT`]: String(port),
+        OPS_HOST: loopback,
+        OPS_PORT: String(opsPort),
+      });
     }
     if (row.database === true) own["DATABASE_URL"] = urls[service as DatabaseName];
     if (row.publishes !== undefined || row.consumes !== undefined) Object.assign(own, messaging());
@@ -139,7 +147,7 @@ export function programs(
     if (adapter === "postgres") return { MESSAGING_ADAPTER: "postgres", MESSAGING_URL: urls.messaging };
     // The partitions of a killed process are given to others after this: 30 s is long in front of a
     // terminal.
-    return { MESSAGING_ADAPTER: "kafka", KAFKA_BROKERS: `127.0.0.1:${ports.kafka}`, KAFKA_SESSION_MS: "6000" };
+    return { MESSAGING_ADAPTER: "kafka", KAFKA_BROKERS: `${loopback}:${ports.kafka}`, KAFKA_SESSION_MS: "6000" };
   }
 
   function upstreams(): Environment {
@@ -150,7 +158,7 @@ export function programs(
   }
 
   function addressesOf(service: string): string[] {
-    return replicas.filter((replica) => replica.service === service).map(({ port }) => `127.0.0.1:${port}`);
+    return replicas.filter((replica) => replica.service === service).map(({ port }) => `${loopback}:${port}`);
   }
 }
 
