@@ -1,6 +1,12 @@
 export { checkPostgres } from "./check-postgres.ts";
 export type { ConsulAgent, ConsulOptions } from "./consul/agent.ts";
-export { startTemporaryConsul, testConsul, whyNoConsul, whyNoConsulAgent } from "./consul/test-consul.ts";
+export {
+  startTemporaryConsul,
+  type TestConsul,
+  testConsul,
+  whyNoConsul,
+  whyNoConsulAgent,
+} from "./consul/test-consul.ts";
 export { hasContainer } from "./containers/available.ts";
 export { createDatabase, type DatabaseOptions } from "./create-database.ts";
 export { EngineError, type EngineErrorCode } from "./engine-error.ts";
