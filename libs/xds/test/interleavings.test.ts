@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import * as fc from "fast-check";
+import { createLedger } from "../src/ledger.ts";
+import type { DeltaRequest, DeltaResponse, SotwRequest, SotwResponse } from "../src/messages.ts";
+import { keyOf, type Reference, type Resource, resource, type Snapshot, snapshot } from "../src/snapshot.ts";
+import { type AdsStream, openStream } from "../src/stream.ts";
+import { resourceTypes } from "../src/types.ts";
+import { deltaClient, isBad, type ModelClient, sotwClient } from "./model-client.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+/** A wait for answers that ends, and one that never does. */
+const holds = [5_000, Number.POSITIVE_INFINITY];
+const timings = (holdMs: number) => ({ holdMs, lingerMs: 30_000, settleMs: 10 });
+
+const content = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom("1", "2", "3") },
+  { weight: 1, arbitrary: fc.constantFrom("bad 1", "bad 2") },
+);
+const clusterName = fc.constantFrom("a", "b", "c");
+const routeName = fc.constantFrom("r", "s");
+
+/** Snapshots of some clusters, routes that refer to some of them, and listeners of those. */
+const snapshots: fc.Arbitrary<Snapshot> = fc
+  .record({
+    clusters: fc.dictionary(clusterName, fc.record({ text: content, endpoints: content, byEds: fc.boolean() })),
+    routes: fc.dictionary(routeName, fc.record({ text: content, to: fc.array(clusterName, { maxLength: 2 }) })),
+    listeners: fc.dictionary(fc.constantFrom("l", "m"), fc.record({ text: content, to: routeName })),
+  })
+  .map(({ clusters, routes, listeners }) => {
+    const made: Resource[] = [];
+    for (const [name, { text, endpoints, byEds }] of Object.entries(clusters)) {
+      made.push(resource("cluster", name, encode(`${text} ${byEds}`), byEds ? [{ type: "endpoints", name }] : []));
+      if (byEds) made.push(resource("endpoints", name, encode(endpoints)));
+    }
+    for (const [name, { text, to }] of Object.entries(routes)) {
+      const names = [...new Set(to)].filter((one) => one in clusters);
+      const references: Reference[] = names.map((one) => ({ type: "cluster", name: one }));
+      made.push(resource("route", name, encode(`${text} ${names.join(" ")}`), references));
+    }
+    for (const [name, { text, to }] of Object.entries(listeners)) {
+      const references: Reference[] = to in routes ? [{ type: "route", name: to }] : [];
+      made.push(resource("listener", name, encode(`${text} ${references.length === 0 ? "" : to}`), references));
+    }
+    return snapshot(made);
+  });
+
+type Step =
+  | { readonly kind: "deliver" | "answer" | "stale" | "reconnect" }
+  | { readonly kind: "wait"; readonly ms: number }
+  | { readonly kind: "put"; readonly snapshot: Snapshot };
+
+const steps: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: fc.constant<Step>({ kind: "deliver" }) },
+    { weight: 6, arbitrary: fc.constant<Step>({ kind: "answer" }) },
+    { weight: 1, arbitrary: fc.constant<Step>({ kind: "stale" }) },
+    { weight: 1, arbitrary: fc.constant<Step>({ kind: "reconnect" }) },
+    { weight: 2, arbitrary: fc.constantFrom(1, 5_000, 31_000).map((ms): Step => ({ kind: "wait", ms })) },
+    { weight: 3, arbitrary: snapshots.map((one): Step => ({ kind: "put", snapshot: one })) },
+  ),
+  { maxLength: 80 },
+);
+
+interface Variant {
+  readonly name: string;
+  run(partial: boolean, holdMs: number, all: readonly Step[], last: Snapshot): Outcome;
+}
+
+interface Outcome {
+  readonly client: ModelClient<unknown, unknown>;
+  readonly streams: number;
+}
+
+/** Runs the steps, then lets everything settle. Checks after each step that no reference dangles. */
+function run<Request extends { readonly nonce: string }, Response>(
+  open: (ledger: ReturnType<typeof createLedger>) => AdsStream<Request, Response>,
+  client: ModelClient<Request, Response>,
+  all: readonly Step[],
+  last: Snapshot,
+  checked: { readonly afterReconnect: boolean; readonly holdMs: number },
+): Outcome {
+  const ledger = createLedger();
+  let now = 0;
+  let stream = open(ledger);
+  let streams = 1;
+  const toClient: Response[] = [];
+  const delivered: Request[] = [];
+  client.connect();
+
+  function pump(): void {
+    for (let count = 0; ; count += 1) {
+      const response = stream.next(now);
+      if (response === undefined) return;
+      assert.ok(count < 100, "the stream sends without end");
+      toClient.push(response);
+    }
+  }
+  function deliver(): boolean {
+    const request = client.outbox.shift();
+    if (request === undefined) return false;
+    delivered.push(request);
+    stream.receive(request, now);
+    return true;
+  }
+  function answer(): boolean {
+    const response = toClient.shift();
+    if (response === undefined) return false;
+    client.receive(response);
+    if (streams === 1 || checked.afterReconnect) assertNothingDangles(client, checked.holdMs);
+    return true;
+  }
+
+  for (const step of all) {
+    if (step.kind === "deliver") deliver();
+    else if (step.kind === "answer") answer();
+    else if (step.kind === "wait") now += step.ms;
+    else if (step.kind === "put") ledger.put(step.snapshot);
+    else if (step.kind === "reconnect") {
+      stream = open(ledger);
+      streams += 1;
+      toClient.length = 0;
+      client.connect();
+    } else {
+      // An answer to a response of long ago, as a slow client sends it.
+      const old = delivered.find(({ nonce }) => nonce !== "");
+      if (old !== undefined) stream.receive({ ...old, nonce: "stale", subscribe: [], unsubscribe: [] }, now);
+    }
+    pump();
+  }
+
+  ledger.put(last);
+  for (let quiet = 0, rounds = 0; quiet < 8; rounds += 1) {
+    assert.ok(rounds < 2_000, "the stream never comes to rest");
+    pump();
+    const moved = deliver() || answer();
+    pump();
+    if (moved) quiet = 0;
+    else {
+      now += 31_000;
+      quiet += 1;
+    }
+  }
+  return { client, streams };
+}
+
+function assertNothingDangles(client: ModelClient<unknown, unknown>, holdMs: number): void {
+  for (const { name, references } of [...client.held.route.values(), ...client.held.listener.values()]) {
+    for (const reference of references) {
+      if (reference.type !== "cluster") continue;
+      // A client that answers too late may have rejected what it was sent.
+      const { held, rejected } = client;
+      const sent =
+        held.cluster.has(reference.name) || (holdMs !== Infinity && rejected.has(`cluster/${reference.name}`));
+      assert.ok(sent, `"${name}" refers to a cluster that the client was not sent`);
+    }
+  }
+}
+
+/** Returns true if the resource and everything that it refers to is acceptable. */
+function isAcceptable(key: string, { resources }: Snapshot): boolean {
+  const one = resources.get(key);
+  return (
+    one !== undefined &&
+    !isBad(one) &&
+    one.references.every((reference) => isAcceptable(keyOf(reference), { resources }))
+  );
+}
+
+function assertHolds(
+  client: ModelClient<unknown, unknown>,
+  last: Snapshot,
+  { newest, nothingElse }: { readonly newest: boolean; readonly nothingElse: boolean },
+): void {
+  for (const type of resourceTypes) {
+    for (const one of client.held[type].values()) assert.ok(!isBad(one), `the client applied a bad ${type}`);
+  }
+  assertNothingDangles(client, 0);
+  for (const name of client.warming) {
+    assert.ok(
+      !newest || !isAcceptable(`endpoints/${name}`, last),
+      `the cluster "${name}" still waits for its endpoints`,
+    );
+  }
+  // Endpoints and routes that nothing refers to are not asked for.
+  const asked = new Set(
+    [...client.held.cluster.values(), ...client.held.listener.values()].flatMap(({ references }) =>
+      references.map(keyOf),
+    ),
+  );
+  for (const [key, { type, name, version }] of last.resources) {
+    if (!newest || !isAcceptable(key, last)) continue;
+    if ((type === "endpoints" || type === "route") && !asked.has(key)) continue;
+    assert.equal(client.held[type].get(name)?.version, version, `the client lacks the newest ${type} "${name}"`);
+  }
+  for (const one of [...client.held.cluster.values(), ...client.held.listener.values()]) {
+    if (!nothingElse) break;
+    const named = last.resources.has(keyOf(one));
+    const used = [...client.held.route.values()].some(({ references }) =>
+      references.some(({ name }) => name === one.name),
+    );
+    assert.ok(
+      named || (one.type === "cluster" && used),
+      `the client still holds the removed ${one.type} "${one.name}"`,
+    );
+  }
+}
+
+const variants: readonly Variant[] = [
+  {
+    name: "SotW",
+    run: (partial, holdMs, all, last) =>
+      run<SotwRequest, SotwResponse>(
+        (ledger) => openStream("sotw", ledger, timings(holdMs)),
+        sotwClient(partial),
+        all,
+        last,
+        {
+          // A full response cannot keep a cluster that only an earlier stream knew.
+          afterReconnect: false,
+          holdMs,
+        },
+      ),
+  },
+  {
+    name: "delta",
+    run: (partial, holdMs, all, last) =>
+      run<DeltaRequest, DeltaResponse>(
+        (ledger) => openStream("delta", ledger, timings(holdMs)),
+        deltaClient(partial),
+        all,
+        last,
+        {
+          afterReconnect: true,
+          holdMs,
+        },
+      ),
+  },
+];
+
+const runs = Number(process.env["XDS_RUNS"] ?? 400);
+
+for (const variant of variants) {
+  describe(`any interleaving of a ${variant.name} stream`, () => {
+    for (const partial of [false, true]) {
+      const how = partial ? "applies the good part of what it rejects" : "rejects a response as a whole";
+      test(`ends with the last acceptable snapshot at a client that ${how}`, () => {
+        fc.assert(
+          fc.property(fc.constantFrom(...holds), steps, snapshots, (holdMs, all, last) => {
+            const { client, streams } = variant.run(partial, holdMs, all, last);
+            // A client that has resources of an earlier stream keeps them while it rejects new ones:
+            // they may refer to each other. A full response would remove them, so it is not split.
+            const stuck = streams > 1 && [...last.resources.values()].some(isBad);
+            assertHolds(client, last, { newest: !stuck || variant.name === "delta", nothingElse: !stuck });
+            if (all.some(({ kind }) => kind === "put")) return;
+            for (const [what, count] of client.rejections) {
+              // Once in company and once alone, on each stream.
+              assert.ok(count <= 2 * streams, `${what} was rejected ${count} times`);
+            }
+          }),
+          { numRuns: runs },
+        );
+      });
+    }
+  });
+}
