@@ -5,7 +5,7 @@ import type { ResourceType } from "./types.ts";
 export interface SotwRequest {
   readonly type: ResourceType;
   readonly names: readonly string[];
-  /** The version that the client accepted last, or "" if it never did, on this stream or another. */
+  /** The version that the client accepted last, on any stream, or "" if there is none. */
   readonly version: string;
   /** The nonce of the response that this answers, or "" if it answers none. */
   readonly nonce: string;

@@ -35,7 +35,7 @@ export function keyOf({ type, name }: Reference): string {
   return `${type}/${name}`;
 }
 
-/** Makes a resource and its version. Throws SnapshotError for a reference that its type cannot have. */
+/** Makes a resource and its version. Throws SnapshotError for a reference its type cannot have. */
 export function resource(
   type: ResourceType,
   name: string,
@@ -51,7 +51,7 @@ export function resource(
   return { type, name, bytes, version, references };
 }
 
-/** Makes a snapshot. Throws SnapshotError for names that are used twice and for unmet references. */
+/** Makes a snapshot. Throws SnapshotError for names used twice and for unmet references. */
 export function snapshot(resources: Iterable<Resource>): Snapshot {
   const byKey = new Map<string, Resource>();
   const problems: string[] = [];

@@ -88,8 +88,8 @@ export function openStream(
       return { kind: "accepted", type };
     }
     if (full(type) && !state.known && changed.length > 1) {
-      // The client holds resources of an earlier stream. A response without one of them would remove
-      // it, so the bad one cannot be looked for.
+      // The client holds resources of an earlier stream. A response without one of them would
+      // remove it, so the bad one cannot be looked for.
       state.inFlight = undefined;
       state.answered = false;
       state.frozenAt = inFlight.revision;
@@ -143,7 +143,7 @@ export function openStream(
   }
 
   /**
-   * Returns true if everything that the resource refers to, and that is sent before it, has arrived.
+   * Returns true if everything that is sent before the resource, and that it mentions, has arrived.
    * A client that subscribes by name asks for references itself.
    */
   function ready(resource: Resource, now: number): boolean {
@@ -292,7 +292,7 @@ export function openStream(
     state.nonce = nonce;
     state.answered = true;
     state.frozenAt = undefined;
-    // A changed cluster warms until its endpoints come again, even unchanged ones.
+    // A changed cluster warms until its endpoints are sent again, even unchanged ones.
     for (const { references } of changed) {
       for (const reference of references) if (reference.type === "endpoints") owe(states.endpoints, reference.name);
     }

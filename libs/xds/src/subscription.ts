@@ -38,7 +38,7 @@ export function afterSotw(
   return { wildcard: legacy ? "legacy" : "none", names };
 }
 
-/** Returns the subscription after a delta request, which names what is added and what is dropped. */
+/** Returns the subscription after a delta request, which names what is added and dropped. */
 export function afterDelta(
   type: ResourceType,
   before: Subscription | undefined,

@@ -109,8 +109,8 @@ export function acknowledge(state: TypeState, fullState: boolean, now: number): 
 }
 
 /**
- * Records that the client rejected the response in flight. Returns the resource that is to blame, or
- * undefined if that is not known yet.
+ * Records that the client rejected the response in flight. Returns the resource that is to blame,
+ * or undefined if that is not known yet.
  */
 export function reject(state: TypeState, now: number): Resource | undefined {
   const { inFlight } = state;

@@ -72,7 +72,7 @@ interface Outcome {
   readonly streams: number;
 }
 
-/** Runs the steps, then lets everything settle. Checks after each step that no reference dangles. */
+/** Runs the steps, then lets everything settle. Checks after each that no reference dangles. */
 function run<Request extends { readonly nonce: string }, Response>(
   open: (ledger: ReturnType<typeof createLedger>) => AdsStream<Request, Response>,
   client: ModelClient<Request, Response>,
@@ -248,7 +248,7 @@ for (const variant of variants) {
         fc.assert(
           fc.property(fc.constantFrom(...holds), steps, snapshots, (holdMs, all, last) => {
             const { client, streams } = variant.run(partial, holdMs, all, last);
-            // A client that has resources of an earlier stream keeps them while it rejects new ones:
+            // A client keeps the resources of an earlier stream while it rejects new ones:
             // they may refer to each other. A full response would remove them, so it is not split.
             const stuck = streams > 1 && [...last.resources.values()].some(isBad);
             assertHolds(client, last, { newest: !stuck || variant.name === "delta", nothingElse: !stuck });
