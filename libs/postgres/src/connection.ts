@@ -22,6 +22,8 @@ export interface RunOptions extends Abortable {
 }
 
 export interface OpenOptions extends Abortable {
+  /** The generation of its credentials. */
+  readonly generation: number;
   readonly connectTimeoutMs: number;
   /**
    * The limit for each of cancelling, rolling back and closing, before the connection is destroyed.
@@ -34,6 +36,8 @@ export interface OpenOptions extends Abortable {
  * cancels them on the server. `lost` aborts when it ends.
  */
 export class Connection implements AsyncDisposable {
+  /** The generation of the credentials that it was opened with. */
+  readonly generation: number;
   readonly #client: Client;
   readonly #cancelTimeoutMs: number;
   readonly #turn = new Semaphore(1);
@@ -42,9 +46,11 @@ export class Connection implements AsyncDisposable {
   #statementTimeoutMs = 0;
   /** The few statements that open transactions, each prepared under its own text. */
   readonly #prepared = new Set<string>();
+  #ended: Promise<void> | undefined;
 
   private constructor(client: Client, options: OpenOptions) {
     this.#client = client;
+    this.generation = options.generation;
     this.#cancelTimeoutMs = options.cancelTimeoutMs;
     // pg reports a lost connection here. Without a listener Node would end the process.
     client.on("error", (error) => this.#lose(error));
@@ -132,7 +138,23 @@ export class Connection implements AsyncDisposable {
    * listeners.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.lost.aborted) return;
+    if (this.lost.aborted) return await this.#ended;
+    await this.#end();
+  }
+
+  /**
+   * Ends the session as if it were lost, since its credentials are no longer valid. Does nothing
+   * while a statement runs or a transaction is open.
+   */
+  async retire(): Promise<void> {
+    using turn = this.#turn.tryAcquire();
+    if (turn === undefined || !this.isClean) return;
+    this.#lost.abort(new ServiceError("unavailable", "the connection was closed, since the credentials changed"));
+    this.#ended = this.#end();
+    await this.#ended;
+  }
+
+  async #end(): Promise<void> {
     const timer = setTimeout(() => this.#client.connection.stream.destroy(), this.#cancelTimeoutMs);
     await this.#client.end();
     clearTimeout(timer);

@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Abortable, deadline, retry, Semaphore } from "@plumbline/concurrency";
+import { type Abortable, deadline, onAbort, retry, Semaphore } from "@plumbline/concurrency";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
-import { Client, type ClientConfig } from "pg";
 import { Connection, type Statement } from "./connection.ts";
-import { isConflict } from "./errors.ts";
+import { addressOf, Credentials, type DatabaseUrl, type FollowedUrl, isFollowed, type Login } from "./credentials.ts";
+import { isConflict, isLoginRefused } from "./errors.ts";
 import { type Listener, ListenHub, type ListenOptions } from "./listen-hub.ts";
-import { type DatabaseAddress, type Observe, observePool, observer } from "./observe.ts";
+import { type Observe, observePool, observeRotations, observer } from "./observe.ts";
 import { ConnectionPool } from "./pool.ts";
 import { type Queryable, queryWith } from "./queryable.ts";
 import { runSession, type Session } from "./session.ts";
@@ -14,8 +14,11 @@ import { type Isolation, runTransaction, type Transaction } from "./transaction.
 import { valueTypes } from "./values.ts";
 
 export interface DatabaseOptions {
-  /** postgresql://role:password@host:port/name, or a secret that reveals it. */
-  readonly url: string | { reveal(): string };
+  /**
+   * postgresql://role:password@host:port/name, or a secret that reveals it, or a URL that may
+   * change. Connections with an older one are closed within a second or when they come back.
+   */
+  readonly url: DatabaseUrl | FollowedUrl;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   /** The most connections of the pool. Default 10. Listening and sessions use others. */
@@ -78,39 +81,48 @@ export async function openDatabase(options: DatabaseOptions, telemetry: Telemetr
   const { connectTimeoutMs = 5000 } = options;
   try {
     using limit = deadline(connectTimeoutMs);
-    await retry(() => database.ping(limit), { attempts: 1000, baseMs: 100, maxMs: 1000, signal: limit.signal });
+    await retry(() => database.ping(limit), {
+      attempts: 1000,
+      baseMs: 100,
+      maxMs: 1000,
+      retryable: (error) => codeOf(error) === "unavailable" && !isLoginRefused(error),
+      signal: limit.signal,
+    });
   } catch (error) {
     await database[Symbol.asyncDispose]();
-    const code = ["unavailable", "deadline_exceeded"].includes(codeOf(error)) ? "unavailable" : "failed_precondition";
+    const isAway = ["unavailable", "deadline_exceeded"].includes(codeOf(error)) && !isLoginRefused(error);
+    const code = isAway ? "unavailable" : "failed_precondition";
     throw new ServiceError(code, `cannot open ${database.description}: ${reasonOf(error)}`, { cause: error });
   }
   return database;
 }
 
 class PostgresDatabase implements Database {
-  readonly #config: ClientConfig;
+  readonly #credentials: Credentials;
   readonly #connectTimeoutMs: number;
   readonly #cancelTimeoutMs: number;
   readonly #pool: ConnectionPool;
   readonly #sessions: Semaphore;
   readonly #hub: ListenHub;
   readonly #settings: { readonly observe: Observe; readonly commitTimeoutMs: number };
-  readonly #gauges: Disposable;
+  /** Connections outside the pool: of sessions and of listening. */
+  readonly #others = new Set<Connection>();
+  readonly #resources = new DisposableStack();
   readonly #inside = new AsyncLocalStorage<{ isOpen: boolean }>();
   /** The database and its address, without the password. */
   readonly description: string;
 
   constructor(options: DatabaseOptions, telemetry: Telemetry) {
-    const url = typeof options.url === "string" ? options.url : options.url.reveal();
-    this.#config = {
-      connectionString: url,
+    const rest = {
       application_name: options.applicationName,
       types: valueTypes,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       idle_in_transaction_session_timeout: options.idleInTransactionMs ?? 60_000,
     };
-    const address = addressOf(this.#config);
+    this.#credentials = new Credentials(options.url, rest, (login) => onRotation(login));
+    const address = addressOf(this.#credentials.current());
+    const onRotation = observeRotations(telemetry, address);
     this.description = `database "${address.database}" at ${address.host}:${address.port}`;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 5000;
     this.#cancelTimeoutMs = options.cancelTimeoutMs ?? 2000;
@@ -119,10 +131,11 @@ class PostgresDatabase implements Database {
       size: options.poolSize ?? 10,
       maxWaiting: options.maxWaiting ?? 1000,
       acquireTimeoutMs: options.acquireTimeoutMs ?? 5000,
+      isCurrent: ({ generation }) => generation === this.#credentials.current().generation,
       closeTimeoutMs: options.closeTimeoutMs ?? 5000,
     });
     this.#hub = new ListenHub(
-      (opening) => this.#connect(opening),
+      (opening) => this.#connectOther(opening),
       {
         connectTimeoutMs: this.#connectTimeoutMs,
         heartbeatMs: options.heartbeatMs ?? 15_000,
@@ -134,7 +147,11 @@ class PostgresDatabase implements Database {
     const observe = observer(telemetry, address);
     this.#settings = { observe, commitTimeoutMs: options.commitTimeoutMs ?? 30_000 };
     this.query = queryWith(observe, (statement, waiting) => this.#queryOnce(statement, waiting));
-    this.#gauges = observePool(telemetry, address, this.#pool);
+    this.#resources.use(observePool(telemetry, address, this.#pool));
+    if (isFollowed(options.url)) {
+      const timer = setInterval(() => this.#retire(), retireEveryMs).unref();
+      this.#resources.defer(() => clearInterval(timer));
+    }
   }
 
   readonly query: Queryable["query"];
@@ -159,7 +176,7 @@ class PostgresDatabase implements Database {
         reason: "DATABASE_SESSIONS_EXHAUSTED",
       });
     }
-    const connection = await this.#connect(options);
+    const connection = await this.#connectOther(options);
     return await runSession(connection, work, { ...this.#settings, signal: options.signal });
   }
 
@@ -172,7 +189,7 @@ class PostgresDatabase implements Database {
   };
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#gauges[Symbol.dispose]();
+    this.#resources[Symbol.dispose]();
     await Promise.all([this.#hub[Symbol.asyncDispose](), this.#pool[Symbol.asyncDispose]()]);
   }
 
@@ -186,12 +203,43 @@ class PostgresDatabase implements Database {
     }, options);
   }
 
+  /** Opens a connection. If the login is refused, tries once more with credentials read again. */
   async #connect(options: Abortable): Promise<Connection> {
-    return await Connection.open(this.#config, {
-      signal: options.signal,
-      connectTimeoutMs: this.#connectTimeoutMs,
-      cancelTimeoutMs: this.#cancelTimeoutMs,
-    });
+    const until = performance.now() + this.#connectTimeoutMs;
+    const login = this.#credentials.current();
+    try {
+      return await this.#open(login, this.#connectTimeoutMs, options);
+    } catch (error) {
+      if (!isLoginRefused(error)) throw error;
+      const next = await this.#credentials.after(login, options);
+      const leftMs = until - performance.now();
+      if (next === undefined || leftMs <= 0) throw error;
+      return await this.#open(next, leftMs, options);
+    }
+  }
+
+  async #connectOther(options: Abortable): Promise<Connection> {
+    const connection = await this.#connect(options);
+    this.#others.add(connection);
+    onAbort(connection.lost, () => this.#others.delete(connection));
+    return connection;
+  }
+
+  async #open(login: Login, connectTimeoutMs: number, { signal }: Abortable): Promise<Connection> {
+    const { config, generation } = login;
+    const cancelTimeoutMs = this.#cancelTimeoutMs;
+    try {
+      return await Connection.open(config, { signal, generation, connectTimeoutMs, cancelTimeoutMs });
+    } catch (error) {
+      throw isLoginRefused(error) ? loginRefused(login, error) : error;
+    }
+  }
+
+  /** Closes connections of older credentials. Those of the pool in use are closed afterwards. */
+  #retire(): void {
+    const { generation } = this.#credentials.current();
+    this.#pool.retire();
+    for (const connection of this.#others) if (connection.generation !== generation) void connection.retire();
   }
 
   async #enter<T>(work: () => Promise<T>): Promise<T> {
@@ -214,9 +262,14 @@ class PostgresDatabase implements Database {
   }
 }
 
-function addressOf(config: ClientConfig): DatabaseAddress {
-  const { host, port, database } = new Client(config);
-  return { host, port, database: database ?? "" };
+/** The interval at which connections of older credentials are looked for. */
+const retireEveryMs = 1_000;
+
+function loginRefused({ role }: Login, cause: unknown): ServiceError {
+  return new ServiceError("unavailable", `the database refused the login of role "${role}"`, {
+    reason: "DATABASE_LOGIN_REFUSED",
+    cause,
+  });
 }
 
 function reasonOf(error: unknown): string {

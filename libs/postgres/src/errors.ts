@@ -28,6 +28,12 @@ export function isConflict(error: unknown): boolean {
   return state === "40001" || state === "40P01";
 }
 
+/** Returns true if the server refused the role or its password, or lets the role not log in. */
+export function isLoginRefused(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  return state === "28P01" || state === "28000";
+}
+
 /**
  * Returns true if the connection cannot be reused: it is lost, has an outdated plan, or leads to a
  * standby.

@@ -1,3 +1,4 @@
+export type { DatabaseUrl, FollowedUrl } from "./credentials.ts";
 export {
   type Database,
   type DatabaseOptions,

@@ -57,6 +57,22 @@ export function verbOf(sql: string): string {
   return /^\s*(?:--[^\n]*\n\s*)*([a-z]+)/i.exec(sql)?.[1]?.toUpperCase() ?? "QUERY";
 }
 
+/** Returns a function that logs and counts a change of the credentials. */
+export function observeRotations(
+  { logger, metrics }: Telemetry,
+  { database }: DatabaseAddress,
+): (login: { readonly role: string }) => void {
+  const rotations = metrics.counter(
+    "db_client_credential_rotations_total",
+    "Changes of the credentials while the process ran.",
+    ["db"],
+  );
+  return ({ role }) => {
+    rotations.inc({ db: database });
+    logger.info("database credentials changed", { db: database, role });
+  };
+}
+
 /** Registers gauges of the pool. Disposing removes them. */
 export function observePool(telemetry: Telemetry, address: DatabaseAddress, pool: ConnectionPool): Disposable {
   const stack = new DisposableStack();

@@ -8,6 +8,8 @@ export interface PoolOptions {
   readonly maxWaiting: number;
   /** The longest wait of a caller. */
   readonly acquireTimeoutMs: number;
+  /** Returns true if the connection is as new ones are. Others are closed when they come back. */
+  readonly isCurrent: (connection: Connection) => boolean;
   /** The longest that closing waits for connections in use. */
   readonly closeTimeoutMs: number;
 }
@@ -55,15 +57,28 @@ export class ConnectionPool implements AsyncDisposable {
    */
   async use<T>(work: (connection: Connection) => Promise<T>, options: Abortable = {}): Promise<T> {
     if (this.#closing) throw closed();
-    using _permit = await this.#admit(options);
+    await using permit = new AsyncDisposableStack();
+    permit.use(await this.#admit(options));
     if (this.#closed) throw closed();
     const connection = this.#idle.pop() ?? (await this.#connect(options));
     try {
       return await work(connection);
     } finally {
-      if (connection.isClean && !this.#closed) this.#idle.push(connection);
-      else if (connection.isClean) await connection[Symbol.asyncDispose]();
-      else connection.destroy(new Error("a transaction was left open"));
+      if (!connection.isClean) connection.destroy(new Error("a transaction was left open"));
+      else if (this.#closed) await connection[Symbol.asyncDispose]();
+      else if (this.#options.isCurrent(connection)) this.#idle.push(connection);
+      // The caller has its result. The permit is free once the server has closed the connection.
+      else void close(connection, permit.move());
+    }
+  }
+
+  /** Closes the idle connections that are not current. */
+  retire(): void {
+    for (const connection of this.#idle.filter((one) => !this.#options.isCurrent(one))) {
+      const permit = this.#permits.tryAcquire(); // Until it is closed, so that none is opened beside it.
+      if (permit === undefined) return; // All others are in use, so these are about to be.
+      this.#idle.splice(this.#idle.indexOf(connection), 1);
+      void close(connection, permit);
     }
   }
 
@@ -109,6 +124,11 @@ export class ConnectionPool implements AsyncDisposable {
     });
     return connection;
   }
+}
+
+async function close(connection: Connection, permit: Disposable | AsyncDisposable): Promise<void> {
+  await using _permit = permit;
+  await connection[Symbol.asyncDispose]().catch(() => undefined);
 }
 
 function closed(): ServiceError {
