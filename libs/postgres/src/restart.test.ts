@@ -59,11 +59,12 @@ test("openDatabase waits for a server that is starting", async () => {
   const folder = await mkdtemp(join(tmpdir(), "plumbline-restart-"));
   try {
     const port = await freePort();
-    const url = `postgresql://postgres@127.0.0.1:${port}/postgres`;
+    const url = `postgresql://postgres:known@127.0.0.1:${port}/postgres`;
     const opening = openDatabase({ url, applicationName: "early", connectTimeoutMs: 20_000 }, noTelemetry);
     await using _server = await startPostgres({
       dataDir: join(folder, "data"),
       port,
+      password: "known",
       settings: { fsync: false },
     });
     await using database = await opening;

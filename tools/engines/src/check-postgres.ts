@@ -1,6 +1,7 @@
 import { type Binaries, findBinaries } from "./binaries.ts";
-import { type FolderState, inspectFolder, runAs } from "./data-folder.ts";
+import { type FolderState, inspectFolder } from "./data-folder.ts";
 import { chooseIdentity, type Identity } from "./identity.ts";
+import { runAs } from "./run-as.ts";
 
 /** The programs, the folder and the user of a server that is about to start. */
 export interface PostgresPlan {

@@ -1,9 +1,13 @@
 import { Client, type DatabaseError, escapeIdentifier, escapeLiteral } from "pg";
+import { passwordOf } from "./superuser-password.ts";
 
 export interface DatabaseOptions {
   /** The role that owns the database and logs in to it. It is created if it does not exist. */
   readonly owner: string;
-  /** The role's password. It is set on each call, so that a change takes effect. */
+  /**
+   * The role's password. It is set on each call, so that a change takes effect. Without one it is
+   * made of the superuser's.
+   */
   readonly password?: string | undefined;
 }
 
@@ -14,6 +18,9 @@ export interface DatabaseOptions {
  * @param adminUrl URL of a superuser, on any database of the server
  */
 export async function createDatabase(adminUrl: string, name: string, options: DatabaseOptions): Promise<string> {
+  const url = new URL(adminUrl);
+  const derived = url.password === "" ? "" : passwordOf(options.owner, decodeURIComponent(url.password));
+  const secret = options.password ?? derived;
   const client = new Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
@@ -23,7 +30,7 @@ export async function createDatabase(adminUrl: string, name: string, options: Da
     await client.query("SELECT pg_advisory_lock(hashtextextended('plumbline.create-database', 0))");
     const owner = escapeIdentifier(options.owner);
     const database = escapeIdentifier(name);
-    const password = options.password === undefined ? "" : ` PASSWORD ${escapeLiteral(options.password)}`;
+    const password = secret === "" ? "" : ` PASSWORD ${escapeLiteral(secret)}`;
     await unlessThere(client, `CREATE ROLE ${owner} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE${password}`);
     if (password !== "") await client.query(`ALTER ROLE ${owner}${password}`);
     await unlessThere(client, `CREATE DATABASE ${database} OWNER ${owner}`);
@@ -32,9 +39,8 @@ export async function createDatabase(adminUrl: string, name: string, options: Da
   } finally {
     await client.end();
   }
-  const url = new URL(adminUrl);
   url.username = encodeURIComponent(options.owner);
-  url.password = encodeURIComponent(options.password ?? "");
+  url.password = encodeURIComponent(secret);
   url.pathname = `/${encodeURIComponent(name)}`;
   return url.href;
 }

@@ -1,11 +1,11 @@
-import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Binaries } from "./binaries.ts";
-import { cacheFolder } from "./cache-folder.ts";
 import { EngineError } from "./engine-error.ts";
-import { asIdentity, type Identity } from "./identity.ts";
+import type { Identity } from "./identity.ts";
+import { runAs } from "./run-as.ts";
+import { keepPassword } from "./superuser-password.ts";
 
 export type FolderState = "absent" | "ready";
 
@@ -73,6 +73,7 @@ export async function initialise(
       await chmod(folder, 0o700);
       if (identity.uid !== undefined && identity.gid !== undefined) await chown(folder, identity.uid, identity.gid);
       await initdb(folder, binaries, identity, options);
+      await keepPassword(folder, options.password, identity);
       if (!inPlace) await rename(folder, target);
     } catch (error) {
       if (!inPlace) await rm(folder, { recursive: true, force: true });
@@ -104,8 +105,8 @@ async function sweep(target: string): Promise<void> {
 
 export interface InitOptions {
   readonly user: string;
-  /** The password of every connection. Without one the server trusts every client of its port. */
-  readonly password?: string | undefined;
+  /** The password of the superuser. */
+  readonly password: string;
   readonly walSegmentMb?: number | undefined;
 }
 
@@ -121,85 +122,11 @@ async function initdb(folder: string, binaries: Binaries, identity: Identity, op
     "--builtin-locale=C.UTF-8",
     "--locale=C",
   ];
-  args.push("--no-sync", "--no-instructions", `--auth=${options.password === undefined ? "trust" : "scram-sha-256"}`);
+  args.push("--no-sync", "--no-instructions", "--auth=scram-sha-256");
   if (options.walSegmentMb !== undefined) args.push(`--wal-segsize=${options.walSegmentMb}`);
   const { environment } = binaries;
-  if (options.password === undefined) return await runAs(identity, binaries.initdb, args, { environment });
   // An argument would be visible in the list of processes. Node's standard input is a socket, which
   // cannot be opened by its name; `cat` makes it a pipe.
   const piped = ["-c", 'cat | "$@" --pwfile=/dev/stdin', "sh", binaries.initdb, ...args];
   await runAs(identity, "/bin/sh", piped, { environment, input: `${options.password}\n` });
-}
-
-/**
- * Returns a finished data folder to copy from, made once per machine, user and release. initdb
- * takes four times as long as the copy. Concurrent processes each make one, and the first to rename
- * wins.
- */
-export async function templateFolder(binaries: Binaries, identity: Identity, options: InitOptions): Promise<string> {
-  const owner = identity.uid ?? (identity.prefix.length > 0 ? "mapped" : "self");
-  const template = join(cacheFolder(), `template-${binaries.version}-${owner}-${options.walSegmentMb ?? 16}`);
-  try {
-    if (inspectFolder(template, binaries.major) === "ready") return template;
-  } catch {
-    // Systems delete old files from temporary folders one by one.
-    await rm(template, { recursive: true, force: true });
-  }
-  try {
-    await initialise(template, binaries, identity, options);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
-  }
-  return template;
-}
-
-/** Runs a program to its end. Its standard error becomes the message of the error. */
-export async function runAs(
-  identity: Identity,
-  command: string,
-  args: readonly string[],
-  options: { environment?: Readonly<Record<string, string>>; input?: string } = {},
-): Promise<void> {
-  const { program, args: all, ids } = asIdentity(identity, command, args);
-  const child = spawn(program, all, {
-    ...ids,
-    env: { ...process.env, LC_ALL: "C", ...options.environment },
-    stdio: ["pipe", "ignore", "pipe"],
-  });
-  let complaint = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    complaint = (complaint + text).slice(-4000);
-  });
-  child.stdin.on("error", () => undefined); // It exited without reading; its exit code is handled below.
-  child.stdin.end(options.input ?? "");
-  const status = await new Promise<number | string>((settle, fail) => {
-    child.on("error", fail);
-    child.on("close", (code, signal) => settle(code ?? signal ?? "?"));
-  }).catch((cause: unknown) => {
-    throw cannotRun(command, String(cause), { cause });
-  });
-  if (status !== 0) throw explain(command, `${complaint.trim()} (exit ${status})`);
-}
-
-/** Returns the error for a program that could not run or failed, with what to do about it. */
-export function explain(command: string, complaint: string): EngineError {
-  const library =
-    /error while loading shared libraries: (\S+):/.exec(complaint)?.[1] ??
-    /Library not loaded: (\S+)/.exec(complaint)?.[1];
-  if (library !== undefined) {
-    return new EngineError(
-      "missing_library",
-      `${command} needs the library ${library}, which this system lacks. On Debian and Ubuntu: apt-get install libstdc++6 libatomic1; on Fedora: dnf install libstdc++ libatomic.`,
-    );
-  }
-  return new EngineError("start_failed", `${command} failed: ${complaint}`);
-}
-
-function cannotRun(command: string, complaint: string, options: ErrorOptions): EngineError {
-  return new EngineError(
-    "unsupported_platform",
-    `${command} does not run here (${complaint}). The programs are built for glibc, so not for Alpine, and the folder must not be mounted noexec.`,
-    options,
-  );
 }

@@ -8,6 +8,7 @@ export type EngineErrorCode =
   | "folder_unfinished"
   | "folder_other_version"
   | "folder_in_use"
+  | "password_needed"
   | "missing_library"
   | "unsupported_platform"
   | "start_failed";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cp, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -200,4 +200,46 @@ test("each service's role reaches its own database, with its password, and no ot
   assert.deepEqual(await ask(await make("Odd name"), "SELECT current_user AS u, current_database() AS d"), [
     { u: "Odd name", d: "Odd name" },
   ]);
+});
+
+const withPassword = (url: string, password: string) => Object.assign(new URL(url), { password }).href;
+
+test("a caller that chooses no password gets one, and no connection is made without it", async () => {
+  await using folder = await temporaryFolder();
+  const dataDir = join(folder.path, "data");
+  await using server = await startPostgres({ dataDir, port: await freePort(), settings });
+  for (const guess of ["", "postgres", "guess"]) {
+    await assert.rejects(ask(withPassword(server.url, guess), "SELECT 1"), /password|28P01/i);
+  }
+  const orders = await createDatabase(server.url, "orders", { owner: "orders" });
+  assert.deepEqual(await ask(orders, "SELECT current_user AS u"), [{ u: "orders" }]);
+  await assert.rejects(ask(withPassword(orders, new URL(server.url).password), "SELECT 1"), { code: "28P01" });
+  assert.equal((await stat(join(dataDir, "superuser-password"))).mode & 0o777, 0o600);
+});
+
+test("a folder that trusted every client of the machine gets a password, and keeps its data", async () => {
+  await using folder = await temporaryFolder();
+  const options = { dataDir: join(folder.path, "data"), port: await freePort(), settings };
+  {
+    await using server = await startPostgres(options);
+    await ask(server.url, "CREATE TABLE t AS SELECT 1 AS a");
+    await ask(server.url, "ALTER ROLE postgres PASSWORD NULL");
+  }
+  const hba = join(options.dataDir, "pg_hba.conf");
+  await writeFile(hba, (await readFile(hba, "utf8")).replaceAll("scram-sha-256", "trust"));
+  await rm(join(options.dataDir, "superuser-password"));
+
+  await using server = await startPostgres(options);
+  assert.deepEqual(await ask(server.url, "SELECT a FROM t"), [{ a: 1 }]);
+  await assert.rejects(ask(withPassword(server.url, ""), "SELECT 1"), /password/i);
+});
+
+test("a folder whose password only its user knows is refused, with what to do", async () => {
+  await using folder = await temporaryFolder();
+  const options = { dataDir: join(folder.path, "data"), port: await freePort(), settings };
+  await (await startPostgres({ ...options, password: "known" }))[Symbol.asyncDispose]();
+  await rm(join(options.dataDir, "superuser-password"));
+  await assert.rejects(startPostgres(options), { code: "password_needed", message: /pass it as the option password/ });
+  await using server = await startPostgres({ ...options, password: "known" });
+  assert.deepEqual(await ask(server.url, "SELECT 1 AS a"), [{ a: 1 }]);
 });

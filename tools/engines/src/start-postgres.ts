@@ -3,10 +3,12 @@ import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Binaries } from "./binaries.ts";
 import { planPostgres } from "./check-postgres.ts";
-import { explain, initialise, runAs } from "./data-folder.ts";
+import { initialise } from "./data-folder.ts";
 import { EngineError } from "./engine-error.ts";
 import type { Identity } from "./identity.ts";
+import { explain, runAs } from "./run-as.ts";
 import { passStaleLock } from "./stale-lock.ts";
+import { keptPassword, newPassword, setPassword } from "./superuser-password.ts";
 import { type SupervisedProcess, spawnSupervised } from "./supervised.ts";
 
 export interface PostgresOptions {
@@ -17,8 +19,8 @@ export interface PostgresOptions {
   /** The superuser, "postgres" by default. Used when the folder is created. */
   readonly user?: string | undefined;
   /**
-   * The password of every connection. Without one every client on this machine is trusted. Used
-   * when the folder is created.
+   * The superuser's password. Without one a new folder gets a random one, which it keeps in a file
+   * that only the server's user may read. Used when the folder is created.
    */
   readonly password?: string | undefined;
   /** Each line of the server's log. */
@@ -48,9 +50,13 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const { binaries, state, identity } = planPostgres(dataDir);
   const user = options.user ?? "postgres";
   const lock = state === "ready" ? await passStaleLock(dataDir) : {};
-  if (state === "absent") await initialise(dataDir, binaries, identity, { user, password: options.password });
-  else await adopt(dataDir, identity);
-  return await launch(binaries, identity, { ...options, dataDir, user }, { environment: lock, lastSignal: "INT" });
+  if (state === "absent") {
+    await initialise(dataDir, binaries, identity, { user, password: options.password ?? newPassword() });
+  } else await adopt(dataDir, identity);
+  const password =
+    options.password ?? (await keptPassword(dataDir)) ?? (await setPassword(dataDir, binaries, identity, user));
+  const complete = { ...options, dataDir, user, password };
+  return await launch(binaries, identity, complete, { environment: lock, lastSignal: "INT" });
 }
 
 export interface LaunchOptions {
@@ -63,7 +69,7 @@ export interface LaunchOptions {
 export async function launch(
   binaries: Binaries,
   identity: Identity,
-  options: PostgresOptions & { readonly user: string },
+  options: PostgresOptions & { readonly user: string; readonly password: string },
   launchOptions: LaunchOptions,
 ): Promise<PostgresServer & { readonly process: SupervisedProcess }> {
   const settings = { listen_addresses: "127.0.0.1", unix_socket_directories: "", ...options.settings };
@@ -86,9 +92,9 @@ export async function launch(
     throw error;
   }
 
-  const password = options.password === undefined ? "" : `:${encodeURIComponent(options.password)}`;
+  const login = `${encodeURIComponent(options.user)}:${encodeURIComponent(options.password)}`;
   return {
-    url: `postgresql://${encodeURIComponent(options.user)}${password}@127.0.0.1:${options.port}/postgres`,
+    url: `postgresql://${login}@127.0.0.1:${options.port}/postgres`,
     port: options.port,
     pid: child.pid ?? 0,
     process: child,

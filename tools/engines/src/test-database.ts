@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import { findBinaries } from "./binaries.ts";
-import { runAs, templateFolder } from "./data-folder.ts";
 import { EngineError } from "./engine-error.ts";
 import { freePort } from "./free-ports.ts";
 import { chooseIdentity } from "./identity.ts";
+import { runAs } from "./run-as.ts";
 import { launch, type PostgresServer } from "./start-postgres.ts";
+import { templateFolder } from "./template-folder.ts";
 
 export interface TestDatabase extends AsyncDisposable {
   /** The URL of the superuser, on a database that no other test uses. */
@@ -69,11 +70,11 @@ export async function startTemporaryPostgres() {
   try {
     if (identity.uid !== undefined && identity.gid !== undefined) await chown(dataDir, identity.uid, identity.gid);
     await chmod(dataDir, 0o700);
-    await runAs(identity, "cp", ["-R", `${template}/.`, dataDir]);
+    await runAs(identity, "cp", ["-R", `${template.folder}/.`, dataDir]);
     for (let attempt = 1; ; attempt++) {
       const port = await freePort(); // A program that chooses its port otherwise may still be faster.
       try {
-        const options = { dataDir, port, user, settings };
+        const options = { dataDir, port, user, password: template.password, settings };
         const last = { environment: {}, lastSignal: "QUIT", removeFolder: dataDir } as const;
         const server = await launch(binaries, identity, options, last);
         return {
