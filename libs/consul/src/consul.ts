@@ -94,6 +94,8 @@ export function openConsul(options: ConsulOptions): Consul {
       stop.signal.throwIfAborted();
       if (isServiceError(error)) throw error;
       if (limit.signal.aborted) {
+        // Idle connections may be as dead as this one, for instance if a gateway forgot them.
+        closeIdle(connections());
         const message = `${what} did not answer within ${ms} ms: check that the Consul agent there is healthy`;
         throw new ServiceError("unavailable", message, { cause: error });
       }
@@ -114,7 +116,9 @@ export function openConsul(options: ConsulOptions): Consul {
 
 /** Returns the JSON of an answer. Throws `unavailable` if it is none, or larger than allowed. */
 export function jsonOf(answer: ConsulAnswer, what: string): unknown {
-  if (answer.body === undefined) throw new ServiceError("unavailable", `${what}: the answer is larger than allowed`);
+  if (answer.body === undefined) {
+    throw new ServiceError("unavailable", `${what}: the answer is larger than ${usualMaxBytes} bytes`);
+  }
   try {
     return JSON.parse(answer.body.toString());
   } catch (cause) {
@@ -161,6 +165,10 @@ function connectionsTo(base: URL, tls: Reloadable<ClientTls> | undefined): () =>
     }
     return agent;
   };
+}
+
+function closeIdle({ freeSockets }: HttpAgent): void {
+  for (const sockets of Object.values(freeSockets)) for (const socket of sockets ?? []) socket.destroy();
 }
 
 interface ExchangeOptions {

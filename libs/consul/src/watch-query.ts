@@ -6,25 +6,24 @@ export interface WatchOptions {
   /** Ends the watch and its request. */
   readonly signal: AbortSignal;
   /**
-   * Receives the reason each time a request fails or its answer is unusable; the watch goes on. An
-   * error that it throws ends the watch.
+   * Receives the reason each time a request fails or its answer is unusable; the watch goes on.
+   * `hasAnswer` is true if only the index was wrong. An error that it throws ends the watch.
    */
-  readonly onFault?: ((error: unknown) => void) | undefined;
+  readonly onFault?: ((error: unknown, hasAnswer: boolean) => void) | undefined;
   /**
-   * The longest time that the agent holds a request. 60 s. A connection that has gone silent is
-   * given up after this time, a tenth of it and the client's time-out.
+   * The longest time that the agent holds a request. 10 s. Silence is noticed only after this time,
+   * a tenth of it, and up to two seconds.
    */
   readonly waitMs?: number | undefined;
 }
 
 export interface Query<T> extends Pick<ConsulRequest, "path" | "query" | "maxBytes" | "mayBeMissing"> {
-  /** The agent's own endpoints are asked by the hash of their content instead of an index. */
-  readonly by?: "hash" | undefined;
   /** Reads an answer. An error is a fault: the watch waits for the next change. */
   parse(answer: ConsulAnswer): T;
 }
 
-const usualWaitMs = 60_000;
+export const usualWaitMs = 10_000;
+const mostGraceMs = 2_000;
 /** The least time from an answer to the next request, plus up to a half of it. */
 const paceMs = 100;
 /** The same from a fault until a good answer. */
@@ -46,19 +45,27 @@ export async function* watchQuery<T>(consul: Consul, query: Query<T>, options: W
   while (!signal.aborted) {
     const asked = await ask(consul, query, position, options);
     if (signal.aborted) return;
-    if (asked.fault !== undefined) onFault?.(asked.fault);
+    if (asked.fault !== undefined) onFault?.(asked.fault, asked.answer !== undefined);
     if (asked.position === start) isSlow = true;
     else if (position !== start) isSlow = false;
     position = asked.position;
     if (asked.answer !== undefined && !isSame(asked.answer, last)) {
       last = asked.answer;
       const read = readBy(query, asked.answer);
-      if ("error" in read) onFault?.(read.error);
+      if ("error" in read) onFault?.(read.error, false);
       else yield read.value;
     }
     // An index that goes back each second time must not double the pace.
     if (!(await pause((isSlow ? slowPaceMs : paceMs) * (1 + Math.random() / 2), signal))) return;
   }
+}
+
+/**
+ * Returns the time-out of a request that waits for `waitMs`. The agent adds up to a sixteenth, so
+ * that its clients do not all ask at once.
+ */
+export function blockingMs({ timeoutMs }: Consul, waitMs: number): number {
+  return waitMs * 1.1 + Math.min(timeoutMs, mostGraceMs);
 }
 
 interface Asked {
@@ -72,7 +79,7 @@ interface Asked {
 const start = "";
 
 async function ask<T>(consul: Consul, query: Query<T>, position: string, options: WatchOptions): Promise<Asked> {
-  const { path, maxBytes, mayBeMissing, by = "index" } = query;
+  const { path, maxBytes, mayBeMissing } = query;
   const { signal, waitMs = usualWaitMs } = options;
   const isBlocking = position !== start;
   const startedAt = performance.now();
@@ -82,20 +89,18 @@ async function ask<T>(consul: Consul, query: Query<T>, position: string, options
       maxBytes,
       mayBeMissing,
       signal,
-      query: { ...query.query, ...(isBlocking && { [by]: position, wait: `${waitMs}ms` }) },
-      // The agent adds up to a sixteenth of the wait, so that its clients do not all ask at once.
-      ...(isBlocking && { timeoutMs: waitMs * 1.1 + consul.timeoutMs }),
+      query: { ...query.query, ...(isBlocking && { index: position, wait: `${waitMs}ms` }) },
+      ...(isBlocking && { timeoutMs: blockingMs(consul, waitMs) }),
     });
-    const next = answer.header(by === "hash" ? "x-consul-contenthash" : "x-consul-index");
+    const next = answer.header("x-consul-index");
     if (next === undefined) return { position: start, fault: fault(consul, path, "has no index") };
-    if (by === "index" && !(Number(next) >= 1)) {
+    if (!(Number(next) >= 1)) {
       // The answer itself is good, so a change is seen by asking again.
       return { position: start, answer, fault: fault(consul, path, "has an index below 1") };
     }
     const isEarly = performance.now() - startedAt < waitMs / 2;
-    const grew = by === "hash" ? next !== position : Number(next) > Number(position);
-    const wentBack = by === "index" && Number(next) < Number(position);
-    return { position: isBlocking && (wentBack || (isEarly && !grew)) ? start : next, answer };
+    const growth = Number(next) - Number(position);
+    return { position: isBlocking && (growth < 0 || (growth === 0 && isEarly)) ? start : next, answer };
   } catch (error) {
     return { position: start, fault: error };
   }
