@@ -25,11 +25,12 @@ import { OrderWatchers } from "./watchers/order-watchers.ts";
 async function main(config: Config<typeof OrdersConfig>, context: ServiceContext): Promise<void> {
   const { name, signal } = context;
   await using telemetry = startTelemetry({ service: name, ...config.telemetry });
-  await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
-  await requireMigrated(database, migrations, { signal });
-  await using broker = await openBroker(name, config, telemetry);
-  await using ops = await openOps(config.ops, { database, broker }, telemetry);
   await using settings = await followLiveSettings(OrdersConfig, config, context, telemetry.logger);
+  const url = settings.follow(({ database }) => database.url);
+  await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
+  await requireMigrated(database, migrations, { signal });
+  await using broker = await openBroker(name, config, telemetry, settings);
+  await using ops = await openOps(config.ops, { database, broker }, telemetry);
 
   const watchers = new OrderWatchers(config.watch.maxWatchers, telemetry);
   const orders = new PostgresOrders(database, telemetry);

@@ -2,6 +2,7 @@ import type { Config } from "@plumbline/config";
 import { descriptorSet, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
 import { openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
+  followLiveSettings,
   openOps,
   runService,
   type ServiceContext,
@@ -19,11 +20,14 @@ import { migrations } from "./postgres/migrations.ts";
 import { askSuppliersOverHttp } from "./suppliers/ask-suppliers.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
-async function main(config: Config<typeof WorkerConfig>, { name, signal }: ServiceContext): Promise<void> {
+async function main(config: Config<typeof WorkerConfig>, context: ServiceContext): Promise<void> {
+  const { name, signal } = context;
   await using telemetry = startTelemetry({ service: name, ...config.telemetry });
-  await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
+  await using settings = await followLiveSettings(WorkerConfig, config, context, telemetry.logger);
+  const url = settings.follow(({ database }) => database.url);
+  await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
   await requireMigrated(database, migrations, { signal });
-  await using broker = await openBroker(name, config, telemetry);
+  await using broker = await openBroker(name, config, telemetry, settings);
   // The queue has room for every order in work, so no label is refused.
   await using labels = new LabelThreads({ ...config.label, queue: config.concurrency });
   labels.observe(telemetry);

@@ -7,6 +7,8 @@ import { type Schema, shapeOf } from "./settings.ts";
 export interface Applied<S extends Schema> {
   /** The running configuration with the changed values of live settings. */
   readonly config: Config<S>;
+  /** The keys of changed settings that are live. */
+  readonly changed: readonly string[];
   /** The keys of changed settings that are not live: they take effect after a restart. */
   readonly needRestart: readonly string[];
 }
@@ -14,14 +16,15 @@ export interface Applied<S extends Schema> {
 /** Applies the live settings of `changed` to the running configuration of a process. */
 export function applyLive<S extends Schema>(schema: S, running: Config<S>, changed: Config<S>): Applied<S> {
   let config: unknown = running;
+  const changedKeys: string[] = [];
   const needRestart: string[] = [];
   for (const { path, key, live } of shapeOf(schema).settings) {
     const value = valueAt(changed, path);
     if (isSame(valueAt(running, path), value)) continue;
+    (live ? changedKeys : needRestart).push(key);
     if (live) config = withValue(config, path, value);
-    else needRestart.push(key);
   }
-  return { config: freeze(config) as Config<S>, needRestart };
+  return { config: freeze(config) as Config<S>, changed: changedKeys, needRestart };
 }
 
 type Section = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-export { followLiveSettings, type LiveConfig } from "./live-settings.ts";
+export { type Followed, followLiveSettings, type LiveConfig } from "./live-settings.ts";
 export { type OpsPort, openOps } from "./open-ops.ts";
 export { type RunServiceOptions, runService, type ServiceContext } from "./run-service.ts";
 export { serveRpc } from "./serve-rpc.ts";

@@ -37,6 +37,22 @@ test("the adapter postgres needs the url of its database; the others do not", as
   for (const adapter of ["kafka", "memory"]) await load({ X_DATABASE_URL, X_MESSAGING_ADAPTER: adapter });
 });
 
+test("a URL that is none of a database is refused without showing it", async () => {
+  const problems = await problemsOf(load({ ...least, X_DATABASE_URL: "mysql://role:hunter2@a", X_MESSAGING_URL: "b" }));
+  assert.deepEqual(problems, [
+    "database.url: postgresql://role:password@host:port/name",
+    "messaging.url: postgresql://role:password@host:port/name",
+  ]);
+});
+
+test("the URLs of databases are live, so that their passwords may change", () => {
+  const live = listSettings(WithEvents, "X").filter((setting) => setting.live);
+  assert.deepEqual(
+    live.map(({ key }) => key),
+    ["database.url", "messaging.url"],
+  );
+});
+
 test("the adapter memory is there for services that ask for it", async () => {
   const config = serviceConfig({ ...settings.broker(), ...settings.shutdown() });
   const problems = await problemsOf(loadConfig(config, [env("X", { X_MESSAGING_ADAPTER: "memory" })]));

@@ -1,4 +1,4 @@
-import { count, durationMs, port, secret } from "@plumbline/config";
+import { count, durationMs, live, port, secret } from "@plumbline/config";
 import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
@@ -32,7 +32,7 @@ export const settings = {
   /** The section `database`. */
   database: () =>
     z.object({
-      url: secret().describe("postgresql://role:password@host:port/name"),
+      url: live(databaseUrl()).describe("postgresql://role:password@host:port/name"),
       poolSize: count(10, 1_000).describe("connections at a time"),
     }),
 
@@ -47,7 +47,7 @@ export const settings = {
         ])
         .default("postgres")
         .describe(`carries events between services${memory ? "; memory: within this process only" : ""}`),
-      url: secret().optional().describe("the database of the postgres adapter"),
+      url: live(databaseUrl()).optional().describe("the database of the postgres adapter"),
     }),
     kafka: z.object({
       client: z
@@ -105,6 +105,14 @@ export const settings = {
         .describe("handled messages are remembered; by default a day longer than the broker keeps them"),
     }),
 };
+
+/** Checks the form of a URL here, since an error of the driver may print it with its password. */
+function databaseUrl() {
+  return secret().refine(
+    (value) => /^postgres(ql)?:$/.test(URL.parse(value.reveal())?.protocol ?? ""),
+    "postgresql://role:password@host:port/name",
+  );
+}
 
 export interface ServiceConfigOptions {
   /** The least time between the drain and the end of the grace period. Default 2 s. */

@@ -1,6 +1,6 @@
 import { repeat } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import { type Database, type Listener, migrate, openDatabase } from "@plumbline/postgres";
+import { type Database, type DatabaseOptions, type Listener, migrate, openDatabase } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
 import { createBacklog } from "../consuming/backlog.ts";
@@ -18,9 +18,9 @@ import { Topics } from "./topics.ts";
 export interface PostgresBrokerOptions extends Partial<SubscriptionTimes> {
   /**
    * A database of the broker's own, not one of a service. The role must be allowed to migrate it.
-   * Takes the URL, or a secret that reveals it.
+   * Takes what `openDatabase` takes: the URL, a secret that reveals it, or one that may change.
    */
-  readonly url: string | { reveal(): string };
+  readonly url: DatabaseOptions["url"];
   /** The name in pg_stat_activity. Default: "messaging". */
   readonly applicationName?: string | undefined;
   /** The number of connections for publishing. Default: 4. */

@@ -1,6 +1,7 @@
 import type { Secret } from "@plumbline/config";
 import { type Broker, type BrokerOptions, connectBroker } from "@plumbline/messaging";
 import type { Telemetry } from "@plumbline/telemetry";
+import type { Followed } from "../live-settings.ts";
 
 /** The sections of `settings.broker()`. */
 export interface BrokerSettings {
@@ -8,12 +9,21 @@ export interface BrokerSettings {
   readonly kafka: Omit<NonNullable<BrokerOptions["kafka"]>, "clientId">;
 }
 
-/** Opens the broker that a service's settings name. */
+/** Settings that change while the service runs, from `followLiveSettings`. */
+interface LiveBrokerSettings {
+  follow<T>(select: (config: BrokerSettings) => T): Followed<T>;
+}
+
+/** Opens the broker that a service's settings name. With `live` it follows their secrets. */
 export async function openBroker(
   service: string,
   { messaging: { adapter, url }, kafka }: BrokerSettings,
   telemetry: Telemetry,
+  live?: LiveBrokerSettings,
 ): Promise<Broker> {
-  const postgres = url && { url, applicationName: `${service}-messaging` };
+  const postgres = url && {
+    url: live?.follow(({ messaging }) => messaging.url ?? url) ?? url,
+    applicationName: `${service}-messaging`,
+  };
   return await connectBroker({ adapter, postgres, kafka: { ...kafka, clientId: service } }, telemetry);
 }

@@ -2,6 +2,7 @@ import type { Config } from "@plumbline/config";
 import { descriptorSet, ordersEvents, sparePartsEvents } from "@plumbline/contracts";
 import { openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
+  followLiveSettings,
   openOps,
   runService,
   type ServiceContext,
@@ -17,11 +18,14 @@ import { migrations } from "./postgres/migrations.ts";
 import { PostgresSpareParts } from "./postgres/spare-parts.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
-async function main(config: Config<typeof SparePartConfig>, { name, signal }: ServiceContext): Promise<void> {
+async function main(config: Config<typeof SparePartConfig>, context: ServiceContext): Promise<void> {
+  const { name, signal } = context;
   await using telemetry = startTelemetry({ service: name, ...config.telemetry });
-  await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
+  await using settings = await followLiveSettings(SparePartConfig, config, context, telemetry.logger);
+  const url = settings.follow(({ database }) => database.url);
+  await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
   await requireMigrated(database, migrations, { signal });
-  await using broker = await openBroker(name, config, telemetry);
+  await using broker = await openBroker(name, config, telemetry, settings);
   await using ops = await openOps(config.ops, { database, broker }, telemetry);
 
   const app = createApp({ spareParts: new PostgresSpareParts(database, telemetry.tracer) });

@@ -1,7 +1,14 @@
 import type { Config } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
 import { migrate, openDatabase, requireMigrated } from "@plumbline/postgres";
-import { openOps, runService, type ServiceContext, serveRpc, serveUntilStopped } from "@plumbline/service-defaults";
+import {
+  followLiveSettings,
+  openOps,
+  runService,
+  type ServiceContext,
+  serveRpc,
+  serveUntilStopped,
+} from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { SparePartConfig } from "./config.ts";
@@ -11,9 +18,12 @@ import { PostgresSpareParts } from "./postgres/spare-parts.ts";
 type Settings = Config<typeof SparePartConfig>;
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
-async function main(config: Settings, { name, signal }: ServiceContext): Promise<void> {
+async function main(config: Settings, context: ServiceContext): Promise<void> {
+  const { name, signal } = context;
   await using telemetry = startTelemetry({ service: name, ...config.telemetry });
-  await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
+  await using settings = await followLiveSettings(SparePartConfig, config, context, telemetry.logger);
+  const url = settings.follow(({ database }) => database.url);
+  await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
   await requireMigrated(database, migrations, { signal });
   await using ops = await openOps(config.ops, { database }, telemetry);
   const app = createApp({ spareParts: new PostgresSpareParts(database) });
