@@ -37,6 +37,7 @@ export const protoSets: readonly ProtoSet[] = [
     ],
     descriptors: true,
   },
+  { name: "etcd", folder: "libs/etcd/src/gen", protos: ["protos/third_party/etcd/etcd/api/etcdserverpb/rpc.proto"] },
   { name: "interop", folder: "libs/rpc/test/gen", protos: ["protos/third_party/grpc/grpc/testing/*.proto"] },
   { name: "telemetry", folder: "libs/telemetry/test/gen", protos: [`${otlp}/trace/v1/*.proto`] },
   { name: "otlp", folder: "tests/e2e/src/gen", protos: [`${otlp}/**/*.proto`] },

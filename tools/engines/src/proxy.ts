@@ -8,6 +8,13 @@ export interface Proxy extends AsyncDisposable {
   cut(): void;
   /** Holds all bytes back and keeps every connection open, as if the server were stopped. */
   freeze(): void;
+  /**
+   * Drops all bytes of the present connections and does not end them, as a gateway does that has
+   * forgotten them. New ones work.
+   */
+  silence(): void;
+  /** Returns the number of open connections from clients. */
+  connections(): number;
   /** Ends `cut` or `freeze`, and passes on the bytes that were held back. */
   restore(): void;
 }
@@ -16,6 +23,8 @@ export interface Proxy extends AsyncDisposable {
 export async function proxyTo(url: string): Promise<Proxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
+  const silent = new Set<Socket>();
+  const clients = new Set<Socket>();
   let isCut = false;
   let isFrozen = false;
   const server = createServer((client) => {
@@ -23,6 +32,8 @@ export async function proxyTo(url: string): Promise<Proxy> {
       client.destroy();
       return;
     }
+    clients.add(client);
+    client.on("close", () => clients.delete(client));
     const upstream = dial(Number(target.port), target.hostname);
     for (const [socket, peer] of [
       [client, upstream],
@@ -32,9 +43,12 @@ export async function proxyTo(url: string): Promise<Proxy> {
       socket.on("error", () => peer.destroy());
       socket.on("close", () => {
         sockets.delete(socket);
+        silent.delete(socket);
         peer.destroy();
       });
-      socket.on("data", (chunk) => peer.write(chunk));
+      socket.on("data", (chunk) => {
+        if (!silent.has(socket)) peer.write(chunk);
+      });
       socket.on("end", () => peer.end());
       if (isFrozen) socket.pause();
     }
@@ -56,6 +70,10 @@ export async function proxyTo(url: string): Promise<Proxy> {
       isFrozen = true;
       for (const socket of sockets) socket.pause();
     },
+    silence() {
+      for (const socket of sockets) silent.add(socket);
+    },
+    connections: () => clients.size,
     restore() {
       isCut = false;
       isFrozen = false;

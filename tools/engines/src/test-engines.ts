@@ -2,14 +2,15 @@ import { startTemporaryConsul, whyNoConsul } from "./consul/test-consul.ts";
 import { hasContainer } from "./containers/available.ts";
 import { kafkaImage, startKafkaContainer } from "./containers/kafka.ts";
 import { postgresImage, startPostgresContainer } from "./containers/postgres.ts";
+import { startTemporaryEtcd, whyNoEtcd } from "./etcd/test-etcd.ts";
 import { startTemporaryKafka, whyNoKafka } from "./kafka/test-kafka.ts";
 import { startTemporaryRedis, whyNoRedis } from "./redis/test-redis.ts";
 import { startTemporaryPostgres } from "./test-database.ts";
 
 export interface TestEngines extends AsyncDisposable {
   /**
-   * TEST_POSTGRES_URL, TEST_KAFKA_BROKERS, TEST_REDIS_URL and TEST_CONSUL_URL for the processes
-   * that run tests; all but the first only if there is one.
+   * TEST_POSTGRES_URL, TEST_KAFKA_BROKERS, TEST_REDIS_URL, TEST_CONSUL_URL and TEST_ETCD_URL for
+   * the processes that run tests; all but the first only if there is one.
    */
   readonly environment: Readonly<Record<string, string>>;
   /** A line for each engine: its version and origin, or the reason why there is none. */
@@ -17,9 +18,9 @@ export interface TestEngines extends AsyncDisposable {
 }
 
 /**
- * Starts one Postgres, one Kafka, one Redis and one Consul for a whole run of tests. Each is the
- * first of: the one that the environment names, a container if a Docker engine answers, this
- * machine itself (npm's binaries, the JVM, redis-server, consul).
+ * Starts one Postgres, Kafka, Redis, Consul and etcd for a whole run of tests. Each is the first
+ * of: the one that the environment names, a container if a Docker engine answers, this machine
+ * itself (npm's binaries, the JVM, redis-server, consul, etcd).
  */
 export async function startTestEngines(): Promise<TestEngines> {
   await using started = new AsyncDisposableStack();
@@ -65,6 +66,12 @@ export async function startTestEngines(): Promise<TestEngines> {
       if (why !== undefined) return { why };
       const agent = started.use(await startTemporaryConsul());
       return { value: agent.url, from: agent.from };
+    }),
+    add("etcd", "TEST_ETCD_URL", async () => {
+      const why = whyNoEtcd();
+      if (why !== undefined) return { why };
+      const server = started.use(await startTemporaryEtcd());
+      return { value: server.url, from: server.from };
     }),
   ]);
   const owned = started.move();

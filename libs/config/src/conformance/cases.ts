@@ -230,12 +230,15 @@ export const cases: readonly Case[] = [
         await updates.until(1);
         await updates.stop();
       }
+      await store.release?.();
+      await eventually(() => store.connections() === 0, "no connection is open");
       // In the middle of a failure too.
       const updates = watching(store.source());
       await updates.until(1);
       await store.cut();
       await sleep(200);
       await updates.stop();
+      await store.release?.();
       await eventually(() => store.connections() === 0, "no connection is open");
       await eventually(() => timers() <= before, "no timer runs");
     },

@@ -23,6 +23,8 @@ export interface Store extends AsyncDisposable {
   restore(): Promise<void> | void;
   /** Drops what a watch needs to go on where it stopped, such as old revisions. */
   loseHistory(): Promise<void> | void;
+  /** Closes the clients of all sources so far, if they are not closed by the end of a watch. */
+  readonly release?: () => Promise<void>;
   /** Returns the number of connections to the store that are open. */
   connections(): number;
 }

@@ -1,0 +1,15 @@
+export {
+  type Credentials,
+  type Etcd,
+  type EtcdOptions,
+  openEtcd,
+  type PutOptions,
+  type Range,
+  type RangeOptions,
+  type Transaction,
+  type WatchOptions,
+  type Write,
+} from "./etcd.ts";
+export type { Keys } from "./keys.ts";
+export { type EtcdSourceOptions, etcdSource } from "./source.ts";
+export type { Change, Changes, Entry } from "./watch.ts";
