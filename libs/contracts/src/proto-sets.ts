@@ -15,6 +15,7 @@ export interface ProtoSet {
   readonly descriptors?: true;
 }
 
+const envoy = "protos/third_party/envoy/envoy";
 const otlp = "protos/third_party/opentelemetry/opentelemetry/proto/collector";
 
 /**
@@ -40,5 +41,14 @@ export const protoSets: readonly ProtoSet[] = [
   { name: "etcd", folder: "libs/etcd/src/gen", protos: ["protos/third_party/etcd/etcd/api/etcdserverpb/rpc.proto"] },
   { name: "interop", folder: "libs/rpc/test/gen", protos: ["protos/third_party/grpc/grpc/testing/*.proto"] },
   { name: "telemetry", folder: "libs/telemetry/test/gen", protos: [`${otlp}/trace/v1/*.proto`] },
+  {
+    name: "control-plane",
+    folder: "apps/control-plane/src/gen",
+    protos: [
+      `${envoy}/service/discovery/v3/ads.proto`,
+      `${envoy}/config/{cluster/v3/cluster,endpoint/v3/endpoint,listener/v3/listener,route/v3/route}.proto`,
+      `${envoy}/extensions/**/*.proto`,
+    ],
+  },
   { name: "otlp", folder: "tests/e2e/src/gen", protos: [`${otlp}/**/*.proto`] },
 ];
