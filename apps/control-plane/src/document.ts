@@ -1,0 +1,142 @@
+import { durationMs } from "@plumbline/config";
+import { z } from "zod";
+
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "expected letters, digits, and . _ - between them");
+const named = <T extends z.ZodType>(value: T) => z.record(name, value);
+const count = (preset: number) => z.int().min(0).max(1_000_000).default(preset);
+const positiveMs = (preset: number) => z.int().min(1).max(86_400_000).default(preset);
+
+const healthCheck = z.union([
+  z.strictObject({ http: z.string().startsWith("/"), ...checkTimes() }),
+  z.strictObject({ grpc: z.string(), ...checkTimes() }),
+]);
+
+function checkTimes() {
+  return {
+    /** The port that is asked, if it is not that of the endpoint. */
+    port: z.int().min(1).max(65_535).optional(),
+    intervalMs: positiveMs(2_000),
+    timeoutMs: positiveMs(1_000),
+    unhealthyAfter: count(2),
+    healthyAfter: count(1),
+  };
+}
+
+const cluster = z
+  .strictObject({
+    endpoints: z
+      .array(z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):\d{1,5}$/, "expected host:port"))
+      .min(1)
+      .max(1_000)
+      .optional(),
+    target: z.url().optional(),
+    protocol: z.enum(["http1", "http2"]).default("http1"),
+    balance: z.enum(["round_robin", "least_request"]).default("round_robin"),
+    connectTimeoutMs: positiveMs(1_000),
+    /** Less than the time after which the servers close an idle connection. */
+    idleTimeoutMs: positiveMs(4_000),
+    healthCheck: healthCheck.optional(),
+    outliers: z
+      .strictObject({
+        consecutive5xx: count(5),
+        intervalMs: positiveMs(1_000),
+        ejectMs: positiveMs(30_000),
+        maxPercent: z.int().min(0).max(100).default(10),
+      })
+      .prefault({}),
+    limits: z
+      .strictObject({
+        connections: count(1_024),
+        pendingRequests: count(1_024),
+        requests: count(1_024),
+        retries: count(10),
+      })
+      .prefault({}),
+  })
+  .refine(({ endpoints, target }) => (endpoints === undefined) !== (target === undefined), {
+    path: ["endpoints"],
+    message: "expected either endpoints or target",
+  });
+
+const headerMatch = z.union([
+  z.string().transform((exact) => ({ exact })),
+  z.strictObject({ exact: z.string() }),
+  z.strictObject({ prefix: z.string().min(1) }),
+  z.strictObject({ present: z.boolean() }),
+]);
+
+const rule = z
+  .strictObject({
+    prefix: z.string().startsWith("/").optional(),
+    path: z.string().startsWith("/").optional(),
+    headers: z.record(z.string().min(1), headerMatch).default({}),
+    to: z.union([
+      name.transform((only): Readonly<Record<string, number>> => ({ [only]: 1 })),
+      named(z.int().min(0).max(1_000_000)).refine(
+        (weights) => Object.values(weights).some((weight) => weight > 0),
+        "expected a weight above 0",
+      ),
+    ]),
+    timeoutMs: durationMs(15_000),
+    retries: z
+      .strictObject({
+        attempts: z.int().min(0).max(10).default(2),
+        on: z.string().default("reset-before-request,refused-stream"),
+        perTryTimeoutMs: positiveMs(15_000).optional(),
+      })
+      .prefault({}),
+  })
+  .refine(({ prefix, path }) => prefix === undefined || path === undefined, {
+    path: ["path"],
+    message: "expected either prefix or path",
+  });
+
+const listener = z.strictObject({
+  host: z.string().default("0.0.0.0"),
+  /** None makes a listener for gRPC clients, which dial `xds:///NAME`. */
+  port: z.int().min(1).max(65_535).optional(),
+  routes: name,
+  /** The number of proxies in front of this one whose X-Forwarded-For is trusted. */
+  trustedHops: z.int().min(0).max(10).default(0),
+});
+
+const virtualHost = z.strictObject({
+  hosts: z.array(z.string().min(1)).min(1).default(["*"]),
+  rules: z.array(rule).min(1).max(1_000),
+});
+
+/** The document that the proxies are configured by. A change is sent to them as a whole. */
+export const RoutesDocument = z
+  .object({
+    listeners: named(listener),
+    clusters: named(cluster),
+    routes: named(z.array(virtualHost).min(1)),
+  })
+  .superRefine(({ listeners, clusters, routes }, context) => {
+    const refuse = (path: (string | number)[], message: string): void =>
+      context.addIssue({ code: "custom", path, message });
+    for (const [key, { routes: table }] of Object.entries(listeners)) {
+      if (!(table in routes)) refuse(["listeners", key, "routes"], `expected a key of routes, not "${table}"`);
+    }
+    for (const [key, table] of Object.entries(routes)) {
+      const seen = new Set<string>();
+      for (const [i, { hosts, rules }] of table.entries()) {
+        for (const host of hosts) {
+          if (seen.has(host)) refuse(["routes", key, i, "hosts"], `expected each host once; "${host}" is there twice`);
+          seen.add(host);
+        }
+        for (const [j, { to }] of rules.entries()) {
+          for (const target of Object.keys(to)) {
+            if (target in clusters) continue;
+            refuse(["routes", key, i, "rules", j, "to"], `expected a key of clusters, not "${target}"`);
+          }
+        }
+      }
+    }
+  });
+
+export type Routes = z.output<typeof RoutesDocument>;
+export type ClusterRow = Routes["clusters"][string];
+export type ListenerRow = Routes["listeners"][string];
+export type VirtualHostRow = Routes["routes"][string][number];
+export type RuleRow = VirtualHostRow["rules"][number];

@@ -1,0 +1,23 @@
+import { type Config, file } from "@plumbline/config";
+import { openOps, runService, type ServiceContext, serveRpc, serveUntilStopped } from "@plumbline/service-defaults";
+import { startTelemetry } from "@plumbline/telemetry";
+import { adsService } from "./ads/ads-service.ts";
+import { createPublisher } from "./ads/publisher.ts";
+import { ControlPlaneConfig } from "./config.ts";
+import { followRoutes } from "./follow-routes.ts";
+
+/** The life of the process: resources open in the order of the lines and close in reverse. */
+async function main(config: Config<typeof ControlPlaneConfig>, { name, signal }: ServiceContext): Promise<void> {
+  await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+  const publisher = createPublisher();
+  await using routes = await followRoutes(file(config.routes.file), [], publisher, telemetry);
+  await using ops = await openOps(config.ops, { routes }, telemetry);
+  await using server = await serveRpc(
+    { services: [adsService(publisher, config.xds, telemetry)], health: ops.health, telemetry },
+    // One second is reserved for what closes after the calls.
+    { ...config.rpc, graceMs: config.graceMs - config.drainMs - 1_000 },
+  );
+  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs }, telemetry, { signal });
+}
+
+await runService("control-plane", ControlPlaneConfig, main);
