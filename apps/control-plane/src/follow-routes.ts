@@ -14,7 +14,8 @@ export interface FollowedRoutes extends AsyncDisposable {
 
 /**
  * Follows the document and its targets, and publishes a snapshot at each change. An invalid
- * document is logged, and the last good one stays. Rejects with a ConfigError if the first one is invalid.
+ * document is logged, and the last good one stays. Rejects with a ConfigError if the first one is
+ * invalid.
  */
 export async function followRoutes(
   source: Source,
