@@ -18,6 +18,10 @@ const steps: Readonly<Record<string, { readonly about: string; readonly command:
     about: "docs/settings.md is fresh, and what starts a service fits it",
     command: ours("settings", "--check"),
   },
+  chart: {
+    about: "the Helm chart is fresh, and renders what Kubernetes and the services take",
+    command: ours("chart", "check"),
+  },
   protos: { about: "protos of other projects have a licence, a source and a version", command: ours("protos") },
   prose: { about: "the language of comments, texts and documents", command: ours("prose") },
   unused: { about: "no unused file, export or dependency, by knip", command: ["knip", "--no-config-hints"] },

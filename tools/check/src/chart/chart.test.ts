@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import test from "node:test";
+import { findServices } from "../settings/services.ts";
+import { checkChart } from "./check-chart.ts";
+import { examples } from "./examples.ts";
+import { chartFiles, rowProblems } from "./files.ts";
+import { helm, whyNoHelm } from "./programs.ts";
+import { type Container, chartFolder, type KubeObject, podsOf, render, tryRender } from "./render.ts";
+import { brokenRules } from "./rules.ts";
+
+const root = resolve(import.meta.dirname, "../../../..");
+process.chdir(root);
+const services = await findServices(root);
+const skip = whyNoHelm();
+if (skip !== false) console.log(`NOT TESTED: rendering of the chart, because ${skip}`);
+
+for (const [name, text] of Object.entries(chartFiles(services, chartFolder))) {
+  test(`${name} of the chart is up to date`, () => assert.equal(readFileSync(join(chartFolder, name), "utf8"), text));
+}
+
+test("values.yaml without a service, or with an unknown one, is refused", () => {
+  const values = readFileSync(join(chartFolder, "values.yaml"), "utf8");
+  assert.deepEqual(rowProblems(values), []);
+  assert.deepEqual(rowProblems(values.replace("  greeter:", "  greter:")), [
+    "values.yaml has no services.greeter",
+    "services.greter of values.yaml has no row in tools/stack/src/services.ts",
+  ]);
+});
+
+test("the chart is right with every example of its values", { skip }, async () => {
+  assert.deepEqual((await checkChart(services)).problems, []);
+});
+
+const one = (objects: readonly KubeObject[], kind: string, name: string) =>
+  objects.find((object) => object.kind === kind && object.metadata.name === `release-${name}`);
+
+const variables = (objects: readonly KubeObject[], service: string, container = service) => {
+  const pod = podsOf(objects).find(({ app }) => app === service)?.pod;
+  const found = [...(pod?.initContainers ?? []), ...(pod?.containers ?? [])].find(({ name }) => name === container);
+  return Object.fromEntries((found?.env ?? []).map(({ name, value }) => [name, value]));
+};
+
+for (const { name, values, want } of [
+  {
+    name: "a misspelt setting",
+    values: { services: { orders: { settings: { database: { poolsize: 5 } } } } },
+    want: /services\/orders\/settings\/database.*'poolsize'/,
+  },
+  {
+    name: "a setting with a wrong value",
+    values: { services: { orders: { settings: { database: { poolSize: 0 } } } } },
+    want: /services\/orders\/settings\/database\/poolSize.*minimum/,
+  },
+  {
+    name: "a secret among the settings",
+    values: { services: { orders: { settings: { database: { url: "postgresql://a:b@c/d" } } } } },
+    want: /services\/orders\/settings\/database.*'url'/,
+  },
+  {
+    name: "a secret that the service does not have",
+    values: { services: { greeter: { secrets: { "database.url": { name: "a", key: "b" } } } } },
+    want: /services\/greeter\/secrets.*'database.url'/,
+  },
+  { name: "an unknown service", values: { services: { order: {} } }, want: /services.*'order'/ },
+  { name: "a misspelt value", values: { autoscalling: {} }, want: /'autoscalling'/ },
+  {
+    name: "a secret that is null",
+    values: { services: { orders: { secrets: { "database.url": null } } } },
+    want: /services\/orders\/secrets\/database\.url.*got null/,
+  },
+  {
+    name: "an HTTPRoute without a Gateway",
+    values: { httpRoute: { enabled: true } },
+    want: /httpRoute\.parentRefs needs at least one Gateway/,
+  },
+]) {
+  test(`${name} is refused with its key`, { skip }, () => {
+    const { ok, complaint } = tryRender(values);
+    assert.equal(ok, false);
+    assert.match(complaint, want);
+  });
+}
+
+test("a required secret that is missing is refused with what to add", { skip }, () => {
+  const { ok, complaint } = helm("template", "release", chartFolder);
+  assert.equal(ok, false);
+  assert.match(complaint, /services\.orders\.secrets needs database\.url: \{ name: SECRET, key: KEY \}/);
+});
+
+test("a chart that depends on this one may set global and enabled", { skip }, () => {
+  assert.equal(tryRender({ global: { team: "shop" }, enabled: true }).complaint, "");
+});
+
+test("settings become variables, and live settings a file", { skip }, () => {
+  const { objects } = render(examples["everything"] ?? {});
+  const gateway = variables(objects, "gateway");
+  assert.equal(gateway["GATEWAY_RATE_LIMIT_STORE"], "redis");
+  assert.equal(gateway["GATEWAY_UPSTREAMS_FULFILMENT"], "dns:///release-worker.shop.svc.cluster.local:50053");
+  assert.equal(gateway["GATEWAY_RATE_LIMIT_PER_CLIENT_BURST"], undefined);
+  assert.equal(
+    one(objects, "ConfigMap", "gateway")?.data?.["gateway.yaml"],
+    "rateLimit:\n  perClient:\n    burst: 1000000\n    perSecond: 1000000\n",
+  );
+  const orders = variables(objects, "orders");
+  assert.equal(orders["ORDERS_IDEMPOTENCY_RETENTION_MS"], "86400000");
+  assert.equal(orders["ORDERS_KAFKA_BROKERS"], "kafka-0:9092, kafka-1:9092");
+});
+
+test("a service's own setting wins over the common one, also with false and 0", { skip }, () => {
+  const { objects } = render({
+    settings: { telemetry: { otlpLogs: true, sampleRatio: 0.5 } },
+    services: { orders: { settings: { telemetry: { otlpLogs: false, sampleRatio: 0 } } } },
+  });
+  assert.equal(variables(objects, "worker")["WORKER_TELEMETRY_OTLP_LOGS"], "true");
+  assert.equal(variables(objects, "orders")["ORDERS_TELEMETRY_OTLP_LOGS"], "false");
+  assert.equal(variables(objects, "orders")["ORDERS_TELEMETRY_SAMPLE_RATIO"], "0");
+});
+
+test("only the init container mounts the secret of the migrating role", { skip }, () => {
+  const { objects } = render(examples["everything"] ?? {});
+  const pod = podsOf(objects).find(({ app }) => app === "orders")?.pod;
+  const volume = pod?.volumes?.find((candidate) => JSON.stringify(candidate).includes('"orders-owner"'));
+  const mounting = (containers: readonly Container[] = []) =>
+    containers.filter(({ volumeMounts = [] }) => volumeMounts.some(({ name }) => name === volume?.name));
+  assert.equal(volume?.name, "migration-secrets");
+  assert.deepEqual(
+    [mounting(pod?.initContainers).map(({ name }) => name), mounting(pod?.containers)],
+    [["migrate"], []],
+  );
+});
+
+test("a pod has 5 s more than its service to end", { skip }, () => {
+  const { objects } = render({ services: { greeter: { settings: { graceMs: 30_500 } } } });
+  const seconds = podsOf(objects).map(({ app, pod }) => [app, pod.terminationGracePeriodSeconds]);
+  assert.deepEqual(Object.fromEntries(seconds), { gateway: 25, greeter: 36, orders: 25, worker: 25 });
+});
+
+test("replicas are fixed only without autoscalers", { skip }, () => {
+  const counts = (metrics: string) =>
+    render({ autoscaling: { metrics } }).objects.filter(({ spec }) => spec?.replicas !== undefined).length;
+  assert.deepEqual(["none", "cpu", "adapter", "keda"].map(counts), [4, 0, 0, 0]);
+});
+
+test("a service that is left out leaves no object", { skip }, () => {
+  const { objects } = render({ services: { greeter: { enabled: false } } });
+  assert.deepEqual(
+    objects.filter(({ metadata }) => metadata.name.includes("greeter")),
+    [],
+  );
+  assert.deepEqual(brokenRules(objects), []);
+});
+
+test("another namespace or domain changes the addresses of services", { skip }, () => {
+  const { objects } = render({ clusterDomain: "example.internal" });
+  const target = variables(objects, "gateway")["GATEWAY_UPSTREAMS_GREETER"];
+  assert.equal(target, "dns:///release-greeter.shop.svc.example.internal:50051");
+});
+
+test("a change of the chart's version replaces no pod", { skip }, () => {
+  const labels = render().objects.map(({ spec }) => Object.keys(spec?.template?.metadata.labels ?? {}));
+  assert.deepEqual(
+    [...new Set(labels.flat())],
+    ["app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/part-of"],
+  );
+});
+
+const deployment = (change: (text: string) => string) => {
+  const text = JSON.stringify(render().objects.find(({ kind }) => kind === "Deployment"));
+  return render()
+    .objects.filter(({ kind, metadata }) => kind !== "Deployment" || metadata.name !== "release-gateway")
+    .concat(JSON.parse(change(text)) as KubeObject);
+};
+
+for (const [name, change, want] of [
+  ["a hook", (text) => text.replace('"labels"', '"annotations":{"helm.sh/hook":"pre-install"},"labels"'), /is a hook/],
+  ["replicas beside an autoscaler", (text) => text.replace('"spec":{', '"spec":{"replicas":2,'), /spec\.replicas/],
+  ["a token", (text) => text.replace('"automountServiceAccountToken":false,', ""), /mounts a token/],
+  [
+    "a writable root",
+    (text) => text.replace('"readOnlyRootFilesystem":true', '"readOnlyRootFilesystem":false'),
+    /may write/,
+  ],
+  ["a subPath", (text) => text.replace('"mountPath"', '"subPath":"x","mountPath"'), /mounts a subPath/],
+  ["another memory request", (text) => text.replace('"memory":"192Mi"', '"memory":"1Mi"'), /memory limit/],
+] satisfies readonly (readonly [string, (text: string) => string, RegExp])[]) {
+  test(`${name} in a pod is found`, { skip }, () => {
+    assert.match(brokenRules(deployment(change)).join("\n"), want);
+  });
+}
