@@ -33,6 +33,11 @@ test("the chart is right with every example of its values", { skip }, async () =
   assert.deepEqual((await checkChart(services)).problems, []);
 });
 
+test("the engines for tests create databases as docker-compose.yml does", () => {
+  const copy = readFileSync("deploy/helm/engines-for-tests/files/init.sh", "utf8");
+  assert.equal(copy, readFileSync("deploy/compose/postgres/init.sh", "utf8"));
+});
+
 const one = (objects: readonly KubeObject[], kind: string, name: string) =>
   objects.find((object) => object.kind === kind && object.metadata.name === `release-${name}`);
 

@@ -43,6 +43,9 @@ export async function checkChart(services: readonly Service[]): Promise<Verdict>
     ];
     problems.push(...found.map((problem) => `with the values "${name}": ${problem}`));
   }
+  const engines = helm("template", "engines", join(chartFolder, "../engines-for-tests"), "--namespace", "shop");
+  problems.push(...(engines.ok ? [] : [`engines-for-tests: ${engines.complaint}`]));
+  if (engines.ok && canConform) problems.push(...conformProblems(engines.out, schemas));
   const typo = tryRender({ services: { orders: { settings: { kafka: { borkers: ["kafka:9092"] } } } } });
   if (typo.ok || !typo.complaint.includes("borkers")) problems.push("a misspelt setting is not refused with its name");
   for (const [path, text] of Object.entries(goldens())) {

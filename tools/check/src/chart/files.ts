@@ -9,7 +9,8 @@ import { serviceTable } from "./service-table.ts";
 import { valuesSchema } from "./values-schema.ts";
 
 /** Returns the right text of each generated file, by its path in the folder of the chart. */
-export function chartFiles(services: readonly Service[], folder: string): Readonly<Record<string, string>> {
+export function chartFiles(all: readonly Service[], folder: string): Readonly<Record<string, string>> {
+  const services = all.filter(({ name }) => ownServices.some((row) => row.name === name));
   return {
     "values.schema.json": valuesSchema(services),
     "files/services.json": serviceTable(services),
