@@ -7,7 +7,7 @@ import { DatabaseError } from "pg";
  */
 export function sqlStateOf(error: unknown): string | undefined {
   if (error instanceof DatabaseError) return error.code;
-  return isServiceError(error) && error.cause instanceof DatabaseError ? error.cause.code : undefined;
+  return isServiceError(error) ? sqlStateOf(error.cause) : undefined;
 }
 
 /** Returns true if a unique constraint refused the row: any, or the named one. */

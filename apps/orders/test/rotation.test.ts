@@ -1,0 +1,109 @@
+/** The password of the database changes while the service runs under load. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { OrderStatus } from "@plumbline/contracts";
+import { openPostgresBroker } from "@plumbline/messaging";
+import { noTelemetry } from "@plumbline/telemetry";
+import { eventually } from "@plumbline/tools-engines";
+import { newCustomer } from "./builders.ts";
+import { runOrders, startOrders } from "./orders-process.ts";
+import { openRotatingRoles } from "./rotating-roles.ts";
+import { answer } from "./service.ts";
+
+const tea = [{ sku: "tea", quantity: 1 }];
+const rotations = 5;
+/** The bound on the time from a changed secret to the last use of the old one. */
+const unusedMs = 10_000;
+
+test("two roles in turns, rotated five times under load: no request fails, and the old role is not used", {
+  timeout: 240_000,
+}, async (t) => {
+  await using roles = await openRotatingRoles();
+  const { code, output } = await runOrders(roles.environment, ["migrate"]);
+  assert.equal(code, 0, output);
+  await using broker = await openPostgresBroker({ url: roles.messagingUrl }, noTelemetry);
+  const published = new Map<string, Set<string>>();
+  await using _subscription = await broker.subscribe(
+    "orders.events",
+    async ({ message }) => {
+      published.set(message.key, (published.get(message.key) ?? new Set()).add(message.id));
+    },
+    { group: "test", concurrency: 1 },
+  );
+  await using orders = await startOrders(roles.environment);
+
+  const placed: string[] = [];
+  const failures: string[] = [];
+  let answered = 0;
+  const over = new AbortController();
+  using _end = { [Symbol.dispose]: () => over.abort() };
+  async function load(): Promise<void> {
+    const customerId = newCustomer();
+    while (!over.signal.aborted) {
+      try {
+        const { id } = await orders.client.placeOrder({ customerId, items: tea });
+        placed.push(id);
+        await orders.client.getOrder({ orderId: id });
+        await orders.client.listOrders({ customerId, pageSize: 10, pageToken: "" });
+        answered += 3;
+      } catch (error) {
+        failures.push(String(error));
+        if (failures.length > 100) return;
+      }
+    }
+  }
+  const loads = Array.from({ length: 8 }, load);
+
+  const figures: { readonly unusedMs: number; readonly cut: number }[] = [];
+  for (let round = 0; round < rotations; round++) {
+    const before = answered;
+    await eventually(
+      () => answered,
+      (count) => count > before + 100,
+      30_000,
+    );
+    const old = roles.current;
+    const start = performance.now();
+    const next = await roles.rotate();
+    await eventually(
+      () => roles.connections(old.role),
+      (count) => count === 0,
+      unusedMs,
+    ).catch(() => undefined);
+    const tookMs = performance.now() - start;
+    figures.push({ unusedMs: Math.round(tookMs), cut: await roles.lock(old.role) });
+    assert.equal(await roles.tryLogin(old), "28000", "the old role is refused");
+    assert.ok((await roles.connections(next.role)) > 0);
+    assert.deepEqual(failures, []);
+  }
+  const last = answered;
+  await eventually(
+    () => answered,
+    (count) => count > last + 100,
+    30_000,
+  );
+  over.abort();
+  await Promise.all(loads);
+  t.diagnostic(`${answered} answered, ${failures.length} failed; rotations: ${JSON.stringify(figures)}`);
+  assert.deepEqual(failures, []);
+  for (const figure of figures) assert.ok(figure.unusedMs <= unusedMs && figure.cut === 0, JSON.stringify(figure));
+
+  // The client may have retried, so the server's own count decides.
+  const metrics = await (await fetch(`http://127.0.0.1:${orders.opsPort}/metrics`)).text();
+  const codes = [...metrics.matchAll(/^rpc_server_call_duration_seconds_count\{[^}]*code="(\w+)"/gm)].map(([, c]) => c);
+  assert.deepEqual(new Set(codes), new Set(["ok"]));
+  assert.match(metrics, new RegExp(`^db_client_credential_rotations_total\\{[^}]*\\} ${rotations}$`, "m"));
+
+  // The relay, the subscription and the listeners work as the new role.
+  await eventually(
+    () => placed.filter((id) => published.get(id)?.size !== 1),
+    (missing) => missing.length === 0,
+    60_000,
+  );
+  const orderId = placed.at(-1) ?? "";
+  await broker.publish("fulfilment.events", [answer(orderId, { minorUnits: 900n })]);
+  const seen = await Array.fromAsync(orders.client.watchOrder({ orderId, afterVersion: 0n }));
+  assert.equal(seen.at(-1)?.status, OrderStatus.ORDER_STATUS_FULFILLED);
+  assert.match(orders.output(), /"message":"secrets changed".*"settings":\["database.url","messaging.url"\]/);
+  assert.doesNotMatch(orders.output(), new RegExp(roles.current.password));
+});
