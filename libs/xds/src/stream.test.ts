@@ -181,6 +181,21 @@ describe("a SotW stream", () => {
     assert.deepEqual(settle(230_000), ["cluster: a"]);
   });
 
+  test("sends no route to a cluster whose removal is not answered yet", () => {
+    const ledger = createLedger();
+    ledger.put(system({ to: ["a", "b"] }));
+    const { stream, answer, settle } = sotw(ledger, ["a", "b"]);
+    settle();
+    ledger.put(system({ to: ["a"] }));
+    settle();
+    const [removal] = take(stream, 30_000);
+    assert.ok(removal?.type === "cluster");
+    ledger.put(system({ to: ["a", "b"] }));
+    assert.deepEqual(words(take(stream, 30_000)), []);
+    answer(removal, 30_000);
+    assert.deepEqual(settle(30_000), ["cluster: a b", "endpoints: b", "route: r"]);
+  });
+
   test("gives a cluster that was removed and added again its endpoints", () => {
     const ledger = createLedger();
     const { settle } = sotw(ledger, ["a", "b"]);

@@ -150,6 +150,8 @@ export function openStream(
     return resource.references.every(({ type, name }) => {
       const state = states[type];
       if (!isSentBefore(type, resource.type) || (state.subscription?.wildcard ?? "none") === "none") return true;
+      // The client may have removed it already.
+      if (state.inFlight?.removed.includes(name) === true) return false;
       const held = state.held.get(name);
       const at = held?.version === undefined ? sentFor(state, name) : usableAt(held);
       if (at === undefined) return false;

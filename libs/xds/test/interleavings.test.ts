@@ -11,7 +11,7 @@ import { deltaClient, isBad, type ModelClient, sotwClient } from "./model-client
 const encode = (text: string) => new TextEncoder().encode(text);
 /** A wait for answers that ends, and one that never does. */
 const holds = [5_000, Number.POSITIVE_INFINITY];
-const timings = (holdMs: number) => ({ holdMs, lingerMs: 30_000, settleMs: 10 });
+const timings = (holdMs: number) => ({ holdMs, lingerMs: 1, settleMs: 10 });
 
 const content = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom("1", "2", "3") },
@@ -46,7 +46,7 @@ const snapshots: fc.Arbitrary<Snapshot> = fc
   });
 
 type Step =
-  | { readonly kind: "deliver" | "answer" | "stale" | "reconnect" }
+  | { readonly kind: "deliver" | "answer" | "stale" | "reconnect" | "settle" | "putBack" }
   | { readonly kind: "wait"; readonly ms: number }
   | { readonly kind: "put"; readonly snapshot: Snapshot };
 
@@ -56,6 +56,8 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     { weight: 6, arbitrary: fc.constant<Step>({ kind: "answer" }) },
     { weight: 1, arbitrary: fc.constant<Step>({ kind: "stale" }) },
     { weight: 1, arbitrary: fc.constant<Step>({ kind: "reconnect" }) },
+    { weight: 2, arbitrary: fc.constant<Step>({ kind: "settle" }) },
+    { weight: 2, arbitrary: fc.constant<Step>({ kind: "putBack" }) },
     { weight: 2, arbitrary: fc.constantFrom(1, 5_000, 31_000).map((ms): Step => ({ kind: "wait", ms })) },
     { weight: 3, arbitrary: snapshots.map((one): Step => ({ kind: "put", snapshot: one })) },
   ),
@@ -111,12 +113,24 @@ function run<Request extends { readonly nonce: string }, Response>(
     return true;
   }
 
+  let current: Snapshot | undefined;
+  let before: Snapshot | undefined;
+  function put(next: Snapshot | undefined): void {
+    if (next === undefined) return;
+    [before, current] = [current, next];
+    ledger.put(next);
+  }
+
   for (const step of all) {
     if (step.kind === "deliver") deliver();
     else if (step.kind === "answer") answer();
     else if (step.kind === "wait") now += step.ms;
-    else if (step.kind === "put") ledger.put(step.snapshot);
-    else if (step.kind === "reconnect") {
+    else if (step.kind === "put") put(step.snapshot);
+    else if (step.kind === "putBack") put(before);
+    else if (step.kind === "settle") {
+      do pump();
+      while (deliver() || answer());
+    } else if (step.kind === "reconnect") {
       stream = open(ledger);
       streams += 1;
       toClient.length = 0;
