@@ -10,6 +10,8 @@ export {
 export { hasContainer } from "./containers/available.ts";
 export { createDatabase, type DatabaseOptions } from "./create-database.ts";
 export { EngineError, type EngineErrorCode } from "./engine-error.ts";
+export type { EnvoyOptions } from "./envoy/bootstrap.ts";
+export { startTestEnvoy, type TestEnvoy, whyNoEnvoy } from "./envoy/test-envoy.ts";
 export type { EtcdOptions, EtcdServer, EtcdTls } from "./etcd/server.ts";
 export { startTemporaryEtcd, type TestEtcd, testEtcd, whyNoEtcd, whyNoEtcdServer } from "./etcd/test-etcd.ts";
 export { eventually } from "./eventually.ts";
