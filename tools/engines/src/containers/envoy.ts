@@ -1,7 +1,6 @@
 import { text } from "node:stream/consumers";
 import { GenericContainer } from "testcontainers";
-import { envoyArguments } from "../envoy/bootstrap.ts";
-import type { RunningEnvoy } from "../envoy/test-envoy.ts";
+import { envoyArguments, type RunningEnvoy } from "../envoy/bootstrap.ts";
 
 export const envoyImage = "envoyproxy/envoy:v1.40.0";
 

@@ -1,3 +1,9 @@
+/** A started program. */
+export interface RunningEnvoy extends AsyncDisposable {
+  /** Returns what it has written so far. */
+  log(): Promise<string>;
+}
+
 /** The start of an Envoy: its admin port, and the control plane that everything else comes from. */
 export interface EnvoyOptions {
   /** The port of the control plane on 127.0.0.1. */

@@ -1,8 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { spawnSupervised } from "../supervised.ts";
-import { envoyArguments } from "./bootstrap.ts";
-import type { RunningEnvoy } from "./test-envoy.ts";
+import { envoyArguments, type RunningEnvoy } from "./bootstrap.ts";
 
 /** Returns true if this machine has the program envoy. */
 export function hasEnvoy(): boolean {

@@ -3,14 +3,8 @@ import { envoyImage, startEnvoyContainer } from "../containers/envoy.ts";
 import { EngineError } from "../engine-error.ts";
 import { eventually } from "../eventually.ts";
 import { freePort } from "../free-ports.ts";
-import { type EnvoyOptions, envoyBootstrap } from "./bootstrap.ts";
+import { type EnvoyOptions, envoyBootstrap, type RunningEnvoy } from "./bootstrap.ts";
 import { hasEnvoy, startEnvoy } from "./start-envoy.ts";
-
-/** A started program. */
-export interface RunningEnvoy extends AsyncDisposable {
-  /** Returns what it has written so far. */
-  log(): Promise<string>;
-}
 
 /** An Envoy of the caller alone. */
 export interface TestEnvoy extends RunningEnvoy {
