@@ -174,7 +174,7 @@ describe("a watch", { skip: whyNoConsul() ?? false }, () => {
     const read = mostWithin(requests, 1_000);
     console.log(`    ${Math.round(written / seconds)} writes/s, at most ${read} reads/s`);
     assert.ok(read <= 10, `${read} reads`);
-    assert.ok(watched.seen.length > 10);
+    assert.ok(watched.seen.length > 2);
   });
 
   test("does not ask again when other keys below the same path are written", async () => {

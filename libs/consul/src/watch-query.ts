@@ -20,13 +20,15 @@ export interface WatchOptions {
 export interface Query<T> extends Pick<ConsulRequest, "path" | "query" | "maxBytes" | "mayBeMissing"> {
   /** Reads an answer. An error is a fault: the watch waits for the next change. */
   parse(answer: ConsulAnswer): T;
+  /** Makes a result of a fault, which is yielded too, once while the fault stays the same. */
+  ofFault?(error: unknown): T;
 }
 
 export const usualWaitMs = 10_000;
 const mostGraceMs = 2_000;
 /** The least time from an answer to the next request, plus up to a half of it. */
 const paceMs = 100;
-/** The same from a fault until a good answer. */
+/** The least time between requests from a fault until a good answer, plus up to a half of it. */
 const slowPaceMs = 1_000;
 
 /**
@@ -34,29 +36,46 @@ const slowPaceMs = 1_000;
  * blocking queries: at most ten requests a second, and at most one a second after a fault. A fault
  * is an error, an index below 1, one that went back, or one that did not grow although the agent
  * answered early. After a fault it asks without an index, because a blocking query with the index
- * of a lost history would miss changes. A slow reader gets the latest result.
+ * of a lost history would miss changes, and yields the result also if it is the same. A slow reader
+ * gets the latest result.
  */
 export async function* watchQuery<T>(consul: Consul, query: Query<T>, options: WatchOptions): AsyncIterable<T> {
   const { signal, onFault } = options;
   let position = start;
   let last: ConsulAnswer | undefined;
+  let lastFailure: string | undefined;
   /** True from a fault until an answer that waited for its change. */
   let isSlow = false;
   while (!signal.aborted) {
+    const startedAt = performance.now();
     const asked = await ask(consul, query, position, options);
     if (signal.aborted) return;
-    if (asked.fault !== undefined) onFault?.(asked.fault, asked.answer !== undefined);
     if (asked.position === start) isSlow = true;
     else if (position !== start) isSlow = false;
     position = asked.position;
-    if (asked.answer !== undefined && !isSame(asked.answer, last)) {
-      last = asked.answer;
-      const read = readBy(query, asked.answer);
-      if ("error" in read) onFault?.(read.error, false);
-      else yield read.value;
+    const { answer, fault } = asked;
+    if (fault !== undefined) onFault?.(fault, answer !== undefined);
+    let failure = answer === undefined ? fault : undefined;
+    if (answer === undefined) {
+      last = undefined; // The next answer is news, whatever it is.
+    } else if (!isSame(answer, last)) {
+      last = answer;
+      const read = readBy(query, answer);
+      if ("value" in read) {
+        lastFailure = undefined;
+        yield read.value;
+      } else {
+        onFault?.(read.fault, false);
+        failure = read.fault;
+      }
+    }
+    if (failure !== undefined && query.ofFault !== undefined && String(failure) !== lastFailure) {
+      lastFailure = String(failure);
+      yield query.ofFault(failure);
     }
     // An index that goes back each second time must not double the pace.
-    if (!(await pause((isSlow ? slowPaceMs : paceMs) * (1 + Math.random() / 2), signal))) return;
+    const left = isSlow ? slowPaceMs - (performance.now() - startedAt) : 0;
+    if (!(await pause(Math.max(left, paceMs) + (isSlow ? slowPaceMs : paceMs) * (Math.random() / 2), signal))) return;
   }
 }
 
@@ -93,10 +112,10 @@ async function ask<T>(consul: Consul, query: Query<T>, position: string, options
       ...(isBlocking && { timeoutMs: blockingMs(consul, waitMs) }),
     });
     const next = answer.header("x-consul-index");
-    if (next === undefined) return { position: start, fault: fault(consul, path, "has no index") };
+    if (next === undefined) return { position: start, fault: unusable(consul, path, "has no index") };
     if (!(Number(next) >= 1)) {
       // The answer itself is good, so a change is seen by asking again.
-      return { position: start, answer, fault: fault(consul, path, "has an index below 1") };
+      return { position: start, answer, fault: unusable(consul, path, "has an index below 1") };
     }
     const isEarly = performance.now() - startedAt < waitMs / 2;
     const growth = Number(next) - Number(position);
@@ -106,16 +125,16 @@ async function ask<T>(consul: Consul, query: Query<T>, position: string, options
   }
 }
 
-function fault({ url }: Consul, path: string, what: string): ServiceError {
+function unusable({ url }: Consul, path: string, what: string): ServiceError {
   const text = `the answer of ${url}${path} ${what}: check that the address is that of a Consul agent`;
   return new ServiceError("unavailable", text);
 }
 
-function readBy<T>(query: Query<T>, answer: ConsulAnswer): { readonly value: T } | { readonly error: unknown } {
+function readBy<T>(query: Query<T>, answer: ConsulAnswer): { readonly value: T } | { readonly fault: unknown } {
   try {
     return { value: query.parse(answer) };
   } catch (error) {
-    return { error };
+    return { fault: error };
   }
 }
 

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import test, { after } from "node:test";
+import { ConfigError, loadConfig } from "@plumbline/config";
+import { conformance, type Store } from "@plumbline/config/conformance";
+import { type ConsulAgent, startTemporaryConsul, whyNoConsulAgent } from "@plumbline/tools-engines";
+import { z } from "zod";
+import { cuttable } from "../test/cuttable.ts";
+import { openConsul } from "./consul.ts";
+import { deleteKey, getKey, putKey } from "./keys.ts";
+import { consulSource } from "./source.ts";
+
+const token = randomUUID();
+let agent: Promise<ConsulAgent> | undefined;
+after(async () => await (await agent)?.[Symbol.asyncDispose]());
+
+async function open(): Promise<Store> {
+  agent ??= startTemporaryConsul({ token });
+  const running = await agent;
+  const { url } = running;
+  await using opened = new AsyncDisposableStack();
+  const direct = opened.use(openConsul({ url, token: () => token }));
+  const front = opened.use(await cuttable(url));
+  // With TLS and a token, as in production.
+  const consul = opened.use(openConsul({ url: front.url, token: () => token, tls: front.tls }));
+  const key = `plumbline/config/${randomUUID()}.yaml`;
+  const owned = opened.move();
+  return {
+    origin: `${front.url}/v1/kv/${key}`,
+    source: (options) => consulSource(consul, key, options),
+    put: (text) => putKey(direct, key, text),
+    delete: () => deleteKey(direct, key),
+    cut: () => front.cut(),
+    mute: () => front.mute(),
+    restore: () => front.restore(),
+    // An agent without a data folder that is started again begins its index again.
+    async loseHistory() {
+      const value = await getKey(direct, key);
+      await running.kill();
+      await running.start();
+      await putKey(direct, key, value ?? "");
+    },
+    connections: () => front.connections(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+const skip = whyNoConsulAgent();
+conformance({ name: "Consul", skip, isRemote: true, open });
+
+test("a token that may not read the key is an error that says so", { skip: skip ?? false }, async () => {
+  await using own = await startTemporaryConsul({ token });
+  await using consul = openConsul({ url: own.url });
+  const from = performance.now();
+  await assert.rejects(loadConfig(z.object({}), [consulSource(consul, "a/orders.yaml")]), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.match(error.message, /\/v1\/kv\/a\/orders\.yaml\): expected a token that may read the key \(GET .* 403/);
+    return true;
+  });
+  assert.ok(performance.now() - from < 1_000, "without waiting for the store");
+});
