@@ -1,10 +1,19 @@
 import type { Abortable } from "@plumbline/concurrency";
 import type { UnaryResponse } from "./client/channel.ts";
 import type { CallKind } from "./definition.ts";
+import type { Resolver } from "./discovery/resolver.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Status } from "./status.ts";
 import type { TlsFailure } from "./tls/listener.ts";
 import type { ClientTls, Reloadable, ServerTls } from "./tls/options.ts";
+
+/**
+ * A policy that chooses a connection for each call: all in turn, or the one with fewer calls in
+ * flight of two that are chosen at random.
+ */
+export type Balancing = (typeof balancings)[number];
+
+export const balancings = ["round_robin", "least_request"] as const;
 
 /**
  * A carrier of bytes between client and server. A transport knows frames, flow control and
@@ -19,8 +28,13 @@ export interface Transport {
 }
 
 export interface ClientTransportOptions {
-  /** "dns:///host:port", "ipv4:127.0.0.1:50051", or "host:port". */
+  /** "dns:///host:port", "ipv4:127.0.0.1:50051", "host:port", or a scheme of `resolvers`. */
   readonly target: string;
+  readonly resolvers?: readonly Resolver[] | undefined;
+  /** Called when the target's resolver fails, and with undefined when it answers again. */
+  readonly onResolution?: ((failure: unknown) => void) | undefined;
+  /** The choice of an address for each call; "round_robin" if not given. */
+  readonly balancing?: Balancing | undefined;
   /** No TLS if not given. */
   readonly tls?: Reloadable<ClientTls> | undefined;
   readonly maxMessageBytes: number;

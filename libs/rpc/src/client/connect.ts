@@ -3,12 +3,13 @@ import type { Telemetry } from "@plumbline/telemetry";
 import type { ClientCall } from "../call.ts";
 import { deadlineFor } from "../deadline.ts";
 import { type CallKind, methodName } from "../definition.ts";
+import type { Resolver } from "../discovery/resolver.ts";
 import { type Interceptor, onion } from "../interceptors/interceptor.ts";
 import { clientMetrics } from "../interceptors/metrics.ts";
 import { clientTracing } from "../interceptors/tracing.ts";
 import { Metadata } from "../metadata.ts";
 import type { ClientTls, Reloadable } from "../tls/options.ts";
-import type { ClientTransport, OutgoingCall } from "../transport.ts";
+import type { Balancing, ClientTransport, OutgoingCall } from "../transport.ts";
 import { type TransportName, transport } from "../transports/index.ts";
 import type { CallOptions, Channel, UnaryResponse } from "./channel.ts";
 import { interceptStream } from "./intercept-stream.ts";
@@ -16,6 +17,16 @@ import { RetryThrottle, type RetryThrottling } from "./retry-throttle.ts";
 
 export interface ConnectOptions {
   readonly transport?: TransportName | undefined;
+  /**
+   * Resolvers for schemes beside dns, ipv4 and ipv6, or in place of them. "consul:///orders" needs
+   * one whose scheme is "consul".
+   */
+  readonly resolvers?: readonly Resolver[] | undefined;
+  /**
+   * The choice among the servers: "round_robin" takes all in turn, "least_request" the less busy of
+   * two at random. "round_robin" if not given.
+   */
+  readonly balancing?: Balancing | undefined;
   /**
    * Enables TLS and names the trusted authorities; `{}` trusts those that come with Node. No TLS if
    * not given.
@@ -40,14 +51,17 @@ export interface ConnectOptions {
 }
 
 /**
- * Returns a channel to one service: "dns:///orders:50052" (all addresses in turn),
- * "ipv4:127.0.0.1:50052" or "host:port". It connects with the first call, or with `ready`, and
- * reconnects when the connection is lost. Rejects with `invalid_argument` for certificates that
- * cannot be used.
+ * Returns a channel to one service: "dns:///orders:50052" (all addresses of the name),
+ * "ipv4:127.0.0.1:50052", "host:port", or a scheme of `resolvers`. It watches the addresses and
+ * connects with the first call, or with `ready`, and reconnects when a connection is lost. Rejects
+ * with `invalid_argument` for a target or certificates that cannot be used.
  */
 export async function connect(target: string, telemetry: Telemetry, options: ConnectOptions = {}): Promise<Channel> {
   const connection = transport(options.transport ?? "grpc-js").connect({
     target,
+    resolvers: options.resolvers,
+    onResolution: resolutionLog(target, telemetry),
+    balancing: options.balancing,
     tls: options.tls,
     maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
     keepaliveMs: options.keepaliveMs ?? 30_000,
@@ -62,6 +76,20 @@ export async function connect(target: string, telemetry: Telemetry, options: Con
   const retries = new RetryThrottle(options.retryThrottling ?? {}, telemetry.metrics);
   const { interceptors = [], timeoutMs = 30_000 } = options;
   return new InterceptedChannel(connection, layers, interceptors, timeoutMs, retries);
+}
+
+/** Returns a function that logs a failure of the resolver once, until it answers again. */
+function resolutionLog(target: string, { logger, metrics }: Telemetry): (failure: unknown) => void {
+  const failures = metrics.counter("rpc_client_resolver_failures_total", "failures to resolve a target", ["target"]);
+  let isFailing = false;
+  return (failure) => {
+    if (failure !== undefined) failures.inc({ target });
+    const wasFailing = isFailing;
+    isFailing = failure !== undefined;
+    if (isFailing === wasFailing) return;
+    if (isFailing) logger.warn("the target cannot be resolved; the last addresses stay", { target, error: failure });
+    else logger.info("the target is resolved again", { target });
+  };
 }
 
 /** A call and the function that sends it once it has passed the channel's own interceptors. */

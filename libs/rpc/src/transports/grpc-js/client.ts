@@ -12,6 +12,7 @@ import { type Abortable, onAbort } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { UnaryResponse } from "../../client/channel.ts";
 import { isAtDeadline } from "../../deadline.ts";
+import { parseTarget } from "../../discovery/target.ts";
 import { Metadata } from "../../metadata.ts";
 import { detailsName, errorOf } from "../../status.ts";
 import { clientTls } from "../../tls/options.ts";
@@ -20,6 +21,7 @@ import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
 import { PendingConnections, pendingConnectionsOption } from "./pending-connections.ts";
+import { channelTarget, Resolution } from "./resolution.ts";
 import { TlsCredentials } from "./tls-credentials.ts";
 
 export function connect(options: ClientTransportOptions): ClientTransport {
@@ -34,12 +36,16 @@ class GrpcJsClient implements ClientTransport {
   readonly #channel: Channel;
   readonly #calls = new Set<GrpcCall>();
   readonly #pending = new PendingConnections();
+  readonly #resolution: Resolution;
   #closed = false;
 
   constructor(options: ClientTransportOptions) {
     const { tls } = options;
-    const secured = tls ? new TlsCredentials(clientTls(tls), this.#pending) : credentials.createInsecure();
-    this.#channel = new Channel(options.target, secured, {
+    const target = parseTarget(options.target, options.resolvers);
+    const secured = tls ? new TlsCredentials(clientTls(tls), target.host, this.#pending) : credentials.createInsecure();
+    this.#resolution = new Resolution(target, options);
+    this.#channel = new Channel(channelTarget(target), secured, {
+      ...this.#resolution.options(target),
       "grpc.max_send_message_length": options.maxMessageBytes,
       "grpc.max_receive_message_length": options.maxMessageBytes,
       "grpc.keepalive_time_ms": options.keepaliveMs,
@@ -53,7 +59,6 @@ class GrpcJsClient implements ClientTransport {
       // A service that restarts is found within seconds instead of two minutes.
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 5_000,
-      "grpc.dns_min_time_between_resolutions_ms": 5_000,
     });
   }
 
@@ -115,6 +120,7 @@ class GrpcJsClient implements ClientTransport {
     for (const call of this.#calls) call.cancel("the channel was closed");
     this.#channel.close();
     this.#pending[Symbol.dispose]();
+    await this.#resolution[Symbol.asyncDispose]();
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { CallCredentials, ChannelCredentials, experimental } from "@grpc/grpc-js";
+import { CallCredentials, ChannelCredentials, type experimental } from "@grpc/grpc-js";
 import { onAbort } from "@plumbline/concurrency";
 import { handshakeMs } from "../../tls/defaults.ts";
 import { secure } from "../../tls/dial.ts";
@@ -13,11 +13,14 @@ import type { PendingConnections } from "./pending-connections.ts";
  */
 export class TlsCredentials extends ChannelCredentials {
   readonly #tls: ReturnType<typeof clientTls>;
+  /** The name or address that the server's certificate must have. */
+  readonly #host: string;
   readonly #pending: PendingConnections;
 
-  constructor(tls: ReturnType<typeof clientTls>, pending: PendingConnections) {
+  constructor(tls: ReturnType<typeof clientTls>, host: string, pending: PendingConnections) {
     super();
     this.#tls = tls;
+    this.#host = host;
     this.#pending = pending;
   }
 
@@ -30,23 +33,21 @@ export class TlsCredentials extends ChannelCredentials {
   }
 
   override _createSecureConnector(
-    target: experimental.GrpcUri,
+    _target: experimental.GrpcUri,
     _options: object,
     callCredentials = CallCredentials.createEmpty(),
   ): experimental.SecureConnector {
-    const [first = target.path] = target.path.split(",");
-    const host = experimental.splitHostPort(first)?.host ?? first;
     return {
-      connect: (socket) => this.#pending.run((signal) => this.#secure(socket, host, signal)),
+      connect: (socket) => this.#pending.run((signal) => this.#secure(socket, signal)),
       waitForReady: async () => {},
       getCallCredentials: () => callCredentials,
       destroy: () => {},
     };
   }
 
-  async #secure(socket: Socket, host: string, signal: AbortSignal): Promise<experimental.SecureConnectResult> {
+  async #secure(socket: Socket, signal: AbortSignal): Promise<experimental.SecureConnectResult> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const secured = secure(socket, { serverName: host, ...this.#tls() });
+    const secured = secure(socket, { serverName: this.#host, ...this.#tls() });
     const failed = (error: Error): void => {
       secured.destroy();
       reject(error);

@@ -2,38 +2,53 @@ import { type Abortable, Event } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Connection } from "@plumbline/http2";
 import type { Address } from "../../discovery/address.ts";
+import { AddressWatch } from "../../discovery/address-watch.ts";
+import type { Target } from "../../discovery/target.ts";
+import type { ClientTransportOptions } from "../../transport.ts";
 import type { Dialling } from "./dialling.ts";
-import { resolveName } from "./resolve-name.ts";
+import { type Picker, picker } from "./picker.ts";
 import { Subchannel } from "./subchannel.ts";
-import type { Target } from "./target.ts";
 
-/** The shortest time between two lookups of a name. */
-const lookupEveryMs = 5_000;
+export interface BalancerOptions extends Pick<ClientTransportOptions, "balancing" | "onResolution"> {
+  /** Called when a call that found no connection may find one now, or fail. */
+  readonly onChange: () => void;
+}
 
 /**
- * The choice of a connection for each call: all addresses of the target in turn ("round_robin").
- * Addresses are resolved with the first call, and again when a connection is lost. Without calls it
- * does nothing.
+ * The choice of a connection for each call, among all addresses of the target. They are watched
+ * from the first call on.
  */
 export class Balancer {
   readonly #target: Target;
   readonly #dialling: Dialling;
   readonly #onChange: () => void;
+  readonly #watch: AddressWatch;
+  readonly #picker: Picker;
   #subchannels = new Map<string, Subchannel>();
-  #inTurn: Subchannel[] = [];
-  #turn = 0;
-  #lookedUpAt = Number.NEGATIVE_INFINITY;
-  #isLookingUp = false;
-  #isStale = true;
-  #lookupError: unknown;
+  #all: Subchannel[] = [];
+  #isStarted = false;
+  /** True while there is no list of addresses yet, and the resolver has not failed. */
+  #isResolving = true;
+  #failure: unknown;
   #isClosed = false;
-  readonly #watchers = new Set<Event>();
+  readonly #waiters = new Set<Event>();
 
-  /** Calls `onChange` when a call that found no connection may find one now, or fail. */
-  constructor(target: Target, dialling: Dialling, onChange: () => void) {
+  constructor(target: Target, dialling: Dialling, options: BalancerOptions) {
     this.#target = target;
     this.#dialling = dialling;
-    this.#onChange = onChange;
+    this.#onChange = options.onChange;
+    this.#picker = picker(options.balancing ?? "round_robin");
+    this.#watch = new AddressWatch(target.resolver, target.name, {
+      changed: (addresses) => this.#use(addresses),
+      failed: (error) => {
+        this.#resolved(error);
+        options.onResolution?.(error);
+      },
+      recovered: () => {
+        this.#failure = undefined;
+        options.onResolution?.(undefined);
+      },
+    });
   }
 
   /**
@@ -41,79 +56,53 @@ export class Balancer {
    * if no address can be reached: each has been tried, and will be tried again later.
    */
   pick(): Connection | undefined {
-    this.#lookUpIfStale();
-    const { length } = this.#inTurn;
-    let found: Connection | undefined;
-    for (let tried = 0; tried < length; tried++) {
-      const subchannel = this.#inTurn[(this.#turn + tried) % length]!;
-      if (subchannel.state === "idle") subchannel.connect();
-      if (found !== undefined) continue;
-      found = subchannel.available;
-      if (found !== undefined) this.#turn = (this.#turn + tried + 1) % length;
-    }
+    if (!this.#isStarted) this.#start();
+    for (const subchannel of this.#all) if (subchannel.state === "idle") subchannel.connect();
+    const found = this.#picker.pick(this.#all);
     if (found !== undefined) return found;
-    if (length === 0) {
-      if (this.#isLookingUp) return undefined;
-      throw this.#unavailable(this.#lookupError);
+    if (this.#all.length === 0) {
+      if (this.#isResolving) return undefined;
+      throw this.#unavailable(this.#failure ?? new Error("the name has no addresses"));
     }
-    if (this.#inTurn.some(({ state }) => state !== "waiting")) return undefined;
-    throw this.#unavailable(this.#inTurn[this.#turn % length]?.lastError);
+    if (this.#all.some(({ state }) => state !== "waiting")) return undefined;
+    throw this.#unavailable(this.#all.find(({ lastError }) => lastError !== undefined)?.lastError);
   }
 
   /** Resolves when a connection is established. */
   async ready({ signal }: Abortable): Promise<void> {
     const changed = new Event();
-    this.#watchers.add(changed);
+    this.#waiters.add(changed);
     try {
       for (;;) {
         signal?.throwIfAborted();
         if (this.#isClosed) throw new ServiceError("unavailable", "the channel is closed");
-        this.#lookUpIfStale();
-        for (const subchannel of this.#inTurn) subchannel.connect();
-        if (this.#inTurn.some(({ state }) => state === "ready")) return;
-        // A name that cannot be resolved sets no event, so it is looked up again after a while.
-        await changed.wait({ ms: this.#inTurn.length === 0 ? lookupEveryMs : undefined, signal });
+        this.#start();
+        for (const subchannel of this.#all) subchannel.connect();
+        if (this.#all.some(({ state }) => state === "ready")) return;
+        await changed.wait({ signal });
       }
     } finally {
-      this.#watchers.delete(changed);
+      this.#waiters.delete(changed);
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
-    for (const subchannel of this.#inTurn) subchannel.destroy();
-    this.#inTurn = [];
+    for (const subchannel of this.#all) subchannel.destroy();
+    this.#all = [];
     this.#subchannels.clear();
     this.#changed();
+    await this.#watch[Symbol.asyncDispose]();
+  }
+
+  #start(): void {
+    this.#isStarted = true;
+    this.#watch.start();
   }
 
   #changed(): void {
-    for (const watcher of this.#watchers) watcher.set();
+    for (const waiter of this.#waiters) waiter.set();
     this.#onChange();
-  }
-
-  #lookUpIfStale(): void {
-    if (!this.#isStale || this.#isLookingUp || this.#isClosed) return;
-    if (performance.now() < this.#lookedUpAt + lookupEveryMs) return;
-    this.#isStale = false;
-    this.#lookedUpAt = performance.now();
-    if (this.#target.addresses !== undefined) this.#use(this.#target.addresses);
-    else if (this.#target.name !== undefined) void this.#lookUp(this.#target.name);
-  }
-
-  async #lookUp({ host, port }: Address): Promise<void> {
-    this.#isLookingUp = true;
-    try {
-      const found = await resolveName(host, this.#target.nameServer);
-      this.#use(found.map((address) => ({ host: address, port })));
-      this.#lookupError = undefined;
-    } catch (error) {
-      // The addresses known before stay in use.
-      this.#lookupError = error;
-      this.#isStale = true;
-    }
-    this.#isLookingUp = false;
-    if (!this.#isClosed) this.#changed();
   }
 
   #use(addresses: readonly Address[]): void {
@@ -125,16 +114,22 @@ export class Balancer {
       this.#subchannels.set(key, before.get(key) ?? this.#subchannel(address));
       before.delete(key);
     }
+    this.#all = [...this.#subchannels.values()];
     for (const gone of before.values()) gone.drain();
-    this.#inTurn = [...this.#subchannels.values()];
+    this.#resolved(undefined);
+  }
+
+  #resolved(failure: unknown): void {
+    if (this.#isClosed) return;
+    this.#isResolving = false;
+    this.#failure = failure;
+    this.#changed();
   }
 
   #subchannel(address: Address): Subchannel {
     return new Subchannel(address, this.#dialling, {
       changed: () => this.#changed(),
-      lost: () => {
-        this.#isStale = true;
-      },
+      lost: () => this.#watch.lost(),
     });
   }
 

@@ -2,13 +2,13 @@ import { type Abortable, Deadlines } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { HeaderField } from "@plumbline/http2";
 import type { UnaryResponse } from "../../client/channel.ts";
+import { parseTarget } from "../../discovery/target.ts";
 import { clientTls } from "../../tls/options.ts";
 import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../../transport.ts";
 import { Balancer } from "./balancer.ts";
 import { Dialling } from "./dialling.ts";
 import type { Dispatcher, Outgoing } from "./outgoing.ts";
 import { StreamOutgoing } from "./stream-outgoing.ts";
-import { parseTarget } from "./target.ts";
 import { UnaryOutgoing } from "./unary-outgoing.ts";
 
 /** Throws `invalid_argument` for an invalid target or invalid certificates. */
@@ -31,16 +31,19 @@ class Http2Client implements ClientTransport, Dispatcher {
   #isClosed = false;
 
   constructor(options: ClientTransportOptions) {
-    const { target, tls, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs, onTooManyPings } = options;
-    const parsed = parseTarget(target);
+    const { tls, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs, onTooManyPings } = options;
+    const target = parseTarget(options.target, options.resolvers);
     this.maxMessageBytes = maxMessageBytes;
     this.scheme = tls === undefined ? http : https;
-    this.authority = new HeaderField(":authority", parsed.authority, { repeats: true });
+    this.authority = new HeaderField(":authority", target.authority, { repeats: true });
     const keepalive = { intervalMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs };
     const certificates = tls && clientTls(tls);
-    const secured = certificates && (() => ({ serverName: parsed.host, ...certificates() }));
+    const secured = certificates && (() => ({ serverName: target.host, ...certificates() }));
     const dialling = new Dialling({ keepalive, tls: secured, onTooManyPings });
-    this.#balancer = new Balancer(parsed, dialling, () => this.#dispatchWaiting());
+    this.#balancer = new Balancer(target, dialling, {
+      ...options,
+      onChange: () => this.#dispatchWaiting(),
+    });
   }
 
   unary(outgoing: OutgoingCall, request: Uint8Array): Promise<UnaryResponse> {
@@ -65,7 +68,7 @@ class Http2Client implements ClientTransport, Dispatcher {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     for (const call of this.#calls) call.cancel(new ServiceError("cancelled", "the channel was closed"));
-    this.#balancer.close();
+    await this.#balancer.close();
   }
 
   #begin(call: Outgoing): void {

@@ -14,7 +14,6 @@ import { Metadata } from "../../metadata.ts";
 import { appendMetadata, metadataOf } from "./fields.ts";
 import { MessageReader, prefixOf } from "./messages.ts";
 import { percentDecode, percentEncode } from "./percent.ts";
-import { parseTarget } from "./target.ts";
 import { formatTimeout, parseTimeout } from "./timeout.ts";
 
 describe("grpc-timeout", () => {
@@ -104,37 +103,6 @@ for (const { name, data, code } of [
     const reader = new MessageReader(100, () => {});
     assert.throws(() => reader.push(Buffer.from(data, "hex")), { code });
   });
-}
-
-for (const { target, want } of [
-  {
-    target: "orders:50052",
-    want: { authority: "orders:50052", host: "orders", name: { host: "orders", port: 50_052 } },
-  },
-  { target: "dns:///orders:1", want: { authority: "orders:1", host: "orders", name: { host: "orders", port: 1 } } },
-  {
-    target: "dns://ns:53/a:1",
-    want: { authority: "a:1", host: "a", name: { host: "a", port: 1 }, nameServer: "ns:53" },
-  },
-  { target: "[::1]:1", want: { authority: "[::1]:1", host: "::1", name: { host: "::1", port: 1 } } },
-  {
-    target: "ipv4:10.0.0.1:1,10.0.0.2:2",
-    want: {
-      authority: "10.0.0.1:1",
-      host: "10.0.0.1",
-      addresses: [
-        { host: "10.0.0.1", port: 1 },
-        { host: "10.0.0.2", port: 2 },
-      ],
-    },
-  },
-]) {
-  test(`the target ${target} is read`, () => assert.deepEqual(parseTarget(target), want));
-}
-
-for (const target of ["", "orders", "orders:", "orders:99999", "http://orders:1", "::1:50"]) {
-  test(`the target ${JSON.stringify(target)} is rejected, with the expected format`, () =>
-    assert.throws(() => parseTarget(target), { code: "invalid_argument", message: /expected "dns/ }));
 }
 
 const plain = {
