@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromBinary, type JsonValue } from "@bufbuild/protobuf";
+import { fromBinary, fromJson, type JsonValue, toBinary } from "@bufbuild/protobuf";
 import { Order } from "@plumbline/contracts";
 import * as fc from "fast-check";
+import { anyJson } from "../test/support/any-json.ts";
 import { plumbline } from "../test/support/orders.ts";
 import { bindingsOf } from "./bindings/binding.ts";
 import { bindRequest } from "./bindings/request.ts";
 import { checkMessage } from "./json/check.ts";
 import { encodeMessage } from "./json/encode.ts";
 import { Violations } from "./json/violations.ts";
+import { shop } from "./testing.ts";
 
 const text = fc.string({ unit: "grapheme", maxLength: 20 });
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
@@ -105,3 +107,23 @@ test("any other JSON is refused as an invalid argument, and by nothing else", ()
     { numRuns: 1000 },
   );
 });
+
+for (const name of ["kinds.v1.Kinds", "shop.v1.Everything", "kinds.v2.Plain"]) {
+  test(`JSON that is accepted for ${name} has bytes and JSON again; other JSON is refused with a field`, () => {
+    const message = shop.getMessage(name) ?? assert.fail();
+    const options = { registry: shop, recursionLimit: 1000 };
+    let accepted = 0;
+    fc.assert(
+      fc.property(anyJson(message, shop), (json) => {
+        const violations = new Violations();
+        const checked = checkMessage(message, structuredClone(json), "", { violations, registry: shop });
+        if (!violations.empty) return;
+        accepted += 1;
+        const bytes = toBinary(message, fromJson(message, checked, options));
+        JSON.stringify(encodeMessage(message, fromBinary(message, bytes), shop));
+      }),
+      { numRuns: 1500 },
+    );
+    assert.ok(accepted > 100, `${accepted}`);
+  });
+}

@@ -64,6 +64,32 @@ describe("a body", () => {
       name: "may have the largest 64-bit integers",
       body: { big: "-9223372036854775808", bigNatural: "18446744073709551615" },
     },
+    {
+      name: "may have 64-bit integers as large numbers that a double holds exactly",
+      body: '{"big":-9223372036854775808,"bigNatural":18446744073709549568}',
+      want: { big: "-9223372036854775808", bigNatural: "18446744073709549568" },
+    },
+    {
+      name: "may have integers in exponent notation, also as strings",
+      body: '{"count":"1e2","counts":[1e2,"7.00","-1.5E1"],"big":"12e17","bigNatural":"1.0"}',
+      want: { count: 100, counts: [100, 7, -15], big: "1200000000000000000", bigNatural: "1" },
+    },
+    { name: "may have unknown numbers of an open enum", body: { size: 9, sizes: [-1] } },
+    {
+      name: "may have numbers that round to the largest float",
+      body: { smallRatio: 3.4028235e38 },
+      want: { smallRatio: 3.4028234663852886e38 },
+    },
+    {
+      name: "may have a message under any type URL, which is kept",
+      body: {
+        any: { "@type": "example.com/a/google.protobuf.Any", value: { "@type": "x/shop.v1.Inner", name: "a" } },
+      },
+    },
+    {
+      name: "may have the path of a field in a mask, or none",
+      body: { mask: "a,bC.dE1" },
+    },
     { name: "may have enums by known number", body: { size: 1 }, want: { size: "SIZE_SMALL" } },
     { name: "may have NaN and the infinities by name", body: { ratio: "NaN", smallRatio: "-Infinity" } },
     { name: "may have bytes in the URL-safe alphabet", body: { data: "_-8" }, want: { data: "/+8=" } },
@@ -120,7 +146,34 @@ describe("a body", () => {
       field: "size",
       description: 'expected one of SIZE_UNSPECIFIED, SIZE_SMALL, SIZE_LARGE, found the string "SMALL"',
     },
-    { body: { size: 9 }, field: "size", description: /^expected one of .*, found the number 9$/ },
+    { body: { size: 2 ** 31 }, field: "size", description: /^expected one of .*, found the number 2147483648$/ },
+    { body: { size: 1.5 }, field: "size", description: /^expected one of .*, found the number 1.5$/ },
+    { body: '{"fields":{"a":1e400}}', field: "fields.a", description: /^expected a number that a double can hold/ },
+    { body: '{"value":[1,{"a":-1e400}]}', field: "value[1].a", description: /found the number -Infinity$/ },
+    {
+      body: '{"any":{"@type":"x/google.protobuf.Struct","value":{"a":1e400}}}',
+      field: "any.value.a",
+      description: /^expected a number that a double can hold/,
+    },
+    { body: { value: "\ud800" }, field: "value", description: "expected a string without lone surrogates" },
+    {
+      body: { any: { "@type": "x/shop.v1.Inner", amount: "x" } },
+      field: "any.amount",
+      description: /^expected an integer/,
+    },
+    { body: { any: { "@type": "x/shop.v1.Inner", nope: 1 } }, field: "any.nope", description: "unknown field" },
+    { body: { any: { "@type": "x/google.protobuf.Duration" } }, field: "any", description: /"@type" and "value"/ },
+    { body: { at: "2026-01-31T24:00:00Z" }, field: "at", description: /^expected hours from 00 to 23/ },
+    { body: { at: "2026-01-31T23:00:00+24:00" }, field: "at", description: /^expected a time as in RFC 3339/ },
+    { body: { mask: "," }, field: "mask", description: /^expected names of fields/ },
+    { body: { mask: "a b" }, field: "mask", description: /^expected names of fields/ },
+    { body: { mask: "a..b" }, field: "mask", description: /^expected names of fields/ },
+    { body: { mask: "a,b,,c" }, field: "mask", description: /^expected names of fields/ },
+    { body: { count: "1e400" }, field: "count", description: /^expected an integer/ },
+    { body: { big: "1.5" }, field: "big", description: /^expected an integer/ },
+    { body: { big: 2 ** 63 }, field: "big", description: /^expected an integer/ },
+    { body: { countsByName: { a: null } }, field: "countsByName.a", description: /^expected an integer/ },
+    { body: { innersByNumber: { "1e1": {} } }, field: 'innersByNumber["1e1"]', description: /as the key$/ },
     { body: { texts: "a" }, field: "texts", description: 'expected a list, found the string "a"' },
     { body: { texts: [null] }, field: "texts[0]", description: "expected a string, found null" },
     { body: { inner: [] }, field: "inner", description: "expected an object, found a list" },
@@ -193,6 +246,32 @@ describe("a body", () => {
     assert.doesNotThrow(() => bound("POST /v1/echo", `{"inner":${body.slice('{"deeper":'.length, -1)}}`));
     assert.match(refused("POST /v1/echo", `{"inner":${body}}`).message, /nested more than 100/);
   });
+
+  // The greatest depths of lists and of objects that have at most 100 messages inside one another.
+  for (const { name, wrap, lists, objects } of [
+    { name: "fields", wrap: (json: string) => `{"fields":{"a":${json}}}`, lists: 49, objects: 48 },
+    { name: "value", wrap: (json: string) => `{"value":${json}}`, lists: 49, objects: 49 },
+    {
+      name: "any",
+      wrap: (json: string) => `{"any":{"@type":"x/google.protobuf.Value","value":${json}}}`,
+      lists: 50,
+      objects: 49,
+    },
+  ]) {
+    test(`is refused by the path of ${name} if a decoder would find it too deep`, () => {
+      const list = (depth: number): string => wrap("[".repeat(depth) + "]".repeat(depth));
+      const object = (depth: number): string => wrap(`${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`);
+      for (const [nested, max] of [
+        [list, lists],
+        [object, objects],
+      ] as const) {
+        for (let depth = 1; depth < 98; depth++) {
+          if (depth <= max) assert.doesNotThrow(() => bound("POST /v1/echo", nested(depth)), `${depth}`);
+          else assert.match(refused("POST /v1/echo", nested(depth)).violations[0]?.field ?? "", new RegExp(`^${name}`));
+        }
+      }
+    });
+  }
 
   test("that is one field sets it, beside the path and the query", () => {
     assert.deepEqual(bound("PUT /v1/shelves/a%2Fb/books/c?count=3", { name: "n", amount: "5" }), {

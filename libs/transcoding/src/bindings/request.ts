@@ -9,8 +9,10 @@ import {
 } from "@bufbuild/protobuf";
 import { ServiceError } from "@plumbline/errors";
 import { fieldNamed, fieldPath } from "../descriptors/fields.ts";
+import { keepTypeUrls } from "../json/any.ts";
 import { checkMessage } from "../json/check.ts";
-import { parseJson } from "../json/parse.ts";
+import { parseJson, roundedNumbers } from "../json/parse.ts";
+import { maxDepth } from "../json/scan.ts";
 import { Violations } from "../json/violations.ts";
 import type { Binding } from "./binding.ts";
 import { joinLabel, parameterNamed, putParameter } from "./parameters.ts";
@@ -49,12 +51,26 @@ export function bindRequest(binding: Binding, parts: RequestParts): Uint8Array {
   if (fast !== undefined) return fast;
 
   const summary = `The request is not a valid ${input.typeName}`;
-  if (all !== undefined) checkMessage(input, all, "", { violations, registry });
-  checkMessage(input, parameters, "", { violations, registry });
+  let rounded: ReadonlySet<string> | undefined;
+  let ownTypeUrls = false;
+  const context = {
+    violations,
+    registry,
+    isRounded: (path: string) =>
+      (rounded ??= roundedNumbers(parts.body, typeof binding.body === "object" ? binding.body.jsonName : "")).has(path),
+    onTypeUrl: () => void (ownTypeUrls = true),
+  };
+  const json = all === undefined ? undefined : checkMessage(input, all, "", context);
+  checkMessage(input, parameters, "", context);
   violations.throwIfAny(summary);
   try {
-    const message: Message = all === undefined ? create(input) : fromJson(input, all, { registry });
-    return toBinary(input, mergeFromJson(input, message, parameters, { registry }));
+    // The checks bound the depth, as decoders count it.
+    const options = { registry, recursionLimit: 10 * maxDepth };
+    const message: Message = json === undefined ? create(input) : fromJson(input, json, options);
+    if (json !== undefined && ownTypeUrls) keepTypeUrls(input, message, json, registry);
+    mergeFromJson(input, message, parameters, options);
+    if (json === undefined && ownTypeUrls) keepTypeUrls(input, message, parameters, registry);
+    return toBinary(input, message);
   } catch (cause) {
     // The checks above know every rule. If they miss one, it is still the caller's mistake.
     throw new ServiceError("invalid_argument", `${summary}.`, { reason: "INVALID_REQUEST", cause });

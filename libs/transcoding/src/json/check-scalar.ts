@@ -1,4 +1,5 @@
-import { ScalarType } from "@bufbuild/protobuf";
+import { type JsonValue, ScalarType } from "@bufbuild/protobuf";
+import { exactInteger } from "./exact-integer.ts";
 
 const integers: Partial<Record<ScalarType, readonly [min: bigint, max: bigint]>> = {
   [ScalarType.INT32]: [-(2n ** 31n), 2n ** 31n - 1n],
@@ -15,12 +16,34 @@ const integers: Partial<Record<ScalarType, readonly [min: bigint, max: bigint]>>
 
 /**
  * Checks the JSON of a scalar. Returns the expectation that it misses, or undefined if it is valid.
+ * `isRounded` says if the JSON text of the number had another value than the number.
  */
-export function checkScalar(type: ScalarType, value: unknown): string | undefined {
+export function checkScalar(type: ScalarType, value: unknown, isRounded = never): string | undefined {
   const range = integers[type];
-  if (range !== undefined)
-    return isInteger(value, range) ? undefined : `an integer from ${range[0]} to ${range[1]}${hint(value, range)}`;
-  return others[type]?.(value);
+  if (range === undefined) return others[type]?.(value);
+  const integer = integerOf(value, isRounded);
+  if (integer !== undefined && range[0] <= integer && integer <= range[1]) return undefined;
+  return `an integer from ${range[0]} to ${range[1]}${hint(value, range, isRounded)}`;
+}
+
+const never = (): boolean => false;
+
+/** Checks the key of a map, which is a string in JSON: "true" stands for true, "7" for 7. */
+export function checkKey(type: ScalarType, key: string): string | undefined {
+  if (type === ScalarType.BOOL) return key === "true" || key === "false" ? undefined : '"true" or "false"';
+  const range = integers[type];
+  if (range === undefined || /^-?(?:0|[1-9]\d*)$/.test(key)) return checkScalar(type, key);
+  return `an integer from ${range[0]} to ${range[1]}`;
+}
+
+/**
+ * Returns a valid scalar in the form that `fromJson` reads: integers that are large or in exponent
+ * notation as digits, numbers of 32 bits rounded to those.
+ */
+export function plainScalar(type: ScalarType, value: JsonValue): JsonValue {
+  if (type === ScalarType.FLOAT) return Number.isFinite(Number(value)) ? Math.fround(Number(value)) : value;
+  if (integers[type] === undefined || Number.isSafeInteger(value)) return value;
+  return String(integerOf(value, never) ?? value);
 }
 
 const others: Partial<Record<ScalarType, (value: unknown) => string | undefined>> = {
@@ -36,24 +59,23 @@ const others: Partial<Record<ScalarType, (value: unknown) => string | undefined>
 };
 
 /**
- * Returns true for an integer in range. 64-bit integers are strings in proto3 JSON; exact numbers
- * are accepted.
+ * Returns an integer that is exact. 64-bit integers are strings in proto3 JSON; numbers are
+ * accepted if they have the value of their text.
  */
-function isInteger(value: unknown, [min, max]: readonly [bigint, bigint]): boolean {
-  if (typeof value === "number" && !Number.isSafeInteger(value)) return false;
-  if (typeof value === "string" && !/^-?(?:0|[1-9]\d{0,19})$/.test(value)) return false;
-  if (typeof value !== "number" && typeof value !== "string") return false;
-  const integer = BigInt(value);
-  return min <= integer && integer <= max;
+function integerOf(value: unknown, isRounded: () => boolean): bigint | undefined {
+  if (typeof value === "string") return exactInteger(value);
+  if (typeof value !== "number" || !Number.isInteger(value)) return undefined;
+  return Number.isSafeInteger(value) || !isRounded() ? BigInt(value) : undefined;
 }
 
-function hint(value: unknown, [, max]: readonly [bigint, bigint]): string {
-  const unsafe = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
-  return unsafe && max > 2n ** 53n ? ", as a string, since a JSON number of this size is not exact" : "";
+function hint(value: unknown, [, max]: readonly [bigint, bigint], isRounded: () => boolean): string {
+  const inexact = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) && isRounded();
+  return inexact && max > 2n ** 53n ? ", as a string, since a JSON number of this size is not exact" : "";
 }
 
 function fitsFloat(value: number): boolean {
-  return !Number.isFinite(value) || Math.abs(value) <= 3.4028234663852886e38;
+  // A number a little above the largest float is rounded to it, as every parser of floats does.
+  return !Number.isFinite(value) || Number.isFinite(Math.fround(value));
 }
 
 function isFloat(value: unknown): boolean {

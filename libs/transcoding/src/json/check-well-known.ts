@@ -1,13 +1,10 @@
-import { type DescMessage, fromJson, type JsonValue, type Registry } from "@bufbuild/protobuf";
+import { type DescMessage, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { isDynamic } from "./check-dynamic.ts";
 
 const expectations: Readonly<Record<string, string>> = {
   "google.protobuf.Timestamp": 'a time as in RFC 3339, such as "2026-01-31T09:30:00Z"',
   "google.protobuf.Duration": 'a length of time in seconds, such as "1.5s"',
   "google.protobuf.FieldMask": 'names of fields in lowerCamelCase, separated by ","',
-  "google.protobuf.Struct": "an object",
-  "google.protobuf.ListValue": "a list",
-  "google.protobuf.Value": "any JSON value",
-  "google.protobuf.Any": 'an object whose "@type" names a known message',
 };
 
 /**
@@ -15,25 +12,42 @@ const expectations: Readonly<Record<string, string>> = {
  * their value.
  */
 export function isWellKnown(message: DescMessage): boolean {
-  return Object.hasOwn(expectations, message.typeName);
+  const { typeName } = message;
+  return Object.hasOwn(expectations, typeName) || isDynamic(typeName) || typeName === anyType;
 }
 
+/** The type that holds a message of any other type. Its JSON is checked as that of the message. */
+export const anyType = "google.protobuf.Any";
+
 /**
- * Checks the JSON of a well-known type. Returns the expectation that it misses, or undefined if it
- * is valid.
+ * Checks the JSON of a well-known type that is one string. Returns the expectation that it misses,
+ * or undefined if it is valid.
  */
-export function checkWellKnown(message: DescMessage, value: JsonValue, registry: Registry): string | undefined {
+export function checkWellKnown(message: DescMessage, value: JsonValue): string | undefined {
   try {
-    fromJson(message, value, { registry });
+    fromJson(message, value);
   } catch {
     return expectations[message.typeName] ?? message.typeName;
   }
-  if (message.typeName === "google.protobuf.Timestamp")
-    return isCalendarDay(String(value)) ? undefined : "a day that exists in the calendar";
+  if (message.typeName === "google.protobuf.Timestamp") return checkTime(String(value));
   // fromJson ignores text after the "s" and accepts more digits than nanoseconds have.
   if (message.typeName === "google.protobuf.Duration" && !/^-?\d+(?:\.\d{1,9})?s$/.test(String(value)))
     return expectations[message.typeName];
+  // fromJson accepts empty names, spaces and other text.
+  if (message.typeName === "google.protobuf.FieldMask" && !fieldMask.test(String(value)))
+    return expectations[message.typeName];
   return undefined;
+}
+
+const fieldName = "[A-Za-z][A-Za-z0-9]*";
+const fieldPath = `${fieldName}(?:\\.${fieldName})*`;
+const fieldMask = new RegExp(`^(?:${fieldPath}(?:,${fieldPath})*)?$`);
+
+/** JavaScript reads 24:00 as the next midnight, and offsets of 24 hours and more. */
+function checkTime(time: string): string | undefined {
+  if (!/T(?:[01]\d|2[0-3]):[^Z+-]*(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/.test(time))
+    return "hours from 00 to 23, minutes from 00 to 59";
+  return isCalendarDay(time) ? undefined : "a day that exists in the calendar";
 }
 
 /** JavaScript reads February 30th as March 2nd. */

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { create, type DescMessage, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, fromJson, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import * as fc from "fast-check";
 import { shop } from "../testing.ts";
 import { encodeMessage } from "./encode.ts";
+import { shortFloat } from "./short-float.ts";
 
 const typeNamed = (name: string): DescMessage => shop.getMessage(name) ?? assert.fail(name);
 const everything = typeNamed("shop.v1.Everything");
@@ -69,5 +71,28 @@ test("an unknown enum value is written as its number", () => {
   assert.equal(
     (encodeMessage(everything, create(everything, { size: 77 }), shop) as Record<string, unknown>)["size"],
     77,
+  );
+});
+
+test("a float is written as the shortest text that reads back as it, also in wrappers, lists, maps and Any", () => {
+  const kinds = typeNamed("kinds.v1.Kinds");
+  const wire = toBinary(kinds, create(kinds, { float: 0.1, floats: [0.1, 3.4028234663852886e38, 16777216, 1e-45] }));
+  const { float, floats } = encodeMessage(kinds, fromBinary(kinds, wire), shop) as Record<string, unknown>;
+  assert.deepEqual([float, floats], [0.1, [0.1, 3.4028235e38, 16777216, 1e-45]]);
+  const any = { "@type": "x/kinds.v1.Kinds", float: 0.3, kinds: { floats: [0.7] } };
+  const inAny = encodeMessage(kinds, fromJson(kinds, { any }, { registry: shop }), shop) as typeof any & {
+    any: typeof any;
+  };
+  assert.deepEqual([inAny.any.float, inAny.any.kinds.floats], [0.3, [0.7]]);
+});
+
+test("a shortened float reads back as itself", () => {
+  fc.assert(
+    fc.property(fc.float({ noNaN: true }), (value) => {
+      const short = shortFloat(value);
+      assert.ok(Object.is(Math.fround(short), value), `${value}`);
+      assert.ok(String(short).length <= String(value).length);
+    }),
+    { numRuns: 5000 },
   );
 });

@@ -10,6 +10,7 @@ import {
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { isWrapper } from "../descriptors/fields.ts";
 import { isWellKnown } from "./check-well-known.ts";
+import { withShortFloats } from "./short-float.ts";
 
 /**
  * Converts a message to proto3 JSON. Unset fields are written as grpc-gateway writes them
@@ -17,7 +18,8 @@ import { isWellKnown } from "./check-well-known.ts";
  * member of a oneof or an unset `optional` field.
  */
 export function encodeMessage(message: DescMessage, value: Message, registry: Registry): JsonValue {
-  return withNulls(message, toJson(message, value, { alwaysEmitImplicit: true, registry }));
+  const json = toJson(message, value, { alwaysEmitImplicit: true, registry });
+  return withNulls(message, withShortFloats(message, json, registry));
 }
 
 /** Adds nulls, in the order of the fields' numbers. `toJson` has no option for them. */

@@ -1,5 +1,6 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { ServiceError } from "@plumbline/errors";
+import { exactInteger } from "./exact-integer.ts";
 import { parseFast } from "./parse-fast.ts";
 import { readJson } from "./scan.ts";
 
@@ -29,6 +30,21 @@ export function parseJson(bytes: Uint8Array): JsonValue {
       reason: "MALFORMED_JSON",
     },
   );
+}
+
+/**
+ * Returns the paths of the numbers in a valid JSON text that no double holds exactly, such as
+ * 9007199254740993. `path` is that of the whole value.
+ */
+export function roundedNumbers(bytes: Uint8Array, path: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  const onNumber = (at: string, text: string): void => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) && (!Number.isInteger(value) || exactInteger(text) !== BigInt(value)))
+      found.add(at);
+  };
+  readJson(decode(bytes), { path, onNumber });
+  return found;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });

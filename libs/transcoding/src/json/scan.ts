@@ -26,12 +26,22 @@ export function scanJson(text: string): TextProblem | undefined {
   return "problem" in read ? read.problem : undefined;
 }
 
+export interface ReadOptions {
+  /** The path of the whole value; empty if absent. */
+  readonly path?: string | undefined;
+  /** Called with the path and the text of each number. */
+  readonly onNumber?: ((path: string, text: string) => void) | undefined;
+}
+
 /**
  * Reads a JSON text (RFC 8259), or finds the first problem in it. `JSON.parse` is no help here:
  * half of its messages have no position, they quote the text, and it silently keeps the last of two
  * equal keys.
  */
-export function readJson(text: string): { readonly value: JsonValue } | { readonly problem: TextProblem } {
+export function readJson(
+  text: string,
+  options: ReadOptions = {},
+): { readonly value: JsonValue } | { readonly problem: TextProblem } {
   let at = 0;
 
   const fail = (description: string, offset = at, duplicate?: string): never => {
@@ -120,13 +130,14 @@ export function readJson(text: string): { readonly value: JsonValue } | { readon
     else {
       const word = eat(/true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y);
       found = JSON.parse(word ?? expected("a value")) as JsonValue;
+      if (typeof found === "number") options.onNumber?.(path, word ?? "");
     }
     space();
     return found;
   };
 
   try {
-    const found = value("", 0);
+    const found = value(options.path ?? "", 0);
     if (at < text.length) fail("expected the end of the text");
     return { value: found };
   } catch (error) {

@@ -9,6 +9,8 @@ const wire = new AnyWire();
 const odd = fc.oneof(
   fc.constantFrom(0, -0, 1.5, -1, 7, 1e39, 2 ** 31, 2 ** 32, 2 ** 53, -(2 ** 53)),
   fc.constantFrom("0", "7", "-0", "-5", "007", "1.5", "4294967296", "9".repeat(18), "9".repeat(19), "9".repeat(20)),
+  fc.constantFrom<JsonValue[]>("1e2", "7.0", 3.4028235e38, 2 ** 63, Infinity, [Infinity], { a: [Infinity, "\ud800"] }),
+  fc.constantFrom("2026-01-31T24:00:00Z", "a..b", ",", "a b", "aB,c"),
   fc.constantFrom("", "\ud800", "🦊", "true", "NaN", "COLOR_RED", "COLOR_CRIMSON", "SIZE_SMALL", "1s", "YQ=="),
   fc.constantFrom<JsonValue[]>(null, true, [], {}, [[]], ["a"], [1, 2], [null], { name: "x" }, { nope: 1 }),
 );

@@ -1,4 +1,5 @@
 import { type DescEnum, ScalarType } from "@bufbuild/protobuf";
+import { shortFloat } from "../short-float.ts";
 import { needsGeneralPath, type Wire, wireTypes } from "./wire.ts";
 
 /** A reader of one value, from the wire to JSON text. */
@@ -49,7 +50,7 @@ export const scalars: Readonly<Record<ScalarType, ValueReader>> = {
   [ScalarType.SINT64]: long(varint, (wire) => unzigzag64(BigInt(wire.varint64()))),
   [ScalarType.FIXED64]: long(bits64, (wire) => wire.fixed64()),
   [ScalarType.SFIXED64]: long(bits64, (wire) => BigInt.asIntN(64, wire.fixed64())),
-  [ScalarType.FLOAT]: real(bits32, (wire) => wire.float()),
+  [ScalarType.FLOAT]: real(bits32, (wire) => shortFloat(wire.float())),
   [ScalarType.DOUBLE]: real(bits64, (wire) => wire.double()),
 };
 
