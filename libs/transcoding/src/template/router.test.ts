@@ -55,6 +55,7 @@ describe("a path", () => {
     { request: "GET /v1/files/a/b/c", route: "GET /v1/files/{path=**}", params: { path: "a/b/c" } },
     { request: "GET /v1/files", route: "GET /v1/files/{path=**}", params: { path: "" } },
     { request: "GET /v1/files/a/b:stat", route: "GET /v1/files/{path=**}:stat", params: { path: "a/b" } },
+    { request: "GET /v1/files/a/:stat", route: "GET /v1/files/{path=**}", params: { path: "a/:stat" } },
     { request: "GET /v1/files/public/x", route: "GET /v1/files/public/{name}", params: { name: "x" } },
     { request: "GET /v1/files/public/x/y", route: "GET /v1/files/{path=**}", params: { path: "public/x/y" } },
     { request: "DELETE /v1/orders/x", route: "DELETE /v1/*/x" },

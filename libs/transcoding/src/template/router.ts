@@ -76,8 +76,8 @@ export class Router<T> {
     const parts = path.includes("%") ? raw.map(decodeWhole) : raw;
     const last = raw[raw.length - 1] ?? "";
     const colon = last.lastIndexOf(":");
-    // A colon at the very end is text.
-    if (colon >= 0 && colon < last.length - 1) {
+    // A colon at the very end or start of a part is text: a verb follows a value.
+    if (colon > 0 && colon < last.length - 1) {
       const named = parts.with(parts.length - 1, decodeWhole(last.slice(0, colon)));
       const verb = decodeWhole(last.slice(colon + 1));
       const match = this.#read(method, raw, named, verb);

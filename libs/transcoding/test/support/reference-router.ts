@@ -40,7 +40,7 @@ export class ReferenceRouter<T> {
 
   match(method: string, path: string): Match<T> {
     const colon = path.lastIndexOf(":");
-    const hasVerb = colon > path.lastIndexOf("/") && colon < path.length - 1;
+    const hasVerb = colon > path.lastIndexOf("/") + 1 && colon < path.length - 1;
     const withVerb = hasVerb ? this.#fitting(path.slice(1, colon), decodeWhole(path.slice(colon + 1))) : [];
     const fitting = withVerb.length > 0 ? withVerb : this.#fitting(path.slice(1), "");
     if (fitting.length === 0) return { kind: "none" };
