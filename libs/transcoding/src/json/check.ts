@@ -142,7 +142,7 @@ function checkEnum(type: DescEnum, value: JsonValue): string | undefined {
   return `one of ${list}${type.open && typeof value === "number" ? ", or a number of 32 bits" : ""}`;
 }
 
-/** Checks the message in a google.protobuf.Any. It is decoded on its own, so its depth starts at 1. */
+/** Checks the message in a google.protobuf.Any. It is decoded on its own: its depth starts at 1. */
 function checkAny(value: JsonValue, path: string, context: CheckContext): void {
   const expected = 'an object whose "@type" names a known message';
   if (value === null || typeof value !== "object" || Array.isArray(value))
