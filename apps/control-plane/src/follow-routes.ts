@@ -44,8 +44,8 @@ export async function followRoutes(
         publish();
         logger.info("routes are in force", { source: source.name, clusters: Object.keys(document.clusters).length });
       },
-      onRefused: (error) => logger.error("routes not changed: the document is invalid", { error: String(error) }),
-      onFailure: (error) => logger.error("routes can no longer be followed", { error: String(error) }),
+      onRefused: (error) => logger.error("routes not changed: the document is invalid", error),
+      onFailure: (error) => logger.error("routes can no longer be followed; restart to apply changes", error),
     }),
   );
   const owned = opened.move();
