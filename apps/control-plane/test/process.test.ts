@@ -13,7 +13,7 @@ import { answeredBy, startBackend, startLoad, total } from "./support.ts";
 
 const skip = whyNoEnvoy() ?? false;
 
-/** A control plane in a process of its own. It is killed at the end of the test, if it still runs. */
+/** A control plane in a process of its own. It is killed at the end of the test. */
 class ControlPlane implements Disposable {
   readonly child: ChildProcess;
   readonly lines: { readonly message: string }[] = [];
