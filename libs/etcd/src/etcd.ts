@@ -334,7 +334,9 @@ class Client implements Etcd {
     message: string,
     { cause, endpoint }: { readonly cause?: unknown; readonly endpoint?: Endpoint | undefined } = {},
   ): ServiceError {
-    return new ServiceError(code, `etcd at ${endpoint?.address ?? this.address}: ${message}`, { cause });
+    const address = endpoint?.address ?? this.address;
+    const text = message.startsWith(`${address} `) ? message : `${address}: ${message}`;
+    return new ServiceError(code, `etcd at ${text}`, { cause });
   }
 }
 

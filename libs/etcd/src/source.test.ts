@@ -41,7 +41,7 @@ async function storeAt(address: string, options: ClientOptions): Promise<Store> 
     origin: `etcd://${new URL(proxy.url).host}/${key}`,
     source(sourceOptions) {
       const etcd = clients.use(openEtcd({ endpoints: [new URL(proxy.url).origin], ...options }));
-      return etcdSource({ etcd, key, ...sourceOptions });
+      return etcdSource(etcd, key, sourceOptions);
     },
     put: async (text) => void (await direct.put(key, text)),
     delete: async () => void (await direct.delete({ key })),
@@ -92,7 +92,7 @@ test("after a restart of etcd changes are seen, and meanwhile the last value sta
   const stop = new AbortController();
   const seen: (number | string)[] = [];
   const stale: number[] = [];
-  const source = etcdSource({ etcd, key, onStale: ({ ageMs }) => stale.push(ageMs) });
+  const source = etcdSource(etcd, key, { onStale: ({ ageMs }) => stale.push(ageMs) });
   const watching = (async () => {
     for await (const { config, error } of watchConfig(schema, [source], stop.signal)) {
       seen.push(config?.rate ?? String(error));
@@ -139,7 +139,7 @@ test("a user that may not read the key is a problem at once, which names both", 
     [wrong, /^.*other\/orders.yaml\): expected a user and a password that etcd knows/m],
   ] as const) {
     const start = performance.now();
-    await assert.rejects(loadConfig(schema, [etcdSource({ etcd: client, key: "other/orders.yaml" })]), (error) => {
+    await assert.rejects(loadConfig(schema, [etcdSource(client, "other/orders.yaml")]), (error) => {
       assert.ok(error instanceof ConfigError);
       assert.match(error.message, expected);
       assert.ok(!error.message.includes("hunter2"));

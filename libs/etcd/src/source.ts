@@ -1,21 +1,15 @@
-import { documentSource, type Source, type StaleDocument } from "@plumbline/config";
+import { type DocumentOptions, documentSource, type Source } from "@plumbline/config";
 import { codeOf } from "@plumbline/errors";
 import type { Etcd } from "./etcd.ts";
 
-export interface EtcdSourceOptions {
-  readonly etcd: Etcd;
-  /** The key of the document, such as "plumbline/config/orders.yaml". */
-  readonly key: string;
-  /** If true, a missing key has no settings. Otherwise it is a problem. */
-  readonly optional?: boolean | undefined;
-  /** A file for the last valid document, for a start while etcd is away. */
-  readonly cacheFile?: string | undefined;
-  readonly onStale?: ((stale: StaleDocument) => void) | undefined;
-  readonly onCacheFailure?: ((error: unknown) => void) | undefined;
-}
+export type EtcdSourceOptions = Pick<DocumentOptions, "optional" | "cacheFile" | "onStale" | "onCacheFailure">;
 
-/** Returns a source over one YAML or JSON document in etcd. `watchConfig` watches its key. */
-export function etcdSource({ etcd, key, ...options }: EtcdSourceOptions): Source {
+/**
+ * Returns a source over one YAML or JSON document in etcd, under a key such as
+ * "plumbline/config/orders.yaml". `watchConfig` watches the key. See `documentSource` for its
+ * guarantees.
+ */
+export function etcdSource(etcd: Etcd, key: string, options: EtcdSourceOptions = {}): Source {
   return documentSource({
     ...options,
     name: `etcd://${etcd.address}/${key}`,

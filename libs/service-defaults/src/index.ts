@@ -1,5 +1,7 @@
+export { ConfigSettings, configPrefix } from "./config-settings.ts";
 export { type Followed, followLiveSettings, type LiveConfig } from "./live-settings.ts";
 export { type OpsPort, openOps } from "./open-ops.ts";
+export { type OpenSources, openSources, SourceNotices } from "./open-sources.ts";
 export { type RunServiceOptions, runService, type ServiceContext } from "./run-service.ts";
 export { serveRpc } from "./serve-rpc.ts";
 export { type OpenService, serveUntilStopped } from "./serve-until-stopped.ts";

@@ -37,9 +37,10 @@ export interface Followed<T> {
 export async function followLiveSettings<S extends Schema>(
   schema: S,
   running: Config<S>,
-  { sources }: Pick<ServiceContext, "sources">,
+  { sources, notices }: Pick<ServiceContext, "sources" | "notices">,
   logger: Logger,
 ): Promise<LiveConfig<S>> {
+  if (notices !== undefined) notices.logger = logger;
   let current = running;
   let changes = 0;
   const settings = listSettings(schema, "").filter(({ live }) => live);

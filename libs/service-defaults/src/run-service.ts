@@ -1,5 +1,7 @@
-import { type Config, loadConfig, type Schema, type Source, serviceSources } from "@plumbline/config";
+import { type Config, loadConfig, type Schema, type Source } from "@plumbline/config";
 import { run } from "@plumbline/lifecycle";
+import { configPrefix, prefixOf } from "./config-settings.ts";
+import { openSources, type SourceNotices } from "./open-sources.ts";
 
 /** The name, the stop signal and the sources of a running service. */
 export interface ServiceContext {
@@ -9,6 +11,8 @@ export interface ServiceContext {
   readonly signal: AbortSignal;
   /** The sources that the settings were loaded from. */
   readonly sources: readonly Source[];
+  /** The problems of sources that the service goes on with. */
+  readonly notices?: SourceNotices | undefined;
 }
 
 type Work<S extends Schema> = (config: Config<S>, context: ServiceContext) => Promise<void>;
@@ -46,20 +50,19 @@ export async function runService<S extends ServiceSchema>(
     return;
   }
 
-  const sources = serviceSources(name);
-  let config: Config<S>;
   try {
-    config = await loadConfig(schema, sources);
+    await using opened = await openSources(name);
+    const { sources, notices } = opened;
+    const config = await loadConfig(schema, sources);
+    await run((signal) => work(config, { name, signal, sources, notices }), { graceMs: config.graceMs });
   } catch (error) {
     console.error(error);
     process.exitCode = 1;
-    return;
   }
-  await run((signal) => work(config, { name, signal, sources }), { graceMs: config.graceMs });
 }
 
 function usage(name: string, canMigrate: boolean): string {
-  const prefix = name.toUpperCase().replaceAll("-", "_");
+  const prefix = prefixOf(name);
   const rows = [
     ["(no argument)", "serves until SIGTERM or SIGINT"],
     ...(canMigrate ? [["migrate", "prepares the database and the topics for this version, then exits"]] : []),
@@ -72,5 +75,6 @@ function usage(name: string, canMigrate: boolean): string {
     "",
     `Settings come from config/${name}.yaml, or from the file that ${prefix}_CONFIG_FILE names, and`,
     `from variables that begin with ${prefix}_, which win. docs/settings.md lists them.`,
+    `${configPrefix(name)}_SOURCE=etcd or consul takes the document from there: docs/configuration.md.`,
   ].join("\n");
 }

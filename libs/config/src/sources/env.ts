@@ -14,6 +14,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const maxFileBytes = 64 * 1024;
 
+export interface EnvOptions {
+  /** The start of variables that belong to somebody else, such as "ORDERS_CONFIG_". */
+  readonly except?: string | undefined;
+}
+
 /**
  * Returns a source over environment variables. ORDERS_DATABASE_URL is `database.url` under the
  * prefix ORDERS, and `..._DRAIN_MS` is `drainMs`. `ORDERS_DATABASE_URL_FILE` names a file with the
@@ -21,14 +26,15 @@ const maxFileBytes = 64 * 1024;
  * set, as in compose files and charts. A variable under the prefix that is no setting is a problem,
  * except those that Kubernetes adds.
  */
-export function env(prefix: string, environment: Environment = process.env): Source {
-  const ignored = new Set([configFileVariable(prefix)]);
+export function env(prefix: string, environment: Environment = process.env, { except }: EnvOptions = {}): Source {
+  const isIgnored = (name: string): boolean =>
+    name === configFileVariable(prefix) || (except !== undefined && name.startsWith(except));
   /** Files that had content. An editor may empty a file before it writes the new content. */
   const filled = new Set<string>();
   // Only the settings show which of them have a value in a file. The others name a file as their
   // value, such as a certificate. Watching these too costs little.
   const files = Object.entries(environment).flatMap(([name, path = ""]) =>
-    name.startsWith(`${prefix}_`) && name.endsWith("_FILE") && path !== "" && !ignored.has(name) ? [path] : [],
+    name.startsWith(`${prefix}_`) && name.endsWith("_FILE") && path !== "" && !isIgnored(name) ? [path] : [],
   );
   return {
     name: `environment ${prefix}_*`,
@@ -39,7 +45,7 @@ export function env(prefix: string, environment: Environment = process.env): Sou
       const entries: Entry[] = [];
       const problems: Problem[] = [];
       for (const [name, text = ""] of Object.entries(environment)) {
-        if (!name.startsWith(`${prefix}_`) || text === "" || ignored.has(name)) continue;
+        if (!name.startsWith(`${prefix}_`) || text === "" || isIgnored(name)) continue;
         const setting = known.get(name);
         const fromFile = setting ? undefined : known.get(name.replace(/_FILE$/, ""));
         if (isServiceLink(name, text)) continue;

@@ -1,4 +1,5 @@
 import { listSettings, type SettingRow } from "@plumbline/config";
+import { ConfigSettings } from "@plumbline/service-defaults";
 import { settingsPrefix } from "@plumbline/tools-stack";
 import type { Service } from "./services.ts";
 
@@ -13,18 +14,28 @@ the environment, which wins: \`rpc.port\` of orders is \`ORDERS_RPC_PORT\`. A va
 set. With a wrong value, an unknown variable or a missing setting the process does not start, and
 prints a list of all of them.
 
-A setting marked **live** takes effect as soon as its file is saved. A change of another one is
-logged, and takes effect after a restart.
+A setting marked **live** takes effect as soon as its file is saved, or its key in a store is put. A
+change of another one is logged, and takes effect after a restart.
+
+## The source of settings
+
+These variables of every service choose where its document is, with the name of the service in place
+of \`SERVICE\`: \`ORDERS_CONFIG_SOURCE\`. They come from the environment only, since they are read
+before there is a source. [configuration.md](configuration.md) has examples.
 `;
 
 /** Returns the page that describes the settings of all services. */
 export function settingsDocument(services: readonly Service[]): string {
-  return [head, ...services.map(section)].join("\n");
+  const source = [...table(listSettings(ConfigSettings, "SERVICE_CONFIG")), ""].join("\n");
+  return [head, source, ...services.map(section)].join("\n");
 }
 
 function section({ name, schema }: Service): string {
-  const rows = listSettings(schema, settingsPrefix(name)).map(line);
-  return [`## ${name}`, "", "| Variable | Key | Takes | Default | |", "|---|---|---|---|---|", ...rows, ""].join("\n");
+  return [`## ${name}`, "", ...table(listSettings(schema, settingsPrefix(name))), ""].join("\n");
+}
+
+function table(rows: readonly SettingRow[]): readonly string[] {
+  return ["| Variable | Key | Takes | Default | |", "|---|---|---|---|---|", ...rows.map(line)];
 }
 
 function line(row: SettingRow): string {

@@ -1,4 +1,5 @@
-import { ConfigError, loadConfig, serviceSources } from "@plumbline/config";
+import { type Config, ConfigError, env, file, loadConfig, type Schema, type Source } from "@plumbline/config";
+import { ConfigSettings, configPrefix } from "@plumbline/service-defaults";
 import { settingsPrefix } from "@plumbline/tools-stack";
 import type { Service } from "./services.ts";
 import type { Started } from "./started.ts";
@@ -36,11 +37,30 @@ async function settingsProblems(
   { name, schema }: Service,
   environment: Started["environment"],
 ): Promise<readonly string[]> {
+  const prefix = configPrefix(name);
+  const chosen = await load(where, ConfigSettings, [env(prefix, environment)]);
+  if (chosen.config === undefined) return chosen.problems;
+  const variables = env(settingsPrefix(name), environment, { except: `${prefix}_` });
+  // The document in a store is not known here. It may set what the variables do not.
+  const { source, file: named } = chosen.config;
+  const preset = `config/${name}.yaml`;
+  const document = source === "file" && named !== undefined ? file(named) : file(preset, { optional: true });
+  return (await load(where, schema, [document, variables])).problems;
+}
+
+interface Loaded<S extends Schema> {
+  readonly config?: Config<S>;
+  readonly problems: readonly string[];
+}
+
+async function load<S extends Schema>(where: string, schema: S, sources: readonly Source[]): Promise<Loaded<S>> {
   try {
-    await loadConfig(schema, serviceSources(name, environment));
-    return [];
+    return { config: await loadConfig(schema, sources), problems: [] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ key, source, expected }) => `${where}: ${key} (${source}): expected ${expected}`);
+    const problems = error.problems.map(
+      ({ key, source, expected }) => `${where}: ${key} (${source}): expected ${expected}`,
+    );
+    return { problems };
   }
 }

@@ -91,10 +91,20 @@ test("two dollars are one dollar, and not a variable", () => {
   assert.equal(started?.environment["SHOP_NOTE"], "${PASSWORD}");
 });
 
+test("the variables that choose the source of settings are checked, and described once", async () => {
+  const started = (environment: Record<string, string>) => [{ where: "here", app: "shop", environment }];
+  const set = { SHOP_DATABASE_URL: "postgresql://a", SHOP_BROKERS: "a:1" };
+  const etcd = { SHOP_CONFIG_SOURCE: "etcd", SHOP_CONFIG_ETCD_ENDPOINTS: "http://etcd:2379" };
+  assert.deepEqual(await findDrift([shop], started({ ...set, ...etcd })), []);
+  const [problem] = await findDrift([shop], started({ ...set, ...etcd, SHOP_CONFIG_SORUCE: "etcd" }));
+  assert.match(problem ?? "", /^here: SHOP_CONFIG_SORUCE .*did you mean SHOP_CONFIG_SOURCE\?/);
+  assert.equal(settingsDocument([shop]).split("`SERVICE_CONFIG_SOURCE`").length, 2);
+});
+
 test("the page has a row for each setting: variable, accepted values, default, secret, description", () => {
   const rows = settingsDocument([shop])
     .split("\n")
-    .filter((line) => line.startsWith("| `"));
+    .filter((line) => line.startsWith("| `SHOP_"));
   assert.deepEqual(rows, [
     "| `SHOP_RPC_PORT` | `rpc.port` | a whole number from 0 to 65535 | `50060` |  |",
     "| `SHOP_DATABASE_URL` | `database.url` | text that is not empty | **required** | **secret**; postgresql://… \\| a role's own |",

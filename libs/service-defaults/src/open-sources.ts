@@ -1,0 +1,96 @@
+import {
+  type Config,
+  type Environment,
+  env,
+  file,
+  loadConfig,
+  type Source,
+  type StaleDocument,
+} from "@plumbline/config";
+import type { ClientTls } from "@plumbline/rpc";
+import { type CertificateFiles, followClientTls } from "@plumbline/rpc/settings";
+import { type Logger, noTelemetry } from "@plumbline/telemetry";
+import { ConfigSettings, configPrefix, prefixOf } from "./config-settings.ts";
+
+/** The sources of a service's settings, and the connections behind them. */
+export interface OpenSources extends AsyncDisposable {
+  /** A later one wins: the document, then the variables. */
+  readonly sources: readonly Source[];
+  readonly notices: SourceNotices;
+}
+
+/** The problems of sources that a service goes on with. */
+export class SourceNotices {
+  /** Receives them. Before the service has a logger they are lines on standard error. */
+  logger: Pick<Logger, "warn"> = {
+    warn: (message, fields) => console.error(`${message} ${JSON.stringify(fields)}`),
+  };
+
+  stale({ source, error, ageMs, cacheFile }: StaleDocument): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = "the source of settings does not answer; using the last document";
+    this.logger.warn(message, { source, reason, ageMs, ...(cacheFile !== undefined && { cacheFile }) });
+  }
+
+  cacheFailed(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.logger.warn("the cache file of the settings cannot be used", { reason });
+  }
+}
+
+type Chosen = Config<typeof ConfigSettings>;
+
+/**
+ * Opens the sources that the variables `<NAME>_CONFIG_*` choose. By default it is the file
+ * `config/<name>.yaml`, which may be missing. Rejects with a `ConfigError` for wrong variables.
+ */
+export async function openSources(name: string, environment: Environment = process.env): Promise<OpenSources> {
+  const prefix = configPrefix(name);
+  const chosen = await loadConfig(ConfigSettings, [env(prefix, environment)]);
+  const notices = new SourceNotices();
+  await using opened = new AsyncDisposableStack();
+  const document = await openDocument(name, chosen, { notices, opened });
+  const variables = env(prefixOf(name), environment, { except: `${prefix}_` });
+  const owned = opened.move();
+  return { sources: [document, variables], notices, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+interface Parts {
+  readonly notices: SourceNotices;
+  /** Takes what must be closed. */
+  readonly opened: AsyncDisposableStack;
+}
+
+async function openDocument(name: string, chosen: Chosen, { notices, opened }: Parts): Promise<Source> {
+  const key = chosen.key ?? `plumbline/config/${name}.yaml`;
+  const options = {
+    cacheFile: chosen.cacheFile,
+    onStale: (stale: StaleDocument) => notices.stale(stale),
+    onCacheFailure: (error: unknown) => notices.cacheFailed(error),
+  };
+  if (chosen.source === "file") {
+    return chosen.file === undefined ? file(`config/${name}.yaml`, { optional: true }) : file(chosen.file);
+  }
+  if (chosen.source === "etcd") {
+    const { endpoints = [], username, password, tls } = chosen.etcd;
+    // Other services do not load the client.
+    const { etcdSource, openEtcd } = await import("@plumbline/etcd");
+    const credentials = username && password && { username, password: password.reveal() };
+    const certificates = await openCertificates(tls, opened);
+    const etcd = opened.use(openEtcd({ endpoints, credentials: credentials || undefined, tls: certificates?.current }));
+    return etcdSource(etcd, key, options);
+  }
+  const { url = "", token, tls } = chosen.consul;
+  const { consulSource, openConsul } = await import("@plumbline/consul");
+  const certificates = await openCertificates(tls, opened);
+  const consul = opened.use(openConsul({ url, token: token && (() => token.reveal()), tls: certificates?.current }));
+  return consulSource(consul, key, options);
+}
+
+async function openCertificates(
+  files: Parameters<typeof followClientTls>[0],
+  opened: AsyncDisposableStack,
+): Promise<CertificateFiles<ClientTls> | undefined> {
+  const certificates = await followClientTls(files, noTelemetry.logger);
+  return certificates && opened.use(certificates);
+}
