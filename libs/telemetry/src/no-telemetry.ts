@@ -22,6 +22,7 @@ const tracer: Tracer = {
   span: (_name, _options, work) => work(span),
   start: () => span,
   inject: nothing,
+  addEvent: nothing,
   current: () => undefined,
 };
 

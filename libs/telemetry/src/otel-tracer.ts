@@ -55,6 +55,10 @@ export function otelTracer(sdk?: OtelTracer, sampleRatio = 0): Tracer {
       return new StartedSpan(begin(name, options, parentOf(options)), options.kind);
     },
     inject: (carrier) => inject(trace.getSpanContext(context.active()), carrier),
+    addEvent(name, attributes) {
+      const active = trace.getActiveSpan();
+      if (active?.isRecording() === true) active.addEvent(name, attributes && present(attributes));
+    },
     current() {
       const active = trace.getSpanContext(context.active());
       return active && { traceId: active.traceId, spanId: active.spanId };

@@ -64,6 +64,8 @@ export interface Tracer {
    * without a span.
    */
   inject(carrier: Record<string, string>): void;
+  /** Adds an event to the active span, if there is one that is recorded. */
+  addEvent(name: string, attributes?: Attributes): void;
   /** Returns the ids of the active span, to store them in an answer or a row. */
   current(): { readonly traceId: string; readonly spanId: string } | undefined;
 }

@@ -49,6 +49,17 @@ test("spans arrive by OTLP over HTTP with their service, kind, attributes and ev
   assert.equal(span.status, 0);
 });
 
+test("an event of the tracer is one of the active span, and without a span it is dropped", async () => {
+  const received = await traced(async ({ tracer }) => {
+    tracer.addEvent("nowhere");
+    await tracer.span("outer", {}, async () => {
+      await setImmediate();
+      tracer.addEvent("chosen", { variant: "on", left: undefined });
+    });
+  });
+  assert.deepEqual(received.span("outer").events, [{ name: "chosen", attributes: { variant: "on" } }]);
+});
+
 test("the active span is the parent across awaits, timers and events, and is not visible outside", async () => {
   const emitter = new EventEmitter();
   const received = await traced(async ({ tracer }) => {
