@@ -16,6 +16,7 @@ export { generateContracts } from "./processes/run-script.ts";
 export {
   databaseOwners,
   ownServices,
+  profileRows,
   rows,
   type ServiceName,
   type ServiceRow,

@@ -29,6 +29,8 @@ export interface ServiceRow {
   readonly consumes?: readonly string[];
   /** The programs that it calls over HTTP, by the setting that takes the address. */
   readonly calls?: Readonly<Record<string, string>>;
+  /** The compose profile that starts it. `npm start` and the default of compose do not. */
+  readonly profile?: string;
   /** It plays another company's service: no settings of ours, no metrics, no release. */
   readonly standIn?: true;
 }
@@ -66,6 +68,11 @@ export const rows: readonly (ServiceRow & { readonly name: ServiceName })[] = se
 
 /** The services that are ours: they have settings, metrics and a release. */
 export const ownServices = rows.filter(({ standIn }) => standIn !== true);
+
+/** The services of compose profiles: they have settings, metrics and an image. */
+export const profileRows: readonly ServiceRow[] = [
+  { name: "control-plane", port: 18_000, opsPort: 9469, profile: "envoy" },
+];
 
 type Owner = Extract<ServiceTable[number], { database: true }>["name"];
 

@@ -1,18 +1,21 @@
 /** Compares docker-compose.yml, which is written by hand, with the table of services. */
-import { ownServices, rows, type ServiceRow, serviceRow, settingsPrefix } from "@plumbline/tools-stack";
+import { ownServices, profileRows, rows, type ServiceRow, serviceRow, settingsPrefix } from "@plumbline/tools-stack";
 import { parse } from "yaml";
 
 interface ComposeService {
   readonly image?: string;
   readonly build?: { readonly args?: Readonly<Record<string, string>> };
   readonly command?: readonly string[];
+  readonly profiles?: readonly string[];
   readonly environment?: Readonly<Record<string, unknown>>;
   readonly volumes?: readonly string[];
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
 }
 
+const defaultTable: readonly ServiceRow[] = [...rows, ...profileRows];
+
 /** Returns one sentence for each difference. `variables` are the names that .env sets. */
-export function checkCompose(text: string, variables: ReadonlySet<string>, table = rows): string[] {
+export function checkCompose(text: string, variables: ReadonlySet<string>, table = defaultTable): string[] {
   const { services } = parse(text, { merge: true }) as { services: Readonly<Record<string, ComposeService>> };
   const unknown = Object.entries(services)
     .filter(([name, { build }]) => build !== undefined && !table.some((row) => name === row.name || isStep(name, row)))
@@ -41,6 +44,8 @@ function problemsOf(
   const image = `plumbline/${name}:\${PLUMBLINE_TAG}`;
   expect(service.image === image, `needs image: ${image}`);
   expect(service.build?.args?.["APP"] === name, `needs build.args.APP: ${name}`);
+  const profile = service.profiles?.join(" ");
+  expect(profile === row.profile, row.profile ? `needs profiles: [${row.profile}]` : "must have no profile");
   if (row.standIn !== true) {
     expect(service.volumes?.includes("./config:/app/config:ro") === true, "does not mount ./config at /app/config");
   }

@@ -3,7 +3,15 @@
  * rest of a file is written by hand, the generated lines are between two comments:
  * `begin: npm run services` and `end: npm run services`.
  */
-import { databaseOwners, ownServices, rows, type ServiceRow, serviceRow, settingsPrefix } from "@plumbline/tools-stack";
+import {
+  databaseOwners,
+  ownServices,
+  profileRows,
+  rows,
+  type ServiceRow,
+  serviceRow,
+  settingsPrefix,
+} from "@plumbline/tools-stack";
 
 /** The port of every ops server in a container. */
 const opsPort = 9464;
@@ -39,7 +47,7 @@ function bakeVariables(): string[] {
   return [
     "# The services, and the programs that stand in for other companies' services.",
     'variable "SERVICES" {',
-    `  default = ${names(ownServices)}`,
+    `  default = ${names([...ownServices, ...profileRows])}`,
     "}",
     "",
     'variable "STAND_INS" {',

@@ -3,12 +3,13 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import test from "node:test";
 import * as contracts from "@plumbline/contracts";
-import { ownServices, rows } from "@plumbline/tools-stack";
+import { rows as defaultRows, ownServices, profileRows } from "@plumbline/tools-stack";
 import { envFile } from "../settings/compose.ts";
 import { configName } from "../settings/services.ts";
 import { checkCompose } from "./check-compose.ts";
 import { derivedFiles, withBlock } from "./derived-files.ts";
 
+const rows = [...defaultRows, ...profileRows];
 const root = resolve(import.meta.dirname, "../../../..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 const compose = read("docker-compose.yml");
@@ -56,7 +57,7 @@ for (const { name, text = compose, known = variables, table = rows, want } of [
   {
     name: "a service without its folder of settings is named",
     text: compose.replace('volumes: ["./config:/app/config:ro"]', "volumes: []"),
-    want: ownServices.map(
+    want: [...ownServices, ...profileRows].map(
       ({ name: service }) => `docker-compose.yml: ${service} does not mount ./config at /app/config`,
     ),
   },
