@@ -1,7 +1,10 @@
 /**
- * The running system behind one port, `Stack`, with an adapter for processes and one for docker
- * compose.
+ * The running system behind one port, `Stack`, with adapters for processes, docker compose and
+ * Kubernetes.
  */
+export { type ClusterStack, openCluster } from "./cluster/open-cluster.ts";
+export { findProgram, toolFolder } from "./cluster/programs.ts";
+export { type Reach, reachCluster, testCluster } from "./cluster/reach.ts";
 export { builtImages, type Container, containers } from "./compose/compose.ts";
 export { docker } from "./compose/docker.ts";
 export { endReport } from "./compose/end-report.ts";

@@ -1,11 +1,11 @@
 /**
  * A running system, whatever runs it. Journeys, chaos, the demo and loads take one of these and run
- * on every adapter: processes of this machine (`openProcesses`) and containers (`openCompose`). A
- * service is named as in services.ts.
+ * on every adapter: processes of this machine (`openProcesses`), containers (`openCompose`), pods
+ * (`openCluster`). A service is named as in services.ts.
  */
 export interface Stack extends AsyncDisposable {
   /** The adapter, for messages. */
-  readonly kind: "processes" | "compose";
+  readonly kind: "processes" | "compose" | "cluster";
   /** The names that `kill` takes: services, and engines where the adapter can kill those too. */
   readonly killable: readonly string[];
   /**
@@ -17,7 +17,7 @@ export interface Stack extends AsyncDisposable {
   supplier(): Promise<string>;
   /** Returns the replicas of a service that run. */
   replicas(service: string): Promise<readonly Replica[]>;
-  /** Ends every replica by SIGKILL. They stay down until `up`. */
+  /** Ends every replica by SIGKILL. They stay down until `up`. A pod gets SIGTERM 1 s before. */
   kill(service: string): Promise<void>;
   /**
    * Stops a replica in good order and starts it again. Resolves once it is ready, with how it

@@ -1,11 +1,12 @@
 /** The checks of the chart. Those that need a program are skipped without it, and say so. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { findProgram } from "@plumbline/tools-stack";
 import { findDrift } from "../settings/drift.ts";
 import type { Service } from "../settings/services.ts";
 import { examples } from "./examples.ts";
 import { goldens } from "./goldens.ts";
-import { findProgram, helm, run, schemaFolder, whyNoHelm } from "./programs.ts";
+import { helm, run, schemaFolder, whyNoHelm } from "./programs.ts";
 import { chartFolder, render, tryRender } from "./render.ts";
 import { brokenRules } from "./rules.ts";
 import { startedPods } from "./started.ts";

@@ -1,22 +1,14 @@
 /** The programs that check a chart. They are found and not installed. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { findProgram, toolFolder } from "@plumbline/tools-stack";
 
 const root = resolve(import.meta.dirname, "../../../..");
-/** Programs beside those of PATH, such as a CI job puts here. */
-export const toolFolder = join(root, "node_modules/.cache/tools");
-
 export interface Ran {
   readonly ok: boolean;
   readonly out: string;
   readonly complaint: string;
-}
-
-/** Returns the path of a program on PATH or in node_modules/.cache/tools. */
-export function findProgram(name: string): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), toolFolder].filter((folder) => folder !== "");
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 /** Returns why a chart cannot be rendered here; false when it can. */

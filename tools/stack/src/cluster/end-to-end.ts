@@ -1,0 +1,111 @@
+import { randomBytes } from "node:crypto";
+import { sleep } from "@plumbline/concurrency";
+import { table } from "../compose/table.ts";
+import { type ClusterStack, openCluster } from "./open-cluster.ts";
+import { type Reach, shown } from "./reach.ts";
+
+/** The longest time of a first install, and until a removed namespace is gone. */
+const installS = 180;
+const goneS = 60;
+
+/** Kinds of objects that do not belong to a namespace, and would be left behind. */
+const wide = "namespaces,persistentvolumes,clusterroles,clusterrolebindings,customresourcedefinitions,apiservices";
+
+interface Row {
+  readonly what: string;
+  readonly seen: string;
+  readonly target: string;
+  readonly ok: boolean;
+}
+
+/**
+ * Installs the stack in a namespace of its own, runs the journeys and 200 orders against it and
+ * removes it. Prints a table, and returns 1 if a row of it misses its target.
+ */
+export async function endToEnd(
+  { reach, tag }: { readonly reach: Reach; readonly tag: string },
+  print: (text: string) => void,
+): Promise<number> {
+  const namespace = `plumbline-e2e-${randomBytes(3).toString("hex")}`;
+  const before = await listWide(reach);
+  const result: Row[] = [];
+  const check = (what: string, seen: string, target: string, ok: boolean) => result.push({ what, seen, target, ok });
+  let began = 0;
+  {
+    await using stack = await openCluster({ reach, namespace, tag });
+    for (const warning of stack.warnings) print(warning);
+    check("warnings of a dry run", `${stack.warnings.length}`, "0", stack.warnings.length === 0);
+    check("first install", seconds(stack.installMs), `<= ${installS} s`, stack.installMs <= installS * 1_000);
+    const base = await gatewayOf(stack);
+    const journeys = await node("tests/e2e/test/against-url.ts", ["--test"], { E2E_URL: base });
+    check("journeys", exit(journeys), "exit code 0", journeys === 0);
+    const demo = await node("tests/load/src/demo/main.ts", [], {}, ["--url", base]);
+    check("200 orders, each once", exit(demo), "exit code 0", demo === 0);
+    print(await memory(stack));
+    began = performance.now();
+  }
+  // Volumes go a little after the namespace.
+  const remaining = async () => (await listWide(reach)).filter((name) => !before.includes(name));
+  let left = await remaining();
+  while (left.length > 0 && performance.now() - began < goneS * 1_000) {
+    await sleep(500);
+    left = await remaining();
+  }
+  const took = performance.now() - began;
+  check("namespace gone", seconds(took), `<= ${goneS} s`, took <= goneS * 1_000);
+  check("objects left", left.length === 0 ? "0" : left.join(", "), "0", left.length === 0);
+  print(
+    table(
+      ["", "seen", "target", ""],
+      result.map(({ what, seen, target, ok }) => [what, seen, target, ok ? "ok" : "MISSED"]),
+    ),
+  );
+  return result.every(({ ok }) => ok) ? 0 : 1;
+}
+
+async function gatewayOf(stack: ClusterStack): Promise<string> {
+  const [first] = await stack.gateways();
+  if (first === undefined) throw new Error("no gateway is ready");
+  return first;
+}
+
+function node(
+  file: string,
+  options: readonly string[],
+  variables: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<number> {
+  return shown([process.execPath, "-C", "source", ...options, file, ...args], variables);
+}
+
+/** Returns the memory that each container uses, beside its limit. */
+async function memory(stack: ClusterStack): Promise<string> {
+  const limits = new Map<string, string>();
+  const path = '{range .items[*]}{.metadata.name} {.spec.containers[0].resources.limits.memory}{"\\n"}{end}';
+  for (const line of (await stack.kubectl("get", "pods", "--output", `jsonpath=${path}`)).split("\n")) {
+    const [name = "", limit = ""] = line.split(" ");
+    limits.set(name, limit);
+  }
+  try {
+    const used = (await stack.kubectl("top", "pods", "--no-headers")).trim().split("\n");
+    const rows = used.map((line) => {
+      const [name = "", cpu = "", bytes = ""] = line.split(/\s+/);
+      return [name, cpu, bytes, limits.get(name) ?? ""];
+    });
+    return `\n${table(["pod", "cpu", "memory", "limit"], rows)}\n`;
+  } catch {
+    return "NOT MEASURED: memory, because the cluster has no metrics API";
+  }
+}
+
+async function listWide(reach: Reach): Promise<readonly string[]> {
+  return (await reach.kubectl(["get", wide, "--output", "name"])).split("\n").filter((line) => line !== "");
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
+
+function exit(code: number): string {
+  return code === 0 ? "passed" : `exit code ${code}`;
+}

@@ -1,0 +1,69 @@
+/** `npm run cluster`: the stack on Kubernetes, from the charts in deploy/helm. */
+import { paint, runCommand, text, UsageError } from "../command/index.ts";
+import { docker, dockerShown } from "../compose/docker.ts";
+import { ownServices, rows } from "../services.ts";
+import { endToEnd } from "./end-to-end.ts";
+import { installAndLeave } from "./install.ts";
+import { reachCluster, type TestCluster, testCluster } from "./reach.ts";
+
+const engineImages = ["postgres:18", "apache/kafka:4.4.0", "redis:8"];
+/** Set in the process that runs in the network of the test cluster. */
+const insideVariable = "PLUMBLINE_CLUSTER_INSIDE";
+
+await runCommand(
+  {
+    name: "npm run cluster",
+    about: "Runs the stack on Kubernetes. Needs kubectl and helm.",
+    words: {
+      up: "starts the test cluster, builds the images and loads them into it",
+      install: "installs engines for tests and the services in a namespace, and leaves them there",
+      e2e: "does the same in a namespace of its own, runs the journeys and 200 orders, and removes it",
+      down: "ends the test cluster",
+    },
+    take: "one",
+    options: {
+      context: text("the context of kubectl, where there is no test cluster", { takes: "NAME" }),
+      namespace: text("install: the namespace", { takes: "NAME", preset: "plumbline" }),
+      tag: text("the tag of the images", { takes: "TAG", preset: process.env["PLUMBLINE_TAG"] ?? "dev" }),
+    },
+    notes: [
+      "PLUMBLINE_CLUSTER names the folder of a test cluster: its commands up, down, load-image and in.",
+      "Without it, up and down do nothing, and the others need --context.",
+      "Exit codes: 0 all targets are met, 1 one is missed, 2 wrong command line.",
+    ],
+  },
+  async ({ words: [command], values: { context, namespace, tag } }) => {
+    const cluster = context === undefined ? testCluster() : undefined;
+    if (command === "up") return await up(needed(cluster), tag);
+    if (command === "down") {
+      await needed(cluster).run("down");
+      return 0;
+    }
+    const isInside = process.env[insideVariable] === "1";
+    if (cluster !== undefined && !isInside) {
+      // Addresses of pods lead somewhere only in the network of the cluster.
+      const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+      return await cluster.inside(again, { [insideVariable]: "1" });
+    }
+    const reach = reachCluster(context, isInside);
+    if (command === "install") return await installAndLeave({ reach, namespace, tag }, console.log);
+    return await endToEnd({ reach, tag }, console.log);
+  },
+);
+
+function needed(cluster: TestCluster | undefined): TestCluster {
+  if (cluster === undefined) throw new UsageError("up and down need PLUMBLINE_CLUSTER, the folder of a test cluster");
+  return cluster;
+}
+
+async function up(cluster: TestCluster, tag: string): Promise<number> {
+  await cluster.run("up");
+  await dockerShown(["compose", "build"]);
+  const built = process.env["PLUMBLINE_TAG"] ?? "dev";
+  if (tag !== built) {
+    for (const { name } of rows) await docker(["tag", `plumbline/${name}:${built}`, `plumbline/${name}:${tag}`]);
+  }
+  await cluster.run("load-image", ...rows.map(({ name }) => `plumbline/${name}:${tag}`), ...engineImages);
+  console.log(`${paint("green", "ok")}  the test cluster runs, with images of ${ownServices.length} services`);
+  return 0;
+}
