@@ -1,6 +1,6 @@
 import { sleep } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import type { Address, Resolver, ResolverTarget } from "@plumbline/rpc/discovery";
+import type { Address, Resolver } from "@plumbline/rpc/discovery";
 import { z } from "zod";
 import { type Consul, type ConsulAnswer, jsonOf } from "./consul.ts";
 import { type WatchOptions, watchQuery } from "./watch-query.ts";
@@ -22,14 +22,14 @@ const pauseMs = 1_000;
  */
 export function consulResolver(consul: Consul, options: Pick<WatchOptions, "waitMs"> = {}): Resolver {
   let failedAt = Number.NEGATIVE_INFINITY;
-  const resolver = {
+  return {
     scheme: "consul",
     example: "consul:///service",
-    check({ name }: ResolverTarget): void {
+    check({ name }) {
       if (/^[^\s/?#:,]+$/.test(name)) return;
       throw new ServiceError("invalid_argument", 'expected "consul:///service", without a port: Consul knows it');
     },
-    async *watch({ authority, name }: ResolverTarget, signal: AbortSignal): AsyncIterable<readonly Address[]> {
+    async *watch({ authority, name }, signal) {
       // The caller may watch again at once.
       const pause = failedAt + pauseMs * (1 + Math.random() / 2) - performance.now();
       if (pause > 0) await sleep(pause, { signal });
@@ -47,7 +47,6 @@ export function consulResolver(consul: Consul, options: Pick<WatchOptions, "wait
       yield* watchQuery(consul, query, { ...options, signal, onFault });
     },
   };
-  return resolver;
 }
 
 function addressesOf(answer: ConsulAnswer, what: string, name: string): readonly Address[] {
