@@ -27,6 +27,19 @@ export const ConfigSettings = z
       .describe(
         "source etcd or consul: the key of the document, which must exist; plumbline/config/SERVICE.yaml if not set",
       ),
+    flagsFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("source file: the document of flags, which may be missing; config/SERVICE.flags.json if not set"),
+    flagsKey: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe(
+        "source etcd or consul: the key of the flags, which may be missing; plumbline/flags/SERVICE.json if not set",
+      ),
     cacheFile: z
       .string()
       .min(1)

@@ -115,6 +115,34 @@ test("a document in etcd sets what no variable sets", { skip }, async () => {
   await etcd.delete({ key });
 });
 
+test("the flags are a document beside the settings, in the same source, and may be missing", { skip }, async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "orders.flags.json");
+  const count = async (environment: Environment): Promise<number> => {
+    await using opened = await openSources("orders", environment);
+    const { flags } = await loadConfig(z.object({ flags: z.record(z.string(), z.unknown()).default({}) }), [
+      opened.flags,
+    ]);
+    return Object.keys(flags).length;
+  };
+  const text = '{"flags":{"a":{}}}';
+  assert.equal(await count({ ORDERS_CONFIG_FLAGS_FILE: path }), 0);
+  writeFileSync(path, text);
+  assert.equal(await count({ ORDERS_CONFIG_FLAGS_FILE: path }), 1);
+  await using server = await testEtcd();
+  await using etcd = openEtcd({ endpoints: [server.url] });
+  const key = `test/${crypto.randomUUID()}/flags.json`;
+  const environment = {
+    ORDERS_CONFIG_SOURCE: "etcd",
+    ORDERS_CONFIG_ETCD_ENDPOINTS: server.url,
+    ORDERS_CONFIG_FLAGS_KEY: key,
+  };
+  assert.equal(await count(environment), 0);
+  await etcd.put(key, text);
+  assert.equal(await count(environment), 1);
+  await etcd.delete({ key });
+});
+
 test("the key is the one of the service if none is named, and the start ends after five seconds", async () => {
   const port = await freePort();
   const start = performance.now();

@@ -16,6 +16,8 @@ import { ConfigSettings, configPrefix, prefixOf } from "./config-settings.ts";
 export interface OpenSources extends AsyncDisposable {
   /** A later one wins: the document, then the variables. */
   readonly sources: readonly Source[];
+  /** The document of feature flags, which may be missing. Nothing is read before it is used. */
+  readonly flags: Source;
   readonly notices: SourceNotices;
 }
 
@@ -49,10 +51,15 @@ export async function openSources(name: string, environment: Environment = proce
   const chosen = await loadConfig(ConfigSettings, [env(prefix, environment)]);
   const notices = new SourceNotices();
   await using opened = new AsyncDisposableStack();
-  const document = await openDocument(name, chosen, { notices, opened });
+  const documents = await openDocuments(name, chosen, { notices, opened });
   const variables = env(prefixOf(name), environment, { except: `${prefix}_` });
   const owned = opened.move();
-  return { sources: [document, variables], notices, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    sources: [documents.settings, variables],
+    flags: documents.flags,
+    notices,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 interface Parts {
@@ -61,16 +68,22 @@ interface Parts {
   readonly opened: AsyncDisposableStack;
 }
 
-async function openDocument(name: string, chosen: Chosen, { notices, opened }: Parts): Promise<Source> {
-  const key = chosen.key ?? `plumbline/config/${name}.yaml`;
-  const options = {
-    cacheFile: chosen.cacheFile,
+interface Documents {
+  readonly settings: Source;
+  readonly flags: Source;
+}
+
+async function openDocuments(name: string, chosen: Chosen, { notices, opened }: Parts): Promise<Documents> {
+  if (chosen.source === "file") {
+    const settings = chosen.file === undefined ? file(`config/${name}.yaml`, { optional: true }) : file(chosen.file);
+    return { settings, flags: file(chosen.flagsFile ?? `config/${name}.flags.json`, { optional: true }) };
+  }
+  const { key = `plumbline/config/${name}.yaml`, flagsKey = `plumbline/flags/${name}.json`, cacheFile } = chosen;
+  const hooks = {
     onStale: (stale: StaleDocument) => notices.stale(stale),
     onCacheFailure: (error: unknown) => notices.cacheFailed(error),
   };
-  if (chosen.source === "file") {
-    return chosen.file === undefined ? file(`config/${name}.yaml`, { optional: true }) : file(chosen.file);
-  }
+  const flagsOptions = { ...hooks, optional: true, cacheFile: cacheFile && `${cacheFile}.flags` };
   if (chosen.source === "etcd") {
     const { endpoints = [], username, password, tls } = chosen.etcd;
     // Other services do not load the client.
@@ -78,13 +91,19 @@ async function openDocument(name: string, chosen: Chosen, { notices, opened }: P
     const credentials = username && password && { username, password: password.reveal() };
     const certificates = await openCertificates(tls, opened);
     const etcd = opened.use(openEtcd({ endpoints, credentials: credentials || undefined, tls: certificates?.current }));
-    return etcdSource(etcd, key, options);
+    return {
+      settings: etcdSource(etcd, key, { ...hooks, cacheFile }),
+      flags: etcdSource(etcd, flagsKey, flagsOptions),
+    };
   }
   const { url = "", token, tls } = chosen.consul;
   const { consulSource, openConsul } = await import("@plumbline/consul");
   const certificates = await openCertificates(tls, opened);
   const consul = opened.use(openConsul({ url, token: token && (() => token.reveal()), tls: certificates?.current }));
-  return consulSource(consul, key, options);
+  return {
+    settings: consulSource(consul, key, { ...hooks, cacheFile }),
+    flags: consulSource(consul, flagsKey, flagsOptions),
+  };
 }
 
 async function openCertificates(

@@ -11,6 +11,8 @@ export interface ServiceContext {
   readonly signal: AbortSignal;
   /** The sources that the settings were loaded from. */
   readonly sources: readonly Source[];
+  /** The document of feature flags. */
+  readonly flags: Source;
   /** The problems of sources that the service goes on with. */
   readonly notices?: SourceNotices | undefined;
 }
@@ -52,9 +54,9 @@ export async function runService<S extends ServiceSchema>(
 
   try {
     await using opened = await openSources(name);
-    const { sources, notices } = opened;
+    const { sources, flags, notices } = opened;
     const config = await loadConfig(schema, sources);
-    await run((signal) => work(config, { name, signal, sources, notices }), { graceMs: config.graceMs });
+    await run((signal) => work(config, { name, signal, sources, flags, notices }), { graceMs: config.graceMs });
   } catch (error) {
     console.error(error);
     process.exitCode = 1;

@@ -37,7 +37,7 @@ const migrate = migrateData({
   publishes: { topic: "sample.events", partitions: 2 },
   consumes: { topic: "other.events", partitions: 3 },
 });
-const context = { name: "sample", signal: new AbortController().signal, sources: [] };
+const context = { name: "sample", signal: new AbortController().signal, sources: [], flags: env("FLAGS", {}) };
 
 const stack = new AsyncDisposableStack();
 after(() => stack.disposeAsync());
