@@ -1,5 +1,6 @@
 import type { Config } from "@plumbline/config";
 import { descriptorSet, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
+import { followFlags } from "@plumbline/flags";
 import { openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
   followLiveSettings,
@@ -19,6 +20,7 @@ import { startIdempotencyKeyCleanup } from "./postgres/idempotency-key-cleanup.t
 import { PostgresInbox } from "./postgres/inbox.ts";
 import { migrations } from "./postgres/migrations.ts";
 import { PostgresOrders } from "./postgres/orders.ts";
+import { rolloutsOf } from "./rollouts.ts";
 import { OrderWatchers } from "./watchers/order-watchers.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
@@ -32,10 +34,13 @@ async function main(config: Config<typeof OrdersConfig>, context: ServiceContext
   await using broker = await openBroker(name, config, telemetry, settings);
   await using ops = await openOps(config.ops, { database, broker }, telemetry);
 
+  await using flags = await followFlags(context.flags, telemetry);
+
   const watchers = new OrderWatchers(config.watch.maxWatchers, telemetry);
   const orders = new PostgresOrders(database, telemetry);
   const inbox = new PostgresInbox(database, telemetry);
-  const app = createApp({ orders, inbox, changes: watchers, settings: settings.current });
+  const rollouts = rolloutsOf(flags);
+  const app = createApp({ orders, inbox, changes: watchers, settings: settings.current, rollouts });
   const grace = splitGracePeriod(config, { calls: 0.5, events: 0.2, relay: 0.2 });
   await using _cleanup = startIdempotencyKeyCleanup(database, config.idempotency, telemetry);
   await using _changes = await followChanges(database, watchers);

@@ -14,6 +14,7 @@ import {
   orderRejected,
 } from "@plumbline/contracts";
 import { codeOf, isServiceError, type ServiceError } from "@plumbline/errors";
+import { type Flags, noFlags } from "@plumbline/flags";
 import { eventMessage, type Message } from "@plumbline/messaging";
 import { type Client, connect, createClient, type RpcServer, serve } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -21,6 +22,7 @@ import { eventually } from "@plumbline/tools-engines";
 import { type App, createApp, newOrderId } from "../src/app.ts";
 import { OrdersConfig } from "../src/config.ts";
 import type { OrderId } from "../src/domain/order-id.ts";
+import { rolloutsOf } from "../src/rollouts.ts";
 import type { LiveSettings } from "../src/use-cases/ports.ts";
 import { newCustomer } from "./builders.ts";
 import type { TestContext } from "./ports.ts";
@@ -39,10 +41,14 @@ const defaults = await loadConfig(OrdersConfig, [
 ]);
 
 /** Starts a server and a client around `context`, which it closes too. */
-export async function runService(context: TestContext, changed: Partial<LiveSettings> = {}): Promise<Running> {
+export async function runService(
+  context: TestContext,
+  changed: Partial<LiveSettings> = {},
+  flags: Pick<Flags, "number"> = noFlags(),
+): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   stack.use(context);
-  const app = createApp({ ...context, settings: () => ({ ...defaults, ...changed }) });
+  const app = createApp({ ...context, settings: () => ({ ...defaults, ...changed }), rollouts: rolloutsOf(flags) });
   const server = stack.use(
     await serve({ services: [app.service], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, graceMs: 2_000 }),
   );

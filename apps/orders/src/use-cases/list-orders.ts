@@ -5,7 +5,7 @@ import type { Abortable, Ports } from "./ports.ts";
 
 export interface ListOrders {
   readonly customerId: string;
-  /** 0 means 20. The proto states the most. */
+  /** 0 means the size that is usual for the customer. The proto states the most. */
   readonly pageSize: number;
   /** The `nextPageToken` of the page before. Empty for the first page. */
   readonly pageToken: string;
@@ -16,8 +16,6 @@ export interface OrdersPage {
   /** Empty on the last page. */
   readonly nextPageToken: string;
 }
-
-const defaultPageSize = 20;
 
 /** The error for a query that describes no page. Lists all problems. */
 export class InvalidListError extends Error {
@@ -34,7 +32,7 @@ export class InvalidListError extends Error {
  * meanwhile neither repeat nor hide one. Throws InvalidListError.
  */
 export async function listOrders(
-  { orders }: Pick<Ports, "orders">,
+  { orders, rollouts }: Pick<Ports, "orders" | "rollouts">,
   query: ListOrders,
   { signal }: Abortable = {},
 ): Promise<OrdersPage> {
@@ -45,7 +43,7 @@ export async function listOrders(
   }
   if (violations.length > 0) throw new InvalidListError(violations);
 
-  const size = query.pageSize === 0 ? defaultPageSize : query.pageSize;
+  const size = query.pageSize === 0 ? rollouts.pageSize(query.customerId) : query.pageSize;
   // One more than requested shows if there is a next page.
   const found = await orders.list({ customerId: query.customerId, before, limit: size + 1 }, { signal });
   const page = found.slice(0, size);

@@ -110,6 +110,12 @@ export interface LiveSettings {
   readonly watch: { readonly maxAgeMs: number };
 }
 
+/** Behaviour that differs for a share of the customers. */
+export interface Rollouts {
+  /** Returns the size of a page for a customer who does not ask for one. */
+  pageSize(customerId: string): number;
+}
+
 export interface Ports {
   readonly orders: Orders;
   readonly inbox: Inbox;
@@ -118,4 +124,5 @@ export interface Ports {
   readonly newOrderId: () => OrderId;
   /** Returns the settings in force. */
   readonly settings: () => LiveSettings;
+  readonly rollouts: Rollouts;
 }
