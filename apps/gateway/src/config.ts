@@ -47,8 +47,7 @@ export function gatewayConfig(registry: FileRegistry) {
         .enum(["memory", "redis"])
         .default("memory")
         .describe("memory: each gateway counts on its own; redis: all gateways count together"),
-      redisUrl: secret()
-        .refine(isRedisUrl, "expected redis://user:password@host:port, or rediss: for TLS")
+      redisUrl: live(secret().refine(isRedisUrl, "expected redis://user:password@host:port, or rediss: for TLS"))
         .optional()
         .describe("Redis that the gateways share: redis://user:password@host:port"),
     }),

@@ -25,8 +25,9 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
   await using certificates = await followClientTls(upstreamTls, telemetry.logger);
   await using clients = await openClients(upstreams, telemetry, { transport, tls: certificates?.current });
   await using ops = await openOps(config.ops, clients.checks, telemetry);
-  await using limiter = await openLimiter(config.rateLimit, telemetry);
   await using settings = await followLiveSettings(GatewayConfig, config, context, telemetry.logger);
+  const redisUrl = settings.follow(({ rateLimit }) => rateLimit.redisUrl);
+  await using limiter = await openLimiter(config.rateLimit, telemetry, redisUrl);
 
   const drain = new AbortController();
   const app = createApp({

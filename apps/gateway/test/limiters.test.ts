@@ -35,6 +35,14 @@ function recording(): { telemetry: Pick<Telemetry, "logger" | "metrics">; lines:
   };
 }
 
+async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + 20_000;
+  while (!condition()) {
+    assert.ok(performance.now() < end, "waited 20 s");
+    await new Promise(setImmediate);
+  }
+}
+
 limiterConformance(
   "memory",
   { shared: { off: "each gateway counts on its own; the redis limiter is for counting together" } },
@@ -134,14 +142,6 @@ describe("while Redis is unreachable", { skip, timeout: 60_000 }, () => {
     return { proxy, a, b, linesOf, fallbacks, [Symbol.asyncDispose]: () => opened.disposeAsync() };
   }
 
-  async function until(condition: () => boolean): Promise<void> {
-    const end = performance.now() + 20_000;
-    while (!condition()) {
-      assert.ok(performance.now() < end, "waited 20 s");
-      await new Promise(setImmediate);
-    }
-  }
-
   const spend = async (limiter: RateLimiter, requests: number): Promise<boolean[]> => {
     const answers = [];
     for (let i = 0; i < requests; i++) answers.push((await limiter.take("a", limits)).client.allowed);
@@ -227,6 +227,85 @@ describe("while Redis is unreachable", { skip, timeout: 60_000 }, () => {
     assert.deepEqual(statuses, [200, 200, 200, 429]);
     assert.equal(lines.length, 1);
   });
+});
+
+const generous: RateLimits = { perClient: { perSecond: 1_000, burst: 1_000 }, global: { perSecond: 0, burst: 1 } };
+
+test("two users in turns, rotated five times under load: every request is counted by Redis", {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  const admin = createClient({ url: redis.url });
+  await admin.connect();
+  const users = [`a-${randomUUID()}`, `b-${randomUUID()}`] as const;
+  const connections = async (user: string): Promise<number> => {
+    const list = String(await admin.sendCommand(["CLIENT", "LIST"]));
+    return list.split("\n").filter((line) => line.includes(` user=${user} `)).length;
+  };
+  const login = async (user: string): Promise<string> => {
+    const password = randomUUID();
+    await admin.sendCommand(["ACL", "SETUSER", user, "reset", "on", `>${password}`, "~*", "+@all"]);
+    return Object.assign(new URL(redis.url), { username: user, password }).href;
+  };
+  try {
+    let url = await login(users[0]);
+    const { telemetry, lines, fallbacks } = recording();
+    const prefix = `test:${randomUUID()}:`;
+    await using limiter = await openRedisLimiter({ url: () => url, prefix, commandMs: 10_000 }, telemetry);
+    const over = new AbortController();
+    using _end = { [Symbol.dispose]: () => over.abort() };
+    const load = (async () => {
+      while (!over.signal.aborted) await limiter.take("a", generous);
+    })();
+    for (let round = 1; round <= 5; round++) {
+      const [old, next] = round % 2 === 1 ? users : [users[1], users[0]];
+      const began = performance.now();
+      url = await login(next);
+      while ((await connections(old)) > 0) {
+        assert.ok(performance.now() - began < 10_000, "the old user is still connected");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      assert.equal(await connections(next), 1);
+      await admin.sendCommand(["ACL", "DELUSER", old]);
+    }
+    over.abort();
+    await load;
+    assert.equal(fallbacks(), 0);
+    assert.deepEqual(
+      lines,
+      Array.from({ length: 5 }, () => "Redis credentials changed"),
+    );
+  } finally {
+    for (const user of users) await admin.sendCommand(["ACL", "DELUSER", user]).catch(() => {});
+    admin.destroy();
+  }
+});
+
+test("changed credentials that Redis refuses keep the connection, are logged once, and are tried again", {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  const admin = createClient({ url: redis.url });
+  await admin.connect();
+  const user = `late-${randomUUID()}`;
+  try {
+    let url = redis.url;
+    const { telemetry, lines, fallbacks } = recording();
+    await using limiter = await openRedisLimiter({ url: () => url, commandMs: 10_000 }, telemetry);
+    url = Object.assign(new URL(redis.url), { username: user, password: "hunter2" }).href;
+    await until(() => lines.length === 1);
+    await limiter.take("a", generous);
+    await new Promise((resolve) => setTimeout(resolve, 3_500)); // Two more attempts.
+    assert.deepEqual(lines, ["Redis refuses the changed credentials; keeping the connection"]);
+    await admin.sendCommand(["ACL", "SETUSER", user, "on", ">hunter2", "~*", "+@all"]);
+    await until(() => lines.length === 2);
+    assert.equal(lines[1], "Redis credentials changed");
+    await limiter.take("a", generous);
+    assert.equal(fallbacks(), 0);
+  } finally {
+    await admin.sendCommand(["ACL", "DELUSER", user]).catch(() => {});
+    admin.destroy();
+  }
 });
 
 test("two gateways share the limit of a client: 429 with Retry-After and RateLimit headers", { skip }, async () => {

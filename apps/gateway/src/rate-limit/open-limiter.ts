@@ -10,12 +10,24 @@ export interface LimiterSettings {
   readonly redisUrl?: Secret | undefined;
 }
 
-/** Opens the limiter that the settings name. Disposing closes its connection. */
+/** The address of Redis, which may change while the gateway runs. */
+interface FollowedUrl {
+  readonly current: () => Secret | undefined;
+}
+
+/**
+ * Opens the limiter that the settings name. Its connection to Redis is replaced when `followed`
+ * changes. Disposing closes it.
+ */
 export async function openLimiter(
   { store, redisUrl }: LimiterSettings,
   telemetry: Telemetry,
+  followed: FollowedUrl = { current: () => redisUrl },
 ): Promise<RateLimiter & AsyncDisposable> {
-  if (store === "redis" && redisUrl !== undefined) return await openRedisLimiter({ url: redisUrl.reveal() }, telemetry);
+  if (store === "redis" && redisUrl !== undefined) {
+    const url = () => (followed.current() ?? redisUrl).reveal();
+    return await openRedisLimiter({ url }, telemetry);
+  }
   const memory = new MemoryLimiter();
   return { take: (client, limits) => memory.take(client, limits), [Symbol.asyncDispose]: async () => {} };
 }

@@ -1,3 +1,4 @@
+import { repeat } from "@plumbline/concurrency";
 import type { Telemetry } from "@plumbline/telemetry";
 import { createClient, defineScript } from "@redis/client";
 import { decide, MemoryLimiter } from "./memory-limiter.ts";
@@ -5,8 +6,11 @@ import type { RateLimiter, RateLimits, Verdict } from "./rate-limiter.ts";
 import { connectMs, RedisLink } from "./redis-link.ts";
 
 export interface RedisLimiterOptions {
-  /** redis://user:password@host:port/database, or rediss: for TLS. */
-  readonly url: string;
+  /**
+   * redis://user:password@host:port/database, or rediss: for TLS. A function returns the one in
+   * force: when it changes, the connection is replaced within two seconds.
+   */
+  readonly url: string | (() => string);
   /**
    * The prefix of every key; "plumbline:gateway:rate:" if absent. Gateways with one prefix share
    * their limits.
@@ -31,8 +35,11 @@ export async function openRedisLimiter(
     "Requests that this gateway counted on its own because Redis was unreachable.",
     [],
   );
+  const current = typeof url === "function" ? url : () => url;
+  let used: string | undefined;
+  let refused: string | undefined;
   const link = new RedisLink({
-    connect: () => newClient(url),
+    connect: () => newClient((used = current())),
     commandMs,
     onLost: (error) =>
       logger.warn("Redis is unreachable; this gateway limits rates on its own", { error: String(error) }),
@@ -40,6 +47,22 @@ export async function openRedisLimiter(
   });
   const own = new MemoryLimiter();
   await link.open();
+  const renewals = repeat(
+    async (signal) => {
+      if (current() === used) return;
+      await link.renew({ signal });
+      logger.info("Redis credentials changed");
+    },
+    {
+      everyMs: 1_000,
+      onFailure(error) {
+        used = undefined; // Tried again.
+        if (refused === current()) return;
+        refused = current();
+        logger.warn("Redis refuses the changed credentials; keeping the connection", { error: String(error) });
+      },
+    },
+  );
   return {
     async take(client: string, limits: RateLimits): Promise<Verdict> {
       // Counted locally too: a client that has used up its burst must not get another one when
@@ -53,7 +76,10 @@ export async function openRedisLimiter(
         return alone;
       }
     },
-    [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await renewals[Symbol.asyncDispose]();
+      await link[Symbol.asyncDispose]();
+    },
   };
 }
 

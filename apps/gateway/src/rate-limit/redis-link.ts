@@ -5,6 +5,8 @@ import { ServiceError } from "@plumbline/errors";
 interface RedisClient {
   connect(): Promise<unknown>;
   ping(): Promise<unknown>;
+  /** Closes the connection once the commands that run have their replies. */
+  close(): Promise<unknown>;
   destroy(): void;
   on(event: "error", listener: (error: unknown) => void): unknown;
 }
@@ -74,6 +76,20 @@ export class RedisLink<Client extends RedisClient> implements AsyncDisposable {
     }
   }
 
+  /**
+   * Replaces the connection, whose credentials have changed. Commands that run end on the old one.
+   * Does nothing while Redis is unreachable, since the next connection has the new credentials.
+   * Rejects if Redis refuses them; the old connection stays then.
+   */
+  async renew(options: Abortable = {}): Promise<void> {
+    const old = this.#client;
+    if (old === undefined) return;
+    const client = await this.#open(options);
+    if (this.#client !== old) return client.destroy(); // Lost meanwhile.
+    this.#client = client;
+    await within(old.close(), { ms: this.#options.commandMs }).catch(() => old.destroy());
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     this.#client?.destroy();
@@ -105,6 +121,10 @@ export class RedisLink<Client extends RedisClient> implements AsyncDisposable {
   }
 
   async #connect(options: Abortable = {}): Promise<void> {
+    this.#client = await this.#open(options);
+  }
+
+  async #open(options: Abortable): Promise<Client> {
     const client = this.#options.connect();
     // Kept for the client's whole life: an error event without a listener ends the process.
     client.on("error", (error: unknown) => this.#lose(client, error));
@@ -121,6 +141,6 @@ export class RedisLink<Client extends RedisClient> implements AsyncDisposable {
       client.destroy();
       throw error;
     }
-    this.#client = client;
+    return client;
   }
 }
