@@ -63,8 +63,8 @@ export const settings = {
       sasl: z
         .object({
           mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).default("scram-sha-512"),
-          username: z.string().min(1),
-          password: secret(),
+          username: live(z.string().min(1)).describe("asked for again at each connection"),
+          password: live(secret()).describe("asked for again at each connection"),
         })
         .optional(),
       sessionMs: durationMs(30_000).describe(

@@ -38,13 +38,26 @@ export const defaultKafkaClient: KafkaClientName = "platformatic";
 /** The credentials of a client. */
 export interface SaslOptions {
   readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-  readonly username: string;
-  readonly password: string | { reveal(): string };
+  /**
+   * The user, or a function that returns the one in force. It is called for each connection, and
+   * when the broker wants a connection to authenticate again.
+   */
+  readonly username: string | (() => string);
+  /** The password or a secret that reveals it, or a function as for the user. */
+  readonly password: Password | (() => Password);
 }
 
-/** Returns the password in plain text, for the client library. */
+type Password = string | { reveal(): string };
+
+/** Returns the user in force. */
+export function usernameOf({ username }: SaslOptions): string {
+  return typeof username === "function" ? username() : username;
+}
+
+/** Returns the password in force in plain text, for the client library. */
 export function passwordOf({ password }: SaslOptions): string {
-  return typeof password === "string" ? password : password.reveal();
+  const current = typeof password === "function" ? password() : password;
+  return typeof current === "string" ? current : current.reveal();
 }
 
 /**

@@ -3,10 +3,25 @@ import { type Broker, type BrokerOptions, connectBroker } from "@plumbline/messa
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Followed } from "../live-settings.ts";
 
+type KafkaSettings = NonNullable<BrokerOptions["kafka"]>;
+
 /** The sections of `settings.broker()`. */
 export interface BrokerSettings {
   readonly messaging: { readonly adapter: BrokerOptions["adapter"]; readonly url?: Secret | undefined };
-  readonly kafka: Omit<NonNullable<BrokerOptions["kafka"]>, "clientId">;
+  readonly kafka: Omit<KafkaSettings, "clientId" | "sasl"> & { readonly sasl?: Sasl | undefined };
+}
+
+interface Sasl {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly username: string;
+  readonly password: Secret;
+}
+
+/** Returns credentials that are asked for at each authentication. The mechanism stays. */
+function followSasl(sasl: Sasl, live: LiveBrokerSettings | undefined): NonNullable<KafkaSettings["sasl"]> {
+  const followed = live?.follow(({ kafka }) => kafka.sasl ?? sasl);
+  if (followed === undefined) return sasl;
+  return { ...sasl, username: () => followed.current().username, password: () => followed.current().password };
 }
 
 /** Settings that change while the service runs, from `followLiveSettings`. */
@@ -25,5 +40,6 @@ export async function openBroker(
     url: live?.follow(({ messaging }) => messaging.url ?? url) ?? url,
     applicationName: `${service}-messaging`,
   };
-  return await connectBroker({ adapter, postgres, kafka: { ...kafka, clientId: service } }, telemetry);
+  const sasl = kafka.sasl && followSasl(kafka.sasl, live);
+  return await connectBroker({ adapter, postgres, kafka: { ...kafka, sasl, clientId: service } }, telemetry);
 }

@@ -1,7 +1,56 @@
 import { GenericContainer, Wait } from "testcontainers";
 import { freePort } from "../free-ports.ts";
+import { hasContainer } from "./available.ts";
 
 export const kafkaImage = "apache/kafka:4.4.0";
+
+/** A broker with a second listener, whose clients must log in. */
+export interface SaslKafka extends AsyncDisposable {
+  /** Takes every client. */
+  readonly brokers: string;
+  /**
+   * Takes clients that log in by PLAIN as `saslUser`, or by SCRAM as users that a test creates. A
+   * connection lasts twelve seconds until it must authenticate again.
+   */
+  readonly saslBrokers: string;
+}
+
+/** The one user of PLAIN. */
+export const saslUser = { username: "plain-user", password: "plain-password" } as const;
+
+/** Returns the reason why there is no broker with a login, or undefined if tests can run. */
+export function whyNoSaslKafka(): string | undefined {
+  if (hasContainer(kafkaImage)) return undefined;
+  return `needs a Kafka with a login: no Docker engine has the image ${kafkaImage} (TEST_ENGINES=docker allows pulling it)`;
+}
+
+/** Starts a broker whose clients log in, in a container. */
+export async function startSaslKafka(): Promise<SaslKafka> {
+  const port = await freePort();
+  const saslPort = await freePort();
+  const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+  const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required user_${saslUser.username}="${saslUser.password}";`;
+  const container = await kafkaContainer(port, {
+    KAFKA_LISTENERS: "PLAINTEXT://:9092,CONTROLLER://:9093,INTERNAL://:9094,LOGIN://:9095",
+    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://127.0.0.1:${port},INTERNAL://localhost:9094,LOGIN://127.0.0.1:${saslPort}`,
+    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP:
+      "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,LOGIN:SASL_PLAINTEXT",
+    KAFKA_LISTENER_NAME_LOGIN_SASL_ENABLED_MECHANISMS: "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+    KAFKA_LISTENER_NAME_LOGIN_PLAIN_SASL_JAAS_CONFIG: plain,
+    KAFKA_LISTENER_NAME_LOGIN_SCRAM___SHA___256_SASL_JAAS_CONFIG: scram,
+    KAFKA_LISTENER_NAME_LOGIN_SCRAM___SHA___512_SASL_JAAS_CONFIG: scram,
+    KAFKA_CONNECTIONS_MAX_REAUTH_MS: "12000",
+  })
+    .withExposedPorts({ container: 9095, host: saslPort })
+    .start();
+  return {
+    brokers: `127.0.0.1:${port}`,
+    saslBrokers: `127.0.0.1:${saslPort}`,
+    [Symbol.asyncDispose]: async () => {
+      await container.stop();
+    },
+  };
+}
 
 /**
  * Starts one KRaft node for tests in a container. It advertises its address from the start, so the
@@ -10,7 +59,17 @@ export const kafkaImage = "apache/kafka:4.4.0";
  */
 export async function startKafkaContainer(): Promise<AsyncDisposable & { readonly brokers: string }> {
   const port = await freePort();
-  const container = await new GenericContainer(kafkaImage)
+  const container = await kafkaContainer(port).start();
+  return {
+    brokers: `127.0.0.1:${port}`,
+    [Symbol.asyncDispose]: async () => {
+      await container.stop();
+    },
+  };
+}
+
+function kafkaContainer(port: number, environment: Readonly<Record<string, string>> = {}): GenericContainer {
+  return new GenericContainer(kafkaImage)
     .withEnvironment({
       KAFKA_NODE_ID: "1",
       KAFKA_PROCESS_ROLES: "broker,controller",
@@ -28,15 +87,9 @@ export async function startKafkaContainer(): Promise<AsyncDisposable & { readonl
       KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: "0",
       KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS: "500",
       KAFKA_AUTO_CREATE_TOPICS_ENABLE: "false",
+      ...environment,
     })
     .withExposedPorts({ container: 9092, host: port })
     .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
-    .withStartupTimeout(120_000)
-    .start();
-  return {
-    brokers: `127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: async () => {
-      await container.stop();
-    },
-  };
+    .withStartupTimeout(120_000);
 }

@@ -1,7 +1,8 @@
+import { retry } from "@plumbline/concurrency";
 import type { Logger } from "@plumbline/telemetry";
 import kafkajs, { type LogEntry } from "kafkajs";
 import type { KafkaClient } from "../client.ts";
-import { connectMs, type KafkaOptions, passwordOf, requestMs, type SaslOptions } from "../options.ts";
+import { connectMs, type KafkaOptions, passwordOf, requestMs, type SaslOptions, usernameOf } from "../options.ts";
 import { KafkajsMember } from "./member.ts";
 import { quietRequestQueue } from "./quiet-request-queue.ts";
 import { readLogs } from "./read.ts";
@@ -27,7 +28,7 @@ export async function connectKafkajs(options: KafkaOptions, logger: Logger): Pro
   }
   return {
     ping: async () => {
-      await admin.describeCluster();
+      await pastLogin(async () => await admin.describeCluster());
     },
     topics: async () => await admin.listTopics(),
     partitions: async (names) => {
@@ -49,7 +50,8 @@ export async function connectKafkajs(options: KafkaOptions, logger: Logger): Pro
     },
     send: async (topic, records) => {
       const messages = records.map((record) => ({ ...record }));
-      await producer.send({ topic, acks: -1, compression: kafkajs.CompressionTypes.None, messages });
+      const compression = kafkajs.CompressionTypes.None;
+      await pastLogin(async () => await producer.send({ topic, acks: -1, compression, messages }));
     },
     offsets: async (topic) => {
       const offsets = await admin.fetchTopicOffsets(topic);
@@ -68,6 +70,19 @@ export async function connectKafkajs(options: KafkaOptions, logger: Logger): Pro
     read: async (ends, visit, signal) => await readLogs(kafka, admin, ends, visit, signal),
     [Symbol.asyncDispose]: disconnect,
   };
+}
+
+/**
+ * Runs `work`, and again if the broker refused a login: the password may just have changed, and a
+ * connection may not authenticate again as another user. Nothing was sent on that connection. The
+ * broker has closed it, and the next one logs in with the credentials in force.
+ */
+async function pastLogin<T>(work: () => Promise<T>): Promise<T> {
+  return await retry(work, { attempts: 5, baseMs: 100, maxMs: 1_000, retryable: isLoginRefused });
+}
+
+function isLoginRefused(error: unknown): boolean {
+  return error instanceof Error && /^SASL .* authentication failed/.test(error.message);
 }
 
 /**
@@ -94,9 +109,18 @@ function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
 
 /**
  * Returns kafkajs's options. It has a type per mechanism, and these three differ by the name only.
+ * It keeps the object, and reads it at each authentication.
  */
 function saslOf(sasl: SaslOptions): kafkajs.SASLOptions {
-  return { mechanism: sasl.mechanism as "plain", username: sasl.username, password: passwordOf(sasl) };
+  return {
+    mechanism: sasl.mechanism as "plain",
+    get username() {
+      return usernameOf(sasl);
+    },
+    get password() {
+      return passwordOf(sasl);
+    },
+  };
 }
 
 function log(logger: Logger, { namespace, log: { message, error, broker, groupId } }: LogEntry): void {

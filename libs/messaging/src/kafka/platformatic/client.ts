@@ -7,7 +7,7 @@ import {
 } from "@platformatic/kafka";
 import type { KafkaClient } from "../client.ts";
 import { hasCode } from "../errors.ts";
-import { connectMs, type KafkaOptions, passwordOf, requestMs, type SaslOptions } from "../options.ts";
+import { connectMs, type KafkaOptions, passwordOf, requestMs, type SaslOptions, usernameOf } from "../options.ts";
 import { PlatformaticMember } from "./member.ts";
 import { readLogs } from "./read.ts";
 import { createSender } from "./send.ts";
@@ -107,5 +107,5 @@ function baseOptions({ clientId, brokers, ssl, sasl }: KafkaOptions): BaseOption
 
 function saslOf(sasl: SaslOptions) {
   const mechanism = sasl.mechanism.toUpperCase() as SASLMechanismValue;
-  return { mechanism, username: sasl.username, password: passwordOf(sasl) };
+  return { mechanism, username: () => usernameOf(sasl), password: () => passwordOf(sasl) };
 }
