@@ -6,6 +6,7 @@ export { routerOf } from "./bindings/router.ts";
 export { jsonFieldPath } from "./descriptors/json-field-path.ts";
 export { readDescriptors } from "./descriptors/read-descriptors.ts";
 export { type Transcoder, Transcoders } from "./json/compiled/transcoder.ts";
+export { maxJsonBytes } from "./json/max-size.ts";
 export { parseJson } from "./json/parse.ts";
 export type { Conventions } from "./openapi/conventions.ts";
 export { openApi } from "./openapi/document.ts";
