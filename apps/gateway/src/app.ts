@@ -7,10 +7,13 @@ import express, { type Express, type RequestHandler } from "express";
 import { openApiOf } from "./docs/openapi.ts";
 import { pages } from "./docs/pages.ts";
 import { api, type Limits } from "./http/api.ts";
+import { type TrustProxy, trustOf } from "./http/client-address.ts";
 import { failed } from "./http/fail.ts";
 import { healthRoutes } from "./http/health.ts";
 import { inOrder } from "./http/in-order.ts";
 import { observe } from "./http/observe.ts";
+import { boundPipeline } from "./http/pipeline.ts";
+import { strict } from "./http/strict.ts";
 import { limitRate } from "./rate-limit/limit-rate.ts";
 import type { RateLimiter, RateLimits } from "./rate-limit/rate-limiter.ts";
 import { type StreamTimes, streamer } from "./streams/stream.ts";
@@ -38,8 +41,8 @@ export interface AppOptions {
   readonly drain: AbortSignal;
   readonly telemetry: Telemetry;
   readonly version: string;
-  /** The proxies whose X-Forwarded-For is trusted, as in Express's "trust proxy". */
-  readonly trustProxy?: boolean | number | string | undefined;
+  /** The proxies whose X-Forwarded-For is trusted; none if absent. */
+  readonly trustProxy?: TrustProxy | undefined;
 }
 
 /** Builds the gateway as an Express application. Throws if an annotated service has no upstream. */
@@ -49,19 +52,29 @@ export function createApp(options: AppOptions): Express {
   const router = routerOf(bindings);
   const upstreamOf = upstreams(bindings, options.upstreamFor);
 
+  const isTrusted = trustOf(options.trustProxy);
+
   const app = express();
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing").enable("strict routing");
   // The gateway parses queries itself, so Express's parsing would be wasted.
-  app.set("query parser", false).set("trust proxy", options.trustProxy ?? false);
+  app.set("query parser", false).set("trust proxy", isTrusted);
   const stream = streamer({ times: () => settings().streams, drain, logger: telemetry.logger });
   app.use(
     inOrder(
+      boundPipeline(),
       commonHeaders(drain),
       healthRoutes(options.health),
-      observe(router, telemetry),
+      observe(router, isTrusted, telemetry),
       limitRate(options.limiter, () => settings().rateLimit),
+      strict(),
       pages(openApiOf(bindings, options.version)),
-      api({ upstreamOf, limits: () => settings().limits, metrics: telemetry.metrics, stream }),
+      api({
+        upstreamOf,
+        limits: () => settings().limits,
+        stallMs: () => settings().streams.stallMs,
+        metrics: telemetry.metrics,
+        stream,
+      }),
     ),
   );
   app.use(failed(telemetry.logger));

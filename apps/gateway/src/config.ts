@@ -6,6 +6,7 @@ import { clientTlsSettings } from "@plumbline/rpc/settings";
 import { serviceConfig, settings } from "@plumbline/service-defaults";
 import { annotatedPackages, readDescriptors } from "@plumbline/transcoding";
 import { z } from "zod";
+import { type TrustProxy, trustOf } from "./http/client-address.ts";
 import { knownTargets } from "./known-targets.ts";
 import { upstreamName } from "./upstream.ts";
 
@@ -20,6 +21,13 @@ const rate = (perSecond: number, burst: number) =>
     burst: z.int().min(1).max(1_000_000).default(burst).describe("requests allowed at once after a pause"),
   });
 
+const bytes = (mebibytes: number) =>
+  z
+    .int()
+    .min(65_536)
+    .max(1_073_741_824)
+    .default(mebibytes * 1_048_576);
+
 const positiveMs = (preset: number) => z.int().min(1).max(86_400_000).default(preset);
 
 /**
@@ -32,9 +40,10 @@ export function gatewayConfig(registry: FileRegistry) {
       host: z.string().default("0.0.0.0"),
       port: port(8080),
       trustProxy: z
-        .union([z.boolean(), z.int().min(0), z.string()])
+        .union([z.boolean(), z.int().min(0).max(100), z.string()])
         .default(false)
-        .describe("proxies whose X-Forwarded-For is trusted: false, a number of hops, or addresses"),
+        .refine(isTrustProxy, "expected false, a number of proxies, or a list of addresses and subnets")
+        .describe("proxies whose X-Forwarded-For is trusted: false, a number of hops, or addresses and subnets"),
     }),
     ops: settings.ops({ port: 9464 }),
     upstreams: upstreams(registry),
@@ -69,6 +78,17 @@ export function gatewayConfig(registry: FileRegistry) {
             "also refuses unary requests below that limit while latency shows a queue or a deadline would be missed",
           ),
         streams: count(1_000, 100_000).describe("streams at once; more are refused with 503"),
+        bodiesPerClient: count(256, 100_000).describe("bodies of one client that are not complete"),
+        bodyBytesPerClient: bytes(8).describe("bytes of bodies of one client, until its requests are answered"),
+        bodyBytesInAll: bytes(32).describe("bytes of bodies of all clients, until their requests are answered"),
+        bodyRate: z
+          .int()
+          .min(0)
+          .max(1_000_000)
+          .default(1_024)
+          .describe("least bytes per second of a body that takes longer than 5 s"),
+        unreadBytesPerClient: bytes(8).describe("bytes of answers that one client has not read"),
+        unreadBytesInAll: bytes(32).describe("bytes of answers that all clients have not read"),
       }),
     ),
     streams: live(
@@ -86,6 +106,16 @@ export function gatewayConfig(registry: FileRegistry) {
     path: ["rateLimit", "redisUrl"],
     message: "required if rateLimit.store is redis",
   });
+}
+
+/** Returns true for a setting that does not trust every client. */
+function isTrustProxy(value: unknown): value is TrustProxy {
+  try {
+    trustOf(value);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Checks the address here, since the client's own error would print it with the password. */

@@ -12,6 +12,7 @@ import { createApp } from "./app.ts";
 import { openClients } from "./clients.ts";
 import { GatewayConfig, registry } from "./config.ts";
 import { expressMessages } from "./http/express-messages.ts";
+import { recordRefusals } from "./http/refusals.ts";
 import { openLimiter } from "./rate-limit/open-limiter.ts";
 import { listen } from "./server.ts";
 import { upstreamName } from "./upstream.ts";
@@ -46,6 +47,7 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
     // One second is kept for the resources that close after the server.
     graceMs: graceMs - drainMs - 1_000,
     messages: expressMessages(app),
+    refusals: recordRefusals(limiter, () => settings.current().rateLimit, telemetry),
   });
   // Streams end when the drain begins: their clients reconnect to another gateway.
   const service = { name, ops, port: server.port, drainMs, onDrain: () => drain.abort() };

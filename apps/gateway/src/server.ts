@@ -21,8 +21,28 @@ export interface ServerOptions {
   /** The longest that a request's head and body may take to arrive. */
   readonly requestTimeoutMs?: number;
   readonly maxConnections?: number;
+  /** Counts and judges what never becomes a request; everything is answered if absent. */
+  readonly refusals?: Refusals | undefined;
   /** The classes of requests and responses; Node's own if absent. */
   readonly messages?: Pick<HttpOptions, "IncomingMessage" | "ServerResponse"> | undefined;
+}
+
+/** A refusal of bytes that never become a request for the application. */
+export interface Refusal {
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  /** The code of a problem document. */
+  readonly code: string;
+  readonly headers?: string | undefined;
+}
+
+/**
+ * A record of refusals. `judge` counts one against its client and returns the refusal to send:
+ * another one if the client sends too many.
+ */
+export interface Refusals {
+  judge(refusal: Refusal, address: string | undefined): Promise<Refusal>;
 }
 
 /**
@@ -44,12 +64,24 @@ export async function listen(handler: RequestListener, options: ServerOptions): 
       keepAliveTimeout: 65_000,
       connectionsCheckingInterval: 1000,
       maxHeaderSize: maxHeadBytes,
+      // The application checks Host, and answers with a problem document.
+      requireHostHeader: false,
       ...options.messages,
     },
     handler,
   );
   server.maxConnections = options.maxConnections ?? 10_000;
-  server.on("clientError", answerBadRequest);
+  // Without these listeners Node answers with an empty body, or with 100 before a certain refusal.
+  server.on("checkContinue", handler).on("checkExpectation", handler);
+  const refuse = refuser(options.refusals);
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (!socket.writable || error.code === "ECONNRESET") socket.destroy();
+    else void refuse(socket, parserFailures[error.code ?? ""] ?? badRequest);
+  });
+  server.on("connect", (_request, socket: Socket) => {
+    socket.on("error", () => socket.destroy());
+    void refuse(socket, noTunnel);
+  });
   server.listen(options.port, options.host);
   try {
     await once(server, "listening");
@@ -84,25 +116,58 @@ async function close(server: Server, graceMs: number, lingerMs: number): Promise
   await closed;
 }
 
-/** The failures of Node's parser: status, title and detail. */
-const parserFailures: Readonly<Record<string, readonly [number, string, string]>> = {
-  HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", `The headers are larger than ${maxHeadBytes} bytes.`],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout", "The request did not arrive completely in time."],
+const code = "invalid_argument";
+
+const badRequest: Refusal = {
+  status: 400,
+  title: "Bad Request",
+  detail: "The request is not valid HTTP/1.1.",
+  code,
 };
 
+const noTunnel: Refusal = {
+  status: 405,
+  title: "Method Not Allowed",
+  detail: "This server is no proxy: CONNECT is not supported.",
+  code: "unimplemented",
+  headers: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
+};
+
+/** The failures of Node's parser. */
+const parserFailures: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    title: "Request Header Fields Too Large",
+    detail: `The headers are larger than ${maxHeadBytes} bytes.`,
+    code,
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    title: "Request Timeout",
+    detail: "The request did not arrive completely in time.",
+    code,
+  },
+};
+
+/** The longest that a refused client may take to read the answer and close. */
+const lingerAfterRefusalMs = 2_000;
+
 /**
- * Answers bytes that Node could not read as HTTP. There is no response object yet, so the text is
- * written by hand.
+ * Returns a function that answers a connection without a request, and closes it. There is no
+ * response object, so the text is written by hand.
  */
-function answerBadRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
-  const [status, title, detail] = parserFailures[error.code ?? ""] ?? [
-    400,
-    "Bad Request",
-    "The request is not valid HTTP/1.1.",
-  ];
-  const body = JSON.stringify({ type: "about:blank", title, status, detail, code: "invalid_argument" });
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-  );
+function refuser(refusals: Refusals | undefined): (socket: Socket, refusal: Refusal) => Promise<void> {
+  return async (socket, refusal) => {
+    // Nothing more is read. Without this an answer that is not taken would keep the connection.
+    const timer = setTimeout(() => socket.destroy(), lingerAfterRefusalMs);
+    socket.once("close", () => clearTimeout(timer));
+    const sent = (await refusals?.judge(refusal, socket.remoteAddress).catch(() => undefined)) ?? refusal;
+    // The client has closed in the meantime.
+    if (!socket.writable) socket.destroy();
+    const { status, title, detail, code, headers = "" } = sent;
+    const body = JSON.stringify({ type: "about:blank", title, status, detail, code });
+    socket.end(
+      `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n${headers}Connection: close\r\n\r\n${body}`,
+    );
+  };
 }

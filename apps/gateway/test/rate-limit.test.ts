@@ -43,7 +43,7 @@ describe("a client that is too fast", () => {
   });
 
   test("is identified by its address; X-Forwarded-For counts only behind trusted proxies", async () => {
-    const statuses = async (trustProxy: number | boolean): Promise<number[]> => {
+    const statuses = async (trustProxy: number | false): Promise<number[]> => {
       await using gateway = await openGateway(plumbline, { upstream, settings: rates(0.001, 1), trustProxy });
       const answers: number[] = [];
       for (const from of ["192.0.2.1", "192.0.2.2"]) {
@@ -54,6 +54,22 @@ describe("a client that is too fast", () => {
     assert.deepEqual(await statuses(false), [200, 429]);
     assert.deepEqual(await statuses(1), [200, 200]);
   });
+});
+
+test("behind a proxy each client is counted once, however the proxy or the client writes its address", async () => {
+  await using gateway = await openGateway(plumbline, { upstream, settings: rates(0.001, 1), trustProxy: 1 });
+  const status = async (from: string): Promise<number> =>
+    (await gateway.fetch("/v1/greetings/a", { headers: { "x-forwarded-for": from } })).status;
+  for (const addresses of [
+    ["203.0.113.5:1111", "203.0.113.5:2222", "203.0.113.5"],
+    ["[2001:db8::1]:1", "[2001:db8::1]:2", "2001:db8::ffff:2", "2001:DB8:0:0:1::"],
+    ["::ffff:198.51.100.9", "::ffff:c633:6409", "198.51.100.9", "1.1.1.1, 198.51.100.9"],
+    // No addresses: all of them count as the proxy.
+    ["unknown", "_hidden", "x".repeat(50), "y".repeat(12_000), "1.2.3.4.5", ""],
+  ]) {
+    for (const [at, address] of addresses.entries())
+      assert.equal(await status(address), at === 0 ? 200 : 429, address.slice(0, 50));
+  }
 });
 
 test("the rate limit follows its file without a restart, and an invalid file keeps the last valid limit", async () => {

@@ -1,13 +1,16 @@
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { Admission, isAtDeadline } from "@plumbline/rpc";
 import type { Metrics } from "@plumbline/telemetry";
-import { type Answer, answerOf, type Binding, bindRequest } from "@plumbline/transcoding";
+import { answerOf, type Binding, bindRequest, maxJsonBytes } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
 import type { Upstream } from "../upstream.ts";
-import { hasBody, noBody, readBody } from "./body.ts";
+import { Answers } from "./answers.ts";
+import { Bodies, noBody } from "./body.ts";
 import { clientGone } from "./client-gone.ts";
+import { hasBody } from "./content.ts";
 import { exchangeOf } from "./exchange.ts";
 import { metadataOf, timeoutOf } from "./headers.ts";
+import { refuseCrossSite } from "./strict.ts";
 
 /** The bounds of one request, and of all at once. */
 export interface Limits {
@@ -23,11 +26,27 @@ export interface Limits {
   readonly adaptive?: boolean | undefined;
   /** Streams at once. */
   readonly streams: number;
+  /** Bodies of one client that are not complete; 256 if absent. */
+  readonly bodiesPerClient?: number | undefined;
+  /** Bytes of bodies of one client, and of all clients; 8 MiB and 32 MiB if absent. */
+  readonly bodyBytesPerClient?: number | undefined;
+  readonly bodyBytesInAll?: number | undefined;
+  /** The least bytes per second of a body that takes longer than 5 s; 1,024 if absent. */
+  readonly bodyRate?: number | undefined;
+  /** Bytes of unread answers of one client, and of all clients; 8 MiB and 32 MiB if absent. */
+  readonly unreadBytesPerClient?: number | undefined;
+  readonly unreadBytesInAll?: number | undefined;
 }
+
+/** The time after which the least rate of a body counts. */
+const bodyGraceMs = 5_000;
+const mebibyte = 1024 * 1024;
 
 export interface ApiOptions {
   readonly upstreamOf: (binding: Binding) => Upstream;
   readonly limits: () => Limits;
+  /** The longest that a client may read nothing of an answer. */
+  readonly stallMs: () => number;
   readonly metrics: Pick<Metrics, "counter" | "gauge">;
   /** Serves a binding that streams, once its request was bound. */
   readonly stream: (call: StreamCall, request: Request, response: Response) => Promise<void>;
@@ -40,11 +59,24 @@ export interface StreamCall {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Serves every RPC that has an HTTP form: match, bind, call, answer. Failures are thrown. */
-export function api({ upstreamOf, limits, metrics, stream }: ApiOptions): RequestHandler {
+/** Serves every RPC that has an HTTP form: match, body, bind, call, answer. Failures are thrown. */
+export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions): RequestHandler {
   const adaptive = () => limits().adaptive ?? false;
   const calls = new Admission({ max: () => limits().concurrent, adaptive, refusal: refusalOf("requests"), metrics });
   const streams = new Admission({ max: () => limits().streams, adaptive, refusal: refusalOf("streams"), metrics });
+  const bodies = new Bodies(() => bodyLimitsOf(limits()));
+  const answers = new Answers(() => answerLimitsOf(limits(), stallMs()));
+  const largest = new WeakMap<Binding, number>();
+
+  /** Returns the most bytes that a body of this route may have. */
+  const maxBytes = (binding: Binding): number => {
+    let bound = largest.get(binding);
+    if (bound === undefined) {
+      bound = maxBodyBytes(binding);
+      largest.set(binding, bound);
+    }
+    return Math.min(bound, limits().bodyBytes);
+  };
 
   return async (request, response) => {
     const exchange = exchangeOf(response);
@@ -57,34 +89,63 @@ export function api({ upstreamOf, limits, metrics, stream }: ApiOptions): Reques
 
     const binding = match.value;
     if (binding.streams && request.method === "HEAD") return refuseMethod(request, response, ["GET"]);
+    refuseCrossSite(request);
+    const { timeoutMs, maxTimeoutMs } = limits();
+    const metadata = metadataOf(request.headers, exchange.requestId);
+    const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
+    answers.check(exchange.clientKey);
+    using body = hasBody(request)
+      ? await bodies.read(request, response, maxBytes(binding), exchange.clientKey)
+      : noBody;
+
+    // Entered once the body is complete: a client that is slow to send it takes no place of others.
     const admission = binding.streams ? streams : calls;
     const method = binding.rpcPath.slice(1);
     admission.enter(method);
-    try {
-      const { bodyBytes, timeoutMs, maxTimeoutMs } = limits();
-      const metadata = metadataOf(request.headers, exchange.requestId);
-      const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
-      const body = hasBody(request) ? await readBody(request, bodyBytes) : noBody;
-      const lastEventId = request.get("last-event-id");
-      const parts = { params: match.params, query: queryOf(request.url), body, lastEventId };
-      const message = bindRequest(binding, parts);
-      const upstream = upstreamOf(binding);
-      // Awaited, since the slot is released when this function ends.
-      if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
+    // Left once the answer has been read as far as this process knows, or its connection is closed.
+    exchange.onClosed = () => admission.leave();
 
-      const call = { signal: clientGone(request), timeoutMs: timeout, metadata };
-      const deadline = Date.now() + timeout;
-      try {
-        // Measures the call alone: a client that is slow to send its body is no sign of overload.
-        const answer = await calls.run(method, timeout, () => upstream.unary(binding.rpcPath, message, call));
-        sendAnswer(response, answerOf(binding, answer.message));
-      } catch (error) {
-        // Ours only if our deadline has passed: the service may have set a shorter one of its own.
-        throw codeOf(error) === "deadline_exceeded" && isAtDeadline(deadline) ? tooLate(timeout, error) : error;
-      }
-    } finally {
-      admission.leave();
+    const lastEventId = request.get("last-event-id");
+    const parts = { params: match.params, query: queryOf(request.url), body: body.bytes, lastEventId };
+    const message = bindRequest(binding, parts);
+    const upstream = upstreamOf(binding);
+    // Awaited, since the bytes of the body count until this function ends.
+    if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
+
+    const call = { signal: clientGone(request), timeoutMs: timeout, metadata };
+    const deadline = Date.now() + timeout;
+    try {
+      // Measures the call alone: a client that is slow to send its body is no sign of overload.
+      const answer = await calls.run(method, timeout, () => upstream.unary(binding.rpcPath, message, call));
+      answers.send(response, exchange.clientKey, answerOf(binding, answer.message));
+    } catch (error) {
+      // Ours only if our deadline has passed: the service may have set a shorter one of its own.
+      throw codeOf(error) === "deadline_exceeded" && isAtDeadline(deadline) ? tooLate(timeout, error) : error;
     }
+  };
+}
+
+function maxBodyBytes({ body, method }: Binding): number {
+  // A body that is not wanted is read to see that it is empty.
+  if (body === "none") return Number.POSITIVE_INFINITY;
+  return maxJsonBytes(body === "all" ? method.input : body);
+}
+
+function bodyLimitsOf(limits: Limits) {
+  return {
+    perClient: limits.bodiesPerClient ?? 256,
+    bytesPerClient: limits.bodyBytesPerClient ?? 8 * mebibyte,
+    bytesInAll: limits.bodyBytesInAll ?? 32 * mebibyte,
+    leastRate: limits.bodyRate ?? 1_024,
+    graceMs: bodyGraceMs,
+  };
+}
+
+function answerLimitsOf(limits: Limits, stallMs: number) {
+  return {
+    bytesPerClient: limits.unreadBytesPerClient ?? 8 * mebibyte,
+    bytesInAll: limits.unreadBytesInAll ?? 32 * mebibyte,
+    stallMs,
   };
 }
 
@@ -117,12 +178,4 @@ function refuseMethod(request: Request, response: Response, allow: readonly stri
 function queryOf(url: string): string {
   const start = url.indexOf("?");
   return start < 0 ? "" : url.slice(start + 1);
-}
-
-/** Sends an answer. Text is passed as text: node:http then writes it together with the head. */
-function sendAnswer(response: Response, { contentType, body }: Answer): void {
-  response.statusCode = 200;
-  response.setHeader("Content-Type", contentType);
-  response.setHeader("Content-Length", Buffer.byteLength(body));
-  response.end(body);
 }

@@ -1,5 +1,8 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { ServiceError } from "@plumbline/errors";
+import { mediaType, sendContinue } from "./content.ts";
+import { Shares } from "./shares.ts";
+import { Sweep } from "./sweep.ts";
 
 /**
  * A body that is too large is refused at once, then read this far, so that the client sees the
@@ -7,45 +10,127 @@ import { ServiceError } from "@plumbline/errors";
  */
 const drainBytes = 16 * 1024 * 1024;
 
-/** The body of a request without one. */
-export const noBody = new Uint8Array(0);
+const empty = new Uint8Array(0);
 
-/** Returns true if the headers announce a body. */
-export function hasBody({ headers }: IncomingMessage): boolean {
-  return (headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined;
+/** The body of a request without one. */
+export const noBody: Body = { bytes: empty, [Symbol.dispose]() {} };
+
+/** The bounds of all bodies. */
+export interface BodyLimits {
+  /** Bodies of one client that are not complete. */
+  readonly perClient: number;
+  /** Bytes of bodies of one client, until their requests are answered. */
+  readonly bytesPerClient: number;
+  readonly bytesInAll: number;
+  /** The least bytes per second, once a body has taken `graceMs`. */
+  readonly leastRate: number;
+  readonly graceMs: number;
+}
+
+/** A complete body. Its bytes count until it is disposed. */
+export interface Body extends Disposable {
+  readonly bytes: Uint8Array;
+}
+
+interface UnderWay {
+  readonly startedAt: number;
+  size: number;
+  readonly tooSlow: () => void;
 }
 
 /**
- * Reads the whole body, at most `maxBytes`. Throws ServiceError BODY_TOO_LARGE, or
- * UNSUPPORTED_MEDIA_TYPE for a body that is not plain application/json. The server's requestTimeout
- * bounds the time that a body may take.
+ * Reads bodies, bounded per client and in all. A client that begins bodies and does not send them
+ * uses up its own places only, and not for long.
  */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
-  const declared = Number(request.headers["content-length"] ?? 0);
-  if (declared > maxBytes) throw tooLarge(request, maxBytes);
+export class Bodies {
+  readonly #limits: () => BodyLimits;
+  readonly #places: Shares;
+  readonly #bytes: Shares;
+  readonly #underWay = new Set<UnderWay>();
+  readonly #sweep = new Sweep(() => this.#endSlow());
 
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  request.on("data", (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= maxBytes) chunks.push(chunk);
-    else reject(tooLarge(request, maxBytes));
-  });
-  request.once("end", resolve);
-  request.once("close", () => reject(new DOMException("the client disconnected", "AbortError")));
-  await promise;
-  // Checked after reading: an empty body needs no type.
-  if (size > 0) checkType(request);
-  return Buffer.concat(chunks, size);
+  constructor(limits: () => BodyLimits) {
+    this.#limits = limits;
+    this.#places = new Shares(() => ({ perClient: limits().perClient, inAll: Number.POSITIVE_INFINITY }));
+    this.#bytes = new Shares(() => ({ perClient: limits().bytesPerClient, inAll: limits().bytesInAll }));
+  }
+
+  /** Bytes that are held now. */
+  get bytes(): number {
+    return this.#bytes.held;
+  }
+
+  /**
+   * Reads the whole body, at most `maxBytes`. Throws ServiceError BODY_TOO_LARGE,
+   * UNSUPPORTED_MEDIA_TYPE for a body that is not plain application/json, BODY_TOO_SLOW, or
+   * OVERLOADED if the client or all clients have too many bodies. A client that waits for
+   * `100 Continue` gets it only if its body is wanted.
+   */
+  async read(request: IncomingMessage, response: ServerResponse, maxBytes: number, client: string): Promise<Body> {
+    const declared = Number(request.headers["content-length"] ?? 0);
+    // An empty body needs no type. Only a chunked body can turn out to be empty.
+    if (declared > 0 || request.headers.expect !== undefined) checkType(request);
+    if (declared > maxBytes) throw tooLarge(request, maxBytes);
+    const exceeded = this.#places.exceeded(client, 1) ?? this.#bytes.exceeded(client, declared);
+    if (exceeded !== undefined) throw refused(request, exceeded);
+    sendContinue(request, response);
+
+    this.#places.add(client, 1);
+    const chunks: Buffer[] = [];
+    let kept = 0;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const tooSlow = (): void => {
+      response.shouldKeepAlive = false;
+      drain(request);
+      reject(slow(this.#limits()));
+    };
+    const body: UnderWay = { startedAt: performance.now(), size: 0, tooSlow };
+    request.on("data", (chunk: Buffer) => {
+      body.size += chunk.length;
+      if (body.size > maxBytes) return reject(tooLarge(request, maxBytes));
+      const bound = this.#bytes.exceeded(client, chunk.length);
+      if (bound !== undefined) return reject(refused(request, bound));
+      this.#bytes.add(client, chunk.length);
+      kept += chunk.length;
+      chunks.push(chunk);
+    });
+    request.once("end", resolve);
+    request.once("close", () => reject(new DOMException("the client disconnected", "AbortError")));
+    this.#underWay.add(body);
+    this.#sweep.start();
+    try {
+      await promise;
+      // Checked after reading: an empty body needs no type.
+      if (body.size > 0) checkType(request);
+    } catch (error) {
+      this.#bytes.remove(client, kept);
+      throw error;
+    } finally {
+      this.#underWay.delete(body);
+      this.#places.remove(client, 1);
+    }
+    const bytes = chunks.length === 1 ? (chunks[0] ?? empty) : Buffer.concat(chunks, body.size);
+    return { bytes, [Symbol.dispose]: () => this.#bytes.remove(client, kept) };
+  }
+
+  /** Ends the bodies that are too slow. Returns true while some are under way. */
+  #endSlow(): boolean {
+    const { leastRate, graceMs } = this.#limits();
+    const now = performance.now();
+    for (const { startedAt, size, tooSlow } of this.#underWay) {
+      const ms = now - startedAt;
+      if (ms > graceMs && size < (leastRate * ms) / 1000) tooSlow();
+    }
+    return this.#underWay.size > 0;
+  }
 }
 
 function checkType({ headers }: IncomingMessage): void {
-  const [type = "", ...parameters] = (headers["content-type"] ?? "")
+  const type = mediaType(headers["content-type"]);
+  const charset = (headers["content-type"] ?? "")
     .toLowerCase()
     .split(";")
-    .map((part) => part.trim());
-  const charset = parameters
+    .map((part) => part.trim())
     .find((parameter) => parameter.startsWith("charset="))
     ?.slice("charset=".length)
     .replaceAll('"', "");
@@ -65,12 +150,45 @@ function unsupported(message: string): ServiceError {
 }
 
 function tooLarge(request: IncomingMessage, maxBytes: number): ServiceError {
+  drain(request);
+  return new ServiceError("out_of_range", `The body is larger than the limit of ${maxBytes} bytes.`, {
+    reason: "BODY_TOO_LARGE",
+  });
+}
+
+/** Reads on without keeping anything, so that the client sees the response. */
+function drain(request: IncomingMessage): void {
+  // A client that waits for `100 Continue` sends nothing.
+  if (request.headers.expect !== undefined) return;
   let left = drainBytes;
   request.removeAllListeners("data").on("data", (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) request.destroy();
   });
-  return new ServiceError("out_of_range", `The body is larger than the limit of ${maxBytes} bytes.`, {
-    reason: "BODY_TOO_LARGE",
-  });
+}
+
+function refused(request: IncomingMessage, bound: "client" | "all"): ServiceError {
+  drain(request);
+  return bound === "client"
+    ? new ServiceError(
+        "resource_exhausted",
+        "This client has too many bodies under way. Try again after the time in Retry-After.",
+        { reason: "OVERLOADED", retryAfterMs: 1000 },
+      )
+    : new ServiceError(
+        "unavailable",
+        "The gateway has too many bodies under way. Try again after the time in Retry-After.",
+        {
+          reason: "OVERLOADED",
+          retryAfterMs: 1000,
+        },
+      );
+}
+
+function slow({ leastRate }: BodyLimits): ServiceError {
+  return new ServiceError(
+    "deadline_exceeded",
+    `The body arrives at less than ${leastRate} bytes per second. Send it faster, or in smaller requests.`,
+    { reason: "BODY_TOO_SLOW" },
+  );
 }

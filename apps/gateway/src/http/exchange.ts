@@ -5,11 +5,10 @@ import type { Response } from "express";
 /** The state of one request and its response, from the first layer to the access log. */
 export interface Exchange {
   readonly requestId: string;
-  /**
-   * The client's address behind trusted proxies. Read once, since Express computes it with each
-   * access.
-   */
+  /** The client's address behind trusted proxies. */
   readonly client: string | undefined;
+  /** The key under which the client's shares are counted. */
+  readonly clientKey: string;
   /** Returns the route that matches. Throws if the path cannot be decoded. */
   readonly match: () => Match<Binding>;
   /** The request's span, for events while it is answered. */
@@ -18,6 +17,8 @@ export interface Exchange {
   failure?: unknown;
   /** The code of the failure, also of one within a stream whose status was 200. */
   code?: string;
+  /** Called once the response has left the process, or its connection is closed. */
+  onClosed?: () => void;
 }
 
 const key = Symbol("exchange");

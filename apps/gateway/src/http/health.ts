@@ -1,5 +1,6 @@
 import { answerHealth, type Health } from "@plumbline/lifecycle";
 import type { RequestHandler, Response } from "express";
+import { refusalOf } from "./strict.ts";
 
 /**
  * Serves /healthz and /readyz on the public port, without rate limit, access log and metrics:
@@ -9,7 +10,7 @@ export function healthRoutes(health: Health): RequestHandler {
   return (request, response, next) => {
     const { path, method } = request;
     const isProbe = (path === "/healthz" || path === "/readyz") && (method === "GET" || method === "HEAD");
-    return isProbe ? answer(health, path, response) : next();
+    return isProbe && refusalOf(request) === undefined ? answer(health, path, response) : next();
   };
 }
 

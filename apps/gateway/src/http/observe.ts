@@ -1,10 +1,16 @@
 import type { Span, Telemetry } from "@plumbline/telemetry";
 import type { Binding, Match, Router } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
+import { clientAddress, clientKey, type IsTrusted } from "./client-address.ts";
 import { type Exchange, setExchange } from "./exchange.ts";
 import { requestIdOf } from "./headers.ts";
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** Returns a known method, or OTHER: labels must come from a small set. */
+export function methodLabel(method: string | undefined): string {
+  return method !== undefined && methods.has(method) ? method : "OTHER";
+}
 
 /** The pages that the gateway serves without an RPC. */
 const pages = new Set(["/", "/openapi.json", "/docs", "/docs/docs.js", "/docs/docs.css"]);
@@ -14,7 +20,11 @@ const pages = new Set(["/", "/openapi.json", "/docs", "/docs/docs.js", "/docs/do
  * counts it and writes its line of the access log. Labels are from closed sets: known methods,
  * templates, statuses.
  */
-export function observe(router: Router<Binding>, { tracer, metrics, logger }: Telemetry): RequestHandler {
+export function observe(
+  router: Router<Binding>,
+  isTrusted: IsTrusted,
+  { tracer, metrics, logger }: Telemetry,
+): RequestHandler {
   const requests = metrics.counter("http_requests_total", "HTTP requests answered.", ["method", "code"]);
   const durations = metrics.histogram(
     "http_server_request_duration_seconds",
@@ -25,8 +35,8 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
 
   return (request, response, next) => {
     const startedAt = performance.now();
-    const method = methods.has(request.method) ? request.method : "OTHER";
-    const exchange = begin(request, response, router);
+    const method = methodLabel(request.method);
+    const exchange = begin(request, response, router, isTrusted);
     const route = routeOf(request, exchange);
     const attributes = () => ({
       "http.request.method": method,
@@ -43,6 +53,7 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
       active.inc({ method });
       next();
       await closed;
+      exchange.onClosed?.();
       active.dec({ method });
       // A client that disconnected before the end got no status.
       const status = response.writableFinished ? response.statusCode : 499;
@@ -69,22 +80,19 @@ export function observe(router: Router<Binding>, { tracer, metrics, logger }: Te
   };
 }
 
-function begin(request: Request, response: Response, router: Router<Binding>): Exchange {
+function begin(request: Request, response: Response, router: Router<Binding>, isTrusted: IsTrusted): Exchange {
   let found: Match<Binding> | undefined;
   const match = (): Match<Binding> => (found ??= router.match(request.method, request.path));
+  const client = clientAddress(request.socket.remoteAddress, request.get("x-forwarded-for"), isTrusted);
   const exchange: Exchange = {
     requestId: requestIdOf(request.get("x-request-id")),
-    client: clientOf(request),
+    client,
+    clientKey: clientKey(client),
     match,
   };
   setExchange(response, exchange);
   response.setHeader("X-Request-Id", exchange.requestId);
   return exchange;
-}
-
-function clientOf(request: Request): string | undefined {
-  // Without a trusted proxy the client is the peer of the socket.
-  return request.app.get("trust proxy") === false ? request.socket.remoteAddress : request.ip;
 }
 
 /** Returns the template, never the path: labels and span names must come from a small set. */

@@ -2,7 +2,9 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { Health } from "@plumbline/lifecycle";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp, type LiveSettings } from "../../src/app.ts";
+import type { TrustProxy } from "../../src/http/client-address.ts";
 import { expressMessages } from "../../src/http/express-messages.ts";
+import { recordRefusals } from "../../src/http/refusals.ts";
 import { MemoryLimiter } from "../../src/rate-limit/memory-limiter.ts";
 import type { RateLimiter } from "../../src/rate-limit/rate-limiter.ts";
 import { listen } from "../../src/server.ts";
@@ -24,7 +26,7 @@ export interface TestOptions {
   readonly telemetry?: Telemetry;
   readonly graceMs?: number;
   readonly lingerMs?: number;
-  readonly trustProxy?: boolean | number | string;
+  readonly trustProxy?: TrustProxy;
 }
 
 export const defaults: LiveSettings = {
@@ -38,14 +40,17 @@ export async function openGateway(registry: FileRegistry, options: TestOptions):
   const health = new Health();
   const drain = new AbortController();
   const overrides = options.settings ?? {};
+  const limiter = options.limiter ?? new MemoryLimiter();
+  const telemetry = options.telemetry ?? noTelemetry;
+  const settings = () => ({ ...defaults, ...(typeof overrides === "function" ? overrides() : overrides) });
   const app = createApp({
     registry,
     upstreamFor: () => options.upstream,
-    settings: () => ({ ...defaults, ...(typeof overrides === "function" ? overrides() : overrides) }),
-    limiter: options.limiter ?? new MemoryLimiter(),
+    settings,
+    limiter,
     health,
     drain: drain.signal,
-    telemetry: options.telemetry ?? noTelemetry,
+    telemetry,
     version: "0.0.0",
     trustProxy: options.trustProxy,
   });
@@ -55,6 +60,7 @@ export async function openGateway(registry: FileRegistry, options: TestOptions):
     graceMs: options.graceMs ?? 2000,
     lingerMs: options.lingerMs ?? 0,
     messages: expressMessages(app),
+    refusals: recordRefusals(limiter, () => settings().rateLimit, telemetry),
   });
   health.ready();
   const url = `http://127.0.0.1:${server.port}`;
