@@ -29,7 +29,8 @@ const cluster = z
       .min(1)
       .max(1_000)
       .optional(),
-    target: z.url().optional(),
+    /** A name for a resolver, such as "dns:///orders:50052". */
+    target: z.string().min(1).optional(),
     protocol: z.enum(["http1", "http2"]).default("http1"),
     balance: z.enum(["round_robin", "least_request"]).default("round_robin"),
     connectTimeoutMs: positiveMs(1_000),

@@ -1,5 +1,4 @@
-import { background, fullJitter, sleep } from "@plumbline/concurrency";
-import type { Resolver } from "@plumbline/rpc/discovery";
+import { AddressWatch, parseTarget, type Resolver } from "@plumbline/rpc/discovery";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Routes } from "./document.ts";
 import type { Endpoint } from "./resources/address.ts";
@@ -15,7 +14,7 @@ export interface Endpoints extends AsyncDisposable {
 
 interface Watch {
   readonly target: string;
-  readonly work: AsyncDisposable;
+  readonly work: AddressWatch;
   addresses: readonly Endpoint[] | undefined;
 }
 
@@ -28,35 +27,26 @@ export function openEndpoints(
   const watches = new Map<string, Watch>();
   const ending = new Set<Promise<void>>();
 
-  function end(cluster: string, watch: Watch): void {
+  function end(cluster: string, { work }: Watch): void {
     watches.delete(cluster);
-    const ended = Promise.resolve(watch.work[Symbol.asyncDispose]()).finally(() => ending.delete(ended));
+    const ended: Promise<void> = work[Symbol.asyncDispose]().finally(() => ending.delete(ended));
     ending.add(ended);
   }
 
   function start(cluster: string, target: string): void {
-    const { protocol, host, pathname } = new URL(target);
-    const scheme = protocol.slice(0, -1);
-    const resolver = resolvers.find((one) => one.scheme === scheme);
-    async function run(signal: AbortSignal): Promise<void> {
-      const name = decodeURIComponent(pathname.slice(1));
-      for (let failures = 0; !signal.aborted; failures += 1) {
-        try {
-          if (resolver === undefined) throw new Error(`no resolver has the scheme "${scheme}"`);
-          for await (const addresses of resolver.watch({ authority: host, name }, signal)) {
-            failures = 0;
-            watch.addresses = addresses;
-            onChange();
-          }
-        } catch (error) {
-          if (signal.aborted) return;
-          logger.warn("target not resolved; the last endpoints stay", { cluster, target, error: String(error) });
-        }
-        await sleep(fullJitter(failures + 1, { baseMs: 500, maxMs: 30_000 }), { signal });
-      }
-    }
-    const watch: Watch = { target, addresses: undefined, work: background(run) };
+    const { resolver, name } = parseTarget(target, resolvers);
+    const work = new AddressWatch(resolver, name, {
+      changed(addresses) {
+        watch.addresses = addresses;
+        logger.info("target resolved", { cluster, target, addresses: addresses.length });
+        onChange();
+      },
+      failed: (error) =>
+        logger.warn("target not resolved; the last endpoints stay", { cluster, target, error: String(error) }),
+    });
+    const watch: Watch = { target, work, addresses: undefined };
     watches.set(cluster, watch);
+    work.start();
   }
 
   return {

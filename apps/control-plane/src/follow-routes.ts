@@ -1,5 +1,5 @@
 import { followConfig, type Source } from "@plumbline/config";
-import type { Resolver } from "@plumbline/rpc/discovery";
+import { parseTarget, type Resolver } from "@plumbline/rpc/discovery";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Publisher } from "./ads/publisher.ts";
 import { type Routes, RoutesDocument } from "./document.ts";
@@ -39,6 +39,14 @@ export async function followRoutes(
   opened.use(
     await followConfig(RoutesDocument, [source], {
       onChange(next) {
+        try {
+          for (const { target } of Object.values(next.clusters))
+            if (target !== undefined) parseTarget(target, resolvers);
+        } catch (error) {
+          if (document === undefined) throw error;
+          logger.error("routes not changed: the document has an invalid target", error);
+          return;
+        }
         document = next as Routes;
         endpoints.follow(document);
         publish();

@@ -33,8 +33,7 @@ export function clusterOf(name: string, row: ClusterRow, named: readonly Endpoin
       ? { edsClusterConfig: { edsConfig: overAds } }
       : {
           loadAssignment: assignmentOf(name, named),
-          dnsRefreshRate: duration(5_000),
-          respectDnsTtl: true,
+          // Envoy looks the names up every five seconds.
           dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
         }),
     connectTimeout: duration(row.connectTimeoutMs),

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Channel } from "@plumbline/concurrency";
+import { file } from "@plumbline/config";
+import type { Address, Resolver } from "@plumbline/rpc/discovery";
+import { noTelemetry } from "@plumbline/telemetry";
+import { eventually } from "@plumbline/tools-engines";
+import { createPublisher } from "./ads/publisher.ts";
+import { followRoutes } from "./follow-routes.ts";
+
+const documentOf = (target: string) =>
+  JSON.stringify({
+    listeners: {},
+    clusters: { fixed: { endpoints: ["127.0.0.1:1"] }, found: { target } },
+    routes: {},
+  });
+
+test("nothing is published before each target is resolved, and its changes are followed", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "routes-"));
+  try {
+    const path = join(folder, "routes.yaml");
+    writeFileSync(path, documentOf("test:///orders"));
+    const answers = new Channel<readonly Address[]>(4);
+    const resolver: Resolver = { scheme: "test", watch: (_target, signal) => answers.values({ signal }) };
+    const publisher = createPublisher();
+    const logged: string[] = [];
+    const logger = { ...noTelemetry.logger, error: (message: string) => void logged.push(message) };
+    await using routes = await followRoutes(file(path), [resolver], publisher, { logger });
+    await assert.rejects(routes.ping());
+    assert.equal(publisher.ledger.effective, undefined);
+
+    const version = () => publisher.ledger.effective?.get("endpoints/found")?.version;
+    await answers.send([{ host: "127.0.0.1", port: 1 }]);
+    const first = await eventually(version, (found) => found !== undefined);
+    await routes.ping();
+    const two = [
+      { host: "127.0.0.1", port: 2 },
+      { host: "127.0.0.1", port: 1 },
+    ];
+    await answers.send(two);
+    const second = await eventually(version, (found) => found !== first);
+    await answers.send(two.toReversed());
+
+    assert.notEqual(second, undefined);
+
+    // An invalid target is logged and changes nothing.
+    writeFileSync(path, documentOf("nowhere:///orders"));
+    await eventually(
+      () => logged,
+      (lines) => lines.includes("routes not changed: the document has an invalid target"),
+    );
+    assert.equal(version(), second);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
