@@ -11,5 +11,7 @@ export {
   type Write,
 } from "./etcd.ts";
 export type { Keys } from "./keys.ts";
+export { type EtcdRegistrarOptions, etcdRegistrar } from "./registrar.ts";
+export { type EtcdResolverOptions, etcdResolver } from "./resolver.ts";
 export { type EtcdSourceOptions, etcdSource } from "./source.ts";
 export type { Change, Changes, Entry } from "./watch.ts";
