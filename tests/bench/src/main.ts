@@ -12,7 +12,7 @@ const words = {
   telemetry: "the gateway with and without 10 % of its traces exported",
   overload: "the gateway at up to twice its peak, with its limit and without",
   against: "greeter and gateway of this checkout beside another, in pairs",
-  micro: "our libraries beside npm packages",
+  micro: "our libraries beside npm packages, and the cost of a flag",
 };
 type Word = keyof typeof words;
 
@@ -52,7 +52,9 @@ await runCommand(
       checkout: text(`the other checkout, after npm ci there${of("checkout")}`, { takes: "FOLDER" }),
       json: text("writes every sample there", { takes: "FILE" }),
     },
-    notes: ["Exit codes: 0 measured, 1 a claim about messaging or an aim of against is missed, 2 wrong command line."],
+    notes: [
+      "Exit codes: 0 measured, 1 a claim about messaging, an aim of against or the limit of a flag is missed, 2 wrong command line.",
+    ],
   },
   async ({ words: [word, ...more], values }) => {
     if (more.length > 0) throw new UsageError(`it takes one command, not also ${JSON.stringify(more[0])}`);
