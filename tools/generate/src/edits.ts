@@ -22,11 +22,12 @@ export function nextPorts(tree: Tree): Ports {
 
 /**
  * Adds the service to the files that list all services: the table of the stack,
- * docker-compose.yml, the contracts' exports and the lock file.
+ * docker-compose.yml, the values of the Helm chart, the contracts' exports and the lock file.
  */
 export function addToStack(tree: Tree, service: NewService, ports: Ports): void {
   addRow(tree, service, ports);
   addToCompose(tree, service, ports);
+  addToChart(tree, service);
   addToContracts(tree, service);
   addToLockFile(tree, service.name);
 }
@@ -108,6 +109,29 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
       insertAfterLast(text, /^POSTGRES_\w+_PASSWORD=/, [`POSTGRES_${upper}_PASSWORD=${name}-development-only`]),
     );
   }
+}
+
+function addToChart(tree: Tree, { name, parts }: NewService): void {
+  const stateful = parts.includes("postgres");
+  const messaging = parts.includes("events") ? ["    settings: { messaging: { adapter: kafka } }"] : [];
+  const secrets = `secrets: { database.url: { name: ${name}-database, key: url } }`;
+  edit(tree, "deploy/helm/plumbline/values.yaml", (text) =>
+    insertBefore(text, /^autoscaling:/, [
+      `  ${name}:`,
+      ...messaging,
+      ...(stateful ? [`    # ${secrets}`, "    migration: { enabled: true }"] : []),
+      `    resources: { cpu: 100m, memory: ${stateful ? 192 : 128}Mi }`,
+      "    autoscaling: { min: 2, max: 6, metric: rpc_requests_per_second, target: 100, cpuPercent: 70 }",
+      "",
+    ]),
+  );
+  if (!stateful) return;
+  edit(tree, "deploy/helm/examples/kafka.yaml", (text) =>
+    insertBefore(text, /^networkPolicy:/, [`  ${name}:`, `    ${secrets}`]),
+  );
+  edit(tree, "deploy/helm/engines-for-tests/values.yaml", (text) =>
+    text.replace(/^databases: \[(.*)\]$/m, (_, names: string) => `databases: [${names}, ${name}]`),
+  );
 }
 
 function addToContracts(tree: Tree, { name, parts }: NewService): void {

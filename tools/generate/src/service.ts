@@ -74,6 +74,7 @@ function finish(root: string, { name, parts: chosen, port, written }: Finished):
   if (chosen.includes("events")) npm("run", "fixtures");
   npm("run", "services");
   npm("run", "settings");
+  npm("run", "chart");
   const route = `/v1/${pluralOf(name)}/1`;
   console.log(
     [
@@ -83,7 +84,7 @@ function finish(root: string, { name, parts: chosen, port, written }: Finished):
       "  npm install                     links it into the workspace",
       `  npx nx test @plumbline/${name}`.padEnd(34) + "runs its tests",
       "  npm start".padEnd(34) + `starts it with the others; then curl http://localhost:8080${route}`,
-      "  npm run check".padEnd(34) + "lint, types, builds, boundaries, settings, compose",
+      "  npm run check".padEnd(34) + "lint, types, builds, boundaries, settings, compose, chart",
       "",
       `Its contract is protos/${name.replaceAll("-", "_")}/v1, its code apps/${name}, its port ${port}.`,
       "docs/add-a-service.md walks through each file.",

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { databaseOwners } from "@plumbline/tools-stack";
 import { parseAllDocuments, stringify } from "yaml";
 import { type Ran, run } from "./programs.ts";
 
@@ -67,10 +68,9 @@ export function podsOf(objects: readonly KubeObject[]): readonly { readonly app:
 
 /** The values that a first install needs at least: the Secrets of the databases. */
 export const leastValues = {
-  services: {
-    orders: { secrets: { "database.url": { name: "orders-database", key: "url" } } },
-    worker: { secrets: { "database.url": { name: "worker-database", key: "url" } } },
-  },
+  services: Object.fromEntries(
+    databaseOwners.map((owner) => [owner, { secrets: { "database.url": { name: `${owner}-database`, key: "url" } } }]),
+  ),
 };
 
 export interface Rendered {
