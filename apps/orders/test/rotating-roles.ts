@@ -13,9 +13,9 @@ export interface Login {
 }
 
 /**
- * Databases that two roles use in turns, `app_a` and `app_b`, and a mounted secret with the URLs of
- * the one in turn. Both roles are members of the owner, and act as the owner, so that the tables
- * belong to neither.
+ * The roles of docs/runbooks/rotate-secrets.md: databases that two roles use in turns, `app_a` and
+ * `app_b`, and a mounted secret with the URLs of the one in turn. Both roles are members of the
+ * owner, and act as the owner, so that the tables belong to neither.
  */
 export interface RotatingRoles extends AsyncDisposable {
   /** A superuser on the databases orders and messaging. */
@@ -45,7 +45,10 @@ export async function openRotatingRoles(): Promise<RotatingRoles> {
   const roles = [`app_a_${id}`, `app_b_${id}`];
 
   opened.defer(async () => {
-    for (const url of [orders.url, messaging.url]) await run(url, [`DROP OWNED BY ${[owner, ...roles].join(", ")}`]);
+    const all = [owner, ...roles].join(", ");
+    for (const url of [orders.url, messaging.url]) {
+      await run(url, [`REASSIGN OWNED BY ${all} TO CURRENT_USER`, `DROP OWNED BY ${all}`]);
+    }
     await admin.query(`DROP ROLE ${[...roles, owner].join(", ")}`);
   });
   await admin.query(`CREATE ROLE ${owner} NOLOGIN`);
@@ -54,8 +57,7 @@ export async function openRotatingRoles(): Promise<RotatingRoles> {
     await admin.query(`ALTER ROLE ${role} SET role = ${owner}`);
   }
   for (const url of [orders.url, messaging.url]) {
-    const name = new URL(url).pathname.slice(1);
-    await run(url, [`GRANT ALL ON DATABASE ${name} TO ${owner}`, `GRANT ALL ON SCHEMA public TO ${owner}`]);
+    await admin.query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} OWNER TO ${owner}`);
   }
 
   const folder = mkdtempSync(join(tmpdir(), "plumbline-roles-"));
