@@ -18,15 +18,13 @@ export const ConfigSettings = z
       .string()
       .min(1)
       .optional()
-      .describe("source file: the document, which must exist; config/SERVICE.yaml if not set, which may be missing"),
+      .describe("source file: the document, config/SERVICE.yaml if not set, which may be missing"),
     key: z
       .string()
       .min(1)
       .max(512)
       .optional()
-      .describe(
-        "source etcd or consul: the key of the document, which must exist; plumbline/config/SERVICE.yaml if not set",
-      ),
+      .describe("source etcd or consul: the key of the document; plumbline/config/SERVICE.yaml if not set"),
     flagsFile: z
       .string()
       .min(1)
@@ -40,6 +38,10 @@ export const ConfigSettings = z
       .describe(
         "source etcd or consul: the key of the flags, which may be missing; plumbline/flags/SERVICE.json if not set",
       ),
+    optional: z
+      .boolean()
+      .default(false)
+      .describe("a document that is missing at the start has no settings, instead of being an error"),
     cacheFile: z
       .string()
       .min(1)

@@ -107,6 +107,7 @@ test("a document in etcd sets what no variable sets", { skip }, async () => {
   };
   const [missing] = await problemsOf(environment);
   assert.equal(missing, `* (etcd://${new URL(server.url).host}/${key}): a document, but there is none`);
+  assert.deepEqual({ ...(await load({ ...environment, ORDERS_CONFIG_OPTIONAL: "true" })) }, { rate: 10, burst: 1 });
   await etcd.put(key, "rate: 2\nburst: 2");
   assert.deepEqual({ ...(await load({ ...environment, ORDERS_BURST: "3" })) }, { rate: 2, burst: 3 });
   await etcd.put(key, "\nrtae: 2");

@@ -75,7 +75,8 @@ interface Documents {
 
 async function openDocuments(name: string, chosen: Chosen, { notices, opened }: Parts): Promise<Documents> {
   if (chosen.source === "file") {
-    const settings = chosen.file === undefined ? file(`config/${name}.yaml`, { optional: true }) : file(chosen.file);
+    const { file: named, optional } = chosen;
+    const settings = named === undefined ? file(`config/${name}.yaml`, { optional: true }) : file(named, { optional });
     return { settings, flags: file(chosen.flagsFile ?? `config/${name}.flags.json`, { optional: true }) };
   }
   const { key = `plumbline/config/${name}.yaml`, flagsKey = `plumbline/flags/${name}.json`, cacheFile } = chosen;
@@ -83,6 +84,7 @@ async function openDocuments(name: string, chosen: Chosen, { notices, opened }: 
     onStale: (stale: StaleDocument) => notices.stale(stale),
     onCacheFailure: (error: unknown) => notices.cacheFailed(error),
   };
+  const settingsOptions = { ...hooks, optional: chosen.optional, cacheFile };
   const flagsOptions = { ...hooks, optional: true, cacheFile: cacheFile && `${cacheFile}.flags` };
   if (chosen.source === "etcd") {
     const { endpoints = [], username, password, tls } = chosen.etcd;
@@ -92,7 +94,7 @@ async function openDocuments(name: string, chosen: Chosen, { notices, opened }: 
     const certificates = await openCertificates(tls, opened);
     const etcd = opened.use(openEtcd({ endpoints, credentials: credentials || undefined, tls: certificates?.current }));
     return {
-      settings: etcdSource(etcd, key, { ...hooks, cacheFile }),
+      settings: etcdSource(etcd, key, settingsOptions),
       flags: etcdSource(etcd, flagsKey, flagsOptions),
     };
   }
@@ -101,7 +103,7 @@ async function openDocuments(name: string, chosen: Chosen, { notices, opened }: 
   const certificates = await openCertificates(tls, opened);
   const consul = opened.use(openConsul({ url, token: token && (() => token.reveal()), tls: certificates?.current }));
   return {
-    settings: consulSource(consul, key, { ...hooks, cacheFile }),
+    settings: consulSource(consul, key, settingsOptions),
     flags: consulSource(consul, flagsKey, flagsOptions),
   };
 }
