@@ -43,6 +43,8 @@ export interface AppOptions {
   readonly version: string;
   /** The proxies whose X-Forwarded-For is trusted; none if absent. */
   readonly trustProxy?: TrustProxy | undefined;
+  /** The names and addresses that Host may have, with commas; any if empty or absent. */
+  readonly hosts?: string | undefined;
 }
 
 /** Builds the gateway as an Express application. Throws if an annotated service has no upstream. */
@@ -66,7 +68,7 @@ export function createApp(options: AppOptions): Express {
       healthRoutes(options.health),
       observe(router, isTrusted, telemetry),
       limitRate(options.limiter, () => settings().rateLimit),
-      strict(),
+      strict(hostsOf(options.hosts)),
       pages(openApiOf(bindings, options.version)),
       api({
         upstreamOf,
@@ -79,6 +81,15 @@ export function createApp(options: AppOptions): Express {
   );
   app.use(failed(telemetry.logger));
   return app;
+}
+
+function hostsOf(list = ""): ReadonlySet<string> {
+  return new Set(
+    list
+      .split(",")
+      .map((host) => host.trim().toLowerCase())
+      .filter((host) => host !== ""),
+  );
 }
 
 function commonHeaders(drain: AbortSignal): RequestHandler {

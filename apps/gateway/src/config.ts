@@ -39,6 +39,10 @@ export function gatewayConfig(registry: FileRegistry) {
     http: z.object({
       host: z.string().default("0.0.0.0"),
       port: port(8080),
+      hosts: z
+        .string()
+        .default("")
+        .describe("names and addresses, with commas, that Host may have; others get 421; any if empty"),
       trustProxy: z
         .union([z.boolean(), z.int().min(0).max(100), z.string()])
         .default(false)

@@ -41,6 +41,7 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
     telemetry,
     version,
     trustProxy: http.trustProxy,
+    hosts: http.hosts,
   });
   await using server = await listen(app, {
     ...http,

@@ -88,6 +88,17 @@ describe("a request is refused at once, with a problem document:", () => {
   });
 });
 
+test("with http.hosts only those hosts are served, and probes under any", async () => {
+  await using gateway = await openGateway(plumbline, { upstream, hosts: "localhost, [::1],shop.example" });
+  const status = async (path: string, host: string): Promise<number> =>
+    (await send(gateway.port, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).status;
+  for (const host of ["localhost", "localhost:8080", "LOCALHOST:1", "[::1]:80", "shop.example"])
+    assert.equal(await status("/v1/greetings/a", host), 200, host);
+  for (const host of ["rebind.example:8080", "localhost.evil.example", "127.0.0.1", "[::2]"])
+    assert.equal(await status("/v1/greetings/a", host), 421, host);
+  assert.equal(await status("/healthz", "10.1.2.3:8080"), 200);
+});
+
 describe("a client that waits for 100 Continue", () => {
   const expecting = (path: string, ...headers: string[]): string =>
     `POST ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n${headers.join("\r\n")}\r\n\r\n`;

@@ -32,7 +32,12 @@ export function openApiOf(bindings: readonly Binding[], version: string): OpenAp
     },
     parameters: headersOf,
     responses: (binding) => ({ ...resumed(binding), ...problems(binding) }),
-    responseHeaders: { "X-Request-Id": { description: "The id of this request.", schema: { type: "string" } } },
+    responseHeaders: {
+      "X-Request-Id": {
+        description: "The id of this request.",
+        schema: { type: "string", pattern: "^[A-Za-z0-9_.:=+/@~-]{1,128}$" },
+      },
+    },
     streamContent,
   });
 }
@@ -68,7 +73,8 @@ const headers: Readonly<Record<string, Parameter>> = {
     name: "X-Request-Id",
     in: "header",
     description: "Names the request in responses and logs. The gateway makes one if it is absent or invalid.",
-    schema: { type: "string", pattern: "^[A-Za-z0-9_.:=+/@~-]{1,128}$" },
+    // Any text is accepted; an invalid id is replaced.
+    schema: { type: "string" },
   },
   Timeout: {
     name: "Grpc-Timeout",

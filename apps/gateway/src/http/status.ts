@@ -33,6 +33,7 @@ export const statusOfReason: readonly { readonly reason: RegExp; readonly status
   { reason: /^IDEMPOTENCY_KEY_REUSED$/, status: 422, why: "an earlier request used the same key" },
   { reason: /^EXPECTATION_FAILED$/, status: 417, why: "Expect is not 100-continue" },
   { reason: /^BODY_TOO_SLOW$/, status: 408, why: "the body arrives more slowly than the least rate" },
+  { reason: /^MISDIRECTED_REQUEST$/, status: 421, why: "Host is none of `http.hosts`" },
   { reason: /^METHOD_NOT_ALLOWED$/, status: 405, why: "the path supports other methods: see Allow" },
   { reason: /^NOT_ACCEPTABLE$/, status: 406, why: "Accept allows no available format" },
   { reason: /^BODY_TOO_LARGE$/, status: 413, why: "the body is larger than the limit" },

@@ -6,11 +6,12 @@ import { hasBody, mediaType } from "./content.ts";
 /**
  * Refuses requests that Node accepts and RFC 9112 does not, or that two programs could read in two
  * ways: Host missing, given twice or invalid, other transfer codings than chunked, other versions,
- * bodies of GET. The connection is closed after the answer.
+ * bodies of GET. The connection is closed after the answer. If `hosts` are given, a request for
+ * another one is refused too: a page of another site can make its name point to this machine.
  */
-export function strict(): RequestHandler {
+export function strict(hosts: ReadonlySet<string> = new Set()): RequestHandler {
   return (request, response, next) => {
-    const refusal = refusalOf(request);
+    const refusal = refusalOf(request) ?? (hosts.size > 0 ? misdirected(request, hosts) : undefined);
     if (refusal !== undefined) {
       response.shouldKeepAlive = false;
       throw refusal;
@@ -40,6 +41,14 @@ export function refusalOf(request: IncomingMessage): ServiceError | undefined {
   if ((method === "GET" || method === "HEAD") && hasBody(request))
     return malformed(`${method} accepts no body. Send the fields in the path or the query.`);
   return undefined;
+}
+
+function misdirected({ headers }: IncomingMessage, hosts: ReadonlySet<string>): ServiceError | undefined {
+  const host = (headers.host ?? "").replace(/:\d*$/, "").toLowerCase();
+  if (hosts.has(host)) return undefined;
+  return new ServiceError("invalid_argument", "This server does not serve the host of the request.", {
+    reason: "MISDIRECTED_REQUEST",
+  });
 }
 
 /** A name of RFC 3986 or an IPv6 address, and a port. */

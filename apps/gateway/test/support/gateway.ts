@@ -27,6 +27,7 @@ export interface TestOptions {
   readonly graceMs?: number;
   readonly lingerMs?: number;
   readonly trustProxy?: TrustProxy;
+  readonly hosts?: string;
 }
 
 export const defaults: LiveSettings = {
@@ -53,6 +54,7 @@ export async function openGateway(registry: FileRegistry, options: TestOptions):
     telemetry,
     version: "0.0.0",
     trustProxy: options.trustProxy,
+    hosts: options.hosts,
   });
   const server = await listen(app, {
     host: "127.0.0.1",

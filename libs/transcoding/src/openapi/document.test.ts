@@ -142,6 +142,19 @@ describe("a schema", () => {
     { field: "times", want: { type: "array", items: { type: "string", format: "date-time" } } },
     { field: "maybeText", want: { type: ["string", "null"] } },
     { field: "value", want: {} },
+    {
+      field: "smallRatio",
+      want: {
+        anyOf: [
+          { type: "number", format: "float" },
+          { type: "string", enum: ["NaN", "Infinity", "-Infinity"] },
+        ],
+      },
+    },
+    {
+      field: "any",
+      want: { type: ["object", "null"], properties: { "@type": { type: "string" } }, additionalProperties: true },
+    },
   ] satisfies { field: string; want: Schema }[]) {
     test(`for the field ${field} describes its JSON`, () => assert.deepEqual(everything?.properties?.[field], want));
   }

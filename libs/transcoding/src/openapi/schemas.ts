@@ -87,6 +87,7 @@ export class Schemas {
 
 function nullable(schema: Schema): Schema {
   if (schema.$ref !== undefined) return { anyOf: [schema, { type: "null" }] };
+  if (schema.anyOf !== undefined) return { ...schema, anyOf: [...schema.anyOf, { type: "null" }] };
   return typeof schema.type === "string" ? { ...schema, type: [schema.type, "null"] } : schema;
 }
 
@@ -95,12 +96,22 @@ const uint32: Schema = { type: "integer", format: "uint32", minimum: 0, maximum:
 const int64: Schema = { type: "string", format: "int64", pattern: "^-?(0|[1-9][0-9]{0,18})$" };
 const uint64: Schema = { type: "string", format: "uint64", pattern: "^(0|[1-9][0-9]{0,19})$" };
 
+/** Makes the schema of a number that may be none: JSON has no text for these three values. */
+function real(format: string): Schema {
+  return {
+    anyOf: [
+      { type: "number", format },
+      { type: "string", enum: ["NaN", "Infinity", "-Infinity"] },
+    ],
+  };
+}
+
 const scalars: Readonly<Record<ScalarType, Schema>> = {
   [ScalarType.STRING]: { type: "string" },
   [ScalarType.BOOL]: { type: "boolean" },
   [ScalarType.BYTES]: { type: "string", contentEncoding: "base64" },
-  [ScalarType.DOUBLE]: { type: "number", format: "double" },
-  [ScalarType.FLOAT]: { type: "number", format: "float" },
+  [ScalarType.DOUBLE]: real("double"),
+  [ScalarType.FLOAT]: real("float"),
   [ScalarType.INT32]: int32,
   [ScalarType.SINT32]: int32,
   [ScalarType.SFIXED32]: int32,
@@ -122,8 +133,8 @@ const wellKnownTypes: Readonly<Record<string, Schema>> = {
   "google.protobuf.Value": {},
   "google.protobuf.Any": {
     type: "object",
+    // An empty one is an object without it.
     properties: { "@type": { type: "string" } },
-    required: ["@type"],
     additionalProperties: true,
   },
 };
