@@ -1,4 +1,3 @@
-import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { RequestHandler } from "express";
 
@@ -9,7 +8,7 @@ const maxRunning = 4;
 const maxWaiting = 4096;
 
 interface Connection {
-  readonly running: Set<ServerResponse>;
+  running: number;
   readonly waiting: (() => void)[];
 }
 
@@ -17,24 +16,24 @@ const connections = new WeakMap<Socket, Connection>();
 
 /**
  * Lets at most 4 requests of a connection run. A client may send more without waiting for answers:
- * they wait, and nothing more is read from the connection until they run. Every response that began
- * gets its event "close", also if the connection ends before its turn.
+ * they wait, and nothing more is read from the connection until they run.
  */
 export function boundPipeline(): RequestHandler {
   return (request, response, next) => {
     const { socket } = request;
     const connection = connections.get(socket) ?? open(socket);
     const run = (): void => {
-      connection.running.add(response);
+      connection.running += 1;
       response.once("close", () => {
-        if (!connection.running.delete(response) || socket.destroyed) return;
+        connection.running -= 1;
+        if (socket.destroyed) return;
         const following = connection.waiting.shift();
         if (following !== undefined) following();
         else if (socket.isPaused()) socket.resume();
       });
       next();
     };
-    if (connection.running.size < maxRunning && connection.waiting.length === 0) return run();
+    if (connection.running < maxRunning && connection.waiting.length === 0) return run();
     connection.waiting.push(run);
     socket.pause();
     if (connection.waiting.length > maxWaiting) socket.destroy();
@@ -42,14 +41,9 @@ export function boundPipeline(): RequestHandler {
 }
 
 function open(socket: Socket): Connection {
-  const connection: Connection = { running: new Set(), waiting: [] };
+  const connection: Connection = { running: 0, waiting: [] };
   connections.set(socket, connection);
-  socket.once("close", () => {
-    connection.waiting.length = 0;
-    // Node closes only the response whose turn it is.
-    setImmediate(() => {
-      for (const response of connection.running) response.emit("close");
-    });
-  });
+  // The connection has ended: none of the requests that wait needs to run.
+  socket.once("close", () => void (connection.waiting.length = 0));
   return connection;
 }
