@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after } from "node:test";
-import { ConfigError, loadConfig } from "@plumbline/config";
+import { ConfigError, loadConfig, watchConfig } from "@plumbline/config";
 import { conformance, type Store } from "@plumbline/config/conformance";
 import { type ConsulAgent, startTemporaryConsul, whyNoConsulAgent } from "@plumbline/tools-engines";
 import { z } from "zod";
 import { cuttable } from "../test/cuttable.ts";
+import { frontOf } from "../test/front.ts";
 import { openConsul } from "./consul.ts";
 import { deleteKey, getKey, putKey } from "./keys.ts";
 import { consulSource } from "./source.ts";
@@ -58,4 +59,28 @@ test("a token that may not read the key is an error that says so", { skip: skip 
     return true;
   });
   assert.ok(performance.now() - from < 1_000, "without waiting for the store");
+});
+
+test("while it is watched, a change is read once, so that no read can be older", { skip: skip ?? false }, async () => {
+  await using own = await startTemporaryConsul();
+  await using front = await frontOf(own.url);
+  await using consul = openConsul({ url: front.url });
+  await using direct = openConsul({ url: own.url });
+  const key = "plumbline/config/orders.yaml";
+  await putKey(direct, key, "rate: 0");
+  const stop = new AbortController();
+  const unwatched: (string | undefined)[] = [];
+  for await (const { config } of watchConfig(z.object({ rate: z.int() }), [consulSource(consul, key)], stop.signal)) {
+    const rate = config?.rate ?? 0;
+    if (rate === 3) stop.abort();
+    else await putKey(direct, key, `rate: ${rate + 1}`);
+    // From the second change on the watch has begun.
+    if (rate === 1) {
+      front.answer = ({ url }) => {
+        if (!url?.includes("index=")) unwatched.push(url);
+        return false;
+      };
+    }
+  }
+  assert.deepEqual(unwatched, []);
 });

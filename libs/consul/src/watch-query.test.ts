@@ -139,6 +139,7 @@ describe("a watch", { skip: whyNoConsul() ?? false }, () => {
           // The answers themselves are right, so changes are seen during the fault.
           await sleep(1_500);
           for (const value of ["2", "3"]) assert.ok((await watched.change(value)) <= 2_000);
+          if (!/back|stays/.test(name)) assert.ok(watched.faults.some((fault) => fault.includes("an index below 1")));
         } else {
           await putKey(direct, watched.key, "3");
           await sleep(3_000);
@@ -174,6 +175,8 @@ describe("a watch", { skip: whyNoConsul() ?? false }, () => {
     const read = mostWithin(requests, 1_000);
     console.log(`    ${Math.round(written / seconds)} writes/s, at most ${read} reads/s`);
     assert.ok(read <= 10, `${read} reads`);
+    const gaps = requests.slice(1).map((at, index) => at - (requests[index] ?? 0));
+    assert.ok(Math.min(...gaps) >= 90, `${Math.min(...gaps)} ms`);
     assert.ok(watched.seen.length > 2);
   });
 

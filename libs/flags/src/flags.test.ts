@@ -28,6 +28,7 @@ test("an evaluation without a usable flag returns the default, with the reason",
       disabled: { state: "DISABLED", variants, defaultVariant: "on" },
       text: { state: "ENABLED", variants: { a: "x" }, defaultVariant: "a" },
       lost: { state: "ENABLED", variants, defaultVariant: "on", targeting: { if: [true, "gone"] } },
+      odd: { state: "ENABLED", variants, defaultVariant: "on", targeting: { var: "variant" } },
       list: { state: "ENABLED", variants: { a: { size: 2 } }, defaultVariant: "a" },
       size: { state: "ENABLED", variants: { a: 7 }, defaultVariant: "a" },
     },
@@ -55,6 +56,7 @@ test("an evaluation without a usable flag returns the default, with the reason",
   ]) {
     assert.equal(flags.boolean("lost", true, context as never), true);
   }
+  assert.equal(flags.boolean("odd", true, { variant: Object.create(null) as never }), true);
   for (const key of ["__proto__", "constructor", "toString"]) assert.equal(flags.boolean(key, true), true);
 });
 
