@@ -18,7 +18,7 @@ export interface Clients extends AsyncDisposable {
 export async function openClients(
   targets: Readonly<Record<string, string>>,
   telemetry: Telemetry,
-  options: Pick<ConnectOptions, "transport" | "tls">,
+  options: Pick<ConnectOptions, "transport" | "tls" | "balancing" | "resolvers">,
 ): Promise<Clients> {
   await using opening = new AsyncDisposableStack();
   const byTarget = new Map<string, Channel>();

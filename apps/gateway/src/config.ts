@@ -2,7 +2,7 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { count, durationMs, live, port, type Secret, secret } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
 import { transportNames } from "@plumbline/rpc";
-import { clientTlsSettings } from "@plumbline/rpc/settings";
+import { balancings, clientTlsSettings } from "@plumbline/rpc/settings";
 import { serviceConfig, settings } from "@plumbline/service-defaults";
 import { annotatedPackages, readDescriptors } from "@plumbline/transcoding";
 import { z } from "zod";
@@ -52,6 +52,13 @@ export function gatewayConfig(registry: FileRegistry) {
     ops: settings.ops({ port: 9464 }),
     upstreams: upstreams(registry),
     transport: z.enum(transportNames).default("grpc-js").describe("implementation of gRPC that calls the services"),
+    balancing: z
+      .enum(balancings)
+      .default("round_robin")
+      .describe(
+        "choice among the servers of a service; least_request, the less busy of two, needs the transport http2",
+      ),
+    discovery: settings.discovery(),
     upstreamTls: clientTlsSettings(),
     rateLimit: z.object({
       perClient: live(rate(500, 1_000)),
@@ -130,7 +137,10 @@ function isRedisUrl(value: Secret): boolean {
 function upstreams(registry: FileRegistry) {
   const names = new Set(annotatedPackages(registry).map(upstreamName));
   const target = (name: string) => {
-    const required = z.string().min(1).describe(`address of ${name}: dns:///host:port`);
+    const required = z
+      .string()
+      .min(1)
+      .describe(`address of ${name}: dns:///host:port, or etcd, consul or kubernetes:///name`);
     const known = knownTargets[name];
     return known === undefined ? required : required.default(known);
   };

@@ -3,6 +3,7 @@ import { followClientTls } from "@plumbline/rpc/settings";
 import {
   followLiveSettings,
   openOps,
+  openResolvers,
   runService,
   type ServiceContext,
   serveUntilStopped,
@@ -21,10 +22,16 @@ import { version } from "./version.ts";
 /** Runs the gateway. Resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof GatewayConfig>, context: ServiceContext): Promise<void> {
   const { name } = context;
-  const { upstreams, transport, upstreamTls, http, drainMs, graceMs } = config;
+  const { upstreams, transport, balancing, upstreamTls, http, drainMs, graceMs } = config;
   await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using certificates = await followClientTls(upstreamTls, telemetry.logger);
-  await using clients = await openClients(upstreams, telemetry, { transport, tls: certificates?.current });
+  await using discovery = await openResolvers(Object.values(upstreams), config.discovery, telemetry.logger);
+  await using clients = await openClients(upstreams, telemetry, {
+    transport,
+    balancing,
+    resolvers: discovery.resolvers,
+    tls: certificates?.current,
+  });
   await using ops = await openOps(config.ops, clients.checks, telemetry);
   await using settings = await followLiveSettings(GatewayConfig, config, context, telemetry.logger);
   const redisUrl = settings.follow(({ rateLimit }) => rateLimit.redisUrl);

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { transportNames } from "./transports/index.ts";
 
 export { type CertificateFiles, followClientTls, followServerTls } from "./tls/files.ts";
+export { balancings } from "./transport.ts";
 
 const pem = (what: string) => z.string().min(1).describe(`a PEM file, reloaded when it changes: ${what}`);
 

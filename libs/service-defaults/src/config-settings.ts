@@ -7,6 +7,28 @@ const endpoint = z
   .string()
   .refine((text) => /^https?:\/\/[^\s/?#@]+\/?$/.test(text), "http://host:port or https://host:port");
 
+/** Returns the sections of the stores of settings and registries. */
+export function storeSettings() {
+  return {
+    etcd: z.object({
+      endpoints: z
+        .array(endpoint)
+        .min(1)
+        .max(16)
+        .optional()
+        .describe("the members of the cluster: http://host:2379 or https://host:2379"),
+      username: z.string().min(1).optional(),
+      password: secret().optional(),
+      tls: clientTlsSettings(),
+    }),
+    consul: z.object({
+      url: endpoint.optional().describe("the agent: http://host:8500 or https://host:8501"),
+      token: secret().optional(),
+      tls: clientTlsSettings(),
+    }),
+  };
+}
+
 /**
  * The settings that choose the source of all others. They come from the environment only, with the
  * prefix `<NAME>_CONFIG_`.
@@ -47,22 +69,7 @@ export const ConfigSettings = z
       .min(1)
       .optional()
       .describe("source etcd or consul: keeps the last valid document, for a start while the store is away"),
-    etcd: z.object({
-      endpoints: z
-        .array(endpoint)
-        .min(1)
-        .max(16)
-        .optional()
-        .describe("the members of the cluster: http://host:2379 or https://host:2379"),
-      username: z.string().min(1).optional(),
-      password: secret().optional(),
-      tls: clientTlsSettings(),
-    }),
-    consul: z.object({
-      url: endpoint.optional().describe("the agent: http://host:8500 or https://host:8501"),
-      token: secret().optional(),
-      tls: clientTlsSettings(),
-    }),
+    ...storeSettings(),
   })
   .superRefine(({ source, etcd, consul }, context) => {
     const refuse = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });

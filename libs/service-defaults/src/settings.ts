@@ -2,6 +2,7 @@ import { count, durationMs, live, port, secret } from "@plumbline/config";
 import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
+import { storeSettings } from "./config-settings.ts";
 
 const hourMs = 3_600_000;
 
@@ -10,6 +11,19 @@ export const settings = {
   /** The section `ops`: the port for probes and scrapers. */
   ops: (preset: { readonly port: number }) =>
     z.object({ host: z.string().default("0.0.0.0"), port: port(preset.port) }),
+
+  /** The section `discovery`: the registries that upstreams are found in. */
+  discovery: () =>
+    z.object({
+      ...storeSettings(),
+      kubernetes: z.object({
+        kubeconfig: z
+          .string()
+          .min(1)
+          .optional()
+          .describe("for targets kubernetes:///service.namespace:port; the pod's service account if not set"),
+      }),
+    }),
 
   /** The section `telemetry`: what is logged and where it is exported to. */
   telemetry: () =>
