@@ -129,6 +129,24 @@ describe("a SotW stream", () => {
     assert.deepEqual(ledger.rejected(), []);
   });
 
+  test("does not send a version again to the client that rejected it, though others accept it", () => {
+    const ledger = createLedger();
+    ledger.put(system());
+    const { stream, answer, settle } = sotw(ledger);
+    const other = sotw(ledger);
+    settle();
+    other.settle();
+    ledger.put(system({ route: "2" }));
+    const [bad] = take(stream, 0);
+    assert.ok(bad !== undefined);
+    const [good] = take(other.stream, 0);
+    answer(bad, 0, "not for me");
+    assert.ok(good !== undefined);
+    other.answer(good);
+    assert.deepEqual(ledger.rejected(), []);
+    assert.deepEqual(settle(60_000), []);
+  });
+
   test("gives newcomers the last good route, with the cluster that it needs", () => {
     const ledger = createLedger();
     ledger.put(system());
@@ -301,6 +319,18 @@ describe("a delta stream", () => {
     settle();
     assert.equal(ask("endpoints", { subscribe: ["b"], nonce: "stale" }).kind, "stale");
     assert.deepEqual(settle(), ["endpoints: b", "route: r"]);
+  });
+
+  test("does not take the answer to an older response for one to the last", () => {
+    const ledger = createLedger();
+    ledger.put(system());
+    const { stream, ask, settle } = openAll(ledger);
+    settle();
+    ledger.put(system({ route: "2" }));
+    const [last] = take(stream, 0);
+    assert.equal(ask("route", { nonce: "1", error: "old" }).kind, "stale");
+    assert.deepEqual(ledger.rejected(), []);
+    assert.equal(ask("route", { nonce: last?.nonce ?? "" }).kind, "accepted");
   });
 
   test("sends nothing that the client holds from an earlier stream", () => {
