@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@plumbline/rpc";
@@ -109,8 +108,4 @@ export async function answeredBy(url: string, text: string, ms = 20_000): Promis
     (answer) => answer === text,
     ms,
   );
-}
-
-export async function assertLive(envoy: TestEnvoy): Promise<void> {
-  assert.match(await envoy.admin("/ready"), /LIVE/);
 }
