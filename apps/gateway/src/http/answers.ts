@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { ServiceError } from "@plumbline/errors";
 import type { Answer } from "@plumbline/transcoding";
 import { Shares } from "./shares.ts";
-import { Sweep } from "./sweep.ts";
+import { everyMs, Sweep } from "./sweep.ts";
 
 /** The bounds of answers that their clients have not read. */
 export interface AnswerLimits {
@@ -17,7 +17,8 @@ interface Unsent {
   readonly socket: Socket;
   /** The bytes that the kernel had not taken when this was last compared. */
   left: number;
-  since: number;
+  /** The time for which they did not change, in whole rounds: a busy process counts less. */
+  stalledMs: number;
 }
 
 /**
@@ -78,7 +79,7 @@ export class Answers {
     const bytes = response.writableLength;
     if (bytes === 0) return;
     const { socket } = response.req;
-    const unsent: Unsent = { socket, left: leftOf(socket), since: performance.now() };
+    const unsent: Unsent = { socket, left: leftOf(socket), stalledMs: 0 };
     this.#shares.add(client, bytes);
     this.#unsent.add(unsent);
     this.#sweep.start();
@@ -91,13 +92,11 @@ export class Answers {
   /** Disconnects clients that read nothing. Returns true while some answers are unsent. */
   #endStalled(): boolean {
     const { stallMs } = this.#limits();
-    const now = performance.now();
     for (const unsent of this.#unsent) {
       const left = leftOf(unsent.socket);
-      if (left !== unsent.left) {
-        unsent.left = left;
-        unsent.since = now;
-      } else if (now - unsent.since >= stallMs) unsent.socket.destroy();
+      unsent.stalledMs = left === unsent.left ? unsent.stalledMs + everyMs : 0;
+      unsent.left = left;
+      if (unsent.stalledMs >= stallMs) unsent.socket.destroy();
     }
     return this.#unsent.size > 0;
   }

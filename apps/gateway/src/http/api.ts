@@ -94,22 +94,29 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     const metadata = metadataOf(request.headers, exchange.requestId);
     const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
     answers.check(exchange.clientKey);
-    using body = hasBody(request)
+    const body = hasBody(request)
       ? await bodies.read(request, response, maxBytes(binding), exchange.clientKey)
       : noBody;
 
     // Entered once the body is complete: a client that is slow to send it takes no place of others.
     const admission = binding.streams ? streams : calls;
     const method = binding.rpcPath.slice(1);
-    admission.enter(method);
     // Left once the answer has been read as far as this process knows, or its connection is closed.
-    exchange.onClosed = () => admission.leave();
+    exchange.onClosed = () => {
+      admission.leave();
+      body.release?.();
+    };
+    try {
+      admission.enter(method);
+    } catch (error) {
+      exchange.onClosed = () => body.release?.();
+      throw error;
+    }
 
     const lastEventId = request.get("last-event-id");
     const parts = { params: match.params, query: queryOf(request.url), body: body.bytes, lastEventId };
     const message = bindRequest(binding, parts);
     const upstream = upstreamOf(binding);
-    // Awaited, since the bytes of the body count until this function ends.
     if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
 
     const call = { signal: clientGone(request), timeoutMs: timeout, metadata };

@@ -13,7 +13,7 @@ const drainBytes = 16 * 1024 * 1024;
 const empty = new Uint8Array(0);
 
 /** The body of a request without one. */
-export const noBody: Body = { bytes: empty, [Symbol.dispose]() {} };
+export const noBody: Body = { bytes: empty };
 
 /** The bounds of all bodies. */
 export interface BodyLimits {
@@ -27,10 +27,15 @@ export interface BodyLimits {
   readonly graceMs: number;
 }
 
-/** A complete body. Its bytes count until it is disposed. */
-export interface Body extends Disposable {
+/** A complete body. */
+export interface Body {
   readonly bytes: Uint8Array;
+  /** Ends the counting of its bytes; absent if they do not count. */
+  readonly release?: () => void;
 }
+
+/** Bodies up to this size do not count while their requests run: places bound those. */
+const smallBytes = 16 * 1024;
 
 interface UnderWay {
   readonly startedAt: number;
@@ -75,6 +80,17 @@ export class Bodies {
     if (exceeded !== undefined) throw refused(request, exceeded);
     sendContinue(request, response);
 
+    // Most bodies arrive with their head. Those need neither place nor timer.
+    if (declared > 0 && declared <= smallBytes) {
+      await undefined;
+      const whole = request.readableLength === declared ? (request.read() as Buffer | null) : null;
+      if (whole?.length === declared) {
+        request.resume();
+        return { bytes: whole };
+      }
+      if (request.destroyed) throw new DOMException("the client disconnected", "AbortError");
+    }
+
     this.#places.add(client, 1);
     const chunks: Buffer[] = [];
     let kept = 0;
@@ -110,7 +126,7 @@ export class Bodies {
       this.#places.remove(client, 1);
     }
     const bytes = chunks.length === 1 ? (chunks[0] ?? empty) : Buffer.concat(chunks, body.size);
-    return { bytes, [Symbol.dispose]: () => this.#bytes.remove(client, kept) };
+    return { bytes, release: () => this.#bytes.remove(client, kept) };
   }
 
   /** Ends the bodies that are too slow. Returns true while some are under way. */

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { Span, Telemetry } from "@plumbline/telemetry";
 import type { Binding, Match, Router } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
@@ -83,16 +84,34 @@ export function observe(
 function begin(request: Request, response: Response, router: Router<Binding>, isTrusted: IsTrusted): Exchange {
   let found: Match<Binding> | undefined;
   const match = (): Match<Binding> => (found ??= router.match(request.method, request.path));
-  const client = clientAddress(request.socket.remoteAddress, request.get("x-forwarded-for"), isTrusted);
+  const { client, key } = clientOf(request, isTrusted);
   const exchange: Exchange = {
     requestId: requestIdOf(request.get("x-request-id")),
     client,
-    clientKey: clientKey(client),
+    clientKey: key,
     match,
   };
   setExchange(response, exchange);
   response.setHeader("X-Request-Id", exchange.requestId);
   return exchange;
+}
+
+interface Client {
+  readonly client: string | undefined;
+  readonly key: string;
+}
+
+/** The clients of connections whose requests name no other one. */
+const peers = new WeakMap<Socket, Client>();
+
+function clientOf({ socket, headers }: Request, isTrusted: IsTrusted): Client {
+  const forwardedFor = headers["x-forwarded-for"];
+  const known = forwardedFor === undefined ? peers.get(socket) : undefined;
+  if (known !== undefined) return known;
+  const client = clientAddress(socket.remoteAddress, forwardedFor?.toString(), isTrusted);
+  const found = { client, key: clientKey(client) };
+  if (forwardedFor === undefined) peers.set(socket, found);
+  return found;
 }
 
 /** Returns the template, never the path: labels and span names must come from a small set. */

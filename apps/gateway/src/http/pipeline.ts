@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { RequestHandler } from "express";
 
@@ -22,22 +23,31 @@ export function boundPipeline(): RequestHandler {
   return (request, response, next) => {
     const { socket } = request;
     const connection = connections.get(socket) ?? open(socket);
-    const run = (): void => {
+    if (connection.running < maxRunning && connection.waiting.length === 0) {
       connection.running += 1;
-      response.once("close", () => {
-        connection.running -= 1;
-        if (socket.destroyed) return;
-        const following = connection.waiting.shift();
-        if (following !== undefined) following();
-        else if (socket.isPaused()) socket.resume();
-      });
+      response.on("close", closed);
+      return next();
+    }
+    connection.waiting.push(() => {
+      connection.running += 1;
+      response.on("close", closed);
       next();
-    };
-    if (connection.running < maxRunning && connection.waiting.length === 0) return run();
-    connection.waiting.push(run);
+    });
     socket.pause();
     if (connection.waiting.length > maxWaiting) socket.destroy();
   };
+}
+
+/** Runs the next request of a response's connection. One function for all: a closure costs more. */
+function closed(this: ServerResponse): void {
+  const { socket } = this.req;
+  const connection = connections.get(socket);
+  if (connection === undefined) return;
+  connection.running -= 1;
+  if (socket.destroyed) return;
+  const following = connection.waiting.shift();
+  if (following !== undefined) following();
+  else if (socket.isPaused()) socket.resume();
 }
 
 function open(socket: Socket): Connection {

@@ -1,5 +1,5 @@
 /** The time between two rounds, in milliseconds. */
-const everyMs = 250;
+export const everyMs = 250;
 
 /**
  * One timer for many things that may take too long. It runs while `round` returns true, and keeps
