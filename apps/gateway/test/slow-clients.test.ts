@@ -122,6 +122,30 @@ describe("a client whose bodies never come", () => {
   });
 });
 
+test("a client that disconnects before its request takes a place leaves none taken", async () => {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const { promise: decided, resolve: decide } = Promise.withResolvers<void>();
+  const allowed = { allowed: true, remaining: 1, retryAfterMs: 0, resetMs: 0 };
+  const limiter = {
+    take: async () => {
+      ask();
+      await decided;
+      return { client: allowed, global: allowed };
+    },
+  };
+  const upstream = new MemoryUpstream(plumbline, { SayHello: () => ({ message: "Hello" }) });
+  const rateLimit = { perClient: { perSecond: 1, burst: 1 }, global: { perSecond: 1, burst: 1 } };
+  const settings = { rateLimit, limits: { ...limits, concurrent: 1 } };
+  await using gateway = await openGateway(plumbline, { upstream, limiter, settings });
+  const gone = await rawConnection(gateway.port);
+  gone.write(get("/v1/greetings/a"));
+  await asked;
+  gone.socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  decide();
+  assert.equal((await gateway.fetch("/v1/greetings/a")).status, 200);
+});
+
 describe("a client that does not read its answers", () => {
   const big = "x".repeat(3 * 1024 * 1024);
   const upstream = new MemoryUpstream(plumbline, {

@@ -98,6 +98,10 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
       ? await bodies.read(request, response, maxBytes(binding), exchange.clientKey)
       : noBody;
 
+    if (exchange.isClosed === true) {
+      body.release?.();
+      throw new DOMException("the client disconnected", "AbortError");
+    }
     // Entered once the body is complete: a client that is slow to send it takes no place of others.
     const admission = binding.streams ? streams : calls;
     const method = binding.rpcPath.slice(1);

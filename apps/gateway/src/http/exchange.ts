@@ -19,6 +19,8 @@ export interface Exchange {
   code?: string;
   /** Called once the response has left the process, or its connection is closed. */
   onClosed?: () => void;
+  /** True from then on: a client may disconnect before its request takes a place. */
+  isClosed?: boolean;
 }
 
 const key = Symbol("exchange");

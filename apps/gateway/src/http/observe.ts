@@ -54,6 +54,7 @@ export function observe(
       active.inc({ method });
       next();
       await closed;
+      exchange.isClosed = true;
       exchange.onClosed?.();
       active.dec({ method });
       // A client that disconnected before the end got no status.
