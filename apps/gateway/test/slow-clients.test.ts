@@ -203,26 +203,26 @@ describe("a client that does not read its answers", () => {
   });
 
   test("is not disconnected while it reads slowly", async () => {
-    const settings = { streams: { ...defaults.streams, stallMs: 750 } };
+    const settings = { streams: { ...defaults.streams, stallMs: 2000 } };
     await using gateway = await openGateway(plumbline, { upstream: huge(), settings });
     using client = await rawConnection(gateway.port);
     client.socket.pause();
     client.write(get("/v1/greetings/big"));
     // Longer than stallMs altogether, with pauses that are shorter.
-    for (let i = 1; i <= 8; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 200));
+    for (let i = 1; i <= 12; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
       client.socket.resume();
       await until(() => client.socket.bytesRead >= i * 1024 * 1024, "the answer ends early");
       client.socket.pause();
     }
     client.socket.resume();
-    await until(() => client.socket.destroyed || client.socket.bytesRead > 12 * 1024 * 1024, "the answer does not end");
-    assert.ok(client.socket.bytesRead > 12 * 1024 * 1024, `${client.socket.bytesRead}`);
+    await until(() => client.socket.destroyed || client.socket.bytesRead > 24 * 1024 * 1024, "the answer does not end");
+    assert.ok(client.socket.bytesRead > 24 * 1024 * 1024, `${client.socket.bytesRead}`);
   });
 
   function huge(): MemoryUpstream {
     return new MemoryUpstream(plumbline, {
-      SayHello: (request) => ({ message: (request as { name: string }).name === "big" ? big.repeat(4) : "Hello" }),
+      SayHello: (request) => ({ message: (request as { name: string }).name === "big" ? big.repeat(8) : "Hello" }),
     });
   }
 });
