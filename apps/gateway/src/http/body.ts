@@ -82,7 +82,7 @@ export class Bodies {
 
     // Most bodies arrive with their head. Those need neither place nor timer.
     if (declared > 0 && declared <= smallBytes) {
-      await undefined;
+      await Promise.resolve();
       const whole = request.readableLength === declared ? (request.read() as Buffer | null) : null;
       if (whole?.length === declared) {
         request.resume();
