@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually, type TestEnvoy } from "@plumbline/tools-engines";
+import { eventually } from "@plumbline/tools-engines";
 import type { Timings } from "@plumbline/xds";
 import { adsService } from "../src/ads/ads-service.ts";
 import { createPublisher, type Publisher } from "../src/ads/publisher.ts";
