@@ -39,13 +39,25 @@ export interface ConsulRequest extends Abortable {
   readonly timeoutMs?: number | undefined;
   /** If true, 404 is an answer like any other. */
   readonly mayBeMissing?: boolean | undefined;
+  /**
+   * The connection that the request needs, of an earlier answer. Rejects with `OtherConnection` at
+   * once if it is gone: the agent may have been replaced by one with another history.
+   */
+  readonly connection?: object | undefined;
 }
 
 export interface ConsulAnswer {
   readonly status: number;
   /** The whole body; undefined if it is larger than `maxBytes`. */
   readonly body: Buffer | undefined;
+  /** The connection that the answer came over. */
+  readonly connection: object;
   header(name: string): string | undefined;
+}
+
+/** A request needed a connection that is gone. */
+export class OtherConnection extends Error {
+  override readonly name = "OtherConnection";
 }
 
 const usualTimeoutMs = 5_000;
@@ -77,14 +89,23 @@ export function openConsul(options: ConsulOptions): Consul {
     const send = (): Promise<ConsulAnswer> =>
       exchange(
         url,
-        { method, headers, agent: connections(), connectMs: timeoutMs, maxBytes, signal: limit.signal },
+        {
+          method,
+          headers,
+          agent: connections(),
+          connectMs: timeoutMs,
+          maxBytes,
+          connection: request.connection,
+          signal: limit.signal,
+        },
         request.body,
       );
     try {
       const answer = await send().catch((error: unknown) => {
         // The agent closed a connection while it was idle: nothing was sent.
-        if (!limit.signal.aborted && error instanceof StaleConnection) return send();
-        throw error;
+        if (limit.signal.aborted || !(error instanceof StaleConnection)) throw error;
+        if (request.connection !== undefined) throw new OtherConnection(error.message, { cause: error });
+        return send();
       });
       const { status } = answer;
       if ((status >= 200 && status < 300) || (status === 404 && request.mayBeMissing === true)) return answer;
@@ -92,7 +113,7 @@ export function openConsul(options: ConsulOptions): Consul {
     } catch (error) {
       request.signal?.throwIfAborted();
       stop.signal.throwIfAborted();
-      if (isServiceError(error)) throw error;
+      if (isServiceError(error) || error instanceof OtherConnection) throw error;
       if (limit.signal.aborted) {
         // Idle connections may be as dead as this one, for instance if a gateway forgot them.
         closeIdle(connections());
@@ -177,6 +198,7 @@ interface ExchangeOptions {
   readonly agent: HttpAgent;
   readonly connectMs: number;
   readonly maxBytes: number;
+  readonly connection: object | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -190,10 +212,11 @@ async function exchange(
   options: ExchangeOptions,
   body: string | Uint8Array | undefined,
 ): Promise<ConsulAnswer> {
-  const { maxBytes, connectMs, ...rest } = options;
+  const { maxBytes, connectMs, connection, ...rest } = options;
   rest.signal.throwIfAborted();
   const request = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, rest);
   let connecting: NodeJS.Timeout | undefined;
+  let used: object = request;
   try {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       request.once("response", resolve);
@@ -202,6 +225,12 @@ async function exchange(
         reject(isStale ? new StaleConnection(error.message, { cause: error }) : error);
       });
       request.once("socket", (socket: Socket) => {
+        used = socket;
+        if (connection !== undefined && socket !== connection) {
+          reject(new OtherConnection("the connection of the last answer is gone"));
+          request.destroy();
+          return;
+        }
         if (!socket.connecting) return;
         const late = (): void => void request.destroy(new Error(`no connection within ${connectMs} ms`));
         connecting = setTimeout(late, connectMs);
@@ -209,7 +238,12 @@ async function exchange(
       });
       request.end(body);
     });
-    return { status: response.statusCode ?? 0, body: await bodyOf(response, maxBytes), header: headersOf(response) };
+    return {
+      status: response.statusCode ?? 0,
+      body: await bodyOf(response, maxBytes),
+      connection: used,
+      header: headersOf(response),
+    };
   } finally {
     clearTimeout(connecting);
   }

@@ -7,7 +7,7 @@ import { type ConsulAgent, startTemporaryConsul, whyNoConsulAgent } from "@plumb
 import { z } from "zod";
 import { cuttable } from "../test/cuttable.ts";
 import { frontOf } from "../test/front.ts";
-import { openConsul } from "./consul.ts";
+import { type Consul, openConsul } from "./consul.ts";
 import { deleteKey, getKey, putKey } from "./keys.ts";
 import { consulSource } from "./source.ts";
 
@@ -22,13 +22,22 @@ async function open(): Promise<Store> {
   await using opened = new AsyncDisposableStack();
   const direct = opened.use(openConsul({ url, token: () => token }));
   const front = opened.use(await cuttable(url));
-  // With TLS and a token, as in production.
-  const consul = opened.use(openConsul({ url: front.url, token: () => token, tls: front.tls }));
+  /** The clients of the sources. A client keeps an idle connection until it is closed. */
+  const clients: Consul[] = [];
   const key = `plumbline/config/${randomUUID()}.yaml`;
+  const release = async () =>
+    void (await Promise.all(clients.splice(0).map((client) => client[Symbol.asyncDispose]())));
+  opened.defer(release);
   const owned = opened.move();
   return {
     origin: `${front.url}/v1/kv/${key}`,
-    source: (options) => consulSource(consul, key, options),
+    source(options) {
+      // With TLS and a token, as in production.
+      const client = openConsul({ url: front.url, token: () => token, tls: front.tls });
+      clients.push(client);
+      return consulSource(client, key, options);
+    },
+    release,
     put: (text) => putKey(direct, key, text),
     delete: () => deleteKey(direct, key),
     cut: () => front.cut(),

@@ -1,6 +1,6 @@
 import { sleep } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import type { Consul, ConsulAnswer, ConsulRequest } from "./consul.ts";
+import { type Consul, type ConsulAnswer, type ConsulRequest, OtherConnection } from "./consul.ts";
 
 export interface WatchOptions {
   /** Ends the watch and its request. */
@@ -36,24 +36,27 @@ const slowPaceMs = 1_000;
  * blocking queries: at most ten requests a second, and at most one a second after a fault. A fault
  * is an error, an index below 1, one that went back, or one that did not grow although the agent
  * answered early. After a fault it asks without an index, because a blocking query with the index
- * of a lost history would miss changes, and yields the result also if it is the same. A slow reader
- * gets the latest result.
+ * of a lost history would miss changes, and yields the result also if it is the same. For the same
+ * reason an index is used only over the connection that it came by. A slow reader gets the latest
+ * result.
  */
 export async function* watchQuery<T>(consul: Consul, query: Query<T>, options: WatchOptions): AsyncIterable<T> {
   const { signal, onFault } = options;
   let position = start;
+  let connection: object | undefined;
   let last: ConsulAnswer | undefined;
   let lastFailure: string | undefined;
   /** True from a fault until an answer that waited for its change. */
   let isSlow = false;
   while (!signal.aborted) {
     const startedAt = performance.now();
-    const asked = await ask(consul, query, position, options);
+    const asked = await ask(consul, query, { position, connection }, options);
     if (signal.aborted) return;
     if (asked.position === start) isSlow = true;
     else if (position !== start) isSlow = false;
     position = asked.position;
     const { answer, fault } = asked;
+    connection = answer?.connection;
     if (fault !== undefined) onFault?.(fault, answer !== undefined);
     let failure = answer === undefined ? fault : undefined;
     if (answer === undefined) {
@@ -97,7 +100,14 @@ interface Asked {
 /** The position of a request that does not wait. */
 const start = "";
 
-async function ask<T>(consul: Consul, query: Query<T>, position: string, options: WatchOptions): Promise<Asked> {
+/** The index of the last answer, and the connection that it came by. */
+interface Place {
+  readonly position: string;
+  readonly connection?: object | undefined;
+}
+
+async function ask<T>(consul: Consul, query: Query<T>, place: Place, options: WatchOptions): Promise<Asked> {
+  const { position, connection } = place;
   const { path, maxBytes, mayBeMissing } = query;
   const { signal, waitMs = usualWaitMs } = options;
   const isBlocking = position !== start;
@@ -109,7 +119,7 @@ async function ask<T>(consul: Consul, query: Query<T>, position: string, options
       mayBeMissing,
       signal,
       query: { ...query.query, ...(isBlocking && { index: position, wait: `${waitMs}ms` }) },
-      ...(isBlocking && { timeoutMs: blockingMs(consul, waitMs) }),
+      ...(isBlocking && { timeoutMs: blockingMs(consul, waitMs), connection }),
     });
     const next = answer.header("x-consul-index");
     if (next === undefined) return { position: start, fault: unusable(consul, path, "has no index") };
@@ -121,6 +131,7 @@ async function ask<T>(consul: Consul, query: Query<T>, position: string, options
     const growth = Number(next) - Number(position);
     return { position: isBlocking && (growth < 0 || (growth === 0 && isEarly)) ? start : next, answer };
   } catch (error) {
+    if (error instanceof OtherConnection) return await ask(consul, query, { position: start }, options);
     return { position: start, fault: error };
   }
 }
