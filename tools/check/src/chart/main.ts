@@ -7,9 +7,6 @@ import { dirname, join, resolve } from "node:path";
 import { generateContracts } from "@plumbline/tools-stack";
 import { paint, runCommand } from "@plumbline/tools-stack/command";
 import { findServices } from "../settings/services.ts";
-import { checkChart } from "./check-chart.ts";
-import { chartFiles, rowProblems } from "./files.ts";
-import { goldens } from "./goldens.ts";
 import { whyNoHelm } from "./programs.ts";
 import { chartFolder } from "./render.ts";
 
@@ -24,6 +21,12 @@ await runCommand(
     const root = resolve(import.meta.dirname, "../../../..");
     process.chdir(root);
     await generateContracts(root);
+    // These load what has just been generated.
+    const [{ checkChart }, { chartFiles, rowProblems }, { goldens }] = await Promise.all([
+      import("./check-chart.ts"),
+      import("./files.ts"),
+      import("./goldens.ts"),
+    ]);
     const services = await findServices(root);
     const files = Object.entries(chartFiles(services, chartFolder)).map(([name, text]) => ({
       path: join(chartFolder, name),

@@ -8,8 +8,6 @@ import { resolve } from "node:path";
 import { generateContracts, profileRows } from "@plumbline/tools-stack";
 import { flag, runCommand } from "@plumbline/tools-stack/command";
 import { composeServices, envFile } from "./compose.ts";
-import { settingsDocument } from "./document.ts";
-import { findDrift } from "./drift.ts";
 import { embeddedServices } from "./embedded.ts";
 import { findServices } from "./services.ts";
 
@@ -25,6 +23,8 @@ await runCommand(
     const root = resolve(import.meta.dirname, "../../../..");
     process.chdir(root); // Services read config/ from the folder in which they are started.
     await generateContracts(root);
+    // These load what has just been generated.
+    const [{ settingsDocument }, { findDrift }] = await Promise.all([import("./document.ts"), import("./drift.ts")]);
 
     const services = await findServices(root);
     const page = settingsDocument(services);
