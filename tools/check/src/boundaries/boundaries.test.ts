@@ -50,7 +50,7 @@ for (const { name, projects, want } of [
     name: "a project without a layer is refused",
     projects: [{ name: "new", tags: [], dependencies: [], devDependencies: [] }],
     want: [
-      "new needs one tag layer:NAME with NAME of foundation, process, driver, communication, service-defaults, contracts, app, tool, test",
+      "new needs one tag layer:NAME with NAME of foundation, process, driver, communication, platform, service-defaults, contracts, app, tool, test",
     ],
   },
 ]) {

@@ -57,7 +57,7 @@ function bakeVariables(): string[] {
 }
 
 function scrapeJobs(): string[] {
-  return ownServices.flatMap(({ name }) => [
+  return [...ownServices, ...profileRows].flatMap(({ name }) => [
     `- job_name: ${name}`,
     `  dns_sd_configs: [{ names: [${name}], type: A, port: ${opsPort}, refresh_interval: 5s }]`,
   ]);

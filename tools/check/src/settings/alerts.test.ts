@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import test from "node:test";
-import { loadConfig, serviceSources } from "@plumbline/config";
+import { env, file, loadConfig } from "@plumbline/config";
+import { settingsPrefix } from "@plumbline/tools-stack";
 import { parse } from "yaml";
 import { composeServices, envFile } from "./compose.ts";
 import { type KnownMetric, knownMetrics } from "./known-metrics.ts";
@@ -84,9 +85,13 @@ test("Prometheus finds the replicas of every service by name, on their metrics p
   );
   const variables = envFile(readFileSync(join(root, ".env"), "utf8"));
   const started = composeServices(readFileSync(join(root, "docker-compose.yml"), "utf8"), variables);
-  const expected = (await findServices(root)).map(async ({ name, schema }) => {
+  const services = (await findServices(root)).filter(({ name }) => started.some(({ app }) => app === name));
+  const expected = services.map(async ({ name, schema }) => {
     const environment = started.find(({ app }) => app === name)?.environment ?? {};
-    const { ops } = await loadConfig(schema, serviceSources(name, environment));
+    const prefix = settingsPrefix(name);
+    // The choice of the source is no setting of the schema.
+    const variables = env(prefix, environment, { except: `${prefix}_CONFIG_` });
+    const { ops } = await loadConfig(schema, [file(join(root, `config/${name}.yaml`), { optional: true }), variables]);
     return [name, [name], "A", (ops as { port: number }).port];
   });
   const byName = (a: readonly unknown[], b: readonly unknown[]) => String(a[0]).localeCompare(String(b[0]));
