@@ -10,17 +10,23 @@ const endpoint = z
 /** Returns the sections of the stores of settings and registries. */
 export function storeSettings() {
   return {
-    etcd: z.object({
-      endpoints: z
-        .array(endpoint)
-        .min(1)
-        .max(16)
-        .optional()
-        .describe("the members of the cluster: http://host:2379 or https://host:2379"),
-      username: z.string().min(1).optional(),
-      password: secret().optional(),
-      tls: clientTlsSettings(),
-    }),
+    etcd: z
+      .object({
+        endpoints: z
+          .array(endpoint)
+          .min(1)
+          .max(16)
+          .optional()
+          .describe("the members of the cluster: http://host:2379 or https://host:2379"),
+        username: z.string().min(1).optional(),
+        password: secret().optional(),
+        tls: clientTlsSettings(),
+      })
+      .superRefine(({ username, password }, context) => {
+        if ((username === undefined) === (password === undefined)) return;
+        const path = [username === undefined ? "username" : "password"];
+        context.addIssue({ code: "custom", path, message: "both username and password, or neither" });
+      }),
     consul: z.object({
       url: endpoint.optional().describe("the agent: http://host:8500 or https://host:8501"),
       token: secret().optional(),
@@ -75,9 +81,6 @@ export const ConfigSettings = z
     const refuse = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
     if (source === "etcd" && etcd.endpoints === undefined) refuse(["etcd", "endpoints"], "required by the source etcd");
     if (source === "consul" && consul.url === undefined) refuse(["consul", "url"], "required by the source consul");
-    if ((etcd.username === undefined) !== (etcd.password === undefined)) {
-      refuse(["etcd", etcd.username === undefined ? "username" : "password"], "both username and password, or neither");
-    }
   });
 
 /** Returns the prefix of the variables that choose the source: ORDERS_CONFIG. */

@@ -1,19 +1,11 @@
-import type { Secret } from "@plumbline/config";
 import type { Resolver } from "@plumbline/rpc/discovery";
-import { followClientTls } from "@plumbline/rpc/settings";
 import type { Logger } from "@plumbline/telemetry";
-
-type TlsFiles = Parameters<typeof followClientTls>[0];
+import { type ConsulSettings, type EtcdSettings, openConsulClient, openEtcdClient } from "./open-stores.ts";
 
 /** The section `discovery` of a service's settings. */
 export interface DiscoverySettings {
-  readonly etcd: {
-    readonly endpoints?: readonly string[] | undefined;
-    readonly username?: string | undefined;
-    readonly password?: Secret | undefined;
-    readonly tls?: TlsFiles;
-  };
-  readonly consul: { readonly url?: string | undefined; readonly token?: Secret | undefined; readonly tls?: TlsFiles };
+  readonly etcd: EtcdSettings;
+  readonly consul: ConsulSettings;
   readonly kubernetes: { readonly kubeconfig?: string | undefined };
 }
 
@@ -31,28 +23,21 @@ export async function openResolvers(
   settings: DiscoverySettings,
   logger: Logger,
 ): Promise<OpenResolvers> {
-  await using opening = new AsyncDisposableStack();
+  await using opened = new AsyncDisposableStack();
   const schemes = new Set([...targets].map((target) => /^([a-z]+):\/\//.exec(target)?.[1]));
   const resolvers: Resolver[] = [];
 
   if (schemes.has("etcd")) {
-    const { endpoints, username, password, tls } = settings.etcd;
-    if (endpoints === undefined) throw missing("etcd", "discovery.etcd.endpoints");
-    const { etcdResolver, openEtcd } = await import("@plumbline/etcd");
-    const certificates = await certificatesOf(tls);
-    const credentials = username && password && (() => ({ username, password: password.reveal() }));
-    const etcd = openEtcd({ endpoints, credentials: credentials || undefined, tls: certificates?.current });
-    opening.use(etcd);
+    if (settings.etcd.endpoints === undefined) throw missing("etcd", "discovery.etcd.endpoints");
+    const etcd = await openEtcdClient(settings.etcd, { opened, logger });
+    const { etcdResolver } = await import("@plumbline/etcd");
     const onFault = (error: unknown): void => logger.warn("a registration is left out", { error: String(error) });
     resolvers.push(etcdResolver(etcd, { onFault }));
   }
   if (schemes.has("consul")) {
-    const { url, token, tls } = settings.consul;
-    if (url === undefined) throw missing("consul", "discovery.consul.url");
-    const { consulResolver, openConsul } = await import("@plumbline/consul");
-    const certificates = await certificatesOf(tls);
-    const consul = openConsul({ url, token: token && (() => token.reveal()), tls: certificates?.current });
-    opening.use(consul);
+    if (settings.consul.url === undefined) throw missing("consul", "discovery.consul.url");
+    const consul = await openConsulClient(settings.consul, { opened, logger });
+    const { consulResolver } = await import("@plumbline/consul");
     resolvers.push(consulResolver(consul));
   }
   if (schemes.has("kubernetes")) {
@@ -61,13 +46,8 @@ export async function openResolvers(
     resolvers.push(kubernetesResolver(new Kube({ access: path === undefined ? inCluster() : kubeconfig(path) })));
   }
 
-  const opened = opening.move();
-  return { resolvers, [Symbol.asyncDispose]: () => opened.disposeAsync() };
-
-  async function certificatesOf(files: TlsFiles) {
-    const certificates = await followClientTls(files, logger);
-    return certificates && opening.use(certificates);
-  }
+  const owned = opened.move();
+  return { resolvers, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function missing(scheme: string, setting: string): Error {

@@ -7,10 +7,9 @@ import {
   type Source,
   type StaleDocument,
 } from "@plumbline/config";
-import type { ClientTls } from "@plumbline/rpc";
-import { type CertificateFiles, followClientTls } from "@plumbline/rpc/settings";
 import { type Logger, noTelemetry } from "@plumbline/telemetry";
 import { ConfigSettings, configPrefix, prefixOf } from "./config-settings.ts";
+import { openConsulClient, openEtcdClient } from "./open-stores.ts";
 
 /** The sources of a service's settings, and the connections behind them. */
 export interface OpenSources extends AsyncDisposable {
@@ -87,31 +86,18 @@ async function openDocuments(name: string, chosen: Chosen, { notices, opened }: 
   const settingsOptions = { ...hooks, optional: chosen.optional, cacheFile };
   const flagsOptions = { ...hooks, optional: true, cacheFile: cacheFile && `${cacheFile}.flags` };
   if (chosen.source === "etcd") {
-    const { endpoints = [], username, password, tls } = chosen.etcd;
-    // Other services do not load the client.
-    const { etcdSource, openEtcd } = await import("@plumbline/etcd");
-    const credentials = username && password && { username, password: password.reveal() };
-    const certificates = await openCertificates(tls, opened);
-    const etcd = opened.use(openEtcd({ endpoints, credentials: credentials || undefined, tls: certificates?.current }));
+    const etcd = await openEtcdClient(chosen.etcd, { opened, logger: noTelemetry.logger });
+    // Other services do not load it.
+    const { etcdSource } = await import("@plumbline/etcd");
     return {
       settings: etcdSource(etcd, key, settingsOptions),
       flags: etcdSource(etcd, flagsKey, flagsOptions),
     };
   }
-  const { url = "", token, tls } = chosen.consul;
-  const { consulSource, openConsul } = await import("@plumbline/consul");
-  const certificates = await openCertificates(tls, opened);
-  const consul = opened.use(openConsul({ url, token: token && (() => token.reveal()), tls: certificates?.current }));
+  const consul = await openConsulClient(chosen.consul, { opened, logger: noTelemetry.logger });
+  const { consulSource } = await import("@plumbline/consul");
   return {
     settings: consulSource(consul, key, settingsOptions),
     flags: consulSource(consul, flagsKey, flagsOptions),
   };
-}
-
-async function openCertificates(
-  files: Parameters<typeof followClientTls>[0],
-  opened: AsyncDisposableStack,
-): Promise<CertificateFiles<ClientTls> | undefined> {
-  const certificates = await followClientTls(files, noTelemetry.logger);
-  return certificates && opened.use(certificates);
 }

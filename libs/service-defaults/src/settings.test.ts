@@ -82,3 +82,9 @@ test("each setting but switches and addresses says what it is for", () => {
     ["ops.host", "ops.port", "kafka.ssl", "kafka.sasl.mechanism", "telemetry.logLevel"],
   );
 });
+
+test("registries take both a user and a password of etcd, or neither", async () => {
+  const config = serviceConfig({ discovery: settings.discovery(), ...settings.shutdown() });
+  const half = loadConfig(config, [env("X", { X_DISCOVERY_ETCD_USERNAME: "orders" })]);
+  assert.deepEqual(await problemsOf(half), ["discovery.etcd.password: both username and password, or neither"]);
+});
