@@ -6,7 +6,7 @@ import { type Database, openDatabase, sqlStateOf } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { eventually, testDatabase } from "@plumbline/tools-engines";
 
-/** A role that may log in for now. */
+/** A role that may log in, until it is locked. */
 export interface Login {
   readonly role: string;
   readonly password: string;
