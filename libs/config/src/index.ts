@@ -15,7 +15,7 @@ export {
   type Refusal,
   type StaleDocument,
 } from "./sources/document.ts";
-export { type Environment, env, serviceSources } from "./sources/env.ts";
+export { type Environment, env } from "./sources/env.ts";
 export { type FileOptions, file } from "./sources/file.ts";
 export { readTree, type TreeNode, type TreePart } from "./sources/read-tree.ts";
 export { count, durationMs, live, port, secret } from "./types.ts";

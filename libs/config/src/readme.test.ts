@@ -31,8 +31,8 @@ test("with the mistakes of the README it says what the README says", () => {
   using dir = folder();
   mkdirSync(dir.at("config"));
   writeFileSync(dir.at("config/orders.yaml"), "http:\n  prot: 80\n");
-  const env = { ORDERS_DATABASE_POOL_SIZE: "1000", ORDERS_CONFIG_FILE: dir.at("config/orders.yaml") };
-  const { status, stderr } = run(first, env);
+  const program = first?.replace('"config/orders.yaml"', JSON.stringify(dir.at("config/orders.yaml")));
+  const { status, stderr } = run(program, { ORDERS_DATABASE_POOL_SIZE: "1000" });
   assert.equal(status, 1);
   const [, said] = /^```text\n(.*?)^```$/ms.exec(readme) ?? [];
   assert.ok(said);

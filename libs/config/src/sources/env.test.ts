@@ -6,7 +6,7 @@ import { folder } from "../../test/folder.ts";
 import { problemsOf } from "../../test/problems.ts";
 import { loadConfig } from "../load-config.ts";
 import { port, secret } from "../types.ts";
-import { env, serviceSources } from "./env.ts";
+import { env } from "./env.ts";
 import { isServiceLink } from "./service-links.ts";
 
 const one = (schema: z.ZodType, text: string) => loadConfig(z.object({ key: schema }), [env("X", { X_KEY: text })]);
@@ -137,22 +137,4 @@ test("variables that Kubernetes adds for a Service of the same name are ignored"
 test("two settings that share a variable are refused as an error in the schema", async () => {
   const schema = z.object({ drainMs: z.number(), drain: z.object({ ms: z.number() }) });
   await assert.rejects(loadConfig(schema, [env("X", {})]), TypeError);
-});
-
-test("a service reads its default file if that exists, or the named one, which must exist", async () => {
-  using dir = folder();
-  writeFileSync(dir.at("x.yaml"), "a: 1");
-  const schema = z.object({ a: z.number().default(0) });
-  assert.deepEqual(await loadConfig(schema, serviceSources("no-such-service", {})), { a: 0 });
-  assert.deepEqual(await loadConfig(schema, serviceSources("orders", { ORDERS_CONFIG_FILE: dir.at("x.yaml") })), {
-    a: 1,
-  });
-  assert.deepEqual(
-    await loadConfig(
-      schema,
-      serviceSources("greeter-go", { GREETER_GO_CONFIG_FILE: dir.at("x.yaml"), GREETER_GO_A: "2" }),
-    ),
-    { a: 2 },
-  );
-  await problemsOf(loadConfig(schema, serviceSources("orders", { ORDERS_CONFIG_FILE: dir.at("none.yaml") })));
 });

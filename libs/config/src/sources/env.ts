@@ -1,10 +1,9 @@
 import type { Abortable } from "@plumbline/concurrency";
 import type { Problem } from "../config-error.ts";
-import { environmentName, upperSnake } from "../environment-name.ts";
+import { environmentName } from "../environment-name.ts";
 import type { Setting } from "../settings.ts";
 import { similar } from "../similar.ts";
 import type { Entry, Source } from "../source.ts";
-import { file } from "./file.ts";
 import { anyFileChanges } from "./file-changes.ts";
 import { fromText } from "./from-text.ts";
 import { readBounded } from "./read-bounded.ts";
@@ -27,8 +26,7 @@ export interface EnvOptions {
  * except those that Kubernetes adds.
  */
 export function env(prefix: string, environment: Environment = process.env, { except }: EnvOptions = {}): Source {
-  const isIgnored = (name: string): boolean =>
-    name === configFileVariable(prefix) || (except !== undefined && name.startsWith(except));
+  const isIgnored = (name: string): boolean => except !== undefined && name.startsWith(except);
   /** Files that had content. An editor may empty a file before it writes the new content. */
   const filled = new Set<string>();
   // Only the settings show which of them have a value in a file. The others name a file as their
@@ -66,24 +64,6 @@ export function env(prefix: string, environment: Environment = process.env, { ex
       return { entries, problems };
     },
   };
-}
-
-/**
- * Returns the sources of a service: `config/<name>.yaml` if it exists, or the file that
- * <NAME>_CONFIG_FILE names, and then its variables, which win.
- */
-export function serviceSources(name: string, environment: Environment = process.env): readonly Source[] {
-  const prefix = upperSnake(name);
-  const named = environment[configFileVariable(prefix)] ?? "";
-  return [
-    // A named file must exist. The default one is optional.
-    named === "" ? file(`config/${name}.yaml`, { optional: true }) : file(named),
-    env(prefix, environment),
-  ];
-}
-
-function configFileVariable(prefix: string): string {
-  return `${prefix}_CONFIG_FILE`;
 }
 
 function namesOf(prefix: string, settings: readonly Setting[]): Map<string, Setting> {
