@@ -108,7 +108,7 @@ test("no port of the stack can be reached from another machine", {
 }, async () => {
   await using stack = await start();
   await stack.printed(/Ready after/);
-  const { kafka: _unused, ...ports } = stack.ports;
+  const { kafka: _kafka, etcd: _etcd, ...ports } = stack.ports;
   for (const host of otherAddresses) {
     for (const [name, port] of Object.entries(ports)) {
       const socket = connect({ host, port });

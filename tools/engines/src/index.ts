@@ -14,6 +14,14 @@ export { EngineError, type EngineErrorCode } from "./engine-error.ts";
 export type { EnvoyOptions } from "./envoy/bootstrap.ts";
 export { startTestEnvoy, type TestEnvoy, whyNoEnvoy } from "./envoy/test-envoy.ts";
 export type { EtcdOptions, EtcdServer, EtcdTls } from "./etcd/server.ts";
+export {
+  type EtcdProgram,
+  findEtcd,
+  howToGetEtcd,
+  putMissing,
+  type StackEtcd,
+  startStackEtcd,
+} from "./etcd/stack-etcd.ts";
 export { startTemporaryEtcd, type TestEtcd, testEtcd, whyNoEtcd, whyNoEtcdServer } from "./etcd/test-etcd.ts";
 export { eventually } from "./eventually.ts";
 export { freePort, freePorts } from "./free-ports.ts";

@@ -1,7 +1,8 @@
 /** `npm start`: the whole system on this machine until Ctrl-C. */
 import { resolve } from "node:path";
 import { aborted, sleep } from "@plumbline/concurrency";
-import { choice, flag, hasColors, Progress, runCommand, text, whole } from "./command/index.ts";
+import { findEtcd, howToGetEtcd } from "@plumbline/tools-engines";
+import { choice, flag, hasColors, Progress, runCommand, text, UsageError, whole } from "./command/index.ts";
 import { defaultPorts, type Ports, portsFrom } from "./ports.ts";
 import { prettyLine } from "./processes/log-lines.ts";
 import { proportionalSetSize } from "./processes/memory.ts";
@@ -19,6 +20,7 @@ const spec = {
   options: {
     fresh: flag("begins without the data of earlier runs"),
     kafka: flag("carries the events on Apache Kafka; needs Java 17 and Maven"),
+    etcd: flag("keeps settings and feature flags in etcd: one on PATH, else a container"),
     transport: choice("carrier of the calls; PLUMBLINE_TRANSPORT where not given", transports),
     "ports-from": whole("takes all ports in a row from this one", { least: 1_024, most: 65_000 }),
     data: text("folder of the data (.plumbline/data)", { takes: "FOLDER" }),
@@ -38,23 +40,37 @@ Ready after ${(stack.readyAfterMs / 1_000).toFixed(1)} s.
 
   API and a page to try it   ${base}/docs
   OpenAPI document           ${base}/openapi.json
-  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (${others})
+  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (${others})${settingsLine(stack)}
 
 Try:
 
   curl ${base}/v1/greetings/World
   curl -X POST ${base}/v1/orders -H 'content-type: application/json' -d '{"customerId":"me","items":[{"sku":"tea","quantity":2}]}'
   curl '${base}/v1/orders?customerId=me'
-
+${putLine(stack)}
 Then, in another terminal: npm run demo${ports.gateway === defaultPorts.gateway ? "" : ` -- --url ${base}`}. Ctrl-C stops everything and keeps the data.
 `;
+}
+
+function settingsLine({ etcd }: ProcessStack): string {
+  if (etcd === undefined) return "";
+  return `\n  settings and flags         ${etcd.url}: plumbline/config/SERVICE.yaml, plumbline/flags/SERVICE.json`;
+}
+
+function putLine({ etcd }: ProcessStack): string {
+  if (etcd === undefined) return "";
+  return `  ${etcd.etcdctl} put plumbline/config/gateway.yaml < config/gateway.yaml\n`;
 }
 
 function memoryTable(stack: ProcessStack): string {
   const rows = [...stack.programs.values()].map(
     (program) => [program.name, proportionalSetSize(program.pid ?? 0)] as const,
   );
-  const engines = [["postgres", stack.postgresPid] as const, ["kafka", stack.kafkaPid] as const];
+  const engines = [
+    ["postgres", stack.postgresPid] as const,
+    ["kafka", stack.kafkaPid] as const,
+    ["etcd", stack.etcd?.pid] as const,
+  ];
   const running = engines
     .filter(([, pid]) => pid !== undefined)
     .map(([name, pid]) => [name, proportionalSetSize(pid ?? 0)] as const);
@@ -87,6 +103,8 @@ await runCommand(spec, async ({ values }) => {
   const from = values["ports-from"];
   const ports = from === undefined ? defaultPorts : portsFrom(from);
   const names: string[] = [];
+  const etcd = values.etcd ? findEtcd() : undefined;
+  if (values.etcd && etcd === undefined) throw new UsageError(`--etcd finds no etcd: ${howToGetEtcd}`);
   using progress = new Progress();
   progress.line("Starting Postgres, the services and a supplier…");
   try {
@@ -97,6 +115,7 @@ await runCommand(spec, async ({ values }) => {
       dataDir: values.data ?? dataFolder(root),
       fresh: values.fresh,
       adapter: values.kafka ? "kafka" : "postgres",
+      etcd,
       transport: values.transport ?? givenTransport(),
       onLine: (name, line) => {
         if (!names.includes(name)) names.push(name);

@@ -2,13 +2,13 @@
 import { freePorts } from "@plumbline/tools-engines";
 import { rows, type ServiceName, type ServiceTable } from "./services.ts";
 
-const enginePorts = { postgres: 54329, kafka: 19092 } as const;
+const enginePorts = { postgres: 54329, kafka: 19092, etcd: 2379 } as const;
 
 type OpsName<Row> = Row extends { readonly name: infer Name extends string; readonly opsPort: number }
   ? `${Name}Ops`
   : never;
 
-/** "orders" for its clients, "ordersOps" for metrics and health; "postgres" and "kafka". */
+/** "orders" for its clients, "ordersOps" for metrics and health; "postgres", "kafka" and "etcd". */
 export type PortName = ServiceName | OpsName<ServiceTable[number]> | keyof typeof enginePorts;
 export type Ports = Readonly<Record<PortName, number>>;
 

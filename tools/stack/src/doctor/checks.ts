@@ -1,6 +1,6 @@
 /** The checks of `npm run doctor`. */
 import { tmpdir } from "node:os";
-import { javaProblem } from "@plumbline/tools-engines";
+import { howToGetEtcd, javaProblem } from "@plumbline/tools-engines";
 import { goProblem } from "@plumbline/tools-go";
 import { describeBusy } from "../processes/preflight.ts";
 import type { Machine } from "./machine.ts";
@@ -94,7 +94,7 @@ export const checks: readonly Check[] = [
     neededFor: start,
     required: true,
     look: async ({ ports, busyPorts }) => {
-      const { kafka: _, ...needed } = ports;
+      const { kafka: _, etcd: __, ...needed } = ports;
       const busy = await busyPorts(needed);
       const [first, ...fix] = busy.length === 0 ? [] : describeBusy(busy).split("\n");
       if (first !== undefined) throw new Missing([first, ...fix.slice(0, -1)].join("\n"), fix.at(-1) ?? "");
@@ -255,6 +255,16 @@ export const checks: readonly Check[] = [
       const problem = maven();
       if (problem !== undefined) throw new Missing(problem, "install Maven (apt-get install maven)");
       return "mvn is on PATH";
+    },
+  },
+  {
+    name: "etcd",
+    neededFor: "npm start -- --etcd, tests on etcd",
+    required: false,
+    look: ({ etcd }) => {
+      const found = etcd();
+      if (found === undefined) throw new Missing("no etcd, and no Docker engine to run it", howToGetEtcd);
+      return "command" in found ? `${found.command} on this machine` : `${found.image} in a container`;
     },
   },
   {

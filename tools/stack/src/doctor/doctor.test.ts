@@ -38,6 +38,7 @@ const whole: Machine = {
   busyPorts: async () => [],
   postgres: async () => "PostgreSQL 18",
   maven: () => undefined,
+  etcd: () => ({ command: "etcd" }),
 };
 
 /** Changes what a command prints, or makes it fail. */
@@ -95,6 +96,7 @@ const failures: readonly (readonly [name: string, change: Partial<Machine>, foun
   ],
   ["memory", { availableMemory: 3e8 }, /^0\.3 GB available$/, /close other programs/],
   ["descriptors", answering("sh -c ulimit -n", "1024"), /may open 1024 files/, /ulimit -n 4096/],
+  ["etcd", { etcd: () => undefined }, /^no etcd, and no Docker engine/, /apt-get install etcd-server/],
   ["curl", answering("curl --version", undefined), /^no curl$/, /install curl/],
   [
     "proxies",

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { checkPostgres, mavenProblem } from "@plumbline/tools-engines";
+import { checkPostgres, type EtcdProgram, findEtcd, mavenProblem } from "@plumbline/tools-engines";
 import type { Ports } from "../ports.ts";
 import { type BusyPort, busyPorts } from "../processes/preflight.ts";
 
@@ -29,6 +29,7 @@ export interface Machine {
   readonly busyPorts: (ports: Partial<Ports>) => Promise<readonly BusyPort[]>;
   readonly postgres: (dataDir: string) => Promise<string>;
   readonly maven: () => string | undefined;
+  readonly etcd: () => EtcdProgram | undefined;
 }
 
 const answerMs = 1_500;
@@ -61,5 +62,6 @@ export function thisMachine(root: string, dataDir: string, ports: Ports): Machin
     busyPorts,
     postgres: checkPostgres,
     maven: mavenProblem,
+    etcd: () => findEtcd(),
   };
 }

@@ -2,10 +2,20 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { deadline } from "@plumbline/concurrency";
-import { createDatabase, freePorts, startKafka, startPostgres } from "@plumbline/tools-engines";
+import {
+  createDatabase,
+  type EtcdProgram,
+  freePorts,
+  putMissing,
+  type StackEtcd,
+  startKafka,
+  startPostgres,
+  startStackEtcd,
+} from "@plumbline/tools-engines";
 import type { Ports } from "../ports.ts";
 import { databaseOwners, ownServices, rows, serviceRow, settingsPrefix } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
+import { documentsOf } from "./documents.ts";
 import { checkPorts } from "./preflight.ts";
 import {
   type DatabaseName,
@@ -19,12 +29,16 @@ import {
 import { generateContracts, runScript } from "./run-script.ts";
 import { Supervised } from "./supervised.ts";
 
-export interface ProcessesOptions extends Omit<ProgramsOptions, "extra"> {
+export interface ProcessesOptions extends Omit<ProgramsOptions, "extra" | "etcdUrl"> {
   readonly root: string;
   readonly dataDir: string;
   readonly ports: Ports;
   /** Removes the data of earlier runs first. */
   readonly fresh?: boolean;
+  /**
+   * Keeps the settings and the flags in this etcd. Those of config/ are put if keys are missing.
+   */
+  readonly etcd?: EtcdProgram | undefined;
   /** The modules that every program loads before its own, relative to the repository. */
   readonly imports?: readonly string[];
   /** The number of replicas of a service; one where none is given. */
@@ -48,6 +62,8 @@ export interface ProcessStack extends Stack {
   readonly kafkaPid: number | undefined;
   /** The address of the Kafka that runs, if one does. */
   readonly kafkaBrokers: string | undefined;
+  /** The etcd that has the settings and the flags, if one runs. */
+  readonly etcd: StackEtcd | undefined;
   readonly databaseUrls: Readonly<Record<DatabaseName, string>>;
   /** The milliseconds from the call to everything ready. */
   readonly readyAfterMs: number;
@@ -66,17 +82,24 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   const began = performance.now();
   await using resources = new AsyncDisposableStack();
 
-  const { kafka: kafkaPort, ...others } = ports;
-  await checkPorts(adapter === "kafka" ? ports : others);
+  const { kafka: kafkaPort, etcd: etcdPort, ...others } = ports;
+  await checkPorts({
+    ...others,
+    ...(adapter === "kafka" && { kafka: kafkaPort }),
+    ...(options.etcd && { etcd: etcdPort }),
+  });
   if (entry === "bundle") requireBundles(root);
   if (options.fresh === true) {
     // Only the folders of the engines: the folder around them may hold other files.
-    for (const engine of ["postgres", "kafka"]) rmSync(join(options.dataDir, engine), { recursive: true, force: true });
+    for (const engine of ["postgres", "kafka", "etcd"]) {
+      rmSync(join(options.dataDir, engine), { recursive: true, force: true });
+    }
   }
   const onWait = options.onWait ?? (() => {});
-  onWait(adapter === "kafka" ? "Postgres, Kafka and the contracts" : "Postgres and the contracts");
+  const engines = ["Postgres", ...(adapter === "kafka" ? ["Kafka"] : []), ...(options.etcd ? ["etcd"] : [])];
+  onWait(`${engines.join(", ")} and the contracts`);
   const own = async <T extends AsyncDisposable>(starting: Promise<T>): Promise<T> => resources.use(await starting);
-  const [postgres, kafka] = await allEnded([
+  const [postgres, kafka, etcd] = await allEnded([
     own(
       startPostgres({
         dataDir: join(options.dataDir, "postgres"),
@@ -87,9 +110,11 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
       }),
     ),
     adapter === "kafka" ? own(startKafka({ dataDir: join(options.dataDir, "kafka"), port: kafkaPort })) : undefined,
+    options.etcd && own(startStackEtcd(options.etcd, { dataDir: join(options.dataDir, "etcd"), port: etcdPort })),
     generateContracts(root),
   ]);
   signal?.throwIfAborted();
+  if (etcd !== undefined) await putMissing(etcd.url, documentsOf(root));
 
   const urls = Object.fromEntries(
     await Promise.all(
@@ -100,13 +125,14 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     ),
   ) as Record<DatabaseName, string>;
 
-  const firsts = programs(ports, urls, options);
+  const settings = { ...options, etcdUrl: etcd?.url };
+  const firsts = programs(ports, urls, settings);
   const owners = firsts.filter(({ service }) => databaseOwners.some((owner) => owner === service));
   onWait(`the migrations of ${owners.map(({ name }) => name).join(", ")}`);
   await Promise.all(owners.map((program) => runScript(root, program.entry, ["migrate"], program.environment)));
   signal?.throwIfAborted();
 
-  const running = resources.use(new Programs(options, urls));
+  const running = resources.use(new Programs(settings, urls));
   await running.up(options.scale);
 
   const owned = resources.move();
@@ -130,23 +156,26 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     postgresPid: postgres.pid,
     kafkaPid: kafka?.pid,
     kafkaBrokers: kafka?.brokers,
+    etcd,
     databaseUrls: urls,
     readyAfterMs: performance.now() - began,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
+type ProgramsSettings = ProcessesOptions & Pick<ProgramsOptions, "etcdUrl">;
+
 /** The programs that run, brought to the number of replicas that is asked for. */
 class Programs implements AsyncDisposable {
   readonly byName = new Map<string, Supervised>();
-  readonly #options: ProcessesOptions;
+  readonly #options: ProgramsSettings;
   readonly #urls: Readonly<Record<DatabaseName, string>>;
   /**
    * Every replica beside the first that was ever asked for: one that comes back keeps its ports.
    */
   readonly #extra = new Map<string, ExtraReplica>();
 
-  constructor(options: ProcessesOptions, urls: Readonly<Record<DatabaseName, string>>) {
+  constructor(options: ProgramsSettings, urls: Readonly<Record<DatabaseName, string>>) {
     this.#options = options;
     this.#urls = urls;
   }

@@ -75,6 +75,8 @@ export interface ProgramsOptions {
   readonly entry?: Entry | undefined;
   /** The carrier of the calls; by default each service's own default. */
   readonly transport?: Transport | undefined;
+  /** The etcd that has the settings and the flags; files have them if not given. */
+  readonly etcdUrl?: string | undefined;
   /** Settings that every service gets. */
   readonly environment?: Environment | undefined;
   /** Replicas beside the first of each service. */
@@ -96,7 +98,7 @@ export function programs(
   urls: Readonly<Record<DatabaseName, string>>,
   options: ProgramsOptions = {},
 ): Program[] {
-  const { adapter = "postgres", entry = "source", transport, environment: extraEnvironment = {}, extra = [] } = options;
+  const { adapter = "postgres", entry = "source", transport, etcdUrl, extra = [] } = options;
   const replicas = [
     ...rows.map(({ name }) => ({
       service: name,
@@ -140,7 +142,12 @@ export function programs(
     const prefixed = Object.entries(own).map(([key, value]) => [`${prefix}_${key}`, value]);
     if (row.standIn === true) return Object.fromEntries(prefixed);
     const carrier = { [`${prefix}_${row.http === true ? "" : "RPC_"}TRANSPORT`]: transport };
-    return { ...(transport && (carrier as Environment)), ...extraEnvironment, ...Object.fromEntries(prefixed) };
+    return {
+      ...(transport && (carrier as Environment)),
+      ...(etcdUrl !== undefined && documentsIn(etcdUrl, prefix)),
+      ...options.environment,
+      ...Object.fromEntries(prefixed),
+    };
   }
 
   function messaging(): Environment {
@@ -160,6 +167,15 @@ export function programs(
   function addressesOf(service: string): string[] {
     return replicas.filter((replica) => replica.service === service).map(({ port }) => `${loopback}:${port}`);
   }
+}
+
+function documentsIn(etcdUrl: string, prefix: string): Environment {
+  return {
+    [`${prefix}_CONFIG_SOURCE`]: "etcd",
+    [`${prefix}_CONFIG_ETCD_ENDPOINTS`]: etcdUrl,
+    // Most services have no document until somebody puts one.
+    [`${prefix}_CONFIG_OPTIONAL`]: "true",
+  };
 }
 
 /** Several addresses are given by number, since no name server here knows the replicas. */
