@@ -22,7 +22,7 @@ async function status({ url }: { readonly url: string }): Promise<number> {
   return answer.status;
 }
 
-test("a rate limit that is put into etcd holds within two seconds in every gateway", { skip }, async () => {
+test("a rate limit that is put into etcd holds within two seconds in each of three gateways", { skip }, async () => {
   await using server = await testEtcd();
   await using etcd = openEtcd({ endpoints: [server.url] });
   const key = `test/${crypto.randomUUID()}/gateway.yaml`;
@@ -35,7 +35,8 @@ test("a rate limit that is put into etcd holds within two seconds in every gatew
   };
   await using first = await startGateway(behaviour, settings);
   await using second = await startGateway(behaviour, settings);
-  const gateways = [first, second];
+  await using third = await startGateway(behaviour, settings);
+  const gateways = [first, second, third];
   for (const gateway of gateways) for (let call = 0; call < 5; call++) assert.equal(await status(gateway), 200);
 
   const all = (wanted: number) =>

@@ -64,6 +64,17 @@ export const claims: readonly Claim[] = [
     cost: "tests",
   },
   {
+    claim:
+      "A rate limit that is [put into etcd](configuration.md#a-rate-limit-in-etcd) holds in three gateways within 2 s, without a restart",
+    command: "npx nx test @plumbline/gateway -- test/etcd.test.ts",
+    cost: "tests",
+  },
+  {
+    claim: "Under `npm start -- --etcd` a flag and a rate limit are changed by a put, in every replica within 2 s",
+    command: "npx nx test @plumbline/e2e -- test/etcd.test.ts",
+    cost: "tests",
+  },
+  {
     claim: "An annotated RPC needs no code in the gateway; OpenAPI 3.1 comes from the same protos",
     command: "npx nx test @plumbline/gateway -- test/unknown-package.test.ts",
     cost: "tests",
