@@ -8,6 +8,8 @@ import { eventually } from "@plumbline/tools-engines";
 import type { OrdersClient } from "./service.ts";
 
 const entry = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+/** The most characters of output that are kept: more than a test under load writes. */
+const maxOutput = 16_000_000;
 
 export interface OrdersProcess extends AsyncDisposable {
   readonly client: OrdersClient;
@@ -70,12 +72,15 @@ function start(environment: Record<string, string>, args: readonly string[]) {
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let text = "";
+  const chunks: string[] = [];
+  let size = 0;
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (chunk: string) => {
-      text = (text + chunk).slice(-200_000);
+      chunks.push(chunk);
+      size += chunk.length;
+      while (size > maxOutput) size -= chunks.shift()?.length ?? 0;
     });
   }
   const ended = once(child, "close").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
-  return { child, ended, output: () => text };
+  return { child, ended, output: () => chunks.join("") };
 }
