@@ -50,6 +50,29 @@ export async function openResolvers(
   return { resolvers, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
+/**
+ * Opens a resolver for each registry that the settings name, for a service whose targets change
+ * while it runs. Kubernetes is one of them in a pod, or with a kubeconfig.
+ */
+export function openConfiguredResolvers(
+  settings: DiscoverySettings,
+  logger: Logger,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<OpenResolvers> {
+  const { etcd, consul, kubernetes } = settings;
+  const isInPod = environment["KUBERNETES_SERVICE_HOST"] !== undefined;
+  const targets = [
+    etcd.endpoints !== undefined && "etcd:///",
+    consul.url !== undefined && "consul:///",
+    (kubernetes.kubeconfig !== undefined || isInPod) && "kubernetes:///",
+  ];
+  return openResolvers(
+    targets.filter((target) => target !== false),
+    settings,
+    logger,
+  );
+}
+
 function missing(scheme: string, setting: string): Error {
   return new Error(`a target begins with ${scheme}:// and the setting ${setting} is missing`);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -141,6 +141,32 @@ test("the flags are a document beside the settings, in the same source, and may 
   assert.equal(await count(environment), 0);
   await etcd.put(key, text);
   assert.equal(await count(environment), 1);
+  await etcd.delete({ key });
+});
+
+test("another document of a service is in the source of its settings, and must be there", { skip }, async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "routes.yaml");
+  const key = `test/${crypto.randomUUID()}/routes.yaml`;
+  const rateIn = async (environment: Environment): Promise<number | string> => {
+    await using opened = await openSources("orders", environment);
+    const document = opened.document({ file: path, key, name: "routes" });
+    return await loadConfig(schema, [document]).then(({ rate }) => rate, String);
+  };
+  assert.match(String(await rateIn({})), /routes\.yaml\): expected a file/);
+  writeFileSync(path, "rate: 3");
+  assert.equal(await rateIn({}), 3);
+  await using server = await testEtcd();
+  await using etcd = openEtcd({ endpoints: [server.url] });
+  const environment = {
+    ORDERS_CONFIG_SOURCE: "etcd",
+    ORDERS_CONFIG_ETCD_ENDPOINTS: server.url,
+    ORDERS_CONFIG_CACHE_FILE: join(folder.path, "cache"),
+  };
+  assert.match(String(await rateIn(environment)), new RegExp(`etcd://.*${key}\\): expected a document, but there is none`));
+  await etcd.put(key, "rate: 4");
+  assert.equal(await rateIn(environment), 4);
+  assert.match(readdirSync(folder.path).join(" "), /\bcache\.routes\b/);
   await etcd.delete({ key });
 });
 

@@ -17,7 +17,22 @@ export interface OpenSources extends AsyncDisposable {
   readonly sources: readonly Source[];
   /** The document of feature flags, which may be missing. Nothing is read before it is used. */
   readonly flags: Source;
+  /** Returns another document of the service, in the same store. It is read once it is used. */
+  readonly document: OpenDocument;
   readonly notices: SourceNotices;
+}
+
+/** Opens a document of a service, beside its settings. */
+export type OpenDocument = (place: DocumentPlace) => Source;
+
+/** The place of a document in each kind of store. */
+export interface DocumentPlace {
+  /** The path, for the source file. */
+  readonly file: string;
+  /** The key, for the sources etcd and consul. */
+  readonly key: string;
+  /** The end of the name of its cache file, which is beside that of the settings. */
+  readonly name: string;
 }
 
 /** The problems of sources that a service goes on with. */
@@ -56,6 +71,7 @@ export async function openSources(name: string, environment: Environment = proce
   return {
     sources: [documents.settings, variables],
     flags: documents.flags,
+    document: documents.document,
     notices,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -70,34 +86,55 @@ interface Parts {
 interface Documents {
   readonly settings: Source;
   readonly flags: Source;
+  readonly document: OpenDocument;
 }
 
 async function openDocuments(name: string, chosen: Chosen, { notices, opened }: Parts): Promise<Documents> {
   if (chosen.source === "file") {
     const { file: named, optional } = chosen;
     const settings = named === undefined ? file(`config/${name}.yaml`, { optional: true }) : file(named, { optional });
-    return { settings, flags: file(chosen.flagsFile ?? `config/${name}.flags.json`, { optional: true }) };
-  }
-  const { key = `plumbline/config/${name}.yaml`, flagsKey = `plumbline/flags/${name}.json`, cacheFile } = chosen;
-  const hooks = {
-    onStale: (stale: StaleDocument) => notices.stale(stale),
-    onCacheFailure: (error: unknown) => notices.cacheFailed(error),
-  };
-  const settingsOptions = { ...hooks, optional: chosen.optional, cacheFile };
-  const flagsOptions = { ...hooks, optional: true, cacheFile: cacheFile && `${cacheFile}.flags` };
-  if (chosen.source === "etcd") {
-    const etcd = await openEtcdClient(chosen.etcd, { opened, logger: noTelemetry.logger });
-    // Other services do not load it.
-    const { etcdSource } = await import("@plumbline/etcd");
     return {
-      settings: etcdSource(etcd, key, settingsOptions),
-      flags: etcdSource(etcd, flagsKey, flagsOptions),
+      settings,
+      flags: file(chosen.flagsFile ?? `config/${name}.flags.json`, { optional: true }),
+      document: (place) => file(place.file),
     };
   }
-  const consul = await openConsulClient(chosen.consul, { opened, logger: noTelemetry.logger });
-  const { consulSource } = await import("@plumbline/consul");
+  const { key = `plumbline/config/${name}.yaml`, flagsKey = `plumbline/flags/${name}.json`, cacheFile } = chosen;
+  const source = await openStore(chosen, {
+    opened,
+    onStale: (stale) => notices.stale(stale),
+    onCacheFailure: (error) => notices.cacheFailed(error),
+  });
   return {
-    settings: consulSource(consul, key, settingsOptions),
-    flags: consulSource(consul, flagsKey, flagsOptions),
+    settings: source(key, { optional: chosen.optional, cacheFile }),
+    flags: source(flagsKey, { optional: true, cacheFile: cacheFile && `${cacheFile}.flags` }),
+    document: (place) => source(place.key, { cacheFile: cacheFile && `${cacheFile}.${place.name}` }),
   };
+}
+
+interface Hooks extends Pick<Parts, "opened"> {
+  readonly onStale: (stale: StaleDocument) => void;
+  readonly onCacheFailure: (error: unknown) => void;
+}
+
+interface KeyOptions {
+  readonly optional?: boolean | undefined;
+  readonly cacheFile?: string | undefined;
+}
+
+/** Opens the client of the store. Resolves with a function that makes the source of a key. */
+async function openStore(
+  chosen: Chosen,
+  { opened, ...hooks }: Hooks,
+): Promise<(key: string, options: KeyOptions) => Source> {
+  const parts = { opened, logger: noTelemetry.logger };
+  // Services that use neither load neither.
+  if (chosen.source === "etcd") {
+    const etcd = await openEtcdClient(chosen.etcd, parts);
+    const { etcdSource } = await import("@plumbline/etcd");
+    return (key, options) => etcdSource(etcd, key, { ...hooks, ...options });
+  }
+  const consul = await openConsulClient(chosen.consul, parts);
+  const { consulSource } = await import("@plumbline/consul");
+  return (key, options) => consulSource(consul, key, { ...hooks, ...options });
 }

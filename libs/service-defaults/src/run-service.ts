@@ -1,7 +1,7 @@
 import { type Config, loadConfig, type Schema, type Source } from "@plumbline/config";
 import { run } from "@plumbline/lifecycle";
 import { configPrefix, prefixOf } from "./config-settings.ts";
-import { openSources, type SourceNotices } from "./open-sources.ts";
+import { type OpenDocument, openSources, type SourceNotices } from "./open-sources.ts";
 
 /** The name, the stop signal and the sources of a running service. */
 export interface ServiceContext {
@@ -13,6 +13,8 @@ export interface ServiceContext {
   readonly sources: readonly Source[];
   /** The document of feature flags. */
   readonly flags: Source;
+  /** Returns another document of the service, in the store that its settings are in. */
+  readonly document: OpenDocument;
   /** The problems of sources that the service goes on with. */
   readonly notices?: SourceNotices | undefined;
 }
@@ -54,9 +56,11 @@ export async function runService<S extends ServiceSchema>(
 
   try {
     await using opened = await openSources(name);
-    const { sources, flags, notices } = opened;
+    const { sources, flags, document, notices } = opened;
     const config = await loadConfig(schema, sources);
-    await run((signal) => work(config, { name, signal, sources, flags, notices }), { graceMs: config.graceMs });
+    await run((signal) => work(config, { name, signal, sources, flags, document, notices }), {
+      graceMs: config.graceMs,
+    });
   } catch (error) {
     console.error(error);
     process.exitCode = 1;

@@ -37,7 +37,14 @@ const migrate = migrateData({
   publishes: { topic: "sample.events", partitions: 2 },
   consumes: { topic: "other.events", partitions: 3 },
 });
-const context = { name: "sample", signal: new AbortController().signal, sources: [], flags: env("FLAGS", {}) };
+const noDocument = env("FLAGS", {});
+const context = {
+  name: "sample",
+  signal: new AbortController().signal,
+  sources: [],
+  flags: noDocument,
+  document: () => noDocument,
+};
 
 const stack = new AsyncDisposableStack();
 after(() => stack.disposeAsync());
