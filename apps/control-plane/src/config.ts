@@ -13,8 +13,15 @@ export const ControlPlaneConfig = serviceConfig({
       .string()
       .min(1)
       .default("config/routes.yaml")
-      .describe("the document of listeners, clusters and routes; a change is sent to the proxies"),
+      .describe("source file: the document of listeners, clusters and routes; a change is sent to the proxies"),
+    key: z
+      .string()
+      .min(1)
+      .max(512)
+      .default("plumbline/routes/control-plane.yaml")
+      .describe("source etcd or consul: the key of that document"),
   }),
+  discovery: settings.discovery(),
   xds: z.object({
     holdMs: durationMs(5_000).describe("the longest time that a route waits for a proxy to accept its clusters"),
     lingerMs: durationMs(30_000).describe("the time that a removed cluster stays at a proxy without routes to it"),

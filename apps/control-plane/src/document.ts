@@ -1,4 +1,5 @@
 import { durationMs } from "@plumbline/config";
+import { parseTarget, type Resolver } from "@plumbline/rpc/discovery";
 import { z } from "zod";
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "expected letters, digits, and . _ - between them");
@@ -135,6 +136,21 @@ export const RoutesDocument = z
       }
     }
   });
+
+/** Returns the schema of the document, whose targets must each have one of the resolvers. */
+export function routesDocument(resolvers: readonly Resolver[]) {
+  return RoutesDocument.superRefine(({ clusters }, context) => {
+    for (const [key, { target }] of Object.entries(clusters)) {
+      try {
+        if (target !== undefined) parseTarget(target, resolvers);
+      } catch (error) {
+        // The caller of the schema adds "expected".
+        const message = (error as Error).message.replace(/^invalid target .*: expected /, "");
+        context.addIssue({ code: "custom", path: ["clusters", key, "target"], message });
+      }
+    }
+  });
+}
 
 export type Routes = z.output<typeof RoutesDocument>;
 export type ClusterRow = Routes["clusters"][string];

@@ -1,8 +1,8 @@
 import { followConfig, type Source } from "@plumbline/config";
-import { parseTarget, type Resolver } from "@plumbline/rpc/discovery";
+import type { Resolver } from "@plumbline/rpc/discovery";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Publisher } from "./ads/publisher.ts";
-import { type Routes, RoutesDocument } from "./document.ts";
+import { type Routes, routesDocument } from "./document.ts";
 import { openEndpoints } from "./endpoints.ts";
 import { buildSnapshot } from "./resources/build.ts";
 
@@ -37,16 +37,8 @@ export async function followRoutes(
 
   const endpoints = opened.use(openEndpoints(resolvers, { logger }, publish));
   opened.use(
-    await followConfig(RoutesDocument, [source], {
+    await followConfig(routesDocument(resolvers), [source], {
       onChange(next) {
-        try {
-          for (const { target } of Object.values(next.clusters))
-            if (target !== undefined) parseTarget(target, resolvers);
-        } catch (error) {
-          if (document === undefined) throw error;
-          logger.error("routes not changed: the document has an invalid target", error);
-          return;
-        }
         document = next as Routes;
         endpoints.follow(document);
         publish();

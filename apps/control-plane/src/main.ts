@@ -1,5 +1,12 @@
-import { type Config, file } from "@plumbline/config";
-import { openOps, runService, type ServiceContext, serveRpc, serveUntilStopped } from "@plumbline/service-defaults";
+import type { Config } from "@plumbline/config";
+import {
+  openConfiguredResolvers,
+  openOps,
+  runService,
+  type ServiceContext,
+  serveRpc,
+  serveUntilStopped,
+} from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { adsService } from "./ads/ads-service.ts";
 import { createPublisher } from "./ads/publisher.ts";
@@ -7,10 +14,14 @@ import { ControlPlaneConfig } from "./config.ts";
 import { followRoutes } from "./follow-routes.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
-async function main(config: Config<typeof ControlPlaneConfig>, { name, signal }: ServiceContext): Promise<void> {
+async function main(config: Config<typeof ControlPlaneConfig>, context: ServiceContext): Promise<void> {
+  const { name, signal, notices } = context;
   await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+  if (notices !== undefined) notices.logger = telemetry.logger;
   const publisher = createPublisher();
-  await using routes = await followRoutes(file(config.routes.file), [], publisher, telemetry);
+  await using discovery = await openConfiguredResolvers(config.discovery, telemetry.logger);
+  const document = context.document({ ...config.routes, name: "routes" });
+  await using routes = await followRoutes(document, discovery.resolvers, publisher, telemetry);
   await using ops = await openOps(config.ops, { routes }, telemetry);
   await using server = await serveRpc(
     { services: [adsService(publisher, config.xds, telemetry)], health: ops.health, telemetry },

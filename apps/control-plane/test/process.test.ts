@@ -1,58 +1,14 @@
 /** The process as it is deployed: started, changed, killed and stopped, with a real Envoy. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { eventually, freePort, startTestEnvoy, whyNoEnvoy } from "@plumbline/tools-engines";
+import { freePort, startTestEnvoy, whyNoEnvoy } from "@plumbline/tools-engines";
+import { ControlPlane } from "./process.ts";
 import { answeredBy, startBackend, startLoad, total } from "./support.ts";
 
 const skip = whyNoEnvoy() ?? false;
-
-/** A control plane in a process of its own. It is killed at the end of the test. */
-class ControlPlane implements Disposable {
-  readonly child: ChildProcess;
-  readonly lines: { readonly message: string }[] = [];
-  readonly errors: Promise<string>;
-  readonly exited: Promise<unknown[]>;
-
-  constructor(file: string, port: number, opsPort = 0) {
-    const main = join(import.meta.dirname, "../src/main.ts");
-    this.child = spawn(process.execPath, ["-C", "source", main], {
-      cwd: import.meta.dirname,
-      env: {
-        PATH: process.env["PATH"],
-        CONTROL_PLANE_ROUTES_FILE: file,
-        CONTROL_PLANE_RPC_HOST: "127.0.0.1",
-        CONTROL_PLANE_RPC_PORT: String(port),
-        CONTROL_PLANE_OPS_PORT: String(opsPort),
-        CONTROL_PLANE_OPS_HOST: "127.0.0.1",
-      },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const { stdout, stderr } = this.child;
-    assert.ok(stdout && stderr);
-    this.errors = text(stderr);
-    this.exited = once(this.child, "close");
-    createInterface({ input: stdout }).on("line", (json) => this.lines.push(JSON.parse(json)));
-  }
-
-  /** Waits for a line of its log that begins so. */
-  async says(message: string): Promise<void> {
-    await eventually(
-      () => this.lines.map((line) => line.message),
-      (all) => all.some((one) => one.startsWith(message)),
-    );
-  }
-
-  [Symbol.dispose](): void {
-    this.child.kill("SIGKILL");
-  }
-}
 
 function folder(): { readonly path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "control-plane-"));
@@ -78,7 +34,7 @@ for (const variant of ["sotw", "delta"] as const) {
     const [rpcPort, port] = [await freePort(), await freePort()];
     const url = `http://127.0.0.1:${port}/`;
     writeFileSync(file, documentOf(port, a.endpoint));
-    let controlPlane = new ControlPlane(file, rpcPort);
+    let controlPlane = new ControlPlane(rpcPort, { CONTROL_PLANE_ROUTES_FILE: file });
     try {
       await controlPlane.says("control-plane is listening");
       await using envoy = await startTestEnvoy({ controlPlanePort: rpcPort, variant });
@@ -91,13 +47,13 @@ for (const variant of ["sotw", "delta"] as const) {
         for (let round = 0; round < 10; round += 1) {
           controlPlane.child.kill("SIGKILL");
           await controlPlane.exited;
-          controlPlane = new ControlPlane(file, rpcPort);
+          controlPlane = new ControlPlane(rpcPort, { CONTROL_PLANE_ROUTES_FILE: file });
           await controlPlane.says("xDS client connected");
         }
         // A control plane without its document does not start, and takes nothing away.
         controlPlane.child.kill("SIGKILL");
         await controlPlane.exited;
-        using lost = new ControlPlane(join(temporary.path, "missing.yaml"), rpcPort);
+        using lost = new ControlPlane(rpcPort, { CONTROL_PLANE_ROUTES_FILE: join(temporary.path, "missing.yaml") });
         assert.deepEqual(await lost.exited, [1, null]);
         assert.match(await lost.errors, /missing\.yaml/);
         failures.push(...load.failures);
@@ -106,7 +62,7 @@ for (const variant of ["sotw", "delta"] as const) {
       assert.deepEqual(failures, []);
       assert.equal(await envoy.stat("cluster_manager.cluster_removed"), removed);
 
-      controlPlane = new ControlPlane(file, rpcPort);
+      controlPlane = new ControlPlane(rpcPort, { CONTROL_PLANE_ROUTES_FILE: file });
       await controlPlane.says("xDS client connected");
       writeFileSync(file, documentOf(port, b.endpoint));
       await answeredBy(url, "b");
@@ -122,7 +78,10 @@ test("an invalid document is logged with its problems, and the last good one sta
   const file = join(temporary.path, "routes.yaml");
   writeFileSync(file, documentOf(10_000, "127.0.0.1:1"));
   const opsPort = await freePort();
-  using controlPlane = new ControlPlane(file, 0, opsPort);
+  using controlPlane = new ControlPlane(0, {
+    CONTROL_PLANE_ROUTES_FILE: file,
+    CONTROL_PLANE_OPS_PORT: String(opsPort),
+  });
   await controlPlane.says("control-plane is listening");
   writeFileSync(file, documentOf(10_000, "127.0.0.1").replace('"to":"main"', '"to":"mian"'));
   await controlPlane.says("routes not changed");

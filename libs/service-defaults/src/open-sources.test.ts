@@ -163,7 +163,10 @@ test("another document of a service is in the source of its settings, and must b
     ORDERS_CONFIG_ETCD_ENDPOINTS: server.url,
     ORDERS_CONFIG_CACHE_FILE: join(folder.path, "cache"),
   };
-  assert.match(String(await rateIn(environment)), new RegExp(`etcd://.*${key}\\): expected a document, but there is none`));
+  assert.match(
+    String(await rateIn(environment)),
+    new RegExp(`etcd://.*${key}\\): expected a document, but there is none`),
+  );
   await etcd.put(key, "rate: 4");
   assert.equal(await rateIn(environment), 4);
   assert.match(readdirSync(folder.path).join(" "), /\bcache\.routes\b/);
