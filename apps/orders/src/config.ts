@@ -7,6 +7,7 @@ import { z } from "zod";
 export const OrdersConfig = serviceConfig(
   {
     rpc: serverSettings({ port: 50_052, maxConnectionAgeGraceMs: 960_000 }),
+    registration: settings.registration(),
     ops: settings.ops({ port: 9466 }),
     database: settings.database(),
     ...settings.broker({ memory: true }),

@@ -7,6 +7,7 @@ import { z } from "zod";
 export const WorkerConfig = serviceConfig(
   {
     rpc: serverSettings({ port: 50_053, maxConnectionAgeGraceMs: 60_000 }),
+    registration: settings.registration(),
     ops: settings.ops({ port: 9467 }),
     database: settings.database(),
     ...settings.broker(),

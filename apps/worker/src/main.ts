@@ -49,7 +49,9 @@ async function main(config: Config<typeof WorkerConfig>, context: ServiceContext
     { services: [app.service], descriptors: descriptorSet, health: ops.health, telemetry },
     { ...config.rpc, graceMs: grace.calls },
   );
-  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs }, telemetry, { signal });
+  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs, registered: config }, telemetry, {
+    signal,
+  });
 }
 
 await runService("worker", WorkerConfig, main, {

@@ -1,5 +1,5 @@
 import { type Abortable, background, deadline, deadlineOf, retry, sleep } from "@plumbline/concurrency";
-import { isServiceError, ServiceError } from "@plumbline/errors";
+import { codeOf, isServiceError, ServiceError } from "@plumbline/errors";
 import type { Address, Registrar, Registration } from "@plumbline/rpc/discovery";
 import { z } from "zod";
 import { type Consul, jsonOf } from "./consul.ts";
@@ -70,7 +70,8 @@ async function registerFirst(
   } catch (error) {
     // A request whose answer was lost may have been served.
     if (signal.aborted) void deregister(consul, registration.id, options);
-    if (!signal.aborted || (signal.reason as Error | undefined)?.name !== "TimeoutError") throw error;
+    const isLate = signal.aborted && (signal.reason as Error | undefined)?.name === "TimeoutError";
+    if (!isLate && (signal.aborted || codeOf(error) !== "unavailable")) throw error;
     const { service, id } = registration;
     const why = failure instanceof Error ? failure.message : "no answer";
     throw new ServiceError("unavailable", `cannot register ${id} of ${service} in time: ${why}`, { cause: failure });

@@ -36,7 +36,11 @@ export function etcdRegistrar(etcd: Etcd, options: EtcdRegistrarOptions = {}): R
         const attempts = Number.MAX_SAFE_INTEGER;
         await retry(() => place.keep(limit.signal), { ...backoff, attempts, signal: limit.signal });
       } catch (error) {
-        signal?.throwIfAborted();
+        if (signal?.aborted && (signal.reason as Error | undefined)?.name !== "TimeoutError") {
+          await place.remove(); // A caller that stops may leave nothing behind.
+          throw signal.reason;
+        }
+        void place.remove();
         const why = error instanceof Error ? error.message : String(error);
         const { service, id } = registration;
         throw new ServiceError("unavailable", `cannot register ${id} of ${service}: ${why}`, { cause: error });

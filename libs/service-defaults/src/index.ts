@@ -12,4 +12,4 @@ export { type RunServiceOptions, runService, type ServiceContext } from "./run-s
 export { serveRpc } from "./serve-rpc.ts";
 export { type OpenService, serveUntilStopped } from "./serve-until-stopped.ts";
 export { type ServiceConfigOptions, serviceConfig, settings } from "./settings.ts";
-export { splitGracePeriod } from "./split-grace-period.ts";
+export { msAfterDrain, splitGracePeriod } from "./split-grace-period.ts";

@@ -1,5 +1,6 @@
 import { aborted, sleep } from "@plumbline/concurrency";
 import type { Telemetry } from "@plumbline/telemetry";
+import { keepRegistered, type Listening, type RegistrationSettings } from "./keep-registered.ts";
 import type { OpsPort } from "./open-ops.ts";
 
 /** A service whose resources are all open. */
@@ -10,22 +11,28 @@ export interface OpenService {
   readonly port: number;
   /** The milliseconds that the service still serves after it has reported that it drains. */
   readonly drainMs: number;
+  /** The registry in which its clients find it, and the settings of its server. */
+  readonly registered?: { readonly registration: RegistrationSettings; readonly rpc: Listening["rpc"] } | undefined;
   /** Called when the drain begins. */
   readonly onDrain?: (() => void) | undefined;
 }
 
 /**
- * Reports the service as ready and waits for `signal`. Then reports that it drains, and keeps
- * serving for `drainMs`: load balancers need a moment to take it out.
+ * Reports the service as ready, registers it where `registered` says, and waits for `signal`. Then
+ * removes it from the registry, reports that it drains, and keeps serving for `drainMs`: clients
+ * and load balancers need a moment to take it out. The removal takes two seconds at most.
  */
 export async function serveUntilStopped(
-  { name, ops, port, drainMs, onDrain }: OpenService,
+  { name, ops, port, drainMs, registered, onDrain }: OpenService,
   { logger }: Pick<Telemetry, "logger">,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
+  await using registration =
+    registered && (await keepRegistered(registered.registration, { name, ops, port, rpc: registered.rpc }, logger));
   ops.health.ready();
   logger.info(`${name} is listening`, { port, opsPort: ops.port });
   await aborted(signal);
+  await registration?.withdraw();
   ops.health.drain();
   onDrain?.();
   await sleep(drainMs);

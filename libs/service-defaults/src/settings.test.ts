@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError, env, listSettings, loadConfig } from "@plumbline/config";
+import { serverSettings } from "@plumbline/rpc/settings";
 import { serviceConfig, settings } from "./settings.ts";
 
 const WithEvents = serviceConfig({
@@ -87,4 +88,30 @@ test("registries take both a user and a password of etcd, or neither", async () 
   const config = serviceConfig({ discovery: settings.discovery(), ...settings.shutdown() });
   const half = loadConfig(config, [env("X", { X_DISCOVERY_ETCD_USERNAME: "orders" })]);
   assert.deepEqual(await problemsOf(half), ["discovery.etcd.password: both username and password, or neither"]);
+});
+
+test("a registry needs its store, and time for the deregistration", async () => {
+  const config = serviceConfig({
+    rpc: serverSettings({ port: 1, maxConnectionAgeGraceMs: 0 }),
+    registration: settings.registration(),
+    ...settings.shutdown(),
+  });
+  const problems = (environment: Readonly<Record<string, string>>) =>
+    problemsOf(loadConfig(config, [env("X", environment)]));
+  assert.equal((await loadConfig(config, [])).registration.registry, "none");
+  assert.deepEqual(await problems({ X_REGISTRATION_REGISTRY: "etcd" }), [
+    "registration.etcd.endpoints: required by the registry etcd",
+  ]);
+  assert.deepEqual(await problems({ X_REGISTRATION_REGISTRY: "consul" }), [
+    "registration.consul.url: required by the registry consul",
+  ]);
+  const consul = { X_REGISTRATION_REGISTRY: "consul", X_REGISTRATION_CONSUL_URL: "http://127.0.0.1:8500" };
+  assert.deepEqual(await problems({ ...consul, X_GRACE_MS: "3999" }), [
+    "graceMs: at least 2000 more than drainMs, and the 2000 of a deregistration, not 3999",
+  ]);
+  const mutual = { X_RPC_TLS_CERTIFICATE_FILE: "a", X_RPC_TLS_KEY_FILE: "b", X_RPC_TLS_CLIENT_CA_FILE: "c" };
+  assert.deepEqual(await problems({ ...consul, ...mutual }), [
+    "registration.check: expected readyz, because Consul has no client certificate for rpc.tls",
+  ]);
+  await loadConfig(config, [env("X", { ...consul, ...mutual, X_REGISTRATION_CHECK: "readyz", X_GRACE_MS: "4000" })]);
 });

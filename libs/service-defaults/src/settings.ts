@@ -1,8 +1,10 @@
 import { count, durationMs, live, port, secret } from "@plumbline/config";
 import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
+import { serverSettings } from "@plumbline/rpc/settings";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
 import { storeSettings } from "./config-settings.ts";
+import { withdrawalMs } from "./split-grace-period.ts";
 
 const hourMs = 3_600_000;
 
@@ -24,6 +26,55 @@ export const settings = {
           .describe("for targets kubernetes:///service.namespace:port; the pod's service account if not set"),
       }),
     }),
+
+  /** The section `registration`: the registry in which clients find the service. */
+  registration: () =>
+    z
+      .object({
+        registry: z
+          .enum(["none", "etcd", "consul"])
+          .default("none")
+          .describe("the registry that the service announces itself in; none on Kubernetes, which does it by itself"),
+        service: z
+          .string()
+          .min(1)
+          .max(63)
+          .optional()
+          .describe("the name that clients look for; the service's own if not set"),
+        host: z
+          .string()
+          .min(1)
+          .optional()
+          .describe(
+            "the name or address that clients connect to; rpc.host, or the machine's name if that is a wildcard",
+          ),
+        port: z
+          .int()
+          .min(1)
+          .max(65_535)
+          .optional()
+          .describe("the port that clients connect to; that of the server if not set"),
+        leaseSeconds: z
+          .int()
+          .min(2)
+          .max(300)
+          .default(10)
+          .describe("registry etcd: a service that ends without a farewell is removed after this time"),
+        check: z
+          .enum(["grpc", "readyz"])
+          .default("grpc")
+          .describe(
+            "registry consul: what the agent asks every two seconds, gRPC health or /readyz of the ops port at the same host",
+          ),
+        ...storeSettings(),
+      })
+      .superRefine(({ registry, etcd, consul }, context) => {
+        const refuse = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
+        if (registry === "etcd" && etcd.endpoints === undefined)
+          refuse(["etcd", "endpoints"], "required by the registry etcd");
+        if (registry === "consul" && consul.url === undefined)
+          refuse(["consul", "url"], "required by the registry consul");
+      }),
 
   /** The section `telemetry`: what is logged and where it is exported to. */
   telemetry: () =>
@@ -139,15 +190,25 @@ export function serviceConfig<Shape extends z.ZodRawShape>(
   { leastGraceMs = 2_000 }: ServiceConfigOptions = {},
 ): z.ZodObject<Shape> {
   return z.object(shape).superRefine((config, context) => {
-    const { drainMs, graceMs, messaging } = config as Partial<z.output<typeof Common>>;
+    const { drainMs, graceMs, messaging, registration, rpc } = config as Partial<z.output<typeof Common>>;
     const refuse = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
     if (messaging?.adapter === "postgres" && messaging.url === undefined) {
       refuse(["messaging", "url"], "required by the adapter postgres");
     }
-    if (drainMs !== undefined && graceMs !== undefined && drainMs + leastGraceMs > graceMs) {
-      refuse(["graceMs"], `at least ${leastGraceMs} more than drainMs`);
+    const removalMs = registration === undefined ? 0 : withdrawalMs(registration);
+    if (drainMs !== undefined && graceMs !== undefined && removalMs + drainMs + leastGraceMs > graceMs) {
+      const and = removalMs > 0 ? `, and the ${removalMs} of a deregistration` : "";
+      refuse(["graceMs"], `at least ${leastGraceMs} more than drainMs${and}`);
+    }
+    if (registration?.registry === "consul" && registration.check === "grpc" && rpc?.tls?.clientCaFile !== undefined) {
+      refuse(["registration", "check"], "expected readyz, because Consul has no client certificate for rpc.tls");
     }
   });
 }
 
-const Common = z.object({ ...settings.shutdown(), ...settings.broker() });
+const Common = z.object({
+  ...settings.shutdown(),
+  ...settings.broker(),
+  registration: settings.registration(),
+  rpc: serverSettings({ port: 1, maxConnectionAgeGraceMs: 0 }),
+});

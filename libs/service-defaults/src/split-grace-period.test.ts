@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { splitGracePeriod } from "./split-grace-period.ts";
+import { msAfterDrain, splitGracePeriod } from "./split-grace-period.ts";
 
 test("each part gets its share of the time after the drain", () => {
   const grace = splitGracePeriod({ drainMs: 2_000, graceMs: 10_000 }, { calls: 0.5, events: 0.25 });
   assert.deepEqual(grace, { calls: 4_000, events: 2_000 });
+});
+
+test("the two seconds of a deregistration count only with a registry", () => {
+  const settings = { drainMs: 1_000, graceMs: 10_000 };
+  assert.equal(msAfterDrain({ ...settings, registration: { registry: "none" } }), 9_000);
+  assert.equal(msAfterDrain({ ...settings, registration: { registry: "etcd" } }), 7_000);
 });
 
 test("shares that are more than the whole period are refused", () => {

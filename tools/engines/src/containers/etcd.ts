@@ -28,6 +28,8 @@ export async function startEtcdContainer(options: EtcdOptions = {}): Promise<Etc
   const container = await new GenericContainer(etcdImage)
     .withNetworkMode("host")
     .withCopyContentToContainer(files.map(([name, content]) => ({ content, target: `/etcd/${name}` })))
+    // Memory of the container, which is gone when it ends.
+    .withTmpFs(options.keepsData === false ? { "/etcd/data": "rw,mode=0700" } : {})
     .withCommand(["etcd", ...etcdArguments(ports, "/etcd", options)])
     .withStartupTimeout(60_000)
     .start();

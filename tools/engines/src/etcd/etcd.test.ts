@@ -10,16 +10,20 @@ async function call(url: string, method: string, body: unknown): Promise<unknown
   return await answer.json();
 }
 
-test("a server that is killed and started again keeps its data and its address", { skip }, async () => {
-  await using server = await startTemporaryEtcd();
-  const [key, value] = [btoa("a"), btoa("1")];
-  await call(server.url, "put", { key, value });
-  await server.kill();
-  await assert.rejects(call(server.url, "range", { key }), TypeError);
-  await server.start();
-  const { kvs } = (await call(server.url, "range", { key })) as { kvs: { value: string }[] };
-  assert.deepEqual(
-    kvs.map((found) => found.value),
-    [value],
-  );
-});
+for (const keepsData of [true, false]) {
+  test(`a server that is killed and started again ${keepsData ? "keeps" : "loses"} its data and keeps its address`, {
+    skip,
+  }, async () => {
+    await using server = await startTemporaryEtcd({ keepsData });
+    const [key, value] = [btoa("a"), btoa("1")];
+    await call(server.url, "put", { key, value });
+    await server.kill();
+    await assert.rejects(call(server.url, "range", { key }), TypeError);
+    await server.start();
+    const { kvs = [] } = (await call(server.url, "range", { key })) as { kvs?: { value: string }[] };
+    assert.deepEqual(
+      kvs.map((found) => found.value),
+      keepsData ? [value] : [],
+    );
+  });
+}

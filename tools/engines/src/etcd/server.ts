@@ -11,13 +11,15 @@ export interface EtcdTls {
 export interface EtcdOptions {
   /** If set, clients must use TLS. */
   readonly tls?: EtcdTls | undefined;
+  /** If false, the server has lost its data when it is started again. They stay if not given. */
+  readonly keepsData?: boolean | undefined;
 }
 
 /** An etcd of the caller alone, which it may kill and start again at the same address. */
 export interface EtcdServer extends AsyncDisposable {
   /** "http://127.0.0.1:2379", or with https. */
   readonly url: string;
-  /** Ends it at once, as a crash would. Its data stay. */
+  /** Ends it at once, as a crash would. */
   kill(): Promise<void>;
   /** Starts it again. Resolves once it is healthy. */
   start(): Promise<void>;

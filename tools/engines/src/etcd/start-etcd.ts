@@ -29,6 +29,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdServer> 
     async kill() {
       child?.kill("SIGKILL");
       await ended;
+      if (options.keepsData === false) rmSync(join(folder, "data"), { recursive: true, force: true });
     },
     async start() {
       const process = spawnSupervised({ prefix: [] }, "etcd", etcdArguments(ports, folder, options), {

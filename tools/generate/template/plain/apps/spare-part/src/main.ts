@@ -1,6 +1,13 @@
 import type { Config } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
-import { openOps, runService, type ServiceContext, serveRpc, serveUntilStopped } from "@plumbline/service-defaults";
+import {
+  msAfterDrain,
+  openOps,
+  runService,
+  type ServiceContext,
+  serveRpc,
+  serveUntilStopped,
+} from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { SparePartConfig } from "./config.ts";
 import { sparePartService } from "./spare-part-service.ts";
@@ -12,9 +19,11 @@ async function main(config: Config<typeof SparePartConfig>, { name, signal }: Se
   await using server = await serveRpc(
     { services: [sparePartService], descriptors: descriptorSet, health: ops.health, telemetry },
     // One second is reserved for what closes after the calls.
-    { ...config.rpc, graceMs: config.graceMs - config.drainMs - 1_000 },
+    { ...config.rpc, graceMs: msAfterDrain(config) - 1_000 },
   );
-  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs }, telemetry, { signal });
+  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs, registered: config }, telemetry, {
+    signal,
+  });
 }
 
 await runService("spare-part", SparePartConfig, main);

@@ -3,6 +3,7 @@ import { descriptorSet } from "@plumbline/contracts";
 import { migrate, openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
   followLiveSettings,
+  msAfterDrain,
   openOps,
   runService,
   type ServiceContext,
@@ -30,9 +31,11 @@ async function main(config: Settings, context: ServiceContext): Promise<void> {
   await using server = await serveRpc(
     { services: [app.service], descriptors: descriptorSet, health: ops.health, telemetry },
     // One second is reserved for what closes after the calls.
-    { ...config.rpc, graceMs: config.graceMs - config.drainMs - 1_000 },
+    { ...config.rpc, graceMs: msAfterDrain(config) - 1_000 },
   );
-  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs }, telemetry, { signal });
+  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs, registered: config }, telemetry, {
+    signal,
+  });
 }
 
 /** Brings the database to what this version needs. */
