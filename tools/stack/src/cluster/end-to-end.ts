@@ -1,22 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { sleep } from "@plumbline/concurrency";
 import { table } from "../compose/table.ts";
 import { type ClusterStack, openCluster } from "./open-cluster.ts";
 import { type Reach, shown } from "./reach.ts";
+import { namespaceFor, Report, seconds, watchLeftovers } from "./report.ts";
 
-/** The longest time of a first install, and until a removed namespace is gone. */
+/** The longest time of a first install. */
 const installS = 180;
-const goneS = 60;
-
-/** Kinds of objects that do not belong to a namespace, and would be left behind. */
-const wide = "namespaces,persistentvolumes,clusterroles,clusterrolebindings,customresourcedefinitions,apiservices";
-
-interface Row {
-  readonly what: string;
-  readonly seen: string;
-  readonly target: string;
-  readonly ok: boolean;
-}
 
 /**
  * Installs the stack in a namespace of its own, runs the journeys and 200 orders against it and
@@ -26,41 +14,26 @@ export async function endToEnd(
   { reach, tag }: { readonly reach: Reach; readonly tag: string },
   print: (text: string) => void,
 ): Promise<number> {
-  const namespace = `plumbline-e2e-${randomBytes(3).toString("hex")}`;
-  const before = await listWide(reach);
-  const result: Row[] = [];
-  const check = (what: string, seen: string, target: string, ok: boolean) => result.push({ what, seen, target, ok });
-  let began = 0;
+  const namespace = namespaceFor("e2e");
+  const report = new Report();
+  const leftovers = await watchLeftovers(reach);
+  let removedAt = 0;
   {
     await using stack = await openCluster({ reach, namespace, tag });
     for (const warning of stack.warnings) print(warning);
-    check("warnings of a dry run", `${stack.warnings.length}`, "0", stack.warnings.length === 0);
-    check("first install", seconds(stack.installMs), `<= ${installS} s`, stack.installMs <= installS * 1_000);
+    report.check("warnings of a dry run", `${stack.warnings.length}`, "0", stack.warnings.length === 0);
+    report.check("first install", seconds(stack.installMs), `<= ${installS} s`, stack.installMs <= installS * 1_000);
     const base = await gatewayOf(stack);
     const journeys = await node("tests/e2e/test/against-url.ts", ["--test"], { E2E_URL: base });
-    check("journeys", exit(journeys), "exit code 0", journeys === 0);
+    report.check("journeys", exit(journeys), "exit code 0", journeys === 0);
     const demo = await node("tests/load/src/demo/main.ts", [], {}, ["--url", base]);
-    check("200 orders, each once", exit(demo), "exit code 0", demo === 0);
+    report.check("200 orders, each once", exit(demo), "exit code 0", demo === 0);
     print(await memory(stack));
-    began = performance.now();
+    removedAt = performance.now();
   }
-  // Volumes go a little after the namespace.
-  const remaining = async () => (await listWide(reach)).filter((name) => !before.includes(name));
-  let left = await remaining();
-  while (left.length > 0 && performance.now() - began < goneS * 1_000) {
-    await sleep(500);
-    left = await remaining();
-  }
-  const took = performance.now() - began;
-  check("namespace gone", seconds(took), `<= ${goneS} s`, took <= goneS * 1_000);
-  check("objects left", left.length === 0 ? "0" : left.join(", "), "0", left.length === 0);
-  print(
-    table(
-      ["", "seen", "target", ""],
-      result.map(({ what, seen, target, ok }) => [what, seen, target, ok ? "ok" : "MISSED"]),
-    ),
-  );
-  return result.every(({ ok }) => ok) ? 0 : 1;
+  await leftovers(report, removedAt);
+  print(`${report}`);
+  return report.ok ? 0 : 1;
 }
 
 async function gatewayOf(stack: ClusterStack): Promise<string> {
@@ -96,14 +69,6 @@ async function memory(stack: ClusterStack): Promise<string> {
   } catch {
     return "NOT MEASURED: memory, because the cluster has no metrics API";
   }
-}
-
-async function listWide(reach: Reach): Promise<readonly string[]> {
-  return (await reach.kubectl(["get", wide, "--output", "name"])).split("\n").filter((line) => line !== "");
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1_000).toFixed(1)} s`;
 }
 
 function exit(code: number): string {

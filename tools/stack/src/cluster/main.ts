@@ -1,10 +1,12 @@
 /** `npm run cluster`: the stack on Kubernetes, from the charts in deploy/helm. */
-import { paint, runCommand, text, UsageError } from "../command/index.ts";
+import { choices, paint, runCommand, text, UsageError, whole } from "../command/index.ts";
 import { docker, dockerShown } from "../compose/docker.ts";
 import { ownServices, rows } from "../services.ts";
+import { drain } from "./drain.ts";
 import { endToEnd } from "./end-to-end.ts";
 import { installAndLeave } from "./install.ts";
 import { reachCluster, type TestCluster, testCluster } from "./reach.ts";
+import { rollouts } from "./rollouts.ts";
 
 const engineImages = ["postgres:18", "apache/kafka:4.4.0", "redis:8"];
 /** Set in the process that runs in the network of the test cluster. */
@@ -18,6 +20,8 @@ await runCommand(
       up: "starts the test cluster, builds the images and loads them into it",
       install: "installs engines for tests and the services in a namespace, and leaves them there",
       e2e: "does the same in a namespace of its own, runs the journeys and 200 orders, and removes it",
+      rollouts: "restarts all pods of each service several times under load, in a namespace of its own",
+      drain: "evicts each pod of the services in turn under load, in a namespace of its own",
       down: "ends the test cluster",
     },
     take: "one",
@@ -25,6 +29,10 @@ await runCommand(
       context: text("the context of kubectl, where there is no test cluster", { takes: "NAME" }),
       namespace: text("install: the namespace", { takes: "NAME", preset: "plumbline" }),
       tag: text("the tag of the images", { takes: "TAG", preset: process.env["PLUMBLINE_TAG"] ?? "dev" }),
+      rate: whole("under load: requests a second", { least: 1, most: 1_000, preset: 20 }),
+      watchers: whole("under load: watchers of orders", { least: 0, most: 200, preset: 20 }),
+      times: whole("rollouts: how often", { least: 1, most: 100, preset: 10 }),
+      services: choices("rollouts", ["gateway", "orders", "worker", "greeter"]),
     },
     notes: [
       "PLUMBLINE_CLUSTER names the folder of a test cluster: its commands up, down, load-image and in.",
@@ -32,7 +40,8 @@ await runCommand(
       "Exit codes: 0 all targets are met, 1 one is missed, 2 wrong command line.",
     ],
   },
-  async ({ words: [command], values: { context, namespace, tag } }) => {
+  async ({ words: [command], values }) => {
+    const { context, namespace, tag } = values;
     const cluster = context === undefined ? testCluster() : undefined;
     if (command === "up") return await up(needed(cluster), tag);
     if (command === "down") {
@@ -47,6 +56,10 @@ await runCommand(
     }
     const reach = reachCluster(context, isInside);
     if (command === "install") return await installAndLeave({ reach, namespace, tag }, console.log);
+    if (command === "rollouts") {
+      return await rollouts({ ...values, reach }, console.log);
+    }
+    if (command === "drain") return await drain({ ...values, reach }, console.log);
     return await endToEnd({ reach, tag }, console.log);
   },
 );

@@ -21,6 +21,10 @@ export interface ClusterOptions {
    * Leaves the number of pods to the caller. Otherwise the chart's autoscalers decide it.
    */
   readonly isFixed?: boolean;
+  /** The number of pods of each service, without autoscalers. */
+  readonly replicas?: number;
+  /** More arguments of helm for the services: values. */
+  readonly values?: readonly string[];
 }
 
 /** The stack on Kubernetes, with what only this adapter knows. */
@@ -33,6 +37,8 @@ export interface ClusterStack extends Stack {
   readonly warnings: readonly string[];
   /** Returns what kubectl printed, in the namespace of this stack. */
   kubectl(...args: readonly string[]): Promise<string>;
+  /** Sends an object to a path of the API by POST. */
+  create(path: string, object: unknown): Promise<void>;
 }
 
 /**
@@ -68,6 +74,8 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterStack
     installMs,
     warnings,
     kubectl,
+    create: async (path, object) =>
+      void (await reach.kubectl(["create", "--raw", path, "--filename", "-"], JSON.stringify(object))),
     killable: [...rows.map(({ name }) => name as string), ...engines],
     gateways: () => addresses("gateway"),
     supplier: async () => (await addresses("supplier"))[0] ?? "",
@@ -212,8 +220,11 @@ async function dryRun(options: ClusterOptions): Promise<readonly string[]> {
   }
 }
 
-function fixed({ isFixed = false }: ClusterOptions): readonly string[] {
-  return isFixed ? ["--set", "autoscaling.metrics=none,pods.replicas=1"] : [];
+function fixed({ isFixed = false, replicas = isFixed ? 1 : undefined, values = [] }: ClusterOptions) {
+  return [
+    ...(replicas === undefined ? [] : ["--set", `autoscaling.metrics=none,pods.replicas=${replicas}`]),
+    ...values,
+  ];
 }
 
 /** Installs both charts, and returns the time that the services took. */

@@ -3,7 +3,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { onAbort } from "@plumbline/concurrency";
 import { UsageError } from "../command/options.ts";
 import { toolFolder } from "./programs.ts";
 
@@ -20,6 +22,8 @@ export interface Reach {
   kubectl(args: readonly string[], input?: string): Promise<string>;
   /** Returns what kubectl printed until it ended or the signal aborted. */
   watched(args: readonly string[], signal: AbortSignal): Promise<string>;
+  /** Passes on each line that kubectl prints until it ended or the signal aborted. */
+  followed(args: readonly string[], signal: AbortSignal, onLine: (line: string) => void): Promise<void>;
   /** Returns what helm printed. Rejects with its complaint. */
   helm(args: readonly string[]): Promise<string>;
 }
@@ -64,7 +68,12 @@ export function reachCluster(context: string | undefined, isInside: boolean): Re
   return {
     isDirect: isInside,
     kubectl: (args, input) => output(["kubectl", ...named("--context"), ...args], input),
-    watched: (args, signal) => outputUntil(["kubectl", ...named("--context"), ...args], signal),
+    async watched(args, signal) {
+      const lines: string[] = [];
+      await linesUntil(["kubectl", ...named("--context"), ...args], signal, (line) => lines.push(line));
+      return lines.join("\n");
+    },
+    followed: (args, signal, onLine) => linesUntil(["kubectl", ...named("--context"), ...args], signal, onLine),
     helm: (args) => output(["helm", ...named("--kube-context"), ...args]),
   };
 }
@@ -83,17 +92,15 @@ export async function shown(
   return code ?? 1;
 }
 
-async function outputUntil([program = "", ...args]: readonly string[], signal: AbortSignal): Promise<string> {
+async function linesUntil(
+  [program = "", ...args]: readonly string[],
+  signal: AbortSignal,
+  onLine: (line: string) => void,
+): Promise<void> {
   const child = spawn(program, args, { cwd: root, env: variablesWithTools(), stdio: ["ignore", "pipe", "ignore"] });
-  const stop = () => void child.kill();
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
-  try {
-    const [out] = await Promise.all([text(child.stdout), once(child, "close")]);
-    return out;
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
+  using _stop = onAbort(signal, () => void child.kill());
+  createInterface(child.stdout).on("line", onLine);
+  await once(child, "close");
 }
 
 async function output([program = "", ...args]: readonly string[], input?: string): Promise<string> {

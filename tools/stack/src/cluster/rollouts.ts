@@ -1,0 +1,72 @@
+import { sleep } from "@plumbline/concurrency";
+import { serviceUrl, startArrivals, warmUp } from "./arrivals.ts";
+import { type ClusterStack, openCluster } from "./open-cluster.ts";
+import type { Reach } from "./reach.ts";
+import { explain, namespaceFor, Report, seconds, watchLeftovers } from "./report.ts";
+import { recordTimeline } from "./timeline.ts";
+
+/** A supplier that needs this time keeps orders, and so their watchers, open for a while. */
+const supplierMs = 1_000;
+/** The load runs alone for this time before and after the rollouts. */
+const calmMs = 2_000;
+const warmMs = 15_000;
+
+export interface RolloutsOptions {
+  readonly reach: Reach;
+  readonly tag: string;
+  readonly times: number;
+  readonly rate: number;
+  readonly watchers: number;
+  readonly services: readonly string[];
+}
+
+/**
+ * Restarts all pods of each service in turn, several times, under a load at a fixed rate. Prints a
+ * table, and returns 1 if a request failed or a watcher did not see its end.
+ */
+export async function rollouts(options: RolloutsOptions, print: (text: string) => void): Promise<number> {
+  const { reach, tag, times, rate, watchers } = options;
+  const report = new Report();
+  const leftovers = await watchLeftovers(reach);
+  let removedAt = 0;
+  {
+    await using stack = await openCluster({ reach, namespace: namespaceFor("rollouts"), tag, replicas: 2 });
+    await slowSupplier(stack);
+    const url = await serviceUrl(stack);
+    await warmUp({ url, rate, watchers }, warmMs);
+    for (const service of options.services) {
+      await using timeline = recordTimeline(reach, stack.namespace);
+      const load = startArrivals({ url, rate, watchers });
+      const began = performance.now();
+      await sleep(calmMs);
+      for (let time = 0; time < times; time++) await restartAll(stack, service);
+      await sleep(calmMs);
+      const seen = await load.end();
+      print(`${service}: ${times} rollouts in ${seconds(performance.now() - began)}`);
+      if (seen.failures.length > 0) print(explain(seen, timeline));
+      report.load(service, seen);
+    }
+    removedAt = performance.now();
+  }
+  await leftovers(report, removedAt);
+  print(`${report}`);
+  return report.ok ? 0 : 1;
+}
+
+/** Orders take a while, so that a stream of events meets the end of a pod. */
+export async function slowSupplier(stack: ClusterStack): Promise<void> {
+  const change = { latencyMs: supplierMs, jitterMs: supplierMs };
+  const response = await fetch(`${await stack.supplier()}/v1/settings`, {
+    method: "PATCH",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(change),
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (!response.ok) throw new Error(`the supplier refused ${JSON.stringify(change)}: ${response.status}`);
+}
+
+async function restartAll(stack: ClusterStack, service: string): Promise<void> {
+  const workload = `deployment/plumbline-${service}`;
+  await stack.kubectl("rollout", "restart", workload);
+  await stack.kubectl("rollout", "status", workload, "--timeout=300s");
+}
