@@ -5,8 +5,10 @@ import { ownServices, rows } from "../services.ts";
 import { drain } from "./drain.ts";
 import { endToEnd } from "./end-to-end.ts";
 import { installAndLeave } from "./install.ts";
+import { prepareVersions, versionsOf } from "./previous.ts";
 import { reachCluster, type TestCluster, testCluster } from "./reach.ts";
 import { rollouts } from "./rollouts.ts";
+import { upgrade } from "./upgrade.ts";
 
 const engineImages = ["postgres:18", "apache/kafka:4.4.0", "redis:8"];
 /** Set in the process that runs in the network of the test cluster. */
@@ -22,6 +24,7 @@ await runCommand(
       e2e: "does the same in a namespace of its own, runs the journeys and 200 orders, and removes it",
       rollouts: "restarts all pods of each service several times under load, in a namespace of its own",
       drain: "evicts each pod of the services in turn under load, in a namespace of its own",
+      upgrade: "upgrades from an earlier commit and rolls back under load, in a namespace of its own",
       down: "ends the test cluster",
     },
     take: "one",
@@ -32,6 +35,7 @@ await runCommand(
       rate: whole("under load: requests a second", { least: 1, most: 1_000, preset: 20 }),
       watchers: whole("under load: watchers of orders", { least: 0, most: 200, preset: 20 }),
       times: whole("rollouts: how often", { least: 1, most: 100, preset: 10 }),
+      from: text("upgrade: the earlier commit", { takes: "COMMIT", preset: "HEAD~1" }),
       services: choices("rollouts", ["gateway", "orders", "worker", "greeter"]),
     },
     notes: [
@@ -49,7 +53,9 @@ await runCommand(
       return 0;
     }
     const isInside = process.env[insideVariable] === "1";
+    const versions = command === "upgrade" ? versionsOf(values.from, tag) : undefined;
     if (cluster !== undefined && !isInside) {
+      if (versions !== undefined) await prepareVersions(cluster, versions, tag);
       // Addresses of pods lead somewhere only in the network of the cluster.
       const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
       return await cluster.inside(again, { [insideVariable]: "1" });
@@ -60,6 +66,7 @@ await runCommand(
       return await rollouts({ ...values, reach }, console.log);
     }
     if (command === "drain") return await drain({ ...values, reach }, console.log);
+    if (versions !== undefined) return await upgrade({ ...values, reach, versions }, console.log);
     return await endToEnd({ reach, tag }, console.log);
   },
 );

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { ownServices, rows, serviceRow } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
-import { charts, release, valuesOf } from "./charts.ts";
+import { chartOf, charts, release, valuesOf } from "./charts.ts";
 import type { Reach } from "./reach.ts";
 
 const engines = ["postgres", "kafka", "redis"];
@@ -23,6 +23,8 @@ export interface ClusterOptions {
   readonly isFixed?: boolean;
   /** The number of pods of each service, without autoscalers. */
   readonly replicas?: number;
+  /** The chart of the services, if it is not this commit's: a folder or a package. */
+  readonly chart?: string;
   /** More arguments of helm for the services: values. */
   readonly values?: readonly string[];
 }
@@ -204,7 +206,7 @@ async function dryRun(options: ClusterOptions): Promise<readonly string[]> {
     reach.helm([
       "template",
       release,
-      join(charts, "plumbline"),
+      options.chart ?? chartOf(),
       "--namespace",
       namespace,
       ...valuesOf(options.tag),
@@ -236,7 +238,7 @@ async function install(options: ClusterOptions): Promise<number> {
   await reach.helm([
     "install",
     release,
-    join(charts, "plumbline"),
+    options.chart ?? chartOf(),
     ...wait,
     ...valuesOf(options.tag),
     ...fixed(options),
