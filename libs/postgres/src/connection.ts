@@ -46,6 +46,7 @@ export class Connection implements AsyncDisposable {
   #statementTimeoutMs = 0;
   /** The few statements that open transactions, each prepared under its own text. */
   readonly #prepared = new Set<string>();
+  #isOutdated = false;
   #ended: Promise<void> | undefined;
 
   private constructor(client: Client, options: OpenOptions) {
@@ -99,6 +100,7 @@ export class Connection implements AsyncDisposable {
   async run(statement: Statement, options: RunOptions = {}): Promise<QueryResult> {
     const { signal, opening } = options;
     using _turn = await this.#turn.acquire(options);
+    using _retiring = this.#retireAfterwards();
     if (opening === undefined) await this.#limit(signal);
     else await this.#open(opening, statement, signal);
     const result = await this.#execute(statement, signal, opening);
@@ -113,6 +115,7 @@ export class Connection implements AsyncDisposable {
    */
   async runToEnd(text: string, timeoutMs = this.#cancelTimeoutMs): Promise<QueryResult> {
     using _turn = await this.#turn.acquire();
+    using _retiring = this.#retireAfterwards();
     const timer = setTimeout(() => this.destroy(new Error(`no answer to ${text} within ${timeoutMs} ms`)), timeoutMs);
     try {
       return await this.#execute({ text });
@@ -143,15 +146,23 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Ends the session as if it were lost, since its credentials are no longer valid. Does nothing
-   * while a statement runs or a transaction is open.
+   * Ends the session as if it were lost, since its credentials are no longer valid. While a
+   * statement runs or a transaction is open, ends it right afterwards.
    */
-  async retire(): Promise<void> {
+  retire(): void {
+    this.#isOutdated = true;
     using turn = this.#turn.tryAcquire();
-    if (turn === undefined || !this.isClean) return;
+    if (turn !== undefined) this.#endIfOutdated();
+  }
+
+  #retireAfterwards(): Disposable {
+    return { [Symbol.dispose]: () => this.#endIfOutdated() };
+  }
+
+  #endIfOutdated(): void {
+    if (!this.#isOutdated || !this.isClean) return;
     this.#lost.abort(new ServiceError("unavailable", "the connection was closed, since the credentials changed"));
     this.#ended = this.#end();
-    await this.#ended;
   }
 
   async #end(): Promise<void> {

@@ -239,7 +239,7 @@ class PostgresDatabase implements Database {
   #retire(): void {
     const { generation } = this.#credentials.current();
     this.#pool.retire();
-    for (const connection of this.#others) if (connection.generation !== generation) void connection.retire();
+    for (const connection of this.#others) if (connection.generation !== generation) connection.retire();
   }
 
   async #enter<T>(work: () => Promise<T>): Promise<T> {
