@@ -13,6 +13,7 @@ export { createDatabase, type DatabaseOptions } from "./create-database.ts";
 export { EngineError, type EngineErrorCode } from "./engine-error.ts";
 export type { EnvoyOptions } from "./envoy/bootstrap.ts";
 export { startTestEnvoy, type TestEnvoy, whyNoEnvoy } from "./envoy/test-envoy.ts";
+export { type EtcdCluster, startEtcdCluster } from "./etcd/cluster.ts";
 export type { EtcdOptions, EtcdServer, EtcdTls } from "./etcd/server.ts";
 export {
   type EtcdProgram,

@@ -23,7 +23,7 @@ const docker = promisify(execFile);
  * only.
  */
 export async function startEtcdContainer(options: EtcdOptions = {}): Promise<EtcdServer> {
-  const ports = await etcdPorts();
+  const ports = options.member?.ports ?? (await etcdPorts());
   const files = options.tls ? [...tlsFiles(options.tls)] : [];
   const container = await new GenericContainer(etcdImage)
     .withNetworkMode("host")
@@ -53,6 +53,8 @@ export async function startEtcdContainer(options: EtcdOptions = {}): Promise<Etc
       await docker("docker", ["start", container.getId()]);
       await ready();
     },
+    pause: async () => void (await docker("docker", ["pause", container.getId()])),
+    resume: async () => void (await docker("docker", ["unpause", container.getId()])),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -13,6 +13,15 @@ export interface EtcdOptions {
   readonly tls?: EtcdTls | undefined;
   /** If false, the server has lost its data when it is started again. They stay if not given. */
   readonly keepsData?: boolean | undefined;
+  /** Its place in a cluster. Alone if not given. */
+  readonly member?: EtcdMember | undefined;
+}
+
+/** A member of a cluster, and all of its members. */
+export interface EtcdMember {
+  readonly name: string;
+  readonly ports: EtcdPorts;
+  readonly all: readonly { readonly name: string; readonly ports: EtcdPorts }[];
 }
 
 /** An etcd of the caller alone, which it may kill and start again at the same address. */
@@ -23,6 +32,10 @@ export interface EtcdServer extends AsyncDisposable {
   kill(): Promise<void>;
   /** Starts it again. Resolves once it is healthy. */
   start(): Promise<void>;
+  /** Stops it without an end of its connections, as a partition would. */
+  pause(): Promise<void>;
+  /** Ends `pause`. */
+  resume(): Promise<void>;
 }
 
 export interface EtcdPorts {
@@ -55,21 +68,25 @@ export function urlOf({ client }: EtcdPorts, { tls }: EtcdOptions): string {
 export function etcdArguments(ports: EtcdPorts, folder: string, options: EtcdOptions): readonly string[] {
   const url = urlOf(ports, options);
   const peer = `http://127.0.0.1:${ports.peer}`;
-  const { tls } = options;
+  const { tls, member } = options;
+  const name = member?.name ?? "test";
+  const cluster = (member?.all ?? [{ name, ports }]).map((one) => `${one.name}=http://127.0.0.1:${one.ports.peer}`);
+  // Members on a busy machine are late for each other.
+  const [heartbeatMs, electionMs] = member === undefined ? [50, 500] : [100, 1_000];
   return [
-    "--name=test",
+    `--name=${name}`,
     `--data-dir=${folder}/data`,
     `--listen-client-urls=${url}`,
     `--advertise-client-urls=${url}`,
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
-    `--initial-cluster=test=${peer}`,
+    `--initial-cluster=${cluster.join(",")}`,
     // Health without a client certificate.
     `--listen-metrics-urls=http://127.0.0.1:${ports.health}`,
     "--unsafe-no-fsync",
     "--bcrypt-cost=4",
-    "--heartbeat-interval=50",
-    "--election-timeout=500",
+    `--heartbeat-interval=${heartbeatMs}`,
+    `--election-timeout=${electionMs}`,
     "--log-level=error",
     ...(tls === undefined ? [] : [`--cert-file=${folder}/server.pem`, `--key-file=${folder}/server.key`]),
     ...(tls?.clientCa === undefined ? [] : ["--client-cert-auth", `--trusted-ca-file=${folder}/client-ca.pem`]),

@@ -17,7 +17,7 @@ export function hasEtcd(): boolean {
 
 /** Starts the etcd on the PATH, on 127.0.0.1. It ends with this process. */
 export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdServer> {
-  const ports = await etcdPorts();
+  const ports = options.member?.ports ?? (await etcdPorts());
   const folder = mkdtempSync(join(tmpdir(), "etcd-"));
   for (const [name, text] of options.tls ? tlsFiles(options.tls) : []) {
     writeFileSync(join(folder, name), text, { mode: 0o600 });
@@ -49,6 +49,8 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdServer> 
         await sleep(50);
       }
     },
+    pause: async () => void child?.kill("SIGSTOP"),
+    resume: async () => void child?.kill("SIGCONT"),
     async [Symbol.asyncDispose]() {
       await server.kill();
       rmSync(folder, { recursive: true, force: true });
