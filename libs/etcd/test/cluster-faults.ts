@@ -118,10 +118,13 @@ export async function* roundsOf(cluster: EtcdCluster, order: readonly Fault[]): 
     const n = ++last;
     for (;;) {
       try {
-        await direct.put(key, `n: ${n}`);
-        break;
+        const { entries } = await direct.range({ key });
+        if (entries.length > 0 && numberOf(entries[0]?.value) === n) break;
+        // Not a plain put: one that timed out may be applied later, over the next numbers.
+        const unchanged = { [key]: entries[0]?.revision ?? 0n };
+        if (await direct.transact({ unchanged, writes: [{ put: key, value: `n: ${n}` }] })) break;
       } catch {
-        await sleep(50); // No leader yet. The same number again changes nothing.
+        await sleep(50); // No leader yet.
       }
     }
     acknowledged.push(n);

@@ -7,7 +7,8 @@ export type SupervisedProcess = ChildProcessByStdio<Writable, null, Readable>;
 /*
  * `exec` turns the shell into the server, so that our child is the server itself. Before that, the
  * shell starts a watcher that holds the other end of our pipe, which closes when this process ends
- * for any reason. A line on the pipe dismisses the watcher. A second shell starts it, because a
+ * for any reason. A line on the pipe dismisses the watcher. A server that has ended dismisses it too,
+ * since its owner may start it again. A second shell starts it, because a
  * server counts the end of a child that it did not start as a crash.
  */
 const script = `
@@ -15,7 +16,7 @@ exec 3<&0
 (
   (
     if read -r line <&3; then exit; fi
-    kill -s "$1" $$
+    kill -s "$1" $$ || exit
     if [ -n "$2" ]; then
       while kill -0 $$; do sleep 0.05; done
       rm -rf -- "$2"
