@@ -27,6 +27,12 @@ export function typesOf(schema: JsonSchema): readonly string[] {
   return [schema.type ?? []].flat().filter((type) => type !== "null");
 }
 
+/** Returns the types that an item of a list may have, where a value of this schema may be a list. */
+export function itemTypesOf(schema: JsonSchema): readonly string[] {
+  const options = schema.anyOf ?? schema.oneOf ?? [];
+  return [...new Set([...(schema.items ? typesOf(schema.items) : []), ...options.flatMap(itemTypesOf)])];
+}
+
 /**
  * Describes the values of a schema, for a settings table or an error: "a whole number from 0 to
  * 65535".

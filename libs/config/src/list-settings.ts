@@ -2,7 +2,7 @@ import { environmentName } from "./environment-name.ts";
 import { type Schema, type Setting, shapeOf } from "./settings.ts";
 
 /** A row of a settings table. */
-export type SettingRow = Omit<Setting, "path" | "types"> & {
+export type SettingRow = Omit<Setting, "path" | "types" | "itemTypes"> & {
   /** The environment variable. With the suffix `_FILE` it names a file with the value. */
   readonly env: string;
   /** True for a list, which is written as `a, b` in a variable. */
@@ -11,7 +11,7 @@ export type SettingRow = Omit<Setting, "path" | "types"> & {
 
 /** Returns every setting of `schema`, in its order, to generate a table of settings. */
 export function listSettings(schema: Schema, prefix: string): readonly SettingRow[] {
-  return shapeOf(schema).settings.map(({ types, path, ...row }) => ({
+  return shapeOf(schema).settings.map(({ types, itemTypes: _, path, ...row }) => ({
     ...row,
     env: environmentName(prefix, path),
     isList: types.includes("array"),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { expectedOf, type JsonSchema, typesOf } from "./expected.ts";
+import { expectedOf, itemTypesOf, type JsonSchema, typesOf } from "./expected.ts";
 
 /** A zod object: the settings of one service, in sections. */
 export type Schema = z.ZodObject;
@@ -13,6 +13,8 @@ export interface Setting {
   readonly expected: string;
   /** The accepted types of JSON. None means any. */
   readonly types: readonly string[];
+  /** The accepted types of a list's items. */
+  readonly itemTypes: readonly string[];
   readonly required: boolean;
   readonly secret: boolean;
   /** True if a change of a watched source takes effect without a restart. */
@@ -89,6 +91,7 @@ function addSetting(schema: JsonSchema, { path, isRequired, isLive }: Place, fou
     // The same key in two alternatives of a section, such as the name of the adapter.
     expected: known === undefined || known.expected === expected ? expected : `${known.expected} or ${expected}`,
     types: [...new Set([...(known?.types ?? []), ...typesOf(schema)])],
+    itemTypes: [...new Set([...(known?.itemTypes ?? []), ...itemTypesOf(schema)])],
     required: isRequired && known === undefined,
     secret: schema.secret === true || known?.secret === true,
     live: isLive,

@@ -17,6 +17,14 @@ for (const { name, schema, text, want } of [
   { name: "true is a flag", schema: z.boolean(), text: "true", want: true },
   { name: "false is a flag, not a text that counts as true", schema: z.boolean(), text: "false", want: false },
   { name: "commas separate a list", schema: z.array(z.string()), text: "a, b ,c", want: ["a", "b", "c"] },
+  { name: "commas separate numbers too", schema: z.array(z.int()), text: "5000, 60000", want: [5_000, 60_000] },
+  { name: "one number is a list of one", schema: z.array(z.int()).optional(), text: "5000", want: [5_000] },
+  {
+    name: "digits in a list stay text if its items are text",
+    schema: z.array(z.string()),
+    text: "007, 8",
+    want: ["007", "8"],
+  },
   { name: "a list may be JSON", schema: z.array(z.number()), text: "[1, 2]", want: [1, 2] },
   { name: "a map is JSON", schema: z.record(z.string(), z.number()), text: '{"a": 1}', want: { a: 1 } },
   {

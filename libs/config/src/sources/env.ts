@@ -47,7 +47,7 @@ export function env(prefix: string, environment: Environment = process.env, { ex
         const setting = known.get(name);
         const fromFile = setting ? undefined : known.get(name.replace(/_FILE$/, ""));
         if (isServiceLink(name, text)) continue;
-        if (setting) entries.push({ path: setting.path, value: fromText(text, setting.types), origin: name });
+        if (setting) entries.push({ path: setting.path, value: fromText(text, setting), origin: name });
         else if (fromFile && (environment[environmentName(prefix, fromFile.path)] ?? "") !== "") {
           problems.push({ key: fromFile.key, source: name, expected: "only one of the variable and its _FILE" });
         } else if (fromFile) {
@@ -57,7 +57,7 @@ export function env(prefix: string, environment: Environment = process.env, { ex
             problems.push({ key: fromFile.key, source: origin, expected: "content, which it had before" });
           } else if (typeof content === "string") {
             if (content !== "") filled.add(text);
-            entries.push({ path: fromFile.path, value: fromText(content, fromFile.types), origin });
+            entries.push({ path: fromFile.path, value: fromText(content, fromFile), origin });
           } else problems.push({ key: fromFile.key, source: origin, expected: content.expected });
         } else problems.push(unknown(name, [...known.keys()]));
       }

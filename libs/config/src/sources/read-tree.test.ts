@@ -56,7 +56,7 @@ interface Key {
 function treeOf(keys: readonly Key[]): TreeNode {
   const origin = keys[0]?.key ?? "";
   const [only] = keys.length === 1 && keys[0]?.path.length === 0 ? keys : [];
-  if (only !== undefined) return { origin, value: ({ types }) => fromText(only.text, types) };
+  if (only !== undefined) return { origin, value: (setting) => fromText(only.text, setting) };
   const names = Map.groupBy(keys, ({ path }) => path[0] ?? "");
   return {
     origin,
