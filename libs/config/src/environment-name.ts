@@ -5,6 +5,11 @@ export function environmentName(prefix: string, path: readonly string[]): string
   return [prefix, ...path.map(upperSnake)].join("_");
 }
 
+/** Returns the prefix of a service's variables: CONTROL_PLANE for control-plane. */
+export function settingsPrefix(service: string): string {
+  return upperSnake(service);
+}
+
 /**
  * Converts to upper snake case: `drainMs` to DRAIN_MS, `otlpURL` to OTLP_URL, `greeter-go` to
  * GREETER_GO.

@@ -1,4 +1,4 @@
-import { secret } from "@plumbline/config";
+import { secret, settingsPrefix } from "@plumbline/config";
 import { clientTlsSettings } from "@plumbline/rpc/settings";
 import { z } from "zod";
 
@@ -85,10 +85,5 @@ export const ConfigSettings = z
 
 /** Returns the prefix of the variables that choose the source: ORDERS_CONFIG. */
 export function configPrefix(name: string): string {
-  return `${prefixOf(name)}_CONFIG`;
-}
-
-/** Returns the prefix of a service's variables: ORDERS. */
-export function prefixOf(name: string): string {
-  return name.toUpperCase().replaceAll("-", "_");
+  return `${settingsPrefix(name)}_CONFIG`;
 }

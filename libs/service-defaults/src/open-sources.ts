@@ -6,9 +6,10 @@ import {
   loadConfig,
   type Source,
   type StaleDocument,
+  settingsPrefix,
 } from "@plumbline/config";
 import { type Logger, noTelemetry } from "@plumbline/telemetry";
-import { ConfigSettings, configPrefix, prefixOf } from "./config-settings.ts";
+import { ConfigSettings, configPrefix } from "./config-settings.ts";
 import { openConsulClient, openEtcdClient } from "./open-stores.ts";
 
 /** The sources of a service's settings, and the connections behind them. */
@@ -66,7 +67,7 @@ export async function openSources(name: string, environment: Environment = proce
   const notices = new SourceNotices();
   await using opened = new AsyncDisposableStack();
   const documents = await openDocuments(name, chosen, { notices, opened });
-  const variables = env(prefixOf(name), environment, { except: `${prefix}_` });
+  const variables = env(settingsPrefix(name), environment, { except: `${prefix}_` });
   const owned = opened.move();
   return {
     sources: [documents.settings, variables],

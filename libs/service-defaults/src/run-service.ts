@@ -1,6 +1,6 @@
-import { type Config, loadConfig, type Schema, type Source } from "@plumbline/config";
+import { type Config, loadConfig, type Schema, type Source, settingsPrefix } from "@plumbline/config";
 import { run } from "@plumbline/lifecycle";
-import { configPrefix, prefixOf } from "./config-settings.ts";
+import { configPrefix } from "./config-settings.ts";
 import { type OpenDocument, openSources, type SourceNotices } from "./open-sources.ts";
 
 /** The name, the stop signal and the sources of a running service. */
@@ -68,7 +68,7 @@ export async function runService<S extends ServiceSchema>(
 }
 
 function usage(name: string, canMigrate: boolean): string {
-  const prefix = prefixOf(name);
+  const prefix = settingsPrefix(name);
   const rows = [
     ["(no argument)", "serves until SIGTERM or SIGINT"],
     ...(canMigrate ? [["migrate", "prepares the database and the topics for this version, then exits"]] : []),

@@ -2,6 +2,7 @@
  * The running system behind one port, `Stack`, with adapters for processes, docker compose and
  * Kubernetes.
  */
+export { settingsPrefix } from "@plumbline/config";
 export { type ClusterStack, openCluster } from "./cluster/open-cluster.ts";
 export { findProgram, toolFolder } from "./cluster/programs.ts";
 export { type Reach, reachCluster, testCluster } from "./cluster/reach.ts";
@@ -24,6 +25,5 @@ export {
   type ServiceName,
   type ServiceRow,
   serviceRow,
-  settingsPrefix,
 } from "./services.ts";
 export type { Ended, Replica, Scale, Stack } from "./stack.ts";

@@ -79,11 +79,6 @@ type Owner = Extract<ServiceTable[number], { database: true }>["name"];
 /** The names of the services that own a database. */
 export const databaseOwners = rows.filter(({ database }) => database === true).map(({ name }) => name as Owner);
 
-/** Returns what the variables of a service begin with: `CONTROL_PLANE` for control-plane. */
-export function settingsPrefix(name: string): string {
-  return name.toUpperCase().replaceAll("-", "_");
-}
-
 /** Returns the row of a service. Throws where there is none. */
 export function serviceRow(name: string): (typeof rows)[number] {
   const found = rows.find((row) => row.name === name);

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import { settingsPrefix } from "@plumbline/config";
 import { parse } from "yaml";
-import { databaseOwners, ownServices, rows, settingsPrefix } from "../services.ts";
+import { databaseOwners, ownServices, rows } from "../services.ts";
 import { root } from "./docker.ts";
 import { memoryBudget } from "./memory-report.ts";
 

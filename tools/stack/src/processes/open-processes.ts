@@ -2,6 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { deadline } from "@plumbline/concurrency";
+import { settingsPrefix } from "@plumbline/config";
 import {
   createDatabase,
   type EtcdProgram,
@@ -13,7 +14,7 @@ import {
   startStackEtcd,
 } from "@plumbline/tools-engines";
 import type { Ports } from "../ports.ts";
-import { databaseOwners, ownServices, rows, serviceRow, settingsPrefix } from "../services.ts";
+import { databaseOwners, ownServices, rows, serviceRow } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
 import { documentsOf } from "./documents.ts";
 import { checkPorts } from "./preflight.ts";

@@ -3,8 +3,9 @@
  * services.ts.
  */
 import { join } from "node:path";
+import { settingsPrefix } from "@plumbline/config";
 import type { Ports } from "../ports.ts";
-import { databaseOwners, ownServices, rows, type ServiceName, serviceRow, settingsPrefix } from "../services.ts";
+import { databaseOwners, ownServices, rows, type ServiceName, serviceRow } from "../services.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
