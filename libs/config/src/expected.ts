@@ -27,7 +27,7 @@ export function typesOf(schema: JsonSchema): readonly string[] {
   return [schema.type ?? []].flat().filter((type) => type !== "null");
 }
 
-/** Returns the types that an item of a list may have, where a value of this schema may be a list. */
+/** Returns the types that an item may have if a value of this schema is a list. */
 export function itemTypesOf(schema: JsonSchema): readonly string[] {
   const options = schema.anyOf ?? schema.oneOf ?? [];
   return [...new Set([...(schema.items ? typesOf(schema.items) : []), ...options.flatMap(itemTypesOf)])];

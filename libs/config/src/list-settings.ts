@@ -11,9 +11,8 @@ export type SettingRow = Omit<Setting, "path" | "types" | "itemTypes"> & {
 
 /** Returns every setting of `schema`, in its order, to generate a table of settings. */
 export function listSettings(schema: Schema, prefix: string): readonly SettingRow[] {
-  return shapeOf(schema).settings.map(({ types, itemTypes: _, path, ...row }) => ({
-    ...row,
-    env: environmentName(prefix, path),
-    isList: types.includes("array"),
-  }));
+  return shapeOf(schema).settings.map((setting) => {
+    const { types, itemTypes: _, path, ...row } = setting;
+    return { ...row, env: environmentName(prefix, path), isList: types.includes("array") };
+  });
 }

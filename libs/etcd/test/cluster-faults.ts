@@ -26,7 +26,7 @@ interface Place {
   /** A client past the proxies. */
   readonly direct: Etcd;
   /** Puts the next number where all observers look. */
-  put(): Promise<void>;
+  readonly put: () => Promise<void>;
 }
 
 interface Fault {

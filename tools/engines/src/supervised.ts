@@ -7,9 +7,9 @@ export type SupervisedProcess = ChildProcessByStdio<Writable, null, Readable>;
 /*
  * `exec` turns the shell into the server, so that our child is the server itself. Before that, the
  * shell starts a watcher that holds the other end of our pipe, which closes when this process ends
- * for any reason. A line on the pipe dismisses the watcher. A server that has ended dismisses it too,
- * since its owner may start it again. A second shell starts it, because a
- * server counts the end of a child that it did not start as a crash.
+ * for any reason. A line on the pipe dismisses the watcher. A server that has ended dismisses it
+ * too, since its owner may start it again. A second shell starts it, because a server counts the
+ * end of a child that it did not start as a crash.
  */
 const script = `
 exec 3<&0
