@@ -5,6 +5,8 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { eventually } from "@plumbline/tools-engines";
 import type { Timings } from "@plumbline/xds";
 import { adsService } from "../src/ads/ads-service.ts";
+import { createClients } from "../src/ads/clients.ts";
+import { csdsService } from "../src/ads/csds-service.ts";
 import { createPublisher, type Publisher } from "../src/ads/publisher.ts";
 import { RoutesDocument } from "../src/document.ts";
 import { buildSnapshot } from "../src/resources/build.ts";
@@ -44,7 +46,8 @@ export interface TestControlPlane extends AsyncDisposable {
 
 export async function startControlPlane(timings: Partial<Timings> = {}): Promise<TestControlPlane> {
   const publisher = createPublisher();
-  const services = [adsService(publisher, timings, noTelemetry)];
+  const clients = createClients();
+  const services = [adsService({ publisher, clients }, timings, noTelemetry), csdsService(clients)];
   const server = await serve({ services, telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, graceMs: 500 });
   return {
     port: server.port,

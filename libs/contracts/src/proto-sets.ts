@@ -45,10 +45,11 @@ export const protoSets: readonly ProtoSet[] = [
     name: "control-plane",
     folder: "apps/control-plane/src/gen",
     protos: [
-      `${envoy}/service/discovery/v3/ads.proto`,
+      `${envoy}/service/{discovery/v3/ads,status/v3/csds}.proto`,
       `${envoy}/config/{cluster/v3/cluster,endpoint/v3/endpoint,listener/v3/listener,route/v3/route}.proto`,
       `${envoy}/extensions/**/*.proto`,
     ],
+    descriptors: true,
   },
   { name: "otlp", folder: "tests/e2e/src/gen", protos: [`${otlp}/**/*.proto`] },
 ];

@@ -147,6 +147,28 @@ describe("a SotW stream", () => {
     assert.deepEqual(settle(60_000), []);
   });
 
+  test("has the state of each resource, and the reason of a rejection until its successor is accepted", () => {
+    const ledger = createLedger();
+    ledger.put(system());
+    const { stream, answer, settle } = sotw(ledger);
+    const states = () => stream.status().map(({ type, status, refusal }) => `${type} ${refusal?.error ?? status}`);
+    assert.deepEqual(states(), ["cluster unsent", "endpoints unsent", "listener unsent", "route unsent"]);
+    settle();
+    assert.deepEqual(new Set(stream.status().map(({ status }) => status)), new Set(["synced"]));
+    const good = stream.status().at(-1)?.version;
+    ledger.put(system({ route: "invalid" }));
+    const [bad] = take(stream, 1);
+    assert.ok(bad !== undefined);
+    assert.equal(states().at(-1), "route unanswered");
+    answer(bad, 2, "no such thing");
+    const [version] = bad.resources.map((one) => one.version);
+    const refusal = { version, error: "no such thing", at: 2 };
+    assert.deepEqual(stream.status().at(-1), { type: "route", name: "r", version: good, status: "rejected", refusal });
+    ledger.put(system({ route: "3" }));
+    settle(3);
+    assert.equal(states().at(-1), "route synced");
+  });
+
   test("gives newcomers the last good route, with the cluster that it needs", () => {
     const ledger = createLedger();
     ledger.put(system());

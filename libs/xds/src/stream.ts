@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Ledger } from "./ledger.ts";
 import type { DeltaRequest, DeltaResponse, SotwRequest, SotwResponse } from "./messages.ts";
 import { keyOf, type Resource } from "./snapshot.ts";
+import { type ResourceStatus, statusOf } from "./status.ts";
 import { afterDelta, afterSotw, noSubscription, type Subscription, SubscriptionError, wants } from "./subscription.ts";
 import { acknowledge, type Held, newTypeState, reject, subscribe, type TypeState } from "./type-state.ts";
 import { isFullState, isSentBefore, mayReferTo, type ResourceType, resourceTypes } from "./types.ts";
@@ -43,6 +44,8 @@ export interface AdsStream<Request, Response> {
   next(now: number): Response | undefined;
   /** The time at which `next` may return something without another event. */
   readonly wakeAt: number | undefined;
+  /** Returns the state of each resource at the client, for a person who looks for a fault. */
+  status(): readonly ResourceStatus[];
 }
 
 type Variant = "sotw" | "delta";
@@ -87,6 +90,8 @@ export function openStream(
       for (const resource of changed) ledger.accept(resource);
       return { kind: "accepted", type };
     }
+    for (const name of state.refusals.keys()) if (!ledger.has(keyOf({ type, name }))) state.refusals.delete(name);
+    for (const { name, version } of changed) state.refusals.set(name, { version, error, at: now });
     if (full(type) && !state.known && changed.length > 1) {
       // The client holds resources of an earlier stream. A response without one of them would
       // remove it, so the bad one cannot be looked for.
@@ -316,6 +321,7 @@ export function openStream(
     get wakeAt() {
       return wakeAt;
     },
+    status: () => statusOf(Object.values(states), ledger),
   };
 }
 

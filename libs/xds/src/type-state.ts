@@ -34,6 +34,15 @@ export interface InFlight {
   readonly revision: number;
 }
 
+/** A rejection of a version by a client. */
+export interface Refusal {
+  readonly version: string;
+  /** The client's reason. */
+  readonly error: string;
+  /** The time of the NACK. */
+  readonly at: number;
+}
+
 /** The state of a stream for one type. */
 export interface TypeState {
   readonly type: ResourceType;
@@ -48,6 +57,8 @@ export interface TypeState {
   readonly owed: Set<string>;
   /** The version of each name that the client rejected. */
   readonly parked: Map<string, string>;
+  /** The last rejection of each name, with its reason, until the client accepts that version. */
+  readonly refusals: Map<string, Refusal>;
   /** Names that were rejected together. Each is sent alone, to find the bad one. */
   readonly suspects: Set<string>;
   /** A response was sent. */
@@ -68,6 +79,7 @@ export function newTypeState(type: ResourceType): TypeState {
     held: new Map(),
     owed: new Set(),
     parked: new Map(),
+    refusals: new Map(),
     suspects: new Set(),
     answered: false,
     known: false,
@@ -78,7 +90,7 @@ export function newTypeState(type: ResourceType): TypeState {
 /** Replaces the subscription, and forgets what the client no longer wants. */
 export function subscribe(state: TypeState, subscription: Subscription): void {
   state.subscription = subscription;
-  for (const names of [state.held, state.owed, state.parked, state.suspects]) {
+  for (const names of [state.held, state.owed, state.parked, state.refusals, state.suspects]) {
     for (const name of names.keys()) if (!wants(subscription, name)) names.delete(name);
   }
 }
@@ -101,6 +113,7 @@ export function acknowledge(state: TypeState, fullState: boolean, now: number): 
       unusedSince: before?.unusedSince,
     });
     state.suspects.delete(name);
+    if (state.refusals.get(name)?.version === resource.version) state.refusals.delete(name);
     if (state.parked.get(name) === resource.version) state.parked.delete(name);
   }
   for (const name of inFlight.removed) state.held.delete(name);

@@ -5,17 +5,18 @@ import type { Telemetry } from "@plumbline/telemetry";
 import { type AdsStream, openStream, type StreamEvent, SubscriptionError, type Timings } from "@plumbline/xds";
 import { AggregatedDiscoveryServiceDefinition } from "../gen/envoy/service/discovery/v3/ads.ts";
 import { type AdsMetrics, adsMetrics, type Variant } from "./ads-metrics.ts";
+import type { Clients } from "./clients.ts";
 import { deltaRequestOf, deltaResponseOf, type Incoming, sotwRequestOf, sotwResponseOf } from "./messages.ts";
 import type { Publisher } from "./publisher.ts";
 
 /** Serves the resources of the publisher to proxies and gRPC clients: ADS, SotW and delta. */
 export function adsService(
-  publisher: Publisher,
+  { publisher, clients }: { readonly publisher: Publisher; readonly clients: Clients },
   timings: Partial<Timings>,
   { logger, metrics }: Pick<Telemetry, "logger" | "metrics">,
 ): ServiceImplementation {
   const counters = adsMetrics(metrics);
-  const parts = { publisher, counters, logger };
+  const parts = { publisher, clients, counters, logger };
   return service(AggregatedDiscoveryServiceDefinition, {
     async *streamAggregatedResources(requests, call) {
       const stream = openStream("sotw", publisher.ledger, timings);
@@ -38,13 +39,14 @@ interface Conversation<Wire, Request, Response> {
   /** Returns undefined for a request of a type that is not served. */
   readonly read: (message: Wire) => Incoming<Request>;
   readonly publisher: Publisher;
+  readonly clients: Clients;
   readonly counters: AdsMetrics;
   readonly logger: Telemetry["logger"];
 }
 
 /** Answers the requests of one client until it leaves or the call ends. */
 async function* talk<Wire, Request, Response extends { readonly type: StreamEvent["type"] }>(
-  { variant, stream, read, publisher, counters, logger }: Conversation<Wire, Request, Response>,
+  { variant, stream, read, publisher, clients, counters, logger }: Conversation<Wire, Request, Response>,
   requests: AsyncIterable<Wire>,
   call: Call,
 ): AsyncIterable<Response> {
@@ -52,7 +54,8 @@ async function* talk<Wire, Request, Response extends { readonly type: StreamEven
   using subscription = publisher.subscribe();
   using _open = counters.opened(variant);
   const { changed } = subscription;
-  const client = { node: "", hasLeft: false };
+  const client = { node: "", variant, hasLeft: false, status: () => stream.status() };
+  using _listed = clients.add(client);
 
   async function receive(): Promise<void> {
     for await (const message of requests) {
