@@ -93,7 +93,7 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     "    depends_on: *engines",
     "",
   ];
-  const target = `      GATEWAY_UPSTREAMS_${upper}: dns:///\${${upper}_ADDRESS:-${name}:${port}}`;
+  const target = `      GATEWAY_UPSTREAMS_${upper}: \${${upper}_TARGET:-dns:///\${${upper}_ADDRESS:-${name}:${port}}}`;
   edit(tree, "docker-compose.yml", (text) => {
     let result = insertAfterLast(text, /^ {6}GATEWAY_UPSTREAMS_/, [target]);
     result = insertBefore(result, /^ {6}redis: \{ condition: service_healthy \}/, [

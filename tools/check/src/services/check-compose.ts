@@ -56,7 +56,7 @@ function problemsOf(
   if (row.upstreams === true) {
     for (const upstream of ownServices) {
       for (const one of upstream.packages ?? []) {
-        expectAddress(service, `${prefix}_UPSTREAMS_${settingsPrefix(one)}`, `dns:///${address(upstream)}`);
+        expectAddress(service, `${prefix}_UPSTREAMS_${settingsPrefix(one)}`, targetOf(upstream));
         expect(
           service.depends_on?.[upstream.name]?.condition === "service_healthy",
           `must depend on ${upstream.name} being healthy`,
@@ -87,6 +87,11 @@ function problemsOf(
   function expectAddress({ environment }: ComposeService, variable: string, value: string): void {
     expect(environment?.[variable] === value, `needs ${variable}: ${value}`);
   }
+}
+
+/** Returns the target of a service at the gateway. The file of a profile may set another one. */
+function targetOf(row: ServiceRow): string {
+  return `\${${settingsPrefix(row.name)}_TARGET:-dns:///${address(row)}}`;
 }
 
 function address({ name, port }: ServiceRow): string {

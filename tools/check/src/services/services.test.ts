@@ -47,7 +47,9 @@ for (const { name, text = compose, known = variables, table = rows, want } of [
   {
     name: "another address of a service at the gateway is named, with the right one",
     text: compose.replace("orders:50052", "orders:50051"),
-    want: ["docker-compose.yml: gateway needs GATEWAY_UPSTREAMS_ORDERS: dns:///${ORDERS_ADDRESS:-orders:50052}"],
+    want: [
+      "docker-compose.yml: gateway needs GATEWAY_UPSTREAMS_ORDERS: ${ORDERS_TARGET:-dns:///${ORDERS_ADDRESS:-orders:50052}}",
+    ],
   },
   {
     name: "a password that .env does not set is named",

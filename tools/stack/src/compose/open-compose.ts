@@ -1,9 +1,12 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { sleep } from "@plumbline/concurrency";
 import { freePorts, hasContainer } from "@plumbline/tools-engines";
 import { serviceRow } from "../services.ts";
 import type { Scale, Stack } from "../stack.ts";
 import { builtImages, type Container, containers } from "./compose.ts";
-import { docker } from "./docker.ts";
+import { docker, root } from "./docker.ts";
 import { isClean } from "./end-report.ts";
 
 /** The time until everything must be healthy on a busy machine. */
@@ -18,9 +21,15 @@ const bases = [
   "redis:8",
 ];
 
+/** The profiles of deploy/compose that tests start, and the images that they add. */
+const profileImages = { consul: "hashicorp/consul:1.14.11" };
+
+export type ComposeProfile = keyof typeof profileImages;
+
 /** Returns why the stack cannot run in containers here; false when it can. */
-export function whyNoCompose(): string | false {
-  const missing = bases.filter((image) => !hasContainer(image));
+export function whyNoCompose(profile?: ComposeProfile): string | false {
+  const needed = profile === undefined ? bases : [...bases, profileImages[profile]];
+  const missing = needed.filter((image) => !hasContainer(image));
   if (missing.length === 0) return false;
   return `no Docker engine that has ${missing.join(", ")}: TEST_ENGINES=docker npm test lets it pull them`;
 }
@@ -33,6 +42,8 @@ export interface ComposeOptions {
   readonly project: string;
   /** The tag of the images. With one they are removed at the end. */
   readonly tag?: string;
+  /** A profile, with the variables of its file in deploy/compose. */
+  readonly profile?: ComposeProfile | undefined;
 }
 
 /** The stack of docker-compose.yml, with what only this adapter knows. */
@@ -48,10 +59,11 @@ export interface ComposeStack extends Stack {
  * Builds the images and starts the stack of docker-compose.yml from no data, as a project and on
  * ports of its own. Resolves when all containers are healthy. Disposing removes it with its data.
  */
-export async function openCompose({ project, tag }: ComposeOptions): Promise<ComposeStack> {
-  const ports = (await freePorts(gatewayPorts + 4)).map(String);
-  const [postgres = "", kafka = "", redis = "", supplier = ""] = ports.slice(gatewayPorts);
+export async function openCompose({ project, tag, profile }: ComposeOptions): Promise<ComposeStack> {
+  const ports = (await freePorts(gatewayPorts + 5)).map(String);
+  const [postgres = "", kafka = "", redis = "", supplier = "", consul = ""] = ports.slice(gatewayPorts);
   const variables = {
+    ...(profile !== undefined && parseEnv(readFileSync(join(root, `deploy/compose/${profile}.env`), "utf8"))),
     COMPOSE_PROJECT_NAME: project,
     COMPOSE_PROGRESS: "quiet",
     ...(tag !== undefined && { PLUMBLINE_TAG: tag }),
@@ -60,6 +72,7 @@ export async function openCompose({ project, tag }: ComposeOptions): Promise<Com
     HOST_PORT_KAFKA: kafka,
     HOST_PORT_REDIS: redis,
     HOST_PORT_SUPPLIER: supplier,
+    HOST_PORT_CONSUL: consul,
   };
   const compose = (...args: readonly string[]) => docker(["compose", ...args], variables);
   const down = async () => void (await compose("down", "--volumes", "--remove-orphans", "--timeout", "2"));
