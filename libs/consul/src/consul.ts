@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { type Abortable, deadline, onAbort } from "@plumbline/concurrency";
 import { type Code, isServiceError, ServiceError } from "@plumbline/errors";
 import type { ClientTls, Reloadable } from "@plumbline/rpc";
+import { tlsFaultOf } from "@plumbline/rpc/tls-fault";
 
 export interface ConsulOptions {
   /** The address of the agent: `http://127.0.0.1:8500`, or with https. */
@@ -120,7 +121,7 @@ export function openConsul(options: ConsulOptions): Consul {
         const message = `${what} did not answer within ${ms} ms: check that the Consul agent there is healthy`;
         throw new ServiceError("unavailable", message, { cause: error });
       }
-      throw unreachable(what, error);
+      throw unreachable(what, base, error);
     }
   }
 
@@ -289,11 +290,15 @@ function adviceFor(status: number): readonly [Code, string] {
   return ["unavailable", "check that the address is that of a Consul agent"];
 }
 
-function unreachable(what: string, error: unknown): ServiceError {
+function unreachable(what: string, url: URL, error: unknown): ServiceError {
   const { message, code = "" } = error as NodeJS.ErrnoException;
   // Attempts to several addresses fail with an AggregateError, which has no message.
   const said = message === "" ? code : message;
-  const isTls = /CERT|SIGNED|VERIFY|TLS|SSL|EPROTO/.test(code);
-  const advice = isTls ? "check its certificate and the trusted authorities" : "check that a Consul agent runs there";
-  return new ServiceError("unavailable", `${what} failed (${said}): ${advice}`, { cause: error });
+  const fault = error instanceof Error ? tlsFaultOf(error, url.hostname) : undefined;
+  const isTls = fault !== undefined || /CERT|SIGNED|VERIFY|TLS|SSL|EPROTO/.test(code);
+  const where = isTls ? "check its certificate and the trusted authorities" : "check that a Consul agent runs there";
+  // A server may end the connection without a reason.
+  const mayRefuse = !isTls && url.protocol === "https:" && /ECONNRESET|EPIPE/.test(code);
+  const advice = mayRefuse ? `${where}, and that it accepts the client's certificate` : where;
+  return new ServiceError("unavailable", `${what} failed (${fault ?? said}): ${advice}`, { cause: error });
 }

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { after } from "node:test";
 import { ConfigError, loadConfig, watchConfig } from "@plumbline/config";
-import { conformance, type Store } from "@plumbline/config/conformance";
-import { type ConsulAgent, startTemporaryConsul, whyNoConsulAgent } from "@plumbline/tools-engines";
+import { certificateFaults, conformance, type SecuredStore, type Store } from "@plumbline/config/conformance";
+import type { ClientTls } from "@plumbline/rpc";
+import { type Certificates, testCa, testFaults } from "@plumbline/rpc/conformance";
+import { type ConsulAgent, startTemporaryConsul, tlsFrontOf, whyNoConsulAgent } from "@plumbline/tools-engines";
 import { z } from "zod";
 import { cuttable } from "../test/cuttable.ts";
 import { frontOf } from "../test/front.ts";
@@ -57,6 +59,32 @@ async function open(): Promise<Store> {
 
 const skip = whyNoConsulAgent();
 conformance({ name: "Consul", skip, isRemote: true, open });
+
+/** Opens a document that sources reach over TLS, with a client certificate. */
+async function openSecured(): Promise<SecuredStore> {
+  agent ??= startTemporaryConsul({ token });
+  const { url } = await agent;
+  const key = `plumbline/config/${randomUUID()}.yaml`;
+  await using opened = new AsyncDisposableStack();
+  const direct = opened.use(openConsul({ url, token: () => token }));
+  let certificates: Certificates = testFaults.none;
+  const front = opened.use(await tlsFrontOf(url, certificates.server, { clientCa: testCa }));
+  const tls = (): ClientTls => certificates.client;
+  const client = opened.use(openConsul({ url: `https://${front.host}`, token: () => token, tls }));
+  const owned = opened.move();
+  return {
+    origin: front.host,
+    source: (onStale) => consulSource(client, key, { onStale }),
+    put: async (text) => putKey(direct, key, text),
+    set(fault) {
+      certificates = testFaults[fault ?? "none"];
+      front.present(certificates.server);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+certificateFaults({ name: "Consul", skip: skip, open: openSecured });
 
 test("a token that may not read the key is an error that says so", { skip: skip ?? false }, async () => {
   await using own = await startTemporaryConsul({ token });

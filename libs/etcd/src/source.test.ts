@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { ConfigError, loadConfig, watchConfig } from "@plumbline/config";
-import { conformance, type Store } from "@plumbline/config/conformance";
-import { testCa, testClient, testServer } from "@plumbline/rpc/conformance";
+import { certificateFaults, conformance, type SecuredStore, type Store } from "@plumbline/config/conformance";
+import type { ClientTls } from "@plumbline/rpc";
+import { type Certificates, testCa, testClient, testFaults, testServer } from "@plumbline/rpc/conformance";
 import {
   eventually,
   proxyTo,
   startTemporaryEtcd,
   testEtcd,
+  tlsFrontOf,
   whyNoEtcd,
   whyNoEtcdServer,
 } from "@plumbline/tools-engines";
@@ -79,6 +81,30 @@ conformance({
   isRemote: true,
   open: () => storeAt(secured, secureOptions),
 });
+
+/** Opens a document that sources reach over TLS, with a client certificate. */
+async function openSecured(): Promise<SecuredStore> {
+  const key = `test/${crypto.randomUUID()}/orders.yaml`;
+  await using opened = new AsyncDisposableStack();
+  const direct = opened.use(openEtcd({ endpoints: [url] }));
+  let certificates: Certificates = testFaults.none;
+  const front = opened.use(await tlsFrontOf(url, certificates.server, { clientCa: testCa }));
+  const tls = (): ClientTls => certificates.client;
+  const client = opened.use(openEtcd({ endpoints: [`https://${front.host}`], tls }));
+  const owned = opened.move();
+  return {
+    origin: front.host,
+    source: (onStale) => etcdSource(client, key, { onStale }),
+    put: async (text) => void (await direct.put(key, text)),
+    set(fault) {
+      certificates = testFaults[fault ?? "none"];
+      front.present(certificates.server);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+certificateFaults({ name: "etcd", skip: whyNoEtcd(), open: openSecured });
 
 const schema = z.object({ rate: z.int().default(10) });
 const skipOwn = whyNoEtcdServer() ?? false;

@@ -34,3 +34,4 @@ export { type TestRedis, testRedis, whyNoRedis } from "./redis/test-redis.ts";
 export { type PostgresOptions, type PostgresServer, startPostgres } from "./start-postgres.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
 export { startTestEngines, type TestEngines } from "./test-engines.ts";
+export { type TlsFront, type TlsFrontOptions, type TlsPair, tlsFrontOf } from "./tls-front.ts";

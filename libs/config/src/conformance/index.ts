@@ -8,6 +8,12 @@ import { describe, test } from "node:test";
 import { cases } from "./cases.ts";
 import type { Subject } from "./store.ts";
 
+export {
+  type CertificateFault,
+  certificateFaults,
+  type SecuredStore,
+  type SecuredSubject,
+} from "./certificates.ts";
 export type { SourceOptions, Store, Subject } from "./store.ts";
 
 export function conformance(subject: Subject): void {

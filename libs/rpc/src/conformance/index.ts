@@ -18,6 +18,7 @@ import { type Pairing, TestContext } from "./test-context.ts";
 
 /** Certificates for tests: an authority, and certificates for localhost that it signed. */
 export { ca as testCa, caller as testClient, server as testServer } from "./certificates.ts";
+export { type Certificates, testFaults } from "./faults.ts";
 export type { Pairing } from "./test-context.ts";
 
 export function conformance(pairing: Pairing): void {

@@ -7,7 +7,7 @@ import type { PeerCertificate, TLSSocket } from "node:tls";
 export function explain(socket: TLSSocket, serverName: string): void {
   // The first listener, so that later ones get the error in words.
   socket.on("error", (error: NodeJS.ErrnoException) => {
-    const words = wordsOf(error, serverName);
+    const words = tlsFaultOf(error, serverName);
     if (words === undefined) return;
     error.cause = new Error(error.message);
     error.message = words;
@@ -22,7 +22,8 @@ const untrusted = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 
-function wordsOf(error: NodeJS.ErrnoException, name: string): string | undefined {
+/** Returns the fault of a TLS connection in words, or undefined for other errors. */
+export function tlsFaultOf(error: NodeJS.ErrnoException, name: string): string | undefined {
   const { code = "" } = error;
   if (untrusted.has(code))
     return `the server's certificate is signed by an authority that is not trusted here (${code})`;
