@@ -14,7 +14,7 @@ import {
   whyNoEtcdServer,
 } from "@plumbline/tools-engines";
 import { z } from "zod";
-import { enableUsers, orders } from "../test/users.ts";
+import { enableUsers, orders, root } from "../test/users.ts";
 import { type EtcdOptions, openEtcd } from "./etcd.ts";
 import { etcdSource } from "./source.ts";
 
@@ -52,7 +52,8 @@ async function storeAt(address: string, options: ClientOptions): Promise<Store> 
     restore: () => proxy.restore(),
     async loseHistory() {
       const { revision } = await direct.range({ key });
-      await compact(address, options, revision);
+      // Since etcd 3.6 only root may compact.
+      await compact(address, { ...options, ...(options.credentials && { credentials: root }) }, revision);
     },
     async release() {
       await clients.disposeAsync();
