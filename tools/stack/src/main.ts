@@ -11,6 +11,8 @@ import { dataFolder, givenTransport, transports } from "./processes/programs.ts"
 import { ownServices } from "./services.ts";
 
 const idleMs = 5_000;
+/** The most memory of all processes together, from the second start on. */
+const mostMebibytes = 512;
 const root = resolve(import.meta.dirname, "../../..");
 
 const spec = {
@@ -24,7 +26,7 @@ const spec = {
     transport: choice("carrier of the calls; PLUMBLINE_TRANSPORT where not given", transports),
     "ports-from": whole("takes all ports in a row from this one", { least: 1_024, most: 65_000 }),
     data: text("folder of the data (.plumbline/data)", { takes: "FOLDER" }),
-    measure: flag("prints the seconds to ready and the memory when idle, then stops"),
+    measure: flag("prints the seconds to ready and the memory when idle, then stops; too much is exit code 1"),
   },
   notes: ["Exit codes: 0 stopped, 1 not started, 2 wrong command line. `npm run doctor` looks for what is missing."],
 };
@@ -62,7 +64,8 @@ function putLine({ etcd }: ProcessStack): string {
   return `  ${etcd.etcdctl} put plumbline/config/gateway.yaml < config/gateway.yaml\n`;
 }
 
-function memoryTable(stack: ProcessStack): string {
+/** Returns the table, and false if the processes together take too much. */
+function measured(stack: ProcessStack): { readonly text: string; readonly isWithin: boolean } {
   const rows = [...stack.programs.values()].map(
     (program) => [program.name, proportionalSetSize(program.pid ?? 0)] as const,
   );
@@ -80,11 +83,14 @@ function memoryTable(stack: ProcessStack): string {
   const total = all.every(([, bytes]) => bytes !== undefined)
     ? all.reduce((sum, [, bytes]) => sum + (bytes ?? 0), 0)
     : undefined;
-  return [
+  const isWithin = total === undefined || total <= mostMebibytes * 2 ** 20;
+  const lines = [
     `ready after ${(stack.readyAfterMs / 1_000).toFixed(1)} s; proportional set size after ${idleMs / 1_000} s idle:`,
     ...all.map(([name, bytes]) => `  ${name.padEnd(10)}${mebibytes(bytes)}`),
-    `  ${"together".padEnd(10)}${mebibytes(total)}`,
-  ].join("\n");
+    `  ${"together".padEnd(10)}${mebibytes(total)}; at most ${mostMebibytes} MiB`,
+  ];
+  if (!isWithin) lines.push("The first start of a checkout takes more, since Node compiles every module: try again.");
+  return { text: lines.join("\n"), isWithin };
 }
 
 const stop = new AbortController();
@@ -126,11 +132,13 @@ await runCommand(spec, async ({ values }) => {
     progress.line(banner(stack, ports));
     if (values.measure) {
       await Promise.race([sleep(idleMs), aborted(signal)]);
-      console.log(memoryTable(stack));
-      return;
+      const { text: report, isWithin } = measured(stack);
+      console.log(report);
+      return isWithin ? 0 : 1;
     }
     await aborted(signal);
     console.log("Stopping: services first, then Postgres. Data is kept; npm start -- --fresh begins without it.");
+    return 0;
   } catch (error) {
     // Ctrl-C while starting: what ran has stopped, and there is nothing to explain.
     if (signal.aborted) process.exit(130);

@@ -16,6 +16,7 @@ import {
 import type { Ports } from "../ports.ts";
 import { databaseOwners, ownServices, rows, serviceRow } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
+import { limitCompileCache } from "./compile-cache.ts";
 import { documentsOf } from "./documents.ts";
 import { checkPorts } from "./preflight.ts";
 import {
@@ -90,6 +91,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     ...(options.etcd && { etcd: etcdPort }),
   });
   if (entry === "bundle") requireBundles(root);
+  limitCompileCache(root);
   if (options.fresh === true) {
     // Only the folders of the engines: the folder around them may hold other files.
     for (const engine of ["postgres", "kafka", "etcd"]) {

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { compileCache } from "./compile-cache.ts";
 import type { Environment } from "./programs.ts";
 
 /** Generates the contracts from protos/: what imports them must be loaded afterwards. */
@@ -16,7 +17,7 @@ export function runScript(
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ["-C", "source", entry, ...args], {
       cwd: root,
-      env: { ...process.env, ...environment },
+      env: { ...process.env, ...compileCache(root), ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";

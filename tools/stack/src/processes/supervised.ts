@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fullJitter, sleep } from "@plumbline/concurrency";
+import { compileCache } from "./compile-cache.ts";
 import type { Program } from "./programs.ts";
 
 export interface SupervisedOptions {
@@ -152,7 +153,7 @@ export class Supervised {
     const { entry, environment } = this.program;
     const child = spawn(process.execPath, ["-C", "source", ...preloads, entry], {
       cwd: root,
-      env: { ...process.env, ...environment },
+      env: { ...process.env, ...compileCache(root), ...environment },
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
