@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
@@ -8,8 +6,9 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { testCa, testClient, testServer } from "@plumbline/rpc/conformance";
+import { runService } from "@plumbline/tools-engines";
 import { readEvents } from "./support/event-stream.ts";
-import { gatewayMain as main, startGateway as start } from "./support/gateway-process.ts";
+import { startGateway as start } from "./support/gateway-process.ts";
 import { orderOf } from "./support/grpc-services.ts";
 
 /** Sends a request over a kept connection. Returns its status, or the error. */
@@ -76,8 +75,8 @@ describe("SIGTERM", () => {
     while (answers.size < 200) await sleep(5);
     stopping = true;
     const asked = performance.now();
-    gateway.stop();
-    const [code] = await gateway.exit;
+    gateway.process.child.kill("SIGTERM");
+    const [code] = await gateway.process.exited;
     const tookMs = performance.now() - asked;
     await Promise.all(clients);
     agent.destroy();
@@ -102,42 +101,33 @@ describe("SIGTERM", () => {
     const events = readEvents(await fetch(`${gateway.url}/v1/orders/7:watch`));
     await events.next();
     assert.equal((await events.next()).value?.id, "1");
-    gateway.stop();
+    gateway.process.child.kill("SIGTERM");
     assert.equal((await events.next()).value?.comment, "reconnect");
     assert.equal((await events.next()).done, true);
-    assert.deepEqual(await gateway.exit, [0, null]);
+    assert.deepEqual(await gateway.process.exited, [0, null]);
   });
 
   test("makes the gateway unready, but it serves and closes connections while it drains", async () => {
     await using gateway = await start({}, { GATEWAY_DRAIN_MS: "1500" });
     assert.equal((await fetch(`${gateway.url}/readyz`)).status, 200);
-    gateway.stop();
+    gateway.process.child.kill("SIGTERM");
     let ready = await fetch(`${gateway.url}/readyz`);
     while (ready.status === 200) ready = await fetch(`${gateway.url}/readyz`);
     assert.equal(ready.status, 503);
     const response = await fetch(`${gateway.url}/v1/orders/7`);
     assert.equal(response.status, 200);
     assert.equal(response.headers.get("connection"), "close");
-    assert.deepEqual(await gateway.exit, [0, null]);
+    assert.deepEqual(await gateway.process.exited, [0, null]);
   });
 });
 
 test("a port in use is reported, with exit code 1", async () => {
   await using gateway = await start({});
-  const child = spawn(process.execPath, ["-C", "source", main], {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: {
-      ...process.env,
-      GATEWAY_HTTP_HOST: "127.0.0.1",
-      GATEWAY_HTTP_PORT: String(gateway.port),
-      GATEWAY_OPS_PORT: "0",
-    },
+  const { code, output } = await runService("gateway", {
+    GATEWAY_HTTP_HOST: "127.0.0.1",
+    GATEWAY_HTTP_PORT: String(gateway.port),
+    GATEWAY_OPS_PORT: "0",
   });
-  let printed = "";
-  child.stderr.on("data", (chunk: Buffer) => (printed += String(chunk)));
-  assert.deepEqual(await once(child, "exit"), [1, null]);
-  assert.match(
-    printed,
-    new RegExp(`port ${gateway.port} of 127\\.0\\.0\\.1 cannot be opened: another process uses it`),
-  );
+  assert.equal(code, 1);
+  assert.match(output, new RegExp(`port ${gateway.port} of 127\\.0\\.0\\.1 cannot be opened: another process uses it`));
 });

@@ -1,9 +1,5 @@
 /** Greeters that register themselves in a real registry, and clients that find them there. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { consulResolver, openConsul } from "@plumbline/consul";
@@ -14,7 +10,9 @@ import type { Address, Resolver } from "@plumbline/rpc/discovery";
 import { noTelemetry } from "@plumbline/telemetry";
 import {
   eventually,
+  type ListeningService,
   proxyTo,
+  startService,
   startTemporaryConsul,
   startTemporaryEtcd,
   testConsul,
@@ -26,61 +24,16 @@ import {
 } from "@plumbline/tools-engines";
 
 const leaseSeconds = 3;
-const main = join(import.meta.dirname, "../src/main.ts");
 
-interface Line {
-  readonly message: string;
-  readonly port: number;
-  readonly opsPort: number;
-  readonly error?: string;
-}
-
-interface Greeter extends AsyncDisposable {
-  readonly port: number;
-  readonly opsPort: number;
-  readonly child: ChildProcess;
-  readonly exited: Promise<unknown[]>;
-  /** Resolves with the first line of its log that has this message. */
-  logged(message: string, ms?: number): Promise<Line>;
-}
-
-/** Starts a greeter on free ports. It is killed when disposed, if it still runs. */
-async function startGreeter(settings: Readonly<Record<string, string>>): Promise<Greeter> {
-  const child = spawn(process.execPath, ["-C", "source", main], {
-    cwd: import.meta.dirname,
-    env: {
-      PATH: process.env["PATH"],
-      GREETER_RPC_HOST: "127.0.0.1",
-      GREETER_RPC_PORT: "0",
-      GREETER_OPS_HOST: "127.0.0.1",
-      GREETER_OPS_PORT: "0",
-      ...settings,
-    },
-    stdio: ["ignore", "pipe", "inherit"],
+/** Starts a greeter on free ports. */
+function startGreeter(settings: Readonly<Record<string, string>>): Promise<ListeningService> {
+  return startService("greeter", {
+    GREETER_RPC_HOST: "127.0.0.1",
+    GREETER_RPC_PORT: "0",
+    GREETER_OPS_HOST: "127.0.0.1",
+    GREETER_OPS_PORT: "0",
+    ...settings,
   });
-  const exited = once(child, "close");
-  const lines: Line[] = [];
-  createInterface({ input: child.stdout }).on("line", (json) => lines.push(JSON.parse(json) as Line));
-  const logged = async (message: string, ms = 20_000): Promise<Line> => {
-    const found = await eventually(
-      () => lines.find((line) => line.message === message),
-      (line) => line !== undefined || child.exitCode !== null,
-      ms,
-    );
-    assert.ok(found, `greeter ended with ${child.exitCode} and never logged "${message}"`);
-    return found;
-  };
-  const stop = async (): Promise<void> => {
-    child.kill("SIGKILL");
-    await exited;
-  };
-  try {
-    const { port, opsPort } = await logged("greeter is listening");
-    return { port, opsPort, child, exited, logged, [Symbol.asyncDispose]: stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
 }
 
 /** A registry, and one service name in it that no other test uses. */
@@ -134,7 +87,7 @@ function inConsul(url: string, check: string): Registry {
   };
 }
 
-async function readiness({ opsPort }: Greeter): Promise<number> {
+async function readiness({ opsPort }: ListeningService): Promise<number> {
   try {
     const answer = await fetch(`http://127.0.0.1:${opsPort}/readyz`);
     await answer.arrayBuffer();
@@ -210,7 +163,7 @@ for (const { name, skip, open, url } of registries) {
       await using calls = await callers(registry);
       await eventually(calls.answered, (count) => count > 200, 15_000);
 
-      first.child.kill("SIGTERM");
+      first.process.child.kill("SIGTERM");
       await eventually(
         () => readiness(first),
         (status) => status !== 200,
@@ -218,13 +171,13 @@ for (const { name, skip, open, url } of registries) {
       );
       // It drains only after the removal, so no client may find it now.
       assert.deepEqual(await registry.ports(), [second.port]);
-      await first.logged("deregistered");
-      assert.deepEqual(await first.exited, [0, null]);
+      await first.process.logged("deregistered");
+      assert.deepEqual(await first.process.exited, [0, null]);
       const before = calls.answered();
       await eventually(calls.answered, (count) => count > before + 200, 15_000);
       assert.deepEqual(calls.failures, []);
 
-      second.child.kill("SIGKILL");
+      second.process.child.kill("SIGKILL");
       const killed = performance.now();
       await eventually(registry.ports, (ports) => ports.length === 0, 30_000);
       console.log(`    gone ${Math.round(performance.now() - killed)} ms after a kill`);
@@ -238,11 +191,13 @@ for (const { name, skip, open, url } of registries) {
         GREETER_GRACE_MS: "6000",
       });
       await eventually(registry.ports, (ports) => ports.length === 1, 15_000);
-      await greeter.logged("registered");
+      await greeter.process.logged("registered");
       proxy.freeze();
-      greeter.child.kill("SIGTERM");
+      greeter.process.child.kill("SIGTERM");
       const began = performance.now();
-      const removed = greeter.logged("not deregistered; the registry drops it by itself").then(() => performance.now());
+      const removed = greeter.process
+        .logged("not deregistered; the registry drops it by itself")
+        .then(() => performance.now());
       let readyMs = 0;
       while ((await readiness(greeter)) === 200) {
         readyMs = performance.now() - began;
@@ -250,7 +205,7 @@ for (const { name, skip, open, url } of registries) {
       }
       assert.ok(readyMs > 1_000, `it stays ready while it waits for the registry, not only for ${readyMs} ms`);
       const ms = (await removed) - began;
-      assert.deepEqual(await greeter.exited, [0, null], "within its grace period");
+      assert.deepEqual(await greeter.process.exited, [0, null], "within its grace period");
       assert.ok(ms < 3_000, `two seconds and those of a busy machine, not ${ms}`);
     });
 
@@ -260,9 +215,9 @@ for (const { name, skip, open, url } of registries) {
       proxy.cut();
       await using greeter = await startGreeter(registry.settings(new URL(proxy.url).origin));
       assert.equal(await readiness(greeter), 200);
-      const { error } = await greeter.logged("the registration failed; trying again");
-      assert.match(error ?? "", new RegExp(`cannot register ${registry.settings()["GREETER_REGISTRATION_SERVICE"]}`));
-      assert.match(error ?? "", /127\.0\.0\.1:\d+/);
+      const { error } = await greeter.process.logged("the registration failed; trying again");
+      assert.match(String(error), new RegExp(`cannot register ${registry.settings()["GREETER_REGISTRATION_SERVICE"]}`));
+      assert.match(String(error), /127\.0\.0\.1:\d+/);
       proxy.restore();
       await eventually(registry.ports, (ports) => ports.includes(greeter.port), 20_000);
     });
@@ -281,7 +236,7 @@ test("a greeter is registered again after etcd has lost its data", { skip: whyNo
     (ports) => ports.includes(greeter.port),
     20_000,
   );
-  await greeter.logged("the registry had lost the registration; registered again");
+  await greeter.process.logged("the registry had lost the registration; registered again");
 });
 
 test("a greeter is registered again after the agent has lost its data", {

@@ -41,6 +41,5 @@ test("over Kafka an order is announced, answered and fulfilled", { skip: whyNoKa
   await broker.publish("fulfilment.events", [answer(orderId, { minorUnits: 900n })]);
   const seen = await Array.fromAsync(orders.client.watchOrder({ orderId, afterVersion: 0n }, { timeoutMs: 30_000 }));
   assert.equal(seen.at(-1)?.status, OrderStatus.ORDER_STATUS_FULFILLED);
-  orders.kill("SIGTERM");
-  assert.equal(await orders.ended, 0, orders.output());
+  assert.deepEqual(await orders.process.end("SIGTERM"), [0, null], orders.process.output());
 });

@@ -123,8 +123,7 @@ test("after a kill between commit and relay, it publishes the order once when it
     for (let count = 0; count < 5; count++) {
       placedIds.push((await orders.client.placeOrder({ customerId: newCustomer(), items: tea })).id);
     }
-    orders.kill("SIGKILL");
-    assert.equal(await orders.ended, "SIGKILL");
+    assert.deepEqual(await orders.process.end("SIGKILL"), [null, "SIGKILL"]);
   }
   proxy.restore();
   assert.equal((await database.query("select 1 from outbox")).length, 5, "committed");
@@ -153,10 +152,10 @@ test("after a kill at any moment of placing, a repeat with the key returns the o
       const { id } = await place(orders.client, key);
       first.set(key, id);
       // At this moment some are committed and answered, some committed, some not begun.
-      if (++answered === 5) orders.kill("SIGKILL");
+      if (++answered === 5) orders.process.child.kill("SIGKILL");
     });
     await Promise.allSettled(calls);
-    assert.equal(await orders.ended, "SIGKILL");
+    assert.deepEqual(await orders.process.exited, [null, "SIGKILL"]);
   }
   assert.ok(first.size >= 15 && first.size <= 60);
 
@@ -203,8 +202,7 @@ test("after SIGTERM under load it answers every accepted request, ends streams a
     (size) => size > 100,
   );
   const began = performance.now();
-  orders.kill("SIGTERM");
-  assert.equal(await orders.ended, 0, orders.output());
+  assert.deepEqual(await orders.process.end("SIGTERM"), [0, null], orders.process.output());
   assert.ok(performance.now() - began < 10_000);
   await Promise.all(loads);
   await streamEnded;

@@ -4,6 +4,9 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   eventually,
+  type ListeningService,
+  runService,
+  startService,
   type TestDatabase,
   testConsul,
   testDatabase,
@@ -12,7 +15,6 @@ import {
   whyNoEtcd,
 } from "@plumbline/tools-engines";
 import { call, post } from "../src/http.ts";
-import { runService, type ServiceProcess, startService } from "../src/service-process.ts";
 
 /** A new replica has to get calls within this time. */
 const newReplicaMs = 10_000;
@@ -26,7 +28,8 @@ let messaging: TestDatabase;
 before(async () => {
   database = engines.use(await testDatabase());
   messaging = engines.use(await testDatabase());
-  await runService("orders", "migrate", storage());
+  const { code, output } = await runService("orders", storage(), ["migrate"]);
+  assert.equal(code, 0, output);
 });
 after(() => engines.disposeAsync());
 
@@ -35,7 +38,7 @@ function storage(): Readonly<Record<string, string>> {
 }
 
 /** Starts a replica that registers itself. Resolves once it is registered. */
-async function startOrders(registration: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+async function startOrders(registration: Readonly<Record<string, string>>): Promise<ListeningService> {
   const orders = await startService("orders", {
     ...storage(),
     ...registration,
@@ -45,7 +48,7 @@ async function startOrders(registration: Readonly<Record<string, string>>): Prom
     ORDERS_OPS_PORT: "0",
     ORDERS_DRAIN_MS: "1500",
   });
-  await orders.logged("registered");
+  await orders.process.logged("registered");
   return orders;
 }
 
@@ -65,7 +68,7 @@ async function inConsul(url: string, service: string): Promise<readonly unknown[
 }
 
 /** Returns the number of calls of the API that a replica has answered. */
-async function callsOf({ opsPort }: ServiceProcess): Promise<number> {
+async function callsOf({ opsPort }: ListeningService): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
   const counts = text.matchAll(/^rpc_server_call_duration_seconds_count\{[^}]*GetOrder[^}]*\} (\d+)$/gm);
   return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
@@ -172,15 +175,13 @@ for (const { kind, transport, skip, open, store, registered } of [
     );
     console.log(`    ${kind}: a new replica has calls after ${Math.round(performance.now() - from)} ms`);
 
-    drained.child.kill("SIGTERM");
-    assert.deepEqual(await drained.exited, [0, null]);
+    assert.deepEqual(await drained.process.end("SIGTERM"), [0, null]);
     const before = load.answered();
     await eventually(load.answered, (count) => count > before + 30, 20_000);
     assert.deepEqual(load.failures, [], "neither a new replica nor a drained one fails a call");
 
-    killed.child.kill("SIGKILL");
     const killedAt = performance.now();
-    await killed.exited;
+    await killed.process.end("SIGKILL");
     // The gateway leaves a connection that is refused at once, without waiting for the registry.
     await sleep(1_000);
     const failed = load.failures.length;

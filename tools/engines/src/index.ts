@@ -31,6 +31,15 @@ export { type KafkaBroker, type KafkaOptions, startKafka } from "./kafka/start-k
 export { startTemporaryKafka, testKafka, whyNoKafka } from "./kafka/test-kafka.ts";
 export { type Proxy, proxyTo } from "./proxy.ts";
 export { type TestRedis, testRedis, whyNoRedis } from "./redis/test-redis.ts";
+export {
+  type Exit,
+  type ListeningService,
+  type LogLine,
+  type ProgramOptions,
+  runService,
+  ServiceProcess,
+  startService,
+} from "./service-process.ts";
 export { type PostgresOptions, type PostgresServer, startPostgres } from "./start-postgres.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
 export { startTestEngines, type TestEngines } from "./test-engines.ts";

@@ -1,20 +1,23 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { type ServiceProcess, startService } from "@plumbline/tools-engines";
 import { type Behaviour, serveServices } from "./grpc-services.ts";
 
-export const gatewayMain = join(import.meta.dirname, "../../src/main.ts");
+export interface GatewayProcess extends AsyncDisposable {
+  readonly process: ServiceProcess;
+  readonly port: number;
+  readonly url: string;
+}
 
 /** Starts the gateway as a process of its own, in front of real gRPC services of this process. */
-export async function startGateway(behaviour: Behaviour, settings: Record<string, string> = {}) {
+export async function startGateway(
+  behaviour: Behaviour,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<GatewayProcess> {
   await using opened = new AsyncDisposableStack();
-  const services = opened.use(await serveServices(behaviour)); // Closed if the gateway does not start; an open server would keep the test alive.
+  // Closed if the gateway does not start: an open server would keep the test alive.
+  const services = opened.use(await serveServices(behaviour));
   const target = `dns:///127.0.0.1:${services.port}`;
-  const child = spawn(process.execPath, ["-C", "source", gatewayMain], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: {
-      ...process.env,
+  const { process, port } = opened.use(
+    await startService("gateway", {
       GATEWAY_HTTP_HOST: "127.0.0.1",
       GATEWAY_HTTP_PORT: "0",
       GATEWAY_OPS_PORT: "0",
@@ -24,27 +27,8 @@ export async function startGateway(behaviour: Behaviour, settings: Record<string
       GATEWAY_RATE_LIMIT_PER_CLIENT_PER_SECOND: "0",
       GATEWAY_RATE_LIMIT_GLOBAL_PER_SECOND: "0",
       ...settings,
-    },
-  });
-  const exit = once(child, "exit") as Promise<[number | null, string | null]>;
-  const lines = createInterface({ input: child.stdout });
-  const port = await new Promise<number>((resolve, reject) => {
-    lines.on("line", (line) => {
-      const { message, port } = JSON.parse(line) as { message: string; port?: number };
-      if (message === "gateway is listening") resolve(Number(port));
-    });
-    void exit.then(([code]) => reject(new Error(`the gateway ended with ${code}`)));
-  });
+    }),
+  );
   const owned = opened.move();
-  return {
-    port,
-    url: `http://127.0.0.1:${port}`,
-    stop: () => child.kill("SIGTERM"),
-    exit,
-    async [Symbol.asyncDispose]() {
-      if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
-      await exit;
-      await owned.disposeAsync();
-    },
-  };
+  return { process, port, url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
