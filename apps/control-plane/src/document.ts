@@ -38,6 +38,8 @@ const cluster = z
     /** Less than the time after which the servers close an idle connection. */
     idleTimeoutMs: positiveMs(4_000),
     healthCheck: healthCheck.optional(),
+    /** With fewer healthy endpoints than this, requests go to all of them. */
+    panicPercent: z.int().min(0).max(100).default(50),
     outliers: z
       .strictObject({
         consecutive5xx: count(5),

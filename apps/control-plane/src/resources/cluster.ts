@@ -41,6 +41,7 @@ export function clusterOf(name: string, row: ClusterRow, named: readonly Endpoin
     // A removed endpoint gets no more requests, whatever its health checks say.
     ignoreHealthOnHostRemoval: true,
     closeConnectionsOnHostHealthFailure: false,
+    commonLbConfig: { healthyPanicThreshold: { value: row.panicPercent } },
     healthChecks: row.healthCheck === undefined ? [] : [healthCheckOf(row.healthCheck)],
     outlierDetection: {
       consecutive5xx: outliers.consecutive5xx,
@@ -49,6 +50,8 @@ export function clusterOf(name: string, row: ClusterRow, named: readonly Endpoin
       interval: duration(outliers.intervalMs),
       baseEjectionTime: duration(outliers.ejectMs),
       maxEjectionPercent: outliers.maxPercent,
+      // Otherwise 10 % of two endpoints are none, and nothing is ever taken out.
+      alwaysEjectOneHost: outliers.maxPercent > 0,
     },
     circuitBreakers: {
       thresholds: [
