@@ -160,3 +160,13 @@ test("watch repeats the checks until every dependency is reached", { timeout: 10
 function reachable(isUp: () => boolean): () => Promise<void> {
   return () => (isUp() ? Promise.resolve() : Promise.reject(new Error("unreachable")));
 }
+
+test("a part whose work stands still is in the report, and changes neither readiness nor liveness", async () => {
+  let moves = true;
+  const health = new Health({}, { working: { "broker moves": () => moves } });
+  health.ready();
+  assert.deepEqual(health.report(), { "broker moves": true });
+  moves = false;
+  assert.deepEqual(health.report(), { "broker moves": false });
+  assert.deepEqual([await health.status(), health.liveness()], ["SERVING", "SERVING"]);
+});

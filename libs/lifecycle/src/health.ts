@@ -13,6 +13,11 @@ export interface HealthOptions {
    */
   readonly live?: Readonly<Record<string, () => boolean>> | undefined;
   /**
+   * Inner parts that a reader of the report wants to know about. They change neither readiness nor
+   * liveness: calls are answered while events stand still, and a restart does not help.
+   */
+  readonly working?: Readonly<Record<string, () => boolean>> | undefined;
+  /**
    * Called with the reason a dependency is not reached: at the first failure and whenever the
    * reason changes.
    */
@@ -30,6 +35,7 @@ const recheckMs = 1_000;
 export class Health {
   readonly #checks: readonly DependencyCheck[];
   readonly #live: Readonly<Record<string, () => boolean>>;
+  readonly #working: Readonly<Record<string, () => boolean>>;
   readonly #watchers = new Set<Event>();
   #opened = false;
   #draining = false;
@@ -37,6 +43,7 @@ export class Health {
   constructor(checks: Readonly<Record<string, Check>> = {}, options: HealthOptions = {}) {
     const { timeoutMs = 2_000, onFailure = () => {} } = options;
     this.#live = options.live ?? {};
+    this.#working = options.working ?? {};
     this.#checks = Object.entries(checks).map(
       ([name, check]) => new DependencyCheck(name, check, timeoutMs, (error) => onFailure(name, error)),
     );
@@ -103,12 +110,12 @@ export class Health {
 
   /**
    * Returns the state of each part for a human reader: dependencies reached or not, inner parts
-   * live or not.
+   * live or not, working or not.
    */
   report(): Readonly<Record<string, boolean>> {
     return Object.fromEntries([
       ...this.#checks.map((check) => [check.name, check.wasReached]),
-      ...Object.entries(this.#live).map(([name, isLive]) => [name, holds(isLive)]),
+      ...Object.entries({ ...this.#live, ...this.#working }).map(([name, works]) => [name, holds(works)]),
     ]);
   }
 

@@ -109,6 +109,11 @@ export interface TopicOptions {
 export interface Broker extends Publisher, Subscriber, AsyncDisposable {
   /** Resolves if the broker responds, and rejects with `unavailable` otherwise. */
   ping(options?: Abortable): Promise<void>;
+  /**
+   * True while messages that keep failing hold every place of a subscription, which then fetches
+   * nothing.
+   */
+  readonly isStuck: boolean;
   /** Creates the topics that are missing and leaves existing ones unchanged. */
   createTopics(topics: readonly string[], options: TopicOptions & Abortable): Promise<void>;
   /**

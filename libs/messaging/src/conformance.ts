@@ -13,13 +13,20 @@ import { closingCases } from "./conformance/closing.ts";
 import { deliveryCases } from "./conformance/delivery.ts";
 import { orderCases } from "./conformance/order.ts";
 import { publishingCases } from "./conformance/publishing.ts";
+import { strangerCases } from "./conformance/strangers.ts";
 import { type Features, TestContext } from "./conformance/test-context.ts";
 
 export type { Features, Off } from "./conformance/test-context.ts";
 
 export function conformance(name: string, features: Features, open: () => Promise<Broker>): void {
   void describe(`${name} keeps the promises of the messaging port`, () => {
-    for (const { name, needs, run } of [...deliveryCases, ...orderCases, ...publishingCases, ...closingCases]) {
+    for (const { name, needs, run } of [
+      ...deliveryCases,
+      ...orderCases,
+      ...publishingCases,
+      ...closingCases,
+      ...strangerCases,
+    ]) {
       const feature = needs === undefined ? true : features[needs];
       const skip = typeof feature === "object" ? feature.off : false;
       void test(name, { skip, timeout: 60_000 }, async () => {

@@ -2,6 +2,7 @@ import type { Telemetry } from "@plumbline/telemetry";
 import { type Broker, compose, type Handler, type SubscribeOptions } from "./broker.ts";
 import { deadLettered } from "./middleware/dead-lettered.ts";
 import { logged } from "./middleware/logged.ts";
+import { withoutForgedHeaders } from "./middleware/own-headers.ts";
 import { type InPlaceRetries, retried } from "./middleware/retried.ts";
 import { notBeforeDue, retriedLater } from "./middleware/retried-later.ts";
 import { traced } from "./middleware/traced.ts";
@@ -36,6 +37,7 @@ export async function subscribeWithRetries(
   const { retries, retryDelaysMs = [], ...subscribeOptions } = options;
   const handle = compose(
     [
+      withoutForgedHeaders,
       traced(telemetry),
       logged(telemetry.logger),
       deadLettered(broker, telemetry),

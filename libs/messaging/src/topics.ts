@@ -14,6 +14,24 @@ export function retryTopicPrefix(topic: string, group: string): string {
 }
 
 /**
+ * Returns the topic whose failed messages a retry topic of this group holds. Returns undefined if
+ * the topic is no retry topic of the group.
+ */
+export function originOfRetryTopic(topic: string, group: string): string | undefined {
+  const at = topic.lastIndexOf(retryTopicPrefix("", group));
+  return at > 0 && delayOfRetryTopic(topic, group) !== undefined ? topic.slice(0, at) : undefined;
+}
+
+/**
+ * Returns the delay of a retry topic of this group. Returns undefined for every other topic.
+ */
+export function delayOfRetryTopic(topic: string, group: string): number | undefined {
+  const infix = retryTopicPrefix("", group);
+  const at = topic.lastIndexOf(infix);
+  return at > 0 ? parseDelay(topic.slice(at + infix.length)) : undefined;
+}
+
+/**
  * Returns the topics that `subscribeWithRetries` publishes to. They must be created together with
  * the topic itself.
  */

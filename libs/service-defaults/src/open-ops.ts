@@ -6,6 +6,8 @@ import type { Telemetry } from "@plumbline/telemetry";
 interface Dependency {
   /** Resolves when the dependency answers. */
   ping(options: Abortable): Promise<unknown>;
+  /** True while it answers, and the work that it brings stands still. */
+  readonly isStuck?: boolean;
 }
 
 /** The port for probes and scrapers, and the health that it reports. */
@@ -24,7 +26,13 @@ export async function openOps(
     const check: Check = typeof dependency === "function" ? dependency : (options) => dependency.ping(options);
     return [name, check] as const;
   });
+  const working = Object.entries(dependencies).flatMap(([name, dependency]) =>
+    typeof dependency !== "function" && "isStuck" in dependency
+      ? [[`${name} moves`, () => dependency.isStuck === false] as const]
+      : [],
+  );
   const health = new Health(Object.fromEntries(checks), {
+    working: Object.fromEntries(working),
     onFailure: (check, error) => logger.warn("dependency not reached", { check, error: String(error) }),
   });
   const ops = await serveOps({ ...settings, health, metrics: (format) => metrics.text(format) });

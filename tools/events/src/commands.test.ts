@@ -79,6 +79,23 @@ describe("dead letters", () => {
     assert.match((await ask("dlq", "list", "--topic", topic, "--all")).out, /\(replayed\)/);
   });
 
+  test("with a forged date are listed, shown and replayed with the others", async () => {
+    const { state, topic, deadLetters } = await failingTopic([50]);
+    const headers = { "plumbline-topic": topic, "plumbline-group": "worker", "plumbline-failed-at": "never" };
+    const forged = { ...placed("eve"), headers };
+    await broker.publish(`${topic}.worker.dead`, [forged]);
+    await broker.publish(topic, [placed("ada")]);
+    await deadLetters(2);
+    const { code, out, err } = await ask("dlq", "list", "--topic", topic);
+    assert.equal(code, 0, err);
+    assert.match(out, new RegExp(`1970-01-01T00:00:00.000Z.*${forged.id}`));
+    assert.equal((await ask("dlq", "show", forged.id)).code, 0);
+    state.failing = false;
+    const replayed = await ask("dlq", "replay", "--topic", topic);
+    assert.match(replayed.out, /replayed 2 to .*\n2 dead letters\n$/, replayed.err);
+    await eventually(() => state.deliveries === 3, "the replayed messages");
+  });
+
   test("without a retry topic go to the topic itself, and the command says so", async () => {
     const { topic, deadLetters } = await failingTopic([]);
     await broker.publish(topic, [placed("ada")]);

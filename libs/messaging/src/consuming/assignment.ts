@@ -41,6 +41,7 @@ export class Assignment {
     this.#position = position;
     this.#tracker = new OffsetTracker(position);
     this.#lanes = new Lanes(consumer.backlog.slots, consumer.options.backoff ?? defaultBackoff);
+    consumer.backlog.lanes.add(this.#lanes);
   }
 
   /** The next offset to fetch. */
@@ -81,6 +82,7 @@ export class Assignment {
    */
   async lose(reason: unknown): Promise<void> {
     this.#lanes.stop();
+    this.#consumer.backlog.lanes.delete(this.#lanes);
     this.#lost.abort(reason);
     await this.#emptyWithin(abortGraceMs);
   }

@@ -1,5 +1,6 @@
 import { Semaphore } from "@plumbline/concurrency";
 import type { SubscribeOptions } from "../broker.ts";
+import type { Lanes } from "./lanes.ts";
 
 /**
  * The messages that one member may hold, over all its partitions. An adapter takes a permit before
@@ -13,10 +14,26 @@ export interface Backlog {
   readonly permits: Semaphore;
   readonly capacity: number;
   readonly concurrency: number;
+  /** The lanes of the partitions that the member has. */
+  readonly lanes: Set<Lanes>;
+}
+
+/** Returns the number of messages that wait for another attempt, or behind one that does. */
+export function heldByFailures({ lanes }: Backlog): number {
+  return lanes.values().reduce((sum, one) => sum + one.heldByFailures, 0);
+}
+
+/**
+ * Returns true while messages that keep failing hold every place, so that the member fetches
+ * nothing.
+ */
+export function isStuck(backlog: Backlog): boolean {
+  return backlog.permits.available === 0 && heldByFailures(backlog) === backlog.capacity;
 }
 
 export function createBacklog(options: SubscribeOptions): Backlog {
   const { concurrency } = options;
   const capacity = Math.max(concurrency, options.capacity ?? Math.max(32, 4 * concurrency));
-  return { slots: new Semaphore(concurrency), permits: new Semaphore(capacity), capacity, concurrency };
+  const [slots, permits] = [new Semaphore(concurrency), new Semaphore(capacity)];
+  return { slots, permits, capacity, concurrency, lanes: new Set() };
 }

@@ -27,6 +27,7 @@ test("a member reports its load and the lag of its group until it leaves", async
     message_handlers_running: 2,
     message_handlers_limit: 2,
     message_held: 4,
+    message_held_by_failures: 0,
     message_held_limit: 4,
     message_consumer_lag: 5,
   });

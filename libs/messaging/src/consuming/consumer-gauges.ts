@@ -1,5 +1,5 @@
 import type { Telemetry } from "@plumbline/telemetry";
-import type { Backlog } from "./backlog.ts";
+import { type Backlog, heldByFailures } from "./backlog.ts";
 
 /**
  * Reports the load of one member and the lag of its group, read at each scrape. `lag` returns the
@@ -9,10 +9,11 @@ import type { Backlog } from "./backlog.ts";
 export function consumerGauges(
   { metrics }: Pick<Telemetry, "metrics">,
   consumer: { readonly topic: string; readonly group: string },
-  { slots, permits, concurrency, capacity }: Backlog,
+  backlog: Backlog,
   lag: () => Promise<number>,
 ): Disposable {
   const { topic, group } = consumer;
+  const { slots, permits, concurrency, capacity } = backlog;
   const gauges = new DisposableStack();
   const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
     gauges.use(metrics.gauge(name, help, ["topic", "group"]).observe(read, { topic, group }));
@@ -25,6 +26,9 @@ export function consumerGauges(
     () => capacity - permits.available,
   );
   gauge("message_held_limit", "Messages this member may hold.", () => capacity);
+  gauge("message_held_by_failures", "Messages held that failed and wait for another attempt, or behind one.", () =>
+    heldByFailures(backlog),
+  );
   gauge("message_consumer_lag", "Messages of the topic that the group has not handled yet.", lag);
   return gauges;
 }

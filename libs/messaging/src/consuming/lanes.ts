@@ -1,5 +1,15 @@
 import { type Backoff, fullJitter, type Semaphore, sleep } from "@plumbline/concurrency";
 import { isServiceError } from "@plumbline/errors";
+import { NotDueError } from "../errors.ts";
+
+/** The tasks of one key that are not done. */
+interface Lane {
+  /** The outcome of the newest task. */
+  last: Promise<boolean> | undefined;
+  tasks: number;
+  /** True while the oldest task has failed and not run again with success. */
+  failing: boolean;
+}
 
 /**
  * One lane per key. Tasks of one key run one after another. Tasks of different keys run at once, as
@@ -16,7 +26,7 @@ export class Lanes {
   readonly #slots: Semaphore;
   readonly #backoff: Backoff;
   readonly #stopped = new AbortController();
-  readonly #lanes = new Map<string, Promise<boolean>>();
+  readonly #lanes = new Map<string, Lane>();
 
   constructor(slots: Semaphore, backoff: Backoff) {
     this.#slots = slots;
@@ -29,12 +39,24 @@ export class Lanes {
    * errors.
    */
   async add(key: string, task: (attempt: number) => Promise<void>): Promise<boolean> {
-    const outcome = this.#after(this.#lanes.get(key), task);
-    this.#lanes.set(key, outcome);
+    const lane = this.#lanes.get(key) ?? { last: undefined, tasks: 0, failing: false };
+    this.#lanes.set(key, lane);
+    lane.tasks++;
+    const outcome = this.#after(lane, task);
+    lane.last = outcome;
     const done = await outcome;
+    lane.tasks--;
     // A lane without tasks is removed, so that there are never more lanes than messages held.
-    if (this.#lanes.get(key) === outcome) this.#lanes.delete(key);
+    if (lane.tasks === 0) this.#lanes.delete(key);
     return done;
+  }
+
+  /**
+   * The tasks that failed and will run again, and those that wait behind them. A task that is only
+   * not due yet is not among them.
+   */
+  get heldByFailures(): number {
+    return this.#lanes.values().reduce((sum, { failing, tasks }) => sum + (failing ? tasks : 0), 0);
   }
 
   /**
@@ -45,12 +67,13 @@ export class Lanes {
     this.#stopped.abort();
   }
 
-  async #after(before: Promise<boolean> | undefined, task: (attempt: number) => Promise<void>): Promise<boolean> {
-    await before;
+  async #after(lane: Lane, task: (attempt: number) => Promise<void>): Promise<boolean> {
+    await lane.last;
     const { signal } = this.#stopped;
     try {
       for (let attempt = 1; ; attempt++) {
         const failure = await this.#run(task, attempt);
+        lane.failing = failure !== undefined && !failure.expected;
         if (failure === undefined) return true;
         await sleep(Math.max(fullJitter(attempt, this.#backoff), failure.retryAfterMs), { signal });
       }
@@ -63,7 +86,7 @@ export class Lanes {
   async #run(
     task: (attempt: number) => Promise<void>,
     attempt: number,
-  ): Promise<{ readonly retryAfterMs: number } | undefined> {
+  ): Promise<{ readonly retryAfterMs: number; readonly expected: boolean } | undefined> {
     const { signal } = this.#stopped;
     using _slot = await this.#slots.acquire({ signal });
     signal.throwIfAborted(); // The slot may become free in the same turn as the stop.
@@ -71,7 +94,8 @@ export class Lanes {
       await task(attempt);
       return undefined;
     } catch (error) {
-      return { retryAfterMs: isServiceError(error) ? (error.retryAfterMs ?? 0) : 0 };
+      const retryAfterMs = isServiceError(error) ? (error.retryAfterMs ?? 0) : 0;
+      return { retryAfterMs, expected: error instanceof NotDueError };
     }
   }
 }

@@ -2,10 +2,32 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { adapters, Engine, FailingGroup, lettersOf, until } from "../../test/failing-group.ts";
 import { message } from "../conformance/test-context.ts";
+import { deadTopic } from "../topics.ts";
 import { findDeadLetters } from "./find.ts";
 
 for (const { adapter, skip, connect } of adapters) {
   describe(`finding dead letters on ${adapter}`, { skip }, () => {
+    test("a dead letter with forged headers is found among the others, with a date of its own", async () => {
+      await using engine = await Engine.open(connect);
+      await using group = await FailingGroup.start(engine, []);
+      const dead = deadTopic(group.topic, "worker");
+      const failure = { "plumbline-topic": group.topic, "plumbline-group": "worker", "plumbline-attempts": "1e308" };
+      const forged = ["never", "+275760-09-13T00:00:00.000Z", "2026-11-28T10:00:00Z"].map((text) => {
+        return { ...message("ada"), headers: { ...failure, "plumbline-failed-at": text } };
+      });
+      await engine.broker.publish(dead, forged);
+      const { letters, matching } = await findDeadLetters(engine.inspector, lettersOf(group.topic));
+      assert.equal(matching, 3);
+      assert.deepEqual(
+        letters.map(({ failedAt, attempts }) => [failedAt.toISOString(), attempts]),
+        [
+          ["1970-01-01T00:00:00.000Z", 0],
+          ["1970-01-01T00:00:00.000Z", 0],
+          ["2026-11-28T10:00:00.000Z", 0],
+        ],
+      );
+    });
+
     test("a message that a group fails to handle is found with its failure and its own attributes", async () => {
       await using engine = await Engine.open(connect);
       await using group = await FailingGroup.start(engine, []);

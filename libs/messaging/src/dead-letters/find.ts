@@ -1,7 +1,7 @@
 import type { Abortable } from "@plumbline/concurrency";
 import type { Inspector, LogEntry } from "../inspect/inspector.ts";
 import { sizeOf } from "../message.ts";
-import { failureHeaders } from "../middleware/failed-delivery.ts";
+import { countOf, failureHeaders } from "../middleware/failed-delivery.ts";
 import { deadTopic } from "../topics.ts";
 import { locationOf, readReplayed } from "./replay-markers.ts";
 
@@ -91,12 +91,21 @@ function toDeadLetter(entry: LogEntry, replayed: boolean): DeadLetter | undefine
     ...entry,
     origin,
     group,
-    attempts: Number(headers[failureHeaders.attempts] ?? 0),
+    attempts: countOf(headers[failureHeaders.attempts]),
     code: headers[failureHeaders.code] ?? "unknown",
     error: headers[failureHeaders.error] ?? "",
-    failedAt: new Date(headers[failureHeaders.time] ?? 0),
+    failedAt: dateOf(headers[failureHeaders.time]),
     replayed,
   };
+}
+
+/**
+ * Returns the date in a header. A text that no failure can have written counts as 1970, so that
+ * such a letter is listed first and can be replayed: anyone who may publish can write any header.
+ */
+function dateOf(text = ""): Date {
+  const date = new Date(text);
+  return /^\d{4}-/.test(text) && !Number.isNaN(date.getTime()) ? date : new Date(0);
 }
 
 function matches(letter: DeadLetter, filter: DeadLetterFilter): boolean {

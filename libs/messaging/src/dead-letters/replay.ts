@@ -80,7 +80,7 @@ export async function replayDeadLetters(
 
 /**
  * Returns the message as it was before it failed, with the same id and source. On a retry topic it
- * keeps the headers that name its original topic and group, which the retry layers need.
+ * keeps the headers that name its original topic and group: members of earlier versions read them.
  */
 function withoutFailure(message: Message, onlyGroup: boolean): Message {
   const kept = new Set<string>(onlyGroup ? [failureHeaders.topic, failureHeaders.group] : []);

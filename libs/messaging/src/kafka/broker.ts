@@ -2,7 +2,7 @@ import { type Abortable, deadline, sleep, within } from "@plumbline/concurrency"
 import { codeOf } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker, Handler, SubscribeOptions, TopicOptions } from "../broker.ts";
-import { createBacklog } from "../consuming/backlog.ts";
+import { type Backlog, createBacklog, isStuck } from "../consuming/backlog.ts";
 import { consumerGauges } from "../consuming/consumer-gauges.ts";
 import { closedError, missingTopicError } from "../errors.ts";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
@@ -42,6 +42,7 @@ class KafkaBroker implements Broker {
   readonly #telemetry: Telemetry;
   readonly #queue: PublishQueue;
   readonly #subscriptions = new Set<Subscription>();
+  readonly #backlogs = new Set<Backlog>();
   /**
    * The partition counts of existing topics, which never change (see TopicOptions). Bounded by the
    * number of topics published to.
@@ -92,13 +93,19 @@ class KafkaBroker implements Broker {
       },
     });
     this.#subscriptions.add(subscription);
+    this.#backlogs.add(backlog);
     return {
       [Symbol.asyncDispose]: async () => {
         gauges[Symbol.dispose]();
+        this.#backlogs.delete(backlog);
         await subscription[Symbol.asyncDispose]();
         this.#subscriptions.delete(subscription);
       },
     };
+  }
+
+  get isStuck(): boolean {
+    return this.#backlogs.values().some(isStuck);
   }
 
   async ping(options: Abortable = {}): Promise<void> {

@@ -1,6 +1,6 @@
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
-import { createBacklog } from "../consuming/backlog.ts";
+import { type Backlog, createBacklog, isStuck } from "../consuming/backlog.ts";
 import { consumerGauges } from "../consuming/consumer-gauges.ts";
 import { closedError } from "../errors.ts";
 import { defaultMaxMessageBytes, defaultRetentionMs, refuseLarge } from "../limits.ts";
@@ -24,6 +24,7 @@ export interface MemoryBrokerOptions {
 export function openMemoryBroker(options: MemoryBrokerOptions = {}, telemetry: Telemetry = noTelemetry): Broker {
   const { log = new MemoryLog(), maxMessageBytes = defaultMaxMessageBytes } = options;
   const subscriptions = new Set<AsyncDisposable>();
+  const backlogs = new Set<Backlog>();
   let closed = false;
   const whileOpen = (signal?: AbortSignal): void => {
     if (closed) throw closedError();
@@ -48,11 +49,13 @@ export function openMemoryBroker(options: MemoryBrokerOptions = {}, telemetry: T
       const subscription: AsyncDisposable = {
         [Symbol.asyncDispose]: () => {
           gauges[Symbol.dispose]();
+          backlogs.delete(backlog);
           subscriptions.delete(subscription);
           return (left ??= leave(log, topic, member));
         },
       };
       subscriptions.add(subscription);
+      backlogs.add(backlog);
       // Not awaited: joining waits for other members to hand over, which may take as long as their
       // handlers run.
       void groupOf(log, topic, group).join(member);
@@ -61,6 +64,10 @@ export function openMemoryBroker(options: MemoryBrokerOptions = {}, telemetry: T
 
     async ping({ signal } = {}) {
       whileOpen(signal);
+    },
+
+    get isStuck() {
+      return backlogs.values().some(isStuck);
     },
 
     async createTopics(topics, { partitions, retentionMs = defaultRetentionMs, signal }) {

@@ -3,6 +3,7 @@ import { codeOf } from "@plumbline/errors";
 import type { Tracer } from "@plumbline/telemetry";
 import type { Delivery, Publisher } from "../broker.ts";
 import { type Message, withHeaders } from "../message.ts";
+import { originOfRetryTopic } from "../topics.ts";
 import { AttemptsExhaustedError } from "./retried.ts";
 
 /** The headers that this library adds to a failed message. The original ones stay beside them. */
@@ -13,6 +14,8 @@ export const failureHeaders = {
   code: "plumbline-error-code",
   error: "plumbline-error",
   time: "plumbline-failed-at",
+  /** The size of the data of a message that was cut, because it was over the limit. */
+  cut: "plumbline-cut-from-bytes",
 } as const;
 
 /** A delivery that failed, and the message as it goes to a retry or dead-letter topic. */
@@ -31,7 +34,7 @@ export function failedDelivery(delivery: Delivery, error: unknown): FailedDelive
   const exhausted = error instanceof AttemptsExhaustedError;
   const cause = exhausted ? error.cause : error;
   const { headers } = delivery.message;
-  const attempts = Number(headers[failureHeaders.attempts] ?? 0) + (exhausted ? error.attempts : 1);
+  const attempts = countOf(headers[failureHeaders.attempts]) + (exhausted ? error.attempts : 1);
   const message = withHeaders(delivery.message, {
     [failureHeaders.topic]: originOf(delivery),
     [failureHeaders.group]: delivery.group,
@@ -70,11 +73,16 @@ export async function publishFailedDelivery(
 
 /**
  * Returns the topic that the message was first published to, also if this delivery comes from a
- * retry topic.
+ * retry topic. The name of the topic alone decides, because anyone who may publish can write any
+ * header.
  */
-export function originOf({ topic, group, message: { headers } }: Delivery): string {
-  const origin = headers[failureHeaders.group] === group ? headers[failureHeaders.topic] : undefined;
-  return origin ?? topic;
+export function originOf({ topic, group }: Pick<Delivery, "topic" | "group">): string {
+  return originOfRetryTopic(topic, group) ?? topic;
+}
+
+/** Returns the number in a header, or 0 for a text that no earlier failure can have written. */
+export function countOf(text = "0"): number {
+  return /^\d{1,6}$/.test(text) ? Number(text) : 0;
 }
 
 /** Returns the error in one line. The log has all of it, under the message's id. */

@@ -5,6 +5,7 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { type Broker, compose, type Handler, type Publisher } from "../broker.ts";
 import { eventually, group, message, Received, unique } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
+import { MemoryLog } from "../memory/log.ts";
 import { subscribeWithRetries } from "../subscribe-with-retries.ts";
 import { deadTopic, retryAndDeadLetterTopics } from "../topics.ts";
 import { deadLettered } from "./dead-lettered.ts";
@@ -137,6 +138,32 @@ describe("dead letters", () => {
     await broker.publish(topic, [large]);
     const dead = await readAll(broker, deadTopic(topic, "workers"));
     await dead.all([large]);
+  });
+
+  test("a message over the limit of size leaves its first bytes in the dead letters, and its key continues", async () => {
+    const log = new MemoryLog();
+    await using strangers = openMemoryBroker({ log });
+    await using broker = openMemoryBroker({ log, maxMessageBytes: 2_000 });
+    const topic = unique("topic");
+    await broker.createTopics([topic, ...retryAndDeadLetterTopics(topic, "workers", [50])], { partitions: 1 });
+    const received = new Received();
+    const handler = received.handler(({ message: { data } }) => {
+      if (data.byteLength > 10) throw new Error("too much");
+    });
+    const options = { ...group("workers"), retries, retryDelaysMs: [50] };
+    await subscribeWithRetries(broker, topic, handler, noTelemetry, options);
+    const large = { ...message("a"), data: new Uint8Array(5_000).fill(7), headers: { "x-large": "x".repeat(5_000) } };
+    const next = message("a");
+    await strangers.publish(topic, [large, next]);
+    await received.all([next]);
+    const dead = await readAll(broker, deadTopic(topic, "workers"));
+    await dead.all([large]);
+    const { data, headers, key, id } = dead.deliveries[0]!.message;
+    assert.deepEqual([key, id], ["a", large.id]);
+    assert.deepEqual([...data], [...new Uint8Array(1_024).fill(7)]);
+    assert.equal(headers["plumbline-cut-from-bytes"], "5000");
+    assert.equal(headers["plumbline-error"], "Error: too much");
+    assert.ok(!("x-large" in headers));
   });
 
   test("nothing is acknowledged while the dead-letter topic cannot be written", async () => {

@@ -3,7 +3,7 @@ import { ServiceError } from "@plumbline/errors";
 import { type Database, type DatabaseOptions, type Listener, migrate, openDatabase } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
-import { createBacklog } from "../consuming/backlog.ts";
+import { type Backlog, createBacklog, isStuck } from "../consuming/backlog.ts";
 import { consumerGauges } from "../consuming/consumer-gauges.ts";
 import { closedError } from "../errors.ts";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
@@ -78,6 +78,7 @@ class PostgresBroker implements Broker {
   readonly #sweeper: AsyncDisposable;
   readonly #listeners: Listener[] = [];
   readonly #subscriptions = new Set<Subscription>();
+  readonly #backlogs = new Set<Backlog>();
   #closed: Promise<void> | undefined;
 
   constructor(database: Database, options: PostgresBrokerOptions, telemetry: Telemetry) {
@@ -123,14 +124,20 @@ class PostgresBroker implements Broker {
     const gauges = consumerGauges(this.#telemetry, { topic, group }, backlog, lag);
     const subscription = new Subscription(this.#database, this.#topics, consumer, this.#times);
     this.#subscriptions.add(subscription);
+    this.#backlogs.add(backlog);
     return {
       [Symbol.asyncDispose]: async () => {
         gauges[Symbol.dispose]();
+        this.#backlogs.delete(backlog);
         await subscription[Symbol.asyncDispose]();
         this.#subscriptions.delete(subscription);
       },
     };
   };
+
+  get isStuck(): boolean {
+    return this.#backlogs.values().some(isStuck);
+  }
 
   readonly ping: Broker["ping"] = async (options = {}) => {
     this.#refuseClosed(options.signal);
