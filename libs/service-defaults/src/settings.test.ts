@@ -80,7 +80,7 @@ test("each setting but switches and addresses says what it is for", () => {
   const undescribed = listSettings(WithEvents, "X").filter(({ description }) => description === undefined);
   assert.deepEqual(
     undescribed.map(({ key }) => key),
-    ["ops.host", "ops.port", "kafka.ssl", "kafka.sasl.mechanism", "telemetry.logLevel"],
+    ["ops.host", "ops.port", "kafka.sasl.mechanism", "telemetry.logLevel"],
   );
 });
 

@@ -1,6 +1,6 @@
 import { count, durationMs, live, port, secret } from "@plumbline/config";
 import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
-import { serverSettings } from "@plumbline/rpc/settings";
+import { clientTlsSettings, serverSettings } from "@plumbline/rpc/settings";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
 import { storeSettings } from "./config-settings.ts";
@@ -124,7 +124,8 @@ export const settings = {
         .min(1)
         .default(["127.0.0.1:19092"])
         .describe("one is enough to find the others"),
-      ssl: z.boolean().default(false),
+      ssl: z.boolean().default(false).describe("TLS with the authorities that come with Node; tls names others"),
+      tls: clientTlsSettings(),
       sasl: z
         .object({
           mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).default("scram-sha-512"),

@@ -8,7 +8,14 @@ export {
   whyNoConsulAgent,
 } from "./consul/test-consul.ts";
 export { hasContainer } from "./containers/available.ts";
-export { type SaslKafka, saslUser, startSaslKafka, whyNoSaslKafka } from "./containers/kafka.ts";
+export {
+  type SaslKafka,
+  saslUser,
+  startSaslKafka,
+  startTlsKafka,
+  type TlsKafka,
+  whyNoSaslKafka,
+} from "./containers/kafka.ts";
 export { createDatabase, type DatabaseOptions } from "./create-database.ts";
 export { EngineError, type EngineErrorCode } from "./engine-error.ts";
 export type { EnvoyOptions } from "./envoy/bootstrap.ts";

@@ -13,7 +13,24 @@ export function fromKafka(error: unknown, topic: string): unknown {
       cause: error,
     });
   }
-  return new ServiceError("unavailable", "Kafka did not answer", { cause: lastAttempt(error) });
+  const fault = tlsFaultOf(error);
+  const why = fault === undefined ? "" : ` over TLS (${fault}): check the authorities and the client certificate`;
+  return new ServiceError("unavailable", `Kafka did not answer${why}`, { cause: lastAttempt(error) });
+}
+
+/** Returns the fault of a certificate that the error, or one that it wraps, is about. */
+function tlsFaultOf(error: unknown, depth = 5): string | undefined {
+  if (!(error instanceof Error) || depth === 0) return undefined;
+  const { message } = error;
+  const [alert] = /alert [a-z ]+/.exec(message) ?? [];
+  if (alert !== undefined) return `the broker sent the ${alert}`;
+  if (/certificate/i.test(message)) return message.slice(0, 300);
+  const inner = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [];
+  for (const one of [error.cause, ...inner]) {
+    const found = tlsFaultOf(one, depth - 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Returns true if a partition has no leader yet, or another one. */

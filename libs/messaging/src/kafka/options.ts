@@ -1,3 +1,5 @@
+import type { ConnectionOptions } from "node:tls";
+
 /** The settings of a broker on Kafka, for either client library. */
 export interface KafkaOptions {
   /**
@@ -9,7 +11,10 @@ export interface KafkaOptions {
   readonly brokers: readonly string[];
   /** The service's name, which appears in the broker's logs and quotas. */
   readonly clientId: string;
+  /** Enables TLS, and trusts the authorities that come with Node. */
   readonly ssl?: boolean | undefined;
+  /** Enables TLS with these certificates. A function is called for each new connection. */
+  readonly tls?: KafkaTls | (() => KafkaTls) | undefined;
   readonly sasl?: SaslOptions | undefined;
   /**
    * The size limit. Larger messages are rejected. The broker's `message.max.bytes` must allow it.
@@ -30,6 +35,17 @@ export interface KafkaOptions {
    */
   readonly onGiveUp?: ((error: Error) => void) | undefined;
 }
+
+/** The certificates of a client, in PEM. */
+export interface KafkaTls {
+  /** The trusted authorities; those that come with Node if not given. */
+  readonly ca?: Pem | undefined;
+  /** The certificate that is shown to brokers that require one, and its key. */
+  readonly certificate?: Pem | undefined;
+  readonly key?: Pem | undefined;
+}
+
+type Pem = string | Buffer;
 
 export const kafkaClients = ["kafkajs", "platformatic"] as const;
 export type KafkaClientName = (typeof kafkaClients)[number];
@@ -58,6 +74,26 @@ export function usernameOf({ username }: SaslOptions): string {
 export function passwordOf({ password }: SaslOptions): string {
   const current = typeof password === "function" ? password() : password;
   return typeof current === "string" ? current : current.reveal();
+}
+
+/**
+ * Returns the options of Node for TLS, or undefined without TLS. Both clients copy them for each
+ * connection, which reads the certificates in force.
+ */
+export function tlsOf({ ssl, tls }: Pick<KafkaOptions, "ssl" | "tls">): ConnectionOptions | undefined {
+  if (tls === undefined) return ssl === true ? {} : undefined;
+  const current = (): KafkaTls => (typeof tls === "function" ? tls() : tls);
+  return {
+    get ca() {
+      return current().ca;
+    },
+    get cert() {
+      return current().certificate;
+    },
+    get key() {
+      return current().key;
+    },
+  };
 }
 
 /**

@@ -17,7 +17,7 @@ import { retryCases } from "./retries.ts";
 import { type Pairing, TestContext } from "./test-context.ts";
 
 /** Certificates for tests: an authority, and certificates for localhost that it signed. */
-export { ca as testCa, caller as testClient, server as testServer } from "./certificates.ts";
+export { ca as testCa, caller as testClient, otherCa as testOtherCa, server as testServer } from "./certificates.ts";
 export { type Certificates, testFaults } from "./faults.ts";
 export type { Pairing } from "./test-context.ts";
 

@@ -1,5 +1,6 @@
 import type { Secret } from "@plumbline/config";
 import { type Broker, type BrokerOptions, connectBroker } from "@plumbline/messaging";
+import { followClientTls } from "@plumbline/rpc/settings";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Followed } from "../live-settings.ts";
 
@@ -8,7 +9,10 @@ type KafkaSettings = NonNullable<BrokerOptions["kafka"]>;
 /** The sections of `settings.broker()`. */
 export interface BrokerSettings {
   readonly messaging: { readonly adapter: BrokerOptions["adapter"]; readonly url?: Secret | undefined };
-  readonly kafka: Omit<KafkaSettings, "clientId" | "sasl"> & { readonly sasl?: Sasl | undefined };
+  readonly kafka: Omit<KafkaSettings, "clientId" | "sasl" | "tls"> & {
+    readonly sasl?: Sasl | undefined;
+    readonly tls?: Parameters<typeof followClientTls>[0];
+  };
 }
 
 interface Sasl {
@@ -29,7 +33,10 @@ interface LiveBrokerSettings {
   follow<T>(select: (config: BrokerSettings) => T): Followed<T>;
 }
 
-/** Opens the broker that a service's settings name. With `live` it follows their secrets. */
+/**
+ * Opens the broker that a service's settings name. With `live` it follows their secrets. The files
+ * of its certificates are read again when they change, for new connections.
+ */
 export async function openBroker(
   service: string,
   { messaging: { adapter, url }, kafka }: BrokerSettings,
@@ -41,5 +48,20 @@ export async function openBroker(
     applicationName: `${service}-messaging`,
   };
   const sasl = kafka.sasl && followSasl(kafka.sasl, live);
-  return await connectBroker({ adapter, postgres, kafka: { ...kafka, sasl, clientId: service } }, telemetry);
+  await using opened = new AsyncDisposableStack();
+  const certificates = opened.use(await followClientTls(adapter === "kafka" ? kafka.tls : undefined, telemetry.logger));
+  const tls = certificates?.current;
+  const broker = await connectBroker(
+    { adapter, postgres, kafka: { ...kafka, sasl, tls, clientId: service } },
+    telemetry,
+  );
+  if (certificates === undefined) return broker;
+  const close = broker[Symbol.asyncDispose].bind(broker);
+  const owned = opened.move();
+  return Object.assign(broker, {
+    async [Symbol.asyncDispose]() {
+      await close();
+      await owned.disposeAsync();
+    },
+  });
 }

@@ -52,6 +52,51 @@ export async function startSaslKafka(): Promise<SaslKafka> {
   };
 }
 
+/** A broker with a second listener, whose clients must use TLS. */
+export interface TlsKafka extends AsyncDisposable {
+  /** The port of the listener, whose certificate must be for localhost and 127.0.0.1. */
+  readonly port: number;
+}
+
+/**
+ * Starts a broker whose clients use TLS, in a container. They must have a certificate of
+ * `clientCa`. It has the address localhost.
+ */
+export async function startTlsKafka({
+  certificate,
+  key,
+  clientCa,
+}: {
+  readonly certificate: string;
+  readonly key: string;
+  readonly clientCa: string;
+}): Promise<TlsKafka> {
+  const port = await freePort();
+  const tlsPort = await freePort();
+  const container = await kafkaContainer(port, {
+    KAFKA_LISTENERS: "PLAINTEXT://:9092,CONTROLLER://:9093,INTERNAL://:9094,SECURE://:9095",
+    KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://127.0.0.1:${port},INTERNAL://localhost:9094,SECURE://localhost:${tlsPort}`,
+    KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,SECURE:SSL",
+    KAFKA_LISTENER_NAME_SECURE_SSL_KEYSTORE_TYPE: "PEM",
+    KAFKA_LISTENER_NAME_SECURE_SSL_KEYSTORE_LOCATION: "/tmp/server.pem",
+    KAFKA_LISTENER_NAME_SECURE_SSL_TRUSTSTORE_TYPE: "PEM",
+    KAFKA_LISTENER_NAME_SECURE_SSL_TRUSTSTORE_LOCATION: "/tmp/client-ca.pem",
+    KAFKA_LISTENER_NAME_SECURE_SSL_CLIENT_AUTH: "required",
+  })
+    .withCopyContentToContainer([
+      { content: `${key}${certificate}`, target: "/tmp/server.pem", mode: 0o644 },
+      { content: clientCa, target: "/tmp/client-ca.pem", mode: 0o644 },
+    ])
+    .withExposedPorts({ container: 9095, host: tlsPort })
+    .start();
+  return {
+    port: tlsPort,
+    [Symbol.asyncDispose]: async () => {
+      await container.stop();
+    },
+  };
+}
+
 /**
  * Starts one KRaft node for tests in a container. It advertises its address from the start, so the
  * port is chosen first. The broker reaches itself by a listener of its own, since the port of the

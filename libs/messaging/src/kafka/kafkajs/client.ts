@@ -2,7 +2,15 @@ import { retry } from "@plumbline/concurrency";
 import type { Logger } from "@plumbline/telemetry";
 import kafkajs, { type LogEntry } from "kafkajs";
 import type { KafkaClient } from "../client.ts";
-import { connectMs, type KafkaOptions, passwordOf, requestMs, type SaslOptions, usernameOf } from "../options.ts";
+import {
+  connectMs,
+  type KafkaOptions,
+  passwordOf,
+  requestMs,
+  type SaslOptions,
+  tlsOf,
+  usernameOf,
+} from "../options.ts";
 import { KafkajsMember } from "./member.ts";
 import { quietRequestQueue } from "./quiet-request-queue.ts";
 import { readLogs } from "./read.ts";
@@ -91,6 +99,7 @@ function isLoginRefused(error: unknown): boolean {
  */
 function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
   quietRequestQueue();
+  const tls = tlsOf(options);
   return new kafkajs.Kafka({
     clientId: options.clientId,
     brokers: [...options.brokers],
@@ -102,7 +111,7 @@ function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
     retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 6, factor: 0.2, multiplier: 2 },
     logLevel: kafkajs.logLevel.WARN,
     logCreator: () => (entry) => log(logger, entry),
-    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    ...(tls === undefined ? {} : { ssl: tls }),
     ...(options.sasl === undefined ? {} : { sasl: saslOf(options.sasl) }),
   });
 }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import {
   Admin,
   type BaseOptions,
@@ -7,7 +8,15 @@ import {
 } from "@platformatic/kafka";
 import type { KafkaClient } from "../client.ts";
 import { hasCode } from "../errors.ts";
-import { connectMs, type KafkaOptions, passwordOf, requestMs, type SaslOptions, usernameOf } from "../options.ts";
+import {
+  connectMs,
+  type KafkaOptions,
+  passwordOf,
+  requestMs,
+  type SaslOptions,
+  tlsOf,
+  usernameOf,
+} from "../options.ts";
 import { PlatformaticMember } from "./member.ts";
 import { readLogs } from "./read.ts";
 import { createSender } from "./send.ts";
@@ -86,7 +95,9 @@ function retryDelayMs(attempt: number): number {
   return Math.min(50 * 2 ** attempt, 1_000);
 }
 
-function baseOptions({ clientId, brokers, ssl, sasl }: KafkaOptions): BaseOptions {
+function baseOptions(options: KafkaOptions): BaseOptions {
+  const { clientId, brokers, sasl } = options;
+  const tls = tlsOf(options);
   return {
     clientId,
     bootstrapBrokers: [...brokers],
@@ -100,9 +111,15 @@ function baseOptions({ clientId, brokers, ssl, sasl }: KafkaOptions): BaseOption
     retryDelay: (_client, _operation, attempt) => retryDelayMs(attempt),
     // Errors refresh the metadata too. By age it is refreshed as rarely as in Kafka's own client.
     metadataMaxAge: 300_000,
-    ...(ssl === true ? { tls: {}, tlsServerName: true } : {}),
+    // A TLS server name may not be an IP address, and the client has one choice for all brokers.
+    // The certificate is verified for the broker's host either way.
+    ...(tls === undefined ? {} : { tls, tlsServerName: !brokers.some(isByAddress) }),
     ...(sasl === undefined ? {} : { sasl: saslOf(sasl) }),
   };
+}
+
+function isByAddress(broker: string): boolean {
+  return isIP(broker.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")) !== 0;
 }
 
 function saslOf(sasl: SaslOptions) {
