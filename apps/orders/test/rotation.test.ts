@@ -4,10 +4,9 @@ import test from "node:test";
 import { OrderStatus } from "@plumbline/contracts";
 import { openPostgresBroker } from "@plumbline/messaging";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually } from "@plumbline/tools-engines";
+import { eventually, openRotatingRoles } from "@plumbline/tools-engines";
 import { newCustomer } from "./builders.ts";
 import { runOrders, startOrders } from "./orders-process.ts";
-import { openRotatingRoles } from "./rotating-roles.ts";
 import { answer } from "./service.ts";
 
 const tea = [{ sku: "tea", quantity: 1 }];
@@ -18,7 +17,7 @@ const unusedMs = 10_000;
 test("two roles in turns, rotated five times under load: no request fails, and the old role is not used", {
   timeout: 240_000,
 }, async (t) => {
-  await using roles = await openRotatingRoles();
+  await using roles = await openRotatingRoles("ORDERS");
   const { code, output } = await runOrders(roles.environment, ["migrate"]);
   assert.equal(code, 0, output);
   await using broker = await openPostgresBroker({ url: roles.messagingUrl }, noTelemetry);

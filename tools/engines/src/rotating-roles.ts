@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Database, openDatabase, sqlStateOf } from "@plumbline/postgres";
-import { noTelemetry } from "@plumbline/telemetry";
-import { eventually, testDatabase } from "@plumbline/tools-engines";
+import { Client, type DatabaseError } from "pg";
+import { eventually } from "./eventually.ts";
+import { testDatabase } from "./test-database.ts";
 
 /** A role that may log in, until it is locked. */
 export interface Login {
@@ -18,10 +18,10 @@ export interface Login {
  * owner, and act as the owner, so that the tables belong to neither.
  */
 export interface RotatingRoles extends AsyncDisposable {
-  /** A superuser on the databases orders and messaging. */
-  readonly admin: Database;
+  /** The databases of the service and of the messages, as a superuser. */
+  readonly databaseUrl: string;
   readonly messagingUrl: string;
-  /** The settings of orders, which name the files of the secret. */
+  /** The settings of the service, which name the files of the secret. */
   readonly environment: Readonly<Record<string, string>>;
   /** The role whose URLs are in the files. */
   readonly current: Login;
@@ -35,18 +35,21 @@ export interface RotatingRoles extends AsyncDisposable {
   tryLogin(login: Login): Promise<string | undefined>;
 }
 
-export async function openRotatingRoles(): Promise<RotatingRoles> {
+/** Creates the databases and the roles. `prefix` begins the settings of the service: "ORDERS". */
+export async function openRotatingRoles(prefix: string): Promise<RotatingRoles> {
   await using opened = new AsyncDisposableStack();
-  const orders = opened.use(await testDatabase());
+  const own = opened.use(await testDatabase());
   const messaging = opened.use(await testDatabase());
-  const admin = opened.use(await openDatabase({ url: orders.url, applicationName: "admin" }, noTelemetry));
+  const admin = new Client({ connectionString: own.url });
+  await admin.connect();
+  opened.defer(() => admin.end());
   const id = randomBytes(4).toString("hex");
   const owner = `app_owner_${id}`;
   const roles = [`app_a_${id}`, `app_b_${id}`];
 
   opened.defer(async () => {
     const all = [owner, ...roles].join(", ");
-    for (const url of [orders.url, messaging.url]) {
+    for (const url of [own.url, messaging.url]) {
       await run(url, [`REASSIGN OWNED BY ${all} TO CURRENT_USER`, `DROP OWNED BY ${all}`]);
     }
     await admin.query(`DROP ROLE ${[...roles, owner].join(", ")}`);
@@ -56,7 +59,7 @@ export async function openRotatingRoles(): Promise<RotatingRoles> {
     await admin.query(`CREATE ROLE ${role} NOLOGIN IN ROLE ${owner}`);
     await admin.query(`ALTER ROLE ${role} SET role = ${owner}`);
   }
-  for (const url of [orders.url, messaging.url]) {
+  for (const url of [own.url, messaging.url]) {
     await admin.query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} OWNER TO ${owner}`);
   }
 
@@ -69,7 +72,7 @@ export async function openRotatingRoles(): Promise<RotatingRoles> {
   function write(login: Login): void {
     const name = `..version_${++version}`;
     mkdirSync(join(folder, name));
-    writeFileSync(join(folder, name, "database"), urlOf(orders.url, login));
+    writeFileSync(join(folder, name, "database"), urlOf(own.url, login));
     writeFileSync(join(folder, name, "messaging"), urlOf(messaging.url, login));
     symlinkSync(name, join(folder, "..data_tmp"));
     renameSync(join(folder, "..data_tmp"), join(folder, "..data"));
@@ -86,22 +89,22 @@ export async function openRotatingRoles(): Promise<RotatingRoles> {
   }
 
   async function connections(role: string): Promise<number> {
-    const [row] = await admin.query<{ n: number }>(
+    const { rows } = await admin.query<{ n: number }>(
       "SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename = $1",
       [role],
     );
-    return row?.n ?? 0;
+    return rows[0]?.n ?? 0;
   }
 
   await rotate();
   const owned = opened.move();
   return {
-    admin,
+    databaseUrl: own.url,
     messagingUrl: messaging.url,
     environment: {
-      ORDERS_DATABASE_URL_FILE: join(folder, "database"),
-      ORDERS_MESSAGING_URL_FILE: join(folder, "messaging"),
-      ORDERS_RELAY_STANDBY_MS: "50",
+      [`${prefix}_DATABASE_URL_FILE`]: join(folder, "database"),
+      [`${prefix}_MESSAGING_URL_FILE`]: join(folder, "messaging"),
+      [`${prefix}_RELAY_STANDBY_MS`]: "50",
     },
     get current() {
       return current;
@@ -117,21 +120,31 @@ export async function openRotatingRoles(): Promise<RotatingRoles> {
         () => connections(role),
         (count) => count === 0,
       );
-      return cut.length;
+      return cut.rows.length;
     },
     async tryLogin(login) {
-      const opening = openDatabase({ url: urlOf(orders.url, login), applicationName: "try" }, noTelemetry);
-      const state = await opening.then(() => undefined, sqlStateOf);
-      if (state === undefined) await (await opening)[Symbol.asyncDispose]();
-      return state;
+      const client = new Client({ connectionString: urlOf(own.url, login) });
+      try {
+        await client.connect();
+        return undefined;
+      } catch (error) {
+        return (error as DatabaseError).code;
+      } finally {
+        await client.end();
+      }
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
 async function run(url: string, statements: readonly string[]): Promise<void> {
-  await using database = await openDatabase({ url, applicationName: "admin", poolSize: 1 }, noTelemetry);
-  for (const statement of statements) await database.query(statement);
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }
 
 function urlOf(server: string, { role, password }: Login): string {
