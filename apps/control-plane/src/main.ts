@@ -37,7 +37,11 @@ async function main(config: Config<typeof ControlPlaneConfig>, context: ServiceC
     // One second is reserved for what closes after the calls.
     { ...config.rpc, graceMs: config.graceMs - config.drainMs - 1_000 },
   );
-  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs }, telemetry, { signal });
+  await serveUntilStopped(
+    { name, ops, port: server.port, recycle: server.recycle, drainMs: config.drainMs },
+    telemetry,
+    { signal },
+  );
 }
 
 await runService("control-plane", ControlPlaneConfig, main);

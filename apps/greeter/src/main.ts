@@ -21,9 +21,13 @@ async function main(config: Config<typeof GreeterConfig>, { name, signal }: Serv
     // One second is reserved for what closes after the calls.
     { ...config.rpc, graceMs: msAfterDrain(config) - 1_000 },
   );
-  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs, registered: config }, telemetry, {
-    signal,
-  });
+  await serveUntilStopped(
+    { name, ops, port: server.port, recycle: server.recycle, drainMs: config.drainMs, registered: config },
+    telemetry,
+    {
+      signal,
+    },
+  );
 }
 
 await runService("greeter", GreeterConfig, main);

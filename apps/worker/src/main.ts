@@ -49,9 +49,13 @@ async function main(config: Config<typeof WorkerConfig>, context: ServiceContext
     { services: [app.service], descriptors: descriptorSet, health: ops.health, telemetry },
     { ...config.rpc, graceMs: grace.calls },
   );
-  await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs, registered: config }, telemetry, {
-    signal,
-  });
+  await serveUntilStopped(
+    { name, ops, port: server.port, recycle: server.recycle, drainMs: config.drainMs, registered: config },
+    telemetry,
+    {
+      signal,
+    },
+  );
 }
 
 await runService("worker", WorkerConfig, main, {

@@ -112,6 +112,11 @@ export interface IncomingCall {
 
 export interface ServerTransport {
   readonly port: number;
+  /**
+   * Asks the clients on open connections to connect again (GOAWAY), and keeps accepting. Calls in
+   * flight go on.
+   */
+  recycle(): void;
   /** Stops accepting connections and calls. Resolves when the accepted ones have ended. */
   close(): Promise<void>;
   /** Closes every connection at once. */

@@ -69,6 +69,7 @@ async function openReplicas(transport: TransportName, first: readonly string[], 
     channel,
     client: createClient(Who, channel),
     start,
+    recycle: (host: string) => running.get(host)?.recycle(),
     stop: async (host: string) => await running.get(host)?.drain(),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
@@ -168,6 +169,35 @@ for (const transport of transportNames) {
         assert.ok(calls > 100, `${calls} calls`);
       },
     );
+
+    void test("a client finds the replacement of its only replica while that one still serves", options, async () => {
+      await using world = await openReplicas(transport, ["127.0.0.1"]);
+      world.names.ttl = 60;
+      await untilAnsweredBy(world.client, ["127.0.0.1"]);
+      await world.start("127.0.0.2");
+      world.names.addresses = ["127.0.0.2"];
+      world.recycle("127.0.0.1");
+      // The name is looked up again by itself only after 24 s.
+      await untilAnsweredBy(world.client, ["127.0.0.2"], 15_000);
+      await world.stop("127.0.0.1");
+      assert.deepEqual(await spread(world.client, 10), { "127.0.0.2": 10 });
+    });
+
+    void test("a stream goes on after its server has asked for other connections", options, async () => {
+      await using world = await openReplicas(transport, ["127.0.0.1"]);
+      let ended = false;
+      const events = world.client.watch("")[Symbol.asyncIterator]();
+      await events.next();
+      const next = events.next().then(
+        () => (ended = true),
+        () => (ended = true),
+      );
+      world.recycle("127.0.0.1");
+      assert.deepEqual(await spread(world.client, 20), { "127.0.0.1": 20 });
+      assert.equal(ended, false);
+      await world.stop("127.0.0.1");
+      await next;
+    });
 
     void test(
       "a stream on a connection that has reached its age goes on until the grace is over",

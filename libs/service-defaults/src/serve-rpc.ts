@@ -12,10 +12,10 @@ interface TlsFiles {
 export async function serveRpc(
   parts: ServeParts,
   { tls, ...options }: Omit<ServeOptions, "tls"> & { readonly tls?: TlsFiles | undefined },
-): Promise<Pick<RpcServer, "port"> & AsyncDisposable> {
+): Promise<Pick<RpcServer, "port" | "recycle"> & AsyncDisposable> {
   await using opened = new AsyncDisposableStack();
   const certificates = opened.use(await followServerTls(tls, parts.telemetry.logger));
-  const { port } = opened.use(await serve(parts, { ...options, tls: certificates?.current }));
+  const { port, recycle } = opened.use(await serve(parts, { ...options, tls: certificates?.current }));
   const owned = opened.move();
-  return { port, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { port, recycle, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

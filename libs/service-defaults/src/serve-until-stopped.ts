@@ -15,6 +15,11 @@ export interface OpenService {
   readonly registered?: { readonly registration: RegistrationSettings; readonly rpc: Listening["rpc"] } | undefined;
   /** Called when the drain begins. */
   readonly onDrain?: (() => void) | undefined;
+  /**
+   * Called when the drain begins and in its middle: asks clients with open connections to connect
+   * again, so that they look for other servers while this one still serves.
+   */
+  readonly recycle?: (() => void) | undefined;
 }
 
 /**
@@ -23,7 +28,7 @@ export interface OpenService {
  * and load balancers need a moment to take it out. The removal takes two seconds at most.
  */
 export async function serveUntilStopped(
-  { name, ops, port, drainMs, registered, onDrain }: OpenService,
+  { name, ops, port, drainMs, registered, onDrain, recycle }: OpenService,
   { logger }: Pick<Telemetry, "logger">,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
@@ -35,5 +40,9 @@ export async function serveUntilStopped(
   await registration?.withdraw();
   ops.health.drain();
   onDrain?.();
-  await sleep(drainMs);
+  recycle?.();
+  await sleep(drainMs / 2);
+  // A cache of a name server may have answered with the old addresses the first time.
+  recycle?.();
+  await sleep(drainMs / 2);
 }

@@ -16,13 +16,20 @@ test("a service is ready while it serves, and not ready while it drains", async 
   const stop = new AbortController();
   const steps: string[] = [];
   const logger = { ...noTelemetry.logger, info: (message: string) => void steps.push(message) };
-  const service = { name: "sample", ops, port: 7, drainMs: 50, onDrain: () => void steps.push("drains") };
+  const service = {
+    name: "sample",
+    ops,
+    port: 7,
+    drainMs: 50,
+    onDrain: () => void steps.push("drains"),
+    recycle: () => void steps.push("recycles"),
+  };
   const serving = serveUntilStopped(service, { logger }, { signal: stop.signal });
   assert.equal(await readiness(ops.port), 200);
   stop.abort();
   assert.equal(await readiness(ops.port), 503);
   await serving;
-  assert.deepEqual(steps, ["sample is listening", "drains"]);
+  assert.deepEqual(steps, ["sample is listening", "drains", "recycles", "recycles"]);
 });
 
 test("a service is not ready before its dependencies answer", async () => {

@@ -82,6 +82,11 @@ export interface ServeParts {
 export interface RpcServer extends AsyncDisposable {
   readonly port: number;
   /**
+   * Asks the clients on open connections to connect again, and keeps serving: they look for other
+   * servers. Called before `drain`, it gives them time for that.
+   */
+  readonly recycle: () => void;
+  /**
    * Drains the server. It stops accepting, ends streams with `unavailable` at once, waits up to the
    * grace for unary calls and for handlers to return, then aborts the rest and closes. Later calls
    * return the same promise.
@@ -161,7 +166,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   }
   let draining: Promise<void> | undefined;
   const drain = (): Promise<void> => (draining ??= drainOnce());
-  return { port: listening.port, drain, [Symbol.asyncDispose]: drain };
+  return { port: listening.port, recycle: () => listening.recycle(), drain, [Symbol.asyncDispose]: drain };
 }
 
 function assertUniqueMethods(methods: readonly ServerMethod[]): void {

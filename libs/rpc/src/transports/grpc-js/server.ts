@@ -19,6 +19,9 @@ import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
 
+/** grpc-js cuts a drained connection after a time. The calls on it have deadlines of their own. */
+const longestTimerMs = 2 ** 31 - 1;
+
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 export async function listen(
@@ -48,7 +51,8 @@ export async function listen(
   const { tls, onTlsFailure: onFailure } = options;
   if (tls === undefined) {
     const port = await bindInTheClear(server, insecure, options);
-    return { port, close: shutDown, destroy: () => server.forceShutdown() };
+    const recycle = () => server.drain(written({ ...options, port }), longestTimerMs);
+    return { port, recycle, close: shutDown, destroy: () => server.forceShutdown() };
   }
   // TLS as in the other transport: grpc-js gets the sockets whose handshake is complete.
   const injector = server.createConnectionInjector(insecure);
@@ -56,6 +60,7 @@ export async function listen(
   const port = await bind(listener, options);
   return {
     port,
+    recycle: () => injector.drain(longestTimerMs),
     async close() {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
       await shutDown();

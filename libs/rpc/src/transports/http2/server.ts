@@ -13,7 +13,7 @@ export async function listen(
 ): Promise<ServerTransport> {
   const server = new Http2Server(options, methods);
   const port = await server.bind();
-  return { port, close: () => server.close(), destroy: () => server.destroy() };
+  return { port, recycle: () => server.recycle(), close: () => server.close(), destroy: () => server.destroy() };
 }
 
 class Http2Server {
@@ -36,6 +36,10 @@ class Http2Server {
 
   bind(): Promise<number> {
     return bind(this.#server, this.#options);
+  }
+
+  recycle(): void {
+    for (const connection of this.#connections) connection.drain();
   }
 
   async close(): Promise<void> {
