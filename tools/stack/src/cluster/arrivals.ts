@@ -31,7 +31,8 @@ export interface ArrivalsReport {
   readonly accepted: readonly string[];
 }
 
-export interface Arrivals {
+/** A load that runs. Disposing ends it without a report. */
+export interface Arrivals extends AsyncDisposable {
   /** Ends the load, and returns its report after the last response. */
   end(): Promise<ArrivalsReport>;
 }
@@ -53,6 +54,10 @@ export function startArrivals({ url, rate, watchers }: ArrivalsOptions): Arrival
   ended.catch(() => undefined); // Awaited by `end`.
   child.stdin.on("error", () => undefined); // It may have ended.
   return {
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      await ended.catch(() => undefined);
+    },
     async end() {
       child.stdin.end();
       const [output, [code]] = await ended;
@@ -73,7 +78,7 @@ export async function serviceUrl(stack: ClusterStack): Promise<string> {
 
 /** Sends a load for a while, without a verdict: the first calls of new pods are slow. */
 export async function warmUp(options: ArrivalsOptions, ms: number): Promise<void> {
-  const load = startArrivals(options);
+  await using load = startArrivals(options);
   await sleep(ms);
   await load.end();
 }

@@ -34,7 +34,7 @@ export async function drain({ reach, tag, rate, watchers }: DrainOptions, print:
     const url = await serviceUrl(stack);
     await warmUp({ url, rate, watchers }, warmMs);
     await using timeline = recordTimeline(reach, stack.namespace);
-    const load = startArrivals({ url, rate, watchers });
+    await using load = startArrivals({ url, rate, watchers });
     await sleep(calmMs);
     for (const { name } of ownServices) {
       const replicas = await stack.replicas(name);

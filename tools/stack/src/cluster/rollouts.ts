@@ -36,7 +36,7 @@ export async function rollouts(options: RolloutsOptions, print: (text: string) =
     await warmUp({ url, rate, watchers }, warmMs);
     for (const service of options.services) {
       await using timeline = recordTimeline(reach, stack.namespace);
-      const load = startArrivals({ url, rate, watchers });
+      await using load = startArrivals({ url, rate, watchers });
       const began = performance.now();
       await sleep(calmMs);
       for (let time = 0; time < times; time++) await restartAll(stack, service);

@@ -59,7 +59,7 @@ export async function upgrade(
     const migrated = databaseOwners.flatMap((name) => ["--set", `services.${name}.image.tag=${versions.migrated}`]);
     const next = [...valuesOf(tag), ...scaling, "--set", "settings.graceMs=21000", ...migrated];
     const underLoad = async (what: string, work: () => Promise<void>) => {
-      const load = startArrivals({ url, rate, watchers });
+      await using load = startArrivals({ url, rate, watchers });
       await sleep(calmMs);
       const began = performance.now();
       await work();
