@@ -5,7 +5,7 @@ import { conformance, type Store } from "./conformance/index.ts";
 import { file } from "./sources/file.ts";
 
 /** Opens a store in a folder of its own, which `cut` moves away, as an unmounted volume. */
-function storeIn(write: (folder: string, text: string) => void, remove: (folder: string) => void): Store {
+function storeIn(write: (folder: string, text: string | Uint8Array) => void, remove: (folder: string) => void): Store {
   const base = mkdtempSync(join(tmpdir(), "plumbline-store-"));
   const there = join(base, "mounted");
   const away = join(base, "away");

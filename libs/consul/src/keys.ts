@@ -24,7 +24,12 @@ export async function readKey(consul: Consul, key: string, options: KeyOptions =
 }
 
 /** Sets the value of a key. */
-export async function putKey(consul: Consul, key: string, value: string, options: Abortable = {}): Promise<void> {
+export async function putKey(
+  consul: Consul,
+  key: string,
+  value: string | Uint8Array,
+  options: Abortable = {},
+): Promise<void> {
   await consul.call({ method: "PUT", path: pathOf(key), body: value, ...options });
 }
 

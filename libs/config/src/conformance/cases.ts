@@ -7,6 +7,7 @@ import { ConfigError } from "../config-error.ts";
 import { loadConfig } from "../load-config.ts";
 import type { Source } from "../source.ts";
 import { maxDocumentBytes } from "../sources/document.ts";
+import { maxFileBytes } from "../sources/text-of.ts";
 import type { Store, Subject } from "./store.ts";
 import { schema, watching } from "./watching.ts";
 
@@ -244,34 +245,64 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    name: "a document that is malformed, too large or not text is an error that names it",
-    async run(store, { isRemote }) {
+    name: "a document that is malformed, unknown or of the wrong type is an error once, at the start too",
+    async run(store) {
       await store.put("rate: 1");
       await using updates = watching(store.source());
       await updates.until(1);
-      for (const [text, message] of [
-        ["rate: [1", /:1\): expected YAML: /],
-        ["\nrtae: 1", /rtae \(.*:2\): expected a known setting \(did you mean rate\?\)/],
-        ["- 1", /expected a map of settings/],
-        ["rate:\n  deep: 1", /rate \(.*\): expected a whole number/],
-      ] as const) {
+      for (const [text, message] of badDocuments) {
+        const before = updates.seen.length;
         await store.put(text);
         const error = await updates.untilError();
         assert.match(error.message, message);
         named(error, store);
+        const atStart = await refusal(store.source());
+        assert.match(atStart.message, message);
+        named(atStart, store);
+        assert.equal(updates.seen.length, before + 1, `it is said once: ${error.message}`);
+        assert.equal(updates.rate, 1, "the last good value stays");
+        // The next problem may have the same words.
+        await store.put("rate: 1");
+        await updates.until(1, 5_000);
       }
-      if (isRemote) {
-        const text = "rate: 7\n#";
-        await store.put(text.padEnd(maxDocumentBytes, "x"));
-        await updates.until(7, 5_000);
-        await store.put("rate: 8\n#".padEnd(maxDocumentBytes + 1, "x")).catch(() => {});
-        await sleep(500);
-        assert.equal(updates.rate, 7, "one byte more is refused, by the source or by the store");
+    },
+  },
+  {
+    name: "a document of the largest size is read, and one byte more is an error that names it",
+    async run(store, { isRemote }) {
+      const maxBytes = isRemote ? maxDocumentBytes : maxFileBytes;
+      await store.put("rate: 7\n#".padEnd(maxBytes, "x"));
+      await using updates = watching(store.source());
+      await updates.until(7);
+      const isTaken = await store.put("rate: 8\n#".padEnd(maxBytes + 1, "x")).then(
+        () => true,
+        () => false, // The store has the same limit.
+      );
+      if (isTaken) {
+        const error = await updates.untilError();
+        assert.match(error.message, new RegExp(`at most ${maxBytes} bytes`));
+        named(error, store);
       }
+      assert.equal(updates.rate, 7, "the last good value stays");
       await store.put("rate: 9");
       await updates.until(9, 5_000);
     },
   },
+];
+
+/** Documents that no source takes, and the words of their problems. */
+const badDocuments: readonly (readonly [text: string | Uint8Array, message: RegExp])[] = [
+  ["rate: [1", /:1\): expected YAML: /],
+  ['{"rate": 1', /:1\): expected YAML: /],
+  ["rate: 2\nrate: 3", /:2\): expected YAML: /],
+  ["\nrtae: 1", /rtae \(.*:2\): expected a known setting \(did you mean rate\?\)/],
+  ["- 1", /expected a map of settings/],
+  ["only text", /expected a map of settings/],
+  ["rate:\n  deep: 1", /rate \(.*\): expected a whole number/],
+  ['rate: "2"', /rate \(.*:1\): expected a whole number/],
+  ["rate: 1.5", /rate \(.*:1\): expected a whole number/],
+  ["rate: 0", /rate \(.*:1\): expected a whole number/],
+  [Uint8Array.of(0x72, 0xff, 0xfe, 0x3a), /expected a (document|file) in UTF-8/],
 ];
 
 function named(error: ConfigError, { origin }: Store): void {

@@ -10,7 +10,7 @@ export interface Store extends AsyncDisposable {
   /** A text that every problem of the source must have: the path, or the endpoint and the key. */
   readonly origin: string;
   source(options?: SourceOptions): Source;
-  put(text: string): Promise<void>;
+  put(text: string | Uint8Array): Promise<void>;
   delete(): Promise<void>;
   /** Closes every connection, and each new one at once. A test may still change the document. */
   cut(): Promise<void> | void;

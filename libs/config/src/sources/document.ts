@@ -3,6 +3,7 @@ import type { Problem } from "../config-error.ts";
 import type { Reading, Source } from "../source.ts";
 import { cacheOf } from "./document-cache.ts";
 import { parseFile } from "./parse-file.ts";
+import { utf8 } from "./text-of.ts";
 
 /** The most bytes of a document: the limit of Consul for one value. */
 export const maxDocumentBytes = 512 * 1024;
@@ -197,14 +198,6 @@ async function readAgainLater(failed: Event, due: Event, signal: AbortSignal): P
 function problem(source: string, expected: string): Reading {
   const one: Problem = { key: "*", source, expected };
   return { entries: [], problems: [one] };
-}
-
-function utf8(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 function reasonOf(error: unknown): string {
