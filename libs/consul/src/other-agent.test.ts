@@ -18,6 +18,7 @@ test("a change is seen though another agent answers in between with the same ind
   await using consul = openConsul({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
   const stop = new AbortController();
   const seen: (string | undefined)[] = [];
+  const from = performance.now();
   for await (const found of watchKey(consul, "k", { signal: stop.signal })) {
     seen.push(found);
     if (found === "b") stop.abort();
@@ -26,6 +27,8 @@ test("a change is seen though another agent answers in between with the same ind
     value = "b";
   }
   assert.deepEqual(seen, ["a", "b"]);
+  // The other agent would hold a request with an index for ten seconds.
+  assert.ok(performance.now() - from < 8_000, `after ${performance.now() - from} ms`);
   const closed = once(server, "close");
   server.close();
   server.closeAllConnections();

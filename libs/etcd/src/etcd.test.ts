@@ -88,7 +88,7 @@ test("a key with a lease is gone when the lease ends, and a lease can be lost", 
   assert.equal(await etcd.renew(lease), false);
 });
 
-test("a watch yields each change in order, from the revision on", { skip }, async () => {
+test("a watch yields each change in order, from the revision on", { skip, timeout: 30_000 }, async () => {
   await using etcd = openEtcd({ endpoints: [url] });
   const prefix = freshPrefix();
   const { revision } = await etcd.range({ prefix });
@@ -178,7 +178,7 @@ test("a quiet watch lasts longer than the time of silence", { skip, timeout: 30_
   await watching;
 });
 
-test("watches that end leave no watcher at the server", { skip: skipOwn }, async () => {
+test("watches that end leave no watcher at the server", { skip: skipOwn, timeout: 60_000 }, async () => {
   await using server = await startTemporaryEtcd();
   await using etcd = openEtcd({ endpoints: [server.url] });
   const watchers = (): Promise<number> => gauge(server, "etcd_debugging_mvcc_watcher_total");
@@ -225,13 +225,16 @@ test("when a member is silent from the start the next one is used", { skip }, as
   const { port } = silent.address() as { port: number };
   const endpoints = [`http://127.0.0.1:${port}`, url];
   const key = `${freshPrefix()}a`;
-  for (let turn = 0; turn < 6; turn++) {
-    await using etcd = openEtcd({ endpoints, timeoutMs: 200 });
-    let failures = 0;
-    for (let call = 0; call < 2; call++) await etcd.put(key, "1").catch(() => failures++);
-    assert.ok(failures <= 1);
+  try {
+    for (let turn = 0; turn < 6; turn++) {
+      await using etcd = openEtcd({ endpoints, timeoutMs: 200 });
+      let failures = 0;
+      for (let call = 0; call < 2; call++) await etcd.put(key, "1").catch(() => failures++);
+      assert.ok(failures <= 1);
+    }
+  } finally {
+    silent.close();
   }
-  silent.close();
 });
 
 test("a call to a member that is away ends within its deadline and names it", { skip: false }, async () => {

@@ -129,6 +129,7 @@ test("after a restart of etcd changes are seen, and meanwhile the last value sta
     () => seen,
     ({ length }) => length === 1,
   );
+  await using _stop = { [Symbol.asyncDispose]: async () => (stop.abort(), await watching) };
   await server.kill();
   await eventually(
     () => stale,
@@ -150,8 +151,6 @@ test("after a restart of etcd changes are seen, and meanwhile the last value sta
   );
   assert.deepEqual(seen, [1, 2]);
   assert.equal(stale.length, 1, "an outage is reported once");
-  stop.abort();
-  await watching;
 });
 
 test("a user that may not read the key is a problem at once, which names both", { skip: skipOwn }, async () => {
