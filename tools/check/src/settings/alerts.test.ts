@@ -76,6 +76,17 @@ for (const { expression, want } of [
   });
 }
 
+const { rules } = read("deploy/helm/plumbline/files/adapter-rules.yaml") as {
+  rules: readonly { seriesQuery: string; name: { as: string } }[];
+};
+
+for (const { seriesQuery, name } of rules) {
+  test(`the chart's rule for ${name.as} uses a metric that the services have`, () => {
+    // Prometheus adds the labels namespace and pod.
+    assert.deepEqual(problemsOf(seriesQuery.replace(/\{.*\}/, ""), known), []);
+  });
+}
+
 test("Prometheus finds the replicas of every service by name, on their metrics port in compose", async () => {
   const { scrape_configs } = read("deploy/observability/prometheus.yml") as {
     scrape_configs: { job_name: string; dns_sd_configs?: { names: string[]; type: string; port: number }[] }[];
