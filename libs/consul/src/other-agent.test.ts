@@ -15,6 +15,14 @@ test("a change is seen though another agent answers in between with the same ind
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
+  await using _server = {
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
   await using consul = openConsul({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
   const stop = new AbortController();
   const seen: (string | undefined)[] = [];
@@ -29,8 +37,4 @@ test("a change is seen though another agent answers in between with the same ind
   assert.deepEqual(seen, ["a", "b"]);
   // The other agent would hold a request with an index for ten seconds.
   assert.ok(performance.now() - from < 8_000, `after ${performance.now() - from} ms`);
-  const closed = once(server, "close");
-  server.close();
-  server.closeAllConnections();
-  await closed;
 });

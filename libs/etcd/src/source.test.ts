@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError, loadConfig, watchConfig } from "@plumbline/config";
 import { certificateFaults, conformance, type SecuredStore, type Store } from "@plumbline/config/conformance";
 import type { ClientTls } from "@plumbline/rpc";
@@ -135,6 +136,7 @@ test("after a restart of etcd changes are seen, and meanwhile the last value sta
     () => stale,
     ({ length }) => length === 1,
   );
+  await sleep(4_000); // At least two more reads fail.
   await server.start();
   await eventually(
     () =>
