@@ -1,5 +1,6 @@
 import type { Telemetry } from "@plumbline/telemetry";
 import { type Broker, compose, type Handler, type SubscribeOptions } from "./broker.ts";
+import { refuseUnreadable } from "./kafka/batches/unreadable.ts";
 import { deadLettered } from "./middleware/dead-lettered.ts";
 import { logged } from "./middleware/logged.ts";
 import { withoutForgedHeaders } from "./middleware/own-headers.ts";
@@ -43,6 +44,7 @@ export async function subscribeWithRetries(
       deadLettered(broker, telemetry),
       retriedLater(broker, telemetry, retryDelaysMs),
       retried(retries),
+      refuseUnreadable,
     ],
     handler,
   );

@@ -14,6 +14,7 @@ import {
 import { KafkajsMember } from "./member.ts";
 import { quietRequestQueue } from "./quiet-request-queue.ts";
 import { readLogs } from "./read.ts";
+import { readableFetches } from "./readable-fetches.ts";
 
 /** Connects with kafkajs. Rejects if no broker responds. */
 export async function connectKafkajs(options: KafkaOptions, logger: Logger): Promise<KafkaClient> {
@@ -99,6 +100,7 @@ function isLoginRefused(error: unknown): boolean {
  */
 function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
   quietRequestQueue();
+  readableFetches();
   const tls = tlsOf(options);
   return new kafkajs.Kafka({
     clientId: options.clientId,

@@ -1,7 +1,7 @@
 import {
   type BaseOptions,
   type ClusterTopicMetadata,
-  ConnectionPool,
+  type ConnectionPool,
   Consumer,
   type ConsumerOptions,
   ListOffsetTimestamps,
@@ -11,6 +11,7 @@ import { fullJitter, sleep } from "@plumbline/concurrency";
 import type { Member, MemberEvents, MemberOptions } from "../client.ts";
 import { isRetryable, needsRejoin } from "./errors.ts";
 import { decode, type FetchedPartition, type FetchResponse } from "./fetch.ts";
+import { readablePool } from "./readable-fetches.ts";
 
 const retryBackoff = { baseMs: 50, maxMs: 1_000 };
 const joinAttempts = 5;
@@ -59,7 +60,7 @@ export class PlatformaticMember implements Member {
     this.#topic = topic;
     this.#maxFetchBytes = maxFetchBytes;
     this.#events = events;
-    this.#fetchConnections = new ConnectionPool(base.clientId, base);
+    this.#fetchConnections = readablePool(base);
     this.#consumer = createConsumer({
       ...base,
       retries: 0,

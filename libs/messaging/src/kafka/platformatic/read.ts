@@ -1,7 +1,8 @@
-import { type BaseOptions, Consumer, ListOffsetTimestamps } from "@platformatic/kafka";
+import { type BaseOptions, type ConnectionPool, Consumer, ListOffsetTimestamps } from "@platformatic/kafka";
 import { onAbort } from "@plumbline/concurrency";
 import type { PartitionEnd, ReadVisitor } from "../client.ts";
 import { decode } from "./fetch.ts";
+import { readablePool } from "./readable-fetches.ts";
 
 const maxBytes = 1_048_576;
 
@@ -13,21 +14,30 @@ export async function readLogs(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const consumer = new Consumer({ ...base, groupId: "messaging-inspector" });
-  using _aborted = onAbort(signal, () => void consumer.close());
+  const pool = readablePool(base);
+  const close = async () => {
+    await Promise.all([consumer.close(), pool.close()]);
+  };
+  using _aborted = onAbort(signal, () => void close().catch(() => undefined));
   try {
     for (const end of ends) {
       signal?.throwIfAborted();
       consumer.topics.track(end.topic);
-      await readPartition(consumer, end, visit);
+      await readPartition(consumer, pool, end, visit);
     }
   } catch (error) {
     throw signal?.aborted === true ? signal.reason : error;
   } finally {
-    await consumer.close();
+    await close();
   }
 }
 
-async function readPartition(consumer: Consumer, { topic, partition, end }: PartitionEnd, visit: ReadVisitor) {
+async function readPartition(
+  consumer: Consumer,
+  connectionPool: ConnectionPool,
+  { topic, partition, end }: PartitionEnd,
+  visit: ReadVisitor,
+) {
   const found = (await consumer.metadata({ topics: [topic] })).topics.get(topic);
   const timestamp = ListOffsetTimestamps.EARLIEST;
   const oldest = await consumer.listOffsets({ topics: [topic], partitions: { [topic]: [partition] }, timestamp });
@@ -36,6 +46,7 @@ async function readPartition(consumer: Consumer, { topic, partition, end }: Part
     const from = { fetchOffset: position, partitionMaxBytes: maxBytes, currentLeaderEpoch: -1, lastFetchedEpoch: -1 };
     const { responses } = await consumer.fetch({
       node: found?.partitions[partition]?.leader ?? -1,
+      connectionPool,
       maxWaitTime: 100,
       maxBytes,
       topics: [{ topicId: found?.id ?? "", partitions: [{ partition, ...from }] }],
