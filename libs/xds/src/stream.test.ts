@@ -31,11 +31,24 @@ interface Answer {
   readonly removed?: readonly string[];
 }
 
-/** Takes everything that the stream sends at that time, as "type: names". */
+/** Takes everything that the stream sends at that time. Throws if it sends without end. */
 function take<Request, Response extends Answer>(stream: AdsStream<Request, Response>, now: number): Response[] {
   const all: Response[] = [];
-  for (let one = stream.next(now); one !== undefined; one = stream.next(now)) all.push(one);
+  for (let one = stream.next(now); one !== undefined; one = stream.next(now)) {
+    all.push(one);
+    assert.ok(all.length < 100, "the stream sends without end");
+  }
   return all;
+}
+
+/** Yields what the stream sends, round after round, until it is silent. Throws if it never is. */
+function* rounds<Request, Response extends Answer>(stream: AdsStream<Request, Response>, now: number) {
+  for (let count = 0; ; count += 1) {
+    const some = take(stream, now);
+    if (some.length === 0) return;
+    assert.ok(count < 100, "the stream never comes to rest");
+    yield some;
+  }
 }
 const words = (all: readonly Answer[]) =>
   all.map(
@@ -58,7 +71,7 @@ function sotw(ledger: Ledger, names: readonly string[] = ["a"]) {
   /** Accepts everything until the stream is silent. Returns what was sent. */
   const settle = (now = 0): string[] => {
     const all: Answer[] = [];
-    for (let some: Answer[] = take(stream, now); some.length > 0; some = take(stream, now)) {
+    for (const some of rounds(stream, now)) {
       for (const one of some) answer(one, now);
       all.push(...some);
     }
@@ -176,7 +189,7 @@ describe("a SotW stream", () => {
     settle();
     const good = ledger.effective?.get("route/r")?.version;
     ledger.put(system({ route: "invalid", to: ["b"] }));
-    for (let some: Answer[] = take(stream, 0); some.length > 0; some = take(stream, 0)) {
+    for (const some of rounds(stream, 0)) {
       for (const one of some) answer(one, 0, one.type === "route" ? "bad" : undefined);
     }
     assert.equal(ledger.effective?.get("route/r")?.version, good);
@@ -191,7 +204,7 @@ describe("a SotW stream", () => {
     settle();
     ledger.put(system({ to: ["a", "b"], cluster: "2" }));
     const sent: string[] = [];
-    for (let some = take(stream, 0); some.length > 0; some = take(stream, 0)) {
+    for (const some of rounds(stream, 0)) {
       for (const one of some) {
         const changed = one.resources.find(
           ({ name, bytes }) => name === "b" && new TextDecoder().decode(bytes) === "b 2",
@@ -288,7 +301,7 @@ describe("a delta stream", () => {
       stream.receive({ type, subscribe: [], unsubscribe: [], nonce: "", ...part }, now);
     const settle = (now = 0): string[] => {
       const all: Answer[] = [];
-      for (let some = take(stream, now); some.length > 0; some = take(stream, now)) {
+      for (const some of rounds(stream, now)) {
         for (const { type, nonce } of some) ask(type, { nonce }, now);
         all.push(...some);
       }

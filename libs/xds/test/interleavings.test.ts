@@ -20,35 +20,41 @@ const content = fc.oneof(
 const clusterName = fc.constantFrom("a", "b", "c");
 const routeName = fc.constantFrom("r", "s");
 
-/** Snapshots of some clusters, routes that refer to some of them, and listeners of those. */
-const snapshots: fc.Arbitrary<Snapshot> = fc
-  .record({
-    clusters: fc.dictionary(clusterName, fc.record({ text: content, endpoints: content, byEds: fc.boolean() })),
-    routes: fc.dictionary(routeName, fc.record({ text: content, to: fc.array(clusterName, { maxLength: 2 }) })),
-    listeners: fc.dictionary(fc.constantFrom("l", "m"), fc.record({ text: content, to: routeName })),
-  })
-  .map(({ clusters, routes, listeners }) => {
-    const made: Resource[] = [];
-    for (const [name, { text, endpoints, byEds }] of Object.entries(clusters)) {
-      made.push(resource("cluster", name, encode(`${text} ${byEds}`), byEds ? [{ type: "endpoints", name }] : []));
-      if (byEds) made.push(resource("endpoints", name, encode(endpoints)));
-    }
-    for (const [name, { text, to }] of Object.entries(routes)) {
-      const names = [...new Set(to)].filter((one) => one in clusters);
-      const references: Reference[] = names.map((one) => ({ type: "cluster", name: one }));
-      made.push(resource("route", name, encode(`${text} ${names.join(" ")}`), references));
-    }
-    for (const [name, { text, to }] of Object.entries(listeners)) {
-      const references: Reference[] = to in routes ? [{ type: "route", name: to }] : [];
-      made.push(resource("listener", name, encode(`${text} ${references.length === 0 ? "" : to}`), references));
-    }
-    return snapshot(made);
-  });
+/** Returns snapshots of clusters, routes that refer to some of them, and listeners of those. */
+const snapshotsOf = (content: fc.Arbitrary<string>): fc.Arbitrary<Snapshot> =>
+  fc
+    .record({
+      clusters: fc.dictionary(clusterName, fc.record({ text: content, endpoints: content, byEds: fc.boolean() })),
+      routes: fc.dictionary(routeName, fc.record({ text: content, to: fc.array(clusterName, { maxLength: 2 }) })),
+      listeners: fc.dictionary(fc.constantFrom("l", "m"), fc.record({ text: content, to: routeName })),
+    })
+    .map(({ clusters, routes, listeners }) => {
+      const made: Resource[] = [];
+      for (const [name, { text, endpoints, byEds }] of Object.entries(clusters)) {
+        made.push(resource("cluster", name, encode(`${text} ${byEds}`), byEds ? [{ type: "endpoints", name }] : []));
+        if (byEds) made.push(resource("endpoints", name, encode(endpoints)));
+      }
+      for (const [name, { text, to }] of Object.entries(routes)) {
+        const names = [...new Set(to)].filter((one) => one in clusters);
+        const references: Reference[] = names.map((one) => ({ type: "cluster", name: one }));
+        made.push(resource("route", name, encode(`${text} ${names.join(" ")}`), references));
+      }
+      for (const [name, { text, to }] of Object.entries(listeners)) {
+        const references: Reference[] = to in routes ? [{ type: "route", name: to }] : [];
+        made.push(resource("listener", name, encode(`${text} ${references.length === 0 ? "" : to}`), references));
+      }
+      return snapshot(made);
+    });
+
+const snapshots = snapshotsOf(content);
+const goodSnapshots = snapshotsOf(fc.constantFrom("1", "2", "3"));
 
 type Step =
   | { readonly kind: "deliver" | "answer" | "stale" | "reconnect" | "settle" | "putBack" }
   | { readonly kind: "wait"; readonly ms: number }
-  | { readonly kind: "put"; readonly snapshot: Snapshot };
+  | { readonly kind: "put"; readonly snapshot: Snapshot }
+  /** A cluster leaves, and is back while the client may not have answered the removal. */
+  | { readonly kind: "blink"; readonly cluster: string };
 
 const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   fc.oneof(
@@ -63,6 +69,30 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   ),
   { maxLength: 80 },
 );
+
+/** Steps of a client that accepts everything, while clusters leave and come back. */
+const blinks: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom<Step>({ kind: "deliver" }, { kind: "answer" }, { kind: "settle" }) },
+    { weight: 2, arbitrary: goodSnapshots.map((one): Step => ({ kind: "put", snapshot: one })) },
+    { weight: 2, arbitrary: clusterName.map((cluster): Step => ({ kind: "blink", cluster })) },
+  ),
+  { maxLength: 40 },
+);
+
+/** Returns the snapshot without a cluster, and with routes that do not mention it. */
+function without({ resources }: Snapshot, cluster: string): Snapshot {
+  const made: Resource[] = [];
+  for (const one of resources.values()) {
+    if (one.name === cluster && (one.type === "cluster" || one.type === "endpoints")) continue;
+    const kept = one.references.filter(({ type, name }) => type !== "cluster" || name !== cluster);
+    const isChanged = kept.length < one.references.length;
+    made.push(
+      isChanged ? resource(one.type, one.name, encode(`1 ${kept.map(({ name }) => name).join(" ")}`), kept) : one,
+    );
+  }
+  return snapshot(made);
+}
 
 interface Variant {
   readonly name: string;
@@ -121,16 +151,29 @@ function run<Request extends { readonly nonce: string }, Response>(
     ledger.put(next);
   }
 
+  function settle(): void {
+    do pump();
+    while (deliver() || answer());
+  }
+  function blink(cluster: string): void {
+    if (current === undefined) return;
+    const whole = current;
+    put(without(whole, cluster));
+    settle();
+    now += 31_000;
+    pump();
+    put(whole);
+  }
+
   for (const step of all) {
     if (step.kind === "deliver") deliver();
     else if (step.kind === "answer") answer();
     else if (step.kind === "wait") now += step.ms;
     else if (step.kind === "put") put(step.snapshot);
     else if (step.kind === "putBack") put(before);
-    else if (step.kind === "settle") {
-      do pump();
-      while (deliver() || answer());
-    } else if (step.kind === "reconnect") {
+    else if (step.kind === "settle") settle();
+    else if (step.kind === "blink") blink(step.cluster);
+    else if (step.kind === "reconnect") {
       stream = open(ledger);
       streams += 1;
       toClient.length = 0;
@@ -276,5 +319,15 @@ for (const variant of variants) {
         );
       });
     }
+
+    test("sends no route to a cluster whose removal the client has not answered", () => {
+      fc.assert(
+        fc.property(fc.constantFrom(...holds), blinks, goodSnapshots, (holdMs, all, last) => {
+          const { client } = variant.run(false, holdMs, all, last);
+          assertHolds(client, last, { newest: true, nothingElse: true });
+        }),
+        { numRuns: runs },
+      );
+    });
   });
 }

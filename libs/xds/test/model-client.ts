@@ -175,7 +175,10 @@ export function deltaClient(partial: boolean): ModelClient<DeltaRequest, DeltaRe
       for (const names of Object.values(subscribed)) names.clear();
       follow([]);
     },
-    receive({ type, nonce, resources, removed }) {
+    receive({ type, nonce, resources: sent, removed }) {
+      // A response may cross the client's unsubscription. It ignores what it no longer wants.
+      const resources =
+        type === "cluster" || type === "listener" ? sent : sent.filter(({ name }) => subscribed[type].has(name));
       const error = state.apply(type, resources, removed);
       request(type, { nonce, error });
       follow(type === "cluster" ? resources.flatMap(({ references }) => references.map(({ name }) => name)) : []);
