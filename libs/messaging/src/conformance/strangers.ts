@@ -86,7 +86,10 @@ export const strangerCases: readonly Case[] = [
       await broker.publish(retry, [...late, ...failing]);
       await received.all(late);
       await dead.all(failing);
-      for (const { message: letter } of dead.deliveries) assert.equal(letter.headers["plumbline-topic"], topic);
+      for (const { message: letter } of dead.deliveries) {
+        assert.equal(letter.headers["plumbline-topic"], topic);
+        assert.equal(letter.headers["plumbline-attempts"], "1");
+      }
     },
   },
   {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Semaphore } from "@plumbline/concurrency";
 import * as fc from "fast-check";
 import { eventually, gate } from "../conformance/test-context.ts";
+import { NotDueError } from "../errors.ts";
 import { Lanes } from "./lanes.ts";
 
 const backoff = { baseMs: 1, maxMs: 4 };
@@ -56,6 +57,26 @@ test("a failing task holds its lane but no slot", async () => {
   failing = false;
   assert.deepEqual(await Promise.all([poison, follower]), [true, true]);
   assert.deepEqual(seen.slice(5), ["poison", "follower"]);
+});
+
+test("a failing task and those behind it count as held by failures, and a task that is not due does not", async () => {
+  const lanes = new Lanes(new Semaphore(3), backoff);
+  let [failing, early] = [true, true];
+  const tasks = [
+    lanes.add("failing", async () => {
+      if (failing) throw new Error("not yet");
+    }),
+    lanes.add("failing", async () => undefined),
+    lanes.add("early", async () => {
+      if (early) throw new NotDueError(1);
+    }),
+  ];
+  await eventually(() => lanes.heldByFailures > 0, "the first failure");
+  for (let i = 0; i < 10; i++) await lanes.add(`other-${i}`, async () => undefined);
+  assert.equal(lanes.heldByFailures, 2);
+  [failing, early] = [false, false];
+  assert.deepEqual(await Promise.all(tasks), [true, true, true]);
+  assert.equal(lanes.heldByFailures, 0);
 });
 
 test("stopping lets the running task end and drops those that wait for a slot, a lane or a backoff", async () => {
