@@ -5,7 +5,13 @@ import { ConfigError, loadConfig, watchConfig } from "@plumbline/config";
 import { certificateFaults, conformance, type SecuredStore, type Store } from "@plumbline/config/conformance";
 import type { ClientTls } from "@plumbline/rpc";
 import { type Certificates, testCa, testFaults } from "@plumbline/rpc/conformance";
-import { type ConsulAgent, startTemporaryConsul, tlsFrontOf, whyNoConsulAgent } from "@plumbline/tools-engines";
+import {
+  type ConsulAgent,
+  eventually,
+  startTemporaryConsul,
+  tlsFrontOf,
+  whyNoConsulAgent,
+} from "@plumbline/tools-engines";
 import { z } from "zod";
 import { cuttable } from "../test/cuttable.ts";
 import { frontOf } from "../test/front.ts";
@@ -120,4 +126,40 @@ test("while it is watched, a change is read once, so that no read can be older",
     }
   }
   assert.deepEqual(unwatched, []);
+});
+
+test("after a wrong token the last settings stay, and a change is seen once it is right", {
+  skip: skip ?? false,
+}, async () => {
+  await using own = await startTemporaryConsul({ token });
+  await using direct = openConsul({ url: own.url, token: () => token });
+  let current = token;
+  await using consul = openConsul({ url: own.url, token: () => current });
+  const key = "plumbline/config/orders.yaml";
+  await putKey(direct, key, "rate: 1");
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const watching = (async () => {
+    const source = consulSource(consul, key, { waitMs: 500 });
+    for await (const { config, error } of watchConfig(z.object({ rate: z.int() }), [source], stop.signal)) {
+      seen.push(config === undefined ? error.message : `${config.rate}`);
+    }
+  })();
+  const until = (matches: RegExp) =>
+    eventually(
+      () => seen.at(-1) ?? "",
+      (last) => matches.test(last),
+      20_000,
+    );
+  await until(/^1$/);
+  current = randomUUID();
+  await until(/expected a token that may read the key/);
+  await putKey(direct, key, "rate: 2");
+  const wrong = current;
+  current = token;
+  await until(/^2$/);
+  assert.equal(seen.length, 3, "the refusal is reported once");
+  assert.ok(!seen.join().includes(wrong));
+  stop.abort();
+  await watching;
 });
