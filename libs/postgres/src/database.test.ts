@@ -6,7 +6,7 @@ import { codeOf, isServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
 import { DatabaseError } from "pg";
 import { backends, eventually, open } from "../test/support.ts";
-import { isUniqueViolation, openDatabase, sqlStateOf } from "./index.ts";
+import { isUniqueViolation, openDatabase, type Queryable, sqlStateOf } from "./index.ts";
 
 for (const { name, sql, want } of [
   { name: "a bigint arrives as a bigint", sql: "9007199254740993::bigint", want: 9007199254740993n },
@@ -54,6 +54,20 @@ test("bigint, Date, bytes, arrays and null can be sent and received", async () =
   assert.deepEqual(await place.database.query("SELECT $1::bytea AS v", [new Uint8Array([1, 2])]), [
     { v: Buffer.from([1, 2]) },
   ]);
+});
+
+test("the server probes a silent client, so that no lock outlives a forgotten connection", async () => {
+  await using place = await open();
+  const names = ["tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"];
+  const sql = "SELECT s.name, s.setting FROM unnest($1::text[]) WITH ORDINALITY n JOIN pg_settings s ON s.name = n.n";
+  const read = async (from: Queryable) =>
+    Object.fromEntries((await from.query(`${sql} ORDER BY ordinality`, [names])).map((row) => [row.name, row.setting]));
+  const pooled = await read(place.database);
+  const session = await place.database.session(read);
+  const [idle, interval, count, timeout] = names.map((name) => Number(pooled[name]));
+  assert.deepEqual([idle, interval, count], [10, 5, 3]);
+  if (process.platform === "linux") assert.equal(timeout, 25_000);
+  assert.deepEqual(session, pooled);
 });
 
 test("a named statement is prepared once per connection", async () => {

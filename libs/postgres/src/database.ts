@@ -97,6 +97,18 @@ export async function openDatabase(options: DatabaseOptions, telemetry: Telemetr
   return database;
 }
 
+/**
+ * The time after which the server ends a session whose client is gone without a FIN: 10 s of
+ * silence and three probes 5 s apart. The server also gives up on data that stays without an
+ * acknowledgement for 25 s. By its defaults such a session keeps its advisory locks for two hours.
+ */
+const serverKeepalive = [
+  "-c tcp_keepalives_idle=10",
+  "-c tcp_keepalives_interval=5",
+  "-c tcp_keepalives_count=3",
+  "-c tcp_user_timeout=25000",
+].join(" ");
+
 class PostgresDatabase implements Database {
   readonly #credentials: Credentials;
   readonly #connectTimeoutMs: number;
@@ -118,6 +130,7 @@ class PostgresDatabase implements Database {
       types: valueTypes,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
+      options: serverKeepalive,
       idle_in_transaction_session_timeout: options.idleInTransactionMs ?? 60_000,
     };
     this.#credentials = new Credentials(options.url, rest, (login) => onRotation(login));
