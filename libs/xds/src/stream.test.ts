@@ -218,6 +218,22 @@ describe("a SotW stream", () => {
     assert.deepEqual(ledger.rejected(), ["cluster/b"]);
   });
 
+  test("sends the endpoints again with a cluster that a rejected response may have changed", () => {
+    const ledger = createLedger();
+    ledger.put(system({ to: ["a", "b"] }));
+    const { stream, answer, settle } = sotw(ledger, ["a", "b", "c"]);
+    settle();
+    ledger.put(system({ to: ["a", "b"], cluster: "2" }));
+    const [cluster, endpoints] = take(stream, 0);
+    assert.ok(cluster?.type === "cluster" && endpoints?.type === "endpoints");
+    answer(cluster, 0, "a or b is bad");
+    answer(endpoints);
+    ledger.put(system({ to: ["a", "b", "c"] }));
+    // The first response puts back the versions of a and b that the client had, and adds c.
+    const [first, second] = take(stream, 0);
+    assert.deepEqual(words([first, second].filter((one) => one !== undefined)), ["cluster: a b c", "endpoints: a b c"]);
+  });
+
   test("keeps a removed cluster for thirty seconds after the answer about the routes", () => {
     const ledger = createLedger();
     ledger.put(system({ to: ["a", "b"] }));
@@ -336,6 +352,22 @@ describe("a delta stream", () => {
     settle();
     ask("endpoints", { subscribe: ["a"] });
     assert.deepEqual(settle(), ["endpoints: a"]);
+  });
+
+  test("sends a resource again that a rejected response may have removed", () => {
+    const ledger = createLedger();
+    const listener = (name: string) => resource("listener", name, encode(name));
+    ledger.put(snapshot([listener("m")]));
+    const { stream, ask, settle } = open(ledger);
+    ask("listener");
+    assert.deepEqual(settle(), ["listener: m"]);
+    ledger.put(snapshot([listener("bad")]));
+    const [response] = take(stream, 0);
+    assert.ok(response !== undefined);
+    assert.deepEqual(words([response]), ["listener: bad -m"]);
+    ask("listener", { nonce: response.nonce, error: "bad is bad" });
+    ledger.put(snapshot([listener("m")]));
+    assert.deepEqual(settle(), ["listener: m"]);
   });
 
   test("answers that a name does not exist", () => {

@@ -137,6 +137,7 @@ export function reject(state: TypeState, now: number): Resource | undefined {
   // Nothing to park. The removals must not be repeated without end.
   if (first === undefined) for (const name of inFlight.removed) state.held.delete(name);
   if (first === undefined) return undefined;
+  for (const name of inFlight.removed) doubt(state, name);
   if (others.length === 0) {
     park(state, first);
     return first;
@@ -148,6 +149,15 @@ export function reject(state: TypeState, now: number): Resource | undefined {
     state.suspects.add(resource.name);
   }
   return undefined;
+}
+
+/** Records that a rejected response may have removed the resource all the same. */
+function doubt(state: TypeState, name: string): void {
+  const before = state.held.get(name);
+  if (before === undefined) return;
+  const { resource, maybe } = before;
+  if (resource === undefined) state.owed.add(name);
+  else state.held.set(name, { ...before, resource: undefined, version: undefined, maybe: [...maybe, resource] });
 }
 
 function park(state: TypeState, { name, version }: Resource): void {

@@ -1,5 +1,5 @@
 import type { DeltaRequest, DeltaResponse, SotwRequest, SotwResponse } from "../src/messages.ts";
-import type { Resource } from "../src/snapshot.ts";
+import { keyOf, type Resource } from "../src/snapshot.ts";
 import { type ResourceType, resourceTypes } from "../src/types.ts";
 
 /** A client that subscribes as Envoy does: clusters and listeners by wildcard, the rest by name. */
@@ -14,6 +14,8 @@ export interface ModelClient<Request, Response> {
   readonly warming: ReadonlySet<string>;
   /** The keys of the resources that were rejected at some time. */
   readonly rejected: ReadonlySet<string>;
+  /** The keys that rejected responses refer to. The server cannot know which of them apply. */
+  readonly doubted: ReadonlySet<string>;
   /** Rejected resources, by type, name and version, and the number of times. */
   readonly rejections: ReadonlyMap<string, number>;
 }
@@ -27,6 +29,7 @@ interface Core {
   readonly held: Record<ResourceType, Map<string, Resource>>;
   readonly warming: Set<string>;
   readonly rejected: Set<string>;
+  readonly doubted: Set<string>;
   readonly rejections: Map<string, number>;
   /** Applies what is good. Returns the error of what is not. */
   apply(type: ResourceType, resources: readonly Resource[], gone: readonly string[]): string | undefined;
@@ -38,11 +41,13 @@ function core(partial: boolean): Core {
   const held: Core["held"] = { cluster: new Map(), endpoints: new Map(), listener: new Map(), route: new Map() };
   const warming = new Set<string>();
   const rejected = new Set<string>();
+  const doubted = new Set<string>();
   const rejections = new Map<string, number>();
   return {
     held,
     warming,
     rejected,
+    doubted,
     rejections,
     apply(type, resources, gone) {
       const bad = resources.filter(isBad);
@@ -51,6 +56,7 @@ function core(partial: boolean): Core {
         const key = `${type}/${name}/${version}`;
         rejections.set(key, (rejections.get(key) ?? 0) + 1);
       }
+      if (bad.length > 0) for (const { references } of resources) for (const to of references) doubted.add(keyOf(to));
       // Envoy applies the good clusters and listeners of a response that it rejects.
       if (bad.length === 0 || partial) {
         for (const resource of resources) {
