@@ -1,40 +1,11 @@
 /** Envoy in front of gateway, as the compose profile `envoy` has it. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { request } from "node:http";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { eventually, freePort, startTestEnvoy, whyNoEnvoy } from "@plumbline/tools-engines";
+import { eventually, freePort, startService, startTestEnvoy, whyNoEnvoy } from "@plumbline/tools-engines";
 import { startControlPlane } from "./support.ts";
 
 const skip = whyNoEnvoy() ?? false;
-
-/** Starts a service in a process of its own. Resolves with the port that it listens on. */
-async function start(name: string, environment: Record<string, string>): Promise<{ port: number } & AsyncDisposable> {
-  const main = join(import.meta.dirname, `../../${name}/src/main.ts`);
-  const child = spawn(process.execPath, ["-C", "source", main], {
-    cwd: import.meta.dirname,
-    env: { PATH: process.env["PATH"], ...environment },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const exited = once(child, "exit");
-  const port = await new Promise<number>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on("line", (json) => {
-      const line = JSON.parse(json) as { message: string; port?: number };
-      if (line.message === `${name} is listening`) resolve(Number(line.port));
-    });
-    void exited.then(([code]) => reject(new Error(`${name} ended with ${code}`)));
-  });
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await exited;
-    },
-  };
-}
 
 /** Requests a greeting from one address of this machine, with the X-Forwarded-For of a forger. */
 function greet(port: number, from: string, forged?: string): Promise<number> {
@@ -56,8 +27,8 @@ test("the limits of gateway hold for each client behind Envoy, whatever it says 
   timeout: 120_000,
 }, async () => {
   const free = { GREETER_RPC_PORT: "0", GREETER_OPS_PORT: "0", GREETER_RPC_HOST: "127.0.0.1" };
-  await using greeter = await start("greeter", free);
-  await using gateway = await start("gateway", {
+  await using greeter = await startService("greeter", free);
+  await using gateway = await startService("gateway", {
     GATEWAY_HTTP_HOST: "127.0.0.1",
     GATEWAY_HTTP_PORT: "0",
     GATEWAY_OPS_PORT: "0",

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { eventually, freePort } from "@plumbline/tools-engines";
-import { ControlPlane } from "./process.ts";
+import { startProcess } from "./process.ts";
 
 const streams = 100;
 const clusters = 100;
@@ -52,8 +52,8 @@ test(`a change of ${clusters} clusters reaches ${streams} streams, and memory is
     const file = join(folder, "routes.yaml");
     writeFileSync(file, documentOf(0));
     const port = await freePort();
-    using controlPlane = new ControlPlane(port, { CONTROL_PLANE_ROUTES_FILE: file });
-    await controlPlane.says("control-plane is listening");
+    await using controlPlane = startProcess(port, { CONTROL_PLANE_ROUTES_FILE: file });
+    await controlPlane.logged("control-plane is listening");
     const { pid } = controlPlane.child;
     const clients = spawn(
       process.execPath,

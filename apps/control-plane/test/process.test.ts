@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { freePort, startTestEnvoy, whyNoEnvoy } from "@plumbline/tools-engines";
-import { ControlPlane } from "./process.ts";
+import { startProcess } from "./process.ts";
 import { answeredBy, startBackend, startLoad, total } from "./support.ts";
 
 const skip = whyNoEnvoy() ?? false;
@@ -34,9 +34,9 @@ for (const variant of ["sotw", "delta"] as const) {
     const [rpcPort, port] = [await freePort(), await freePort()];
     const url = `http://127.0.0.1:${port}/`;
     writeFileSync(file, documentOf(port, a.endpoint));
-    let controlPlane = new ControlPlane(rpcPort, { CONTROL_PLANE_ROUTES_FILE: file });
+    let controlPlane = startProcess(rpcPort, { CONTROL_PLANE_ROUTES_FILE: file });
     try {
-      await controlPlane.says("control-plane is listening");
+      await controlPlane.logged("control-plane is listening");
       await using envoy = await startTestEnvoy({ controlPlanePort: rpcPort, variant });
       await answeredBy(url, "a");
       // The first response replaces the cluster that Envoy was started with.
@@ -45,30 +45,27 @@ for (const variant of ["sotw", "delta"] as const) {
       {
         await using load = startLoad(url);
         for (let round = 0; round < 10; round += 1) {
-          controlPlane.child.kill("SIGKILL");
-          await controlPlane.exited;
-          controlPlane = new ControlPlane(rpcPort, { CONTROL_PLANE_ROUTES_FILE: file });
-          await controlPlane.says("xDS client connected");
+          await controlPlane.end("SIGKILL");
+          controlPlane = startProcess(rpcPort, { CONTROL_PLANE_ROUTES_FILE: file });
+          await controlPlane.logged("xDS client connected");
         }
         // A control plane without its document does not start, and takes nothing away.
-        controlPlane.child.kill("SIGKILL");
-        await controlPlane.exited;
-        using lost = new ControlPlane(rpcPort, { CONTROL_PLANE_ROUTES_FILE: join(temporary.path, "missing.yaml") });
+        await controlPlane.end("SIGKILL");
+        await using lost = startProcess(rpcPort, { CONTROL_PLANE_ROUTES_FILE: join(temporary.path, "missing.yaml") });
         assert.deepEqual(await lost.exited, [1, null]);
-        assert.match(await lost.errors, /missing\.yaml/);
+        assert.match(lost.output(), /missing\.yaml/);
         failures.push(...load.failures);
         console.log(`${variant}: killed 11 times, ${total(load.answers)} requests, ${failures.length} failed`);
       }
       assert.deepEqual(failures, []);
       assert.equal(await envoy.stat("cluster_manager.cluster_removed"), removed);
 
-      controlPlane = new ControlPlane(rpcPort, { CONTROL_PLANE_ROUTES_FILE: file });
-      await controlPlane.says("xDS client connected");
+      controlPlane = startProcess(rpcPort, { CONTROL_PLANE_ROUTES_FILE: file });
+      await controlPlane.logged("xDS client connected");
       writeFileSync(file, documentOf(port, b.endpoint));
       await answeredBy(url, "b");
     } finally {
-      controlPlane.child.kill("SIGKILL");
-      await controlPlane.exited;
+      await controlPlane.end("SIGKILL");
     }
   });
 }
@@ -78,20 +75,18 @@ test("an invalid document is logged with its problems, and the last good one sta
   const file = join(temporary.path, "routes.yaml");
   writeFileSync(file, documentOf(10_000, "127.0.0.1:1"));
   const opsPort = await freePort();
-  using controlPlane = new ControlPlane(0, {
+  await using controlPlane = startProcess(0, {
     CONTROL_PLANE_ROUTES_FILE: file,
     CONTROL_PLANE_OPS_PORT: String(opsPort),
   });
-  await controlPlane.says("control-plane is listening");
+  await controlPlane.logged("control-plane is listening");
   writeFileSync(file, documentOf(10_000, "127.0.0.1").replace('"to":"main"', '"to":"mian"'));
-  await controlPlane.says("routes not changed");
-  const refused = controlPlane.lines.filter(({ message }) => message.startsWith("routes not changed"));
+  await controlPlane.logged("routes not changed");
+  const refused = controlPlane.lines("routes not changed");
   assert.match(JSON.stringify(refused), /clusters.*host:port/);
   const ready = await fetch(`http://127.0.0.1:${opsPort}/readyz`);
   assert.equal(ready.status, 200);
   const metrics = await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
   assert.match(metrics, /xds_nacks_total/);
-  controlPlane.child.kill("SIGTERM");
-  assert.deepEqual(await controlPlane.exited, [0, null]);
-  assert.equal(await controlPlane.errors, "");
+  assert.deepEqual(await controlPlane.end("SIGTERM"), [0, null]);
 });

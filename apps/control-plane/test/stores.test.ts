@@ -14,7 +14,7 @@ import {
   whyNoEnvoy,
   whyNoEtcd,
 } from "@plumbline/tools-engines";
-import { ControlPlane } from "./process.ts";
+import { startProcess } from "./process.ts";
 import { answeredBy, startBackend } from "./support.ts";
 
 /** A store of documents and registrations, and the settings by which the control plane uses it. */
@@ -90,13 +90,13 @@ for (const { name, skip, open } of stores) {
 
       await store.put(key, document("fixed"));
       await using _b = await register(b.endpoint);
-      using controlPlane = new ControlPlane(rpcPort, {
+      await using controlPlane = startProcess(rpcPort, {
         ...store.settings,
         CONTROL_PLANE_CONFIG_SOURCE: name,
         CONTROL_PLANE_CONFIG_OPTIONAL: "true",
         CONTROL_PLANE_ROUTES_KEY: key,
       });
-      await controlPlane.says("control-plane is listening");
+      await controlPlane.logged("control-plane is listening");
       await using _envoy = await startTestEnvoy({ controlPlanePort: rpcPort, variant: "delta" });
       const url = `http://127.0.0.1:${port}/`;
       await answeredBy(url, "a");
@@ -115,8 +115,8 @@ for (const { name, skip, open } of stores) {
       );
 
       await store.put(key, document("mising"));
-      await controlPlane.says("routes not changed");
-      const refused = controlPlane.lines.filter(({ message }) => message.startsWith("routes not changed"));
+      await controlPlane.logged("routes not changed");
+      const refused = controlPlane.lines("routes not changed");
       assert.equal(refused.length, 1);
       assert.match(JSON.stringify(refused), new RegExp(`routes\\.main\\.0\\.rules\\.0\\.to .*${key}.*mising`));
       await answeredBy(url, "b");

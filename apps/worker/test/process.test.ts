@@ -11,10 +11,10 @@ import { FulfilmentService, ordersEvents } from "@plumbline/contracts";
 import { connect, createClient } from "@plumbline/rpc";
 import { type QuoteEvent, startSupplier } from "@plumbline/supplier";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually, testDatabase } from "@plumbline/tools-engines";
+import { eventually, runService, startService, testDatabase } from "@plumbline/tools-engines";
 import { newOrderId, placedMessage } from "./builders.ts";
 import { readBarcode } from "./read-barcode.ts";
-import { finished, launch, openSurroundings, type Surroundings, sources, startWorker } from "./worker-process.ts";
+import { openSurroundings, type Surroundings } from "./surroundings.ts";
 
 async function supplierWithQuotes(latencyMs = 0) {
   const quotes: QuoteEvent[] = [];
@@ -65,14 +65,14 @@ describe("from source", () => {
   test("a worker killed while its suppliers answer has one effect after a restart", async () => {
     await using suppliers = await supplierWithQuotes(60_000);
     const environment = { ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url };
-    const killed = await startWorker({ ...environment, WORKER_SUPPLIERS_TIMEOUT_MS: "60000" });
+    const killed = await startService("worker", { ...environment, WORKER_SUPPLIERS_TIMEOUT_MS: "60000" });
     const ids = await place(3);
     await eventually(suppliers.asked, (count) => count === 3);
-    assert.deepEqual(await killed.end("SIGKILL"), { code: null, signal: "SIGKILL" });
+    assert.deepEqual(await killed.process.end("SIGKILL"), [null, "SIGKILL"]);
     assert.deepEqual(await rowsOf(ids), []);
 
     suppliers.supplier.change({ latencyMs: 0 });
-    await using _restarted = await startWorker(environment);
+    await using _restarted = await startService("worker", environment);
     await allAnswered(ids);
     assert.deepEqual(ids.map(effectsOf), [1, 1, 1]);
     assert.equal((await rowsOf(ids)).length, 3);
@@ -81,18 +81,18 @@ describe("from source", () => {
   test("a worker killed once some orders are settled has one effect for each after a restart", async () => {
     await using suppliers = await supplierWithQuotes(50);
     const environment = { ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url };
-    const killed = await startWorker({ ...environment, WORKER_CONCURRENCY: "4" });
+    const killed = await startService("worker", { ...environment, WORKER_CONCURRENCY: "4" });
     const ids = await place(60);
     // The kill falls between commits, acknowledgements and the relay of some orders.
     await eventually(
       () => rowsOf(ids),
       (rows) => rows.length >= 5,
     );
-    await killed.end("SIGKILL");
+    await killed.process.end("SIGKILL");
     const settled = (await rowsOf(ids)).length;
     assert.ok(settled < 60, `${settled} of 60 were settled before the kill`);
 
-    await using _restarted = await startWorker(environment);
+    await using _restarted = await startService("worker", environment);
     await allAnswered(ids);
     assert.ok(ids.every((id) => effectsOf(id) === 1));
     assert.equal((await rowsOf(ids)).length, 60);
@@ -105,17 +105,17 @@ describe("from source", () => {
       WORKER_SUPPLIERS_URL: suppliers.supplier.url,
       WORKER_CONCURRENCY: "2",
     };
-    const worker = await startWorker(environment);
+    const worker = await startService("worker", environment);
     const ids = await place(6);
     await eventually(suppliers.asked, (count) => count === 2);
     const began = performance.now();
-    assert.deepEqual(await worker.end("SIGTERM"), { code: 0, signal: null }, worker.output());
+    assert.deepEqual(await worker.process.end("SIGTERM"), [0, null], worker.process.output());
     assert.ok(performance.now() - began < 10_000);
     assert.equal((await rowsOf(ids)).length, 2);
     assert.equal(suppliers.asked(), 2, "nothing was asked after the signal");
 
     suppliers.supplier.change({ latencyMs: 0 });
-    await using _restarted = await startWorker(environment);
+    await using _restarted = await startService("worker", environment);
     await allAnswered(ids);
     assert.equal(suppliers.asked(), 6, "what had finished was acknowledged");
     assert.ok(ids.every((id) => effectsOf(id) === 1));
@@ -129,20 +129,23 @@ describe("from source", () => {
       WORKER_SUPPLIERS_TIMEOUT_MS: "60000",
       WORKER_GRACE_MS: "5000",
     };
-    const worker = await startWorker(environment);
+    const worker = await startService("worker", environment);
     const [id] = (await place(1)) as [string];
     await eventually(suppliers.asked, (count) => count === 1);
-    assert.deepEqual(await worker.end("SIGTERM"), { code: 0, signal: null }, worker.output());
+    assert.deepEqual(await worker.process.end("SIGTERM"), [0, null], worker.process.output());
     assert.deepEqual(await rowsOf([id]), []);
     suppliers.supplier.change({ latencyMs: 0 });
-    await using _restarted = await startWorker(environment);
+    await using _restarted = await startService("worker", environment);
     await allAnswered([id]);
     assert.equal(effectsOf(id), 1);
   });
 
   test("it serves readiness, liveness and metrics", async () => {
     await using suppliers = await supplierWithQuotes();
-    await using worker = await startWorker({ ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url });
+    await using worker = await startService("worker", {
+      ...around.environment,
+      WORKER_SUPPLIERS_URL: suppliers.supplier.url,
+    });
     const ids = await place(1);
     await allAnswered(ids);
     const ops = (path: string) => fetch(`http://127.0.0.1:${worker.opsPort}${path}`);
@@ -153,7 +156,7 @@ describe("from source", () => {
   });
 
   test("a second migration changes nothing and exits with 0", async () => {
-    const { code, output } = await finished(launch(sources, around.environment, ["migrate"]));
+    const { code, output } = await runService("worker", around.environment, ["migrate"]);
     assert.equal(code, 0, output);
   });
 });
@@ -161,7 +164,7 @@ describe("from source", () => {
 test("a worker whose database is not migrated says so and exits with 1", async () => {
   await using own = await testDatabase();
   const environment = { WORKER_DATABASE_URL: own.url, WORKER_MESSAGING_URL: own.url };
-  const { code, output } = await finished(launch(sources, environment));
+  const { code, output } = await runService("worker", environment);
   assert.equal(code, 1);
   assert.match(output, /lacks migration 1 \(fulfilments\).*run this program once with the argument "migrate"/);
 });
@@ -172,7 +175,7 @@ test("with wrong settings it names all of them and exits with 1", async () => {
     WORKER_SUPPLIERS_URL: "ftp://suppliers",
     WORKER_LABLE_THREADS: "2",
   };
-  const { code, output } = await finished(launch(sources, environment));
+  const { code, output } = await runService("worker", environment);
   assert.equal(code, 1);
   for (const name of ["WORKER_DATABASE_URL", "WORKER_CONCURRENCY", "WORKER_SUPPLIERS_URL", "WORKER_LABLE_THREADS"]) {
     assert.match(output, new RegExp(name));
@@ -192,7 +195,7 @@ test("the bundle alone fulfils an order and draws its label in a thread", async 
     await using around = await openSurroundings(bundle);
     await using suppliers = await supplierWithQuotes();
     const environment = { ...around.environment, WORKER_SUPPLIERS_URL: suppliers.supplier.url };
-    await using worker = await startWorker(environment, bundle);
+    await using worker = await startService("worker", environment, bundle);
     const orderId = newOrderId();
     await around.broker.publish(ordersEvents.topic, [placedMessage(orderId)]);
     await eventually(
@@ -200,7 +203,7 @@ test("the bundle alone fulfils an order and draws its label in a thread", async 
       (count) => count === 1,
     );
     assert.equal(readBarcode(await labelOf(worker.port, orderId), 160), orderId);
-    assert.deepEqual(await worker.end("SIGTERM"), { code: 0, signal: null }, worker.output());
+    assert.deepEqual(await worker.process.end("SIGTERM"), [0, null], worker.process.output());
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -7,9 +7,8 @@ import { openPostgresBroker } from "@plumbline/messaging";
 import { openDatabase } from "@plumbline/postgres";
 import { startSupplier } from "@plumbline/supplier";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually, openRotatingRoles } from "@plumbline/tools-engines";
+import { eventually, openRotatingRoles, runService, startService } from "@plumbline/tools-engines";
 import { newOrderId, placedMessage } from "./builders.ts";
-import { finished, launch, sources, startWorker } from "./worker-process.ts";
 
 const rotations = 5;
 /** The bound on the time from a changed secret to the last use of the old one. */
@@ -27,7 +26,7 @@ test("two roles in turns, rotated five times under load: no order is lost, doubl
     WORKER_RPC_PORT: "0",
     WORKER_OPS_PORT: "0",
   };
-  const migrated = await finished(launch(sources, environment, ["migrate"]));
+  const migrated = await runService("worker", environment, ["migrate"]);
   assert.equal(migrated.code, 0, migrated.output);
   await using database = await openDatabase({ url: roles.databaseUrl, applicationName: "test" }, noTelemetry);
   await using broker = await openPostgresBroker({ url: roles.messagingUrl }, noTelemetry);
@@ -40,7 +39,7 @@ test("two roles in turns, rotated five times under load: no order is lost, doubl
     },
     { group: "test", concurrency: 1 },
   );
-  await using worker = await startWorker(environment);
+  await using worker = await startService("worker", environment);
 
   const placed: string[] = [];
   const over = new AbortController();
@@ -109,6 +108,6 @@ test("two roles in turns, rotated five times under load: no order is lost, doubl
     [],
     "no order took a detour",
   );
-  assert.match(worker.output(), /"message":"secrets changed".*"settings":\["database.url","messaging.url"\]/);
-  assert.doesNotMatch(worker.output(), new RegExp(roles.current.password));
+  assert.match(worker.process.output(), /"message":"secrets changed".*"settings":\["database.url","messaging.url"\]/);
+  assert.doesNotMatch(worker.process.output(), new RegExp(roles.current.password));
 });
