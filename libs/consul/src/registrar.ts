@@ -132,7 +132,7 @@ async function put(
       ...check,
       Interval: `${checkEveryMs}ms`,
       Timeout: `${checkEveryMs}ms`,
-      // The least that Consul accepts. It counts for servers that end without a farewell.
+      // The least that Consul accepts. It counts for servers that are killed.
       DeregisterCriticalServiceAfter: "1m",
     },
   };

@@ -114,7 +114,7 @@ function registrationOf(settings: RegistrationSettings, { name, ops, port, rpc }
   const service = settings.service ?? name;
   return {
     service,
-    // The same after a restart at the same address, which so replaces what a crash left.
+    // The same after a restart at the same address, so that it replaces what a crash left.
     id: `${service}-${host}-${address.port}`,
     address,
     ...(settings.check === "readyz" && { ops: { host, port: ops.port } }),

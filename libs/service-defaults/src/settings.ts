@@ -59,7 +59,7 @@ export const settings = {
           .min(2)
           .max(300)
           .default(10)
-          .describe("registry etcd: a service that ends without a farewell is removed after this time"),
+          .describe("registry etcd: a service that is killed is removed after this time"),
         check: z
           .enum(["grpc", "readyz"])
           .default("grpc")
