@@ -2,6 +2,7 @@ import { retry } from "@plumbline/concurrency";
 import type { Logger } from "@plumbline/telemetry";
 import kafkajs, { type LogEntry } from "kafkajs";
 import type { KafkaClient } from "../client.ts";
+import { hasCode } from "../errors.ts";
 import {
   connectMs,
   type KafkaOptions,
@@ -67,7 +68,8 @@ export async function connectKafkajs(options: KafkaOptions, logger: Logger): Pro
       return offsets.map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }));
     },
     groups: async () => {
-      const { groups } = await admin.listGroups();
+      const retryable = (error: unknown): boolean => hasCode(error, "GROUP_LOAD_IN_PROGRESS");
+      const { groups } = await retry(() => admin.listGroups(), { attempts: 10, baseMs: 50, maxMs: 1_000, retryable });
       return groups.map(({ groupId }) => groupId);
     },
     committed: async (groupId, topic) => {
