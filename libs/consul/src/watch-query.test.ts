@@ -152,7 +152,8 @@ describe("a watch", { skip: whyNoConsul() ?? false }, () => {
         // The first request of the fault follows the pace of before.
         const during = front.requests.filter((at) => at > from + 1_000);
         assert.ok(during.length >= 1);
-        assert.equal(mostWithin(during, 1_000), 1);
+        // The times are those of arrival, so a request that is late comes close to the next one.
+        assert.equal(mostWithin(during, 700), 1);
         Object.assign(front, { answer, index });
         assert.ok((await watched.sees("3")) <= 2_000);
         assert.ok((await watched.change("4")) <= 2_000);
