@@ -139,7 +139,7 @@ test("only the init container mounts the secret of the migrating role", { skip }
 test("a pod has 5 s more than its service to end", { skip }, () => {
   const { objects } = render({ services: { greeter: { settings: { graceMs: 30_500 } } } });
   const seconds = podsOf(objects).map(({ app, pod }) => [app, pod.terminationGracePeriodSeconds]);
-  assert.deepEqual(Object.fromEntries(seconds), { gateway: 25, greeter: 36, orders: 25, worker: 25 });
+  assert.deepEqual(Object.fromEntries(seconds), { gateway: 30, greeter: 36, orders: 30, worker: 30 });
 });
 
 test("replicas are fixed only without autoscalers", { skip }, () => {
