@@ -177,7 +177,7 @@ limits:
   const first = await orders.client.placeOrder(two, { metadata });
 
   writeFileSync(file, "limits: { itemsPerOrder: 1 }\\n");
-  await eventually(orders.output, (text) => text.includes('"settings changed"'), 20_000);
+  await orders.process.logged("settings changed", 20_000);
   await assert.rejects(
     orders.client.placeOrder(two, { metadata: { "idempotency-key": randomUUID() } }),
     (error) => codeOf(error) === "invalid_argument",
