@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { adapters, Engine, FailingGroup, lettersOf, until } from "../../test/failing-group.ts";
 import { message } from "../conformance/test-context.ts";
+import type { Inspector } from "../inspect/inspector.ts";
 import { deadTopic } from "../topics.ts";
 import { findDeadLetters } from "./find.ts";
 
@@ -109,3 +110,26 @@ for (const { adapter, skip, connect } of adapters) {
     });
   });
 }
+
+test("failures of one moment are found in one order, in whichever order their partitions are read", async () => {
+  const topic = "orders.worker.dead";
+  const headers = {
+    "plumbline-topic": "orders",
+    "plumbline-group": "worker",
+    "plumbline-failed-at": "2026-11-28T10:00:00Z",
+  };
+  const places = [0, 1, 2].flatMap((partition) => [0n, 1n].map((offset) => ({ partition, offset })));
+  async function found(order: typeof places): Promise<string[]> {
+    const inspector: Inspector = {
+      topics: async () => [{ name: topic, partitions: 3 }],
+      read: async (_topics, visit) => {
+        for (const place of order) visit({ topic, ...place, message: { ...message("ada"), headers } });
+      },
+      lag: async () => [],
+      [Symbol.asyncDispose]: async () => {},
+    };
+    const { letters } = await findDeadLetters(inspector, { limit: 3, replayed: false });
+    return letters.map(({ partition, offset }) => `${partition}/${offset}`);
+  }
+  for (const order of [places, places.toReversed()]) assert.deepEqual(await found(order), ["0/0", "0/1", "1/0"]);
+});

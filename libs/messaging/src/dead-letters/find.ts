@@ -123,9 +123,15 @@ function matches(letter: DeadLetter, filter: DeadLetterFilter): boolean {
 
 function oldest(letters: readonly DeadLetter[], limit: number): DeadLetter[] {
   let bytes = 0;
-  // The sort is stable, so letters of one key that failed at the same moment stay in the order of
-  // their offsets.
-  const sorted = letters.toSorted((a, b) => a.failedAt.getTime() - b.failedAt.getTime()).slice(0, limit);
+  const sorted = letters.toSorted(byAge).slice(0, limit);
   const tooMany = sorted.findIndex(({ message }, i) => (bytes += sizeOf(message)) > maxBytes && i > 0);
   return tooMany < 0 ? sorted : sorted.slice(0, tooMany);
+}
+
+/** Orders failures of the same moment by their places, so that each search finds the same. */
+function byAge(a: DeadLetter, b: DeadLetter): number {
+  const ms = a.failedAt.getTime() - b.failedAt.getTime();
+  if (ms !== 0) return ms;
+  if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
+  return a.partition - b.partition || Number(a.offset - b.offset);
 }
