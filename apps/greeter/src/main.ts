@@ -24,9 +24,7 @@ async function main(config: Config<typeof GreeterConfig>, { name, signal }: Serv
   await serveUntilStopped(
     { name, ops, port: server.port, recycle: server.recycle, drainMs: config.drainMs, registered: config },
     telemetry,
-    {
-      signal,
-    },
+    { signal },
   );
 }
 

@@ -56,9 +56,7 @@ async function main(config: Config<typeof OrdersConfig>, context: ServiceContext
   await serveUntilStopped(
     { name, ops, port: server.port, recycle: server.recycle, drainMs: config.drainMs, registered: config },
     telemetry,
-    {
-      signal,
-    },
+    { signal },
   );
 }
 

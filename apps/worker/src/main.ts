@@ -52,9 +52,7 @@ async function main(config: Config<typeof WorkerConfig>, context: ServiceContext
   await serveUntilStopped(
     { name, ops, port: server.port, recycle: server.recycle, drainMs: config.drainMs, registered: config },
     telemetry,
-    {
-      signal,
-    },
+    { signal },
   );
 }
 
