@@ -4,7 +4,7 @@ import test from "node:test";
 import { OrderStatus } from "@plumbline/contracts";
 import { openPostgresBroker } from "@plumbline/messaging";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually, openRotatingRoles } from "@plumbline/tools-engines";
+import { eventually, openRotatingRoles, type Rotation, rotateAndLock } from "@plumbline/tools-engines";
 import { newCustomer } from "./builders.ts";
 import { runOrders, startOrders } from "./orders-process.ts";
 import { answer } from "./service.ts";
@@ -53,7 +53,7 @@ test("two roles in turns, rotated five times under load: no request fails, and t
   }
   const loads = Array.from({ length: 8 }, load);
 
-  const figures: { readonly unusedMs: number; readonly cut: number }[] = [];
+  const figures: Rotation[] = [];
   for (let round = 0; round < rotations; round++) {
     const before = answered;
     await eventually(
@@ -61,23 +61,7 @@ test("two roles in turns, rotated five times under load: no request fails, and t
       (count) => count > before + 100,
       30_000,
     );
-    const old = roles.current;
-    const start = performance.now();
-    const next = await roles.rotate();
-    await eventually(
-      () => roles.connections(old.role),
-      (count) => count === 0,
-      unusedMs,
-    ).catch(() => undefined);
-    const tookMs = performance.now() - start;
-    figures.push({ unusedMs: Math.round(tookMs), cut: await roles.lock(old.role) });
-    assert.equal(await roles.tryLogin(old), "28000", "the old role is refused");
-    // For a moment no role has a connection: the pool opens new ones with the next calls.
-    await eventually(
-      () => roles.connections(next.role),
-      (count) => count > 0,
-      unusedMs,
-    );
+    figures.push(await rotateAndLock(roles, unusedMs));
     assert.deepEqual(failures, []);
   }
   const last = answered;

@@ -7,7 +7,14 @@ import { openPostgresBroker } from "@plumbline/messaging";
 import { openDatabase } from "@plumbline/postgres";
 import { startSupplier } from "@plumbline/supplier";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually, openRotatingRoles, runService, startService } from "@plumbline/tools-engines";
+import {
+  eventually,
+  openRotatingRoles,
+  type Rotation,
+  rotateAndLock,
+  runService,
+  startService,
+} from "@plumbline/tools-engines";
 import { newOrderId, placedMessage } from "./builders.ts";
 
 const rotations = 5;
@@ -61,25 +68,10 @@ test("two roles in turns, rotated five times under load: no order is lost, doubl
     );
   };
 
-  const figures: { readonly unusedMs: number; readonly cut: number }[] = [];
+  const figures: Rotation[] = [];
   for (let round = 0; round < rotations; round++) {
     await handled(30);
-    const old = roles.current;
-    const start = performance.now();
-    const next = await roles.rotate();
-    await eventually(
-      () => roles.connections(old.role),
-      (count) => count === 0,
-      unusedMs,
-    ).catch(() => undefined);
-    const tookMs = performance.now() - start;
-    figures.push({ unusedMs: Math.round(tookMs), cut: await roles.lock(old.role) });
-    assert.equal(await roles.tryLogin(old), "28000", "the old role is refused");
-    await eventually(
-      () => roles.connections(next.role),
-      (count) => count > 0,
-      unusedMs,
-    );
+    figures.push(await rotateAndLock(roles, unusedMs));
   }
   await handled(30);
   over.abort();

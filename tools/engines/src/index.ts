@@ -38,7 +38,7 @@ export { type KafkaBroker, type KafkaOptions, startKafka } from "./kafka/start-k
 export { startTemporaryKafka, testKafka, whyNoKafka } from "./kafka/test-kafka.ts";
 export { type Proxy, proxyTo } from "./proxy.ts";
 export { type TestRedis, testRedis, whyNoRedis } from "./redis/test-redis.ts";
-export { type Login, openRotatingRoles, type RotatingRoles } from "./rotating-roles.ts";
+export { type Login, openRotatingRoles, type RotatingRoles, type Rotation, rotateAndLock } from "./rotating-roles.ts";
 export {
   type Exit,
   type ListeningService,

@@ -137,6 +137,41 @@ export async function openRotatingRoles(prefix: string): Promise<RotatingRoles> 
   };
 }
 
+/** The result of one rotation. */
+export interface Rotation {
+  /** The time from the changed secret until no connection used the old role. */
+  readonly unusedMs: number;
+  /** The number of connections that the lock of the old role cut. */
+  readonly cut: number;
+}
+
+/**
+ * Rotates the roles as the runbook says: changes the secret, waits up to `ms` until no connection
+ * uses the old role, and locks it. Then waits for connections of the new role. Rejects if the old
+ * role may still log in.
+ */
+export async function rotateAndLock(roles: RotatingRoles, ms: number): Promise<Rotation> {
+  const old = roles.current;
+  const start = performance.now();
+  const next = await roles.rotate();
+  await eventually(
+    () => roles.connections(old.role),
+    (count) => count === 0,
+    ms,
+  ).catch(() => undefined);
+  const unusedMs = Math.round(performance.now() - start);
+  const cut = await roles.lock(old.role);
+  const state = await roles.tryLogin(old);
+  if (state !== "28000") throw new Error(`the login of a locked role ended with ${state}, not 28000`);
+  // For a moment no role has a connection: the pool opens new ones with the next calls.
+  await eventually(
+    () => roles.connections(next.role),
+    (count) => count > 0,
+    ms,
+  );
+  return { unusedMs, cut };
+}
+
 async function run(url: string, statements: readonly string[]): Promise<void> {
   const client = new Client({ connectionString: url });
   await client.connect();
