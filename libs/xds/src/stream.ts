@@ -301,11 +301,12 @@ export function openStream(
     state.frozenAt = undefined;
     // A changed cluster warms until its endpoints are sent again, even unchanged ones. One that the
     // client may hold in another version may change too.
+    const warming = new Set(changed);
     for (const resource of sent.values()) {
-      const isDoubtful = (state.held.get(resource.name)?.maybe.length ?? 0) > 0;
-      if (!isDoubtful && !changed.includes(resource)) continue;
-      for (const reference of resource.references)
-        if (reference.type === "endpoints") owe(states.endpoints, reference.name);
+      if ((state.held.get(resource.name)?.maybe.length ?? 0) > 0) warming.add(resource);
+    }
+    for (const { references } of warming) {
+      for (const reference of references) if (reference.type === "endpoints") owe(states.endpoints, reference.name);
     }
     const resources = [...sent.values()];
     return { type, nonce, version: versionOf(resources), resources, removed: variant === "delta" ? removed : [] };
