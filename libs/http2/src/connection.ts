@@ -115,6 +115,7 @@ export class Connection implements StreamHost {
         },
         onPong: (opaque) => {
           if (this.#isDraining && opaque.equals(drainPing)) this.#refuseNew();
+          else if (opaque.equals(alivePing)) this.#keepalive?.answered();
         },
         onGoAway: (lastId, code, debug) => this.#onGoAway(lastId, code, debug),
       },
@@ -179,6 +180,7 @@ export class Connection implements StreamHost {
     const stream = this.#begin(streams.nextId, handler);
     streams.nextId += 2;
     stream.sendHeaders(fields, isLast);
+    this.#keepalive?.wanted();
     if (streams.nextId > maxStreamId) {
       this.drain();
       this.#handler.onGoAway?.(ErrorCode.noError, "");

@@ -1,25 +1,32 @@
 export interface KeepaliveOptions {
-  /** The time of silence after which the peer is pinged. */
+  /** The time from one answered ping to the next. */
   readonly intervalMs: number;
   /** The time of silence after the ping. */
   readonly timeoutMs: number;
 }
 
 interface Actions {
-  /** Returns true while silence matters. */
+  /** Returns true while it matters that the peer is there. */
   readonly isWanted: () => boolean;
   readonly ask: () => void;
   readonly giveUp: () => void;
 }
 
-/** A check of silent peers: it pings them, and gives them up if they stay silent. */
+/**
+ * A check that a peer is there. It pings once per interval, also while frames arrive: they say
+ * nothing about the other direction. A ping that is due while nothing wants the peer is sent as
+ * soon as something does.
+ *
+ * A peer that is silent after a ping is given up after the timeout. A peer that sends but does not
+ * answer the ping is given up after twice the timeout, because the answer may be behind data.
+ */
 export class Keepalive implements Disposable {
   readonly #options: KeepaliveOptions;
   readonly #isWanted: () => boolean;
   readonly #ask: () => void;
   readonly #giveUp: () => void;
-  #heard = false;
-  #isAsked = false;
+  #state: "waiting" | "due" | "asked" = "waiting";
+  #hasReceived = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: KeepaliveOptions, on: Actions) {
@@ -30,26 +37,40 @@ export class Keepalive implements Disposable {
     this.#wait();
   }
 
-  /**
-   * Records a read from the peer. It runs for every read, so it only sets a flag unless a ping is
-   * pending.
-   */
+  /** Records a read from the peer. It runs for every read, so it only sets a flag. */
   received(): void {
-    this.#heard = true;
-    if (!this.#isAsked) return;
+    this.#hasReceived = true;
+  }
+
+  /** Records the answer to the ping. */
+  answered(): void {
+    if (this.#state !== "asked") return;
     clearTimeout(this.#timer);
     this.#wait();
   }
 
+  /** Records that the peer is wanted from now on. */
+  wanted(): void {
+    if (this.#state === "due") this.#ping();
+  }
+
   #wait(): void {
-    this.#heard = false;
-    this.#isAsked = false;
+    this.#state = "waiting";
     this.#timer = setTimeout(() => {
-      if (this.#heard || !this.#isWanted()) return this.#wait();
-      this.#isAsked = true;
-      this.#timer = setTimeout(() => this.#giveUp(), this.#options.timeoutMs).unref();
-      this.#ask();
+      if (this.#isWanted()) this.#ping();
+      else this.#state = "due";
     }, this.#options.intervalMs).unref();
+  }
+
+  #ping(): void {
+    const { timeoutMs } = this.#options;
+    this.#state = "asked";
+    this.#hasReceived = false;
+    this.#timer = setTimeout(() => {
+      if (!this.#hasReceived) return this.#giveUp();
+      this.#timer = setTimeout(() => this.#giveUp(), timeoutMs).unref();
+    }, timeoutMs).unref();
+    this.#ask();
   }
 
   [Symbol.dispose](): void {

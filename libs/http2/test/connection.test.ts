@@ -370,6 +370,8 @@ test("a silent peer is pinged, and disconnected if it does not answer", async ()
   assert.match(String(await one.closed), /does not answer/);
 });
 
+const isPing = ({ type, flags }: Frame): boolean => type === FrameType.ping && (flags & Flag.ack) === 0;
+
 test("a peer that answers is pinged again after the interval, not after the timeout", {
   timeout: 5_000,
 }, async () => {
@@ -377,9 +379,33 @@ test("a peer that answers is pinged again after the interval, not after the time
   using one = await client(socket, { keepalive: { intervalMs: 5, timeoutMs: 60_000 } });
   one.open();
   for (let asked = 0; asked < 3; asked++) {
-    const isPing = ({ type, flags }: Frame): boolean => type === FrameType.ping && (flags & Flag.ack) === 0;
     const { payload } = await peer.until(() => peer.frames.filter(isPing)[asked]);
     peer.send(frame(FrameType.ping, Flag.ack, 0, payload));
+  }
+});
+
+test("a ping that is due while no call runs is sent with the next call", async () => {
+  const { peer, socket } = await rawServer();
+  using one = await client(socket, { keepalive: { intervalMs: 20, timeoutMs: 20 } });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(peer.frames.some(isPing), false, "none while idle");
+  const exchange = one.open();
+  exchange.stream?.reset(ErrorCode.cancel);
+  await peer.frame(FrameType.ping);
+  assert.match(String(await one.closed), /does not answer/);
+});
+
+test("a peer that keeps sending but does not answer pings is disconnected", {
+  timeout: 10_000,
+}, async () => {
+  const { peer, socket } = await rawServer();
+  using one = await client(socket, { keepalive: { intervalMs: 20, timeoutMs: 50 } });
+  one.open();
+  const sending = setInterval(() => peer.send(frame(FrameType.ping, 0, 0, Buffer.alloc(8))), 5);
+  try {
+    assert.match(String(await one.closed), /does not answer/);
+  } finally {
+    clearInterval(sending);
   }
 });
 
