@@ -54,10 +54,10 @@ test("after SIGTERM under load it answers every accepted call", { timeout: 30_00
   greeter.process.child.kill("SIGTERM");
   await Promise.all(callers);
   assert.deepEqual(await greeter.process.exited, [0, null]);
-  // Later calls find the port closed. A broken connection would mean a call that was in flight.
+  // No connection was made for later calls. One that is reset later would be a lost call.
   for (const { code, message } of refusals) {
     assert.equal(code, "unavailable");
-    assert.match(message, /ECONNREFUSED/);
+    assert.match(message, /ECONNREFUSED|No connection established|cannot be reached/);
   }
   const accepted = greeter.process.lines("call").filter(({ method }) => method === "greeter.v1.Greeter/SayHello");
   assert.equal(accepted.length, answered);
