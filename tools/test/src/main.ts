@@ -2,12 +2,17 @@
  * `npm test`: runs the tests of every project through Nx, then adds up what they counted. The last
  * line reads `N passed, N failed, N skipped`; each skip is listed above it with its reason.
  */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, globSync, readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { startTestEngines } from "@plumbline/tools-engines";
-import { flag, hasColors, runCommand, text, whole } from "@plumbline/tools-stack/command";
+import { flag, hasColors, runCommand, text, UsageError, whole } from "@plumbline/tools-stack/command";
+
+interface Package {
+  readonly name: string;
+  readonly scripts?: Readonly<Record<string, string>>;
+}
 
 interface Counts {
   readonly passed: number;
@@ -36,19 +41,31 @@ await runCommand(
   },
   ({ values, passed }) => {
     const options = Object.entries(values).filter(([, value]) => value !== undefined && value !== false);
-    return runTests([
-      ...options.map(([name, value]) => (value === true ? `--${name}` : `--${name}=${value}`)),
-      ...passed,
-    ]);
+    const selection = options.filter(([name]) => name === "projects" || name === "exclude").map(written);
+    const folders = foldersOf(selection);
+    if (folders.length === 0) throw new UsageError(`no project with tests fits ${selection.join(" ")}`);
+    return runTests([...options.map(written), ...passed], folders);
   },
 );
 
-async function runTests(options: readonly string[]): Promise<number> {
-  const projects = globSync("{apps,deploy,libs,tests,tools}/*/package.json")
-    .filter((file) => "test" in (JSON.parse(readFileSync(file, "utf8")).scripts ?? {}))
+function written([name, value]: readonly [string, unknown]): string {
+  return value === true ? `--${name}` : `--${name}=${String(value)}`;
+}
+
+/** Returns the folders of the projects with tests that Nx finds by `--projects` and `--exclude`. */
+function foldersOf(selection: readonly string[]): readonly string[] {
+  const found = selection.length > 0 && execFileSync("nx", ["show", "projects", "--json", ...selection]);
+  const names = found && new Set(JSON.parse(String(found)) as string[]);
+  return globSync("{apps,deploy,libs,tests,tools}/*/package.json")
+    .filter((file) => {
+      const { name, scripts } = JSON.parse(readFileSync(file, "utf8")) as Package;
+      return scripts?.["test"] !== undefined && (!names || names.has(name));
+    })
     .map((file) => dirname(file))
     .sort();
+}
 
+async function runTests(options: readonly string[], projects: readonly string[]): Promise<number> {
   // A project that dies before it has counted must not show the counts of the run before.
   for (const project of projects) rmSync(`${project}/${countsFile}`, { force: true });
 
@@ -76,7 +93,6 @@ async function runTests(options: readonly string[]): Promise<number> {
   const lines: string[] = [];
   for (const project of projects) {
     if (!existsSync(`${project}/${countsFile}`)) {
-      if (status === 0) continue; // Not asked for: `npm test -- --projects=…`.
       failed++;
       lines.push(`FAILED   ${project}: ended before its tests did`);
       continue;
