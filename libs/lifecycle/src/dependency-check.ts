@@ -3,13 +3,23 @@ import { type Abortable, deadline, onAbort, within } from "@plumbline/concurrenc
 /** A call that resolves when the dependency answers. Its signal aborts at its deadline. */
 export type Check = (options: Abortable) => Promise<unknown>;
 
-/** The check of one dependency, repeated until the dependency was reached once. */
+/** The least time between two checks of a dependency that was reached. */
+const recheckMs = 1_000;
+/** The longest that a report waits for a check. A slower one shows in the next report. */
+const reportMs = 500;
+
+/**
+ * The check of one dependency. Readiness needs it until it has passed once. Reports repeat it, to
+ * show a dependency that was lost later.
+ */
 export class DependencyCheck {
   readonly name: string;
   readonly #check: Check;
   readonly #timeoutMs: number;
   readonly #onFailure: (error: unknown) => void;
   #reached = false;
+  #answers = false;
+  #checkedAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
   #lastFailure: string | undefined;
 
@@ -22,6 +32,18 @@ export class DependencyCheck {
 
   get wasReached(): boolean {
     return this.#reached;
+  }
+
+  /** True if the last check passed. */
+  get answers(): boolean {
+    return this.#answers;
+  }
+
+  /** Checks a dependency again that was reached, at most once a second. */
+  async recheck({ signal }: Abortable): Promise<void> {
+    if (!this.#reached) return;
+    if (performance.now() - this.#checkedAt >= recheckMs) this.#running ??= this.#run();
+    if (this.#running !== undefined) await within(this.#running, { ms: reportMs, signal }).catch(() => undefined);
   }
 
   /**
@@ -37,11 +59,15 @@ export class DependencyCheck {
   }
 
   async #run(): Promise<void> {
+    this.#checkedAt = performance.now();
     using limit = deadline(this.#timeoutMs);
     using _ = onAbort(limit.signal, () => this.#failed(limit.signal.reason));
     try {
       await this.#check({ signal: limit.signal });
+      if (limit.signal.aborted) return;
       this.#reached = true;
+      this.#answers = true;
+      this.#lastFailure = undefined;
     } catch (error) {
       this.#failed(error);
     } finally {
@@ -50,6 +76,7 @@ export class DependencyCheck {
   }
 
   #failed(error: unknown): void {
+    this.#answers = false;
     // Each reason once: probes come every second, and a log full of one line hides the others.
     const reason = String(error);
     if (reason === this.#lastFailure) return;

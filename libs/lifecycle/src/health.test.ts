@@ -26,6 +26,43 @@ test("a service is ready once every dependency was reached, and a later loss doe
   assert.equal(await health.status(), "SERVING");
 });
 
+test("the report says when a dependency that was reached answers no more, and when it does again", async () => {
+  let reachableNow = true;
+  const failures: string[] = [];
+  const health = new Health(
+    { database: reachable(() => reachableNow) },
+    { onFailure: (check, error) => failures.push(`${check}: ${String(error)}`) },
+  );
+  health.ready();
+  await health.status();
+  assert.deepEqual(health.report(), { database: true });
+  for (const expected of [false, true, false]) {
+    reachableNow = expected;
+    while (health.report()["database"] !== expected) {
+      await health.refresh();
+      assert.equal(await health.status(), "SERVING");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  assert.equal(failures.length, 2, "each loss is reported once");
+});
+
+test("a report does not wait for a dependency that hangs, and shows it once its check is over", async () => {
+  let hangs = false;
+  const health = new Health(
+    { database: async () => await (hangs ? new Promise(() => {}) : Promise.resolve()) },
+    { timeoutMs: 700 },
+  );
+  health.ready();
+  await health.status();
+  hangs = true;
+  while (health.report()["database"] === true) {
+    await health.refresh();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.equal(await health.status(), "SERVING");
+});
+
 test("dependencies are not checked before the service is open", async () => {
   let asked = 0;
   const health = new Health({ database: async () => asked++ });

@@ -109,12 +109,20 @@ export class Health {
   }
 
   /**
-   * Returns the state of each part for a human reader: dependencies reached or not, inner parts
-   * live or not, working or not.
+   * Checks every dependency again that was reached, so that the report shows those that do not
+   * answer any more. Takes at most half a second. Readiness does not depend on it.
+   */
+  async refresh(options: Abortable = {}): Promise<void> {
+    if (this.#opened) await Promise.all(this.#checks.map((check) => check.recheck(options)));
+  }
+
+  /**
+   * Returns the state of each part for a human reader: dependencies that answered the last check or
+   * not, inner parts live or not, working or not.
    */
   report(): Readonly<Record<string, boolean>> {
     return Object.fromEntries([
-      ...this.#checks.map((check) => [check.name, check.wasReached]),
+      ...this.#checks.map((check) => [check.name, check.answers]),
       ...Object.entries({ ...this.#live, ...this.#working }).map(([name, works]) => [name, holds(works)]),
     ]);
   }

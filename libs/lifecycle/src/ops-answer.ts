@@ -11,6 +11,7 @@ export interface OpsAnswer {
  * is not reached stays in the log, so a public port may answer a load balancer with this too.
  */
 export async function answerHealth(health: Health, path: "/healthz" | "/readyz"): Promise<OpsAnswer> {
+  if (path === "/readyz") await health.refresh();
   const status = path === "/healthz" ? health.liveness() : await health.status();
   const body = path === "/healthz" ? { status } : { status, draining: health.draining, parts: health.report() };
   return {

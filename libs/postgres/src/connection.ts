@@ -1,4 +1,4 @@
-import { type Abortable, deadlineOf, onAbort, Semaphore, within } from "@plumbline/concurrency";
+import { type Abortable, deadline, deadlineOf, onAbort, Semaphore, within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { Client, type ClientConfig, DatabaseError, type Notification, type QueryConfig, type QueryResult } from "pg";
 import { requestCancel } from "./cancel-request.ts";
@@ -25,6 +25,8 @@ export interface OpenOptions extends Abortable {
   /** The generation of its credentials. */
   readonly generation: number;
   readonly connectTimeoutMs: number;
+  /** The limit for a statement without a deadline. */
+  readonly statementMs: number;
   /**
    * The limit for each of cancelling, rolling back and closing, before the connection is destroyed.
    */
@@ -40,6 +42,7 @@ export class Connection implements AsyncDisposable {
   readonly generation: number;
   readonly #client: Client;
   readonly #cancelTimeoutMs: number;
+  readonly #statementMs: number;
   readonly #turn = new Semaphore(1);
   readonly #lost = new AbortController();
   /** The session's statement_timeout. NaN after a statement that sets it has failed. */
@@ -53,6 +56,7 @@ export class Connection implements AsyncDisposable {
     this.#client = client;
     this.generation = options.generation;
     this.#cancelTimeoutMs = options.cancelTimeoutMs;
+    this.#statementMs = options.statementMs;
     // pg reports a lost connection here. Without a listener Node would end the process.
     client.on("error", (error) => this.#lose(error));
     client.on("end", () => this.#lose(new Error("Connection terminated")));
@@ -95,13 +99,20 @@ export class Connection implements AsyncDisposable {
    * Runs a statement. When the signal aborts, the statement is cancelled on the server. The call
    * rejects with the signal's reason once the server has answered both the statement and the
    * cancel. A deadline is also sent as statement_timeout, in case the server loses contact with
-   * this process.
+   * this process. A statement without a deadline gets one of `statementMs`.
    */
   async run(statement: Statement, options: RunOptions = {}): Promise<QueryResult> {
+    const deadlineAt = deadlineOf(options.signal);
+    if (deadlineAt !== undefined) return await this.#run(statement, options, deadlineAt);
+    using limit = deadline(this.#statementMs, options);
+    return await this.#run(statement, { ...options, signal: limit.signal }, undefined);
+  }
+
+  async #run(statement: Statement, options: RunOptions, deadlineAt: number | undefined): Promise<QueryResult> {
     const { signal, opening } = options;
     using _turn = await this.#turn.acquire(options);
     using _retiring = this.#retireAfterwards();
-    if (opening === undefined) await this.#limit(signal);
+    if (opening === undefined) await this.#limit(deadlineAt, signal);
     else await this.#open(opening, statement, signal);
     const result = await this.#execute(statement, signal, opening);
     // The statement succeeded, but the caller has given up.
@@ -122,6 +133,32 @@ export class Connection implements AsyncDisposable {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /**
+   * Asks for a sign of life, unless a statement runs or a transaction is open. Destroys the
+   * connection if no answer comes in `timeoutMs`.
+   */
+  async beat(timeoutMs: number): Promise<void> {
+    if (!this.isClean) return;
+    using turn = this.#turn.tryAcquire();
+    if (turn === undefined) return;
+    using _retiring = this.#retireAfterwards();
+    const timer = setTimeout(() => this.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    try {
+      await this.#execute({ text: "SELECT 1" });
+    } catch {
+      // The connection is lost, which `lost` says.
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Asks for a sign of life every `everyMs` until the connection is lost. */
+  beatEvery(everyMs: number, timeoutMs: number): void {
+    const heart = setInterval(() => void this.beat(timeoutMs), everyMs);
+    heart.unref();
+    onAbort(this.lost, () => clearInterval(heart));
   }
 
   /** Calls `listener` for each notification until disposed. */
@@ -175,9 +212,9 @@ export class Connection implements AsyncDisposable {
    * Sets the session's statement_timeout. Only outside transactions, since a rollback would undo
    * it.
    */
-  async #limit(signal: AbortSignal | undefined): Promise<void> {
+  async #limit(deadlineAt: number | undefined, signal: AbortSignal | undefined): Promise<void> {
     if (this.transactionStatus !== "I") return;
-    const wanted = coarseTimeout(deadlineOf(signal));
+    const wanted = coarseTimeout(deadlineAt);
     if (wanted === this.#statementTimeoutMs) return;
     this.#statementTimeoutMs = Number.NaN;
     // The default of the role or database may be a limit too.

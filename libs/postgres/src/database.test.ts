@@ -58,14 +58,21 @@ test("bigint, Date, bytes, arrays and null can be sent and received", async () =
 
 test("the server probes a silent client, so that no lock outlives a forgotten connection", async () => {
   await using place = await open();
-  const names = ["tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"];
+  const names = [
+    "tcp_keepalives_idle",
+    "tcp_keepalives_interval",
+    "tcp_keepalives_count",
+    "tcp_user_timeout",
+    "idle_session_timeout",
+  ];
   const sql = "SELECT s.name, s.setting FROM unnest($1::text[]) WITH ORDINALITY n JOIN pg_settings s ON s.name = n.n";
   const read = async (from: Queryable) =>
     Object.fromEntries((await from.query(`${sql} ORDER BY ordinality`, [names])).map((row) => [row.name, row.setting]));
   const pooled = await read(place.database);
   const session = await place.database.session(read);
-  const [idle, interval, count, timeout] = names.map((name) => Number(pooled[name]));
+  const [idle, interval, count, timeout, withoutHeartbeat] = names.map((name) => Number(pooled[name]));
   assert.deepEqual([idle, interval, count], [10, 5, 3]);
+  assert.equal(withoutHeartbeat, 30_000);
   if (process.platform === "linux") assert.equal(timeout, 25_000);
   assert.deepEqual(session, pooled);
 });

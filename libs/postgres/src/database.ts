@@ -31,18 +31,23 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** The time for a cancelled statement to end before its connection is destroyed. Default 2 s. */
   readonly cancelTimeoutMs?: number | undefined;
+  /** The limit for a statement whose caller sets no deadline. Default 30 s. */
+  readonly statementMs?: number | undefined;
   /** The longest wait for the answer to a COMMIT, which is never cancelled. Default 30 s. */
   readonly commitTimeoutMs?: number | undefined;
   /** The longest that closing waits for running statements. Default 5 s. */
   readonly closeTimeoutMs?: number | undefined;
   /**
    * The idle time after which the server ends a transaction, so that a stopped process holds no
-   * locks. Default 60 s.
+   * locks. Default 20 s.
    */
   readonly idleInTransactionMs?: number | undefined;
   /** The most sessions at a time. Default 4. */
   readonly maxSessions?: number | undefined;
-  /** The interval of heartbeats on the listening connection. Default 15 s. */
+  /**
+   * The interval of heartbeats on idle connections, which find those that the network forgot. The
+   * server ends a connection after three intervals without one, at least 30 s. Default 10 s.
+   */
   readonly heartbeatMs?: number | undefined;
 }
 
@@ -68,7 +73,11 @@ export interface Database extends Queryable, AsyncDisposable {
   session<T>(work: (session: Session) => Promise<T>, options?: Abortable): Promise<T>;
   /** Listens to a channel. Resolves once the server listens. */
   listen(channel: string, options?: ListenOptions): Promise<Listener>;
-  /** Runs a trivial statement. It is bound, so that it can be passed as a health check. */
+  /**
+   * Resolves if the server answers and takes writes. Rejects with `unavailable` and the reason
+   * DATABASE_READ_ONLY on a standby or an old primary. It is bound, so that it can be passed as a
+   * health check.
+   */
   readonly ping: (options?: Abortable) => Promise<void>;
 }
 
@@ -81,7 +90,7 @@ export async function openDatabase(options: DatabaseOptions, telemetry: Telemetr
   const { connectTimeoutMs = 5000 } = options;
   try {
     using limit = deadline(connectTimeoutMs);
-    await retry(() => database.ping(limit), {
+    await retry(() => database.reach(limit), {
       attempts: 1000,
       baseMs: 100,
       maxMs: 1000,
@@ -97,22 +106,36 @@ export async function openDatabase(options: DatabaseOptions, telemetry: Telemetr
   return database;
 }
 
+const usualHeartbeatMs = 10_000;
+
+/** A transaction of a standby is read-only too. */
+const isReadOnly = "SELECT current_setting('transaction_read_only')::boolean AS refuses";
+
 /**
- * The time after which the server ends a session whose client is gone without a FIN: 10 s of
- * silence and three probes 5 s apart. The server also gives up on data that stays without an
- * acknowledgement for 25 s. By its defaults such a session keeps its advisory locks for two hours.
+ * Returns the settings by which the server ends a session whose client is gone without a FIN. It
+ * keeps its advisory locks until then, by the server's defaults for two hours.
+ *
+ * The server's kernel finds a client that is gone after 10 s of silence and three probes 5 s apart,
+ * or when data stays without an acknowledgement for 25 s. Behind a proxy that has lost the client,
+ * the proxy's kernel acknowledges both. There the server ends the session because the heartbeats
+ * stay out.
  */
-const serverKeepalive = [
-  "-c tcp_keepalives_idle=10",
-  "-c tcp_keepalives_interval=5",
-  "-c tcp_keepalives_count=3",
-  "-c tcp_user_timeout=25000",
-].join(" ");
+function serverKeepalive(heartbeatMs: number): string {
+  return [
+    "-c tcp_keepalives_idle=10",
+    "-c tcp_keepalives_interval=5",
+    "-c tcp_keepalives_count=3",
+    "-c tcp_user_timeout=25000",
+    `-c idle_session_timeout=${Math.max(30_000, 3 * heartbeatMs)}`,
+  ].join(" ");
+}
 
 class PostgresDatabase implements Database {
   readonly #credentials: Credentials;
   readonly #connectTimeoutMs: number;
   readonly #cancelTimeoutMs: number;
+  readonly #statementMs: number;
+  readonly #heartbeatMs: number;
   readonly #pool: ConnectionPool;
   readonly #sessions: Semaphore;
   readonly #hub: ListenHub;
@@ -125,13 +148,14 @@ class PostgresDatabase implements Database {
   readonly description: string;
 
   constructor(options: DatabaseOptions, telemetry: Telemetry) {
+    const { heartbeatMs = usualHeartbeatMs } = options;
     const rest = {
       application_name: options.applicationName,
       types: valueTypes,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      options: serverKeepalive,
-      idle_in_transaction_session_timeout: options.idleInTransactionMs ?? 60_000,
+      options: serverKeepalive(heartbeatMs),
+      idle_in_transaction_session_timeout: options.idleInTransactionMs ?? 20_000,
     };
     this.#credentials = new Credentials(options.url, rest, (login) => onRotation(login));
     const address = addressOf(this.#credentials.current());
@@ -139,6 +163,8 @@ class PostgresDatabase implements Database {
     this.description = `database "${address.database}" at ${address.host}:${address.port}`;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 5000;
     this.#cancelTimeoutMs = options.cancelTimeoutMs ?? 2000;
+    this.#statementMs = options.statementMs ?? 30_000;
+    this.#heartbeatMs = heartbeatMs;
     this.#sessions = new Semaphore(options.maxSessions ?? 4);
     this.#pool = new ConnectionPool((opening) => this.#connect(opening), {
       size: options.poolSize ?? 10,
@@ -146,12 +172,14 @@ class PostgresDatabase implements Database {
       acquireTimeoutMs: options.acquireTimeoutMs ?? 5000,
       isCurrent: ({ generation }) => generation === this.#credentials.current().generation,
       closeTimeoutMs: options.closeTimeoutMs ?? 5000,
+      heartbeatMs,
+      heartbeatTimeoutMs: this.#connectTimeoutMs,
     });
     this.#hub = new ListenHub(
       (opening) => this.#connectOther(opening),
       {
         connectTimeoutMs: this.#connectTimeoutMs,
-        heartbeatMs: options.heartbeatMs ?? 15_000,
+        heartbeatMs,
         heartbeatTimeoutMs: this.#connectTimeoutMs,
         capacity: 1000,
       },
@@ -190,6 +218,7 @@ class PostgresDatabase implements Database {
       });
     }
     const connection = await this.#connectOther(options);
+    connection.beatEvery(this.#heartbeatMs, this.#connectTimeoutMs);
     return await runSession(connection, work, { ...this.#settings, signal: options.signal });
   }
 
@@ -198,8 +227,21 @@ class PostgresDatabase implements Database {
   }
 
   readonly ping = async (options: Abortable = {}): Promise<void> => {
-    await this.#pool.use((connection) => connection.run({ text: "SELECT 1" }, options), options);
+    await this.#pool.use(async (connection) => {
+      const { rows } = await connection.run({ text: isReadOnly, name: "is_read_only" }, options);
+      if ((rows as readonly { readonly refuses: boolean }[])[0]?.refuses !== true) return;
+      const error = new ServiceError("unavailable", `${this.description} is read-only: check that it is the primary`, {
+        reason: "DATABASE_READ_ONLY",
+      });
+      connection.destroy(error); // The next one may lead to the new primary.
+      throw error;
+    }, options);
   };
+
+  /** Resolves once the server answers, also a standby. */
+  async reach(options: Abortable): Promise<void> {
+    await this.#pool.use((connection) => connection.run({ text: "SELECT 1" }, options), options);
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#resources[Symbol.dispose]();
@@ -240,9 +282,9 @@ class PostgresDatabase implements Database {
 
   async #open(login: Login, connectTimeoutMs: number, { signal }: Abortable): Promise<Connection> {
     const { config, generation } = login;
-    const cancelTimeoutMs = this.#cancelTimeoutMs;
+    const limits = { connectTimeoutMs, statementMs: this.#statementMs, cancelTimeoutMs: this.#cancelTimeoutMs };
     try {
-      return await Connection.open(config, { signal, generation, connectTimeoutMs, cancelTimeoutMs });
+      return await Connection.open(config, { signal, generation, ...limits });
     } catch (error) {
       throw isLoginRefused(error) ? loginRefused(login, error) : error;
     }

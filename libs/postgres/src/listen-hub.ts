@@ -123,10 +123,8 @@ export class ListenHub implements AsyncDisposable {
       for (const entry of this.#channels.get(channel) ?? []) entry.queue.push(payload ?? "");
     });
     this.#live = connection;
-    const heart = setInterval(() => void this.#beat(connection), this.#options.heartbeatMs);
-    heart.unref();
+    connection.beatEvery(this.#options.heartbeatMs, this.#options.heartbeatTimeoutMs);
     onAbort(connection.lost, () => {
-      clearInterval(heart);
       this.#live = undefined;
       if (this.#scope.signal.aborted) return;
       this.#logger.warn("listening connection lost", { error: String(connection.lost.reason) });
@@ -165,11 +163,6 @@ export class ListenHub implements AsyncDisposable {
     } catch (error) {
       this.#logger.error("onReconnect threw", error);
     }
-  }
-
-  async #beat(connection: Connection): Promise<void> {
-    // Destroys the connection if no answer comes.
-    await connection.runToEnd("SELECT 1", this.#options.heartbeatTimeoutMs).catch(() => undefined);
   }
 }
 

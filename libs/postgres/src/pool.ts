@@ -12,11 +12,17 @@ export interface PoolOptions {
   readonly isCurrent: (connection: Connection) => boolean;
   /** The longest that closing waits for connections in use. */
   readonly closeTimeoutMs: number;
+  /** The interval at which idle connections are asked for a sign of life, and its limit. */
+  readonly heartbeatMs: number;
+  readonly heartbeatTimeoutMs: number;
 }
 
 /**
  * A pool of at most `size` connections, opened on demand and kept until lost. Up to `maxWaiting`
  * callers wait in order, each up to `acquireTimeoutMs`. Beyond that it throws `resource_exhausted`.
+ *
+ * Idle connections have a heartbeat. When one that was in use is lost, all idle ones are asked at
+ * once, because a network that forgot one connection has often forgotten all.
  */
 export class ConnectionPool implements AsyncDisposable {
   readonly #open: (options: Abortable) => Promise<Connection>;
@@ -25,6 +31,7 @@ export class ConnectionPool implements AsyncDisposable {
   /** Idle connections. The last returned is used first. */
   readonly #idle: Connection[] = [];
   readonly #all = new Set<Connection>();
+  readonly #heart: NodeJS.Timeout;
   /** New callers are refused. */
   #closing = false;
   /** All callers are refused, also waiting ones. */
@@ -34,6 +41,7 @@ export class ConnectionPool implements AsyncDisposable {
     this.#open = open;
     this.#options = options;
     this.#permits = new Semaphore(options.size);
+    this.#heart = setInterval(() => this.#beat(), options.heartbeatMs).unref();
   }
 
   get size(): number {
@@ -64,7 +72,8 @@ export class ConnectionPool implements AsyncDisposable {
     try {
       return await work(connection);
     } finally {
-      if (!connection.isClean) connection.destroy(new Error("a transaction was left open"));
+      if (connection.lost.aborted) this.#beat();
+      else if (!connection.isClean) connection.destroy(new Error("a transaction was left open"));
       else if (this.#closed) await connection[Symbol.asyncDispose]();
       else if (this.#options.isCurrent(connection)) this.#idle.push(connection);
       // The caller has its result. The permit is free once the server has closed the connection.
@@ -86,6 +95,7 @@ export class ConnectionPool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    clearInterval(this.#heart);
     using limit = deadline(this.#options.closeTimeoutMs);
     try {
       for (let i = 0; i < this.#options.size; i++) await this.#permits.acquire(limit);
@@ -96,6 +106,11 @@ export class ConnectionPool implements AsyncDisposable {
     const idle = this.#idle.splice(0);
     await Promise.all(idle.map((connection) => connection[Symbol.asyncDispose]()));
     for (const connection of this.#all) connection.destroy(new Error("the database was closed"));
+  }
+
+  /** Asks every idle connection. A caller that takes one meanwhile waits for its answer. */
+  #beat(): void {
+    for (const connection of this.#idle) void connection.beat(this.#options.heartbeatTimeoutMs);
   }
 
   async #admit(options: Abortable): Promise<Disposable> {

@@ -1,6 +1,9 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, connect as dial, type Socket } from "node:net";
 
+/** The direction of the bytes that a proxy keeps back: those of the client, or of the server. */
+export type Direction = "requests" | "answers";
+
 export interface Proxy extends AsyncDisposable {
   /** The given URL, through this proxy. */
   readonly url: string;
@@ -9,21 +12,29 @@ export interface Proxy extends AsyncDisposable {
   /** Holds all bytes back and keeps every connection open, as if the server were stopped. */
   freeze(): void;
   /**
-   * Drops all bytes of the present connections and does not end them, as a gateway does that has
-   * forgotten them. New ones work.
+   * Drops all bytes of the present connections, or those of one direction, and does not end them,
+   * as a gateway does that has forgotten them. One side does not learn that the other closes. New
+   * connections work.
    */
-  silence(): void;
+  silence(direction?: Direction): void;
+  /** Holds the bytes of the present connections back until `restore`. New connections work. */
+  stall(): void;
   /** Returns the number of open connections from clients. */
   connections(): number;
-  /** Ends `cut` or `freeze`, and passes on the bytes that were held back. */
+  /** Ends `cut`, `freeze` or `stall`, and passes on the bytes that were held back. */
   restore(): void;
+}
+
+interface Pair {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  readonly silent: Set<Direction>;
 }
 
 /** Starts a TCP proxy in front of the server of `url`. */
 export async function proxyTo(url: string): Promise<Proxy> {
   const target = new URL(url);
-  const sockets = new Set<Socket>();
-  const silent = new Set<Socket>();
+  const pairs = new Set<Pair>();
   const clients = new Set<Socket>();
   let isCut = false;
   let isFrozen = false;
@@ -35,30 +46,32 @@ export async function proxyTo(url: string): Promise<Proxy> {
     clients.add(client);
     client.on("close", () => clients.delete(client));
     const upstream = dial(Number(target.port), target.hostname);
-    for (const [socket, peer] of [
-      [client, upstream],
-      [upstream, client],
+    const pair: Pair = { client, upstream, silent: new Set() };
+    pairs.add(pair);
+    for (const [from, to, direction] of [
+      [client, upstream, "requests"],
+      [upstream, client, "answers"],
     ] as const) {
-      sockets.add(socket);
-      socket.on("error", () => peer.destroy());
-      socket.on("close", () => {
-        sockets.delete(socket);
-        silent.delete(socket);
-        peer.destroy();
+      const passes = (): boolean => !pair.silent.has(direction);
+      from.on("error", () => passes() && to.destroy());
+      from.on("close", () => {
+        if (passes()) to.destroy();
+        if (client.destroyed && upstream.destroyed) pairs.delete(pair);
       });
-      socket.on("data", (chunk) => {
-        if (!silent.has(socket)) peer.write(chunk);
+      from.on("data", (chunk) => {
+        if (passes()) to.write(chunk);
       });
-      socket.on("end", () => peer.end());
-      if (isFrozen) socket.pause();
+      from.on("end", () => passes() && to.end());
+      if (isFrozen) from.pause();
     }
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const through = new URL(url);
   through.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const sockets = (): Socket[] => [...pairs].flatMap(({ client, upstream }) => [client, upstream]);
   const drop = (): void => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets()) socket.destroy();
   };
   return {
     url: through.href,
@@ -68,16 +81,21 @@ export async function proxyTo(url: string): Promise<Proxy> {
     },
     freeze() {
       isFrozen = true;
-      for (const socket of sockets) socket.pause();
+      for (const socket of sockets()) socket.pause();
     },
-    silence() {
-      for (const socket of sockets) silent.add(socket);
+    silence(direction) {
+      for (const { silent } of pairs) {
+        for (const one of direction === undefined ? (["requests", "answers"] as const) : [direction]) silent.add(one);
+      }
+    },
+    stall() {
+      for (const socket of sockets()) socket.pause();
     },
     connections: () => clients.size,
     restore() {
       isCut = false;
       isFrozen = false;
-      for (const socket of sockets) socket.resume();
+      for (const socket of sockets()) socket.resume();
     },
     async [Symbol.asyncDispose]() {
       const closed = once(server, "close");
