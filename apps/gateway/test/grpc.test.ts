@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { aborted, deadlineOf } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
+import { type TransportName, transportNames } from "@plumbline/rpc";
+import { shareKeyName } from "@plumbline/rpc/shares";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import type { LiveSettings } from "../src/app.ts";
 import { openClients } from "../src/clients.ts";
+import type { TrustProxy } from "../src/http/client-address.ts";
 import { allEvents, readEvents } from "./support/event-stream.ts";
 import { openGateway, type TestGateway } from "./support/gateway.ts";
 import { type Behaviour, orderOf, serveServices } from "./support/grpc-services.ts";
@@ -15,14 +18,13 @@ async function open(
   behaviour: Behaviour = {},
   settings: Partial<LiveSettings> = {},
   telemetry: Telemetry = noTelemetry,
+  { transport = "grpc-js", trustProxy = false }: { transport?: TransportName; trustProxy?: TrustProxy } = {},
 ) {
   const stack = new AsyncDisposableStack();
   const services = stack.use(await serveServices(behaviour));
-  const clients = stack.use(
-    await openClients({ all: `dns:///127.0.0.1:${services.port}` }, telemetry, { transport: "grpc-js" }),
-  );
+  const clients = stack.use(await openClients({ all: `dns:///127.0.0.1:${services.port}` }, telemetry, { transport }));
   const upstream = clients.get("all") ?? assert.fail();
-  const gateway: TestGateway = stack.use(await openGateway(plumbline, { upstream, settings, telemetry }));
+  const gateway: TestGateway = stack.use(await openGateway(plumbline, { upstream, settings, telemetry, trustProxy }));
   return { gateway, services, clients, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
@@ -93,6 +95,26 @@ describe("over gRPC", () => {
     assert.deepEqual([seen["id"], seen["key"]], ["r-7", "k-7"]);
     assert.ok(Number(seen["leftMs"]) > 500 && Number(seen["leftMs"]) <= 2100, String(seen["leftMs"]));
   });
+
+  for (const transport of transportNames)
+    test(`the client behind a trusted proxy has its own share at the handler, over ${transport}`, async () => {
+      const seen: string[] = [];
+      const orders: Behaviour = {
+        getOrder: async (id, { shareKey }) => {
+          seen.push(shareKey);
+          return orderOf({ id });
+        },
+        async *watchOrder(id, _after, { shareKey }) {
+          seen.push(shareKey);
+          yield orderOf({ id });
+        },
+      };
+      await using stack = await open(orders, {}, noTelemetry, { transport, trustProxy: 1 });
+      const headers = { "x-forwarded-for": "192.0.2.7, 2001:db8:1:2:3::4", [shareKeyName]: "192.0.2.8" };
+      await stack.gateway.fetch("/v1/orders/7", { headers });
+      await (await stack.gateway.fetch("/v1/orders/7:watch", { headers })).text();
+      assert.deepEqual(seen, ["2001:db8:1:2::/64", "2001:db8:1:2::/64"]);
+    });
 
   test("a client that disconnects aborts the handler's signal", async () => {
     const { promise: started, resolve: start } = Promise.withResolvers<AbortSignal>();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, test } from "node:test";
 import { ServiceError } from "@plumbline/errors";
+import { shareKeyName } from "@plumbline/rpc/shares";
 import type { UpstreamCall } from "../src/upstream.ts";
 import { openGateway, type TestGateway } from "./support/gateway.ts";
 import { type Handler, MemoryUpstream } from "./support/memory-upstream.ts";
@@ -360,14 +361,14 @@ describe("a service receives", () => {
     }
   });
 
-  test("the idempotency key, and no other header", async () => {
+  test("the idempotency key and the client's share key, and no other header", async () => {
     await using gateway = await gatewayFor({ GetOrder });
     calls.length = 0;
     await gateway.fetch("/v1/orders/7", {
-      headers: { "idempotency-key": "k-1", authorization: "Bearer x", cookie: "a=b" },
+      headers: { "idempotency-key": "k-1", authorization: "Bearer x", cookie: "a=b", [shareKeyName]: "another" },
     });
-    assert.deepEqual(Object.keys(calls[0]?.metadata ?? {}).sort(), ["idempotency-key", "x-request-id"]);
-    assert.equal(calls[0]?.metadata["idempotency-key"], "k-1");
+    const { "x-request-id": _, ...others } = calls[0]?.metadata ?? {};
+    assert.deepEqual(others, { "idempotency-key": "k-1", [shareKeyName]: "127.0.0.1" });
   });
 
   test("the client's deadline, up to the limit", async () => {

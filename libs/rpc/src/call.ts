@@ -22,6 +22,11 @@ export interface Call {
   readonly metadata: Metadata;
   /** The client's address, for the log. */
   readonly peer: string;
+  /**
+   * The key that the client is counted under, with at most 45 characters: the one that a trusted
+   * peer names (`trustedPeers`), else that of the peer's address.
+   */
+  readonly shareKey: string;
   /** Sets a header. Throws once the first message is sent. */
   setHeader(name: string, value: MetadataValue): void;
   /** Sets a trailer, which goes out with the status, successful or not. */

@@ -3,6 +3,8 @@
  */
 import { durationMs, port } from "@plumbline/config";
 import { z } from "zod";
+import { addressList } from "./shares/address.ts";
+import { defaultTrustedPeers } from "./shares/share-keys.ts";
 import { transportNames } from "./transports/index.ts";
 
 export { type CertificateFiles, followClientTls, followServerTls } from "./tls/files.ts";
@@ -21,6 +23,11 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
       .boolean()
       .default(false)
       .describe("shed unary calls below that limit too, while they are slow or cannot meet their deadline"),
+    trustedPeers: z
+      .string()
+      .default(defaultTrustedPeers)
+      .refine(isAddressList, "expected addresses, subnets, loopback, linklocal or uniquelocal, with commas")
+      .describe("callers that speak for the client they name: addresses and subnets, with commas; none if empty"),
     maxConnectionAgeMs: durationMs(300_000).describe(
       "connections are closed at this age, give or take a tenth, so that clients find new replicas; 0: never",
     ),
@@ -35,6 +42,15 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
       })
       .optional(),
   });
+}
+
+function isAddressList(list: string): boolean {
+  try {
+    if (list !== "") addressList(list);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns the TLS section of a service that makes calls. */

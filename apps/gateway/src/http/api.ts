@@ -91,7 +91,7 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     if (binding.streams && request.method === "HEAD") return refuseMethod(request, response, ["GET"]);
     refuseCrossSite(request);
     const { timeoutMs, maxTimeoutMs } = limits();
-    const metadata = metadataOf(request.headers, exchange.requestId);
+    const metadata = metadataOf(request.headers, exchange.requestId, exchange.clientKey);
     const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
     answers.check(exchange.clientKey);
     const body = hasBody(request)

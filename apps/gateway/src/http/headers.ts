@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { ServiceError } from "@plumbline/errors";
+import { shareKeyName } from "@plumbline/rpc/shares";
 
 /** The request ids that are accepted: no character in them can end a header or a log line. */
 const validRequestId = /^[\w.:=+/@~-]{1,128}$/;
@@ -11,18 +12,19 @@ export function requestIdOf(header: string | undefined): string {
 }
 
 /**
- * Returns the metadata that is passed on to the service: `x-request-id` and `idempotency-key`. The
- * list is closed, since other headers concern only the client and the gateway. The trace's context
+ * Returns the metadata that is passed on to the service: `x-request-id`, `idempotency-key` and the
+ * client's share key, which the client cannot set. The list is closed, since other headers concern
+ * only the client and the gateway. The trace's context
  * is added where the call is made. Throws ServiceError invalid_argument for an invalid
  * Idempotency-Key.
  */
-export function metadataOf(headers: IncomingHttpHeaders, requestId: string): Record<string, string> {
+export function metadataOf(headers: IncomingHttpHeaders, requestId: string, shareKey: string): Record<string, string> {
   const key = headers["idempotency-key"];
-  if (key === undefined) return { "x-request-id": requestId };
+  if (key === undefined) return { "x-request-id": requestId, [shareKeyName]: shareKey };
   if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw invalid("Idempotency-Key must have 1 to 255 visible ASCII characters, and no spaces.");
   }
-  return { "x-request-id": requestId, "idempotency-key": key };
+  return { "x-request-id": requestId, [shareKeyName]: shareKey, "idempotency-key": key };
 }
 
 const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };

@@ -14,6 +14,7 @@ import { drainCases } from "./draining.ts";
 import { errorCases } from "./errors.ts";
 import { flowCases } from "./flow.ts";
 import { retryCases } from "./retries.ts";
+import { shareCases } from "./shares.ts";
 import { type Pairing, TestContext } from "./test-context.ts";
 
 /** Certificates for tests: an authority, and certificates for localhost that it signed. */
@@ -24,7 +25,7 @@ export type { Pairing } from "./test-context.ts";
 export function conformance(pairing: Pairing): void {
   const over = pairing.tls === true ? " over TLS" : "";
   void describe(`a ${pairing.client} client of a ${pairing.server} server${over}`, () => {
-    const cases = [callCases, errorCases, cancellationCases, flowCases, retryCases, drainCases];
+    const cases = [callCases, errorCases, cancellationCases, flowCases, retryCases, drainCases, shareCases];
     for (const one of cases.flat()) {
       void test(one.name, { timeout: 20_000 }, async ({ signal }) => {
         await using context = new TestContext(pairing);

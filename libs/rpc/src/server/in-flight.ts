@@ -4,6 +4,7 @@ import type { ServerCall } from "../call.ts";
 import { isAtDeadline } from "../deadline.ts";
 import { type CallKind, methodName } from "../definition.ts";
 import { Metadata } from "../metadata.ts";
+import type { ShareKeys } from "../shares/share-keys.ts";
 import { ok, type Status, statusOf } from "../status.ts";
 import type { IncomingCall } from "../transport.ts";
 
@@ -16,6 +17,11 @@ export class InFlight {
   readonly #idle = new Set<() => void>();
   /** The reason for which every call is aborted from now on. */
   #aborted: ServiceError | undefined;
+  readonly #shareKeys: ShareKeys;
+
+  constructor(shareKeys: ShareKeys) {
+    this.#shareKeys = shareKeys;
+  }
 
   /**
    * Runs a call. It is answered when `run` has ended, or at once when the call is aborted. It
@@ -23,6 +29,7 @@ export class InFlight {
    * outlive it.
    */
   accept(path: string, kind: CallKind, incoming: IncomingCall, run: (call: ServerCall) => Promise<void>): void {
+    const shareKeys = this.#shareKeys;
     const running = new RunningCall(incoming);
     this.#running++;
     this.#inTime.add(running);
@@ -44,6 +51,9 @@ export class InFlight {
       drain: this.#drain.signal,
       metadata: incoming.metadata,
       peer: incoming.peer,
+      get shareKey() {
+        return shareKeys.of(incoming.metadata, incoming.peer);
+      },
       requests: incoming.requests,
       send: (message) => running.reply.send(message),
       setHeader: (name, value) => running.reply.setHeader(name, value),

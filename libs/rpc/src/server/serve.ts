@@ -10,6 +10,7 @@ import { limit } from "../interceptors/limit.ts";
 import { logging } from "../interceptors/logging.ts";
 import { serverMetrics } from "../interceptors/metrics.ts";
 import { serverTracing } from "../interceptors/tracing.ts";
+import { ShareKeys } from "../shares/share-keys.ts";
 import { tlsFailures } from "../tls/failures.ts";
 import type { Reloadable, ServerTls } from "../tls/options.ts";
 import type { ServerMethod } from "../transport.ts";
@@ -60,6 +61,12 @@ export interface ServeOptions {
    */
   readonly keepaliveMs?: number | undefined;
   /**
+   * The peers that speak for the client they name (`call.shareKey`): a list with commas of
+   * addresses, subnets and the names loopback, linklocal and uniquelocal. Others are counted under
+   * their own address. "loopback,uniquelocal" if not given; "" trusts none.
+   */
+  readonly trustedPeers?: string | undefined;
+  /**
    * The time that `drain` waits for unary calls before it aborts their signals; 10 s if not given.
    */
   readonly graceMs?: number | undefined;
@@ -107,7 +114,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   const services = [...parts.services, healthService(parts.health, parts.services)];
   if (descriptors !== undefined) services.push(...reflectionServices(descriptors, services));
 
-  const inFlight = new InFlight();
+  const inFlight = new InFlight(new ShareKeys(options.trustedPeers));
   const admission = new Admission({
     max: () => options.maxConcurrent ?? 1_000,
     adaptive: () => options.adaptive ?? false,
