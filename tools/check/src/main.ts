@@ -24,6 +24,10 @@ const steps: Readonly<Record<string, { readonly about: string; readonly command:
   },
   protos: { about: "protos of other projects have a licence, a source and a version", command: ours("protos") },
   prose: { about: "the language of comments, texts and documents", command: ours("prose") },
+  packages: {
+    about: "packages of others: hashes, no install scripts, exact versions, a least age",
+    command: ours("lockfile", "check"),
+  },
   unused: { about: "no unused file, export or dependency, by knip", command: ["knip", "--no-config-hints"] },
 };
 

@@ -1,20 +1,9 @@
 /**
  * npm leaves platform packages out of the lock file if the registry could not serve them. `npm ci`
  * on another machine then refuses the whole file ("Missing: ... from lock file"). Each missing
- * package is optional, so an entry with its version and its systems completes the file.
+ * package is optional, so an entry with its version, its systems and its hash completes the file.
  */
-
-export interface LockEntry {
-  readonly version?: string;
-  readonly resolved?: string;
-  readonly dev?: boolean;
-  readonly optional?: boolean;
-  readonly os?: readonly string[];
-  readonly cpu?: readonly string[];
-  readonly libc?: readonly string[];
-  readonly optionalDependencies?: Readonly<Record<string, string>>;
-}
-export type LockPackages = Readonly<Record<string, LockEntry>>;
+import { type LockEntry, type LockPackages, type Release, releaseOf, releasesOf } from "./lock.ts";
 
 /** Returns the missing entries of optional dependencies, by their path in the lock file. */
 export function missingEntries(packages: LockPackages): Record<string, LockEntry> {
@@ -32,6 +21,29 @@ export function complete(packages: LockPackages): LockPackages {
   const { "": root, ...rest } = { ...packages, ...missingEntries(packages) };
   const sorted = Object.entries(rest).toSorted(([a], [b]) => a.localeCompare(b, "en"));
   return { ...(root === undefined ? {} : { "": root }), ...Object.fromEntries(sorted) };
+}
+
+/** Returns the packages with the given hashes, by `name@version`, in the entries that have none. */
+export function withHashes(packages: LockPackages, hashes: ReadonlyMap<string, string>): LockPackages {
+  return Object.fromEntries(
+    Object.entries(packages).map(([path, entry]) => {
+      const release = releaseOf(path, entry);
+      const integrity = release === undefined ? undefined : hashes.get(`${release.name}@${release.version}`);
+      if (integrity === undefined || entry.integrity !== undefined) return [path, entry];
+      // npm writes the hash behind the version.
+      const { version, ...rest } = entry;
+      return [path, { ...(version === undefined ? {} : { version }), integrity, ...rest }];
+    }),
+  );
+}
+
+/** Returns the releases whose entries have no hash. */
+export function withoutHash(packages: LockPackages): Release[] {
+  return [
+    ...releasesOf(
+      Object.fromEntries(Object.entries(packages).filter(([, entry]) => entry.integrity === undefined)),
+    ).values(),
+  ];
 }
 
 /** Resolves by Node's rule: the folder itself, then each one above it. */
