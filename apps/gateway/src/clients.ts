@@ -1,6 +1,6 @@
 import { type Channel, type ConnectOptions, connect } from "@plumbline/rpc";
 import type { Telemetry } from "@plumbline/telemetry";
-import type { Upstream } from "./upstream.ts";
+import type { Upstream, UpstreamCall } from "./upstream.ts";
 
 /**
  * The channels to the services, by the names of their settings. Disposing closes every connection.
@@ -12,8 +12,8 @@ export interface Clients extends AsyncDisposable {
 }
 
 /**
- * Opens a channel to each target. Services with the same target share one. Each connects with its
- * first call.
+ * Opens two channels to each target: one for calls, one for streams. Services with the same target
+ * share them. Each connects with its first call.
  */
 export async function openClients(
   targets: Readonly<Record<string, string>>,
@@ -21,17 +21,40 @@ export async function openClients(
   options: Pick<ConnectOptions, "transport" | "tls" | "balancing" | "resolvers">,
 ): Promise<Clients> {
   await using opening = new AsyncDisposableStack();
-  const byTarget = new Map<string, Channel>();
-  const byName = new Map<string, Channel>();
+  const byTarget = new Map<string, Service>();
+  const byName = new Map<string, Service>();
+  const open = async (target: string): Promise<Channel> => opening.use(await connect(target, telemetry, options));
   for (const [name, target] of Object.entries(targets)) {
-    const channel = byTarget.get(target) ?? opening.use(await connect(target, telemetry, options));
-    byTarget.set(target, channel);
-    byName.set(name, channel);
+    const service = byTarget.get(target) ?? new Service(await open(target), await open(target));
+    byTarget.set(target, service);
+    byName.set(name, service);
   }
   const opened = opening.move();
   return {
     get: (name) => byName.get(name),
-    checks: Object.fromEntries([...byName].map(([name, channel]) => [name, (options) => channel.ready(options)])),
+    checks: Object.fromEntries([...byName].map(([name, { calls }]) => [name, (options) => calls.ready(options)])),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+/**
+ * A service with two channels. Streams last as long as their clients like, and a connection has a
+ * bounded number of places: on a shared one they would leave none for calls.
+ */
+class Service implements Upstream {
+  readonly calls: Channel;
+  readonly #streams: Channel;
+
+  constructor(calls: Channel, streams: Channel) {
+    this.calls = calls;
+    this.#streams = streams;
+  }
+
+  unary(path: string, request: Uint8Array, call: UpstreamCall): Promise<{ readonly message: Uint8Array }> {
+    return this.calls.unary(path, request, call);
+  }
+
+  serverStream(path: string, request: Uint8Array, call: UpstreamCall): AsyncIterable<Uint8Array> {
+    return this.#streams.serverStream(path, request, call);
+  }
 }

@@ -89,6 +89,7 @@ export function gatewayConfig(registry: FileRegistry) {
             "also refuses unary requests below that limit while latency shows a queue or a deadline would be missed",
           ),
         streams: count(1_000, 100_000).describe("streams at once; more are refused with 503"),
+        streamsPerClient: count(100, 100_000).describe("streams of one client at once; more are refused with 429"),
         bodiesPerClient: count(256, 100_000).describe("bodies of one client that are not complete"),
         bodyBytesPerClient: bytes(8).describe("bytes of bodies of one client, until its requests are answered"),
         bodyBytesInAll: bytes(32).describe("bytes of bodies of all clients, until their requests are answered"),

@@ -116,6 +116,23 @@ describe("over gRPC", () => {
       assert.deepEqual(seen, ["2001:db8:1:2::/64", "2001:db8:1:2::/64"]);
     });
 
+  for (const transport of transportNames) {
+    test(`streams that take all places of their connection take none of calls (${transport})`, async () => {
+      await using stack = await open({ transport, maxConcurrentStreams: 5 }, {}, noTelemetry, { transport });
+      const client = new AbortController();
+      const watch = () => stack.gateway.fetch("/v1/orders/7:watch", { signal: client.signal });
+      const streams = [];
+      for (let i = 0; i < 5; i++) streams.push(await watch());
+      assert.deepEqual([...new Set(streams.map(({ status }) => status))], [200]);
+      const { status } = await stack.gateway.fetch("/v1/orders/7", { headers: { "grpc-timeout": "60S" } });
+      assert.equal(status, 200);
+      const refused = await watch();
+      assert.equal(refused.status, 503);
+      assert.equal(refused.headers.get("retry-after"), "1");
+      client.abort();
+    });
+  }
+
   test("a client that disconnects aborts the handler's signal", async () => {
     const { promise: started, resolve: start } = Promise.withResolvers<AbortSignal>();
     await using stack = await open({

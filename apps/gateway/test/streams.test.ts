@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { ServiceError } from "@plumbline/errors";
 import { allEvents, readEvents } from "./support/event-stream.ts";
 import { defaults, openGateway, type TestGateway } from "./support/gateway.ts";
 import { type Handler, MemoryUpstream } from "./support/memory-upstream.ts";
 import { plumbline } from "./support/orders.ts";
+import { answerIn, type RawConnection, rawConnection } from "./support/raw.ts";
 
 const watch = "/v1/orders/7:watch";
 
@@ -27,6 +29,47 @@ async function* andThenSilence(...list: readonly number[]): AsyncIterable<JsonVa
   yield* versions(...list);
   await new Promise(() => {});
 }
+
+describe("the streams of one client", () => {
+  const settings = { limits: { ...defaults.limits, streamsPerClient: 3 } };
+  const upstream = new MemoryUpstream(plumbline, { WatchOrder: () => andThenSilence(1) });
+  const ask = `GET ${watch} HTTP/1.1\r\nHost: x\r\n`;
+
+  test("are bounded, so that others have room for theirs", async () => {
+    await using gateway = await openGateway(plumbline, { upstream, settings });
+    using stack = new DisposableStack();
+    const open = async (from: string): Promise<RawConnection> => {
+      const connection = stack.use(await rawConnection(gateway.port, from));
+      connection.write(`${ask}\r\n`);
+      return connection;
+    };
+    const first = await open("127.0.0.66");
+    for (const { received } of [first, await open("127.0.0.66"), await open("127.0.0.66")]) await received(/data: /);
+    const refused = await (await open("127.0.0.66")).received(/\}$/);
+    const { status, problem } = answerIn(refused);
+    assert.deepEqual([status, problem["reason"]], [429, "OVERLOADED"]);
+    assert.match(refused, /\r\nRetry-After: 5\r\n/);
+    assert.match(await (await open("127.0.0.67")).received(/data: /), /^HTTP\/1.1 200 /);
+    first.socket.destroy();
+    const again = async (): Promise<number> => answerIn(await (await open("127.0.0.66")).received(/data: |\}$/)).status;
+    while ((await again()) !== 200) await sleep(10);
+  });
+
+  test("are counted for the client that a trusted proxy speaks for", async () => {
+    await using gateway = await openGateway(plumbline, { upstream, settings, trustProxy: "loopback" });
+    using stack = new DisposableStack();
+    const open = async (client: string): Promise<number> => {
+      const connection = stack.use(await rawConnection(gateway.port));
+      connection.write(`${ask}X-Forwarded-For: ${client}\r\n\r\n`);
+      return answerIn(await connection.received(/data: |\}$/)).status;
+    };
+    const statuses = [];
+    for (const client of ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"]) {
+      statuses.push(await open(client));
+    }
+    assert.deepEqual(statuses, [200, 200, 200, 429, 200]);
+  });
+});
 
 describe("a stream", () => {
   test("is sent as events with the version as their id, and closes with an end event", async () => {

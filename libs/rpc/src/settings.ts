@@ -18,7 +18,13 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
     host: z.string().default("0.0.0.0"),
     port: port(preset.port),
     transport: z.enum(transportNames).default("grpc-js").describe("the gRPC transport"),
-    maxConcurrent: z.int().min(1).max(100_000).default(1_000).describe("calls in flight; more are shed as unavailable"),
+    maxConcurrent: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(1_000)
+      .describe("unary calls in flight; more are shed as unavailable"),
+    maxStreams: z.int().min(1).max(100_000).default(1_000).describe("streams in flight; more are shed as unavailable"),
     adaptive: z
       .boolean()
       .default(false)

@@ -10,6 +10,7 @@ import { clientGone } from "./client-gone.ts";
 import { hasBody } from "./content.ts";
 import { exchangeOf } from "./exchange.ts";
 import { metadataOf, timeoutOf } from "./headers.ts";
+import { Shares } from "./shares.ts";
 import { refuseCrossSite } from "./strict.ts";
 
 /** The bounds of one request, and of all at once. */
@@ -26,6 +27,8 @@ export interface Limits {
   readonly adaptive?: boolean | undefined;
   /** Streams at once. */
   readonly streams: number;
+  /** Streams of one client at once; 100 if absent. */
+  readonly streamsPerClient?: number | undefined;
   /** Bodies of one client that are not complete; 256 if absent. */
   readonly bodiesPerClient?: number | undefined;
   /** Bytes of bodies of one client, and of all clients; 8 MiB and 32 MiB if absent. */
@@ -64,6 +67,10 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
   const adaptive = () => limits().adaptive ?? false;
   const calls = new Admission({ max: () => limits().concurrent, adaptive, refusal: refusalOf("requests"), metrics });
   const streams = new Admission({ max: () => limits().streams, adaptive, refusal: refusalOf("streams"), metrics });
+  const streamsOf = new Shares(() => ({
+    perClient: limits().streamsPerClient ?? 100,
+    inAll: Number.POSITIVE_INFINITY,
+  }));
   const bodies = new Bodies(() => bodyLimitsOf(limits()));
   const answers = new Answers(() => answerLimitsOf(limits(), stallMs()));
   const largest = new WeakMap<Binding, number>();
@@ -105,17 +112,16 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     // Entered once the body is complete: a client that is slow to send it takes no place of others.
     const admission = binding.streams ? streams : calls;
     const method = binding.rpcPath.slice(1);
+    if (body.release !== undefined) exchange.onClosed = body.release;
+    if (binding.streams && streamsOf.exceeded(exchange.clientKey, 1) !== undefined) throw tooManyStreams();
+    admission.enter(method);
+    if (binding.streams) streamsOf.add(exchange.clientKey, 1);
     // Left once the answer has been read as far as this process knows, or its connection is closed.
     exchange.onClosed = () => {
       admission.leave();
+      if (binding.streams) streamsOf.remove(exchange.clientKey, 1);
       body.release?.();
     };
-    try {
-      admission.enter(method);
-    } catch (error) {
-      exchange.onClosed = () => body.release?.();
-      throw error;
-    }
 
     const lastEventId = request.get("last-event-id");
     const parts = { params: match.params, query: queryOf(request.url), body: body.bytes, lastEventId };
@@ -175,6 +181,14 @@ function refusalOf(what: string): () => ServiceError {
       `The gateway has too many ${what} in flight. Try again after the time in Retry-After.`,
       { reason: "OVERLOADED", retryAfterMs: 1000 },
     );
+}
+
+function tooManyStreams(): ServiceError {
+  return new ServiceError(
+    "resource_exhausted",
+    "This client has too many streams open. Close some, then try again after the time in Retry-After.",
+    { reason: "OVERLOADED", retryAfterMs: 5000 },
+  );
 }
 
 function refuseMethod(request: Request, response: Response, allow: readonly string[]): void {

@@ -17,6 +17,8 @@ export interface Behaviour {
   readonly watchOrder?: (orderId: string, afterVersion: bigint, call: Call) => AsyncIterable<Order>;
   readonly placeOrder?: (order: Order, call: Call) => Promise<Order>;
   readonly tls?: ServeOptions["tls"];
+  readonly transport?: ServeOptions["transport"];
+  readonly maxConcurrentStreams?: ServeOptions["maxConcurrentStreams"];
 }
 
 export const orderOf = (parts: Partial<Order>): Order =>
@@ -54,6 +56,13 @@ export async function serveServices(
   });
   return serve(
     { services: [orders, greeter, fulfilment], telemetry, descriptors: descriptorSet },
-    { host: "127.0.0.1", port, tls: behaviour.tls, graceMs: 1000 },
+    {
+      host: "127.0.0.1",
+      port,
+      tls: behaviour.tls,
+      transport: behaviour.transport,
+      maxConcurrentStreams: behaviour.maxConcurrentStreams,
+      graceMs: 1000,
+    },
   );
 }

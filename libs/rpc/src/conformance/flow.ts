@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { aborted } from "@plumbline/concurrency";
 import { type Code, ServiceError } from "@plumbline/errors";
 import { type Case, kinds, Moment, settled } from "./test-context.ts";
 
@@ -174,6 +175,56 @@ export const flowCases: readonly Case[] = [
       const want = Array.from({ length: 40 }, (_, index) => `${index}`);
       assert.deepEqual(await Promise.all(want.map((text) => client.unary(text))), want);
       assert.ok(most <= 4, `${most} at once`);
+    },
+  },
+  {
+    name: "a call that finds all streams of its connection taken ends as unavailable, long before its deadline",
+    async run(context) {
+      const both = new Moment();
+      const room = new Moment();
+      let running = 0;
+      const { client } = await context.open(
+        {
+          unary: async (request) => {
+            if (request === "ready") return request;
+            if (++running === 2) both.reach();
+            await room.reached;
+            return request;
+          },
+        },
+        { server: { maxConcurrentStreams: 2 } },
+      );
+      await client.unary("ready");
+      const taken = ["a", "b"].map((text) => client.unary(text));
+      await both.reached;
+      const late = { timeoutMs: 600_000 };
+      const refused = { code: "unavailable", message: /was free within 1000 ms/ };
+      await Promise.all(["c", "d"].map((text) => assert.rejects(client.unary(text, late), refused)));
+      await assert.rejects(client.unary("e", { timeoutMs: 100 }), { code: "deadline_exceeded" });
+      room.reach();
+      assert.deepEqual(await Promise.all(taken), ["a", "b"]);
+      assert.equal(await client.unary("f"), "f");
+    },
+  },
+  {
+    name: "streams at the server's limit leave room for unary calls",
+    async run(context) {
+      const { client } = await context.open(
+        {
+          async *serverStream(request, { signal }) {
+            yield request;
+            await aborted(signal).catch(() => {});
+          },
+        },
+        { server: { maxStreams: 2, maxConcurrent: 2 } },
+      );
+      const stop = new AbortController();
+      const open = ["a", "b"].map((text) => client.serverStream(text, { signal: stop.signal })[Symbol.asyncIterator]());
+      for (const stream of open) await stream.next();
+      await assert.rejects(Array.fromAsync(client.serverStream("c")), { code: "unavailable", retryAfterMs: 100 });
+      assert.equal(await client.unary("d"), "d");
+      stop.abort();
+      for (const stream of open) await assert.rejects(stream.next());
     },
   },
   {

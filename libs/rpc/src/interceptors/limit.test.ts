@@ -10,15 +10,15 @@ const never = (): Promise<void> => new Promise(() => {});
 
 function setUp(max: number) {
   const clock = { now: 0 };
-  const layer = limit(
+  const admission = (): Admission =>
     new Admission({
       max: () => max,
       adaptive: () => true,
       refusal: (why) => new ServiceError("unavailable", why),
       metrics: noTelemetry.metrics,
       now: () => clock.now,
-    }),
-  );
+    });
+  const layer = limit(admission(), admission());
   const call = (
     method: string,
     kind: ServerCall["kind"],
@@ -30,12 +30,20 @@ function setUp(max: number) {
 
 test("a full server answers health checks", async () => {
   const { call } = setUp(1);
-  void call("a.B/Watch", "server_stream", never);
+  void call("a.B/Put", "unary", never);
   await assert.rejects(
     call("a.B/Get", "unary", async () => undefined),
     { code: "unavailable" },
   );
   await call("grpc.health.v1.Health/Check", "unary", async () => undefined);
+});
+
+test("streams take no places of unary calls, nor unary calls those of streams", async () => {
+  const { call } = setUp(1);
+  void call("a.B/Watch", "server_stream", never);
+  await assert.rejects(call("a.B/Chat", "bidi_stream", never), { code: "unavailable" });
+  void call("a.B/Get", "unary", never);
+  await assert.rejects(call("a.B/Get", "unary", never), { code: "unavailable" });
 });
 
 test("a thousand long streams are no overload: neither they nor other calls are shed", async () => {

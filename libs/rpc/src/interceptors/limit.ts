@@ -5,16 +5,18 @@ import type { Interceptor } from "./interceptor.ts";
 /**
  * Sheds calls at once that are too many or would be too late: under overload a quick refusal is
  * better than a late answer, and another replica may have capacity. Health checks pass, or an
- * orchestrator would restart a busy server.
+ * orchestrator would restart a busy server. Streams last as long as their clients like, so they
+ * have an admission of their own: they never take the places of unary calls.
  */
-export function limit(admission: Admission): Interceptor<ServerCall> {
+export function limit(calls: Admission, streams: Admission): Interceptor<ServerCall> {
   return async (call, next) => {
     const { method, kind, deadline } = call;
     if (method.startsWith("grpc.health.")) return next(call);
+    const admission = kind === "unary" ? calls : streams;
     admission.enter(method);
     try {
       if (kind !== "unary") return await next(call);
-      return await admission.run(method, deadline - Date.now(), () => next(call));
+      return await calls.run(method, deadline - Date.now(), () => next(call));
     } finally {
       admission.leave();
     }

@@ -29,16 +29,24 @@ export interface ServeOptions {
   /** Enables TLS, with HTTP/2 by ALPN, and nothing else on this port. No TLS if not given. */
   readonly tls?: Reloadable<ServerTls> | undefined;
   /**
-   * The most calls in flight over all connections; more are shed as `unavailable`. 1,000 if not
-   * given.
+   * The most unary calls in flight over all connections; more are shed as `unavailable`. 1,000 if
+   * not given.
    */
   readonly maxConcurrent?: number | undefined;
+  /**
+   * The most streams in flight over all connections; more are shed as `unavailable`. 1,000 if not
+   * given.
+   */
+  readonly maxStreams?: number | undefined;
   /**
    * Sheds unary calls below that limit too, as `unavailable`: while they take much longer than
    * without a queue, and those that cannot be answered within their deadline. False if not given.
    */
   readonly adaptive?: boolean | undefined;
-  /** The most calls in flight on one connection; more wait in the client. 1,000 if not given. */
+  /**
+   * The most calls in flight on one connection; more wait in the client, which gives them up after
+   * a second. 1,000 if not given.
+   */
   readonly maxConcurrentStreams?: number | undefined;
   /**
    * The largest message in either direction; 4 MiB if not given. A larger one ends its call with
@@ -115,16 +123,17 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   if (descriptors !== undefined) services.push(...reflectionServices(descriptors, services));
 
   const inFlight = new InFlight(new ShareKeys(options.trustedPeers));
-  const admission = new Admission({
-    max: () => options.maxConcurrent ?? 1_000,
-    adaptive: () => options.adaptive ?? false,
-    refusal: (why) => new ServiceError("unavailable", `the server is at its limit: ${why}`, { retryAfterMs: 100 }),
-    metrics: telemetry.metrics,
-  });
+  const admissionOf = (max: number): Admission =>
+    new Admission({
+      max: () => max,
+      adaptive: () => options.adaptive ?? false,
+      refusal: (why) => new ServiceError("unavailable", `the server is at its limit: ${why}`, { retryAfterMs: 100 }),
+      metrics: telemetry.metrics,
+    });
   const layers = [
     serverTracing(telemetry.tracer),
     serverMetrics(telemetry.metrics),
-    limit(admission),
+    limit(admissionOf(options.maxConcurrent ?? 1_000), admissionOf(options.maxStreams ?? 1_000)),
     logging(telemetry.logger),
     errors,
     ...(parts.interceptors ?? []),

@@ -8,7 +8,7 @@ import {
   type StatusObject,
   status,
 } from "@grpc/grpc-js";
-import { type Abortable, onAbort } from "@plumbline/concurrency";
+import { type Abortable, Event, onAbort } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { UnaryResponse } from "../../client/channel.ts";
 import { isAtDeadline } from "../../deadline.ts";
@@ -17,6 +17,7 @@ import { Metadata } from "../../metadata.ts";
 import { detailsName, errorOf } from "../../status.ts";
 import { clientTls } from "../../tls/options.ts";
 import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../../transport.ts";
+import { noFreeStream, streamWaitMs } from "../stream-wait.ts";
 import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
@@ -37,6 +38,9 @@ class GrpcJsClient implements ClientTransport {
   readonly #calls = new Set<GrpcCall>();
   readonly #pending = new PendingConnections();
   readonly #resolution: Resolution;
+  readonly #authority: string;
+  /** Set when a call has ended: a stream may be free. */
+  readonly #freed = new Event();
   #closed = false;
 
   constructor(options: ClientTransportOptions) {
@@ -44,6 +48,7 @@ class GrpcJsClient implements ClientTransport {
     const target = parseTarget(options.target, options.resolvers);
     const secured = tls ? new TlsCredentials(clientTls(tls), target.host, this.#pending) : credentials.createInsecure();
     this.#resolution = new Resolution(target, options);
+    this.#authority = target.authority;
     this.#channel = new Channel(channelTarget(target), secured, {
       ...this.#resolution.options(target),
       "grpc.max_send_message_length": options.maxMessageBytes,
@@ -64,6 +69,7 @@ class GrpcJsClient implements ClientTransport {
 
   async unary(outgoing: OutgoingCall, request: Uint8Array): Promise<UnaryResponse> {
     for (let attempt = 1; ; attempt++) {
+      if (this.#isFull) await this.#waitForStream(outgoing);
       using call = this.#start(outgoing);
       call.send(request).catch(() => {}); // The status carries its error.
       call.halfClose();
@@ -83,6 +89,7 @@ class GrpcJsClient implements ClientTransport {
     outgoing: OutgoingCall,
     requests: AsyncIterable<Uint8Array>,
   ): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#isFull) await this.#waitForStream(outgoing);
     using call = this.#start(outgoing);
     void call.sendAll(requests);
     for (;;) {
@@ -95,9 +102,26 @@ class GrpcJsClient implements ClientTransport {
 
   #start(outgoing: OutgoingCall): GrpcCall {
     if (this.#closed) throw new ServiceError("unavailable", "the channel is closed");
-    const call = new GrpcCall(this.#channel, outgoing, () => this.#calls.delete(call));
+    const call = new GrpcCall(this.#channel, outgoing, () => {
+      this.#calls.delete(call);
+      this.#freed.set();
+    });
     this.#calls.add(call);
     return call;
+  }
+
+  /** True if as many calls are in flight as the connections have streams. */
+  get #isFull(): boolean {
+    return this.#calls.size >= this.#pending.streams;
+  }
+
+  async #waitForStream({ signal, deadline }: OutgoingCall): Promise<void> {
+    const until = performance.now() + streamWaitMs;
+    while (this.#isFull && !isAtDeadline(deadline)) {
+      const leftMs = until - performance.now();
+      if (leftMs <= 0) throw noFreeStream(this.#authority);
+      await this.#freed.wait({ ms: Math.min(leftMs, deadline - Date.now()), signal });
+    }
   }
 
   async ready({ signal }: Abortable): Promise<void> {

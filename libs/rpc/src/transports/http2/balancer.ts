@@ -68,6 +68,11 @@ export class Balancer {
     throw this.#unavailable(this.#all.find(({ lastError }) => lastError !== undefined)?.lastError);
   }
 
+  /** True if a connection is established, with capacity or without. */
+  get isConnected(): boolean {
+    return this.#all.some(({ state }) => state === "ready");
+  }
+
   /** Resolves when a connection is established. */
   async ready({ signal }: Abortable): Promise<void> {
     const changed = new Event();

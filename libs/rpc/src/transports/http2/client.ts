@@ -5,6 +5,7 @@ import type { UnaryResponse } from "../../client/channel.ts";
 import { parseTarget } from "../../discovery/target.ts";
 import { clientTls } from "../../tls/options.ts";
 import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../../transport.ts";
+import { noFreeStream, streamWaitMs } from "../stream-wait.ts";
 import { Balancer } from "./balancer.ts";
 import { Dialling } from "./dialling.ts";
 import type { Dispatcher, Outgoing } from "./outgoing.ts";
@@ -26,8 +27,12 @@ class Http2Client implements ClientTransport, Dispatcher {
   readonly authority: HeaderField;
   readonly #balancer: Balancer;
   readonly #calls = new Deadlines<Outgoing>();
-  /** Calls without a connection, in order of arrival. Each waits until its deadline at most. */
-  readonly #waiting = new Set<Outgoing>();
+  /**
+   * Calls without a connection, in order of arrival, and when each began to wait. Each waits until
+   * its deadline at most, and not as long for a stream of a full connection.
+   */
+  readonly #waiting = new Map<Outgoing, number>();
+  #waitTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(options: ClientTransportOptions) {
@@ -67,6 +72,7 @@ class Http2Client implements ClientTransport, Dispatcher {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#waitTimer);
     for (const call of this.#calls) call.cancel(new ServiceError("cancelled", "the channel was closed"));
     await this.#balancer.close();
   }
@@ -80,7 +86,26 @@ class Http2Client implements ClientTransport, Dispatcher {
 
   dispatch(call: Outgoing): void {
     // First in, first out.
-    if (this.#waiting.size > 0 || !this.#tryDispatch(call)) this.#waiting.add(call);
+    if (this.#waiting.size === 0 && this.#tryDispatch(call)) return;
+    this.#waiting.set(call, performance.now());
+    this.#waitTimer ??= setTimeout(() => this.#endWaits(), streamWaitMs).unref();
+  }
+
+  /** Ends the calls that have waited too long for a stream of a full connection. */
+  #endWaits(): void {
+    this.#waitTimer = undefined;
+    if (this.#balancer.isConnected) {
+      const since = performance.now() - streamWaitMs;
+      for (const [call, startedAt] of this.#waiting) {
+        // Timers may fire a fraction of a millisecond early.
+        if (startedAt > since + 1) break;
+        call.fail(noFreeStream(this.authority.value));
+      }
+    }
+    const [oldest] = this.#waiting.values();
+    if (oldest === undefined) return;
+    const leftMs = oldest + streamWaitMs - performance.now();
+    this.#waitTimer = setTimeout(() => this.#endWaits(), leftMs > 0 ? leftMs : streamWaitMs).unref();
   }
 
   ended(call: Outgoing): void {
@@ -89,7 +114,7 @@ class Http2Client implements ClientTransport, Dispatcher {
   }
 
   #dispatchWaiting(): void {
-    for (const call of this.#waiting) {
+    for (const call of this.#waiting.keys()) {
       if (!this.#tryDispatch(call)) return;
       this.#waiting.delete(call);
     }
