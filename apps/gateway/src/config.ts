@@ -43,6 +43,10 @@ export function gatewayConfig(registry: FileRegistry) {
         .string()
         .default("")
         .describe("names and addresses, with commas, that Host may have; others get 421; any if empty"),
+      maxConnections: count(10_000, 1_000_000).describe("connections at once; the oldest idle one is closed for more"),
+      connectionsPerClient: count(1_000, 1_000_000).describe(
+        "connections of one client; trusted proxies have no share",
+      ),
       trustProxy: z
         .union([z.boolean(), z.int().min(0).max(100), z.string()])
         .default(false)
@@ -90,6 +94,8 @@ export function gatewayConfig(registry: FileRegistry) {
           ),
         streams: count(1_000, 100_000).describe("streams at once; more are refused with 503"),
         streamsPerClient: count(100, 100_000).describe("streams of one client at once; more are refused with 429"),
+        hangUpsPerSecond: count(20, 100_000).describe("requests that one client may give up per second, on average"),
+        hangUpsBurst: count(200, 100_000).describe("requests that one client may give up at once after a pause"),
         bodiesPerClient: count(256, 100_000).describe("bodies of one client that are not complete"),
         bodyBytesPerClient: bytes(8).describe("bytes of bodies of one client, until its requests are answered"),
         bodyBytesInAll: bytes(32).describe("bytes of bodies of all clients, until their requests are answered"),

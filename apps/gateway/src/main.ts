@@ -12,7 +12,9 @@ import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { openClients } from "./clients.ts";
 import { GatewayConfig, registry } from "./config.ts";
+import { connectionPlaces } from "./http/connection-places.ts";
 import { expressMessages } from "./http/express-messages.ts";
+import { isIdle } from "./http/pipeline.ts";
 import { recordRefusals } from "./http/refusals.ts";
 import { openLimiter } from "./rate-limit/open-limiter.ts";
 import { listen } from "./server.ts";
@@ -54,6 +56,8 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
     ...http,
     // One second is kept for the resources that close after the server.
     graceMs: graceMs - drainMs - 1_000,
+    ...connectionPlaces(http, telemetry.metrics),
+    isIdle,
     messages: expressMessages(app),
     refusals: recordRefusals(limiter, () => settings.current().rateLimit, telemetry),
   });

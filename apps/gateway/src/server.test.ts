@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Places } from "@plumbline/concurrency";
 import { type HttpServer, listen } from "./server.ts";
 
 const options = { host: "127.0.0.1", port: 0, graceMs: 5000, lingerMs: 2000 };
@@ -64,6 +66,45 @@ describe("closing", () => {
     socket.write(get("/"));
     await started.promise;
     await Promise.all([server[Symbol.asyncDispose](), once(socket, "close")]);
+  });
+});
+
+describe("connections", () => {
+  const from = async (server: HttpServer, localAddress: string): Promise<Socket> => {
+    const socket = connect({ port: server.port, host: "127.0.0.1", localAddress }).on("error", () => {});
+    await once(socket, "connect");
+    return socket;
+  };
+
+  test("one client leaves room for others, and its oldest idle connection is closed for a new one", async () => {
+    const busy = new Set<number | undefined>();
+    await using server = await listen(
+      ({ socket }) => {
+        busy.add(socket.remotePort);
+      },
+      {
+        ...options,
+        graceMs: 50,
+        lingerMs: 0,
+        places: new Places({ inAll: 6, perPeer: 4 }),
+        isIdle: ({ remotePort }) => !busy.has(remotePort),
+      },
+    );
+    const first = await from(server, "127.0.0.66");
+    first.write(get("/"));
+    while (busy.size === 0) await sleep(5);
+    const idle = [];
+    for (let i = 0; i < 20; i++) idle.push(await from(server, "127.0.0.66"));
+    const { socket, received } = await open(server);
+    while (idle.filter(({ destroyed }) => destroyed).length < 17) await sleep(5);
+    assert.deepEqual(
+      idle.map(({ destroyed }) => destroyed),
+      [...Array<boolean>(17).fill(true), false, false, false],
+    );
+    assert.equal(first.destroyed, false);
+    socket.write("nonsense\r\n\r\n");
+    await received(/ 400 /);
+    for (const each of [first, ...idle]) each.destroy();
   });
 });
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type ServerOptions as HttpOptions, type RequestListener, type Server } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
-import { deadline, within } from "@plumbline/concurrency";
+import { deadline, type PlaceOwner, Places, placeSocket, within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 
 /** The largest head of a request. */
@@ -20,7 +20,12 @@ export interface ServerOptions {
   readonly lingerMs?: number | undefined;
   /** The longest that a request's head and body may take to arrive. */
   readonly requestTimeoutMs?: number;
-  readonly maxConnections?: number;
+  /** Connections at once, shared among peers; 10,000 and 1,000 per peer if absent. */
+  readonly places?: Places | undefined;
+  /** Returns the peer at an address; one that is not favoured, for each address, if absent. */
+  readonly ownerOf?: ((address: string | undefined) => PlaceOwner) | undefined;
+  /** Returns true while no request of a connection is answered; always true if absent. */
+  readonly isIdle?: ((socket: Socket) => boolean) | undefined;
   /** Counts and judges what never becomes a request; everything is answered if absent. */
   readonly refusals?: Refusals | undefined;
   /** The classes of requests and responses; Node's own if absent. */
@@ -70,7 +75,11 @@ export async function listen(handler: RequestListener, options: ServerOptions): 
     },
     handler,
   );
-  server.maxConnections = options.maxConnections ?? 10_000;
+  const places = options.places ?? new Places({ inAll: 10_000, perPeer: 1_000 });
+  const { ownerOf = anyAddress, isIdle = () => true } = options;
+  server.on("connection", (socket: Socket) => {
+    placeSocket(places, ownerOf(socket.remoteAddress), socket, () => isIdle(socket));
+  });
   // Without these listeners Node answers with an empty body, or with 100 before a certain refusal.
   server.on("checkContinue", handler).on("checkExpectation", handler);
   const refuse = refuser(options.refusals);
@@ -95,6 +104,10 @@ export async function listen(handler: RequestListener, options: ServerOptions): 
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the server has no port");
   return { port: address.port, [Symbol.asyncDispose]: () => close(server, options.graceMs, options.lingerMs ?? 250) };
+}
+
+function anyAddress(address = ""): PlaceOwner {
+  return { key: address, favoured: false };
 }
 
 async function close(server: Server, graceMs: number, lingerMs: number): Promise<void> {

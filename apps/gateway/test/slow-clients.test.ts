@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { aborted } from "@plumbline/concurrency";
 import { startTelemetry } from "@plumbline/telemetry";
 import { defaults, openGateway } from "./support/gateway.ts";
 import { MemoryUpstream } from "./support/memory-upstream.ts";
@@ -120,6 +121,41 @@ describe("a client whose bodies never come", () => {
     assert.equal(response.status, 413);
     assert.ok(500_000 < limits.bodyBytes);
   });
+});
+
+test("a client that gives up its requests is refused for a time, and others are not", async () => {
+  const running = { now: 0 };
+  const upstream = new MemoryUpstream(plumbline, {
+    SayHello: async (request, { signal }) => {
+      if ((request as { name: string }).name !== "slow") return { message: "Hello" };
+      running.now += 1;
+      await aborted(signal).catch(() => {});
+      running.now -= 1;
+      return { message: "late" };
+    },
+  });
+  const settings = { limits: { ...limits, hangUpsPerSecond: 1, hangUpsBurst: 3 } };
+  await using gateway = await openGateway(plumbline, { upstream, settings });
+  using stack = new DisposableStack();
+  const ask = async (name: string): Promise<RawConnection> => {
+    const connection = stack.use(await rawConnection(gateway.port, "127.0.0.66"));
+    connection.write(get(`/v1/greetings/${name}`));
+    return connection;
+  };
+  // Answered requests do not count, nor do connections that are closed between requests.
+  for (let i = 0; i < 10; i++) {
+    const connection = await ask("a");
+    assert.equal(answerIn(await connection.received(/Hello/)).status, 200);
+    connection.socket.destroy();
+  }
+  const given = await Promise.all(Array.from({ length: 6 }, () => ask("slow")));
+  await until(() => running.now === 6, "the calls do not run");
+  for (const { socket } of given) socket.destroy();
+  await until(() => running.now === 0, "the calls are not given up");
+  const { status, problem } = answerIn(await (await ask("a")).received(/\}$/));
+  assert.deepEqual([status, problem["reason"]], [429, "OVERLOADED"]);
+  assert.equal((await gateway.fetch("/v1/greetings/a")).status, 200);
+  await until(async () => answerIn(await (await ask("a")).received(/\}$/)).status === 200, "it is refused for longer");
 });
 
 test("a client that disconnects before its request takes a place leaves none taken", async () => {

@@ -6,6 +6,14 @@ export { deadline, deadlineOf, derive, type Scope } from "./deadline.ts";
 export { Deadlines, type Expiring } from "./deadlines.ts";
 export { Event, type EventWaitOptions } from "./event.ts";
 export { onAbort } from "./on-abort.ts";
+export {
+  type PlaceHolder,
+  type PlaceOwner,
+  Places,
+  type PlacesOptions,
+  placeSocket,
+  type RefusedPlace,
+} from "./places.ts";
 export { Pool, PoolClosedError, PoolFullError, type PoolOptions } from "./pool.ts";
 export { type RepeatOptions, repeat } from "./repeat.ts";
 export { type Backoff, fullJitter, type RetryOptions, retry } from "./retry.ts";

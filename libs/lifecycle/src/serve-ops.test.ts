@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import test from "node:test";
 import { Health } from "./health.ts";
 import { type OpsOptions, serveOps } from "./serve-ops.ts";
@@ -158,4 +158,31 @@ test("a port that is already in use is named in the error", async () => {
     code: "unavailable",
     message: `the ops port ${ops.port} cannot be opened: the port is already in use`,
   });
+});
+
+test("probes are answered while another address holds silent connections and opens more", async () => {
+  await using ops = await open();
+  const sockets = new Set<Socket>();
+  let stopped = false;
+  const hold = (): void => {
+    const socket = connect({ port: ops.port, host: "127.0.0.1", localAddress: "127.0.0.66" }).on("error", () => {});
+    sockets.add(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      if (!stopped) hold();
+    });
+  };
+  for (let i = 0; i < 80; i++) hold();
+  // Some were closed for others, or all are open. Either shows that the port is full.
+  while (sockets.size < 80) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 20; i++) {
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const asked = request({ port: ops.port, host: "127.0.0.1", path: "/healthz", agent: false });
+      asked.once("response", (response) => resolve(response.resume().statusCode));
+      asked.once("error", reject).end();
+    });
+    assert.equal(status, 200);
+  }
+  stopped = true;
+  for (const socket of sockets) socket.destroy();
 });

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { within } from "@plumbline/concurrency";
+import type { AddressInfo, Socket } from "node:net";
+import { Places, placeSocket, within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Health } from "./health.ts";
 import { answerHealth, type OpsAnswer } from "./ops-answer.ts";
@@ -23,13 +23,16 @@ const metricsMs = 5_000;
 
 /**
  * Serves /healthz (is the process alive), /readyz (should it get work) and /metrics on a port that
- * must not be public. Accepts 64 connections, headers within 5 s, and no bodies. Disposing takes at
- * most one second. Dispose it last, so that probes can see the drain.
+ * must not be public. Accepts 64 connections, 16 from one address, headers within 5 s, and no
+ * bodies. At a bound the oldest idle connection is closed. Eight places are kept for the loopback,
+ * which has no bound of its own. Disposing takes at most one second. Dispose it last, so that
+ * probes can see the drain.
  */
 export async function serveOps(options: OpsOptions): Promise<AsyncDisposable & { readonly port: number }> {
   const plain = shared(() => scrape(options, { openMetrics: false }));
   const open = shared(() => scrape(options, { openMetrics: true }));
   const metrics = ({ headers }: IncomingMessage) => (acceptsOpenMetrics(headers.accept) ? open() : plain());
+  const busy = new WeakSet<Socket>();
   const server = createServer(
     {
       headersTimeout: 5_000,
@@ -38,9 +41,19 @@ export async function serveOps(options: OpsOptions): Promise<AsyncDisposable & {
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: 8_192,
     },
-    (request, response) => void answer(request, response, options.health, metrics),
+    (request, response) => {
+      const { socket } = request;
+      busy.add(socket);
+      response.once("close", () => busy.delete(socket));
+      void answer(request, response, options.health, metrics);
+    },
   );
-  server.maxConnections = 64;
+  const places = new Places({ inAll: 64, perPeer: 16, kept: 8 });
+  server.on("connection", (socket: Socket) => {
+    const key = (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+    const favoured = key === "::1" || key.startsWith("127.");
+    placeSocket(places, { key, favoured }, socket, () => !busy.has(socket));
+  });
 
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);

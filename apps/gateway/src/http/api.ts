@@ -9,6 +9,7 @@ import { Bodies, noBody } from "./body.ts";
 import { clientGone } from "./client-gone.ts";
 import { hasBody } from "./content.ts";
 import { exchangeOf } from "./exchange.ts";
+import { HangUps } from "./hang-ups.ts";
 import { metadataOf, timeoutOf } from "./headers.ts";
 import { Shares } from "./shares.ts";
 import { refuseCrossSite } from "./strict.ts";
@@ -29,6 +30,12 @@ export interface Limits {
   readonly streams: number;
   /** Streams of one client at once; 100 if absent. */
   readonly streamsPerClient?: number | undefined;
+  /**
+   * Requests per second that one client may give up while they are answered, and the number at
+   * once; 20 and 200 if absent.
+   */
+  readonly hangUpsPerSecond?: number | undefined;
+  readonly hangUpsBurst?: number | undefined;
   /** Bodies of one client that are not complete; 256 if absent. */
   readonly bodiesPerClient?: number | undefined;
   /** Bytes of bodies of one client, and of all clients; 8 MiB and 32 MiB if absent. */
@@ -71,6 +78,10 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     perClient: limits().streamsPerClient ?? 100,
     inAll: Number.POSITIVE_INFINITY,
   }));
+  const hangUps = new HangUps(() => {
+    const { hangUpsPerSecond: perSecond = 20, hangUpsBurst: burst = 200 } = limits();
+    return { perSecond, burst };
+  });
   const bodies = new Bodies(() => bodyLimitsOf(limits()));
   const answers = new Answers(() => answerLimitsOf(limits(), stallMs()));
   const largest = new WeakMap<Binding, number>();
@@ -100,6 +111,7 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     const { timeoutMs, maxTimeoutMs } = limits();
     const metadata = metadataOf(request.headers, exchange.requestId, exchange.clientKey);
     const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
+    hangUps.check(exchange.clientKey);
     answers.check(exchange.clientKey);
     const body = hasBody(request)
       ? await bodies.read(request, response, maxBytes(binding), exchange.clientKey)
@@ -117,8 +129,10 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     admission.enter(method);
     if (binding.streams) streamsOf.add(exchange.clientKey, 1);
     // Left once the answer has been read as far as this process knows, or its connection is closed.
+    let isCalling = false;
     exchange.onClosed = () => {
       admission.leave();
+      if (isCalling) hangUps.charge(exchange.clientKey);
       if (binding.streams) streamsOf.remove(exchange.clientKey, 1);
       body.release?.();
     };
@@ -127,17 +141,19 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     const parts = { params: match.params, query: queryOf(request.url), body: body.bytes, lastEventId };
     const message = bindRequest(binding, parts);
     const upstream = upstreamOf(binding);
-    if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
-
     const call = { signal: clientGone(request), timeoutMs: timeout, metadata };
     const deadline = Date.now() + timeout;
+    isCalling = true;
     try {
+      if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
       // Measures the call alone: a client that is slow to send its body is no sign of overload.
       const answer = await calls.run(method, timeout, () => upstream.unary(binding.rpcPath, message, call));
       answers.send(response, exchange.clientKey, answerOf(binding, answer.message));
     } catch (error) {
       // Ours only if our deadline has passed: the service may have set a shorter one of its own.
       throw codeOf(error) === "deadline_exceeded" && isAtDeadline(deadline) ? tooLate(timeout, error) : error;
+    } finally {
+      isCalling = response.destroyed;
     }
   };
 }

@@ -38,6 +38,12 @@ export function boundPipeline(): RequestHandler {
   };
 }
 
+/** Returns true while no request of a connection runs or waits. */
+export function isIdle(socket: Socket): boolean {
+  const connection = connections.get(socket);
+  return connection === undefined || (connection.running === 0 && connection.waiting.length === 0);
+}
+
 /** Runs the next request of a response's connection. One function for all: a closure costs more. */
 function closed(this: ServerResponse): void {
   const { socket } = this.req;

@@ -50,21 +50,16 @@ async function open(options: Partial<TlsListenerOptions> = {}) {
 
 const pair = { cert: certified.certificate, key: certified.key };
 
-async function silent(port: number) {
-  const socket = connect(port, "127.0.0.1").on("error", () => {});
+async function silent(port: number, localAddress = "127.0.0.1") {
+  const socket = connect({ port, host: "127.0.0.1", localAddress }).on("error", () => {});
   await once(socket, "connect");
   return socket;
 }
 
+const tooMany = (failures: readonly TlsFailure[]) => failures.filter(({ reason }) => reason === "too_many");
+
 function secured(port: number): TLSSocket {
   return connectTls({ host: "127.0.0.1", port, ca, ALPNProtocols: ["h2"] }).on("error", () => {});
-}
-
-async function succeeds(socket: TLSSocket): Promise<boolean> {
-  return await once(socket, "secureConnect").then(
-    () => true,
-    () => false,
-  );
 }
 
 test("a silent client is closed after the handshake timeout", { timeout }, async () => {
@@ -78,19 +73,32 @@ test("a silent client is closed after the handshake timeout", { timeout }, async
   );
 });
 
-test("handshakes above the bound are closed at once, and one that ends frees its place", { timeout }, async () => {
-  await using server = await open({ maxHandshakes: 2 });
+test("at the bound the oldest handshake ends, and one that is complete frees its place", { timeout }, async () => {
+  await using server = await open({ maxHandshakes: 2, maxHandshakesPerPeer: 2 });
   const held = [await silent(server.port), await silent(server.port)];
+  const ended = once(held[0]!, "close");
   const third = secured(server.port);
-  await new Promise((resolve) => third.once("close", resolve));
-  assert.equal(server.failures[0]?.reason, "too_many");
-  held[0]?.destroy();
-  let fourth = secured(server.port);
-  while (!(await succeeds(fourth))) fourth = secured(server.port);
+  await Promise.all([ended, once(third, "secureConnect")]);
   await server.until(() => server.sockets.length === 1); // Completed handshakes do not count.
-  const fifth = secured(server.port);
-  await once(fifth, "secureConnect");
-  for (const socket of [...held, fourth, fifth]) socket.destroy();
+  const fourth = secured(server.port);
+  await once(fourth, "secureConnect");
+  assert.deepEqual([tooMany(server.failures).length, held[1]!.destroyed], [1, false]);
+  for (const socket of [...held, third, fourth]) socket.destroy();
+});
+
+test("one address that holds handshakes takes none of another's", { timeout: 30_000 }, async () => {
+  await using server = await open({ maxHandshakes: 10, maxHandshakesPerPeer: 3 });
+  const own = await silent(server.port);
+  const held = [];
+  for (let i = 0; i < 20; i++) held.push(await silent(server.port, "127.0.0.66"));
+  await server.until(() => tooMany(server.failures).length === 17);
+  const good = secured(server.port);
+  await once(good, "secureConnect");
+  assert.deepEqual(
+    [own.destroyed, tooMany(server.failures).every(({ peer }) => peer.startsWith("127.0.0.66:"))],
+    [false, true],
+  );
+  for (const socket of [own, good, ...held]) socket.destroy();
 });
 
 test("closing ends handshakes in progress, and keeps established connections", { timeout }, async () => {

@@ -1,5 +1,6 @@
 import { Server, type Socket } from "node:net";
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
+import { type PlaceHolder, type PlaceOwner, Places } from "@plumbline/concurrency";
 import { handshakeMs, tlsDefaults } from "./defaults.ts";
 
 export interface TlsListenerOptions {
@@ -12,9 +13,14 @@ export interface TlsListenerOptions {
   /** The time for a handshake; 10 s if not given. */
   readonly handshakeTimeoutMs?: number | undefined;
   /**
-   * The most handshakes in progress; 1,000 if not given. A connection above it is closed at once.
+   * The most handshakes in progress; 1,000 if not given. At the bound the oldest one of the peer
+   * that has most is ended.
    */
   readonly maxHandshakes?: number | undefined;
+  /** The most handshakes of one peer; a tenth of that if not given. */
+  readonly maxHandshakesPerPeer?: number | undefined;
+  /** Returns the peer at an address; one that has the bound of a peer if not given. */
+  readonly peerOf?: ((address: string) => { readonly key: string; readonly trusted: boolean }) | undefined;
   /**
    * Called for a connection whose handshake failed, and for invalid options: the last valid ones
    * stay in use.
@@ -50,13 +56,16 @@ export class TlsListener extends Server {
   readonly #options: TlsListenerOptions;
   readonly #tls: TlsServer;
   /** Sockets by the client's address and port. */
-  readonly #handshakes = new Map<string, Socket>();
+  readonly #handshakes = new Map<string, Handshake>();
+  readonly #places: Places;
   #inUse: TlsOptions;
 
   /** Throws if the options are invalid. */
   constructor(onSocket: (socket: TLSSocket) => void, options: TlsListenerOptions) {
     super({ noDelay: true });
     this.#options = options;
+    const { maxHandshakes = 1_000, maxHandshakesPerPeer = Math.ceil(maxHandshakes / 10) } = options;
+    this.#places = new Places({ inAll: maxHandshakes, perPeer: maxHandshakesPerPeer });
     this.#inUse = options.tls();
     this.#tls = createServer({
       ...tlsDefaults,
@@ -64,7 +73,7 @@ export class TlsListener extends Server {
       ...this.#inUse,
     });
     this.#tls.on("secureConnection", (socket) => {
-      this.#handshakes.delete(peerOf(socket));
+      this.#ended(peerOf(socket));
       if (socket.alpnProtocol === "h2") return onSocket(socket);
       this.#failed("alpn", new Error("the client does not offer HTTP/2 by ALPN"), peerOf(socket));
       socket.on("error", () => {});
@@ -80,17 +89,34 @@ export class TlsListener extends Server {
 
   #take(socket: Socket): void {
     const peer = peerOf(socket);
-    if (this.#handshakes.size >= (this.#options.maxHandshakes ?? 1_000)) {
+    const handshake = new Handshake(this.#ownerOf(socket), socket, () => {
+      this.#handshakes.delete(peer);
+      this.#failed("too_many", new Error("too many handshakes are in progress"), peer);
+    });
+    if (!this.#places.enter(handshake.owner, handshake)) {
+      // Peers that are favoured have all places.
       this.#failed("too_many", new Error("too many handshakes are in progress"), peer);
       socket.destroy();
       return;
     }
     this.#refresh(peer);
-    this.#handshakes.set(peer, socket);
+    this.#handshakes.set(peer, handshake);
     socket.once("close", () => {
-      if (this.#handshakes.get(peer) === socket) this.#handshakes.delete(peer);
+      if (this.#handshakes.get(peer) === handshake) this.#ended(peer);
     });
     this.#tls.emit("connection", socket);
+  }
+
+  #ended(peer: string): void {
+    const handshake = this.#handshakes.get(peer);
+    if (handshake === undefined) return;
+    this.#handshakes.delete(peer);
+    this.#places.leave(handshake.owner.key, handshake);
+  }
+
+  #ownerOf({ remoteAddress = "" }: Socket): PlaceOwner {
+    const { key, trusted } = this.#options.peerOf?.(remoteAddress) ?? { key: remoteAddress, trusted: false };
+    return { key, favoured: trusted };
   }
 
   #refresh(peer: string): void {
@@ -110,8 +136,27 @@ export class TlsListener extends Server {
 
   /** Closes the listener, and handshakes in progress. */
   override close(callback?: (error?: Error) => void): this {
-    for (const socket of this.#handshakes.values()) socket.destroy();
+    for (const { socket } of this.#handshakes.values()) socket.destroy();
     return super.close(callback);
+  }
+}
+
+/** A handshake in progress. It can always be ended: nothing was asked for yet. */
+class Handshake implements PlaceHolder {
+  readonly isIdle = true;
+  readonly owner: PlaceOwner;
+  readonly socket: Socket;
+  readonly #onEvict: () => void;
+
+  constructor(owner: PlaceOwner, socket: Socket, onEvict: () => void) {
+    this.owner = owner;
+    this.socket = socket;
+    this.#onEvict = onEvict;
+  }
+
+  evict(): void {
+    this.#onEvict();
+    this.socket.destroy();
   }
 }
 
