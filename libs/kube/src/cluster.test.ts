@@ -1,18 +1,25 @@
 /**
- * The resolver in a real cluster. `PLUMBLINE_CLUSTER` names a folder with the program `in`, which
- * runs a command in the cluster's network.
+ * The resolver, writes and leases in a real cluster. `PLUMBLINE_CLUSTER` names a folder with the
+ * program `in`, which runs a command in the cluster's network.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 
 const cluster = process.env["PLUMBLINE_CLUSTER"];
 const skip = cluster === undefined && "no cluster: PLUMBLINE_CLUSTER names the folder of none";
 
-void test("the resolver passes its suite against a real API server", { skip, timeout: 600_000 }, async (t) => {
-  const program = join(import.meta.dirname, "../test/in-cluster.ts");
+for (const [what, file] of [
+  ["the resolver passes its suite", "in-cluster.ts"],
+  ["writes, events and leases hold", "in-cluster-writes.ts"],
+] as const) {
+  void test(`${what} against a real API server`, { skip, timeout: 600_000 }, (t) => runInside(t, file));
+}
+
+async function runInside(t: TestContext, file: string): Promise<void> {
+  const program = join(import.meta.dirname, "../test", file);
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const child = spawn(join(cluster ?? "", "in"), [process.execPath, "-C", "source", program], { env });
   t.after(() => child.kill());
@@ -27,4 +34,4 @@ void test("the resolver passes its suite against a real API server", { skip, tim
       .filter((line) => /^(ℹ|#) (tests|pass|fail|skipped)/.test(line))
       .join(", "),
   );
-});
+}

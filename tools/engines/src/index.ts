@@ -1,3 +1,4 @@
+export { type ApiProxy, type ApiServer, proxyToApi } from "./api-proxy.ts";
 export { checkPostgres } from "./check-postgres.ts";
 export type { ConsulAgent, ConsulOptions } from "./consul/agent.ts";
 export {
