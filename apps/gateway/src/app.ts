@@ -43,6 +43,8 @@ export interface AppOptions {
   readonly version: string;
   /** The proxies whose X-Forwarded-For is trusted; none if absent. */
   readonly trustProxy?: TrustProxy | undefined;
+  /** True to continue the traces of trusted proxies; others are linked to. */
+  readonly trustTrace?: boolean | undefined;
   /** The names and addresses that Host may have, with commas; any if empty or absent. */
   readonly hosts?: string | undefined;
 }
@@ -66,7 +68,7 @@ export function createApp(options: AppOptions): Express {
       boundPipeline(),
       commonHeaders(drain),
       healthRoutes(options.health),
-      observe(router, isTrusted, telemetry),
+      observe(router, isTrusted, options.trustTrace ?? false, telemetry),
       limitRate(options.limiter, () => settings().rateLimit),
       strict(hostsOf(options.hosts)),
       pages(openApiOf(bindings, options.version)),

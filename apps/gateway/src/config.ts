@@ -52,6 +52,10 @@ export function gatewayConfig(registry: FileRegistry) {
         .default(false)
         .refine(isTrustProxy, "expected false, a number of proxies, or a list of addresses and subnets")
         .describe("proxies whose X-Forwarded-For is trusted: false, a number of hops, or addresses and subnets"),
+      trustTrace: z
+        .boolean()
+        .default(false)
+        .describe("continues the trace of a request from a trusted proxy; other requests start one of their own"),
     }),
     ops: settings.ops({ port: 9464 }),
     upstreams: upstreams(registry),

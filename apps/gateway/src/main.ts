@@ -50,6 +50,7 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
     telemetry,
     version,
     trustProxy: http.trustProxy,
+    trustTrace: http.trustTrace,
     hosts: http.hosts,
   });
   await using server = await listen(app, {

@@ -45,7 +45,8 @@ describe("a request", () => {
 
   test("is one line of the access log, with its template, status, duration and ids", async () => {
     await using seen = observed();
-    await using gateway = await openGateway(plumbline, { upstream, telemetry: seen.telemetry });
+    const trusted = { trustProxy: "loopback", trustTrace: true };
+    await using gateway = await openGateway(plumbline, { upstream, telemetry: seen.telemetry, ...trusted });
     const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     await gateway.fetch("/v1/orders/7?secret=1", {
       headers: { "x-request-id": "r-1", traceparent: `00-${trace}-00f067aa0ba902b7-01` },
@@ -121,6 +122,49 @@ describe("a request", () => {
     assert.match(body, /^http_server_request_duration_seconds_count\{method="GET",route="other",code="404"\} 50$/m);
     assert.match(body, /^http_server_active_requests\{method="GET"\} 0$/m);
   });
+
+  for (const { name, trusted, believed } of [
+    { name: "of a stranger is not continued", trusted: {}, believed: false },
+    { name: "of a trusted proxy is not continued without the setting", trusted: { trustProxy: 1 }, believed: false },
+    {
+      name: "of another address than the trusted proxy's is not continued",
+      trusted: { trustProxy: "10.0.0.0/8", trustTrace: true },
+      believed: false,
+    },
+    {
+      name: "of a trusted proxy is continued with the setting",
+      trusted: { trustProxy: 1, trustTrace: true },
+      believed: true,
+    },
+  ]) {
+    test(`with a trace ${name}, and its tracestate ends here`, async () => {
+      await using seen = observed();
+      const received: unknown[] = [];
+      await using services = await serveServices({
+        getOrder: async (id, { metadata }) => {
+          received.push(metadata.get("traceparent"), metadata.get("tracestate"));
+          return orderOf({ id });
+        },
+      });
+      await using clients = await openClients({ all: `dns:///127.0.0.1:${services.port}` }, seen.telemetry, {
+        transport: "grpc-js",
+      });
+      await using gateway = await openGateway(plumbline, {
+        upstream: clients.get("all") ?? assert.fail(),
+        telemetry: seen.telemetry,
+        ...trusted,
+      });
+      const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+      const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01`, tracestate: "evil=1" };
+      const { status } = await gateway.fetch("/v1/orders/0190a7c2-58c5-7000-8000-000000000001", { headers });
+      assert.equal(status, 200);
+      const [traceparent, tracestate] = received;
+      assert.match(String(traceparent), /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
+      assert.equal(String(traceparent).includes(trace), believed);
+      assert.equal(String(traceparent).endsWith("-01"), believed, "sampled by the client's flag");
+      assert.equal(tracestate, undefined);
+    });
+  }
 
   test("passes its trace on to the service", async () => {
     await using seen = observed();

@@ -17,6 +17,7 @@ export const WorkerConfig = serviceConfig(
       url: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:8090"),
       timeoutMs: durationMs(5_000).describe("for all items of one order together"),
       concurrency: count(8, 100).describe("requests at once for one order"),
+      traceContext: z.boolean().default(false).describe("sends the trace context (traceparent) to the suppliers"),
     }),
     label: z.object({
       threads: z.int().min(1).max(256).optional().describe("threads that draw; by default, and at most, one per core"),

@@ -43,7 +43,10 @@ export function otelTracer(sdk?: OtelTracer, sampleRatio = 0): Tracer {
   const begin = (name: string, options: SpanOptions, parent: Context): OtelSpan => {
     if (sdk === undefined) return idSpan(parent);
     const links = (options.links ?? []).slice(0, maxLinks).flatMap(linkTo);
-    return isKept(parent, links, sampleRatio) ? sdk.startSpan(name, described(options, links), parent) : idSpan(parent);
+    if (!isKept(parent, links, sampleRatio)) return idSpan(parent);
+    // After the decision, which is none of the stranger's.
+    if (options.stranger !== undefined && options.parent === undefined) links.push(...linkToStranger(options.stranger));
+    return sdk.startSpan(name, described(options, links), parent);
   };
   return {
     span(name, options, work) {
@@ -66,8 +69,9 @@ export function otelTracer(sdk?: OtelTracer, sampleRatio = 0): Tracer {
   };
 }
 
-function parentOf({ parent }: SpanOptions): Context {
-  return parent === undefined ? context.active() : extract(parent);
+function parentOf({ parent, stranger }: SpanOptions): Context {
+  if (parent !== undefined) return extract(parent);
+  return stranger === undefined ? context.active() : emptyContext;
 }
 
 function described({ kind = "internal", attributes }: SpanOptions, links: Link[]): OtelSpanOptions {
@@ -190,6 +194,10 @@ function inject(ids: SpanContext | undefined, carrier: Record<string, string>): 
 function linkTo(carrier: Carrier): Link[] {
   const remote = trace.getSpanContext(extract(carrier));
   return remote === undefined ? [] : [{ context: remote }];
+}
+
+function linkToStranger({ [TRACE_PARENT_HEADER]: traceparent }: Carrier): Link[] {
+  return traceparent === undefined ? [] : linkTo({ [TRACE_PARENT_HEADER]: traceparent });
 }
 
 function present(attributes: Attributes): OtelAttributes {

@@ -19,6 +19,12 @@ export interface SpanOptions {
    */
   readonly parent?: Carrier | undefined;
   /**
+   * The headers of a caller that is not believed, such as a client on the internet. A new trace
+   * starts, whatever span is active, and `sampleRatio` alone decides if it is recorded. The span
+   * links to the caller's, without the caller's `tracestate`. Ignored if there is a `parent`.
+   */
+  readonly stranger?: Carrier | undefined;
+  /**
    * The headers of other traces of this work, such as the messages of a batch. The first 128 count.
    */
   readonly links?: readonly Carrier[] | undefined;

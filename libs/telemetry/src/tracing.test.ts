@@ -280,6 +280,39 @@ test("a root with links is sampled if one of the linked traces is, and other roo
   assert.deepEqual(none.spans.map(({ name }) => name).toSorted(), ["its insert", "kept batch"]);
 });
 
+test("a stranger's trace context is linked to, and decides neither the trace nor its sampling", async () => {
+  const stranger = { ...remote, tracestate: "evil=1" };
+  const work = ({ tracer }: ReturnType<typeof start>) =>
+    tracer.span("poll", {}, () =>
+      tracer.span("request", { kind: "server", stranger }, () => {
+        const headers: Headers = {};
+        tracer.inject(headers);
+        assert.deepEqual(Object.keys(headers), ["traceparent"]);
+        assert.doesNotMatch(headers["traceparent"] ?? "", /0af7651916cd43dd8448eb211c80319c/);
+      }),
+    );
+  const none = await traced(work, { sampleRatio: 0 });
+  assert.deepEqual(none.spans, []);
+  const unsampled = { traceparent: remote.traceparent.replace(/01$/, "00") };
+  const all = await traced((telemetry) => {
+    work(telemetry);
+    telemetry.tracer.span("unsampled there", { stranger: unsampled }, () => {});
+    telemetry.tracer.span("no context", { stranger: {} }, () => {});
+    telemetry.tracer.span("no valid context", { stranger: { traceparent: "nonsense" } }, () => {});
+    telemetry.tracer.span(
+      "two",
+      { stranger: { traceparent: `${remote.traceparent}, ${remote.traceparent}` } },
+      () => {},
+    );
+  });
+  const ids = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
+  assert.deepEqual(all.span("request").links, [ids]);
+  assert.deepEqual(all.span("unsampled there").links, [ids]);
+  for (const name of ["no context", "no valid context", "two"]) assert.deepEqual(all.span(name).links, [], name);
+  assert.notEqual(all.span("request").traceId, all.span("poll").traceId);
+  assert.equal(new Set(all.spans.map(({ traceId }) => traceId)).size, all.spans.length);
+});
+
 test("long attributes are cut, and links beyond 128 are left out", async () => {
   const received = await traced(({ tracer }) =>
     tracer.span(

@@ -1,11 +1,11 @@
 /** The journeys against the contents of images: one bundle for each service. */
 import { after, before } from "node:test";
 import { type Running, runStack } from "../src/stack.ts";
-import { httpJourneys, operatorJourneys } from "./journeys.ts";
+import { httpJourneys, operatorJourneys, trustedCaller } from "./journeys.ts";
 
 let running: Running;
 before(async () => {
-  running = await runStack({ entry: "bundle" });
+  running = await runStack({ entry: "bundle", environment: trustedCaller });
 });
 after(() => running?.[Symbol.asyncDispose]());
 

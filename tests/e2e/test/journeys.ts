@@ -146,7 +146,13 @@ export function httpJourneys(base: () => string): void {
   });
 }
 
-/** The journeys of an operator, who can reach the processes. */
+/** Makes the gateway continue the trace of a caller on this machine, as of a proxy. */
+export const trustedCaller = { GATEWAY_HTTP_TRUST_PROXY: "loopback", GATEWAY_HTTP_TRUST_TRACE: "true" };
+
+/**
+ * The journeys of an operator, who can reach the processes. They need a stack with the environment
+ * `trustedCaller`.
+ */
 export function operatorJourneys(running: () => Running): void {
   test("one trace covers every service and their logs", async () => {
     const traceId = crypto.randomUUID().replaceAll("-", "");

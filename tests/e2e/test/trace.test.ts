@@ -112,6 +112,12 @@ for (const { name, open } of tiers) {
     });
     after(() => tier?.[Symbol.asyncDispose]());
 
+    /** Returns the span of a caller's request: the root of a trace that links to the caller's span. */
+    const requestOf = (caller: Caller) =>
+      eventually(
+        async () => tier.receiver.spans.find(({ links }) => links.some(({ spanId }) => spanId === caller.spanId)),
+        (span) => span !== undefined,
+      ).then((span) => span ?? assert.fail());
     const spansOf = (traceId: string) => tier.receiver.spans.filter((span) => span.traceId === traceId);
     /** Waits until a trace has the expected outline, and shows the difference if it never has. */
     const looksLike = async (traceId: string, wanted: string): Promise<Span[]> => {
@@ -127,7 +133,9 @@ for (const { name, open } of tiers) {
       const items = skus.map((sku) => ({ sku, quantity: 1 }));
       const { status, json } = await post(`${tier.base}/v1/orders`, { customerId: "tracer", items }, caller.headers);
       assert.equal(status, 200);
-      return { ...caller, url: `${tier.base}/v1/orders/${json["id"]}` };
+      const { traceId } = await requestOf(caller);
+      assert.notEqual(traceId, caller.traceId);
+      return { traceId, url: `${tier.base}/v1/orders/${json["id"]}` };
     };
     const setSupplier = async (settings: object) => {
       const { status } = await call(`${tier.supplier}/v1/settings`, {
@@ -155,9 +163,10 @@ for (const { name, open } of tiers) {
       );
 
       const spans = await looksLike(order.traceId, fulfilledAtOnce);
-      const stream = await looksLike(watcher.traceId, watched);
+      const { traceId: watching } = await requestOf(watcher);
+      const stream = await looksLike(watching, watched);
       const named = (spanName: string, among = spans) => among.filter((span) => span.name === spanName);
-      assert.equal(named("POST /v1/orders")[0]?.parentSpanId, order.spanId, "the caller's own span is the parent");
+      assert.equal(named("POST /v1/orders")[0]?.parentSpanId, "", "a client's span is no parent");
 
       // A batch links to the spans that created its messages: the call that placed the order, the
       // handler.
@@ -168,8 +177,8 @@ for (const { name, open } of tiers) {
       assert.deepEqual(back?.links, [{ traceId: order.traceId, spanId: named("process orders.events")[0]?.spanId }]);
 
       // The last line was sent by another request; the order's trace links to it.
-      const watching = named("orders.v1.OrdersService/WatchOrder", stream).find(({ kind }) => kind === "server");
-      assert.deepEqual(named("tell watchers")[0]?.links, [{ traceId: watcher.traceId, spanId: watching?.spanId }]);
+      const watch = named("orders.v1.OrdersService/WatchOrder", stream).find(({ kind }) => kind === "server");
+      assert.deepEqual(named("tell watchers")[0]?.links, [{ traceId: watching, spanId: watch?.spanId }]);
       assert.deepEqual(
         named("GET /v1/orders/{order_id}:watch", stream)[0]?.events.map(
           (event) => event.attributes["stream.message.id"],
@@ -208,8 +217,14 @@ for (const { name, open } of tiers) {
   });
 }
 
+interface Caller {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** A caller with a trace of its own, like a traced browser. */
-function newCaller() {
+function newCaller(): Caller {
   const [traceId, spanId] = [randomBytes(16).toString("hex"), randomBytes(8).toString("hex")];
-  return { traceId, spanId, headers: { traceparent: `00-${traceId}-${spanId}-01` } };
+  return { traceId, spanId, headers: { traceparent: `00-${traceId}-${spanId}-01`, tracestate: "evil=1" } };
 }

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Span, Telemetry } from "@plumbline/telemetry";
 import type { Binding, Match, Router } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
-import { clientAddress, clientKey, type IsTrusted } from "./client-address.ts";
+import { clientAddress, clientKey, type IsTrusted, plainAddress } from "./client-address.ts";
 import { type Exchange, setExchange } from "./exchange.ts";
 import { requestIdOf } from "./headers.ts";
 
@@ -20,10 +20,14 @@ const pages = new Set(["/", "/openapi.json", "/docs", "/docs/docs.js", "/docs/do
  * The outermost layer. Sets the request's id, opens its span and, once the response was sent,
  * counts it and writes its line of the access log. Labels are from closed sets: known methods,
  * templates, statuses.
+ *
+ * A client's trace context starts no trace here and decides no sampling: the span links to it. With
+ * `trustTrace` it is the parent if it comes from a trusted proxy. `tracestate` ends here.
  */
 export function observe(
   router: Router<Binding>,
   isTrusted: IsTrusted,
+  trustTrace: boolean,
   { tracer, metrics, logger }: Telemetry,
 ): RequestHandler {
   const requests = metrics.counter("http_requests_total", "HTTP requests answered.", ["method", "code"]);
@@ -78,7 +82,13 @@ export function observe(
         ...(exchange.failure instanceof Error && status >= 500 && { error: exchange.failure.message }),
       });
     };
-    void tracer.span(`${method} ${route}`, { kind: "server", parent: request.headers, attributes }, answer);
+    const caller = { traceparent: request.headers["traceparent"] };
+    const isBelieved = trustTrace && isTrusted(plainAddress(request.socket.remoteAddress ?? "") ?? "", 0);
+    void tracer.span(
+      `${method} ${route}`,
+      { kind: "server", ...(isBelieved ? { parent: caller } : { stranger: caller }), attributes },
+      answer,
+    );
   };
 }
 

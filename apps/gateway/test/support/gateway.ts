@@ -27,6 +27,7 @@ export interface TestOptions {
   readonly graceMs?: number;
   readonly lingerMs?: number;
   readonly trustProxy?: TrustProxy;
+  readonly trustTrace?: boolean;
   readonly hosts?: string;
 }
 
@@ -54,6 +55,7 @@ export async function openGateway(registry: FileRegistry, options: TestOptions):
     telemetry,
     version: "0.0.0",
     trustProxy: options.trustProxy,
+    trustTrace: options.trustTrace,
     hosts: options.hosts,
   });
   const server = await listen(app, {

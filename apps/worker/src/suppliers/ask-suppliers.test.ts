@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { codeOf } from "@plumbline/errors";
 import { type QuoteEvent, startSupplier } from "@plumbline/supplier";
-import { noTelemetry } from "@plumbline/telemetry";
+import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { askSuppliersOverHttp, type SuppliersOptions } from "./ask-suppliers.ts";
 
 const usual = { concurrency: 8, timeoutMs: 10_000 };
@@ -47,6 +47,23 @@ test("answers are in the order of the items", async () => {
     { status: "unknown_sku" },
     { status: "in_stock", unitPrice: { currencyCode: "JPY", minorUnits: 2_400n } },
   ]);
+});
+
+test("the trace context is sent to a supplier only if the setting says so", async () => {
+  const telemetry: Telemetry = {
+    ...noTelemetry,
+    tracer: { ...noTelemetry.tracer, inject: (carrier) => void (carrier["traceparent"] = "00-1-2-01") },
+  };
+  for (const { traceContext, wanted } of [
+    { traceContext: undefined, wanted: undefined },
+    { traceContext: false, wanted: undefined },
+    { traceContext: true, wanted: "00-1-2-01" },
+  ]) {
+    const seen = new Set<string | undefined>();
+    await using supplier = await startSupplier({ port: 0, onQuote: ({ traceparent }) => seen.add(traceparent) });
+    await askSuppliersOverHttp({ ...usual, url: supplier.url, traceContext }, telemetry)(itemsOf("tea"));
+    assert.deepEqual([...seen], [wanted]);
+  }
 });
 
 test("the request names the quantity", async () => {

@@ -6,7 +6,7 @@ import type { OrderItem, Quote } from "../domain/order.ts";
 import type { AskSuppliers } from "../use-cases/ports.ts";
 import { fetchAll } from "./fetch-all.ts";
 import { readText } from "./read-text.ts";
-import { tracedFetch } from "./traced-fetch.ts";
+import { type TracedFetch, tracedFetch } from "./traced-fetch.ts";
 
 export interface SuppliersOptions {
   /** The address of the suppliers: `http://127.0.0.1:8090`. */
@@ -15,6 +15,8 @@ export interface SuppliersOptions {
   readonly concurrency: number;
   /** The time limit for all requests of one order together. */
   readonly timeoutMs: number;
+  /** True to send `traceparent` to the suppliers. */
+  readonly traceContext?: boolean | undefined;
 }
 
 /** A quote is a few hundred bytes. */
@@ -32,7 +34,7 @@ export function askSuppliersOverHttp(options: SuppliersOptions, telemetry: Telem
     "Time to ask the suppliers for all items of one order.",
     ["outcome"],
   );
-  const fetchQuote = tracedFetch(telemetry.tracer, "/v1/quotes/{sku}");
+  const fetchQuote = tracedFetch(telemetry.tracer, "/v1/quotes/{sku}", options.traceContext ?? false);
   return async (items, { signal } = {}) => {
     const started = performance.now();
     let outcome = "error";
@@ -51,7 +53,7 @@ export function askSuppliersOverHttp(options: SuppliersOptions, telemetry: Telem
 
 async function ask(
   items: readonly OrderItem[],
-  fetchQuote: ReturnType<typeof tracedFetch>,
+  fetchQuote: TracedFetch,
   { url, concurrency, timeoutMs }: SuppliersOptions,
   { signal }: Abortable,
 ): Promise<Quote[]> {

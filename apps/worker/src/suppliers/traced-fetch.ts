@@ -1,10 +1,14 @@
 import type { Tracer } from "@plumbline/telemetry";
 
+/** Sends one request. */
+export type TracedFetch = (url: URL, init: RequestInit) => Promise<Response>;
+
 /**
- * Returns a `fetch` that sends each request in a client span, with the context of the span. The
- * span ends with the response's head. It is named by `route`, since paths have ids in them.
+ * Returns a `fetch` that sends each request in a client span. The span ends with the response's
+ * head. It is named by `route`, since paths have ids in them. The span's context is sent along only
+ * if `sendContext` is true, since the server is another company's.
  */
-export function tracedFetch(tracer: Tracer, route: string): (url: URL, init: RequestInit) => Promise<Response> {
+export function tracedFetch(tracer: Tracer, route: string, sendContext: boolean): TracedFetch {
   return (url, init) => {
     const method = init.method ?? "GET";
     const attributes = {
@@ -16,7 +20,7 @@ export function tracedFetch(tracer: Tracer, route: string): (url: URL, init: Req
     };
     return tracer.span(`${method} ${route}`, { kind: "client", attributes }, async (span) => {
       const context: Record<string, string> = {};
-      tracer.inject(context);
+      if (sendContext) tracer.inject(context);
       const headers = new Headers(init.headers);
       for (const [name, value] of Object.entries(context)) headers.set(name, value);
       const response = await fetch(url, { ...init, headers });
