@@ -83,7 +83,10 @@ export async function openTestContext(openStore: OpenStore, options: TestContext
 
   const app = createApp({
     fulfilments,
-    askSuppliers: askSuppliersOverHttp({ url: supplier.url, concurrency: 8, timeoutMs: 10_000, traceContext: true }, telemetry),
+    askSuppliers: askSuppliersOverHttp(
+      { url: supplier.url, concurrency: 8, timeoutMs: 10_000, traceContext: true },
+      telemetry,
+    ),
     drawLabel: (content, options) => labels.draw(content, options),
   });
 

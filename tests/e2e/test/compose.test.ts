@@ -8,6 +8,7 @@ import {
   type ComposeStack,
   containers,
   databaseOwners,
+  docker,
   endReport,
   openCompose,
   ownServices,
@@ -63,6 +64,48 @@ function inContainers(): void {
     ] as const) {
       await assert.rejects(ask(role, database), /permission denied for database/, `${role} in ${database}`);
     }
+  });
+
+  test("a service's role reads and writes rows, and changes no table", async () => {
+    const ask = (role: string, statement: string) =>
+      stack.compose("exec", "-T", "postgres", "psql", "-h", "127.0.0.1", "-U", role, "-d", role, "-c", statement);
+    await ask("orders", "SELECT count(*) FROM orders");
+    for (const statement of ["DROP TABLE orders", "ALTER TABLE orders ADD COLUMN x int"]) {
+      await assert.rejects(ask("orders", statement), /must be owner of table orders/);
+    }
+    await assert.rejects(ask("orders", "CREATE TABLE x (a int)"), /permission denied for schema public/);
+  });
+
+  test("a container reaches the engines of its own calls only", async () => {
+    const connect = `
+      const [host, port] = process.argv.slice(1);
+      const socket = require("node:net").connect({ host, port: Number(port), timeout: 3_000 });
+      socket.on("connect", () => (console.log("connected"), socket.destroy()));
+      socket.on("timeout", () => (console.log("nothing"), socket.destroy()));
+      socket.on("error", () => console.log("nothing"));`;
+    const reach = async (from: string, host: string, port: string) =>
+      (await stack.compose("exec", "-T", from, "/nodejs/bin/node", "-e", connect, host, port)).trim();
+    assert.equal(await reach("orders", "postgres", "5432"), "connected");
+    assert.equal(await reach("worker", "kafka", "9092"), "connected");
+    for (const from of ["gateway", "greeter", "supplier"]) {
+      assert.equal(await reach(from, "postgres", "5432"), "nothing", from);
+      assert.equal(await reach(from, "kafka", "9092"), "nothing", from);
+    }
+    const id = (await stack.compose("ps", "--quiet", "postgres")).trim();
+    const networks = await docker([
+      "inspect",
+      "--format",
+      "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+      id,
+    ]);
+    assert.equal(await reach("gateway", networks.trim(), "5432"), "nothing", "by address");
+  });
+
+  test("Redis wants its password", async () => {
+    const ping = (...options: readonly string[]) =>
+      stack.compose("exec", "-T", ...options, "redis", "redis-cli", "ping");
+    assert.match(await ping("-e", "REDISCLI_AUTH="), /NOAUTH/);
+    assert.equal((await ping()).trim(), "PONG");
   });
 
   test("a service runs as an unprivileged user, cannot write files, and has no shell", async () => {

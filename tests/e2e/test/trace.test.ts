@@ -112,7 +112,7 @@ for (const { name, open } of tiers) {
     });
     after(() => tier?.[Symbol.asyncDispose]());
 
-    /** Returns the span of a caller's request: the root of a trace that links to the caller's span. */
+    /** Returns the span of a caller's request: a root that links to the caller's span. */
     const requestOf = (caller: Caller) =>
       eventually(
         async () => tier.receiver.spans.find(({ links }) => links.some(({ spanId }) => spanId === caller.spanId)),

@@ -51,12 +51,11 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
   const stateful = parts.includes("postgres");
   const image = `plumbline/${name}:\${PLUMBLINE_TAG}`;
   const build = `{ context: ., dockerfile: deploy/docker/node.Dockerfile, args: { APP: ${name} } }`;
+  const urlAs = (role: string, password: string) =>
+    `${upper}_DATABASE_URL: postgresql://${role}:\${POSTGRES_${upper}_${password}}@\${${upper}_POSTGRES_ADDRESS:-postgres:5432}/${snake}`;
+  const stores = [...(stateful ? ["data"] : []), ...(parts.includes("events") ? ["events"] : [])];
   const environment = [
-    ...(stateful
-      ? [
-          `${upper}_DATABASE_URL: postgresql://${snake}:\${POSTGRES_${upper}_PASSWORD}@\${${upper}_POSTGRES_ADDRESS:-postgres:5432}/${snake}`,
-        ]
-      : []),
+    ...(stateful ? [urlAs(snake, "PASSWORD")] : []),
     ...(parts.includes("events")
       ? [
           `${upper}_MESSAGING_ADAPTER: kafka`,
@@ -76,6 +75,7 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     `    build: ${build}`,
     `    environment: &${anchor}`,
     ...environment.map((line) => `      ${line}`),
+    `    networks: [${["calls", ...stores].join(", ")}]`,
     `    mem_limit: ${stateful ? 192 : 128}m`,
     ...(stateful
       ? ["    depends_on:", `      ${name}-migrate: { condition: service_completed_successfully }`, ""]
@@ -87,7 +87,10 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     `    image: ${image}`,
     `    build: ${build}`,
     "    command: [main.js, migrate]",
-    `    environment: *${anchor}`,
+    "    environment:",
+    `      <<: *${anchor}`,
+    `      ${urlAs(`${snake}_owner`, "OWNER_PASSWORD")}`,
+    `    networks: [${stores.join(", ")}]`,
     "    mem_limit: 192m",
     "    healthcheck: { disable: true }",
     "    depends_on: *engines",
@@ -101,12 +104,19 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     ]);
     result = insertBefore(result, /^ {2}# A stand-in for real suppliers/, [...lines, ...(stateful ? migrate : [])]);
     if (!stateful) return result;
-    const password = `POSTGRES_${upper}_PASSWORD`;
-    return insertAfterLast(result, /^ {6}POSTGRES_\w+_PASSWORD:/, [`      ${password}: \${${password}}`]);
+    const passwords = [`POSTGRES_${upper}_PASSWORD`, `POSTGRES_${upper}_OWNER_PASSWORD`];
+    return insertAfterLast(
+      result,
+      /^ {6}POSTGRES_\w+_PASSWORD:/,
+      passwords.map((password) => `      ${password}: \${${password}}`),
+    );
   });
   if (stateful) {
     edit(tree, ".env", (text) =>
-      insertAfterLast(text, /^POSTGRES_\w+_PASSWORD=/, [`POSTGRES_${upper}_PASSWORD=${name}-development-only`]),
+      insertAfterLast(text, /^POSTGRES_\w+_PASSWORD=/, [
+        `POSTGRES_${upper}_PASSWORD=${name}-development-only`,
+        `POSTGRES_${upper}_OWNER_PASSWORD=${name}-owner-development-only`,
+      ]),
     );
   }
 }

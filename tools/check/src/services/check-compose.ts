@@ -8,6 +8,7 @@ interface ComposeService {
   readonly command?: readonly string[];
   readonly profiles?: readonly string[];
   readonly environment?: Readonly<Record<string, unknown>>;
+  readonly networks?: readonly string[];
   readonly volumes?: readonly string[];
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
 }
@@ -50,6 +51,9 @@ function problemsOf(
     expect(service.volumes?.includes("./config:/app/config:ro") === true, "does not mount ./config at /app/config");
   }
   const prefix = settingsPrefix(name);
+  const onEvents = row.publishes !== undefined || row.consumes !== undefined;
+  const stores = [...(row.database === true ? ["data"] : []), ...(onEvents ? ["events"] : [])];
+  expectNetworks(name, [...(row.upstreams === true ? ["edge"] : []), "calls", ...stores]);
   for (const [setting, called] of Object.entries(row.calls ?? {})) {
     expectAddress(service, `${prefix}_${setting}`, `http://${address(serviceRow(called))}`);
   }
@@ -71,18 +75,32 @@ function problemsOf(
     const url = `postgresql://${role}:\${${password}}@${server}/${role}`;
     expectAddress(service, `${prefix}_DATABASE_URL`, url);
     const step = services[`${name}-migrate`];
+    const ownerPassword = `POSTGRES_${prefix}_OWNER_PASSWORD`;
+    const ownerUrl = `postgresql://${role}_owner:\${${ownerPassword}}@${server}/${role}`;
+    if (step !== undefined) {
+      const found = step.environment?.[`${prefix}_DATABASE_URL`];
+      expect(found === ownerUrl, `needs ${prefix}_DATABASE_URL: ${ownerUrl} at its migration step`);
+      expectNetworks(`${name}-migrate`, stores);
+    }
+    for (const one of [password, ownerPassword]) {
+      expect(services["postgres"]?.environment?.[one] !== undefined, `needs ${one} at postgres`);
+      expect(variables.has(one), `needs ${one} in .env`);
+    }
     expect(step?.image === image && step.command?.join(" ") === "main.js migrate", `needs a ${name}-migrate`);
     expect(
       service.depends_on?.[`${name}-migrate`]?.condition === "service_completed_successfully",
       `must depend on ${name}-migrate having completed`,
     );
-    expect(services["postgres"]?.environment?.[password] !== undefined, `needs ${password} at postgres`);
-    expect(variables.has(password), `needs ${password} in .env`);
   }
-  if (row.publishes !== undefined || row.consumes !== undefined) {
+  if (onEvents) {
     expectAddress(service, `${prefix}_KAFKA_BROKERS`, `\${KAFKA_ADDRESS:-kafka:9092}`);
   }
   return problems;
+
+  function expectNetworks(one: string, networks: readonly string[]): void {
+    const isRight = services[one]?.networks?.join(" ") === networks.join(" ");
+    if (!isRight) problems.push(`${one} needs networks: [${networks.join(", ")}]`);
+  }
 
   function expectAddress({ environment }: ComposeService, variable: string, value: string): void {
     expect(environment?.[variable] === value, `needs ${variable}: ${value}`);

@@ -13,6 +13,8 @@ interface Service {
   readonly container_name?: string;
   readonly ports?: readonly string[];
   readonly mem_limit?: string;
+  readonly pids_limit?: number;
+  readonly networks?: readonly string[];
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
@@ -45,6 +47,7 @@ for (const [name, service] of Object.entries(services)) {
   test(`${name} has a limit, a grace and a version`, () => {
     assert.match(service.mem_limit ?? "", /^\d+m$/);
     assert.equal(service.stop_grace_period, "15s");
+    assert.ok((service.pids_limit ?? 0) > 0, "no pids_limit");
     assert.match(service.image, /:(\$\{PLUMBLINE_TAG\}|\d[\d.]*)$/);
   });
 }
@@ -58,6 +61,30 @@ for (const name of scaled) {
   });
 }
 
+/** The containers that open connections to another one. */
+const callers: Readonly<Record<string, readonly string[]>> = {
+  postgres: ["orders", "orders-migrate", "worker", "worker-migrate"],
+  kafka: ["orders", "orders-migrate", "worker", "worker-migrate"],
+  supplier: ["worker"],
+  redis: ["gateway"],
+};
+
+test("an engine shares networks with its callers, and PostgreSQL and Kafka with no other container", () => {
+  for (const [engine, wanted] of Object.entries(callers)) {
+    const sharing = Object.keys(services).filter(
+      (name) => name !== engine && services[name]?.networks?.some((one) => services[engine]?.networks?.includes(one)),
+    );
+    for (const caller of wanted) assert.ok(sharing.includes(caller), `${caller} does not reach ${engine}`);
+    if (engine === "postgres" || engine === "kafka") assert.deepEqual(sharing.toSorted(), [...wanted].toSorted());
+  }
+});
+
+test("only gateway is where clients are", () => {
+  const names = Object.keys(services).filter((name) => services[name]?.networks?.includes("edge"));
+  assert.deepEqual(names, ["gateway"]);
+  for (const [name, { networks }] of Object.entries(services)) assert.ok(networks !== undefined, name);
+});
+
 test("the limits of what stays up add to the budget at most", () => {
   const standing = Object.entries(services).filter(([name, { profiles }]) => profiles === undefined && !isStep(name));
   const mebibytes = standing.map(([, { mem_limit = "" }]) => Number.parseInt(mem_limit, 10));
@@ -70,7 +97,14 @@ test("each secret of .env says that it is for development", () => {
   const found = [...secrets].map(([, name, value]) => [name, value?.endsWith("-development-only")]);
   assert.deepEqual(
     found.map(([name]) => name),
-    ["POSTGRES_PASSWORD", ...databaseOwners.map((name) => `POSTGRES_${settingsPrefix(name)}_PASSWORD`)],
+    [
+      "POSTGRES_PASSWORD",
+      ...databaseOwners.flatMap((name) => {
+        const prefix = `POSTGRES_${settingsPrefix(name)}`;
+        return [`${prefix}_PASSWORD`, `${prefix}_OWNER_PASSWORD`];
+      }),
+      "REDIS_PASSWORD",
+    ],
   );
   for (const [name, isMarked] of found) assert.ok(isMarked, `${name} is not marked`);
 });
