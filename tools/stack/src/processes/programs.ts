@@ -133,6 +133,8 @@ export function programs(
         [`${section}_PORT`]: String(port),
         OPS_HOST: loopback,
         OPS_PORT: String(opsPort),
+        // A page whose name was bound to 127.0.0.1 is no page of ours.
+        ...(row.http === true && { HTTP_HOSTS: "localhost,127.0.0.1,[::1]" }),
       });
     }
     if (row.database === true) own["DATABASE_URL"] = urls[service as DatabaseName];

@@ -1,0 +1,40 @@
+import { sleep } from "@plumbline/concurrency";
+import { besideVictims, call } from "../api.ts";
+import type { Attack } from "../attack.ts";
+import { openMany, Tally } from "../sockets.ts";
+
+export const manyConnections: Attack = {
+  name: "connections of one address",
+  right: "new connections of other clients get 200",
+  async run(target, full) {
+    const count = full ? 10_050 : 1_500;
+    let left = 0;
+    const { seen, misses } = await besideVictims(target, async () => {
+      using held = await openMany(target.ports.gateway, count, "");
+      left = held.isOpen();
+      const fresh = await call(`http://127.0.0.1:${target.ports.gateway}/healthz`, {
+        headers: { connection: "close" },
+      });
+      if (fresh.status !== 200) throw new Error(`/healthz on a new connection: ${fresh.status}`);
+    });
+    return { sent: count, seen: `${seen}; ${left} stay open`, misses };
+  },
+};
+
+export const silentOpsConnections: Attack = {
+  name: "silent connections to the ops port",
+  right: "/readyz gets 200 each time beside 80 silent connections",
+  async run(target, full) {
+    const statuses = new Tally();
+    using _held = await openMany(target.ports.gatewayOps, 80, "");
+    for (let ask = 0; ask < (full ? 40 : 15); ask++) {
+      const { status } = await call(`http://127.0.0.1:${target.ports.gatewayOps}/readyz`, {
+        headers: { connection: "close" },
+      });
+      statuses.add(status);
+      await sleep(50);
+    }
+    const misses = statuses.of(200) === statuses.total ? [] : [`/readyz got ${statuses}`];
+    return { sent: 80, seen: `/readyz ${statuses}`, misses };
+  },
+};

@@ -1,0 +1,57 @@
+import { request as httpRequest } from "node:http";
+import { base, place, placed, setSupplier, settled } from "../api.ts";
+import type { Attack, Target } from "../attack.ts";
+import { attacker, Tally } from "../sockets.ts";
+
+const items = [
+  ...["tea", "coffee", "oolong", "cups", "kettle"].map((sku) => ({ sku, quantity: 1 })),
+  ...Array.from({ length: 95 }, (_, index) => ({ sku: `unknown-${index}`, quantity: 1 })),
+];
+
+/** Places an order from the attacker's address, in the name of a customer who rotates. */
+function flood(target: Target, index: number): Promise<number | string> {
+  const { promise, resolve } = Promise.withResolvers<number | string>();
+  const sent = httpRequest(
+    `${base(target)}/v1/orders`,
+    { method: "POST", localAddress: attacker, headers: { "content-type": "application/json" } },
+    (response) => {
+      response.resume().on("close", () => resolve(response.statusCode ?? "no answer"));
+    },
+  );
+  sent.on("error", () => resolve("no answer"));
+  sent.end(JSON.stringify({ customerId: `flood-${index}`, items }));
+  return promise;
+}
+
+export const queueFlood: Attack = {
+  name: "a queue full of big orders",
+  right: "the next customer's order is settled within 10 s",
+  async run(target, full) {
+    const count = full ? 300 : 100;
+    await setSupplier(target, { latencyMs: 100 });
+    try {
+      const statuses = new Tally();
+      let next = 0;
+      await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          while (next < count) statuses.add(await flood(target, next++));
+        }),
+      );
+      const took = await settled(target, await placed(target, "next-customer"), 60_000);
+      const misses =
+        took !== undefined && took <= 10_000
+          ? []
+          : [`the next customer's order took ${took === undefined ? "over 60 s" : `${Math.round(took)} ms`}`];
+      return {
+        sent: count,
+        seen: `the flood ${statuses}; the next order ${Math.round(took ?? Number.NaN)} ms`,
+        misses,
+      };
+    } finally {
+      await setSupplier(target, { latencyMs: 0 });
+      // The flood's orders are done before the next attack begins.
+      const last = await place(target, "after");
+      if (last.status === 200) await settled(target, (JSON.parse(last.body) as { id: string }).id, 120_000);
+    }
+  },
+};

@@ -1,0 +1,69 @@
+/** `npm run attacks`: a running stack under each attack that is known, and what others get. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Transport, transports } from "@plumbline/tools-stack";
+import { choice, flag, paint, runCommand } from "@plumbline/tools-stack/command";
+import { attacks, open } from "./list.ts";
+import { withTables } from "./page.ts";
+import { reproductions } from "./reproductions.ts";
+import { type Result, runAttack } from "./run.ts";
+import { openTarget } from "./target.ts";
+
+await runCommand(
+  {
+    name: "npm run attacks",
+    about: "Attacks an embedded stack on this machine, and counts what other clients get. Needs Linux.",
+    options: {
+      transport: choice("one implementation of gRPC instead of each", transports),
+      write: flag("writes docs/security-tests.md and attacks nothing"),
+      short: flag("fewer connections and requests, as in npm test"),
+    },
+    notes: [
+      "The stack is one of its own, on free ports of 127.0.0.1, removed at the end with its data.",
+      "docs/security-tests.md lists the attacks. Exit codes: 0 each is repelled, 1 one is not, 2 wrong command line.",
+    ],
+  },
+  async ({ values }) => {
+    if (values.write === true) {
+      const page = resolve(import.meta.dirname, "../../../docs/security-tests.md");
+      writeFileSync(page, withTables(readFileSync(page, "utf8"), reproductions));
+      console.log("docs/security-tests.md is written");
+      return 0;
+    }
+    if (process.platform !== "linux") {
+      console.log(`NOT RUN: attackers need addresses such as 127.0.0.66, which ${process.platform} does not have`);
+      return 0;
+    }
+    const results: Result[] = [];
+    for (const transport of values.transport === undefined ? transports : [values.transport]) {
+      results.push(...(await attackOver(transport, values.short !== true)));
+    }
+    const missed = results.filter(({ misses }) => misses.length > 0);
+    const known = missed.filter(({ attack }) => open[attack.name] !== undefined);
+    console.log(
+      `${results.length} attacks: ${results.length - missed.length} repelled, ${known.length} open, ${missed.length - known.length} missed`,
+    );
+    return missed.length === known.length ? 0 : 1;
+  },
+);
+process.exit(); // Requests of clients that were given up may still wait.
+
+async function attackOver(transport: Transport, full: boolean): Promise<Result[]> {
+  console.log(`\nCalls over ${transport}`);
+  await using target = await openTarget(transport);
+  const results: Result[] = [];
+  for (const attack of attacks) {
+    const result = await runAttack(attack, target, full);
+    results.push(result);
+    const { sent, seen, misses, seconds } = result;
+    const verdict =
+      misses.length === 0
+        ? paint("green", "repelled")
+        : open[attack.name] !== undefined
+          ? paint("yellow", "OPEN    ")
+          : paint("red", "MISSED  ");
+    console.log(`${verdict}  ${attack.name} (${sent} sent, ${seconds.toFixed(1)} s): ${seen}`);
+    for (const miss of misses) console.log(`          ${miss}`);
+  }
+  return results;
+}

@@ -1,0 +1,79 @@
+import { connect, type Socket } from "node:net";
+import { sleep } from "@plumbline/concurrency";
+
+/** The attacker's address. All of 127.0.0.0/8 is this machine on Linux. */
+export const attacker = "127.0.0.66";
+
+/** Opens a connection from the attacker's address, or another one. Errors close it in silence. */
+export function open(port: number, localAddress = attacker): Socket {
+  const socket = connect({ port, host: "127.0.0.1", localAddress });
+  socket.on("error", () => {});
+  return socket;
+}
+
+/** Opens many connections, each with the same first bytes. Disposing closes all of them. */
+export async function openMany(
+  port: number,
+  count: number,
+  first: string | Uint8Array,
+  onData?: (text: string) => void,
+) {
+  const sockets: Socket[] = [];
+  for (let index = 0; index < count; index++) {
+    const socket = open(port);
+    socket.on("data", (chunk: Buffer) => onData?.(chunk.toString("latin1")));
+    socket.write(first);
+    sockets.push(socket);
+    if (index % 50 === 49) await sleep(25);
+  }
+  await sleep(500);
+  return {
+    sockets,
+    isOpen: () => sockets.filter((socket) => !socket.destroyed && socket.readyState === "open").length,
+    [Symbol.dispose]: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** Sends bytes on one connection and returns what comes until it closes, or for `ms`. */
+export function ask(port: number, bytes: string, ms = 5_000, localAddress = attacker): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let text = "";
+  const socket = open(port, localAddress);
+  const timer = setTimeout(() => socket.destroy(), ms);
+  socket.on("data", (chunk: Buffer) => {
+    text += chunk.toString("latin1");
+    if (/^HTTP\/1\.1 \d{3} [^]*\r\n\r\n/.test(text)) socket.destroy();
+  });
+  socket.on("close", () => {
+    clearTimeout(timer);
+    resolve(text);
+  });
+  socket.write(bytes);
+  return promise;
+}
+
+export const statusOf = (text: string) => /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? "no answer";
+
+/** Counts by name: `{"200":12,"429":3}`. */
+export class Tally {
+  readonly #counts = new Map<string, number>();
+
+  add(name: string | number): void {
+    this.#counts.set(String(name), (this.#counts.get(String(name)) ?? 0) + 1);
+  }
+
+  of(name: string | number): number {
+    return this.#counts.get(String(name)) ?? 0;
+  }
+
+  get total(): number {
+    return [...this.#counts.values()].reduce((sum, one) => sum + one, 0);
+  }
+
+  toString(): string {
+    const sorted = [...this.#counts].toSorted(([a], [b]) => a.localeCompare(b));
+    return sorted.length === 0 ? "nothing" : sorted.map(([name, count]) => `${count} x ${name}`).join(", ");
+  }
+}
