@@ -3,7 +3,13 @@
 # All apps share the stages above `app`. A change in the source of one app builds from there, and
 # replaces one layer: the app's own.
 
-FROM --platform=$BUILDPLATFORM node:26-bookworm-slim AS dependencies
+# The bases by tag, so that a build takes their security fixes. To fix them, give digests:
+# `--build-arg BUILD_IMAGE=node@sha256:…`. None stands here, because no source was at hand to check
+# them against.
+ARG BUILD_IMAGE=node:26-bookworm-slim
+ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs26-debian13:nonroot
+
+FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS dependencies
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 COPY --parents apps/*/package.json libs/*/package.json tests/*/package.json tools/*/package.json deploy/docker/package.json ./
@@ -33,7 +39,7 @@ RUN node /src/tools/build/sbom.ts
 FROM scratch AS sbom
 COPY --from=bill /src/*/*/dist/sbom.cdx.json /
 
-FROM gcr.io/distroless/nodejs26-debian13:nonroot AS node
+FROM ${RUNTIME_IMAGE} AS node
 WORKDIR /app
 COPY --link --from=libraries /image/probe.js ./
 

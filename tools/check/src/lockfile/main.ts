@@ -57,7 +57,13 @@ async function check(): Promise<number> {
       ...globSync(["{apps,libs,tests,tools}/*/package.json", "deploy/docker/package.json"], { cwd: root }),
     ].map((path) => [path, JSON.parse(readFileSync(join(root, path), "utf8")) as Manifest]),
   );
-  const problems = checkPolicy({ packages, manifests, npmrc: readFileSync(join(root, ".npmrc"), "utf8") }, policy);
+  const workflows = Object.fromEntries(
+    globSync(".github/workflows/*.yml", { cwd: root }).map((path) => [path, readFileSync(join(root, path), "utf8")]),
+  );
+  const problems = checkPolicy(
+    { packages, manifests, npmrc: readFileSync(join(root, ".npmrc"), "utf8"), workflows },
+    policy,
+  );
 
   const memory = join(root, "node_modules/.cache/release-dates.json");
   const dates = new Map(Object.entries(readJson(memory)));

@@ -17,10 +17,17 @@ test("this repository keeps the policy", () => {
     packages: JSON.parse(read("package-lock.json")).packages,
     manifests: Object.fromEntries(manifests.map((path) => [path, JSON.parse(read(path))])),
     npmrc: read(".npmrc"),
+    workflows: workflowsOf(),
   };
   assert.ok(manifests.length > 20);
   assert.deepEqual(checkPolicy(installation, policy), []);
 });
+
+function workflowsOf() {
+  const paths = globSync(".github/workflows/*.yml", { cwd: root });
+  assert.ok(paths.length > 0);
+  return Object.fromEntries(paths.map((path) => [path, read(path)]));
+}
 
 const good: Installation = {
   packages: {
@@ -95,6 +102,11 @@ for (const { name, installation, want } of [
     name: "a dependency by address",
     installation: { manifests: { "libs/b/package.json": { optionalDependencies: { a: "github:a/a" } } } },
     want: "libs/b/package.json: a is github:a/a: an exact version is wanted",
+  },
+  {
+    name: "an action by its tag",
+    installation: { workflows: { "ci.yml": "- uses: ./own\n- uses: a/b@v4 # v4\n" } },
+    want: "ci.yml: a/b@v4 is not named by its commit",
   },
   {
     name: "an install script of our own",

@@ -24,6 +24,8 @@ export interface Installation {
   /** The manifests of this repository, by their path. */
   readonly manifests: Readonly<Record<string, Manifest>>;
   readonly npmrc: string;
+  /** The texts of workflows, by their path. */
+  readonly workflows?: Readonly<Record<string, string>>;
 }
 
 export const policy: Policy = {
@@ -41,7 +43,10 @@ export const policy: Policy = {
 };
 
 /** Returns one sentence for each thing that breaks the policy. */
-export function checkPolicy({ packages, manifests, npmrc }: Installation, { scriptsThatStayOff }: Policy): string[] {
+export function checkPolicy(
+  { packages, manifests, npmrc, workflows = {} }: Installation,
+  { scriptsThatStayOff }: Policy,
+): string[] {
   return [
     ...Object.entries(packages).flatMap(([path, entry]) => {
       const release = releaseOf(path, entry);
@@ -73,6 +78,11 @@ export function checkPolicy({ packages, manifests, npmrc }: Installation, { scri
     ...(setting(npmrc, "ignore-scripts") === "true"
       ? []
       : [".npmrc: ignore-scripts is not true, so install scripts run"]),
+    ...Object.entries(workflows).flatMap(([path, text]) =>
+      [...text.matchAll(/\buses: *([^\s#]+)/g)]
+        .filter(([, action = ""]) => !action.startsWith("./") && !/@[\da-f]{40}$/.test(action))
+        .map(([, action]) => `${path}: ${action} is not named by its commit`),
+    ),
     ...Object.entries(manifests).flatMap(([path, manifest]) => checkManifest(path, manifest)),
   ];
 }
