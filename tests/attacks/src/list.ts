@@ -35,5 +35,4 @@ export const open: Readonly<Record<string, string>> = {
   [bigPages.name]: "pages are not bounded in bytes, so some wait until their deadline",
   [unreadCalls.name]: "calls of the gateway wait behind answers that are not read",
   [queueFlood.name]: "the worker's lanes are not shared out by client",
-  [silentOpsConnections.name]: "the ops port keeps no places for probes",
 };

