@@ -12,6 +12,7 @@ import {
   tlsOf,
   usernameOf,
 } from "../options.ts";
+import { closeSilentConnections } from "./close-silent-connections.ts";
 import { KafkajsMember } from "./member.ts";
 import { quietRequestQueue } from "./quiet-request-queue.ts";
 import { readLogs } from "./read.ts";
@@ -102,6 +103,7 @@ function isLoginRefused(error: unknown): boolean {
  */
 function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
   quietRequestQueue();
+  closeSilentConnections();
   readableFetches();
   const tls = tlsOf(options);
   return new kafkajs.Kafka({
