@@ -6,6 +6,7 @@
 {{- $migrates := and .row.migrates $migration.enabled }}
 {{- $migrationSecrets := merge (dict) ($migration.secrets | default dict) $secrets }}
 {{- $settings := include "plumbline.settings" . | fromJson }}
+{{- $watches := include "plumbline.watchesEndpoints" . }}
 {{- $mounts := $service.extraVolumeMounts | default list }}
 apiVersion: apps/v1
 kind: Deployment
@@ -14,7 +15,7 @@ metadata:
   labels: {{- include "plumbline.labels" . | nindent 4 }}
 spec:
   {{- /* An autoscaler owns this number. A number here too would fail each upgrade with a conflict. */}}
-  {{- if eq .root.Values.autoscaling.metrics "none" }}
+  {{- if or (eq .root.Values.autoscaling.metrics "none") (not $service.autoscaling) }}
   replicas: {{ $service.replicas }}
   {{- end }}
   minReadySeconds: {{ $service.minReadySeconds }}
@@ -137,6 +138,9 @@ spec:
             {{- if $secrets }}
             - { name: secrets, mountPath: /run/plumbline/secrets, readOnly: true }
             {{- end }}
+            {{- if $watches }}
+            - { name: kubernetes, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true }
+            {{- end }}
             {{- with $mounts }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
@@ -148,6 +152,9 @@ spec:
         {{- end }}
         {{- if $migrates }}
         {{- include "plumbline.secretVolume" (dict "volume" "migration-secrets" "secrets" $migrationSecrets) | nindent 8 }}
+        {{- end }}
+        {{- if $watches }}
+        {{- include "plumbline.tokenVolume" . | nindent 8 }}
         {{- end }}
         {{- with $service.extraVolumes }}
         {{- toYaml . | nindent 8 }}

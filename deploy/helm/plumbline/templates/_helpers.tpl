@@ -79,10 +79,43 @@ below those of the service. Keys that the service does not have are left out.
 {{- else if hasKey ($.row.upstreams | default dict) $key }}
 {{- $to := get $.row.upstreams $key }}
 {{- $host := include "plumbline.name" (dict "root" $.root "name" $to) }}
+{{- if eq $.root.Values.discovery "kubernetes" }}
+{{- $_ := set $flat $key (printf "kubernetes:///%s.%s:grpc" $host $.root.Release.Namespace) }}
+{{- else }}
 {{- $_ := set $flat $key (printf "dns:///%s.%s:%v" $host $domain (get $table $to).port) }}
 {{- end }}
 {{- end }}
+{{- end }}
 {{- $flat | toJson }}
+{{- end }}
+
+{{/* "yes" if the service watches EndpointSlices: it has a target of Kubernetes, or the routes may. */}}
+{{- define "plumbline.watchesEndpoints" -}}
+{{- $found := .row.routes | default false }}
+{{- range $key, $value := include "plumbline.settings" . | fromJson }}
+{{- if and (kindIs "string" $value) (hasPrefix "kubernetes:" $value) }}{{ $found = true }}{{ end }}
+{{- end }}
+{{- if $found }}yes{{ end }}
+{{- end }}
+
+{{/* What the client of the API server needs, for one container alone. */}}
+{{- define "plumbline.tokenVolume" -}}
+- name: kubernetes
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken: { path: token, expirationSeconds: 3600 }
+      - configMap: { name: kube-root-ca.crt, items: [{ key: ca.crt, path: ca.crt }] }
+      - downwardAPI: { items: [{ path: namespace, fieldRef: { fieldPath: metadata.namespace } }] }
+{{- end }}
+
+{{/* The name and port of the Service that clients from outside reach: Envoy's, or the gateway's. */}}
+{{- define "plumbline.front" -}}
+{{- $gateway := .Values.services.gateway.service | default dict }}
+{{- $port := $gateway.port | default 80 }}
+{{- if .Values.envoy.enabled }}{{ $port = .Values.envoy.service.port }}{{ end }}
+{{- $name := ternary "envoy" "gateway" .Values.envoy.enabled }}
+{{- dict "name" (include "plumbline.name" (dict "root" . "name" $name)) "port" $port | toJson }}
 {{- end }}
 
 {{/* The file of live settings, which the service follows. */}}

@@ -10,6 +10,13 @@ export const examples: Readonly<Record<string, object>> = {
     metrics: { podMonitor: { enabled: true, labels: { release: "monitoring" } } },
     services: { gateway: { settings: { http: { trustProxy: 1 } } } },
   },
+  envoy: {
+    discovery: "kubernetes",
+    envoy: { enabled: true },
+    services: { "control-plane": { enabled: true }, gateway: { settings: { http: { trustProxy: 2 } } } },
+    ingress: { enabled: true },
+    networkPolicy: { ingress: { from: [{ namespaceSelector: {} }] } },
+  },
   everything: {
     image: { prefix: "registry.example/team/", tag: "1.2.3", pullSecrets: ["registry"] },
     settings: { rpc: { transport: "http2" }, telemetry: { otlpEndpoint: "http://collector.tracing:4318" } },

@@ -22,17 +22,18 @@ function peersOf(objects: readonly KubeObject[]): readonly Peer[] {
     pod("dns", "kube-system", { "k8s-app": "kube-dns" }),
     pod("other-dns", "elsewhere", {}),
     pod("prometheus", "monitoring"),
+    pod("api-server", "api"),
     { name: "internet", labels: {} },
   ];
 }
 
-const ports = [53, 80, 443, 5432, 6379, 8080, 8090, 9092, 9464, 18_000, 50_051, 50_052, 50_053];
+const ports = [53, 80, 443, 5432, 6379, 6443, 8000, 8080, 8090, 9092, 9464, 18_000, 50_051, 50_052, 50_053];
 
 /** Returns each allowed flow from or to a service as "from > to:port". */
 function allowedFlows(...values: readonly object[]): readonly string[] {
   const { objects } = render(...values);
   const peers = peersOf(objects);
-  const ours = new Set(["gateway", "greeter", "orders", "worker"]);
+  const ours = new Set(["gateway", "greeter", "orders", "worker", "control-plane", "envoy"]);
   const found: string[] = [];
   for (const from of peers)
     for (const to of peers)
@@ -106,4 +107,40 @@ test("anyone may call the gateway, and a stranger calls nothing else but metrics
     "other-dns > gateway:8080 TCP",
     "stranger > gateway:8080 TCP",
   ]);
+});
+
+test("with Envoy clients reach Envoy alone, and the API server is reached by who watches it", { skip }, () => {
+  const apiServer = {
+    to: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "api" } } }],
+    ports: [6443],
+  };
+  const flows = allowedFlows(named, {
+    discovery: "kubernetes",
+    envoy: { enabled: true },
+    services: { "control-plane": { enabled: true } },
+    networkPolicy: { apiServer },
+  }).filter((flow) => !/ > dns:|^prometheus > /.test(flow));
+  assert.deepEqual(flows.toSorted(), [
+    "control-plane > api-server:6443 TCP",
+    "envoy > control-plane:18000 TCP",
+    "envoy > gateway:8080 TCP",
+    "envoy > gateway:9464 TCP",
+    "gateway > api-server:6443 TCP",
+    "gateway > greeter:50051 TCP",
+    "gateway > orders:50052 TCP",
+    "gateway > worker:50053 TCP",
+  ]);
+});
+
+test("without targets of Kubernetes no service has a token, a Role or a way to the API server", { skip }, () => {
+  const { objects } = render();
+  assert.deepEqual(
+    objects.filter(({ kind }) => kind === "Role"),
+    [],
+  );
+  assert.equal(JSON.stringify(objects).includes("serviceAccountToken"), false);
+  assert.deepEqual(
+    allowedFlows().filter((flow) => flow.includes(":6443")),
+    [],
+  );
 });

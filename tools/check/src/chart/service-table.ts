@@ -1,6 +1,6 @@
 /** The chart's own table of services: files/services.json, which its templates read. */
 import { listSettings, type SettingRow } from "@plumbline/config";
-import { ownServices, type ServiceRow, settingsPrefix } from "@plumbline/tools-stack";
+import { ownServices, profileRows, type ServiceRow, settingsPrefix } from "@plumbline/tools-stack";
 import type { Service } from "../settings/services.ts";
 
 interface ChartRow {
@@ -11,6 +11,8 @@ interface ChartRow {
   /** The engines that it connects to. */
   readonly engines: readonly Engine[];
   readonly migrates?: true;
+  /** It has a document of routes, which may name Services of the cluster. */
+  readonly routes?: true;
   readonly settings: Readonly<Record<string, ChartSetting>>;
 }
 
@@ -23,9 +25,12 @@ interface ChartSetting {
   readonly live?: true;
 }
 
+/** The services of the chart, those of compose profiles too. */
+export const chartServices: readonly ServiceRow[] = [...ownServices, ...profileRows];
+
 /** Returns the text of files/services.json. */
 export function serviceTable(services: readonly Service[]): string {
-  const rows = ownServices.map((row) => [row.name, chartRow(row, services)]);
+  const rows = chartServices.map((row) => [row.name, chartRow(row, services)]);
   return `${JSON.stringify(Object.fromEntries(rows), undefined, 1)}\n`;
 }
 
@@ -39,6 +44,7 @@ function chartRow(row: ServiceRow, services: readonly Service[]): ChartRow {
     ...(row.upstreams === true && { upstreams: upstreams() }),
     engines: enginesOf(row, settings),
     ...(row.database === true && { migrates: true }),
+    ...(settings.some(({ key }) => key === "routes.file") && { routes: true }),
     settings: Object.fromEntries(settings.map((setting) => [setting.key, chartSetting(setting)])),
   };
 }

@@ -2,9 +2,16 @@
 import type { Started } from "../settings/started.ts";
 import { type KubeObject, podsOf } from "./render.ts";
 
-/** Returns what each container of the objects starts. A mounted secret gets a value that fits. */
+/** Programs of others, which have no settings of ours. */
+const foreign: ReadonlySet<string> = new Set(["envoy"]);
+
+/**
+ * Returns what each container of the objects starts, but programs of others. A mounted secret gets a
+ * value that fits.
+ */
 export function startedPods(objects: readonly KubeObject[]): readonly Started[] {
-  return podsOf(objects).flatMap(({ app, pod }) =>
+  const ours = podsOf(objects).filter(({ app }) => !foreign.has(app));
+  return ours.flatMap(({ app, pod }) =>
     [...(pod.initContainers ?? []), ...pod.containers].map(({ name, env = [] }) => ({
       where: `${name} of ${app} in deploy/helm/plumbline`,
       app,

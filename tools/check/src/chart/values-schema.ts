@@ -37,10 +37,21 @@ export function valuesSchema(services: readonly Service[]): string {
       services: map(
         Object.fromEntries(services.map((service, index) => [service.name, serviceSchema(service, settings[index])])),
       ),
+      discovery: { enum: ["dns", "kubernetes"] },
+      envoy: map({
+        enabled: flag,
+        image: text,
+        replicas: { type: "integer", minimum: 1 },
+        resources: map({ cpu: quantity, memory: quantity }),
+        service: map({ port, annotations: textMap }),
+        drainSeconds: { type: "integer", minimum: 1, maximum: 25 },
+        routes: anyMap,
+      }),
       autoscaling: map({
         metrics: { enum: ["none", "cpu", "adapter", "keda"] },
         behavior: anyMap,
         prometheus: text,
+        rateWindow: { type: "string", pattern: "^[0-9]+[smh]$" },
       }),
       disruption: map({ enabled: flag, maxUnavailable: { type: ["integer", "string"] } }),
       networkPolicy: map({
@@ -51,6 +62,7 @@ export function valuesSchema(services: readonly Service[]): string {
         postgres: { $ref: "#/$defs/peer" },
         kafka: { $ref: "#/$defs/peer" },
         redis: { $ref: "#/$defs/peer" },
+        apiServer: { $ref: "#/$defs/peer" },
         suppliers: { $ref: "#/$defs/peer" },
         collector: { $ref: "#/$defs/peer" },
       }),

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { sleep } from "@plumbline/concurrency";
+import { release } from "./charts.ts";
 import type { ClusterStack } from "./open-cluster.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
@@ -68,12 +69,12 @@ export function startArrivals({ url, rate, watchers }: ArrivalsOptions): Arrival
 }
 
 /**
- * Returns the address of the gateway's Service. All pods of the gateway are behind it, and it keeps
- * a connection at one of them.
+ * Returns the address that clients call: the Service of Envoy, which chooses a gateway for each
+ * request, or that of the gateway, which keeps a connection at one pod.
  */
-export async function serviceUrl(stack: ClusterStack): Promise<string> {
-  const ip = await stack.kubectl("get", "service", "plumbline-gateway", "--output", "jsonpath={.spec.clusterIP}");
-  return `http://${ip}`;
+export async function serviceUrl(stack: ClusterStack, envoy = false): Promise<string> {
+  const name = `${release}-${envoy ? "envoy" : "gateway"}`;
+  return `http://${await stack.kubectl("get", "service", name, "--output", "jsonpath={.spec.clusterIP}")}`;
 }
 
 /** Sends a load for a while, without a verdict: the first calls of new pods are slow. */

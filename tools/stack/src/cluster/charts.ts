@@ -15,3 +15,15 @@ export function chartOf(): string {
 export function valuesOf(tag: string): readonly string[] {
   return ["--values", join(charts, "examples/kafka.yaml"), "--set-string", `image.tag=${tag}`];
 }
+
+/** Returns the arguments that put an Ingress, Envoy or both in front of the gateway. */
+export function frontValues(front: { readonly envoy: boolean; readonly ingressClass?: string }): readonly string[] {
+  const { envoy, ingressClass } = front;
+  const proxies = (envoy ? 1 : 0) + (ingressClass === undefined ? 0 : 1);
+  const values = [
+    ...(ingressClass === undefined ? [] : [`ingress.enabled=true,ingress.className=${ingressClass}`]),
+    ...(envoy ? ["envoy.enabled=true,services.control-plane.enabled=true,discovery=kubernetes"] : []),
+    ...(proxies === 0 ? [] : [`services.gateway.settings.http.trustProxy=${proxies}`]),
+  ];
+  return values.flatMap((value) => ["--set", value]);
+}

@@ -1,9 +1,10 @@
 import { sleep } from "@plumbline/concurrency";
 import { ownServices } from "../services.ts";
 import { serviceUrl, startArrivals, warmUp } from "./arrivals.ts";
-import { type ClusterStack, openCluster } from "./open-cluster.ts";
+import { inNamespace, type Print } from "./in-namespace.ts";
+import type { ClusterStack } from "./open-cluster.ts";
 import type { Reach } from "./reach.ts";
-import { explain, namespaceFor, Report, seconds, watchLeftovers } from "./report.ts";
+import { explain, seconds } from "./report.ts";
 import { slowSupplier } from "./rollouts.ts";
 import { recordTimeline } from "./timeline.ts";
 
@@ -17,6 +18,7 @@ export interface DrainOptions {
   readonly tag: string;
   readonly rate: number;
   readonly watchers: number;
+  readonly envoy: boolean;
 }
 
 /**
@@ -24,14 +26,10 @@ export interface DrainOptions {
  * An eviction that a disruption budget refuses is asked for again. Prints a table, and returns 1 if
  * a request failed, or an eviction was refused for too long.
  */
-export async function drain({ reach, tag, rate, watchers }: DrainOptions, print: (text: string) => void) {
-  const report = new Report();
-  const leftovers = await watchLeftovers(reach);
-  let removedAt = 0;
-  {
-    await using stack = await openCluster({ reach, namespace: namespaceFor("drain"), tag, replicas: 2 });
+export async function drain({ reach, tag, rate, watchers, envoy }: DrainOptions, print: Print): Promise<number> {
+  return await inNamespace("drain", { reach, tag, envoy, replicas: 2 }, print, async (stack, report) => {
     await slowSupplier(stack);
-    const url = await serviceUrl(stack);
+    const url = await serviceUrl(stack, envoy);
     await warmUp({ url, rate, watchers }, warmMs);
     await using timeline = recordTimeline(reach, stack.namespace);
     await using load = startArrivals({ url, rate, watchers });
@@ -62,11 +60,7 @@ export async function drain({ reach, tag, rate, watchers }: DrainOptions, print:
     const seen = await load.end();
     if (seen.failures.length > 0) print(explain(seen, timeline));
     report.load("all", seen);
-    removedAt = performance.now();
-  }
-  await leftovers(report, removedAt);
-  print(`${report}`);
-  return report.ok ? 0 : 1;
+  });
 }
 
 /** Asks for the eviction of a pod. Returns false if its disruption budget refuses it now. */

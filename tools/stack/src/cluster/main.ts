@@ -1,9 +1,11 @@
 /** `npm run cluster`: the stack on Kubernetes, from the charts in deploy/helm. */
-import { choices, paint, runCommand, text, UsageError, whole } from "../command/index.ts";
+import { choices, flag, paint, runCommand, text, UsageError, whole } from "../command/index.ts";
 import { docker, dockerShown } from "../compose/docker.ts";
-import { ownServices, rows } from "../services.ts";
+import { ownServices, profileRows, rows } from "../services.ts";
+import { autoscale } from "./autoscale.ts";
 import { drain } from "./drain.ts";
 import { endToEnd } from "./end-to-end.ts";
+import { faults } from "./faults.ts";
 import { installAndLeave } from "./install.ts";
 import { prepareVersions, versionsOf } from "./previous.ts";
 import { reachCluster, type TestCluster, testCluster } from "./reach.ts";
@@ -11,6 +13,12 @@ import { rollouts } from "./rollouts.ts";
 import { upgrade } from "./upgrade.ts";
 
 const engineImages = ["postgres:18", "apache/kafka:4.4.0", "redis:8"];
+const platformImages = [
+  "quay.io/prometheus/prometheus:v3.16.0",
+  "registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0",
+  "traefik:v3.7",
+  "envoyproxy/envoy:v1.40.0",
+];
 /** Set in the process that runs in the network of the test cluster. */
 const insideVariable = "PLUMBLINE_CLUSTER_INSIDE";
 
@@ -24,6 +32,8 @@ await runCommand(
       e2e: "does the same in a namespace of its own, runs the journeys and 200 orders, and removes it",
       rollouts: "restarts all pods of each service several times under load, in a namespace of its own",
       drain: "evicts each pod of the services in turn under load, in a namespace of its own",
+      autoscale: "scales the gateway by requests and the worker by lag, in a namespace of its own",
+      faults: "kills pods, the kubelet and engines in the middle of 200 orders, in a namespace of its own",
       upgrade: "upgrades from an earlier commit and rolls back under load, in a namespace of its own",
       down: "ends the test cluster",
     },
@@ -36,6 +46,7 @@ await runCommand(
       watchers: whole("under load: watchers of orders", { least: 0, most: 200, preset: 20 }),
       times: whole("rollouts: how often", { least: 1, most: 100, preset: 10 }),
       from: text("upgrade: the earlier commit", { takes: "COMMIT", preset: "HEAD~1" }),
+      envoy: flag("e2e, rollouts, drain: Envoy and the control plane in front of the gateway"),
       services: choices("rollouts", ["gateway", "orders", "worker", "greeter"]),
     },
     notes: [
@@ -65,9 +76,11 @@ await runCommand(
     if (command === "rollouts") {
       return await rollouts({ ...values, reach }, console.log);
     }
+    if (command === "autoscale") return await autoscale({ ...values, reach }, console.log);
+    if (command === "faults") return await faults({ reach, tag }, console.log);
     if (command === "drain") return await drain({ ...values, reach }, console.log);
     if (versions !== undefined) return await upgrade({ ...values, reach, versions }, console.log);
-    return await endToEnd({ reach, tag }, console.log);
+    return await endToEnd({ ...values, reach }, console.log);
   },
 );
 
@@ -78,12 +91,18 @@ function needed(cluster: TestCluster | undefined): TestCluster {
 
 async function up(cluster: TestCluster, tag: string): Promise<number> {
   await cluster.run("up");
-  await dockerShown(["compose", "build"]);
+  await dockerShown(["compose", "--profile", "envoy", "build"]);
+  const images = [...rows, ...profileRows].map(({ name }) => name);
   const built = process.env["PLUMBLINE_TAG"] ?? "dev";
   if (tag !== built) {
-    for (const { name } of rows) await docker(["tag", `plumbline/${name}:${built}`, `plumbline/${name}:${tag}`]);
+    for (const name of images) await docker(["tag", `plumbline/${name}:${built}`, `plumbline/${name}:${tag}`]);
   }
-  await cluster.run("load-image", ...rows.map(({ name }) => `plumbline/${name}:${tag}`), ...engineImages);
+  await cluster.run(
+    "load-image",
+    ...rows.map(({ name }) => `plumbline/${name}:${tag}`),
+    ...engineImages,
+    ...platformImages,
+  );
   console.log(`${paint("green", "ok")}  the test cluster runs, with images of ${ownServices.length} services`);
   return 0;
 }

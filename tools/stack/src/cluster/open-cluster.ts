@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { ownServices, rows, serviceRow } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
-import { chartOf, charts, release, valuesOf } from "./charts.ts";
+import { chartOf, charts, frontValues, release, valuesOf } from "./charts.ts";
+import { installPlatform, type Platform } from "./platform.ts";
 import type { Reach } from "./reach.ts";
 
 const engines = ["postgres", "kafka", "redis"];
@@ -27,6 +28,10 @@ export interface ClusterOptions {
   readonly chart?: string;
   /** More arguments of helm for the services: values. */
   readonly values?: readonly string[];
+  /** Puts Envoy and the control plane in front, and lets clients watch EndpointSlices. */
+  readonly envoy?: boolean;
+  /** What the cluster usually brings, to be installed in the namespace too. */
+  readonly platform?: Platform;
 }
 
 /** The stack on Kubernetes, with what only this adapter knows. */
@@ -39,6 +44,10 @@ export interface ClusterStack extends Stack {
   readonly warnings: readonly string[];
   /** Returns what kubectl printed, in the namespace of this stack. */
   kubectl(...args: readonly string[]): Promise<string>;
+  /** Returns the names of the ready pods of a service. */
+  readyPods(service: string): Promise<readonly string[]>;
+  /** Returns the address of a ready pod of a service. */
+  address(service: string): Promise<string>;
   /** Sends an object to a path of the API by POST. */
   create(path: string, object: unknown): Promise<void>;
 }
@@ -59,6 +68,7 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterStack
     const state = await unreadyPods(kubectl).catch(String);
     throw new Error(`the stack did not become ready:\n${state}`, { cause: error });
   });
+  if (options.platform !== undefined) opening.use(await installPlatform(reach, namespace, options.platform));
   const opened = opening.move();
 
   const workload = (service: string) =>
@@ -76,6 +86,8 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterStack
     installMs,
     warnings,
     kubectl,
+    readyPods: async (service) => (await pods(service)).filter(isReady).map(({ metadata }) => metadata.name),
+    address: async (service) => (await pods(service)).find(isReady)?.status.podIP ?? "",
     create: async (path, object) =>
       void (await reach.kubectl(["create", "--raw", path, "--filename", "-"], JSON.stringify(object))),
     killable: [...rows.map(({ name }) => name as string), ...engines],
@@ -222,8 +234,10 @@ async function dryRun(options: ClusterOptions): Promise<readonly string[]> {
   }
 }
 
-function fixed({ isFixed = false, replicas = isFixed ? 1 : undefined, values = [] }: ClusterOptions) {
+function fixed(options: ClusterOptions) {
+  const { namespace, isFixed = false, replicas = isFixed ? 1 : undefined, values = [], platform, envoy } = options;
   return [
+    ...frontValues({ envoy: envoy === true, ...(platform?.ingress === true && { ingressClass: namespace }) }),
     ...(replicas === undefined ? [] : ["--set", `autoscaling.metrics=none,pods.replicas=${replicas}`]),
     ...values,
   ];

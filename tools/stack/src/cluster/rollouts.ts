@@ -1,8 +1,9 @@
 import { sleep } from "@plumbline/concurrency";
 import { serviceUrl, startArrivals, warmUp } from "./arrivals.ts";
-import { type ClusterStack, openCluster } from "./open-cluster.ts";
+import { inNamespace, type Print } from "./in-namespace.ts";
+import type { ClusterStack } from "./open-cluster.ts";
 import type { Reach } from "./reach.ts";
-import { explain, namespaceFor, Report, seconds, watchLeftovers } from "./report.ts";
+import { explain, seconds } from "./report.ts";
 import { recordTimeline } from "./timeline.ts";
 
 /** A supplier that needs this time keeps orders, and so their watchers, open for a while. */
@@ -17,6 +18,7 @@ export interface RolloutsOptions {
   readonly times: number;
   readonly rate: number;
   readonly watchers: number;
+  readonly envoy: boolean;
   readonly services: readonly string[];
 }
 
@@ -24,15 +26,11 @@ export interface RolloutsOptions {
  * Restarts all pods of each service in turn, several times, under a load at a fixed rate. Prints a
  * table, and returns 1 if a request failed or a watcher did not see its end.
  */
-export async function rollouts(options: RolloutsOptions, print: (text: string) => void): Promise<number> {
-  const { reach, tag, times, rate, watchers } = options;
-  const report = new Report();
-  const leftovers = await watchLeftovers(reach);
-  let removedAt = 0;
-  {
-    await using stack = await openCluster({ reach, namespace: namespaceFor("rollouts"), tag, replicas: 2 });
+export async function rollouts(options: RolloutsOptions, print: Print): Promise<number> {
+  const { reach, tag, times, rate, watchers, envoy } = options;
+  return await inNamespace("rollouts", { reach, tag, envoy, replicas: 2 }, print, async (stack, report) => {
     await slowSupplier(stack);
-    const url = await serviceUrl(stack);
+    const url = await serviceUrl(stack, envoy);
     await warmUp({ url, rate, watchers }, warmMs);
     for (const service of options.services) {
       await using timeline = recordTimeline(reach, stack.namespace);
@@ -44,13 +42,9 @@ export async function rollouts(options: RolloutsOptions, print: (text: string) =
       const seen = await load.end();
       print(`${service}: ${times} rollouts in ${seconds(performance.now() - began)}`);
       if (seen.failures.length > 0) print(explain(seen, timeline));
-      report.load(service, seen);
+      report.load(`${service}, ${times} rollouts`, seen);
     }
-    removedAt = performance.now();
-  }
-  await leftovers(report, removedAt);
-  print(`${report}`);
-  return report.ok ? 0 : 1;
+  });
 }
 
 /** Orders take a while, so that a stream of events meets the end of a pod. */

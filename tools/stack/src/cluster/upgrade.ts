@@ -1,11 +1,13 @@
-import { background, sleep } from "@plumbline/concurrency";
+import { sleep } from "@plumbline/concurrency";
 import { databaseOwners } from "../services.ts";
 import { serviceUrl, startArrivals, warmUp } from "./arrivals.ts";
 import { chartOf, release, valuesOf } from "./charts.ts";
-import { type ClusterStack, openCluster } from "./open-cluster.ts";
+import { inNamespace, type Print } from "./in-namespace.ts";
+import type { ClusterStack } from "./open-cluster.ts";
 import { packageChart, type Versions } from "./previous.ts";
 import type { Reach } from "./reach.ts";
-import { explain, namespaceFor, Report, seconds, watchLeftovers } from "./report.ts";
+import { recordReplicas } from "./replicas.ts";
+import { explain, type Report, seconds } from "./report.ts";
 import { slowSupplier } from "./rollouts.ts";
 import { recordTimeline } from "./timeline.ts";
 
@@ -32,29 +34,17 @@ export interface UpgradeOptions {
  * changed templates lie between. Prints a table, and returns 1 if a request failed, or the number
  * of pods changed.
  */
-export async function upgrade(
-  { reach, tag, versions, rate, watchers }: UpgradeOptions,
-  print: (text: string) => void,
-): Promise<number> {
-  const report = new Report();
-  const leftovers = await watchLeftovers(reach);
+export async function upgrade({ reach, tag, versions, rate, watchers }: UpgradeOptions, print: Print): Promise<number> {
   const chart = await packageChart(reach, versions);
-  let removedAt = 0;
-  {
-    await using stack = await openCluster({
-      reach,
-      namespace: namespaceFor("upgrade"),
-      tag: versions.before,
-      chart,
-      values: scaling,
-    });
+  const options = { reach, tag: versions.before, chart, values: scaling };
+  return await inNamespace("upgrade", options, print, async (stack, report) => {
     await slowSupplier(stack);
     await stack.kubectl("scale", "deployment/plumbline-gateway", `--replicas=${scaledTo}`);
     await stack.kubectl("rollout", "status", "deployment/plumbline-gateway", `--timeout=${waitS}s`);
     const url = await serviceUrl(stack);
     await warmUp({ url, rate, watchers }, warmMs);
     await using timeline = recordTimeline(reach, stack.namespace);
-    await using replicas = recordReplicas(reach, stack.namespace);
+    await using replicas = recordReplicas(reach, stack.namespace, "gateway");
     const helm = (...args: readonly string[]) => reach.helm([...args, "--namespace", stack.namespace]);
     const migrated = databaseOwners.flatMap((name) => ["--set", `services.${name}.image.tag=${versions.migrated}`]);
     const next = [...valuesOf(tag), ...scaling, "--set", "settings.graceMs=21000", ...migrated];
@@ -95,13 +85,9 @@ export async function upgrade(
     const isBack = refused && took <= most * 1_000;
     report.check("bad image: taken back", refused ? seconds(took) : "no", `<= ${most} s`, isBack);
     await images(stack, report, "bad image", versions.before);
-    const seen = [...replicas.seen].join(", ");
+    const seen = [...new Set(replicas.changes.map(({ wanted }) => wanted))].join(", ");
     report.check("pods asked for of the gateway", seen, `${scaledTo}`, seen === `${scaledTo}`);
-    removedAt = performance.now();
-  }
-  await leftovers(report, removedAt);
-  print(`${report}`);
-  return report.ok ? 0 : 1;
+  });
 }
 
 /** Autoscalers without their metric keep the number of pods, so that only Helm could change it. */
@@ -117,16 +103,4 @@ async function images(stack: ClusterStack, report: Report, when: string, tag: st
   const found = new Set((await stack.kubectl("get", "pods", ...select)).trim().split("\n"));
   const seen = [...found].map((image) => image.replace(/^.*:/, "")).join(", ");
   report.check(`${when}: images of the gateway`, seen, tag, seen === tag);
-}
-
-/** Records each number of pods that the gateway's Deployment asked for. */
-function recordReplicas(reach: Reach, namespace: string): AsyncDisposable & { readonly seen: ReadonlySet<string> } {
-  const seen = new Set<string>();
-  const of = ["get", "deployment", "plumbline-gateway", "--watch", "--output", 'jsonpath={.spec.replicas}{"\\n"}'];
-  const work = background((signal) =>
-    reach.followed(["--namespace", namespace, ...of], signal, (line) => {
-      if (line !== "") seen.add(line);
-    }),
-  );
-  return { seen, [Symbol.asyncDispose]: () => work[Symbol.asyncDispose]() };
 }
