@@ -1,11 +1,11 @@
-/** `npm run load`: load-test.js with k6, where k6 is installed. */
+/** `npm run load`: load-test.ts with k6, where k6 is installed. */
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 import { runCommand, text, texts, whole } from "@plumbline/tools-stack/command";
 
 /** Test runners know this code as "skipped": it must not pass for a success. */
 const skipped = 77;
-const script = resolve(import.meta.dirname, "../load-test.js");
+const script = resolve(import.meta.dirname, "../load-test.ts");
 
 await runCommand(
   {

@@ -9,15 +9,16 @@
  */
 import { check, sleep } from "k6";
 import exec from "k6/execution";
-import http from "k6/http";
+import http, { type RefinedResponse, type ResponseType } from "k6/http";
+import type { Options } from "k6/options";
 
-const base = __ENV.BASE_URL ?? "http://127.0.0.1:8080";
-const pauseMs = Number(__ENV.PAUSE_MS ?? 1000);
+const base = __ENV["BASE_URL"] ?? "http://127.0.0.1:8080";
+const pauseMs = Number(__ENV["PAUSE_MS"] ?? 1000);
 const skus = ["tea", "pot", "cup"];
 
-export const options = {
+export const options: Options = {
   scenarios: {
-    users: { executor: "constant-vus", vus: Number(__ENV.VUS ?? 200), duration: __ENV.DURATION ?? "30s" },
+    users: { executor: "constant-vus", vus: Number(__ENV["VUS"] ?? 200), duration: __ENV["DURATION"] ?? "30s" },
   },
   summaryTrendStats: ["avg", "med", "p(95)", "p(99)", "max"],
   // The SLO.
@@ -31,8 +32,13 @@ export const options = {
   },
 };
 
+/** What `setup` gives to each user: a name that no other run has. */
+interface Run {
+  readonly run: string;
+}
+
 /** Waits until the system is ready, or its start would be measured as slow responses. */
-export function setup() {
+export function setup(): Run {
   const { status, body } = http.get(`${base}/readyz`, {
     responseCallback: http.expectedStatuses(200, 503),
     tags: { name: "ready" },
@@ -45,7 +51,7 @@ export function setup() {
 }
 
 /** Runs the requests of one user. */
-export default function visit({ run }) {
+export default function visit({ run }: Run): void {
   if (exec.vu.iterationInScenario === 0) sleep((pauseMs / 1000) * 4 * Math.random()); // Users arrive at different times.
   const customer = `load-${run}-${exec.vu.idInTest}`;
   expect(http.get(`${base}/v1/greetings/${customer}`, { tags: { name: "greet" } }), 200);
@@ -62,18 +68,18 @@ export default function visit({ run }) {
   if (!expect(placed, 200)) return pause();
   pause();
 
-  expect(http.get(`${base}/v1/orders/${placed.json("id")}`, { tags: { name: "get" } }), 200);
+  expect(http.get(`${base}/v1/orders/${String(placed.json("id"))}`, { tags: { name: "get" } }), 200);
   pause();
 
   expect(http.get(`${base}/v1/orders?customerId=${customer}&pageSize=10`, { tags: { name: "list" } }), 200);
   pause();
 }
 
-function expect(response, status) {
+function expect(response: RefinedResponse<ResponseType>, status: number): boolean {
   return check(response, { [`${response.request.method} answers ${status}`]: () => response.status === status });
 }
 
 /** Waits for 0.5 to 1.5 of the pause, so that users are not synchronous. */
-function pause() {
+function pause(): void {
   sleep((pauseMs / 1000) * (0.5 + Math.random()));
 }
