@@ -17,6 +17,12 @@ export interface Verdict {
   readonly unchecked: readonly string[];
 }
 
+/** The charts for tests, with the switches that render all of them. */
+const testCharts: readonly (readonly [name: string, ...switches: readonly string[]])[] = [
+  ["engines-for-tests"],
+  ["platform-for-tests", "--set", "metrics.enabled=true,ingress.enabled=true"],
+];
+
 /** Renders the chart with each example and returns what is wrong. */
 export async function checkChart(services: readonly Service[]): Promise<Verdict> {
   const whyNot = whyNoHelm();
@@ -44,9 +50,11 @@ export async function checkChart(services: readonly Service[]): Promise<Verdict>
     ];
     problems.push(...found.map((problem) => `with the values "${name}": ${problem}`));
   }
-  const engines = helm("template", "engines", join(chartFolder, "../engines-for-tests"), "--namespace", "shop");
-  problems.push(...(engines.ok ? [] : [`engines-for-tests: ${engines.complaint}`]));
-  if (engines.ok && canConform) problems.push(...conformProblems(engines.out, schemas));
+  for (const [chart, ...switches] of testCharts) {
+    const other = helm("template", chart, join(chartFolder, "..", chart), "--namespace", "shop", ...switches);
+    problems.push(...(other.ok ? [] : [`${chart}: ${other.complaint}`]));
+    if (other.ok && canConform) problems.push(...conformProblems(other.out, schemas));
+  }
   const typo = tryRender({ services: { orders: { settings: { kafka: { borkers: ["kafka:9092"] } } } } });
   if (typo.ok || !typo.complaint.includes("borkers")) problems.push("a misspelt setting is not refused with its name");
   for (const [path, text] of Object.entries(goldens())) {
