@@ -32,7 +32,7 @@ export const options: Options = {
   },
 };
 
-/** What `setup` gives to each user: a name that no other run has. */
+/** The name of a run, which `setup` gives to each user. */
 interface Run {
   readonly run: string;
 }

@@ -50,7 +50,7 @@ async function load(): Promise<typeof Script> {
     },
   });
   try {
-    return (await import("../load-test.ts")) as typeof Script;
+    return await import("../load-test.ts");
   } finally {
     hooks.deregister();
   }

@@ -6,8 +6,8 @@ import { type KubeObject, podsOf } from "./render.ts";
 const foreign: ReadonlySet<string> = new Set(["envoy"]);
 
 /**
- * Returns what each container of the objects starts, but programs of others. A mounted secret gets a
- * value that fits.
+ * Returns what each container of the objects starts, but programs of others. A mounted secret gets
+ * a value that fits.
  */
 export function startedPods(objects: readonly KubeObject[]): readonly Started[] {
   const ours = podsOf(objects).filter(({ app }) => !foreign.has(app));

@@ -13,7 +13,7 @@ export interface MemoryRecord extends AsyncDisposable {
   end(report: Report): Promise<string>;
 }
 
-/** Records the memory of each pod from now on: the first figure as that at rest, and the highest. */
+/** Records the memory of each pod from now on: the first figure, at rest, and the highest. */
 export async function recordMemory(stack: ClusterStack): Promise<MemoryRecord> {
   const atRest = await firstFigures(stack);
   const highest = new Map(atRest);

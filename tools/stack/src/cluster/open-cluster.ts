@@ -30,7 +30,7 @@ export interface ClusterOptions {
   readonly values?: readonly string[];
   /** Puts Envoy and the control plane in front, and lets clients watch EndpointSlices. */
   readonly envoy?: boolean;
-  /** What the cluster usually brings, to be installed in the namespace too. */
+  /** Parts that most clusters have, to be installed in the namespace too. */
   readonly platform?: Platform;
 }
 

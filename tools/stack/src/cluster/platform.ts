@@ -1,4 +1,4 @@
-/** What a cluster usually brings, installed for a verb: deploy/helm/platform-for-tests. */
+/** Parts that most clusters have, installed for a verb: deploy/helm/platform-for-tests. */
 import { join } from "node:path";
 import { charts } from "./charts.ts";
 import type { Reach } from "./reach.ts";

@@ -10,7 +10,7 @@ const stranger = "supplier";
 const engines = { postgres: 5_432, kafka: 9_092, redis: 6_379 };
 const services = ["gateway", "greeter", "orders", "worker"] as const;
 
-/** The arrows of the architecture, as the chart knows them. A stranger may call only the gateway. */
+/** The arrows of the architecture. Of the services a stranger may call only the gateway. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   gateway: ["greeter", "orders", "worker", "redis"],
   greeter: [],
@@ -20,8 +20,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Connects from a pod of each service, and from a stranger, to each other and to the engines. Adds a
- * row: exactly the arrows of the architecture pass.
+ * Connects from a pod of each service, and from a stranger, to each other and to the engines. Adds
+ * a row: exactly the arrows of the architecture pass.
  */
 export async function checkPolicies(stack: ClusterStack, report: Report, print: Print): Promise<void> {
   const targets = [

@@ -16,8 +16,8 @@ export interface ReplicaRecord extends AsyncDisposable {
   /** The changes so far, the present numbers last. */
   readonly changes: readonly ReplicaChange[];
   /**
-   * Resolves with the time from `began` until the latest change is so. Resolves with undefined if it
-   * is not within the limit.
+   * Resolves with the time from `began` until the latest change is so. Resolves with undefined if
+   * it is not within the limit.
    */
   until(is: (change: ReplicaChange) => boolean, began: number, limitMs: number): Promise<number | undefined>;
 }
