@@ -69,6 +69,18 @@ test("a second migration finds nothing to do", async () => {
   assert.match(output, /"applied":0/);
 });
 
+test("after a rollback the migration accepts a database that a later version has migrated", async () => {
+  await using later = await testDatabase();
+  const older = { ...environment, ORDERS_DATABASE_URL: later.url };
+  const first = await runOrders(older, ["migrate"]);
+  assert.equal(first.code, 0, first.output);
+  await using ahead = await openDatabase({ url: later.url, applicationName: "test" }, noTelemetry);
+  await ahead.query("insert into schema_migrations (id, name, checksum) values (9999, 'later', 'x')");
+  const again = await runOrders(older, ["migrate"]);
+  assert.equal(again.code, 0, again.output);
+  assert.match(again.output, /"applied":0/);
+});
+
 test("every setting that is missing or unknown is named at once, and no secret is printed", async () => {
   const { code, output } = await runOrders({
     ORDERS_RPC_PORT: "many",

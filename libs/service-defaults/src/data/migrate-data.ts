@@ -25,13 +25,14 @@ interface MigrateSettings extends BrokerSettings {
 
 /**
  * Returns the work of a service's argument `migrate`: brings the database and the topics to what
- * this version needs. Run it before a new version starts.
+ * this version needs. Run it before a version starts. A database that a later version has migrated
+ * stays as it is, so that a rollback starts.
  */
 export function migrateData({ migrations, publishes, consumes }: MigrateOptions) {
   return async (config: MigrateSettings, { name, signal }: ServiceContext): Promise<void> => {
     await using telemetry = startTelemetry({ service: name, ...config.telemetry });
     await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
-    const applied = await migrate(database, migrations, { signal });
+    const applied = await migrate(database, migrations, { signal, allowNewer: true });
     await using broker = await openBroker(name, config, telemetry);
     const { topic, partitions } = consumes;
     const consumed = [topic, ...retryAndDeadLetterTopics(topic, name, config.retries.delaysMs)];

@@ -10,7 +10,7 @@ const stranger = "supplier";
 const engines = { postgres: 5_432, kafka: 9_092, redis: 6_379 };
 const services = ["gateway", "greeter", "orders", "worker"] as const;
 
-/** The arrows of the architecture. Of the services a stranger may call only the gateway. */
+/** The arrows of the architecture. A stranger may call no service but the gateway. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   gateway: ["greeter", "orders", "worker", "redis"],
   greeter: [],
