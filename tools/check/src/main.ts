@@ -23,6 +23,7 @@ const steps: Readonly<Record<string, { readonly about: string; readonly command:
     command: ours("chart", "check"),
   },
   protos: { about: "protos of other projects have a licence, a source and a version", command: ours("protos") },
+  access: { about: "every RPC has an access rule, and docs/access.md is fresh", command: ours("access", "--check") },
   prose: { about: "the language of comments, texts and documents", command: ours("prose") },
   packages: {
     about: "packages of others: hashes, no install scripts, exact versions, a least age",

@@ -72,6 +72,7 @@ function finish(root: string, { name, parts: chosen, port, written }: Finished):
   const code = written.filter((file) => /\.(ts|json)$/.test(file));
   npm("exec", "--", "biome", "check", "--write", ...edited, ...code);
   if (chosen.includes("events")) npm("run", "fixtures");
+  npm("run", "access");
   npm("run", "services");
   npm("run", "settings");
   npm("run", "chart");

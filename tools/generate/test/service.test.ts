@@ -68,6 +68,7 @@ test("lint, types, tests and builds of the generated services pass from an empty
 test("protos, boundaries, derived files, settings, prose and unused code pass", async () => {
   await passes("nx", "run", "@plumbline/contracts:breaking");
   await passes("npm", "run", "boundaries");
+  await passes("npm", "run", "access", "--", "--check");
   await passes("npm", "run", "services", "--", "--check");
   await passes("npm", "run", "settings", "--", "--check");
   await passes("npm", "run", "prose", "--", ...services.map(({ name }) => `apps/${name}`), "protos");
