@@ -5,6 +5,7 @@ import { maxStreamId, preface } from "./frames/types.ts";
 import { HpackError } from "./hpack/error.ts";
 import type { HeaderField } from "./hpack/field.ts";
 import { Keepalive, type KeepaliveOptions } from "./keepalive.ts";
+import type { Holder, Peer, Peers } from "./peers.ts";
 import { Receiver } from "./receiver.ts";
 import { refuseMalformed, Sender } from "./sender.ts";
 import { encodeSettings, initialSettings } from "./settings.ts";
@@ -24,6 +25,8 @@ export interface ConnectionOptions {
   /** The largest header list, as RFC 9113 counts it; 64 KiB if not given. */
   readonly maxHeaderListSize?: number | undefined;
   readonly keepalive?: KeepaliveOptions | undefined;
+  /** The accounts of a server's peers. Connections that share them share its bounds. */
+  readonly peers?: Peers | undefined;
   /**
    * The number of a client's first stream, which is odd; 1 if not given. Tests start near the last
    * number.
@@ -74,13 +77,14 @@ const noDebug = Buffer.alloc(0);
  * drain and the end. The receiver enforces the rules for received frames, the sender those for sent
  * ones. Everything sent in one turn of the event loop leaves in one write.
  */
-export class Connection implements StreamHost {
+export class Connection implements StreamHost, Holder {
   readonly isServer: boolean;
   readonly sender: Sender;
   readonly #socket: Socket;
   readonly #handler: ConnectionHandler;
   readonly #streams: StreamTable;
-  readonly #floods = new Floods();
+  readonly #floods: Floods;
+  readonly #account: Peer | undefined;
   readonly #receiver: Receiver;
   readonly #streamWindow: number;
   readonly #keepalive: Keepalive | undefined;
@@ -91,7 +95,12 @@ export class Connection implements StreamHost {
   #drainTimer: NodeJS.Timeout | undefined;
   #linger: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** True once nothing counts as held any more. */
+  #isReleased = false;
   #failure: Error | undefined;
+  #held = 0;
+  /** The part of it that the socket buffers. */
+  #buffered = 0;
 
   constructor(socket: Socket, role: "client" | "server", handler: ConnectionHandler, options: ConnectionOptions = {}) {
     this.isServer = role === "server";
@@ -100,6 +109,8 @@ export class Connection implements StreamHost {
     this.#socket = socket;
     this.#handler = handler;
     this.#streamWindow = streamWindow;
+    this.#account = options.peers?.enter(socket.remoteAddress ?? "", this);
+    this.#floods = this.#account?.floods ?? new Floods();
     this.#streams = new StreamTable(this.isServer, options.firstStreamId ?? 1);
     this.sender = new Sender(socket, this.#floods, () => this.#onFull());
     const { isServer, sender } = this;
@@ -122,7 +133,11 @@ export class Connection implements StreamHost {
     );
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#onRead(chunk));
-    socket.on("drain", () => sender.room());
+    socket.on("drain", () => {
+      this.release(this.#buffered);
+      this.#buffered = 0;
+      sender.room();
+    });
     socket.on("error", (error) => (this.#failure ??= error));
     socket.on("close", () => this.#onClose());
 
@@ -220,7 +235,54 @@ export class Connection implements StreamHost {
     this.sender.forget(stream);
     if (stream.isLocalEnded && stream.isRemoteEnded) this.#floods.streamEnded();
     this.#handler.onStreamClosed?.();
+    // The peer caused the reset: it sent an invalid or an incomplete request.
+    if (this.isServer && wasResetByUs) this.#charge();
     if (this.#isDraining || this.#peerIsGoing) this.#closeWhenIdle();
+  }
+
+  hold(octets: number): boolean {
+    const account = this.#account;
+    if (account === undefined) return true;
+    if (this.#isReleased || !account.hold(octets)) return false;
+    this.#held += octets;
+    return true;
+  }
+
+  release(octets: number): void {
+    if (this.#account === undefined || this.#isReleased) return;
+    this.#held -= octets;
+    this.#account.release(octets);
+  }
+
+  // Calls from the account of the peer.
+
+  get held(): number {
+    return this.#held;
+  }
+
+  cut(): void {
+    let largest: Stream | undefined;
+    for (const stream of this.#streams.values()) if (stream.held > (largest?.held ?? 0)) largest = stream;
+    if (largest !== undefined && largest.held > this.#buffered) {
+      this.sender.reset(largest.id, ErrorCode.enhanceYourCalm);
+      return largest.fail(new StreamError(ErrorCode.enhanceYourCalm, "it holds more memory than any other", "local"));
+    }
+    this.#releaseAll();
+    this.destroy(new ConnectionError(ErrorCode.enhanceYourCalm, "the peer holds more memory than any other"));
+  }
+
+  #releaseAll(): void {
+    this.release(this.#held);
+    this.#isReleased = true;
+  }
+
+  /** Charges the peer for a reset of ours. Past its budget the connection ends. */
+  #charge(): void {
+    try {
+      this.#floods.streamReset();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #begin(id: number, handler: StreamHandler): Stream {
@@ -258,8 +320,10 @@ export class Connection implements StreamHost {
   }
 
   #onFull(): void {
-    if (this.#socket.writableLength <= maxUnread) return;
-    this.destroy(new ConnectionError(ErrorCode.enhanceYourCalm, "the peer does not read its responses"));
+    const { writableLength } = this.#socket;
+    const more = writableLength - this.#buffered;
+    if (writableLength <= maxUnread && this.hold(more)) this.#buffered = writableLength;
+    else this.destroy(new ConnectionError(ErrorCode.enhanceYourCalm, "the peer does not read its responses"));
   }
 
   #onGoAway(lastId: number, code: number, debug: string): void {
@@ -322,6 +386,8 @@ export class Connection implements StreamHost {
     clearTimeout(this.#linger); // It would keep the connection and its buffers for a second.
     this.#keepalive?.[Symbol.dispose]();
     this.#endStreams();
+    this.#releaseAll();
+    this.#account?.leave(this);
     this.#handler.onClose?.(this.#failure);
   }
 

@@ -5,8 +5,11 @@ import { Decoder } from "./hpack/decoder.ts";
 import type { HeaderField } from "./hpack/field.ts";
 import { dependencyAt, paddingOf } from "./payload.ts";
 
-/** Called with the fields of a complete block, or undefined for a list above the bound. */
-type OnFields = (streamId: number, fields: readonly HeaderField[] | undefined, isLast: boolean) => void;
+/**
+ * Called with the fields of a complete block, or undefined for a list above the bound. `size` is
+ * that of the list, as HTTP/2 counts it.
+ */
+type OnFields = (streamId: number, fields: readonly HeaderField[] | undefined, isLast: boolean, size: number) => void;
 
 /**
  * A parser of HEADERS and CONTINUATION into header lists. Every block is decoded, or the tables of
@@ -63,6 +66,7 @@ export class HeaderReader {
   }
 
   #decode(id: number, isLast: boolean, bytes: Buffer, start: number, end: number): void {
-    this.#onFields(id, this.#decoder.decode(bytes, start, end, this.#maxListSize), isLast);
+    const fields = this.#decoder.decode(bytes, start, end, this.#maxListSize);
+    this.#onFields(id, fields, isLast, this.#decoder.listSize);
   }
 }

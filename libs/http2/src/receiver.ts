@@ -22,6 +22,9 @@ export interface ReceiverOptions {
   readonly maxHeaderListSize: number;
 }
 
+/** The octets that count for a stream beside its header list: its objects and those of its call. */
+const streamOctets = 1_024;
+
 /** The octets of a peer's debug data that are handed on. */
 const maxDebug = 256;
 
@@ -64,8 +67,8 @@ export class Receiver {
     this.#maxConcurrentStreams = options.maxConcurrentStreams;
     this.#events = events;
     this.#window = new ReceiveWindow(options.connectionWindow);
-    this.#headers = new HeaderReader(options.maxHeaderListSize, (id, fields, isLast) =>
-      this.#onFields(id, fields, isLast),
+    this.#headers = new HeaderReader(options.maxHeaderListSize, (id, fields, isLast, size) =>
+      this.#onFields(id, fields, isLast, size),
     );
     this.#frames = new FrameReader(initialSettings.maxFrameSize, (type, flags, id, bytes, start, end) =>
       this.#onFrame(type, flags, id, bytes, start, end),
@@ -141,6 +144,9 @@ export class Receiver {
     if (!stream.receive(length)) {
       return this.#fail(stream, ErrorCode.flowControlError, "more DATA than the stream's window");
     }
+    if (!stream.hold(length)) {
+      return this.#fail(stream, ErrorCode.enhanceYourCalm, "there is no memory for more of this request");
+    }
     if (!this.#isServer && !stream.hasHeaders) {
       return this.#fail(stream, ErrorCode.protocolError, "DATA before the response's headers");
     }
@@ -154,16 +160,18 @@ export class Receiver {
     stream.handler.onData(bytes.subarray(from, to), isLast);
   }
 
-  #onFields(id: number, fields: readonly HeaderField[] | undefined, isLast: boolean): void {
+  #onFields(id: number, fields: readonly HeaderField[] | undefined, isLast: boolean, size: number): void {
     this.#floods.workCame();
     const stream = this.#streams.get(id);
     if (stream !== undefined) return this.#onMoreFields(stream, fields, isLast);
-    if (this.#isServer && (id & 1) === 1 && id > this.#streams.lastPeerId) return this.#onRequest(id, fields, isLast);
+    if (this.#isServer && (id & 1) === 1 && id > this.#streams.lastPeerId) {
+      return this.#onRequest(id, fields, isLast, size);
+    }
     this.#streams.checkLate(id, "HEADERS");
     this.#floods.idleFrame();
   }
 
-  #onRequest(id: number, fields: readonly HeaderField[] | undefined, isLast: boolean): void {
+  #onRequest(id: number, fields: readonly HeaderField[] | undefined, isLast: boolean, size: number): void {
     this.#streams.lastPeerId = id;
     if (id > this.#streams.acceptUpTo) return; // The client knows from GOAWAY that it is not processed.
     if (this.#streams.size >= this.#maxConcurrentStreams) return this.#refuse(id, ErrorCode.refusedStream);
@@ -172,6 +180,9 @@ export class Receiver {
     const length = contentLength(fields);
     if (Number.isNaN(length) || (isLast && (length ?? 0) > 0)) return this.#refuse(id, ErrorCode.protocolError);
     const stream = this.#events.begin(id);
+    if (!stream.hold(streamOctets + size)) {
+      return this.#fail(stream, ErrorCode.refusedStream, "there is no memory for another stream");
+    }
     stream.hasHeaders = true;
     stream.contentLeft = length;
     if (isLast) stream.endRemote();
@@ -302,7 +313,8 @@ export class Receiver {
 
   /** Resets a stream for the peer's error. */
   #fail(stream: Stream, code: number, message: string): void {
-    this.#floods.streamReset();
+    // Those of a server are charged where it closes streams, together with all its other resets.
+    if (!this.#isServer) this.#floods.streamReset();
     this.#sender.reset(stream.id, code);
     stream.fail(new StreamError(code, message, "local"));
   }

@@ -1,4 +1,4 @@
-import { ErrorCode, type StreamError } from "./error-code.ts";
+import { ErrorCode, StreamError } from "./error-code.ts";
 import { ReceiveWindow, SendWindow } from "./flow-control.ts";
 import type { HeaderField } from "./hpack/field.ts";
 
@@ -36,6 +36,9 @@ export interface StreamHost {
   readonly sender: StreamSender;
   /** The connection's part of `consume`. */
   consumed(octets: number): void;
+  /** Counts octets that are held for the peer. Returns false if they do not fit its bounds. */
+  hold(octets: number): boolean;
+  release(octets: number): void;
   closed(stream: Stream, wasResetByUs: boolean): void;
 }
 
@@ -51,8 +54,17 @@ export interface Http2Stream {
    * is dropped.
    */
   sendData(body: Uint8Array, isLast: boolean, prefix?: Uint8Array): boolean;
-  /** Returns `octets` of received data to the peer's windows. */
-  consume(octets: number): void;
+  /**
+   * Returns `octets` of received data to the peer's windows. With `isKept` they still count as held
+   * for the peer, until `release` or the end of the stream.
+   */
+  consume(octets: number, isKept?: boolean): void;
+  /** Gives back octets that were consumed and kept. */
+  release(octets: number): void;
+  /** The octets of `sendData` that wait for the peer. */
+  readonly unsent: number;
+  /** Returns false if that much data would have to wait, and there is no memory for it. */
+  hasRoomFor(octets: number): boolean;
   /** Resets the stream in both directions. No more events follow. */
   reset(code: number): void;
 }
@@ -76,6 +88,8 @@ export class Stream implements Http2Stream {
   /** The octets of `content-length` that are still to come; undefined if it was not given. */
   contentLeft: number | undefined;
   #unconsumed = 0;
+  /** The octets of this stream that count as held for the peer. */
+  #held = 0;
   #pending: Uint8Array | undefined;
   #sent = 0;
   #pendingIsLast = false;
@@ -110,11 +124,45 @@ export class Stream implements Http2Stream {
       if (isLast) this.endLocal();
       return true;
     }
+    if (!this.hold(length)) {
+      this.#sender.reset(this.id, ErrorCode.enhanceYourCalm);
+      this.fail(new StreamError(ErrorCode.enhanceYourCalm, "there is no memory for data that waits", "local"));
+      return true;
+    }
     this.#pending = prefix === undefined ? body : Buffer.concat([prefix, body]);
     this.#sent = 0;
     this.#pendingIsLast = isLast;
     if (this.sendWindow.size > 0) this.#sender.queue(this);
     return this.#pending === undefined;
+  }
+
+  /** The octets that count as held for the peer. */
+  get held(): number {
+    return this.#held;
+  }
+
+  get unsent(): number {
+    return this.#pending === undefined ? 0 : this.#pending.length - this.#sent;
+  }
+
+  hasRoomFor(octets: number): boolean {
+    if (octets <= Math.min(this.sendWindow.size, this.#sender.sendable())) return true;
+    if (!this.hold(octets)) return false;
+    this.release(octets);
+    return true;
+  }
+
+  /** Counts octets that are held for the peer. Returns false if they do not fit its bounds. */
+  hold(octets: number): boolean {
+    if (!this.#host.hold(octets)) return false;
+    this.#held += octets;
+    return true;
+  }
+
+  release(octets: number): void {
+    if (this.isClosed) return; // Everything was given back when it closed.
+    this.#held -= octets;
+    this.#host.release(octets);
   }
 
   /** True if data only waits for its turn. */
@@ -136,14 +184,16 @@ export class Stream implements Http2Stream {
     this.#sender.data(this.id, undefined, pending, from, to, isLast);
     if (!isDone) return;
     this.#pending = undefined;
+    this.release(pending.length);
     if (this.#trailers !== undefined) this.#sender.headers(this.id, this.#trailers, true);
     if (isLast || this.#trailers !== undefined) this.endLocal();
     else this.handler.onDrain();
   }
 
-  consume(octets: number): void {
+  consume(octets: number, isKept = false): void {
     if (this.isClosed) return; // Its part of the connection's window was returned when it closed.
     this.#unconsumed -= octets;
+    if (!isKept) this.release(octets);
     this.#host.consumed(octets);
     if (this.isRemoteEnded) return;
     const grant = this.#receiveWindow.consume(octets);
@@ -186,6 +236,7 @@ export class Stream implements Http2Stream {
     this.isClosed = true;
     this.#pending = undefined;
     if (this.#unconsumed > 0) this.#host.consumed(this.#unconsumed);
+    this.#host.release(this.#held);
     this.#host.closed(this, wasResetByUs);
   }
 }

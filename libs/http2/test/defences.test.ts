@@ -3,9 +3,18 @@
  * attackers.
  */
 import assert from "node:assert/strict";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { Flag, FrameType } from "../src/frames/types.ts";
-import { ErrorCode, HeaderField } from "../src/index.ts";
+import {
+  Connection,
+  createListener,
+  ErrorCode,
+  HeaderField,
+  type Http2Stream,
+  Peers,
+  type StreamHandler,
+} from "../src/index.ts";
 import { startEcho } from "./programs/echo-server.ts";
 import { block, frame, getBlock, RawPeer, request, settings, uint32 } from "./raw-peer.ts";
 
@@ -50,6 +59,46 @@ for (const { name, flood } of [
       if (index % 500 === 499) await new Promise((resolve) => setImmediate(resolve));
     }
     assert.equal(await peer.goneWith(), enhanceYourCalm);
+  });
+}
+
+for (const perPeer of [false, true]) {
+  test(`requests answered before their end, which is a reset of ours, end ${perPeer ? "all connections of their address" : "the connection"}`, {
+    timeout: 20_000,
+  }, async () => {
+    const peers = new Peers();
+    const sockets = new DisposableStack();
+    const server = createListener((socket) => {
+      sockets.defer(() => socket.destroy());
+      const onStream = (stream: Http2Stream): StreamHandler => {
+        stream.sendHeaders([new HeaderField(":status", "404")], true);
+        return { onHeaders() {}, onData() {}, onTrailers() {}, onReset() {}, onDrain() {} };
+      };
+      new Connection(socket, "server", { onStream }, { peers });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    sockets.defer(() => server.close());
+    using _ = sockets;
+    const { port } = server.address() as AddressInfo;
+    // No connection alone does enough to be ended.
+    let ended: number | undefined;
+    for (let round = 0; round < 40 && ended === undefined; round++) {
+      using peer = await RawPeer.of(port);
+      for (let index = 0; index < (perPeer ? 200 : 5_000) && !peer.isClosed; index++) {
+        peer.send(request(index * 2 + 1, false));
+        if (index % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (
+        peer.isClosed ||
+        !(await peer.synchronised().then(
+          () => true,
+          () => false,
+        ))
+      )
+        ended = await peer.goneWith();
+      if (!perPeer) break;
+    }
+    assert.equal(ended, enhanceYourCalm);
   });
 }
 

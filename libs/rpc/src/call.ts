@@ -41,6 +41,8 @@ export interface ServerCall extends Call {
   readonly requests: Requests;
   /** Resolves when there is capacity for the next message. */
   send(message: Uint8Array): Promise<void>;
+  /** Returns a wait until the answer of a unary call is sent; undefined if nothing waits. */
+  sent?(): Promise<void> | undefined;
 }
 
 /** An outgoing call as interceptors see it. They may add metadata. */

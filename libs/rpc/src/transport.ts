@@ -1,4 +1,5 @@
 import type { Abortable } from "@plumbline/concurrency";
+import type { PeersOptions } from "@plumbline/http2";
 import type { UnaryResponse } from "./client/channel.ts";
 import type { CallKind } from "./definition.ts";
 import type { Resolver } from "./discovery/resolver.ts";
@@ -71,6 +72,14 @@ export interface ServerTransportOptions {
   readonly maxMessageBytes: number;
   /** The most calls in flight on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS). */
   readonly maxConcurrentStreams: number;
+  /** The time that a unary call without a deadline has. */
+  readonly defaultTimeoutMs: number;
+  /** The longest time that the request of a unary call may take to arrive. */
+  readonly receiveMs: number;
+  /** The time after which a call ends of whose answer the client takes nothing. */
+  readonly stallMs: number;
+  /** The bounds on octets held for clients, in both directions. */
+  readonly memory: PeersOptions;
   readonly maxConnectionAgeMs?: number | undefined;
   /** The time that calls have to end after a connection has reached its age. */
   readonly maxConnectionAgeGraceMs?: number | undefined;
@@ -106,6 +115,8 @@ export interface IncomingCall {
    * at a time.
    */
   send(message: Uint8Array): Promise<void>;
+  /** Returns a wait until the answer of a unary call is sent; undefined if nothing waits. */
+  sent?(): Promise<void> | undefined;
   /** Ends the call. Later calls do nothing. */
   finish(status: Status, trailers: Metadata): void;
 }

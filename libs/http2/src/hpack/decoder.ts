@@ -15,6 +15,8 @@ export class Decoder {
   readonly #maxTableSize: number;
   readonly #cursor: Cursor = { bytes: Buffer.alloc(0), at: 0, end: 0 };
   #scratch = Buffer.alloc(256);
+  /** The size of the last list, as HTTP/2 counts it. */
+  listSize = 0;
 
   constructor(maxTableSize = 4_096) {
     this.#maxTableSize = maxTableSize;
@@ -47,6 +49,7 @@ export class Decoder {
       if (listSize <= maxListSize) fields.push(field);
     }
     cursor.bytes = empty;
+    this.listSize = listSize;
     return listSize <= maxListSize ? fields : undefined;
   }
 

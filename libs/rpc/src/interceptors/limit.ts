@@ -16,7 +16,9 @@ export function limit(calls: Admission, streams: Admission): Interceptor<ServerC
     admission.enter(method);
     try {
       if (kind !== "unary") return await next(call);
-      return await calls.run(method, deadline - Date.now(), () => next(call));
+      await calls.run(method, deadline - Date.now(), () => next(call));
+      // An answer that nobody reads stays in memory, so the call keeps its place.
+      await call.sent?.();
     } finally {
       admission.leave();
     }

@@ -56,6 +56,7 @@ export class InFlight {
       },
       requests: incoming.requests,
       send: (message) => running.reply.send(message),
+      sent: () => incoming.sent?.(),
       setHeader: (name, value) => running.reply.setHeader(name, value),
       setTrailer: (name, value) => running.reply.trailers.set(name, value),
     };

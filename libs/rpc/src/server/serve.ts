@@ -1,5 +1,6 @@
 import { within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
+import type { PeersOptions } from "@plumbline/http2";
 import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { ServerCall } from "../call.ts";
@@ -53,6 +54,19 @@ export interface ServeOptions {
    * `resource_exhausted`.
    */
   readonly maxMessageBytes?: number | undefined;
+  /** The time that a unary call without a deadline of its own has; 30 s if not given. */
+  readonly defaultTimeoutMs?: number | undefined;
+  /**
+   * The time after which a call ends of whose answer the client takes nothing, and the longest time
+   * that the request of a unary call may take to arrive; 30 s if not given.
+   */
+  readonly stallMs?: number | undefined;
+  /**
+   * The bounds on octets held for clients, in both directions: requests that are not complete or
+   * not read, and answers that clients do not read. 64 MiB in all and a quarter of it for one
+   * address if not given. Peers of `trustedPeers` may take the whole.
+   */
+  readonly memory?: Omit<PeersOptions, "peerOf"> | undefined;
   /**
    * The age, give or take a tenth, at which a connection is closed for new calls. Clients then
    * resolve the name again and find new replicas. Never if 0 or not given.
@@ -122,7 +136,8 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   const services = [...parts.services, healthService(parts.health, parts.services)];
   if (descriptors !== undefined) services.push(...reflectionServices(descriptors, services));
 
-  const inFlight = new InFlight(new ShareKeys(options.trustedPeers));
+  const shareKeys = new ShareKeys(options.trustedPeers);
+  const inFlight = new InFlight(shareKeys);
   const admissionOf = (max: number): Admission =>
     new Admission({
       max: () => max,
@@ -159,6 +174,10 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
         maxConnectionAgeMs: options.maxConnectionAgeMs,
         maxConnectionAgeGraceMs: options.maxConnectionAgeGraceMs ?? graceMs,
       }),
+      defaultTimeoutMs: options.defaultTimeoutMs ?? 30_000,
+      receiveMs: options.stallMs ?? 30_000,
+      stallMs: options.stallMs ?? 30_000,
+      memory: { ...options.memory, peerOf: (address) => shareKeys.peer(`${address}:0`) },
       keepaliveMs: options.keepaliveMs ?? 60_000,
       keepaliveTimeoutMs: 20_000,
     },

@@ -58,7 +58,7 @@ function handle(method: MethodDefinition, handler: AnyHandler): (call: ServerCal
   return async (call) => {
     const request = method.requestStream
       ? decoded(method, call.requests)
-      : decode(method, requestOf(call.requests) ?? (await onlyOf(call.requests)));
+      : decode(method, takeRequest(call.requests) ?? (await onlyOf(call.requests)));
     const response = handler(request, call);
     const { responseType } = method;
     if (!method.responseStream) return call.send(responseType.encode(await response).finish());
@@ -81,10 +81,20 @@ function decode(method: MethodDefinition, bytes: Uint8Array): unknown {
   }
 }
 
-/** Returns the request of a unary call, which the transport has checked to be one message. */
-function requestOf(requests: Requests): Uint8Array | undefined {
-  return Array.isArray(requests) ? (requests as readonly [Uint8Array])[0] : undefined;
+/**
+ * Returns the request of a unary call, which the transport has checked to be one message, and takes
+ * it out of the list. It may be a view of a much larger read of the socket, which would stay in
+ * memory for as long as the call runs.
+ */
+function takeRequest(requests: Requests): Uint8Array | undefined {
+  if (!Array.isArray(requests)) return undefined;
+  const list = requests as [Uint8Array];
+  const [request] = list;
+  list[0] = taken;
+  return request;
 }
+
+const taken = new Uint8Array();
 
 async function onlyOf(requests: Requests): Promise<Uint8Array> {
   const found: Uint8Array[] = [];

@@ -17,6 +17,8 @@ import type { IncomingCall, Requests, ServerMethod, ServerTransport, ServerTrans
 import { bind, cannotOpen, written } from "../bind.ts";
 import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
+import { guard } from "./guard.ts";
+import "./incoming-data.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
 
 /** grpc-js cuts a drained connection after a time. The calls on it have deadlines of their own. */
@@ -40,6 +42,7 @@ export async function listen(
       "grpc.max_connection_age_grace_ms": options.maxConnectionAgeGraceMs,
     }),
   });
+  guard(server, methods, options);
   for (const method of methods) {
     // All streams look alike on the wire. They are registered as bidi, and the number of messages
     // is checked above, in one place.

@@ -1,7 +1,9 @@
 import { HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
-import { appendStatus, contentType, isGrpc, status200 } from "./fields.ts";
+import type { ServerMethod } from "../../transport.ts";
+import { isGrpc } from "../content-type.ts";
+import { parseTimeout } from "../timeout.ts";
+import { appendStatus, contentType, status200 } from "./fields.ts";
 import { type Acceptor, StreamIncoming, UnaryIncoming } from "./incoming.ts";
-import { parseTimeout } from "./timeout.ts";
 
 /** Accepts a request as a call of one of the methods, or refuses it with the reason. */
 export function accept(
@@ -32,19 +34,25 @@ export function accept(
     }
   }
   if (httpMethod !== "POST") return refuseHttp(stream, 405, "gRPC calls use POST");
-  if (!isGrpc(type)) return refuseHttp(stream, 415, 'gRPC has a content-type that begins with "application/grpc"');
+  if (!isGrpc(type))
+    return refuseHttp(stream, 415, 'gRPC has the content-type "application/grpc" or "application/grpc+proto"');
   const method = acceptor.methods.get(path);
   if (method === undefined) return refuse(stream, unimplemented, `unknown method ${path}`);
   if (encoding !== "identity") {
     return refuse(stream, unimplemented, `grpc-encoding ${encoding} is not supported: send identity`);
   }
-  const timeoutMs = timeout === "" ? Number.POSITIVE_INFINITY : parseTimeout(timeout);
+  const timeoutMs = timeout === "" ? defaultTimeout(method, acceptor) : parseTimeout(timeout);
   if (timeoutMs === undefined) return refuse(stream, internal, `grpc-timeout is malformed: ${timeout}`);
 
   const request = { stream, fields, deadline: Date.now() + timeoutMs, method, acceptor };
   const call = method.kind === "unary" ? new UnaryIncoming(request) : new StreamIncoming(request);
   if (isLast) call.onData(empty, true);
   return call;
+}
+
+/** Streams last as long as their connection, so they have no default. */
+function defaultTimeout({ kind }: ServerMethod, { defaultTimeoutMs }: Acceptor): number {
+  return kind === "unary" ? defaultTimeoutMs : Number.POSITIVE_INFINITY;
 }
 
 const unimplemented = 12;

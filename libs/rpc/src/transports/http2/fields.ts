@@ -9,14 +9,6 @@ export const teTrailers = new HeaderField("te", "trailers", repeats);
 export const status200 = new HeaderField(":status", "200");
 const statusOk = new HeaderField("grpc-status", "0", repeats);
 
-/**
- * Returns true for "application/grpc", "application/grpc+proto" and the like, not for
- * "application/grpc-web".
- */
-export function isGrpc(type: string): boolean {
-  return /^application\/grpc(?:$|[+;])/.test(type);
-}
-
 /** Fields of the protocol, which are not metadata. */
 const ownNames = new Set([
   "content-type",

@@ -1,22 +1,29 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Deadlines, Expiring } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import type { HeaderField, Http2Stream, StreamError, StreamHandler } from "@plumbline/http2";
+import { ErrorCode, type HeaderField, type Http2Stream, StreamError, type StreamHandler } from "@plumbline/http2";
 import { Metadata } from "../../metadata.ts";
 import { type Status, statusOf } from "../../status.ts";
 import type { IncomingCall, Requests, ServerMethod } from "../../transport.ts";
 import { EventLoopYield } from "./event-loop-yield.ts";
 import { appendMetadata, appendStatus, contentType, metadataOf, status200 } from "./fields.ts";
 import { MessageQueue } from "./message-queue.ts";
-import { MessageReader, prefixOf } from "./messages.ts";
+import { MessageReader, prefixLength, prefixOf } from "./messages.ts";
+import { watchUnsent } from "./unsent.ts";
 
 /** The state that all calls of one connection share. */
 export interface Acceptor {
   readonly methods: ReadonlyMap<string, ServerMethod>;
   readonly peer: string;
   readonly maxMessageBytes: number;
+  /** The time that a unary call without a deadline has. */
+  readonly defaultTimeoutMs: number;
   /** Unary calls whose request is not complete. */
   readonly incomplete: Deadlines<Expiring>;
+  /** The longest time that the request of a unary call may take to arrive. */
+  readonly receiveMs: number;
+  /** The time in which a client must take a part of an answer that waits. */
+  readonly stallMs: number;
 }
 
 /** A request whose headers are complete and valid. */
@@ -33,12 +40,13 @@ const plainHeaders: readonly HeaderField[] = [status200, contentType];
 abstract class Incoming implements IncomingCall, StreamHandler {
   readonly metadata: Metadata;
   readonly peer: string;
-  readonly deadline: number;
+  deadline: number;
   protected readonly stream: Http2Stream;
   protected readonly method: ServerMethod;
   protected readonly maxMessageBytes: number;
   protected isOver = false;
   protected isGone = false;
+  protected readonly stallMs: number;
   #hasHeaders = false;
   #onGone: (() => void) | undefined;
 
@@ -48,6 +56,7 @@ abstract class Incoming implements IncomingCall, StreamHandler {
     this.deadline = deadline;
     this.stream = stream;
     this.method = method;
+    this.stallMs = acceptor.stallMs;
     this.maxMessageBytes = acceptor.maxMessageBytes;
   }
 
@@ -90,8 +99,18 @@ abstract class Incoming implements IncomingCall, StreamHandler {
       const text = `a message of ${message.length} bytes, above the ${this.maxMessageBytes} allowed`;
       throw new ServiceError("resource_exhausted", text);
     }
+    if (!this.stream.hasRoomFor(message.length + prefixLength)) {
+      const why = "the server has no memory for another answer that waits for its client";
+      throw new ServiceError("unavailable", why, { retryAfterMs: 100 });
+    }
     this.#sendPlainHeaders();
     return this.stream.sendData(message, false, prefixOf(message));
+  }
+
+  /** Ends a call of whose answer the client takes nothing. */
+  stalled(): void {
+    this.stream.reset(ErrorCode.enhanceYourCalm);
+    this.onReset(new StreamError(ErrorCode.enhanceYourCalm, "the client does not read the answer", "local"));
   }
 
   finish(status: Status, trailers: Metadata): void {
@@ -103,7 +122,11 @@ abstract class Incoming implements IncomingCall, StreamHandler {
     else if (!this.#hasHeaders) fields.push(...plainHeaders);
     appendStatus(fields, status);
     if (trailers.size > 0) appendMetadata(fields, trailers);
-    this.stream.sendHeaders(fields, true);
+    const { stream } = this;
+    // Nobody waits for the rest of an answer whose deadline has passed.
+    if (stream.unsent > 0 && ended.has(status.code)) return stream.reset(ErrorCode.cancel);
+    stream.sendHeaders(fields, true);
+    if (stream.unsent > 0) watchUnsent(stream, this.stallMs, () => this.stalled());
   }
 
   #sendPlainHeaders(): void {
@@ -113,40 +136,47 @@ abstract class Incoming implements IncomingCall, StreamHandler {
   }
 }
 
+/** The codes "cancelled" and "deadline_exceeded". */
+const ended = new Set([1, 4]);
 const empty = Buffer.alloc(0);
 const noMetadata = new Metadata();
+const endsWithin = "the request ends within a message";
 
 /** A unary call, handed on when its request is complete. */
 export class UnaryIncoming extends Incoming implements Expiring {
   readonly #reader: MessageReader;
   readonly #incomplete: Deadlines<Expiring>;
-  #request: Uint8Array | undefined;
+  /** That of the call. Until the request is complete an earlier one may count. */
+  readonly #deadline: number;
+  #sent: PromiseWithResolvers<void> | undefined;
+  /** The request. `service` takes it out once it is decoded. */
+  readonly requests: [Uint8Array] = [empty];
   #count = 0;
 
   constructor(request: Request) {
     super(request);
     this.#reader = new MessageReader(this.maxMessageBytes, (message) => {
-      this.#request = message;
+      this.requests[0] = message;
       this.#count++;
     });
     // This watches the deadline until the call is handed on.
-    this.#incomplete = request.acceptor.incomplete;
-    this.#incomplete.add(this);
+    const { incomplete, receiveMs } = request.acceptor;
+    this.#deadline = this.deadline;
+    this.deadline = Math.min(this.deadline, Date.now() + receiveMs);
+    this.#incomplete = incomplete;
+    incomplete.add(this);
   }
 
   expire(): void {
-    this.#refuse(new ServiceError("deadline_exceeded", "the request was not received within the deadline"));
-  }
-
-  get requests(): Requests {
-    return [this.#request ?? empty];
+    this.#refuse(new ServiceError("deadline_exceeded", "the request was not received in time"));
   }
 
   override onData(bytes: Buffer, isLast: boolean): void {
     if (this.isOver) return;
     try {
       this.#reader.push(bytes);
-      if (this.#count > 1 || (isLast && (this.#count === 0 || !this.#reader.isAtEnd))) {
+      if (isLast && !this.#reader.isAtEnd) throw new ServiceError("internal", endsWithin);
+      if (this.#count > 1 || (isLast && this.#count === 0)) {
         throw new ServiceError("unimplemented", "this method takes exactly one request");
       }
     } catch (error) {
@@ -154,17 +184,35 @@ export class UnaryIncoming extends Incoming implements Expiring {
     }
     if (isLast) {
       this.#incomplete.delete(this);
+      this.deadline = this.#deadline;
       this.method.accept(this);
-    } else this.stream.consume(bytes.length); // The request is kept, up to the bound of a message.
+    } else this.stream.consume(bytes.length, true);
   }
 
   override onReset(error: StreamError): void {
     this.#incomplete.delete(this);
     super.onReset(error);
+    this.#sent?.resolve();
   }
 
   override async send(message: Uint8Array): Promise<void> {
-    this.write(message);
+    if (this.write(message)) return;
+    this.#sent = Promise.withResolvers();
+    watchUnsent(this.stream, this.stallMs, () => this.stalled());
+  }
+
+  sent(): Promise<void> | undefined {
+    return this.#sent?.promise;
+  }
+
+  override onDrain(): void {
+    this.#sent?.resolve();
+    this.#sent = undefined;
+  }
+
+  override finish(status: Status, trailers: Metadata): void {
+    super.finish(status, trailers);
+    this.#sent?.resolve();
   }
 
   #refuse(error: unknown): void {
@@ -182,7 +230,7 @@ export class StreamIncoming extends Incoming {
 
   constructor(request: Request) {
     super(request);
-    this.#queue = new MessageQueue(this.maxMessageBytes, (octets) => this.stream.consume(octets));
+    this.#queue = new MessageQueue(this.maxMessageBytes, this.stream);
     this.requests = received(this.#queue, () => {
       if (this.isGone) throw new ServiceError("cancelled", "the client is gone");
     });
@@ -193,7 +241,7 @@ export class StreamIncoming extends Incoming {
     try {
       this.#queue.push(bytes);
       if (!isLast) return;
-      if (!this.#queue.isAtEnd) throw new ServiceError("internal", "the requests end inside a message");
+      if (!this.#queue.isAtEnd) throw new ServiceError("internal", endsWithin);
       this.#queue.end();
     } catch (error) {
       this.#queue.end(error);
@@ -213,7 +261,9 @@ export class StreamIncoming extends Incoming {
   override async send(message: Uint8Array): Promise<void> {
     if (this.write(message)) return this.#yield.next();
     this.#drained = Promise.withResolvers();
+    const watch = watchUnsent(this.stream, this.stallMs, () => this.stalled());
     await this.#drained.promise;
+    watch[Symbol.dispose]();
     if (this.isOver) throw new ServiceError("cancelled", "the call is over");
   }
 

@@ -1,8 +1,17 @@
-import { MessageReader } from "./messages.ts";
+import { compact, MessageReader } from "./messages.ts";
 
 interface Queued {
   readonly message: Uint8Array;
+  /** Octets to return to the peer's window. */
   readonly held: number;
+  /** Octets that were returned before the message was complete, and still count as held. */
+  readonly kept: number;
+}
+
+/** The flow control of a stream, as `Http2Stream` has it. */
+export interface Flow {
+  consume(octets: number, isKept: boolean): void;
+  release(octets: number): void;
 }
 
 /**
@@ -13,17 +22,18 @@ interface Queued {
  */
 export class MessageQueue {
   readonly #reader: MessageReader;
-  readonly #consume: (octets: number) => void;
+  readonly #flow: Flow;
   readonly #queue: Queued[] = [];
   #head = 0;
   /** Octets of the incomplete message. */
   #incomplete = 0;
+  /** Those of them that were returned to the window. */
+  #kept = 0;
   #end: { readonly error: unknown } | undefined;
   #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
 
-  /** `consume` returns octets to the peer's window. */
-  constructor(maxMessageBytes: number, consume: (octets: number) => void) {
-    this.#consume = consume;
+  constructor(maxMessageBytes: number, flow: Flow) {
+    this.#flow = flow;
     this.#reader = new MessageReader(maxMessageBytes, (message, held) => this.#add(message, held));
   }
 
@@ -58,7 +68,8 @@ export class MessageQueue {
     const queued = this.#queue[this.#head];
     if (queued !== undefined) {
       this.#head++;
-      this.#consume(queued.held);
+      this.#flow.consume(queued.held, false);
+      if (queued.kept > 0) this.#flow.release(queued.kept);
       if (this.#head === this.#queue.length) {
         this.#queue.length = this.#head = 0;
         this.#release();
@@ -74,18 +85,21 @@ export class MessageQueue {
 
   #release(): void {
     if (this.#incomplete === 0) return;
-    this.#consume(this.#incomplete);
+    this.#flow.consume(this.#incomplete, true);
+    this.#kept += this.#incomplete;
     this.#incomplete = 0;
   }
 
   #add(message: Uint8Array, octets: number): void {
     const held = octets + this.#incomplete;
-    this.#incomplete = 0;
+    const kept = this.#kept;
+    this.#incomplete = this.#kept = 0;
     if (this.#waiting === undefined) {
-      this.#queue.push({ message, held });
+      this.#queue.push({ message: compact(message), held, kept });
       return;
     }
-    this.#consume(held);
+    this.#flow.consume(held, false);
+    if (kept > 0) this.#flow.release(kept);
     this.#waiting.resolve(message);
     this.#waiting = undefined;
   }

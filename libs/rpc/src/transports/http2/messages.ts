@@ -1,6 +1,7 @@
 import { ServiceError } from "@plumbline/errors";
 
-const prefixLength = 5;
+/** The octets before each message. */
+export const prefixLength = 5;
 
 /** Returns the five octets before a message: not compressed, and its length. */
 export function prefixOf(message: Uint8Array): Uint8Array {
@@ -108,3 +109,13 @@ export class MessageReader {
 }
 
 const empty = Buffer.alloc(0);
+
+/** Returns `message`, or a copy of it if it is a small part of a read of the socket. */
+export function compact(message: Uint8Array): Uint8Array {
+  const { byteLength } = message.buffer;
+  // A view of 13 octets would keep a read of 64 KiB in memory. Small reads are not worth a copy.
+  // A copy of its own, since a pool's slab is as large as the read.
+  return byteLength > smallRead && byteLength > message.length * 4 ? new Uint8Array(message) : message;
+}
+
+const smallRead = 4_096;

@@ -11,9 +11,9 @@ import {
 import { isAtDeadline } from "../../deadline.ts";
 import { Metadata } from "../../metadata.ts";
 import type { OutgoingCall } from "../../transport.ts";
+import { formatTimeout } from "../timeout.ts";
 import { appendMetadata, contentType, metadataOf, teTrailers } from "./fields.ts";
 import { codeOfReset, resultOf } from "./result.ts";
-import { formatTimeout } from "./timeout.ts";
 
 /** The client's part in a call. */
 export interface Dispatcher {

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { Deadlines, type Expiring } from "@plumbline/concurrency";
-import { Connection, type HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
+import { Connection, type HeaderField, type Http2Stream, Peers, type StreamHandler } from "@plumbline/http2";
 import { TlsListener } from "../../tls/listener.ts";
 import { serverTls } from "../../tls/options.ts";
 import type { ServerMethod, ServerTransport, ServerTransportOptions } from "../../transport.ts";
@@ -22,10 +22,12 @@ class Http2Server {
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   readonly #incomplete = new Deadlines<Expiring>();
+  readonly #peers: Peers;
   #isClosing = false;
 
   constructor(options: ServerTransportOptions, methods: readonly ServerMethod[]) {
     this.#options = options;
+    this.#peers = new Peers(options.memory);
     this.#methods = new Map(methods.map((method) => [method.path, method]));
     const { tls, onTlsFailure: onFailure } = options;
     this.#server =
@@ -67,10 +69,23 @@ class Http2Server {
           for (const timer of timers) clearTimeout(timer);
         },
       },
-      { maxConcurrentStreams, keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs } },
+      {
+        maxConcurrentStreams,
+        keepalive: { intervalMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs },
+        peers: this.#peers,
+      },
     );
     const { peer } = connection;
-    const acceptor = { methods: this.#methods, peer, maxMessageBytes, incomplete: this.#incomplete };
+    const { defaultTimeoutMs, receiveMs, stallMs } = this.#options;
+    const acceptor = {
+      methods: this.#methods,
+      peer,
+      maxMessageBytes,
+      defaultTimeoutMs,
+      receiveMs,
+      incomplete: this.#incomplete,
+      stallMs,
+    };
     this.#connections.add(connection);
     if (this.#isClosing) connection.drain();
     this.#age(connection, timers);

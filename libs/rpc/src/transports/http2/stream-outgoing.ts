@@ -29,7 +29,10 @@ export class StreamOutgoing extends Outgoing implements Disposable {
   constructor(dispatcher: Dispatcher, outgoing: OutgoingCall, requests: AsyncIterable<Uint8Array>) {
     super(dispatcher, outgoing);
     this.#requests = requests;
-    this.#queue = new MessageQueue(dispatcher.maxMessageBytes, (octets) => this.stream?.consume(octets));
+    this.#queue = new MessageQueue(dispatcher.maxMessageBytes, {
+      consume: (octets, isKept) => this.stream?.consume(octets, isKept),
+      release: (octets) => this.stream?.release(octets),
+    });
   }
 
   protected override get isRepeatable(): boolean {

@@ -11,10 +11,10 @@ import { Conformance } from "../../conformance/test-context.ts";
 import { pathOf } from "../../definition.ts";
 import { connect, createClient, serve, service } from "../../index.ts";
 import { Metadata } from "../../metadata.ts";
+import { formatTimeout, parseTimeout } from "../timeout.ts";
 import { appendMetadata, metadataOf } from "./fields.ts";
 import { MessageReader, prefixOf } from "./messages.ts";
 import { percentDecode, percentEncode } from "./percent.ts";
-import { formatTimeout, parseTimeout } from "./timeout.ts";
 
 describe("grpc-timeout", () => {
   for (const { ms, text } of [
@@ -208,7 +208,7 @@ for (const { name, fields, data, want } of [
     name: "half a request is rejected",
     fields: grpc,
     data: Buffer.from("00000000020a", "hex"),
-    want: { "grpc-status": "12" },
+    want: { "grpc-status": "13", "grpc-message": "the request ends within a message" },
   },
 ]) {
   test(name, async () => {

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import * as fc from "fast-check";
+import { type Holder, type Peer, Peers } from "./peers.ts";
+
+class Connection implements Holder {
+  readonly peer: Peer;
+  held = 0;
+  isCut = false;
+
+  constructor(peers: Peers, address: string) {
+    this.peer = peers.enter(address, this);
+  }
+
+  hold(octets: number): boolean {
+    if (this.isCut || !this.peer.hold(octets)) return false;
+    this.held += octets;
+    return true;
+  }
+
+  release(octets: number): void {
+    this.held -= octets;
+    this.peer.release(octets);
+  }
+
+  cut(): void {
+    this.release(this.held);
+    this.isCut = true;
+  }
+
+  close(): void {
+    this.release(this.held);
+    this.peer.leave(this);
+  }
+}
+
+describe("peers", () => {
+  void test("no order of events exceeds a bound, or leaves octets behind", () => {
+    const step = fc.record({ peer: fc.nat(4), connection: fc.nat(2), octets: fc.nat(40), isRelease: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const peers = new Peers({ maxHeld: 100, maxHeldPerPeer: 40 });
+        const open = new Map<string, Connection>();
+        for (const { peer, connection, octets, isRelease } of steps) {
+          const name = `${peer}.${connection}`;
+          let one = open.get(name);
+          if (one === undefined || one.isCut) {
+            one?.close();
+            open.set(name, (one = new Connection(peers, `10.0.0.${peer}`)));
+          }
+          if (isRelease) one.release(Math.min(octets, one.held));
+          else {
+            const before = one.peer.held;
+            // The equal share of five peers is 20: whoever stays within it is never refused.
+            if (!one.hold(octets)) assert.ok(before + octets > 20, `${before} and ${octets} were refused`);
+          }
+          const connections = [...open.values()];
+          const held = connections.map((each) => each.held);
+          assert.ok(peers.held <= 100);
+          assert.ok(connections.every((each) => each.peer.held <= 40));
+          assert.equal(
+            held.reduce((sum, each) => sum + each, 0),
+            peers.held,
+          );
+        }
+        for (const one of open.values()) one.close();
+        assert.equal(peers.held, 0);
+        assert.equal(peers.size, 0);
+      }),
+    );
+  });
+
+  void test("past the bound of all, the largest connection of the peer that holds most gives way", () => {
+    const peers = new Peers({ maxHeld: 100, maxHeldPerPeer: 90 });
+    const small = new Connection(peers, "10.0.0.1");
+    const large = new Connection(peers, "10.0.0.1");
+    const other = new Connection(peers, "10.0.0.2");
+    assert.ok(small.hold(20) && large.hold(60) && other.hold(20));
+    assert.ok(other.hold(10));
+    assert.deepEqual([small.isCut, large.isCut, other.isCut], [false, true, false]);
+  });
+
+  void test("a trusted peer may take the whole bound, and is cut for a trusted one only", () => {
+    const peerOf = (key: string) => ({ key, trusted: key.startsWith("192.") });
+    const peers = new Peers({ maxHeld: 100, maxHeldPerPeer: 40, peerOf });
+    const trusted = new Connection(peers, "192.168.0.1");
+    const stranger = new Connection(peers, "10.0.0.1");
+    const other = new Connection(peers, "192.168.0.2");
+    assert.ok(trusted.hold(95));
+    assert.ok(!stranger.hold(10));
+    assert.ok(!trusted.isCut);
+    assert.ok(other.hold(10));
+    assert.ok(trusted.isCut);
+  });
+
+  void test("the budgets of an address survive its connections, and are those of all of them", () => {
+    const peers = new Peers();
+    for (let round = 0; round < 1_000; round++) {
+      const one = new Connection(peers, "10.0.0.1");
+      one.peer.floods.streamReset();
+      one.close();
+    }
+    const last = new Connection(peers, "10.0.0.1");
+    assert.throws(() => {
+      for (let more = 0; more < 500; more++) last.peer.floods.streamReset();
+    }, /too many reset streams/);
+    new Connection(peers, "10.0.0.2").peer.floods.streamReset();
+  });
+});

@@ -1,0 +1,109 @@
+import {
+  constants,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Server } from "@grpc/grpc-js";
+import { longestTimerMs } from "@plumbline/concurrency";
+import { Peers } from "@plumbline/http2";
+import type { ServerMethod, ServerTransportOptions } from "../../transport.ts";
+import { isGrpc } from "../content-type.ts";
+import { parseTimeout } from "../timeout.ts";
+import { type CallAccount, openCall, openSession } from "./accounts.ts";
+
+type GuardOptions = Pick<ServerTransportOptions, "defaultTimeoutMs" | "stallMs" | "memory">;
+
+interface Internals {
+  createHttp2Server(...args: unknown[]): Http2Server;
+}
+
+/**
+ * Puts a layer of ours below a grpc-js server, which takes any method and content-type, knows no
+ * default deadline, and holds any number of octets for its clients. The layer sees each request
+ * before grpc-js does.
+ */
+export function guard(server: Server, methods: readonly ServerMethod[], options: GuardOptions): void {
+  const peers = new Peers(options.memory);
+  const unary = new Set(methods.filter(({ kind }) => kind === "unary").map(({ path }) => path));
+  const defaultTimeout = `${Math.ceil(options.defaultTimeoutMs)}m`;
+  const internals = server as unknown as Internals;
+  const { createHttp2Server } = internals;
+  internals.createHttp2Server = (...args) => {
+    const http2Server = createHttp2Server.apply(server, args);
+    const calls = new Set<CallAccount>();
+    const sweep = setInterval(() => endStalled(calls, options.stallMs), options.stallMs / 4).unref();
+    http2Server.once("close", () => clearInterval(sweep));
+    http2Server.prependListener("session", (session: ServerHttp2Session) => openSession(session, peers));
+    const emit = http2Server.emit.bind(http2Server) as (event: string, ...args: unknown[]) => boolean;
+    http2Server.emit = (event: string, ...rest: unknown[]): boolean => {
+      if (event !== "stream") return emit(event, ...rest);
+      const [stream, headers] = rest as [ServerHttp2Stream, IncomingHttpHeaders];
+      const refusal = refusalOf(headers);
+      if (refusal !== undefined) {
+        refuse(stream, refusal);
+        return true;
+      }
+      const call = openCall(stream);
+      if (call === undefined) {
+        stream.on("error", () => {});
+        stream.close(constants.NGHTTP2_REFUSED_STREAM);
+        return true;
+      }
+      calls.add(call);
+      stream.once("close", () => {
+        calls.delete(call);
+        call.end();
+      });
+      if (headers["grpc-timeout"] === undefined && unary.has(headers[":path"] ?? "")) {
+        headers["grpc-timeout"] = defaultTimeout;
+      }
+      return emit(event, ...rest);
+    };
+    return http2Server;
+  };
+}
+
+/** Ends the calls whose client has taken no answer for `stallMs`. */
+function endStalled(calls: Iterable<CallAccount>, stallMs: number): void {
+  const time = performance.now() - stallMs;
+  for (const call of calls) if (call.waitsSince(time)) call.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+interface Refusal {
+  readonly headers: Record<string, string>;
+  readonly text?: string;
+}
+
+/** Returns the answer to a request that is no gRPC call; undefined if it is one. */
+function refusalOf(headers: IncomingHttpHeaders): Refusal | undefined {
+  if (headers[":method"] !== "POST") return plain("405", "gRPC calls use POST");
+  const type = headers["content-type"] ?? "";
+  if (!isGrpc(type)) return plain("415", 'gRPC has the content-type "application/grpc" or "application/grpc+proto"');
+  const timeout = headers["grpc-timeout"];
+  if (timeout === undefined) return undefined;
+  const timeoutMs = parseTimeout(`${timeout}`);
+  if (timeoutMs === undefined) return failed(13, `grpc-timeout is malformed: ${timeout}`);
+  // grpc-js keeps a timeout in 31 bits, and a longer one would end at once.
+  if (timeoutMs > longestTimerMs) headers["grpc-timeout"] = `${Math.floor(longestTimerMs / 3_600_000)}H`;
+  return undefined;
+}
+
+function plain(status: string, text: string): Refusal {
+  return { headers: { ":status": status, "content-type": "text/plain" }, text: `${text}\n` };
+}
+
+function failed(code: number, message: string): Refusal {
+  const status = { "grpc-status": `${code}`, "grpc-message": encodeURI(message.toWellFormed()) };
+  return { headers: { ":status": "200", "content-type": "application/grpc", ...status } };
+}
+
+function refuse(stream: ServerHttp2Stream, { headers, text }: Refusal): void {
+  stream.on("error", () => {});
+  stream.resume(); // A body is dropped.
+  stream.respond(headers, { endStream: text === undefined });
+  if (text !== undefined) stream.end(text);
+  // The answer is complete and the request may not be: the rest is not wanted.
+  stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+}

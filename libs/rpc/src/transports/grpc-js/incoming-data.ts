@@ -1,0 +1,82 @@
+import { constants, type ServerHttp2Stream } from "node:http2";
+import { status } from "@grpc/grpc-js";
+// An internal class, whose types are published.
+import { BaseServerInterceptingCall } from "@grpc/grpc-js/build/src/server-interceptors.js";
+import { accountOf } from "./accounts.ts";
+
+interface QueueEntry {
+  readonly compressedMessage: Buffer | null;
+}
+
+/** The parts of grpc-js's call that are replaced here, and those that they use. */
+interface Call {
+  readonly stream: ServerHttp2Stream;
+  readonly incomingEncoding: string;
+  readonly decoder: Decoder;
+  readonly readQueue: QueueEntry[];
+  readonly receivedHalfClose: boolean;
+  readonly metadataSent: boolean;
+  handleDataFrame(data: Buffer): void;
+  handleEndEvent(): void;
+  maybePushNextMessage(): void;
+  sendMessage(message: Buffer, callback: () => void): void;
+  sendStatus(status: { readonly code: number; readonly details: string; readonly metadata: null }): void;
+}
+
+interface Decoder {
+  /** 0 between two messages, 1 within the octets before one, 2 within one. */
+  readonly readState: number;
+}
+
+const call = BaseServerInterceptingCall.prototype as unknown as Call;
+const { handleDataFrame, handleEndEvent, maybePushNextMessage, sendMessage, sendStatus } = call;
+
+function fail(call: Call, code: number, details: string): void {
+  call.sendStatus({ code, details, metadata: null });
+}
+
+/** Counts what arrives, until it is read. */
+call.handleDataFrame = function (this: Call, data: Buffer): void {
+  if (accountOf(this.stream)?.hold(data.length) === false) {
+    return fail(this, status.RESOURCE_EXHAUSTED, "the server has no memory for more of this request");
+  }
+  handleDataFrame.call(this, data);
+};
+
+/** Ends a call whose requests end within a message, which grpc-js takes for a complete one. */
+call.handleEndEvent = function (this: Call): void {
+  if (this.decoder.readState !== 0) return fail(this, status.INTERNAL, "the request ends within a message");
+  handleEndEvent.call(this);
+};
+
+/** Gives back the octets of a message that is read. */
+call.maybePushNextMessage = function (this: Call): void {
+  const [first] = this.readQueue;
+  maybePushNextMessage.call(this);
+  if (first === undefined || first === this.readQueue[0]) return;
+  const { compressedMessage } = first;
+  if (compressedMessage !== null) accountOf(this.stream)?.release(compressedMessage.length);
+};
+
+/** Counts an answer until it is sent. */
+call.sendMessage = function (this: Call, message: Buffer, callback: () => void): void {
+  const account = accountOf(this.stream);
+  const octets = message.length;
+  if (account?.holdAnswer(octets) === false) {
+    return fail(this, status.UNAVAILABLE, "the server has no memory for another answer that waits for its client");
+  }
+  sendMessage.call(this, message, () => {
+    account?.answerSent(octets);
+    callback();
+  });
+};
+
+/** Closes a call that is answered before its request is complete, since the rest is not wanted. */
+call.sendStatus = function (this: Call, status: Parameters<Call["sendStatus"]>[0]): void {
+  const { stream, metadataSent } = this;
+  sendStatus.call(this, status);
+  if (this.receivedHalfClose || stream.destroyed) return;
+  const close = (): void => void setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+  if (metadataSent) stream.once("wantTrailers", close);
+  else close();
+};
