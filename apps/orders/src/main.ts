@@ -21,6 +21,7 @@ import { PostgresInbox } from "./postgres/inbox.ts";
 import { migrations } from "./postgres/migrations.ts";
 import { PostgresOrders } from "./postgres/orders.ts";
 import { rolloutsOf } from "./rollouts.ts";
+import { weights } from "./rpc/weights.ts";
 import { OrderWatchers } from "./watchers/order-watchers.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
@@ -50,7 +51,7 @@ async function main(config: Config<typeof OrdersConfig>, context: ServiceContext
     { ...config, grace, backoff: { baseMs: 50, maxMs: 2_000 } },
   );
   await using server = await serveRpc(
-    { services: [app.service], descriptors: descriptorSet, health: ops.health, telemetry },
+    { services: [app.service], descriptors: descriptorSet, health: ops.health, telemetry, weights },
     { ...config.rpc, graceMs: grace.calls },
   );
   await serveUntilStopped(

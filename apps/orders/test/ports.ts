@@ -73,10 +73,15 @@ export function portsContract(adapter: string, open: () => Promise<TestContext>)
       }
       const other = pendingOrder();
       await context.orders.add(other, placed(other));
-      assert.deepEqual(await context.orders.list({ customerId, limit: 10 }), orders);
-      assert.deepEqual(await context.orders.list({ customerId, limit: 2 }), orders.slice(0, 2));
-      assert.deepEqual(await context.orders.list({ customerId, before: orders[1]?.id, limit: 2 }), orders.slice(2, 4));
-      assert.deepEqual(await context.orders.list({ customerId, before: orders[4]?.id, limit: 2 }), []);
+      const list = (query: object) => context.orders.list({ customerId, limit: 10, maxBytes: 1_000_000, ...query });
+      assert.deepEqual(await list({}), { orders, more: false });
+      assert.deepEqual(await list({ limit: 2 }), { orders: orders.slice(0, 2), more: true });
+      assert.deepEqual(await list({ before: orders[1]?.id, limit: 2 }), { orders: orders.slice(2, 4), more: true });
+      assert.deepEqual(await list({ before: orders[4]?.id, limit: 2 }), { orders: [], more: false });
+      // A page of octets has at least one order, and says that others follow.
+      assert.deepEqual(await list({ maxBytes: 1 }), { orders: orders.slice(0, 1), more: true });
+      const maxBytes = Math.ceil(JSON.stringify(orders[0]?.items).length * 1.5);
+      assert.deepEqual(await list({ maxBytes }), { orders: orders.slice(0, 2), more: true });
     });
 
     test("a change is stored and returned exactly, to the last minor unit", async () => {
@@ -203,9 +208,10 @@ export function portsContract(adapter: string, open: () => Promise<TestContext>)
       const answers = await Promise.all(
         orders.map((order) => context.orders.add(order, placed(order), { idempotencyKey })),
       );
-      const [winner] = await context.orders.list({ customerId, limit: 100 });
+      const { orders: found } = await context.orders.list({ customerId, limit: 100, maxBytes: 1_000_000 });
+      const [winner] = found;
       for (const answer of answers) assert.deepEqual(answer, winner);
-      assert.equal((await context.orders.list({ customerId, limit: 100 })).length, 1);
+      assert.equal(found.length, 1);
       assert.deepEqual(await announcedOf(...orders), ["orders.v1.OrderPlaced"]);
     });
 
@@ -220,7 +226,7 @@ export function portsContract(adapter: string, open: () => Promise<TestContext>)
       assert.deepEqual(await context.orders.add(second, placed(second), { idempotencyKey }), second);
       for (const call of [
         () => context.orders.find(order.id, { signal }),
-        () => context.orders.list({ customerId: order.customerId, limit: 1 }, { signal }),
+        () => context.orders.list({ customerId: order.customerId, limit: 1, maxBytes: 1_000 }, { signal }),
         () => context.orders.change(second.id, cancelled, { signal }),
         () => context.inbox.once(newMessage(), async () => assert.fail("handled"), { signal }),
       ]) {

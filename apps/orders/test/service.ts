@@ -7,6 +7,7 @@ import { deadline } from "@plumbline/concurrency";
 import { env, loadConfig } from "@plumbline/config";
 import {
   fulfilmentEvents,
+  ListOrdersResponse,
   type Order,
   OrderStatus,
   OrdersService,
@@ -247,6 +248,23 @@ export function serviceSuite(adapter: string, open: () => Promise<TestContext>):
       assert.equal(first.orders.length, 20);
       const last = await client.listOrders({ customerId, pageSize: 0, pageToken: first.nextPageToken });
       assert.deepEqual([last.orders.length, last.nextPageToken], [1, ""]);
+    });
+
+    test("pages of large orders are shorter than requested, and together have each order once", async () => {
+      const customerId = newCustomer();
+      const items = Array.from({ length: 100 }, (_, index) => ({ sku: `${index}`.padEnd(64, "x"), quantity: 1 }));
+      const ids: string[] = [];
+      for (let count = 0; count < 30; count++) ids.unshift((await client.placeOrder({ customerId, items })).id);
+      const seen: string[] = [];
+      let pageToken = "";
+      do {
+        const page = await client.listOrders({ customerId, pageSize: 100, pageToken });
+        const octets = ListOrdersResponse.encode(page).finish().length;
+        assert.ok(octets < 150 * 1024, `${octets} octets`);
+        seen.push(...page.orders.map(({ id }) => id));
+        pageToken = page.nextPageToken;
+      } while (pageToken !== "");
+      assert.deepEqual(seen, ids);
     });
 
     for (const { name, query, field } of [

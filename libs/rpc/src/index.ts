@@ -18,6 +18,7 @@ export {
 } from "./gen/grpc/health/v1/health.ts";
 export { Admission } from "./interceptors/admission.ts";
 export type { Interceptor } from "./interceptors/interceptor.ts";
+export type { CallWeights } from "./interceptors/weigh.ts";
 export { Metadata, type MetadataInit, type MetadataValue } from "./metadata.ts";
 export { type RpcServer, type ServeOptions, type ServeParts, serve } from "./server/serve.ts";
 export { type Handlers, type ServiceImplementation, type ServiceMethod, service } from "./server/service.ts";

@@ -34,6 +34,12 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
       .default(defaultTrustedPeers)
       .refine(isAddressList, "expected addresses, subnets, loopback, linklocal or uniquelocal, with commas")
       .describe("callers that speak for the client they name: addresses and subnets, with commas; none if empty"),
+    maxHeldBytes: z
+      .int()
+      .min(1024 * 1024)
+      .max(2 ** 31)
+      .optional()
+      .describe("octets held for callers; a sixth of the container's memory, from 8 to 64 MiB, if not given"),
     maxConnectionAgeMs: durationMs(300_000).describe(
       "connections are closed at this age, give or take a tenth, so that clients find new replicas; 0: never",
     ),

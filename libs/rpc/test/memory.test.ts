@@ -37,8 +37,8 @@ for (const transport of ["http2", "grpc-js"] as const) {
     }
 
     void test("answers that a client does not read are bounded for its address, and others are served", async () => {
-      const memory = { maxHeld: 8 * mebibyte, maxHeldPerPeer: 2 * mebibyte };
-      await using server = await open({ unary: async () => "x".repeat(mebibyte / 4) }, { memory });
+      const memory = { maxHeldBytes: 8 * mebibyte, maxHeldBytesPerPeer: 2 * mebibyte };
+      await using server = await open({ unary: async () => "x".repeat(mebibyte / 4) }, memory);
       // Several connections of one address, none of which grants octets.
       using first = dial(server.port, "127.0.0.2", { initialWindowSize: 0 });
       using second = dial(server.port, "127.0.0.2", { initialWindowSize: 0 });
@@ -53,9 +53,9 @@ for (const transport of ["http2", "grpc-js"] as const) {
     });
 
     void test("an answer of which the client takes nothing ends its call, and its memory is free again", async () => {
-      const memory = { maxHeld: mebibyte, maxHeldPerPeer: mebibyte };
+      const memory = { maxHeldBytes: mebibyte, maxHeldBytesPerPeer: mebibyte };
       const big = "x".repeat(600 * 1024);
-      await using server = await open({ unary: async () => big }, { memory, stallMs: 300 });
+      await using server = await open({ unary: async () => big }, { ...memory, stallMs: 300 });
       using peer = dial(server.port, "127.0.0.1", { initialWindowSize: 0 });
       const unread = begin(peer.session, "Unary", "a");
       unread.end();
@@ -65,8 +65,8 @@ for (const transport of ["http2", "grpc-js"] as const) {
     });
 
     void test("requests that never end are bounded for their address", async () => {
-      const memory = { maxHeld: 8 * mebibyte, maxHeldPerPeer: 2 * mebibyte };
-      await using server = await open({}, { memory });
+      const memory = { maxHeldBytes: 8 * mebibyte, maxHeldBytesPerPeer: 2 * mebibyte };
+      await using server = await open({}, memory);
       using peer = dial(server.port, "127.0.0.2", {});
       const calls = Array.from({ length: 20 }, () => begin(peer.session, "Unary"));
       // Each promises 4 MiB and sends 300 KiB of them.
@@ -128,8 +128,8 @@ for (const transport of ["http2", "grpc-js"] as const) {
     });
 
     void test("calls that do not fit are refused, and smaller ones are served", async () => {
-      const memory = { maxHeld: 40_000, maxHeldPerPeer: 40_000 };
-      await using server = await open({}, { memory });
+      const memory = { maxHeldBytes: 40_000, maxHeldBytesPerPeer: 40_000 };
+      await using server = await open({}, memory);
       await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 10_000 });
       const client = createClient(Conformance, channel);
       const large = "x".repeat(60_000);

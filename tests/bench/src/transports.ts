@@ -48,7 +48,8 @@ async function runServer(name: TransportName): Promise<void> {
     const { port } = await serve({ services: [echo], telemetry: noTelemetry }, { ...common, transport: name });
     process.send?.({ port });
   } else {
-    const limits = { maxMessageBytes: 4e6, maxConcurrentStreams: 1_000, keepaliveMs: 60_000, keepaliveTimeoutMs: 1e4 };
+    const times = { keepaliveMs: 60_000, keepaliveTimeoutMs: 1e4, defaultTimeoutMs: 3e4, receiveMs: 3e4, stallMs: 3e4 };
+    const limits = { maxMessageBytes: 4e6, maxConcurrentStreams: 1_000, memory: {}, ...times };
     const { port } = await transport(name).listen({ ...common, ...limits }, [
       {
         path,

@@ -8,6 +8,8 @@ import {
   type OrderEvent,
   OrderNotFoundError,
   type Orders,
+  type OrdersFound,
+  type OrdersQuery,
 } from "../use-cases/ports.ts";
 
 export interface MemoryOptions {
@@ -34,15 +36,18 @@ export class MemoryOrders implements Orders, Inbox {
     return this.#orders.get(id);
   }
 
-  async list(
-    { customerId, before, limit }: { customerId: string; before?: string | undefined; limit: number },
-    { signal }: Abortable = {},
-  ): Promise<Order[]> {
+  async list({ customerId, before, limit, maxBytes }: OrdersQuery, { signal }: Abortable = {}): Promise<OrdersFound> {
     signal?.throwIfAborted();
-    return [...this.#orders.values()]
+    const all = [...this.#orders.values()]
       .filter((order) => order.customerId === customerId && (before === undefined || order.id < before))
-      .sort((a, b) => (a.id < b.id ? 1 : -1))
-      .slice(0, limit);
+      .sort((a, b) => (a.id < b.id ? 1 : -1));
+    const orders: Order[] = [];
+    for (let octets = 0; orders.length < Math.min(limit, all.length) && octets < maxBytes; ) {
+      const order = all[orders.length] as Order;
+      octets += Buffer.byteLength(JSON.stringify(order.items));
+      orders.push(order);
+    }
+    return { orders, more: all.length > orders.length };
   }
 
   async add(

@@ -1,7 +1,7 @@
 import type { Database } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import { asPlaced, type Order } from "../domain/order.ts";
-import type { Abortable, AddOptions, OrderEvent, Orders } from "../use-cases/ports.ts";
+import type { Abortable, AddOptions, OrderEvent, Orders, OrdersFound, OrdersQuery } from "../use-cases/ports.ts";
 import { claimKey } from "./idempotency-keys.ts";
 import { columns, type OrderRow, toOrder } from "./order-row.ts";
 import { OrderTransaction } from "./order-transaction.ts";
@@ -26,19 +26,24 @@ export class PostgresOrders implements Orders {
     return row && toOrder(row);
   }
 
-  async list(
-    { customerId, before, limit }: { customerId: string; before?: string | undefined; limit: number },
-    { signal }: Abortable = {},
-  ): Promise<Order[]> {
-    const rows = await this.#database.query<OrderRow>(
-      // One statement for the first page and the others: an "or" would not use the index.
-      `select ${columns} from orders
-       where customer_id = $1 and id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-       order by id desc limit $3`,
-      [customerId, before ?? null, limit],
+  async list({ customerId, before, limit, maxBytes }: OrdersQuery, { signal }: Abortable = {}): Promise<OrdersFound> {
+    const rows = await this.#database.query<OrderRow & { readonly found: number }>(
+      // One statement for the first page and the others: an "or" would not use the index. One row
+      // more than requested shows if there is a next page. Rows past the octets are cut here, and
+      // never take memory of the service.
+      `select ${columns}, found from (
+         select ${columns}, (count(*) over ())::int as found,
+           sum(octet_length(items::text)) over (order by id desc) - octet_length(items::text) as octets_before
+         from (
+           select ${columns} from orders
+           where customer_id = $1 and id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+           order by id desc limit $3::int + 1
+         ) page
+       ) sized where octets_before < $4::int order by id desc limit $3`,
+      [customerId, before ?? null, limit, maxBytes],
       { signal, name: "list_orders" },
     );
-    return rows.map(toOrder);
+    return { orders: rows.map(toOrder), more: (rows[0]?.found ?? 0) > rows.length };
   }
 
   async add(

@@ -45,11 +45,11 @@ export interface AddOptions extends Abortable {
 export interface Orders {
   find(id: OrderId, options?: Abortable): Promise<Order | undefined>;
 
-  /** Returns at most `limit` orders of a customer, the newest first, older than `before`. */
-  list(
-    query: { readonly customerId: string; readonly before?: OrderId | undefined; readonly limit: number },
-    options?: Abortable,
-  ): Promise<Order[]>;
+  /**
+   * Returns orders of a customer, the newest first, older than `before`: at most `limit`, and fewer
+   * once their items have `maxBytes` as JSON, but at least one.
+   */
+  list(query: OrdersQuery, options?: Abortable): Promise<OrdersFound>;
 
   /**
    * Stores a new order, its events and its key in one transaction, and returns the order. If the
@@ -69,6 +69,19 @@ export interface Orders {
     decide: (order: Order) => { readonly order: Order; readonly events: readonly OrderEvent[] },
     options?: Abortable,
   ): Promise<Order>;
+}
+
+export interface OrdersQuery {
+  readonly customerId: string;
+  readonly before?: OrderId | undefined;
+  readonly limit: number;
+  readonly maxBytes: number;
+}
+
+export interface OrdersFound {
+  readonly orders: readonly Order[];
+  /** True if older orders follow. */
+  readonly more: boolean;
 }
 
 /** The record of handled messages, which gives each one effect however often it is delivered. */

@@ -1,6 +1,5 @@
 import { within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import type { PeersOptions } from "@plumbline/http2";
 import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { ServerCall } from "../call.ts";
@@ -11,6 +10,7 @@ import { limit } from "../interceptors/limit.ts";
 import { logging } from "../interceptors/logging.ts";
 import { serverMetrics } from "../interceptors/metrics.ts";
 import { serverTracing } from "../interceptors/tracing.ts";
+import { type CallWeights, weigh } from "../interceptors/weigh.ts";
 import { ShareKeys } from "../shares/share-keys.ts";
 import { tlsFailures } from "../tls/failures.ts";
 import type { Reloadable, ServerTls } from "../tls/options.ts";
@@ -18,6 +18,7 @@ import type { ServerMethod } from "../transport.ts";
 import { type TransportName, transport } from "../transports/index.ts";
 import { healthService } from "./health.ts";
 import { InFlight } from "./in-flight.ts";
+import { memoryOf } from "./memory.ts";
 import { reflectionServices } from "./reflection.ts";
 import type { ServiceImplementation } from "./service.ts";
 
@@ -63,10 +64,15 @@ export interface ServeOptions {
   readonly stallMs?: number | undefined;
   /**
    * The bounds on octets held for clients, in both directions: requests that are not complete or
-   * not read, and answers that clients do not read. 64 MiB in all and a quarter of it for one
-   * address if not given. Peers of `trustedPeers` may take the whole.
+   * not read, and answers that clients do not read. If not given, a sixth of the memory that this
+   * process may use, from 8 to 64 MiB.
    */
-  readonly memory?: Omit<PeersOptions, "peerOf"> | undefined;
+  readonly maxHeldBytes?: number | undefined;
+  /**
+   * The part of it for one address; a quarter if not given. Peers of `trustedPeers` may take the
+   * whole.
+   */
+  readonly maxHeldBytesPerPeer?: number | undefined;
   /**
    * The age, give or take a tenth, at which a connection is closed for new calls. Clients then
    * resolve the name again and find new replicas. Never if 0 or not given.
@@ -103,6 +109,8 @@ export interface ServeParts {
    * A google.protobuf.FileDescriptorSet of the services. If given, the server answers reflection.
    */
   readonly descriptors?: Uint8Array | undefined;
+  /** The memory that calls of heavy methods may hold while they run; they wait for it. */
+  readonly weights?: CallWeights | undefined;
   /** Interceptors around the handlers, inside the server's own. The first is the outermost. */
   readonly interceptors?: readonly Interceptor<ServerCall>[] | undefined;
 }
@@ -127,8 +135,8 @@ export interface RpcServer extends AsyncDisposable {
 const abortGraceMs = 500;
 
 /**
- * Starts a server. Rejects if the address cannot be bound, two services have the same name, or the
- * certificates are invalid.
+ * Starts a server. Rejects if the address cannot be bound, two services have the same name, the
+ * certificates are invalid, or the memory for callers does not fit that of this process.
  */
 export async function serve(parts: ServeParts, options: ServeOptions): Promise<RpcServer> {
   const { telemetry, descriptors } = parts;
@@ -136,6 +144,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   const services = [...parts.services, healthService(parts.health, parts.services)];
   if (descriptors !== undefined) services.push(...reflectionServices(descriptors, services));
 
+  const memory = memoryOf(options, parts.weights);
   const shareKeys = new ShareKeys(options.trustedPeers);
   const inFlight = new InFlight(shareKeys);
   const admissionOf = (max: number): Admission =>
@@ -149,6 +158,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
     serverTracing(telemetry.tracer),
     serverMetrics(telemetry.metrics),
     limit(admissionOf(options.maxConcurrent ?? 1_000), admissionOf(options.maxStreams ?? 1_000)),
+    ...(parts.weights === undefined ? [] : [weigh(parts.weights)]),
     logging(telemetry.logger),
     errors,
     ...(parts.interceptors ?? []),
@@ -177,7 +187,11 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
       defaultTimeoutMs: options.defaultTimeoutMs ?? 30_000,
       receiveMs: options.stallMs ?? 30_000,
       stallMs: options.stallMs ?? 30_000,
-      memory: { ...options.memory, peerOf: (address) => shareKeys.peer(`${address}:0`) },
+      memory: {
+        maxHeld: memory.maxHeldBytes,
+        maxHeldPerPeer: options.maxHeldBytesPerPeer,
+        peerOf: (address) => shareKeys.peer(`${address}:0`),
+      },
       keepaliveMs: options.keepaliveMs ?? 60_000,
       keepaliveTimeoutMs: 20_000,
     },
