@@ -69,12 +69,12 @@ for (const perPeer of [false, true]) {
     const peers = new Peers();
     const sockets = new DisposableStack();
     const server = createListener((socket) => {
-      sockets.defer(() => socket.destroy());
       const onStream = (stream: Http2Stream): StreamHandler => {
         stream.sendHeaders([new HeaderField(":status", "404")], true);
         return { onHeaders() {}, onData() {}, onTrailers() {}, onReset() {}, onDrain() {} };
       };
-      new Connection(socket, "server", { onStream }, { peers });
+      const connection = new Connection(socket, "server", { onStream }, { peers });
+      sockets.defer(() => connection.destroy());
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     sockets.defer(() => server.close());

@@ -9,12 +9,14 @@ const namePattern = /^(?!grpc-)[a-z0-9_.-]+$/;
 const textPattern = /^[\x20-\x7e]*$/;
 
 /**
- * The metadata of a call: names in lower case, with one value each. Repeated text is joined by ",
- * ", as in HTTP. For bytes the first value counts.
+ * The metadata of a call: names in lower case. Repeated text is joined by ", ", as in HTTP. Repeated
+ * bytes are all there: `getBinary` returns the first, `getAllBinary` all.
  */
 export class Metadata implements Iterable<[string, MetadataValue]> {
   /** Created with the first value: headers and trailers of most calls have none. */
   #values: Map<string, MetadataValue> | undefined;
+  /** The bytes after the first of a name. */
+  #further: [string, Uint8Array][] | undefined;
 
   /** Throws `invalid_argument` for a name or a value that gRPC cannot carry. */
   constructor(init?: MetadataInit) {
@@ -38,6 +40,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
     const before = this.#values.get(name);
     if (before === undefined) this.#values.set(name, value);
     else if (typeof before === "string" && typeof value === "string") this.#values.set(name, `${before}, ${value}`);
+    else if (typeof value !== "string") (this.#further ??= []).push([name, value]);
   }
 
   get(name: string): string | undefined {
@@ -51,6 +54,22 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
     return typeof value === "string" ? undefined : value;
   }
 
+  /** Returns all bytes of a name that ends in "-bin", in the order that they were sent in. */
+  getAllBinary(name: string): Uint8Array[] {
+    const first = this.getBinary(name);
+    if (first === undefined) return [];
+    const key = name.toLowerCase();
+    return [first, ...(this.#further ?? []).filter(([of]) => of === key).map(([, value]) => value)];
+  }
+
+  /** Adds a value. Text is joined with the text before. Throws as `set` does. */
+  append(name: string, value: MetadataValue): void {
+    const key = name.toLowerCase();
+    if (!this.has(key)) return this.set(key, value);
+    check(key, value);
+    this.receive(key, value);
+  }
+
   get size(): number {
     return this.#values?.size ?? 0;
   }
@@ -62,15 +81,10 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
   /** Throws `invalid_argument` for a name or a value that gRPC cannot carry. */
   set(name: string, value: MetadataValue): void {
     const key = name.toLowerCase();
-    if (!namePattern.test(key)) throw new ServiceError("invalid_argument", `invalid metadata name: ${printable(name)}`);
-    if (key.endsWith("-bin") === (typeof value === "string")) {
-      throw new ServiceError("invalid_argument", `${key}: names of binary metadata end in "-bin", and no others`);
-    }
-    if (typeof value === "string" && !textPattern.test(value)) {
-      throw new ServiceError("invalid_argument", `${key}: metadata text must be printable ASCII`);
-    }
+    check(key, value);
     this.#values ??= new Map();
     this.#values.set(key, value);
+    if (this.#further !== undefined) this.#further = this.#further.filter(([of]) => of !== key);
   }
 
   /** Returns the text values, as a carrier of trace context. */
@@ -81,12 +95,25 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
     return texts;
   }
 
+  /** Yields all values. A name comes again for each of its further bytes. */
   [Symbol.iterator](): IterableIterator<[string, MetadataValue]> {
-    return (this.#values ?? none).entries();
+    const firsts = (this.#values ?? none).entries();
+    return this.#further === undefined ? firsts : [...firsts, ...this.#further].values();
   }
 }
 
 const none: ReadonlyMap<string, MetadataValue> = new Map();
+
+/** Throws `invalid_argument` for a name in lower case, or a value, that gRPC cannot carry. */
+function check(key: string, value: MetadataValue): void {
+  if (!namePattern.test(key)) throw new ServiceError("invalid_argument", `invalid metadata name: ${printable(key)}`);
+  if (key.endsWith("-bin") === (typeof value === "string")) {
+    throw new ServiceError("invalid_argument", `${key}: names of binary metadata end in "-bin", and no others`);
+  }
+  if (typeof value === "string" && !textPattern.test(value)) {
+    throw new ServiceError("invalid_argument", `${key}: metadata text must be printable ASCII`);
+  }
+}
 
 function printable(name: string): string {
   return JSON.stringify(name.slice(0, 64));

@@ -165,7 +165,7 @@ interface RawCall {
   readonly reset: Promise<number>;
   /** Resolves with the status. */
   readonly ended: Promise<string | undefined>;
-  status(): string | undefined;
+  readonly status: () => string | undefined;
   /** Resolves when the octets are sent, or cannot be. */
   write(bytes: Buffer): Promise<void>;
   end(): void;

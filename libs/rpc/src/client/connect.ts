@@ -153,7 +153,10 @@ class InterceptedChannel implements Channel {
         options.onTrailers?.(got);
       },
     };
-    for await (const response of this.#stream("client_stream", path, requests, kept)) message ??= response;
+    for await (const response of this.#stream("client_stream", path, requests, kept)) {
+      if (message !== undefined) throw new ServiceError("unimplemented", "the server answered with two messages");
+      message = response;
+    }
     return answered(message && { message, headers, trailers });
   }
 

@@ -16,6 +16,7 @@ import { flowCases } from "./flow.ts";
 import { retryCases } from "./retries.ts";
 import { shareCases } from "./shares.ts";
 import { type Pairing, TestContext } from "./test-context.ts";
+import { wireCases } from "./wire.ts";
 
 /** Certificates for tests: an authority, and certificates for localhost that it signed. */
 export { ca as testCa, caller as testClient, otherCa as testOtherCa, server as testServer } from "./certificates.ts";
@@ -25,7 +26,7 @@ export type { Pairing } from "./test-context.ts";
 export function conformance(pairing: Pairing): void {
   const over = pairing.tls === true ? " over TLS" : "";
   void describe(`a ${pairing.client} client of a ${pairing.server} server${over}`, () => {
-    const cases = [callCases, errorCases, cancellationCases, flowCases, retryCases, drainCases, shareCases];
+    const cases = [callCases, errorCases, cancellationCases, flowCases, retryCases, drainCases, shareCases, wireCases];
     for (const one of cases.flat()) {
       void test(one.name, { timeout: 20_000 }, async ({ signal }) => {
         await using context = new TestContext(pairing);

@@ -1,3 +1,13 @@
+import { once } from "node:events";
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  createSecureServer,
+  createServer,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { AddressInfo } from "node:net";
 import type { Telemetry } from "@plumbline/telemetry";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { Call } from "../call.ts";
@@ -110,6 +120,29 @@ export class TestContext implements AsyncDisposable {
     const target = `127.0.0.1:${port}`;
     const channel = await connect(target, telemetry, { ...this.#clientSide, timeoutMs: 10_000, ...options });
     return this.#stack.use(channel);
+  }
+
+  /** Opens an HTTP/2 session to a server of the pairing, which sends what it likes. */
+  async session(port: number): Promise<ClientHttp2Session> {
+    const isSecure = this.#pairing.tls === true;
+    const own = isSecure ? { ca, cert: caller.certificate, key: caller.key, servername: "localhost" } : {};
+    const session = connectHttp2(`${isSecure ? "https" : "http"}://127.0.0.1:${port}`, own);
+    session.on("error", () => {});
+    this.#stack.defer(() => session.destroy());
+    await once(session, "connect");
+    return session;
+  }
+
+  /** Starts a server that answers each stream by `answer`, and returns its port. */
+  async rawServer(answer: (stream: ServerHttp2Stream) => void): Promise<number> {
+    const own = { ca, cert: server.certificate, key: server.key, requestCert: true };
+    const raw = this.#pairing.tls === true ? createSecureServer(own) : createServer();
+    raw.on("stream", answer);
+    raw.on("session", (session: ServerHttp2Session) => this.#stack.defer(() => session.destroy()));
+    raw.listen(0, "127.0.0.1");
+    await once(raw, "listening");
+    this.#stack.defer(() => void raw.close());
+    return (raw.address() as AddressInfo).port;
   }
 
   get #serverSide(): Pick<ServeOptions, "transport" | "tls"> {

@@ -173,7 +173,8 @@ class Reply {
   finish(status: Status): void {
     if (this.#finished) return;
     this.#finished = true;
-    if (status.code === 0) this.#begin();
+    // Headers that were set go out with an error too, in a frame of their own.
+    this.#begin();
     this.#incoming.finish(status, this.trailers);
   }
 

@@ -116,3 +116,13 @@ test("an unknown symbol is not found, and the stream stays open", async () => {
 test("the descriptor set of the contracts is complete", () => {
   assert.doesNotThrow(() => createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet)));
 });
+
+test("the types of error details are described, which tools need to show them", async () => {
+  for (const name of ["Status", "ErrorInfo", "BadRequest", "RetryInfo"]) {
+    const [answer] = await ask("v1", { $case: "fileContainingSymbol", value: `google.rpc.${name}` });
+    assert.ok(
+      filesOf(answer).some((file) => /^google\/rpc\/(?:status|error_details)\.proto$/.test(file)),
+      name,
+    );
+  }
+});

@@ -131,7 +131,7 @@ export function accountOf(stream: object): CallAccount | undefined {
   return (stream as WithCallAccount)[ofStream];
 }
 
-const { push } = Readable.prototype;
+const { push } = Readable.prototype as unknown as { push: (this: Readable, data: Buffer | null) => boolean };
 
 /** Takes octets as node:http2 does, with a copy of those that are a small part of a read. */
 function pushCompact(this: Readable, data: Buffer | null): boolean {

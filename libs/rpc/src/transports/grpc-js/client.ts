@@ -21,6 +21,7 @@ import { noFreeStream, streamWaitMs } from "../stream-wait.ts";
 import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
+import "./outgoing-data.ts";
 import { PendingConnections, pendingConnectionsOption } from "./pending-connections.ts";
 import { channelTarget, Resolution } from "./resolution.ts";
 import { TlsCredentials } from "./tls-credentials.ts";
@@ -75,6 +76,10 @@ class GrpcJsClient implements ClientTransport {
       call.halfClose();
       const message = await call.read();
       if (message === undefined && attempt < mostRefused && (await call.wasRefused())) continue;
+      // Only a second read shows that there is no second message.
+      if (message !== undefined && (await call.read()) !== undefined) {
+        throw new ServiceError("unimplemented", "the server answered with two messages");
+      }
       return await this.#answered(call, message);
     }
   }

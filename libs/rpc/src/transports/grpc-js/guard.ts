@@ -16,7 +16,7 @@ import { type CallAccount, openCall, openSession } from "./accounts.ts";
 type GuardOptions = Pick<ServerTransportOptions, "defaultTimeoutMs" | "stallMs" | "memory">;
 
 interface Internals {
-  createHttp2Server(...args: unknown[]): Http2Server;
+  createHttp2Server: (this: Server, ...args: unknown[]) => Http2Server;
 }
 
 /**
@@ -105,5 +105,5 @@ function refuse(stream: ServerHttp2Stream, { headers, text }: Refusal): void {
   stream.respond(headers, { endStream: text === undefined });
   if (text !== undefined) stream.end(text);
   // The answer is complete and the request may not be: the rest is not wanted.
-  stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+  setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
 }

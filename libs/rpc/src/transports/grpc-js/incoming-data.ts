@@ -16,11 +16,18 @@ interface Call {
   readonly readQueue: QueueEntry[];
   readonly receivedHalfClose: boolean;
   readonly metadataSent: boolean;
-  handleDataFrame(data: Buffer): void;
-  handleEndEvent(): void;
-  maybePushNextMessage(): void;
-  sendMessage(message: Buffer, callback: () => void): void;
-  sendStatus(status: { readonly code: number; readonly details: string; readonly metadata: null }): void;
+  handleDataFrame: (this: Call, data: Buffer) => void;
+  handleEndEvent: (this: Call) => void;
+  decompressAndMaybePush: (this: Call, entry: QueueEntry) => Promise<void>;
+  maybePushNextMessage: (this: Call) => void;
+  sendMessage: (this: Call, message: Buffer, callback: () => void) => void;
+  sendStatus: (this: Call, status: SentStatus) => void;
+}
+
+interface SentStatus {
+  readonly code: number;
+  readonly details: string;
+  readonly metadata: null;
 }
 
 interface Decoder {
@@ -29,7 +36,7 @@ interface Decoder {
 }
 
 const call = BaseServerInterceptingCall.prototype as unknown as Call;
-const { handleDataFrame, handleEndEvent, maybePushNextMessage, sendMessage, sendStatus } = call;
+const { decompressAndMaybePush, handleDataFrame, handleEndEvent, maybePushNextMessage, sendMessage, sendStatus } = call;
 
 function fail(call: Call, code: number, details: string): void {
   call.sendStatus({ code, details, metadata: null });
@@ -47,6 +54,17 @@ call.handleDataFrame = function (this: Call, data: Buffer): void {
 call.handleEndEvent = function (this: Call): void {
   if (this.decoder.readState !== 0) return fail(this, status.INTERNAL, "the request ends within a message");
   handleEndEvent.call(this);
+};
+
+/** Refuses a message that says of its encoding what it may not, which grpc-js passes on as it is. */
+call.decompressAndMaybePush = function (this: Call, entry: QueueEntry): Promise<void> {
+  const flag = entry.compressedMessage?.[0] ?? 0;
+  if (flag === 0 || (flag === 1 && this.incomingEncoding !== "identity")) {
+    return decompressAndMaybePush.call(this, entry);
+  }
+  const why = "a compressed message, although the encoding is identity";
+  fail(this, status.INTERNAL, flag === 1 ? why : `the octet before a message is ${flag}, not 0 or 1`);
+  return Promise.resolve();
 };
 
 /** Gives back the octets of a message that is read. */
@@ -72,7 +90,7 @@ call.sendMessage = function (this: Call, message: Buffer, callback: () => void):
 };
 
 /** Closes a call that is answered before its request is complete, since the rest is not wanted. */
-call.sendStatus = function (this: Call, status: Parameters<Call["sendStatus"]>[0]): void {
+call.sendStatus = function (this: Call, status: SentStatus): void {
   const { stream, metadataSent } = this;
   sendStatus.call(this, status);
   if (this.receivedHalfClose || stream.destroyed) return;

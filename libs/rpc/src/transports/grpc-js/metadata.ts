@@ -3,16 +3,15 @@ import { Metadata } from "../../metadata.ts";
 
 export function toGrpc(metadata: Metadata): GrpcMetadata {
   const grpc = new GrpcMetadata();
-  for (const [name, value] of metadata) grpc.set(name, typeof value === "string" ? value : Buffer.from(value));
+  for (const [name, value] of metadata) grpc.add(name, typeof value === "string" ? value : Buffer.from(value));
   return grpc;
 }
 
-/** Converts metadata. Repeated text is joined as in HTTP. For bytes the first value counts. */
+/** Converts metadata. Repeated text is joined as in HTTP. */
 export function fromGrpc(grpc: GrpcMetadata): Metadata {
-  return Metadata.received(
-    Object.entries(grpc.toJSON()).map(([name, values]) => {
-      const [first = ""] = values;
-      return [name, typeof first === "string" ? values.join(", ") : new Uint8Array(first)];
-    }),
-  );
+  const metadata = new Metadata();
+  for (const [name, values] of Object.entries(grpc.toJSON())) {
+    for (const value of values) metadata.receive(name, typeof value === "string" ? value : new Uint8Array(value));
+  }
+  return metadata;
 }

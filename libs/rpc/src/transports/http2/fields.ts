@@ -32,13 +32,15 @@ export function appendMetadata(fields: HeaderField[], metadata: Metadata): void 
 }
 
 /**
- * Returns the metadata among `fields`. Repeated text is joined as in HTTP. For bytes the first
- * value counts.
+ * Returns the metadata among `fields`. Repeated text is joined as in HTTP; bytes are too, by some
+ * peers.
  */
 export function metadataOf(fields: readonly HeaderField[]): Metadata {
   const metadata = new Metadata();
   for (const { name, value } of fields) {
-    if (isMetadata(name)) metadata.receive(name, name.endsWith("-bin") ? fromBase64(value) : value);
+    if (!isMetadata(name)) continue;
+    if (!name.endsWith("-bin")) metadata.receive(name, value);
+    else for (const one of value.split(",")) metadata.receive(name, fromBase64(one));
   }
   return metadata;
 }

@@ -44,7 +44,7 @@ export class MessageReader {
 
   /**
    * Returns the number of octets of this push that belong to an incomplete message. Throws
-   * `resource_exhausted` for a message above the bound and `unimplemented` for a compressed one. It
+   * `resource_exhausted` for a message above the bound and `internal` for a compressed one. It
    * must not be used after that.
    */
   push(data: Buffer): number {
@@ -100,8 +100,9 @@ export class MessageReader {
   }
 
   #lengthAt(bytes: Buffer, at: number): number {
-    if (bytes[at] !== 0)
-      throw new ServiceError("unimplemented", "compressed messages are not supported: send identity");
+    // Compressed requests are refused by their header, so here the flag contradicts it.
+    if (bytes[at] === 1) throw new ServiceError("internal", "a compressed message, although the encoding is identity");
+    if (bytes[at] !== 0) throw new ServiceError("internal", `the octet before a message is ${bytes[at]}, not 0 or 1`);
     const length = bytes.readUInt32BE(at + 1);
     if (length <= this.#maxBytes) return length;
     throw new ServiceError("resource_exhausted", `a message of ${length} bytes, above the ${this.#maxBytes} allowed`);

@@ -90,6 +90,8 @@ export abstract class Outgoing implements StreamHandler, Expiring {
 
   /** Sends the requests, from the first message on. */
   protected abstract sendRequests(stream: Http2Stream): void;
+  /** True if the data so far ends within a message. */
+  protected abstract readonly isWithinMessage: boolean;
   /** True if everything sent so far can be sent again. */
   protected abstract readonly isRepeatable: boolean;
   /**
@@ -112,7 +114,8 @@ export abstract class Outgoing implements StreamHandler, Expiring {
   }
 
   #end(fields: readonly HeaderField[]): void {
-    this.#over(resultOf(fields, "trailers"), metadataOf(fields), false);
+    const result = resultOf(fields, "trailers") ?? (this.isWithinMessage ? cutResponse() : undefined);
+    this.#over(result, metadataOf(fields), false);
   }
 
   onReset(error: StreamError): void {
@@ -152,6 +155,10 @@ export abstract class Outgoing implements StreamHandler, Expiring {
 
 function deadlineExceeded(): ServiceError {
   return new ServiceError("deadline_exceeded", "deadline exceeded");
+}
+
+function cutResponse(): ServiceError {
+  return new ServiceError("internal", "the response ends within a message");
 }
 
 /** Throws `resource_exhausted` for a message above the bound. */

@@ -35,6 +35,10 @@ export class StreamOutgoing extends Outgoing implements Disposable {
     });
   }
 
+  protected override get isWithinMessage(): boolean {
+    return !this.#queue.isAtEnd;
+  }
+
   protected override get isRepeatable(): boolean {
     return this.#kept !== undefined;
   }

@@ -32,6 +32,10 @@ export class UnaryOutgoing extends Outgoing {
     return true;
   }
 
+  protected override get isWithinMessage(): boolean {
+    return !this.#reader.isAtEnd;
+  }
+
   override begin(): void {
     checkSize(this.#request, this.dispatcher.maxMessageBytes);
     super.begin();

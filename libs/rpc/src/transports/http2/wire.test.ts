@@ -97,7 +97,8 @@ for (const { name, data, code } of [
     data: "0000000065",
     code: "resource_exhausted",
   },
-  { name: "a compressed message is rejected", data: "010000000000", code: "unimplemented" },
+  { name: "a compressed message is rejected", data: "010000000000", code: "internal" },
+  { name: "a message with an unknown flag is rejected", data: "020000000000", code: "internal" },
 ]) {
   test(name, () => {
     const reader = new MessageReader(100, () => {});
