@@ -1,7 +1,7 @@
 /** Envoy between gateway and the services, as deploy/compose/envoy-services.env has it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deadlineOf } from "@plumbline/concurrency";
+import { deadlineOf, steadyNow } from "@plumbline/concurrency";
 import { GreeterService } from "@plumbline/contracts";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { connect, createClient, serve, service, transportNames } from "@plumbline/rpc";
@@ -118,7 +118,7 @@ test("a deadline passes through Envoy, and a call that a server has seen is not 
   const reasons: unknown[] = [];
   const greeter = service(GreeterService, {
     async sayHello({ name }, { signal }) {
-      leftMs.push((deadlineOf(signal) ?? Number.NaN) - Date.now());
+      leftMs.push((deadlineOf(signal) ?? Number.NaN) - steadyNow());
       if (name === "failing") throw new ServiceError("unavailable", "not now");
       if (name === "slow") {
         await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));

@@ -1,4 +1,4 @@
-import { deadlineOf } from "@plumbline/concurrency";
+import { deadlineOf, steadyNow } from "@plumbline/concurrency";
 import { GreeterService } from "@plumbline/contracts";
 import { ServiceError } from "@plumbline/errors";
 import { type RpcServer, serve, service } from "@plumbline/rpc";
@@ -24,7 +24,7 @@ export class Greeter implements AsyncDisposable {
         if (self === undefined) throw new ServiceError("unavailable", "not started yet");
         self.calls += 1;
         const deadline = deadlineOf(signal);
-        self.lastTimeoutMs = deadline === undefined ? undefined : deadline - Date.now();
+        self.lastTimeoutMs = deadline === undefined ? undefined : deadline - steadyNow();
         if (self.isFailing) throw new ServiceError("unavailable", "the test says so");
         return { message: name };
       },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { aborted, deadlineOf } from "@plumbline/concurrency";
+import { aborted, deadlineOf, steadyNow } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { type TransportName, transportNames } from "@plumbline/rpc";
 import { shareKeyName } from "@plumbline/rpc/shares";
@@ -85,7 +85,7 @@ describe("over gRPC", () => {
       getOrder: async (id, { signal, metadata }) => {
         seen["id"] = metadata.get("x-request-id");
         seen["key"] = metadata.get("idempotency-key");
-        seen["leftMs"] = (deadlineOf(signal) ?? Number.NaN) - Date.now();
+        seen["leftMs"] = (deadlineOf(signal) ?? Number.NaN) - steadyNow();
         return orderOf({ id });
       },
     });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { codeOf } from "@plumbline/errors";
-import { reasonOf } from "../test/helpers.ts";
+import { reasonOf, stopClock } from "../test/helpers.ts";
 import { deadline, deadlineOf, derive } from "./deadline.ts";
 
 const day = 24 * 60 * 60 * 1000;
@@ -11,7 +11,7 @@ const day = 24 * 60 * 60 * 1000;
 const clock = { apis: ["setTimeout" as const, "Date" as const], now: 1_000_000 };
 
 test("a deadline aborts with a TimeoutError when its time is up, and not before", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   using limit = deadline(250);
   t.mock.timers.tick(249);
   assert.ok(!limit.signal.aborted);
@@ -20,7 +20,7 @@ test("a deadline aborts with a TimeoutError when its time is up, and not before"
 });
 
 test("a disposed deadline does not abort", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   const controller = new AbortController();
   const limit = deadline(250, { signal: controller.signal });
   limit[Symbol.dispose]();
@@ -38,7 +38,7 @@ test("a deadline aborts with its parent and its reason", () => {
 });
 
 test("a deadline can be aborted early, and keeps that reason when the time is up", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   using limit = deadline(250);
   const reason = new Error("the client hung up");
   limit.abort(reason);
@@ -60,7 +60,7 @@ for (const ms of [0, -5, Number.NEGATIVE_INFINITY]) {
 }
 
 test("an infinite deadline sets none", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   using limit = deadline(Number.POSITIVE_INFINITY);
   assert.equal(deadlineOf(limit.signal), undefined);
   t.mock.timers.tick(100 * day);
@@ -70,7 +70,7 @@ test("an infinite deadline sets none", (t) => {
 test("a time that is not a number is refused", () => assert.throws(() => deadline(Number.NaN), RangeError));
 
 test("a deadline past the 24.8 days a timer can hold is kept", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   using limit = deadline(60 * day);
   // In steps, because the mocked clock starts a timer set within a tick at the end of the tick.
   const longest = 2 ** 31 - 1;
@@ -83,7 +83,7 @@ test("a deadline past the 24.8 days a timer can hold is kept", (t) => {
 });
 
 test("a deadline past the 24.8 days can be disposed at any time", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   const limit = deadline(60 * day);
   t.mock.timers.tick(30 * day);
   limit[Symbol.dispose]();
@@ -97,7 +97,7 @@ for (const { name, parent, child, want } of [
   { name: "the parent's if its own is infinite", parent: 250, child: Number.POSITIVE_INFINITY, want: 250 },
 ]) {
   test(`a signal has the earliest deadline: ${name}`, (t) => {
-    t.mock.timers.enable(clock);
+    stopClock(t, clock);
     using outer = deadline(parent);
     using inner = deadline(child, { signal: outer.signal });
     assert.equal(deadlineOf(inner.signal), clock.now + want);
@@ -109,7 +109,7 @@ for (const { name, parent, child, want } of [
 }
 
 test("a derived scope has the deadline of its parent and aborts with it", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   using limit = deadline(100);
   using outer = derive({ signal: limit.signal });
   using inner = derive({ signal: outer.signal });
@@ -119,7 +119,7 @@ test("a derived scope has the deadline of its parent and aborts with it", (t) =>
 });
 
 test("a derived scope can have a deadline that its caller enforces", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   using outer = deadline(300);
   using nearer = derive({ signal: outer.signal, deadline: clock.now + 100 });
   using farther = derive({ signal: outer.signal, deadline: clock.now + 500 });

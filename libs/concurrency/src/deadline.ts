@@ -1,5 +1,6 @@
 import type { Abortable } from "./abortable.ts";
 import { onAbort } from "./on-abort.ts";
+import { steadyNow } from "./steady-now.ts";
 import { after } from "./timer.ts";
 
 /**
@@ -54,7 +55,7 @@ export function derive(options: DeriveOptions = {}): Scope {
 export function deadline(ms: number, options: Abortable = {}): Scope {
   if (Number.isNaN(ms)) throw new RangeError("a deadline must be a number of milliseconds");
   const scope = derive(options);
-  const at = Math.min(Date.now() + ms, deadlineOf(options.signal) ?? Number.POSITIVE_INFINITY);
+  const at = Math.min(steadyNow() + ms, deadlineOf(options.signal) ?? Number.POSITIVE_INFINITY);
   if (at !== Number.POSITIVE_INFINITY) deadlines.set(scope.signal, at);
   const expire = (): void => scope.abort(new DOMException(`the deadline of ${ms} ms passed`, "TimeoutError"));
   if (ms <= 0) expire();
@@ -70,9 +71,9 @@ export function deadline(ms: number, options: Abortable = {}): Scope {
 }
 
 /**
- * Returns the nearest deadline of `signal` in milliseconds since the epoch: Go's `ctx.Deadline()`.
- * It is undefined for signals not made by `deadline` or `derive`, such as `AbortSignal.timeout`,
- * whose deadline the platform does not expose.
+ * Returns the nearest deadline of `signal` in milliseconds since the epoch, by `steadyNow`: Go's
+ * `ctx.Deadline()`. It is undefined for signals not made by `deadline` or `derive`, such as
+ * `AbortSignal.timeout`, whose deadline the platform does not expose.
  */
 export function deadlineOf(signal: AbortSignal | undefined): number | undefined {
   return signal === undefined ? undefined : deadlines.get(signal);

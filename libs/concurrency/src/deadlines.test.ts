@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import { stopClock } from "../test/helpers.ts";
 import { Deadlines } from "./deadlines.ts";
 
 const clock = { apis: ["setTimeout" as const, "Date" as const], now: 1_000_000 };
@@ -17,7 +18,7 @@ function world() {
 }
 
 test("each item expires at its deadline and not before, in any order of adding", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   const { expired, deadlines, add } = world();
   add("late", 500);
   add("soon", 100);
@@ -36,7 +37,7 @@ test("each item expires at its deadline and not before, in any order of adding",
 });
 
 test("an item that was removed does not expire", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   const { expired, deadlines, add } = world();
   const first = add("first", 100);
   add("second", 200);
@@ -47,7 +48,7 @@ test("an item that was removed does not expire", (t) => {
 });
 
 test("a passed deadline expires in the next turn, and Infinity never", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   const { expired, add } = world();
   add("passed", -5);
   add("never", Number.POSITIVE_INFINITY);
@@ -58,7 +59,7 @@ test("a passed deadline expires in the next turn, and Infinity never", (t) => {
 });
 
 test("a deadline past the 24.8 days a timer can hold is kept", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   const { expired, add } = world();
   const longest = 2 ** 31 - 1;
   add("far", 2 * longest);
@@ -70,7 +71,7 @@ test("a deadline past the 24.8 days a timer can hold is kept", (t) => {
 });
 
 test("an expired item may add others and remove others before they expire", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   const { expired, deadlines, add } = world();
   const victim = { name: "victim", deadline: clock.now + 100, expire: () => void expired.push("victim") };
   deadlines.add({
@@ -89,7 +90,7 @@ test("an expired item may add others and remove others before they expire", (t) 
 });
 
 test("a thousand items of the same length need one timer, which checks once in that time", (t) => {
-  t.mock.timers.enable(clock);
+  stopClock(t, clock);
   const set = t.mock.method(globalThis, "setTimeout");
   const { expired, deadlines, add } = world();
   for (let ms = 0; ms < 1_000; ms++) {
@@ -106,7 +107,7 @@ test("in any order of adding and removing, each item expires at its deadline or 
     fc.property(
       fc.array(fc.record({ at: fc.nat(200), ms: fc.integer({ min: 0, max: 200 }), leaves: fc.option(fc.nat(400)) })),
       (plans) => {
-        t.mock.timers.enable(clock);
+        stopClock(t, clock);
         const deadlines = new Deadlines();
         const expired = new Map<number, number>();
         const items = plans.map(({ at, ms }, index) => ({

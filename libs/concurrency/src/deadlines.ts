@@ -1,8 +1,9 @@
+import { steadyNow } from "./steady-now.ts";
 import { longestTimerMs } from "./timer.ts";
 
 /** An item with a deadline. */
 export interface Expiring {
-  /** Milliseconds since the epoch. Infinity never expires. */
+  /** Milliseconds since the epoch, by `steadyNow`. Infinity never expires. */
   readonly deadline: number;
   /** Called when the deadline has passed. */
   expire(): void;
@@ -44,13 +45,13 @@ export class Deadlines<T extends Expiring> implements Iterable<T> {
   #checkAt(time: number): void {
     clearTimeout(this.#timer);
     this.#checksAt = time;
-    this.#timer = setTimeout(() => this.#check(), Math.min(Math.max(time - Date.now(), 0), longestTimerMs));
+    this.#timer = setTimeout(() => this.#check(), Math.min(Math.max(time - steadyNow(), 0), longestTimerMs));
   }
 
   #check(): void {
     this.#timer = undefined;
     this.#checksAt = Number.POSITIVE_INFINITY;
-    const now = Date.now();
+    const now = steadyNow();
     let next = Number.POSITIVE_INFINITY;
     for (const item of this.#items) {
       if (item.deadline > now) next = Math.min(next, item.deadline);

@@ -20,6 +20,7 @@ export { type Backoff, fullJitter, type RetryOptions, retry } from "./retry.ts";
 export { type Case, type SelectOptions, select } from "./select.ts";
 export { Semaphore } from "./semaphore.ts";
 export { aborted, sleep } from "./sleep.ts";
+export { steadyNow } from "./steady-now.ts";
 export { type Task, type TaskGroup, type TaskGroupOptions, taskGroup } from "./task-group.ts";
 export { longestTimerMs } from "./timer.ts";
 export { type WithinOptions, within } from "./within.ts";

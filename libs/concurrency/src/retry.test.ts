@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { ServiceError } from "@plumbline/errors";
 import * as fc from "fast-check";
 import { ticks } from "../test/explore.ts";
+import { stopClock } from "../test/helpers.ts";
 import { deadline } from "./deadline.ts";
 import { fullJitter, type RetryOptions, retry } from "./retry.ts";
 
@@ -79,7 +80,7 @@ test("a task that throws before its first await is retried too", async () => {
 });
 
 test("it waits between attempts, longer each time, with jitter", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  stopClock(t, { apis: ["setTimeout", "Date"] });
   const startedAt: number[] = [];
   const result = retry(
     async (attempt) => {
@@ -98,7 +99,7 @@ test("it waits between attempts, longer each time, with jitter", async (t) => {
 });
 
 test("it waits at least as long as the server asked", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  stopClock(t, { apis: ["setTimeout", "Date"] });
   const busy = new ServiceError("unavailable", "busy", { retryAfterMs: 80 });
   let secondAt = 0;
   const result = retry(
@@ -117,7 +118,7 @@ test("it waits at least as long as the server asked", async (t) => {
 });
 
 test("a wait that would outlast the deadline does not start, and the last error is thrown", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  stopClock(t, { apis: ["setTimeout", "Date"] });
   using limit = deadline(100);
   const options = { attempts: 5, baseMs: 100, maxMs: 100, random: () => 1, signal: limit.signal };
   await assert.rejects(retry(failing(down), options), down);

@@ -2,6 +2,7 @@ import { codeOf, isServiceError } from "@plumbline/errors";
 import type { Abortable } from "./abortable.ts";
 import { deadlineOf } from "./deadline.ts";
 import { sleep } from "./sleep.ts";
+import { steadyNow } from "./steady-now.ts";
 
 export interface Backoff {
   /** The longest wait after the first attempt. It doubles with each attempt. */
@@ -41,7 +42,7 @@ export async function retry<T>(task: (attempt: number) => Promise<T>, options: R
       if (attempt === attempts || !retryable(error)) throw error;
       signal?.throwIfAborted();
       const waitMs = Math.max(fullJitter(attempt, options, options.random), askedToWaitMs(error));
-      if (Date.now() + waitMs >= (deadlineOf(signal) ?? Number.POSITIVE_INFINITY)) throw error;
+      if (steadyNow() + waitMs >= (deadlineOf(signal) ?? Number.POSITIVE_INFINITY)) throw error;
       await sleep(waitMs, { signal });
     }
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
 
 /**
  * Returns the state of `promise` after all microtasks have run: the waits of this library need no
@@ -32,4 +33,13 @@ export function seeded(seed: number): () => number {
 export function reasonOf(signal: AbortSignal): unknown {
   assert.ok(signal.aborted);
   return signal.reason;
+}
+
+/** Stops the timers and both clocks until the test moves them. */
+export function stopClock(
+  t: TestContext,
+  options: { readonly apis: ("setTimeout" | "Date")[]; readonly now?: number },
+): void {
+  t.mock.timers.enable(options);
+  t.mock.method(performance, "now", () => Date.now() - performance.timeOrigin);
 }

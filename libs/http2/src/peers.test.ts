@@ -51,7 +51,7 @@ describe("peers", () => {
           if (isRelease) one.release(Math.min(octets, one.held));
           else {
             const before = one.peer.held;
-            // The equal share of five peers is 20: whoever stays within it is never refused.
+            // The equal share of five peers is 20: a peer within it is never refused.
             if (!one.hold(octets)) assert.ok(before + octets > 20, `${before} and ${octets} were refused`);
           }
           const connections = [...open.values()];

@@ -291,10 +291,10 @@ export class Connection implements AsyncDisposable {
    * request may still be in flight.
    */
   async #cancel(settled: Promise<void>, isSettled: () => boolean): Promise<void> {
-    const giveUpAt = Date.now() + this.#cancelTimeoutMs;
+    const giveUpAt = performance.now() + this.#cancelTimeoutMs;
     try {
       for (let waitMs = 10; !isSettled() && !this.lost.aborted; waitMs = Math.min(waitMs * 2, 500)) {
-        const leftMs = giveUpAt - Date.now();
+        const leftMs = giveUpAt - performance.now();
         if (leftMs <= 0)
           throw new Error(`the statement did not end within ${this.#cancelTimeoutMs} ms after its cancel`);
         await requestCancel(this.#client, leftMs);

@@ -1,4 +1,4 @@
-import { deadlineOf } from "@plumbline/concurrency";
+import { deadlineOf, steadyNow } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 
 /**
@@ -7,7 +7,7 @@ import { ServiceError } from "@plumbline/errors";
  */
 export function deadlineFor(signal: AbortSignal | undefined, timeoutMs: number): number {
   if (Number.isNaN(timeoutMs)) throw new ServiceError("invalid_argument", "timeoutMs must be a number");
-  return Math.min(Date.now() + timeoutMs, deadlineOf(signal) ?? Number.POSITIVE_INFINITY);
+  return Math.min(steadyNow() + timeoutMs, deadlineOf(signal) ?? Number.POSITIVE_INFINITY);
 }
 
 /** The lead that the other side's timer may have. */
@@ -19,5 +19,5 @@ export const earlyMs = 20;
  * faster.
  */
 export function isAtDeadline(deadline: number): boolean {
-  return Date.now() >= deadline - earlyMs;
+  return steadyNow() >= deadline - earlyMs;
 }

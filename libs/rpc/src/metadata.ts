@@ -9,8 +9,8 @@ const namePattern = /^(?!grpc-)[a-z0-9_.-]+$/;
 const textPattern = /^[\x20-\x7e]*$/;
 
 /**
- * The metadata of a call: names in lower case. Repeated text is joined by ", ", as in HTTP. Repeated
- * bytes are all there: `getBinary` returns the first, `getAllBinary` all.
+ * The metadata of a call: names in lower case. Repeated text is joined by ", ", as in HTTP. Of
+ * repeated bytes `getBinary` returns the first, `getAllBinary` all.
  */
 export class Metadata implements Iterable<[string, MetadataValue]> {
   /** Created with the first value: headers and trailers of most calls have none. */
@@ -95,7 +95,7 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
     return texts;
   }
 
-  /** Yields all values. A name comes again for each of its further bytes. */
+  /** Yields all values. A name is repeated for each of its further bytes. */
   [Symbol.iterator](): IterableIterator<[string, MetadataValue]> {
     const firsts = (this.#values ?? none).entries();
     return this.#further === undefined ? firsts : [...firsts, ...this.#further].values();

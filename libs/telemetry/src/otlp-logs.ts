@@ -98,8 +98,8 @@ export class OtlpLogs {
       this.#counter?.inc({ outcome: "sent" }, lines.length);
     } catch (error) {
       this.#counter?.inc({ outcome: "lost" }, lines.length);
-      if (this.#signal.aborted || Date.now() - this.#warnedAt < quietMs) return;
-      this.#warnedAt = Date.now();
+      if (this.#signal.aborted || performance.now() - this.#warnedAt < quietMs) return;
+      this.#warnedAt = performance.now();
       this.#logger?.warn("log lines were lost: the collector did not accept them", { error, lines: lines.length });
     }
   }

@@ -4,8 +4,10 @@
  * `createClient` around it, without telemetry. It is a closed loop with interleaved rounds. The
  * figures are medians, in microseconds of user and system time.
  */
+
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { steadyNow } from "@plumbline/concurrency";
 import { connect, createClient, Metadata, serve, service, type TransportName, transportNames } from "@plumbline/rpc";
 import { Conformance, ok, pathOf, transport } from "@plumbline/rpc/internals";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -79,7 +81,7 @@ async function runClient(name: TransportName): Promise<void> {
       keepaliveMs: 3e4,
       keepaliveTimeoutMs: 1e4,
     });
-    one = () => channel.unary({ path, metadata: none, deadline: Date.now() + 30_000 }, request);
+    one = () => channel.unary({ path, metadata: none, deadline: steadyNow() + 30_000 }, request);
   }
   async function measure(count: number): Promise<void> {
     const before = process.cpuUsage();

@@ -1,3 +1,4 @@
+import { steadyNow } from "@plumbline/concurrency";
 import { Connection, dial, HeaderField } from "@plumbline/http2";
 import { connect, createClient, Metadata, type TransportName } from "@plumbline/rpc";
 import { Conformance, pathOf, transport as transportOf } from "@plumbline/rpc/internals";
@@ -76,7 +77,7 @@ export function beside(transport: TransportName, ports: Ports, outcomes: Outcome
         keepaliveTimeoutMs: 2_000,
       });
       const call = async (text: string): Promise<void> => {
-        const outgoing = { path, metadata: new Metadata(), deadline: Date.now() + timeoutMs };
+        const outgoing = { path, metadata: new Metadata(), deadline: steadyNow() + timeoutMs };
         await channel.unary(outgoing, Buffer.from(text));
       };
       await outcomes.count("a new client", () => call("hello"));

@@ -1,3 +1,4 @@
+import { steadyNow } from "@plumbline/concurrency";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { Admission, isAtDeadline } from "@plumbline/rpc";
 import type { Metrics } from "@plumbline/telemetry";
@@ -142,7 +143,7 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     const message = bindRequest(binding, parts);
     const upstream = upstreamOf(binding);
     const call = { signal: clientGone(request), timeoutMs: timeout, metadata };
-    const deadline = Date.now() + timeout;
+    const deadline = steadyNow() + timeout;
     isCalling = true;
     try {
       if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);

@@ -1,4 +1,4 @@
-import { type Backoff, deadline, deadlineOf, fullJitter, sleep } from "@plumbline/concurrency";
+import { type Backoff, deadline, deadlineOf, fullJitter, sleep, steadyNow } from "@plumbline/concurrency";
 import { codeOf, isServiceError } from "@plumbline/errors";
 import type { Metadata } from "../metadata.ts";
 import { pushbackName } from "../status.ts";
@@ -55,7 +55,7 @@ export async function retrying<T>(
         const waitMs = isTold ? pushback : Math.max(fullJitter(waits, backoff), askedMs(error));
         if (isTold) waits = 0;
         // A wait past the deadline is not begun: the error at hand says more than a timeout.
-        if (Date.now() + waitMs < (deadlineOf(signal) ?? Number.POSITIVE_INFINITY)) {
+        if (steadyNow() + waitMs < (deadlineOf(signal) ?? Number.POSITIVE_INFINITY)) {
           const outcome = pushback === "none" ? "refused" : throttle.allows ? "made" : "throttled";
           throttle.count(method, outcome);
           if (outcome === "made") {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { deadline, deadlineOf } from "@plumbline/concurrency";
+import { deadline, deadlineOf, steadyNow } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import { earlyMs } from "../deadline.ts";
 import {
@@ -95,7 +95,7 @@ export const cancellationCases: readonly Case[] = [
       using near = deadline(1_000);
       using far = deadline(60_000);
       const left = async (signal: AbortSignal, timeoutMs: number) =>
-        Number(await client.unary("", { signal, timeoutMs })) - Date.now();
+        Number(await client.unary("", { signal, timeoutMs })) - steadyNow();
       for (const [signal, timeoutMs] of [
         [near.signal, 60_000],
         [far.signal, 1_000],
@@ -113,7 +113,7 @@ export const cancellationCases: readonly Case[] = [
         { unary: async (_, { signal }) => `${deadlineOf(signal)}` },
         { channel: { timeoutMs: 5_000 } },
       );
-      const ms = Number(await client.unary("")) - Date.now();
+      const ms = Number(await client.unary("")) - steadyNow();
       assert.ok(ms > 4_000 && ms <= 5_000, `${ms}`);
     },
   },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { steadyNow } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
 import type { ServerCall } from "../call.ts";
@@ -64,7 +65,7 @@ test("the deadline of the request counts for shedding", async () => {
   const { clock, call } = setUp(100);
   for (let n = 0; n < 10; n++) await call("a.B/Get", "unary", async () => void (clock.now += 2_000));
   for (let n = 0; n < 20; n++) void call("a.B/Get", "unary", never);
-  const refused = call("a.B/Get", "unary", () => assert.fail("it ran"), Date.now() + 1_000);
+  const refused = call("a.B/Get", "unary", () => assert.fail("it ran"), steadyNow() + 1_000);
   await assert.rejects(refused, { code: "unavailable" });
-  await call("a.B/Get", "unary", async () => undefined, Date.now() + 60_000);
+  await call("a.B/Get", "unary", async () => undefined, steadyNow() + 60_000);
 });

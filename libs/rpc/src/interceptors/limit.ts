@@ -1,3 +1,4 @@
+import { steadyNow } from "@plumbline/concurrency";
 import type { ServerCall } from "../call.ts";
 import type { Admission } from "./admission.ts";
 import type { Interceptor } from "./interceptor.ts";
@@ -16,8 +17,8 @@ export function limit(calls: Admission, streams: Admission): Interceptor<ServerC
     admission.enter(method);
     try {
       if (kind !== "unary") return await next(call);
-      await calls.run(method, deadline - Date.now(), () => next(call));
-      // An answer that nobody reads stays in memory, so the call keeps its place.
+      await calls.run(method, deadline - steadyNow(), () => next(call));
+      // An answer that is not read stays in memory, so the call keeps its place.
       await call.sent?.();
     } finally {
       admission.leave();

@@ -1,4 +1,4 @@
-import { Deadlines, derive, type Expiring, onAbort, type Scope } from "@plumbline/concurrency";
+import { Deadlines, derive, type Expiring, onAbort, type Scope, steadyNow } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { ServerCall } from "../call.ts";
 import { isAtDeadline } from "../deadline.ts";
@@ -39,7 +39,7 @@ export class InFlight {
         ? undefined
         : onAbort(this.#drain.signal, () => running.abort(new ServiceError("unavailable", "the server is draining")));
     if (this.#aborted !== undefined) running.abort(this.#aborted);
-    else if (incoming.deadline <= Date.now()) running.expire();
+    else if (incoming.deadline <= steadyNow()) running.expire();
 
     const call: ServerCall = {
       method: methodName(path),

@@ -10,9 +10,9 @@ export function memoryLimit(): number | undefined {
 }
 
 /**
- * Returns the octets that a server may hold for its callers. Throws a `RangeError` if they and those
- * of calls that run together are more than half of the memory that the process may use: the rest is
- * for the program itself, and a container that takes more is killed.
+ * Returns the octets that a server may hold for its callers. Throws a `RangeError` if they and
+ * those of calls that run together are more than half of the memory that the process may use: the
+ * rest is for the program itself, and a container that takes more is killed.
  */
 export function memoryOf(
   options: { readonly maxHeldBytes?: number | undefined },

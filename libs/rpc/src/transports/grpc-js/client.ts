@@ -20,6 +20,7 @@ import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../.
 import { noFreeStream, streamWaitMs } from "../stream-wait.ts";
 import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
+import { toGrpcDeadline } from "./clock.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
 import "./outgoing-data.ts";
 import { PendingConnections, pendingConnectionsOption } from "./pending-connections.ts";
@@ -182,7 +183,7 @@ class GrpcCall implements Disposable {
     outgoing.signal?.throwIfAborted();
     this.#outgoing = outgoing;
     this.#onEnd = onEnd;
-    this.#call = channel.createCall(outgoing.path, outgoing.deadline, null, null, null);
+    this.#call = channel.createCall(outgoing.path, toGrpcDeadline(outgoing.deadline), null, null, null);
     this.#call.start(toGrpc(outgoing.metadata), {
       onReceiveMetadata: (headers: GrpcMetadata) => {
         this.headers = fromGrpc(headers);

@@ -56,7 +56,7 @@ call.handleEndEvent = function (this: Call): void {
   handleEndEvent.call(this);
 };
 
-/** Refuses a message that says of its encoding what it may not, which grpc-js passes on as it is. */
+/** Refuses a message whose flag contradicts the encoding, which grpc-js passes on as it is. */
 call.decompressAndMaybePush = function (this: Call, entry: QueueEntry): Promise<void> {
   const flag = entry.compressedMessage?.[0] ?? 0;
   if (flag === 0 || (flag === 1 && this.incomingEncoding !== "identity")) {

@@ -17,6 +17,7 @@ import type { IncomingCall, Requests, ServerMethod, ServerTransport, ServerTrans
 import { bind, cannotOpen, written } from "../bind.ts";
 import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
+import { fromGrpcDeadline } from "./clock.ts";
 import { guard } from "./guard.ts";
 import "./incoming-data.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
@@ -104,7 +105,7 @@ abstract class GrpcIncoming<C extends Surface> implements IncomingCall {
     this.call = call;
     this.metadata = fromGrpc(call.metadata);
     this.peer = call.getPeer();
-    this.deadline = Number(call.getDeadline());
+    this.deadline = fromGrpcDeadline(Number(call.getDeadline()));
     // grpc-js emits "cancelled" at the end of every call, answered or not.
     call.on("cancelled", () => {
       if (this.isOver) return;

@@ -1,3 +1,4 @@
+import { steadyNow } from "@plumbline/concurrency";
 import { HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
 import type { ServerMethod } from "../../transport.ts";
 import { isGrpc } from "../content-type.ts";
@@ -44,7 +45,7 @@ export function accept(
   const timeoutMs = timeout === "" ? defaultTimeout(method, acceptor) : parseTimeout(timeout);
   if (timeoutMs === undefined) return refuse(stream, internal, `grpc-timeout is malformed: ${timeout}`);
 
-  const request = { stream, fields, deadline: Date.now() + timeoutMs, method, acceptor };
+  const request = { stream, fields, deadline: steadyNow() + timeoutMs, method, acceptor };
   const call = method.kind === "unary" ? new UnaryIncoming(request) : new StreamIncoming(request);
   if (isLast) call.onData(empty, true);
   return call;

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Deadlines, Expiring } from "@plumbline/concurrency";
+import { type Deadlines, type Expiring, steadyNow } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { ErrorCode, type HeaderField, type Http2Stream, StreamError, type StreamHandler } from "@plumbline/http2";
 import { Metadata } from "../../metadata.ts";
@@ -123,7 +123,7 @@ abstract class Incoming implements IncomingCall, StreamHandler {
     appendStatus(fields, status);
     if (trailers.size > 0) appendMetadata(fields, trailers);
     const { stream } = this;
-    // Nobody waits for the rest of an answer whose deadline has passed.
+    // The rest of an answer whose deadline has passed is not wanted.
     if (stream.unsent > 0 && ended.has(status.code)) return stream.reset(ErrorCode.cancel);
     stream.sendHeaders(fields, true);
     if (stream.unsent > 0) watchUnsent(stream, this.stallMs, () => this.stalled());
@@ -162,7 +162,7 @@ export class UnaryIncoming extends Incoming implements Expiring {
     // This watches the deadline until the call is handed on.
     const { incomplete, receiveMs } = request.acceptor;
     this.#deadline = this.deadline;
-    this.deadline = Math.min(this.deadline, Date.now() + receiveMs);
+    this.deadline = Math.min(this.deadline, steadyNow() + receiveMs);
     this.#incomplete = incomplete;
     incomplete.add(this);
   }

@@ -1,4 +1,4 @@
-import { type Expiring, onAbort } from "@plumbline/concurrency";
+import { type Expiring, onAbort, steadyNow } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import {
   type Connection,
@@ -63,7 +63,7 @@ export abstract class Outgoing implements StreamHandler, Expiring {
   begin(): void {
     const { signal, deadline } = this.outgoing;
     signal?.throwIfAborted();
-    if (deadline <= Date.now()) throw deadlineExceeded();
+    if (deadline <= steadyNow()) throw deadlineExceeded();
     if (signal !== undefined) this.#link = onAbort(signal, () => this.cancel(signal.reason));
   }
 
@@ -81,7 +81,7 @@ export abstract class Outgoing implements StreamHandler, Expiring {
     const { scheme, authority } = this.dispatcher;
     const fields = [post, scheme, pathField(path), authority, contentType, teTrailers, userAgent];
     if (deadline !== Number.POSITIVE_INFINITY) {
-      fields.push(new HeaderField("grpc-timeout", formatTimeout(deadline - Date.now())));
+      fields.push(new HeaderField("grpc-timeout", formatTimeout(deadline - steadyNow())));
     }
     if (metadata.size > 0) appendMetadata(fields, metadata);
     this.stream = connection.open(fields, false, this);
