@@ -9,8 +9,8 @@ const namePattern = /^(?!grpc-)[a-z0-9_.-]+$/;
 const textPattern = /^[\x20-\x7e]*$/;
 
 /**
- * The metadata of a call: names in lower case. Repeated text is joined by ", ", as in HTTP. Of
- * repeated bytes `getBinary` returns the first, `getAllBinary` all.
+ * The metadata of a call: names in lower case. Repeated text is joined by ", ", as in HTTP.
+ * `getBinary` returns the first of repeated bytes, `getAllBinary` all.
  */
 export class Metadata implements Iterable<[string, MetadataValue]> {
   /** Created with the first value: headers and trailers of most calls have none. */
