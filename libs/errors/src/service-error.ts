@@ -7,6 +7,13 @@ export interface FieldViolation {
   readonly description: string;
 }
 
+/** A detail of a type that this package does not know, as in google.protobuf.Any. */
+export interface ErrorDetail {
+  /** "type.googleapis.com/shop.v1.OutOfStock" */
+  readonly typeUrl: string;
+  readonly value: Uint8Array;
+}
+
 export interface ServiceErrorOptions {
   /** The underlying failure. For the log: it never reaches the caller. */
   readonly cause?: unknown;
@@ -18,6 +25,8 @@ export interface ServiceErrorOptions {
   readonly violations?: readonly FieldViolation[] | undefined;
   /** The time the caller should wait before it retries, as in google.rpc.RetryInfo. */
   readonly retryAfterMs?: number | undefined;
+  /** Further details, for callers that know their types. */
+  readonly details?: readonly ErrorDetail[] | undefined;
 }
 
 // In the global registry, so that two copies of this package in one process recognise each other's
@@ -39,6 +48,7 @@ export class ServiceError extends Error {
   // Declared, not defined, so that a printed error does not show absent fields.
   declare readonly reason?: string;
   declare readonly retryAfterMs?: number;
+  declare readonly details?: readonly ErrorDetail[];
 
   constructor(code: Code, message: string, options: ServiceErrorOptions = {}) {
     // `in`, because undefined is a cause too: it can be thrown.
@@ -47,6 +57,7 @@ export class ServiceError extends Error {
     this.violations = Object.freeze([...(options.violations ?? [])]);
     if (options.reason !== undefined) this.reason = options.reason;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+    if (options.details !== undefined && options.details.length > 0) this.details = Object.freeze([...options.details]);
   }
 
   get [brand](): true {

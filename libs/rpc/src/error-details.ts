@@ -1,4 +1,4 @@
-import type { FieldViolation, ServiceError } from "@plumbline/errors";
+import type { ErrorDetail, FieldViolation, ServiceError } from "@plumbline/errors";
 import type { MessageType } from "./definition.ts";
 import type { Any } from "./gen/google/protobuf/any.ts";
 import { BadRequest, BadRequest_FieldViolation, ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details.ts";
@@ -12,11 +12,14 @@ const domain = "plumbline";
  */
 const maxViolationBytes = 3 * 1024;
 
-type Details = Pick<ServiceError, "reason" | "violations" | "retryAfterMs">;
+/** The bound on details of other types, for the same reason. */
+const maxFurtherBytes = 2 * 1024;
+
+type Details = Pick<ServiceError, "reason" | "violations" | "retryAfterMs" | "details">;
 
 /**
  * Returns the bytes of `grpc-status-details-bin`, or undefined if code and message are all there
- * is. Violations past 3 KiB are left out.
+ * is. Violations past 3 KiB are left out, and details of other types past 2 KiB.
  */
 export function encodeDetails(code: number, message: string, error: Details): Uint8Array | undefined {
   const { reason, violations, retryAfterMs } = error;
@@ -31,6 +34,13 @@ export function encodeDetails(code: number, message: string, error: Details): Ui
     const nanos = Math.round((retryAfterMs - seconds * 1000) * 1e6);
     details.push(pack("RetryInfo", RetryInfo, { retryDelay: { seconds: BigInt(seconds), nanos } }));
   }
+  if (error.details !== undefined) {
+    let bytes = 0;
+    for (const { typeUrl, value } of error.details) {
+      bytes += typeUrl.length + value.length;
+      if (bytes <= maxFurtherBytes) details.push({ typeUrl, value });
+    }
+  }
   if (details.length === 0) return undefined;
   return Status.encode({ code, message, details }).finish();
 }
@@ -43,6 +53,7 @@ export function decodeDetails(bytes: Uint8Array | undefined): {
   reason?: string;
   violations?: FieldViolation[];
   retryAfterMs?: number;
+  details?: ErrorDetail[];
 } {
   if (bytes === undefined) return {};
   try {
@@ -63,7 +74,8 @@ export function decodeDetails(bytes: Uint8Array | undefined): {
           if (retryDelay) found.retryAfterMs = Number(retryDelay.seconds) * 1000 + retryDelay.nanos / 1e6;
           break;
         }
-        default: // Details of other types are ignored.
+        default:
+          (found.details ??= []).push({ typeUrl, value });
       }
     }
     return found;

@@ -51,6 +51,19 @@ export const errorCases: readonly Case[] = [
       },
     }),
   ),
+  {
+    name: "details of types that this library does not know arrive as they are, up to 2 KiB",
+    async run(context) {
+      const detail = { typeUrl: "type.googleapis.com/shop.v1.OutOfStock", value: Uint8Array.of(8, 7) };
+      const large = { typeUrl: "type.googleapis.com/shop.v1.Large", value: new Uint8Array(3_000) };
+      const sent = new ServiceError("failed_precondition", "sold out", { reason: "SOLD", details: [detail, large] });
+      const { client } = await context.open(failing(() => sent));
+      const got = await rejection(client.unary(""));
+      assert.ok(isServiceError(got));
+      assert.deepEqual([got.reason, got.details?.length, got.details?.[0]?.typeUrl], ["SOLD", 1, detail.typeUrl]);
+      assert.deepEqual(new Uint8Array(got.details?.[0]?.value ?? []), detail.value);
+    },
+  },
   ...kinds.map(
     (kind): Case => ({
       name: `an error without a code reaches the caller of ${kind} as a bare internal`,

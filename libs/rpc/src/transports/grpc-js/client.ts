@@ -8,7 +8,7 @@ import {
   type StatusObject,
   status,
 } from "@grpc/grpc-js";
-import { type Abortable, Event, onAbort } from "@plumbline/concurrency";
+import { type Abortable, Event, onAbort, steadyNow } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { UnaryResponse } from "../../client/channel.ts";
 import { isAtDeadline } from "../../deadline.ts";
@@ -126,7 +126,7 @@ class GrpcJsClient implements ClientTransport {
     while (this.#isFull && !isAtDeadline(deadline)) {
       const leftMs = until - performance.now();
       if (leftMs <= 0) throw noFreeStream(this.#authority);
-      await this.#freed.wait({ ms: Math.min(leftMs, deadline - Date.now()), signal });
+      await this.#freed.wait({ ms: Math.min(leftMs, deadline - steadyNow()), signal });
     }
   }
 
