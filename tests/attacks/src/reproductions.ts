@@ -47,7 +47,13 @@ export const reproductions: readonly Reproduction[] = [
     ],
   },
   { name: "big-page-reader", attacks: [bigPages], tests: [] },
-  { name: "cancels-end-the-shared-connection", attacks: [hangUps], tests: [] },
+  {
+    name: "cancels-end-the-shared-connection",
+    attacks: [hangUps],
+    tests: [
+      { file: `${gateway}/slow-clients.test.ts`, title: "a client that gives up its requests is refused for a time" },
+    ],
+  },
   {
     name: "kafka-forged",
     attacks: [],
@@ -72,13 +78,17 @@ export const reproductions: readonly Reproduction[] = [
     ],
   },
   { name: "queue-fairness", attacks: [queueFlood], tests: [] },
-  { name: "slowloris", attacks: [manyConnections], tests: [] },
+  {
+    name: "slowloris",
+    attacks: [manyConnections],
+    tests: [{ file: "apps/gateway/src/server.test.ts", title: "one client leaves room for others" }],
+  },
   { name: "ops-port", attacks: [silentOpsConnections], tests: [] },
   {
     name: "tls-handshakes",
     attacks: [],
     tests: [
-      { file: "libs/rpc/src/tls/listener.test.ts", title: "handshakes above the bound are closed at once" },
+      { file: "libs/rpc/src/tls/listener.test.ts", title: "one address that holds handshakes takes none of another's" },
       { file: "libs/rpc/src/tls/listener.test.ts", title: "a silent client is closed after the handshake timeout" },
     ],
   },
