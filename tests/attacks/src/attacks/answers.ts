@@ -3,7 +3,8 @@ import { base, besideVictims, bigPage, call, seedBigPage } from "../api.ts";
 import type { Attack, Target, Watched } from "../attack.ts";
 import { open, openMany, Tally } from "../sockets.ts";
 
-const request = `GET ${bigPage} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+const requestOf = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+const request = requestOf(bigPage);
 
 /** Returns a sentence if the memory of a service has grown by more than `most` MiB. */
 async function growth(target: Target, service: Watched, most: number, attack: () => Promise<unknown>) {
@@ -25,7 +26,7 @@ export const unreadAnswers: Attack = {
   right: "other clients get 200; the gateway grows by 128 MiB at most",
   async run(target, full) {
     await seedBigPage(target);
-    const count = full ? 60 : 16;
+    const count = full ? 60 : 8;
     const { result, seen, misses } = await besideVictims(target, () =>
       growth(target, "gateway", 128, async () => {
         using held = await openMany(target.ports.gateway, 0, "");
@@ -77,12 +78,14 @@ export const hangUps: Attack = {
     await seedBigPage(target);
     const [rate, seconds] = [400, full ? 10 : 3];
     let sent = 0;
+    // The short form leaves the processor to others: it is about hang-ups, not about pages.
+    const given = full ? request : requestOf("/v1/orders?customerId=big&pageSize=1");
     const { seen, misses } = await besideVictims(target, async () => {
       const began = performance.now();
       while (performance.now() - began < seconds * 1_000) {
         for (const due = ((performance.now() - began) / 1_000) * rate; sent < due; sent++) {
           const socket = open(target.ports.gateway);
-          socket.write(request, () => setTimeout(() => socket.resetAndDestroy(), 6));
+          socket.write(given, () => setTimeout(() => socket.resetAndDestroy(), 6));
         }
         await sleep(5);
       }
