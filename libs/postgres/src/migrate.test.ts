@@ -124,14 +124,21 @@ test("a duplicate id, or one that is not a whole number from 1, is a RangeError"
   await assert.rejects(migrate(place.database, [{ ...one, id: 0 }]), RangeError);
 });
 
-test("waiting for another migrator ends with the deadline", async () => {
+test("waiting for another migrator says which one, and ends with that at the deadline", async () => {
   await using place = await open();
   const { database } = place;
-  const slow = migrate(database, [{ ...one, sql: "SELECT pg_sleep(1)" }]);
+  const slow = migrate(database, [{ ...one, sql: "SELECT pg_sleep(2)" }]);
   const holds =
     "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
   await eventually("it migrates", async () => (await database.query(holds)).length === 1);
-  await assert.rejects(migrate(database, [one], { timeoutMs: 100 }), { name: "TimeoutError" });
+  const waited: string[] = [];
+  await assert.rejects(migrate(database, [one], { timeoutMs: 500, onWait: (holder) => waited.push(holder) }), {
+    code: "deadline_exceeded",
+    reason: "MIGRATION_WAITED",
+    message:
+      /^waited 500 ms to migrate, because another migrator is at work: "test" from .*, process \d+ of the server/,
+  });
+  assert.equal(waited.length, 1);
   assert.equal(await slow, 1);
 });
 

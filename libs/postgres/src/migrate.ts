@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Abortable, deadline } from "@plumbline/concurrency";
+import { type Abortable, deadline, sleep } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { escapeIdentifier } from "pg";
 import type { Database } from "./database.ts";
@@ -26,7 +26,12 @@ export interface MigrateOptions extends Abortable {
    * rollout.
    */
   readonly allowNewer?: boolean | undefined;
+  /** Called once when another migrator is waited for, with its description. */
+  readonly onWait?: ((holder: string) => void) | undefined;
 }
+
+/** The pause between two attempts to become the migrator. */
+const attemptMs = 200;
 
 interface Applied {
   readonly id: number;
@@ -53,7 +58,7 @@ export async function migrate(
   const known = inOrder(migrations);
   using limit = deadline(timeoutMs, options);
   return await database.session(async (session) => {
-    await session.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`plumbline.migrate.${table}`]);
+    await becomeMigrator(session, table, { ...options, signal: limit.signal, timeoutMs });
     await session.query(
       `CREATE TABLE IF NOT EXISTS ${escapeIdentifier(table)} (
          id integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
@@ -65,6 +70,52 @@ export async function migrate(
     for (const migration of pending) await apply(session, table, migration);
     return pending.length;
   }, limit);
+}
+
+/**
+ * Takes the lock of the migrators. Rejects with `deadline_exceeded` and the session that holds it
+ * when the time is over. Polls, because a statement that waits holds a snapshot.
+ */
+async function becomeMigrator(
+  session: Session,
+  table: string,
+  { signal, timeoutMs, onWait }: MigrateOptions,
+): Promise<void> {
+  const lock = `plumbline.migrate.${table}`;
+  let holder: string | undefined;
+  try {
+    for (;;) {
+      const [row] = await session.query<{ taken: boolean }>(
+        "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken",
+        [lock],
+        { signal },
+      );
+      if (row?.taken === true) return;
+      if (holder === undefined) {
+        holder = await holderOf(session, lock, signal);
+        onWait?.(holder);
+      }
+      await sleep(attemptMs, { signal });
+    }
+  } catch (error) {
+    if (holder === undefined || !(error instanceof DOMException) || error.name !== "TimeoutError") throw error;
+    const message = `waited ${timeoutMs} ms to migrate, because another migrator is at work: ${holder}. Let it end, or end its session`;
+    throw new ServiceError("deadline_exceeded", message, { reason: "MIGRATION_WAITED", cause: error });
+  }
+}
+
+async function holderOf(session: Session, lock: string, signal: AbortSignal | undefined): Promise<string> {
+  const sql = `
+    SELECT a.pid, a.application_name AS name, coalesce(host(a.client_addr), 'a socket') AS address,
+      round(extract(epoch FROM clock_timestamp() - a.backend_start))::int AS seconds
+    FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid), (SELECT hashtextextended($1, 0) AS key) AS k
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+      AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+  type Row = { pid: number; name: string; address: string; seconds: number };
+  const [row] = await session.query<Row>(sql, [lock], { signal });
+  if (row === undefined) return "a session that just ended";
+  return `"${row.name}" from ${row.address}, process ${row.pid} of the server, connected for ${row.seconds} s`;
 }
 
 async function apply(session: Session, table: string, migration: Migration): Promise<void> {

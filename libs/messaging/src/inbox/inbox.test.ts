@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
 import { isServiceError } from "@plumbline/errors";
 import { migrate, openDatabase } from "@plumbline/postgres";
@@ -6,6 +7,7 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { testDatabase } from "@plumbline/tools-engines";
 import { eventually, gate, group, message, messages, Received } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
+import { isPermanent } from "../middleware/permanent.ts";
 import { retryAndDeadLetterTopics } from "../topics.ts";
 import { deleteExpiredRecords, startInboxCleanup } from "./cleanup.ts";
 import { handleOnce } from "./handle-once.ts";
@@ -42,6 +44,12 @@ test("the same id of another group or from another source is another message", a
   assert.equal(await once(sent, "billing"), true);
   assert.equal(await once({ ...sent, source: "/elsewhere" }), true);
   assert.equal(await effects(sent.id), 3);
+});
+
+test("a message that the database can never store is a permanent failure", async () => {
+  for (const id of ["a\0b", Array.from({ length: 300 }, () => randomUUID()).join("")]) {
+    await assert.rejects(once({ ...message("a"), id }), isPermanent);
+  }
 });
 
 test("an effect that fails leaves no record, so the next delivery repeats it", async () => {

@@ -32,7 +32,11 @@ export function migrateData({ migrations, publishes, consumes }: MigrateOptions)
   return async (config: MigrateSettings, { name, signal }: ServiceContext): Promise<void> => {
     await using telemetry = startTelemetry({ service: name, ...config.telemetry });
     await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
-    const applied = await migrate(database, migrations, { signal, allowNewer: true });
+    const applied = await migrate(database, migrations, {
+      signal,
+      allowNewer: true,
+      onWait: (holder) => telemetry.logger.warn("waiting for another migrator", { holder }),
+    });
     await using broker = await openBroker(name, config, telemetry);
     const { topic, partitions } = consumes;
     const consumed = [topic, ...retryAndDeadLetterTopics(topic, name, config.retries.delaysMs)];
