@@ -2,13 +2,14 @@
 import { choices, flag, paint, runCommand, text, UsageError, whole } from "../command/index.ts";
 import { docker, dockerShown } from "../compose/docker.ts";
 import { ownServices, profileRows, rows } from "../services.ts";
+import { runAll } from "./all.ts";
 import { autoscale } from "./autoscale.ts";
 import { drain } from "./drain.ts";
 import { endToEnd } from "./end-to-end.ts";
 import { faults } from "./faults.ts";
 import { installAndLeave } from "./install.ts";
 import { prepareVersions, versionsOf } from "./previous.ts";
-import { reachCluster, type TestCluster, testCluster } from "./reach.ts";
+import { reachCluster, shown, type TestCluster, testCluster } from "./reach.ts";
 import { rollouts } from "./rollouts.ts";
 import { upgrade } from "./upgrade.ts";
 
@@ -35,6 +36,7 @@ await runCommand(
       autoscale: "scales the gateway by requests and the worker by lag, in a namespace of its own",
       faults: "kills pods, the kubelet and engines in the middle of 200 orders, in a namespace of its own",
       upgrade: "upgrades from an earlier commit and rolls back under load, in a namespace of its own",
+      all: "runs all of e2e, faults, drain, upgrade, autoscale and rollouts in turn: an hour or more",
       down: "ends the test cluster",
     },
     take: "one",
@@ -62,6 +64,13 @@ await runCommand(
     if (command === "down") {
       await needed(cluster).run("down");
       return 0;
+    }
+    if (command === "all") {
+      const [file = "", ...options] = process.argv.slice(1).filter((one) => one !== "all");
+      return await runAll(
+        (verb) => shown([process.execPath, ...process.execArgv, file, verb, ...options]),
+        console.log,
+      );
     }
     const isInside = process.env[insideVariable] === "1";
     const versions = command === "upgrade" ? versionsOf(values.from, tag) : undefined;
