@@ -12,12 +12,18 @@ export const WorkerConfig = serviceConfig(
     database: settings.database(),
     ...settings.broker(),
     concurrency: count(16, 1_000).describe("orders worked on at once"),
+    backlog: count(2_048, 100_000).describe(
+      "orders held at once, so that those of one client do not wait behind another's in the broker",
+    ),
     retries: settings.retries(),
     suppliers: z.object({
       url: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:8090"),
       timeoutMs: durationMs(5_000).describe("for all items of one order together"),
       concurrency: count(8, 100).describe("requests at once for one order"),
       traceContext: z.boolean().default(false).describe("sends the trace context (traceparent) to the suppliers"),
+      concurrencyInAll: count(128, 10_000).describe(
+        "requests at once for all orders; one client's orders have at most three quarters of them",
+      ),
     }),
     label: z.object({
       threads: z.int().min(1).max(256).optional().describe("threads that draw; by default, and at most, one per core"),

@@ -43,7 +43,7 @@ async function main(config: Config<typeof WorkerConfig>, context: ServiceContext
   await using _events = await consume(
     { database, broker, topic: ordersEvents.topic, group: name, handler: app.onOrderEvent },
     telemetry,
-    { ...config, grace, backoff: { baseMs: 200, maxMs: 2_000 } },
+    { ...config, capacity: config.backlog, grace, backoff: { baseMs: 200, maxMs: 2_000 } },
   );
   await using server = await serveRpc(
     { services: [app.service], descriptors: descriptorSet, health: ops.health, telemetry },

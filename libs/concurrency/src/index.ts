@@ -5,6 +5,7 @@ export { Channel, ChannelClosedError, type Received } from "./channel.ts";
 export { deadline, deadlineOf, derive, type Scope } from "./deadline.ts";
 export { Deadlines, type Expiring } from "./deadlines.ts";
 export { Event, type EventWaitOptions } from "./event.ts";
+export { type FairRequest, FairSemaphore, type FairSemaphoreOptions } from "./fair-semaphore.ts";
 export { onAbort } from "./on-abort.ts";
 export {
   type PlaceHolder,

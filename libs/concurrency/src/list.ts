@@ -23,6 +23,11 @@ export class List<T> {
     return this.#length;
   }
 
+  /** The place of the first value; undefined if the list is empty. */
+  get first(): Place<T> | undefined {
+    return this.#first;
+  }
+
   append(value: T): Place<T> {
     const node: Node<T> = { value, list: this, previous: this.#last, next: undefined };
     if (this.#last === undefined) this.#first = node;

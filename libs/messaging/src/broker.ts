@@ -57,6 +57,8 @@ export interface SubscribeOptions {
   readonly group: string;
   /**
    * The number of handlers that may run at once, over all keys. One key never has more than one.
+   * Messages with a share key (`shareHeaders`) are taken fairly by share and cost. One share has at
+   * most three quarters of these places.
    */
   readonly concurrency: number;
   /**
@@ -64,6 +66,11 @@ export interface SubscribeOptions {
    * memory. Default: 4 x concurrency, at least 32.
    */
   readonly capacity?: number | undefined;
+  /**
+   * The bytes of held messages from which on this member takes no more. One fetch may exceed it.
+   * Default: 32 MiB.
+   */
+  readonly capacityBytes?: number | undefined;
   /**
    * The time that closing waits for running handlers. After it their signal aborts and they are
    * abandoned. Default: 8 s.

@@ -11,7 +11,7 @@ export interface EventEncoder<T> {
 export function eventMessage<T>(
   encoder: EventEncoder<T>,
   event: T,
-  fields: Pick<Message, "source" | "key" | "time">,
+  fields: Pick<Message, "source" | "key" | "time"> & Partial<Pick<Message, "headers">>,
 ): Message {
   const { type } = encoder;
   return createMessage({ ...fields, type, contentType: "application/protobuf", data: encoder.encode(event) });

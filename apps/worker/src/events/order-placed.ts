@@ -1,6 +1,6 @@
 import { type OrderPlaced, orderPlaced } from "@plumbline/contracts";
 import { violationsOf } from "@plumbline/contracts/bounds";
-import { decodeEvent, type Handler, invalidEvent } from "@plumbline/messaging";
+import { decodeEvent, type Handler, invalidEvent, shareOf } from "@plumbline/messaging";
 import { fulfilOrder } from "../use-cases/fulfil-order.ts";
 import type { Ports } from "../use-cases/ports.ts";
 import { orderIdOf } from "./order-id-of.ts";
@@ -12,7 +12,7 @@ export function onOrderPlaced(ports: Ports): Handler {
     const id = orderIdOf(message, event.orderId);
     const problem = problemOf(event);
     if (problem !== undefined) throw invalidEvent(message, problem);
-    await fulfilOrder(ports, message, { id, items: event.items }, { signal });
+    await fulfilOrder(ports, message, { id, items: event.items }, { signal, share: shareOf(message).share });
   };
 }
 

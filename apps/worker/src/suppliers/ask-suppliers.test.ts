@@ -106,6 +106,32 @@ test("all items are asked at once, but never more than the bound", async () => {
   assert.equal(most, 3);
 });
 
+test("all orders together ask no more at once than the bound, and one client's never all of it", async () => {
+  const seen = watcher();
+  let most = 0;
+  await using supplier = await startSupplier({
+    port: 0,
+    settings: { latencyMs: 60_000 },
+    onQuote: (event) => {
+      seen.onQuote(event);
+      most = Math.max(most, seen.count("asked") - seen.count("aborted"));
+    },
+  });
+  const ask = asker(supplier.url, { concurrency: 4, concurrencyInAll: 8, timeoutMs: 60_000 });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const skus = ["tea", "coffee", "oolong", "cups", "kettle", "teapot", "matcha", "unicorn"];
+  const flood = [1, 2, 3].map(() => codeFrom(ask(itemsOf(...skus), { signal, share: "192.0.2.1" })));
+  await seen.until(() => seen.count("asked") === 6);
+  const other = codeFrom(ask(itemsOf("socks"), { signal, share: "192.0.2.2" }));
+  await seen.until(() => seen.skus("asked").includes("socks"));
+  const third = codeFrom(ask(itemsOf("tea", "coffee", "cups"), { signal, share: "192.0.2.3" }));
+  await seen.until(() => seen.count("asked") === 8);
+  controller.abort(new Error("enough"));
+  await Promise.all([...flood, other, third]);
+  assert.equal(most, 8);
+});
+
 test("the first failure is thrown, aborts the requests in flight and starts no others", async () => {
   const seen = watcher();
   // The third quote fails at once; the two before it would take a minute.

@@ -1,10 +1,10 @@
-import type { Abortable } from "@plumbline/concurrency";
+import { FairSemaphore } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
 import { z } from "zod";
 import type { OrderItem, Quote } from "../domain/order.ts";
 import type { AskSuppliers } from "../use-cases/ports.ts";
-import { fetchAll } from "./fetch-all.ts";
+import { type FetchAllOptions, fetchAll } from "./fetch-all.ts";
 import { readText } from "./read-text.ts";
 import { type TracedFetch, tracedFetch } from "./traced-fetch.ts";
 
@@ -13,7 +13,12 @@ export interface SuppliersOptions {
   readonly url: string;
   /** Requests of one order in flight at a time. */
   readonly concurrency: number;
-  /** The time limit for all requests of one order together. */
+  /**
+   * Requests of all orders in flight at a time. The shares of clients get equal parts of them, and
+   * one share at most three quarters. 128 if not given.
+   */
+  readonly concurrencyInAll?: number | undefined;
+  /** The time limit for all requests of one order together, the wait for a place included. */
   readonly timeoutMs: number;
   /** True to send `traceparent` to the suppliers. */
   readonly traceContext?: boolean | undefined;
@@ -35,13 +40,19 @@ export function askSuppliersOverHttp(options: SuppliersOptions, telemetry: Telem
     ["outcome"],
   );
   const fetchQuote = tracedFetch(telemetry.tracer, "/v1/quotes/{sku}", options.traceContext ?? false);
-  return async (items, { signal } = {}) => {
+  const permits = options.concurrencyInAll ?? 128;
+  const places = new FairSemaphore({ permits, perShare: Math.ceil((permits * 3) / 4) });
+  telemetry.metrics
+    .gauge("suppliers_requests_waiting", "Requests to suppliers that wait for one of the places in all.", [])
+    .observe(() => places.waiting);
+  return async (items, { signal, share = "" } = {}) => {
+    const place = (ended: AbortSignal) => places.acquire({ share, signal: ended });
     const started = performance.now();
     let outcome = "error";
     const attributes = { "order.items": items.length };
     return await telemetry.tracer.span("ask suppliers", { attributes }, async () => {
       try {
-        const quotes = await ask(items, fetchQuote, options, { signal });
+        const quotes = await ask(items, fetchQuote, options, { signal, place });
         outcome = "ok";
         return quotes;
       } finally {
@@ -55,7 +66,7 @@ async function ask(
   items: readonly OrderItem[],
   fetchQuote: TracedFetch,
   { url, concurrency, timeoutMs }: SuppliersOptions,
-  { signal }: Abortable,
+  { signal, place }: Pick<FetchAllOptions, "signal" | "place">,
 ): Promise<Quote[]> {
   const requests = items.map(({ sku, quantity }) => ({
     url: new URL(`v1/quotes/${encodeURIComponent(sku)}?quantity=${quantity}`, url.endsWith("/") ? url : `${url}/`),
@@ -67,6 +78,7 @@ async function ask(
       concurrency,
       timeoutMs,
       signal,
+      place,
       fetch: fetchQuote,
     });
   } catch (error) {

@@ -9,6 +9,8 @@ export interface FetchRequest {
 export interface FetchAllOptions extends Abortable {
   /** The most requests in flight at a time. */
   readonly concurrency: number;
+  /** Takes a place before each request, also among those of other calls; freed after its body. */
+  readonly place?: ((signal: AbortSignal) => Promise<Disposable>) | undefined;
   /** The time for all of them together, including their bodies. */
   readonly timeoutMs: number;
   /**
@@ -39,6 +41,7 @@ export async function fetchAll<T>(
     async (group) => {
       for (const [index, url] of urls.entries()) {
         await group.start(async (signal) => {
+          using _place = await options.place?.(signal);
           const send = (init: RequestInit) => (options.fetch ?? fetch)(url, init);
           results[index] = await fetchOne(url, requests[index]?.init, signal, send, (response) =>
             read(response, index),

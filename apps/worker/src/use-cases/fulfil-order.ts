@@ -1,7 +1,6 @@
-import type { Abortable } from "@plumbline/concurrency";
 import type { Outcome, PlacedOrder } from "../domain/order.ts";
 import { weighQuotes } from "../domain/weigh-quotes.ts";
-import type { MessageId, Ports } from "./ports.ts";
+import type { AskOptions, MessageId, Ports } from "./ports.ts";
 
 /**
  * Asks the suppliers of an order, draws its label and records the outcome, once for each order.
@@ -11,18 +10,19 @@ export async function fulfilOrder(
   ports: Ports,
   message: MessageId,
   order: PlacedOrder,
-  { signal }: Abortable = {},
+  { signal, share }: AskOptions = {},
 ): Promise<void> {
   // A repeat asks no supplier. `settle` checks again in its transaction.
   const status = await ports.fulfilments.statusOf(order.id, { signal });
   if (status === "settled") return;
   // No transaction is open during the requests and the drawing, which may take long.
-  const outcome: Outcome = status === "cancelled" ? { status: "withheld" } : await outcomeOf(ports, order, { signal });
+  const outcome: Outcome =
+    status === "cancelled" ? { status: "withheld" } : await outcomeOf(ports, order, { signal, share });
   await ports.fulfilments.settle(message, { orderId: order.id, outcome, time: ports.clock.now() }, { signal });
 }
 
-async function outcomeOf(ports: Ports, order: PlacedOrder, { signal }: Abortable): Promise<Outcome> {
-  const quotes = await ports.askSuppliers(order.items, { signal });
+async function outcomeOf(ports: Ports, order: PlacedOrder, { signal, share }: AskOptions): Promise<Outcome> {
+  const quotes = await ports.askSuppliers(order.items, { signal, share });
   const verdict = weighQuotes(order.items, quotes);
   if (verdict.status === "rejected") return verdict;
   const label = await ports.drawLabel({ orderId: order.id, items: order.items }, { signal });

@@ -8,7 +8,12 @@ import type { OrderId } from "../domain/order-id.ts";
 /**
  * Asks for all items at once. Returns quotes in the order of the items. Throws if one is missing.
  */
-export type AskSuppliers = (items: readonly OrderItem[], options?: Abortable) => Promise<Quote[]>;
+export type AskSuppliers = (items: readonly OrderItem[], options?: AskOptions) => Promise<Quote[]>;
+
+export interface AskOptions extends Abortable {
+  /** The key of the client that the order counts for; "" if it names none. */
+  readonly share?: string | undefined;
+}
 
 /** Draws the packing label of an order as a PNG picture. */
 export type DrawLabel = (

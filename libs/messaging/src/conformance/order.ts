@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Message } from "../message.ts";
+import { type Message, withHeaders } from "../message.ts";
+import { shareHeaders, shareOf } from "../share.ts";
 import type { Case } from "./test-context.ts";
 import { gate, group, message, messages, Received } from "./test-context.ts";
 
@@ -28,6 +29,27 @@ export const orderCases: readonly Case[] = [
       for (let i = 0; i < sent.length; i += 10) await broker.publish(topic, sent.slice(i, i + 10));
       await received.all(sent);
       for (let key = 0; key < 6; key++) assert.deepEqual(received.order(`key-${key}`), idsOf(sent, `key-${key}`));
+    },
+  },
+  {
+    name: "a client's message is handled while those of another client, sent before it, still wait",
+    needs: "ordered",
+    async run(context) {
+      const { broker, topic } = await context.topic(1);
+      const finish = gate();
+      const received = new Received();
+      const handler = received.handler(async ({ message }) => {
+        if (shareOf(message).share === "flood") await finish.passed;
+      });
+      await broker.subscribe(topic, handler, group("shares", { concurrency: 4, capacity: 200 }));
+      const of = (share: string, cost: number, each: Message) => withHeaders(each, shareHeaders(share, cost));
+      const flood = messages(100, 100).map((each) => of("flood", 100, each));
+      const other = of("other", 1, message("other"));
+      await broker.publish(topic, [...flood, other]);
+      await received.all([other]);
+      assert.deepEqual(received.ids, [other.id]);
+      finish.open();
+      await received.all(flood);
     },
   },
   {

@@ -2,7 +2,8 @@ import { type Backoff, Event } from "@plumbline/concurrency";
 import type { Logger } from "@plumbline/telemetry";
 import type { Handler, SubscribeOptions } from "../broker.ts";
 import { NotDueError } from "../errors.ts";
-import type { Message } from "../message.ts";
+import { type Message, sizeOf } from "../message.ts";
+import { shareOf } from "../share.ts";
 import type { Backlog } from "./backlog.ts";
 import { Lanes } from "./lanes.ts";
 import { OffsetTracker } from "./offset-tracker.ts";
@@ -62,7 +63,9 @@ export class Assignment {
     this.#position = offset + 1n;
     this.#tracker.start(offset);
     this.#held++;
-    void this.#handle(offset, message, permit);
+    const bytes = sizeOf(message);
+    this.#consumer.backlog.bytes += bytes;
+    void this.#handle(offset, message, bytes, permit);
   }
 
   /**
@@ -87,12 +90,13 @@ export class Assignment {
     await this.#emptyWithin(abortGraceMs);
   }
 
-  async #handle(offset: bigint, message: Message, permit: Disposable): Promise<void> {
-    const handled = await this.#lanes.add(message.key, (attempt) => this.#deliver(message, attempt));
+  async #handle(offset: bigint, message: Message, bytes: number, permit: Disposable): Promise<void> {
+    const handled = await this.#lanes.add(message.key, (attempt) => this.#deliver(message, attempt), shareOf(message));
     // The next owner of a lost partition delivers the message again, so an outcome no longer
     // counts.
     if (handled && !this.#lost.signal.aborted) this.#tracker.finish(offset);
     this.#held--;
+    this.#consumer.backlog.bytes -= bytes;
     permit[Symbol.dispose]();
     if (this.#held === 0) for (const empty of this.#waitingForEmpty) empty.set();
     this.#consumer.onProgress();

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { startTelemetry } from "@plumbline/telemetry";
 import { gate, message } from "../conformance/test-context.ts";
 import { openMemoryBroker } from "../memory/broker.ts";
+import { sizeOf } from "../message.ts";
 
 test("a member reports its load and the lag of its group until it leaves", async () => {
   const destination = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -27,6 +28,8 @@ test("a member reports its load and the lag of its group until it leaves", async
     message_handlers_running: 2,
     message_handlers_limit: 2,
     message_held: 4,
+    message_shares: 1,
+    message_held_bytes: 4 * sizeOf(message("a")),
     message_held_by_failures: 0,
     message_held_limit: 4,
     message_consumer_lag: 5,

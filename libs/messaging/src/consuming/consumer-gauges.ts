@@ -25,6 +25,8 @@ export function consumerGauges(
     "Messages this member holds, in its lanes or being handled.",
     () => capacity - permits.available,
   );
+  gauge("message_shares", "Clients whose messages are handled or wait for a place.", () => slots.shares);
+  gauge("message_held_bytes", "Bytes of the messages that this member holds.", () => backlog.bytes);
   gauge("message_held_limit", "Messages this member may hold.", () => capacity);
   gauge("message_held_by_failures", "Messages held that failed and wait for another attempt, or behind one.", () =>
     heldByFailures(backlog),

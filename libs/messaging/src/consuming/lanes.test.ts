@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Semaphore } from "@plumbline/concurrency";
+import { FairSemaphore } from "@plumbline/concurrency";
 import * as fc from "fast-check";
 import { eventually, gate } from "../conformance/test-context.ts";
 import { NotDueError } from "../errors.ts";
@@ -15,7 +15,7 @@ test("under any schedule, tasks of one key run in order without overlap, and no 
       fc.integer({ min: 1, max: 3 }),
       fc.array(fc.constantFrom("a", "b", "c", "d"), { minLength: 1, maxLength: 12 }),
       async (scheduler, slots, keys) => {
-        const lanes = new Lanes(new Semaphore(slots), backoff);
+        const lanes = new Lanes(new FairSemaphore({ permits: slots }), backoff);
         const running = new Set<string>();
         const done: { key: string; index: number }[] = [];
         const all = keys.map((key, index) =>
@@ -44,7 +44,7 @@ test("under any schedule, tasks of one key run in order without overlap, and no 
 });
 
 test("a failing task holds its lane but no slot", async () => {
-  const lanes = new Lanes(new Semaphore(1), backoff);
+  const lanes = new Lanes(new FairSemaphore({ permits: 1 }), backoff);
   const seen: string[] = [];
   let failing = true;
   const poison = lanes.add("poison", async () => {
@@ -60,7 +60,7 @@ test("a failing task holds its lane but no slot", async () => {
 });
 
 test("a failing task and those behind it count as held by failures, and a task that is not due does not", async () => {
-  const lanes = new Lanes(new Semaphore(3), backoff);
+  const lanes = new Lanes(new FairSemaphore({ permits: 3 }), backoff);
   let [failing, early] = [true, true];
   const tasks = [
     lanes.add("failing", async () => {
@@ -80,7 +80,7 @@ test("a failing task and those behind it count as held by failures, and a task t
 });
 
 test("stopping lets the running task end and drops those that wait for a slot, a lane or a backoff", async () => {
-  const lanes = new Lanes(new Semaphore(1), { baseMs: 60_000, maxMs: 60_000 });
+  const lanes = new Lanes(new FairSemaphore({ permits: 1 }), { baseMs: 60_000, maxMs: 60_000 });
   const [started, finish] = [gate(), gate()];
   let failed = false;
   const backingOff = lanes.add("failed", async () => {
@@ -100,4 +100,61 @@ test("stopping lets the running task end and drops those that wait for a slot, a
   finish.open();
   assert.deepEqual(await Promise.all([running, behind]), [true, false]);
   assert.equal(await lanes.add("new", async () => assert.fail("started")), false);
+});
+
+test("a client's task runs soon, however many tasks of another client wait", async () => {
+  const lanes = new Lanes(new FairSemaphore({ permits: 4, perShare: 3 }), backoff);
+  const finish = gate();
+  let flooding = 0;
+  const flood = Array.from({ length: 300 }, (_, index) =>
+    lanes.add(
+      `flood-${index}`,
+      async () => {
+        flooding++;
+        await finish.passed;
+      },
+      { share: "192.0.2.1", cost: 100 },
+    ),
+  );
+  await eventually(() => flooding === 3, "the flood to have all that it may have");
+  for (let index = 0; index < 5; index++)
+    assert.equal(await lanes.add(`other-${index}`, async () => {}, { share: "192.0.2.2", cost: 1 }), true);
+  assert.equal(flooding, 3);
+  finish.open();
+  await Promise.all(flood);
+  assert.equal(flooding, 300);
+});
+
+test("under any schedule, the tasks of one key keep their order although their shares differ", async () => {
+  const task = fc.record({
+    key: fc.constantFrom("a", "b", "c"),
+    share: fc.constantFrom("", "one", "two"),
+    cost: fc.integer({ min: 1, max: 100 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), fc.array(task, { minLength: 1, maxLength: 15 }), async (scheduler, tasks) => {
+      const lanes = new Lanes(new FairSemaphore({ permits: 2, perShare: 1 }), backoff);
+      const done: { key: string; index: number }[] = [];
+      const all = tasks.map(({ key, share, cost }, index) =>
+        lanes.add(
+          key,
+          async () => {
+            await scheduler.schedule(Promise.resolve());
+            done.push({ key, index });
+          },
+          { share, cost },
+        ),
+      );
+      await scheduler.waitFor(Promise.all(all));
+      assert.equal(done.length, tasks.length);
+      for (const one of ["a", "b", "c"]) {
+        const order = done.filter(({ key }) => key === one).map(({ index }) => index);
+        assert.deepEqual(
+          order,
+          order.toSorted((a, b) => a - b),
+        );
+      }
+    }),
+    { numRuns: 50 },
+  );
 });

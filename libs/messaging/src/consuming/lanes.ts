@@ -1,6 +1,9 @@
-import { type Backoff, fullJitter, type Semaphore, sleep } from "@plumbline/concurrency";
+import { type Backoff, type FairSemaphore, fullJitter, sleep } from "@plumbline/concurrency";
 import { isServiceError } from "@plumbline/errors";
 import { NotDueError } from "../errors.ts";
+import type { MessageShare } from "../share.ts";
+
+const shareless: MessageShare = { share: "", cost: 1 };
 
 /** The tasks of one key that are not done. */
 interface Lane {
@@ -13,7 +16,8 @@ interface Lane {
 
 /**
  * One lane per key. Tasks of one key run one after another. Tasks of different keys run at once, as
- * far as `slots` allow.
+ * far as `slots` allow, whose shares are those of the messages: a share that waits gets its turn
+ * however many tasks another one has.
  *
  * A task that throws runs again after a backoff. Its lane waits, but no slot does. A key that keeps
  * failing costs the other keys nothing until its later messages fill the member's backlog. After an
@@ -23,12 +27,12 @@ interface Lane {
  * other's failures.
  */
 export class Lanes {
-  readonly #slots: Semaphore;
+  readonly #slots: FairSemaphore;
   readonly #backoff: Backoff;
   readonly #stopped = new AbortController();
   readonly #lanes = new Map<string, Lane>();
 
-  constructor(slots: Semaphore, backoff: Backoff) {
+  constructor(slots: FairSemaphore, backoff: Backoff) {
     this.#slots = slots;
     this.#backoff = backoff;
   }
@@ -38,11 +42,11 @@ export class Lanes {
    * Resolves with false if the lanes stopped before that. Never rejects: a task reports its own
    * errors.
    */
-  async add(key: string, task: (attempt: number) => Promise<void>): Promise<boolean> {
+  async add(key: string, task: (attempt: number) => Promise<void>, share = shareless): Promise<boolean> {
     const lane = this.#lanes.get(key) ?? { last: undefined, tasks: 0, failing: false };
     this.#lanes.set(key, lane);
     lane.tasks++;
-    const outcome = this.#after(lane, task);
+    const outcome = this.#after(lane, task, share);
     lane.last = outcome;
     const done = await outcome;
     lane.tasks--;
@@ -67,12 +71,12 @@ export class Lanes {
     this.#stopped.abort();
   }
 
-  async #after(lane: Lane, task: (attempt: number) => Promise<void>): Promise<boolean> {
+  async #after(lane: Lane, task: (attempt: number) => Promise<void>, share: MessageShare): Promise<boolean> {
     await lane.last;
     const { signal } = this.#stopped;
     try {
       for (let attempt = 1; ; attempt++) {
-        const failure = await this.#run(task, attempt);
+        const failure = await this.#run(task, attempt, share);
         lane.failing = failure !== undefined && !failure.expected;
         if (failure === undefined) return true;
         await sleep(Math.max(fullJitter(attempt, this.#backoff), failure.retryAfterMs), { signal });
@@ -86,9 +90,10 @@ export class Lanes {
   async #run(
     task: (attempt: number) => Promise<void>,
     attempt: number,
+    { share, cost }: MessageShare,
   ): Promise<{ readonly retryAfterMs: number; readonly expected: boolean } | undefined> {
     const { signal } = this.#stopped;
-    using _slot = await this.#slots.acquire({ signal });
+    using _slot = await this.#slots.acquire({ share, cost, signal });
     signal.throwIfAborted(); // The slot may become free in the same turn as the stop.
     try {
       await task(attempt);

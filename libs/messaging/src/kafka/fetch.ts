@@ -1,4 +1,5 @@
 import { Assignment, type Consumer } from "../consuming/assignment.ts";
+import { takePlace } from "../consuming/backlog.ts";
 import type { IncomingRecord } from "./client.ts";
 import { toMessage } from "./cloud-events.ts";
 
@@ -49,7 +50,7 @@ export class Feed {
   pump(): void {
     let moved = 0;
     for (const record of this.#records) {
-      const permit = this.#consumer.backlog.permits.tryAcquire();
+      const permit = takePlace(this.#consumer.backlog);
       if (permit === undefined) break;
       moved++;
       const { topic } = this.#consumer;

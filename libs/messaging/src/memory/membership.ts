@@ -1,5 +1,6 @@
 import type { Consumer } from "../consuming/assignment.ts";
 import { Assignment } from "../consuming/assignment.ts";
+import { takePlace } from "../consuming/backlog.ts";
 import type { MemoryLog } from "./log.ts";
 
 /** A subscription, as its group sees it. */
@@ -92,7 +93,7 @@ export class MemoryGroup {
     while (open.size > 0) {
       for (const owned of open) {
         const next = this.#log.read(this.#topic, owned.assignment.partition, owned.assignment.position);
-        const permit = next && owned.member.backlog.permits.tryAcquire();
+        const permit = next && takePlace(owned.member.backlog);
         if (next === undefined || permit === undefined) open.delete(owned);
         else owned.assignment.add(next.offset, next.message, permit);
       }

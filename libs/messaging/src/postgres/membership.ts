@@ -1,7 +1,11 @@
 import type { Queryable } from "@plumbline/postgres";
 import { Assignment, type Consumer } from "../consuming/assignment.ts";
+import { placesOf } from "../consuming/backlog.ts";
 import { fetchFrom } from "./fetch.ts";
 import type { GroupShare } from "./group-share.ts";
+
+/** The most messages of one fetch, which are held whatever their bytes are. */
+const largestFetch = 64;
 
 /** A partition that this member owns. */
 interface Owned {
@@ -76,10 +80,10 @@ export class Member {
   async fetch(): Promise<boolean> {
     const { backlog, topic } = this.#consumer;
     const wanting = [...this.#owned.values()].filter(({ stopping, drained }) => stopping === undefined && !drained);
-    const permits = backlog.permits.available;
-    // While every slot is busy, waits until half of the permits are free. A fetch per handled
+    const permits = Math.min(placesOf(backlog), largestFetch);
+    // While every slot is busy, waits until half a fetch is free. A fetch per handled
     // message would cost as many round trips as there are messages.
-    const enough = backlog.slots.available > 0 ? 1 : backlog.capacity / 2;
+    const enough = backlog.slots.available > 0 ? 1 : Math.min(largestFetch, backlog.capacity) / 2;
     if (wanting.length === 0 || permits < enough) return false;
     const asked = wanting.slice(0, permits);
     const limit = Math.floor(permits / asked.length);

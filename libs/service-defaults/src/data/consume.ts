@@ -16,6 +16,11 @@ export interface Consumer {
 export interface ConsumeOptions {
   /** Handlers that run at once. */
   readonly concurrency: number;
+  /**
+   * Messages that are held at once, so that a client's message is not behind another's in the
+   * broker; 4 x concurrency if not given.
+   */
+  readonly capacity?: number | undefined;
   readonly retries: { readonly attempts: number; readonly delaysMs: readonly number[] };
   readonly relay: { readonly batchSize: number; readonly pollMs: number; readonly standbyMs: number };
   readonly inbox: { readonly retentionMs?: number | undefined };
@@ -32,7 +37,15 @@ export interface ConsumeOptions {
 export async function consume(
   { database, broker, topic, group, handler }: Consumer,
   telemetry: Telemetry,
-  { concurrency, retries: { attempts, delaysMs: retryDelaysMs }, relay, inbox, backoff, grace }: ConsumeOptions,
+  {
+    concurrency,
+    capacity,
+    retries: { attempts, delaysMs: retryDelaysMs },
+    relay,
+    inbox,
+    backoff,
+    grace,
+  }: ConsumeOptions,
 ): Promise<AsyncDisposable> {
   await using opened = new AsyncDisposableStack();
   const { retentionMs } = inbox;
@@ -41,7 +54,7 @@ export async function consume(
   );
   opened.use(await relayOutbox(database, broker, telemetry, { ...relay, closeMs: grace.relay }));
   const retries = { attempts, ...backoff };
-  const options = { group, concurrency, retryDelaysMs, retries, closeMs: grace.events };
+  const options = { group, concurrency, capacity, retryDelaysMs, retries, closeMs: grace.events };
   opened.use(await subscribeWithRetries(broker, topic, handler, telemetry, options));
   return opened.move();
 }
