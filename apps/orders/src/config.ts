@@ -19,6 +19,14 @@ export const OrdersConfig = serviceConfig(
       retentionMs: durationMs(24 * 3_600_000).describe("an idempotency key stands for its order"),
       sweepMs: durationMs(600_000).describe("pause between deletions of old keys, about"),
     }),
+    pending: live(
+      z.object({
+        ordersPerClient: count(1_000, 1_000_000).describe("unanswered orders of one client; more are refused with 429"),
+        costPerClient: count(10_000, 100_000_000).describe("the same in items"),
+        ordersInAll: count(20_000, 10_000_000).describe("unanswered orders of all clients; more are refused with 503"),
+        costInAll: count(200_000, 1_000_000_000).describe("the same in items"),
+      }),
+    ),
     watch: z.object({
       maxAgeMs: live(
         durationMs(15 * 60_000).describe("then WatchOrder ends as unavailable, and its client reconnects"),

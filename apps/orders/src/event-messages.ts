@@ -1,5 +1,6 @@
 import { orderCancelled, orderPlaced } from "@plumbline/contracts";
-import { eventMessage, type Message } from "@plumbline/messaging";
+import { eventMessage, type Message, shareHeaders } from "@plumbline/messaging";
+import { costOf } from "./domain/order.ts";
 import { toOrderMessage } from "./order-message.ts";
 import type { OrderEvent } from "./use-cases/ports.ts";
 
@@ -7,10 +8,11 @@ import type { OrderEvent } from "./use-cases/ports.ts";
 export const group = "orders";
 
 /** Converts what happened to an order into the message that other services read. */
-export function toMessage({ type, order }: OrderEvent): Message {
+export function toMessage({ type, order, shareKey }: OrderEvent): Message {
   const { id: orderId, updateTime: occurTime } = order;
   // An event has the fields of the order that its proto names; the codec writes no others.
   const event = { ...toOrderMessage(order), orderId, occurTime };
-  const fields = { source: "/plumbline/orders", key: orderId, time: occurTime };
+  const headers = shareKey === undefined ? {} : shareHeaders(shareKey, type === "placed" ? costOf(order) : 1);
+  const fields = { source: "/plumbline/orders", key: orderId, time: occurTime, headers };
   return type === "cancelled" ? eventMessage(orderCancelled, event, fields) : eventMessage(orderPlaced, event, fields);
 }

@@ -20,6 +20,7 @@ import { startIdempotencyKeyCleanup } from "./postgres/idempotency-key-cleanup.t
 import { PostgresInbox } from "./postgres/inbox.ts";
 import { migrations } from "./postgres/migrations.ts";
 import { PostgresOrders } from "./postgres/orders.ts";
+import { followPending } from "./postgres/pending-counts.ts";
 import { rolloutsOf } from "./rollouts.ts";
 import { weights } from "./rpc/weights.ts";
 import { OrderWatchers } from "./watchers/order-watchers.ts";
@@ -38,7 +39,8 @@ async function main(config: Config<typeof OrdersConfig>, context: ServiceContext
   await using flags = await followFlags(context.flags, telemetry);
 
   const watchers = new OrderWatchers(config.watch.maxWatchers, telemetry);
-  const orders = new PostgresOrders(database, telemetry);
+  await using pending = followPending(database, telemetry);
+  const orders = new PostgresOrders(database, telemetry, pending.current);
   const inbox = new PostgresInbox(database, telemetry);
   const rollouts = rolloutsOf(flags);
   const app = createApp({ orders, inbox, changes: watchers, settings: settings.current, rollouts });

@@ -1,8 +1,9 @@
 import { openMemoryContext } from "./memory-context.ts";
 import { portsContract } from "./ports.ts";
 import { scheduleProperty } from "./schedules.ts";
-import { serviceSuite } from "./service.ts";
+import { pendingSuite, serviceSuite } from "./service.ts";
 
 portsContract("memory", openMemoryContext);
 scheduleProperty("memory", openMemoryContext, 200);
 serviceSuite("memory", openMemoryContext);
+pendingSuite("memory", openMemoryContext);

@@ -5,13 +5,19 @@ import { randomBytes, randomUUID } from "node:crypto";
 import test, { after, before, describe } from "node:test";
 import { deadline } from "@plumbline/concurrency";
 import { OrderCancelled, OrderPlaced } from "@plumbline/contracts";
-import type { Message } from "@plumbline/messaging";
+import { type Message, shareOf } from "@plumbline/messaging";
 import { eventually } from "@plumbline/tools-engines";
 import { newOrderId } from "../src/app.ts";
 import { money } from "../src/domain/money.ts";
 import { asPlaced, cancel, type Order, settle } from "../src/domain/order.ts";
 import { uuidV7 } from "../src/domain/order-id.ts";
-import { IdempotencyKeyReusedError, OrderNotFoundError, type Ports } from "../src/use-cases/ports.ts";
+import {
+  IdempotencyKeyReusedError,
+  OrderNotFoundError,
+  type Pending,
+  type PendingOrders,
+  type Ports,
+} from "../src/use-cases/ports.ts";
 import { newCustomer, pendingOrder, placed } from "./builders.ts";
 
 export interface TestContext extends AsyncDisposable, Pick<Ports, "orders" | "inbox" | "changes"> {
@@ -180,6 +186,46 @@ export function portsContract(adapter: string, open: () => Promise<TestContext>)
       const again = pendingOrder({ customerId: order.customerId });
       assert.deepEqual(await context.orders.add(again, placed(again), { idempotencyKey, admit }), order);
       assert.deepEqual(await announcedOf(order, again), ["orders.v1.OrderPlaced"]);
+    });
+
+    test("a new order's rules see the unanswered orders of its client, whatever customers they name", async () => {
+      const shareKey = `client-${randomUUID().slice(0, 13)}`;
+      const items = ["a", "b", "c"].map((sku) => ({ sku, quantity: 9 }));
+      const seen: Pending[] = [];
+      const add = async (key: string): Promise<Order> => {
+        const order = pendingOrder({ items });
+        const admit = ({ ofClient }: PendingOrders): void => void seen.push(ofClient);
+        return await context.orders.add(order, placed(order), { shareKey: key, admit });
+      };
+      const first = await add(shareKey);
+      const second = await add(shareKey);
+      await context.orders.change(first.id, fulfilled);
+      await add(shareKey);
+      await add(`${shareKey}-other`);
+      // A cancelled order counts for a minute, because the worker may be at it.
+      await context.orders.change(second.id, cancelled);
+      await add(shareKey);
+      const none = { orders: 0, cost: 0 };
+      assert.deepEqual(seen, [none, { orders: 1, cost: 3 }, { orders: 1, cost: 3 }, none, { orders: 2, cost: 6 }]);
+    });
+
+    test("events have the share key of the client that asked for the change, and its cost", async () => {
+      const items = ["a", "b", "c"].map((sku) => ({ sku, quantity: 1 }));
+      const order = pendingOrder({ items });
+      const shareKey = "2001:db8:1:2::/64";
+      await context.orders.add(order, [{ type: "placed", order, shareKey }], { shareKey });
+      const change = () => {
+        const { order: next } = cancelled(order);
+        return { order: next, events: [{ type: "cancelled", order: next, shareKey: "192.0.2.1" } as const] };
+      };
+      await context.orders.change(order.id, change);
+      const of = (messages: readonly Message[]) => messages.filter(({ key }) => key === order.id);
+      const got = of(await eventually(context.announced, (messages) => of(messages).length === 2));
+      assert.deepEqual(got.map(shareOf), [
+        { share: shareKey, cost: 3 },
+        { share: "192.0.2.1", cost: 1 },
+      ]);
+      assert.deepEqual(await context.orders.find(order.id), change().order);
     });
 
     test("a key that is used again for another request is refused", async () => {

@@ -7,6 +7,7 @@ import { followChanges } from "../src/postgres/changes.ts";
 import { PostgresInbox } from "../src/postgres/inbox.ts";
 import { migrations } from "../src/postgres/migrations.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
+import { followPending } from "../src/postgres/pending-counts.ts";
 import { OrderWatchers } from "../src/watchers/order-watchers.ts";
 import type { TestContext } from "./ports.ts";
 
@@ -37,9 +38,10 @@ export async function openPostgresContext(): Promise<PostgresTestContext> {
 
   const watchers = new OrderWatchers(100, noTelemetry);
   stack.use(await followChanges(database, watchers));
+  const pending = stack.use(followPending(database, noTelemetry));
   const owned = stack.move();
   return {
-    orders: new PostgresOrders(database, noTelemetry),
+    orders: new PostgresOrders(database, noTelemetry, pending.current),
     inbox: new PostgresInbox(database, noTelemetry),
     changes: watchers,
     announced: () => messages,

@@ -1,8 +1,9 @@
 import { portsContract } from "./ports.ts";
 import { openPostgresContext } from "./postgres-context.ts";
 import { scheduleProperty } from "./schedules.ts";
-import { serviceSuite } from "./service.ts";
+import { pendingSuite, serviceSuite } from "./service.ts";
 
 portsContract("postgres", openPostgresContext);
 scheduleProperty("postgres", openPostgresContext, 50);
 serviceSuite("postgres", openPostgresContext);
+pendingSuite("postgres", openPostgresContext);

@@ -1,7 +1,7 @@
 /** The service through its API, with real gRPC in this process, over the given adapters. */
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import test, { after, before, describe } from "node:test";
 import { deadline } from "@plumbline/concurrency";
 import { env, loadConfig } from "@plumbline/config";
@@ -18,6 +18,7 @@ import { codeOf, isServiceError, type ServiceError } from "@plumbline/errors";
 import { type Flags, noFlags } from "@plumbline/flags";
 import { eventMessage, type Message } from "@plumbline/messaging";
 import { type Client, connect, createClient, type RpcServer, serve } from "@plumbline/rpc";
+import { shareKeyName } from "@plumbline/rpc/shares";
 import { noTelemetry } from "@plumbline/telemetry";
 import { eventually } from "@plumbline/tools-engines";
 import { type App, createApp, newOrderId } from "../src/app.ts";
@@ -427,4 +428,82 @@ function tryWatch(context: TestContext, orderId: OrderId): Disposable | undefine
   } catch {
     return undefined;
   }
+}
+
+/** The bounds of unanswered orders, on a service of their own. */
+export function pendingSuite(adapter: string, open: () => Promise<TestContext>): void {
+  describe(`unanswered orders over ${adapter}`, () => {
+    const wide = { ordersPerClient: 1_000, costPerClient: 10_000, ordersInAll: 1_000_000, costInAll: 1_000_000 };
+    const itemsOf = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({ sku: `s-${index}`, quantity: 1 }));
+    const clientOf = (name: string) => ({ metadata: { [shareKeyName]: `${name}-${randomBytes(4).toString("hex")}` } });
+    const ofClient = { code: "resource_exhausted", reason: "TOO_MANY_PENDING_ORDERS_OF_CLIENT", retryAfterMs: 1_000 };
+    const refusal = async (placing: Promise<unknown>) => {
+      const { code, reason, retryAfterMs } = await errorOf(placing);
+      return { code, reason, retryAfterMs };
+    };
+
+    test("one client's orders are bounded whatever customers they name, and another client's are not", async () => {
+      await using running = await runService(await open(), { pending: { ...wide, ordersPerClient: 3 } });
+      const { client, app } = running;
+      const [flood, other] = [clientOf("flood"), clientOf("other")];
+      const place = (options: object, customerId = newCustomer()) =>
+        client.placeOrder({ customerId, items: itemsOf(1) }, options);
+      const victim = newCustomer();
+      const [first] = [await place(flood), await place(flood, victim), await place(flood, victim)];
+      assert.deepEqual(await refusal(place(flood, victim)), ofClient);
+      assert.deepEqual(await refusal(place(flood)), ofClient);
+      await place(other, victim);
+      await app.onFulfilmentEvent(delivery(answer(first.id, { reason: "unknown sku" })));
+      await place(flood);
+      assert.deepEqual(await refusal(place(flood)), ofClient);
+    });
+
+    test("an order costs its items", async () => {
+      await using running = await runService(await open(), { pending: { ...wide, costPerClient: 150 } });
+      const flood = clientOf("flood");
+      const place = (count: number) =>
+        running.client.placeOrder({ customerId: newCustomer(), items: itemsOf(count) }, flood);
+      await place(100);
+      assert.deepEqual(await refusal(place(51)), ofClient);
+      await place(50);
+      assert.deepEqual(await refusal(place(1)), ofClient);
+    });
+
+    test("an order that is placed and cancelled again and again does not go past the bound", async () => {
+      await using running = await runService(await open(), { pending: { ...wide, ordersPerClient: 2 } });
+      const flood = clientOf("flood");
+      const round = async () => {
+        const { id } = await running.client.placeOrder({ customerId: newCustomer(), items: itemsOf(1) }, flood);
+        await running.client.cancelOrder({ orderId: id }, flood);
+      };
+      await round();
+      await round();
+      assert.deepEqual(await refusal(round()), ofClient);
+    });
+
+    test("the orders of all clients are bounded too", async () => {
+      await using running = await runService(await open(), { pending: { ...wide, costInAll: 30 } });
+      const place = () => running.client.placeOrder({ customerId: newCustomer(), items: itemsOf(10) }, clientOf("any"));
+      for (let count = 0; count < 3; count++) await place();
+      // The count of all orders follows about each second.
+      const refused = await eventually(
+        () =>
+          place().then(
+            () => undefined,
+            (error: unknown) => error as ServiceError,
+          ),
+        (error) => error !== undefined,
+      );
+      const { code, reason, retryAfterMs } = refused as ServiceError;
+      assert.deepEqual(
+        { code, reason, retryAfterMs },
+        {
+          code: "unavailable",
+          reason: "TOO_MANY_PENDING_ORDERS",
+          retryAfterMs: 1_000,
+        },
+      );
+    });
+  });
 }

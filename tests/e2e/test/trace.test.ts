@@ -26,6 +26,7 @@ gateway server POST /v1/orders
   gateway client orders.v1.OrdersService/PlaceOrder
     orders server orders.v1.OrdersService/PlaceOrder
       orders client postgres COMMIT
+      orders client postgres count_pending_of_client
       orders client postgres insert_order
       orders client postgres outbox_append
       orders producer publish orders.events
@@ -53,6 +54,7 @@ gateway server POST /v1/orders
   gateway client orders.v1.OrdersService/PlaceOrder
     orders server orders.v1.OrdersService/PlaceOrder
       orders client postgres COMMIT
+      orders client postgres count_pending_of_client
       orders client postgres insert_order
       orders client postgres outbox_append
       orders producer publish orders.events
@@ -83,6 +85,7 @@ gateway server POST /v1/orders
   gateway client orders.v1.OrdersService/PlaceOrder
     orders server orders.v1.OrdersService/PlaceOrder
       orders client postgres COMMIT
+      orders client postgres count_pending_of_client
       orders client postgres insert_order
       orders client postgres outbox_append
       orders producer publish orders.events

@@ -105,6 +105,11 @@ function repeatedSkus(items: readonly OrderItem[]): Violation[] {
   });
 }
 
+/** Returns the work of an order in requests to suppliers: one for each item. */
+export function costOf({ items }: Pick<Order, "items">): number {
+  return items.length;
+}
+
 /** Returns true if the order has ended. */
 export function isTerminal(order: Order): boolean {
   return order.status !== "pending";

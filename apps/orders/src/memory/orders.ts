@@ -1,5 +1,5 @@
 import { Semaphore } from "@plumbline/concurrency";
-import { asPlaced, type Order } from "../domain/order.ts";
+import { asPlaced, costOf, type Order } from "../domain/order.ts";
 import {
   type Abortable,
   type AddOptions,
@@ -10,7 +10,10 @@ import {
   type Orders,
   type OrdersFound,
   type OrdersQuery,
+  type Pending,
 } from "../use-cases/ports.ts";
+
+const cancelledCountsMs = 60_000;
 
 export interface MemoryOptions {
   /** Called with each changed order once the change is committed. */
@@ -26,6 +29,7 @@ export class MemoryOrders implements Orders, Inbox {
   readonly #orders = new Map<string, Order>();
   readonly #keys = new Map<string, { readonly bodyHash: Uint8Array; readonly orderId: string }>();
   readonly #handled = new Set<string>();
+  readonly #shareKeys = new Map<string, string>();
 
   constructor(options: MemoryOptions = {}) {
     this.#options = options;
@@ -53,7 +57,7 @@ export class MemoryOrders implements Orders, Inbox {
   async add(
     order: Order,
     events: readonly OrderEvent[],
-    { signal, idempotencyKey, admit }: AddOptions = {},
+    { signal, idempotencyKey, shareKey = "", admit }: AddOptions = {},
   ): Promise<Order> {
     using _ = await this.#oneAtATime.acquire({ signal });
     const name = JSON.stringify([order.customerId, idempotencyKey?.key]);
@@ -64,7 +68,11 @@ export class MemoryOrders implements Orders, Inbox {
       }
       return asPlaced(this.#orders.get(used.orderId) as Order);
     }
-    admit?.();
+    admit?.({
+      ofClient: this.#pendingOf((_, key) => shareKey !== "" && key === shareKey),
+      inAll: this.#pendingOf(() => true),
+    });
+    this.#shareKeys.set(order.id, shareKey);
     if (idempotencyKey) this.#keys.set(name, { bodyHash: idempotencyKey.bodyHash, orderId: order.id });
     this.#commit(new Map([[order.id, order]]), events);
     return order;
@@ -94,6 +102,16 @@ export class MemoryOrders implements Orders, Inbox {
     await effect(transaction);
     this.#handled.add(name);
     this.#commit(transaction.changed, transaction.events);
+  }
+
+  #pendingOf(counts: (order: Order, shareKey: string) => boolean): Pending {
+    const since = Date.now() - cancelledCountsMs;
+    const pending = [...this.#orders.values()].filter(
+      (order) =>
+        (order.status === "pending" || (order.status === "cancelled" && order.updateTime.getTime() > since)) &&
+        counts(order, this.#shareKeys.get(order.id) ?? ""),
+    );
+    return { orders: pending.length, cost: pending.reduce((sum, order) => sum + costOf(order), 0) };
   }
 
   #commit(changed: ReadonlyMap<string, Order>, events: readonly OrderEvent[]): void {

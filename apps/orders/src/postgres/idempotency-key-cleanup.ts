@@ -2,6 +2,7 @@ import { repeat } from "@plumbline/concurrency";
 import type { Database } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import { pruneKeys } from "./idempotency-keys.ts";
+import { forgetShareKeys } from "./pending-counts.ts";
 
 export interface CleanupOptions {
   /** The time that a key is kept. */
@@ -14,7 +15,8 @@ const batch = 1_000;
 const maxRounds = 100;
 
 /**
- * Deletes expired idempotency keys in small statements, until disposed. Replicas share the work.
+ * Deletes expired idempotency keys, and the share keys of orders cancelled long ago, in small
+ * statements, until disposed. Replicas share the work.
  */
 export function startIdempotencyKeyCleanup(
   database: Pick<Database, "query">,
@@ -23,6 +25,9 @@ export function startIdempotencyKeyCleanup(
 ): AsyncDisposable {
   async function sweep(signal: AbortSignal): Promise<void> {
     // Bounded: the rest waits for the next sweep.
+    for (let round = 0; round < maxRounds; round++) {
+      if ((await forgetShareKeys(database, { batch }, { signal })) < batch) break;
+    }
     for (let round = 0; round < maxRounds; round++) {
       if ((await pruneKeys(database, { retentionMs, batch }, { signal })) < batch) return;
     }

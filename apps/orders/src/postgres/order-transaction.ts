@@ -2,7 +2,7 @@ import { ordersEvents } from "@plumbline/contracts";
 import { appendToOutbox } from "@plumbline/messaging";
 import type { Transaction } from "@plumbline/postgres";
 import type { Telemetry, Tracer } from "@plumbline/telemetry";
-import type { Order } from "../domain/order.ts";
+import { costOf, type Order } from "../domain/order.ts";
 import { toMessage } from "../event-messages.ts";
 import { type Abortable, type OrderEvent, OrderNotFoundError, type Orders } from "../use-cases/ports.ts";
 import {
@@ -32,11 +32,18 @@ export class OrderTransaction implements Pick<Orders, "change"> {
     this.#tracer = tracer;
   }
 
-  async insert(order: Order, events: readonly OrderEvent[], { signal }: Abortable = {}): Promise<void> {
-    await this.#tx.query(`insert into orders (${columns}) values (${placeholders})`, toValues(order), {
-      signal,
-      name: "insert_order",
-    });
+  async insert(
+    order: Order,
+    events: readonly OrderEvent[],
+    { signal, shareKey = "" }: Abortable & { readonly shareKey?: string | undefined } = {},
+  ): Promise<void> {
+    const values = toValues(order);
+    const share = `$${values.length + 1}, $${values.length + 2}`;
+    await this.#tx.query(
+      `insert into orders (${columns}, share_key, cost) values (${placeholders}, ${share})`,
+      [...values, shareKey, costOf(order)],
+      { signal, name: "insert_order" },
+    );
     await this.#append(events, { signal });
   }
 
@@ -57,7 +64,7 @@ export class OrderTransaction implements Pick<Orders, "change"> {
 
     // The commit sends the NOTIFY, so a watcher never reads before the change is visible.
     await this.#tx.query(
-      `update orders set ${assignments}
+      `update orders set ${assignments}, share_key = case when $2 in ('fulfilled', 'rejected') then '' else share_key end
        where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $${nextPlaceholder}::text))`,
       [...toChange(next.order), this.#traceparent()],
       { signal, name: "update_order" },

@@ -1,10 +1,19 @@
 import type { Database } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import { asPlaced, type Order } from "../domain/order.ts";
-import type { Abortable, AddOptions, OrderEvent, Orders, OrdersFound, OrdersQuery } from "../use-cases/ports.ts";
+import type {
+  Abortable,
+  AddOptions,
+  OrderEvent,
+  Orders,
+  OrdersFound,
+  OrdersQuery,
+  Pending,
+} from "../use-cases/ports.ts";
 import { claimKey } from "./idempotency-keys.ts";
 import { columns, type OrderRow, toOrder } from "./order-row.ts";
 import { OrderTransaction } from "./order-transaction.ts";
+import { pendingOf } from "./pending-counts.ts";
 
 /**
  * Orders in Postgres. An aborted signal cancels the statement on the server, but never a commit.
@@ -12,8 +21,15 @@ import { OrderTransaction } from "./order-transaction.ts";
 export class PostgresOrders implements Orders {
   readonly #database: Database;
   readonly #telemetry: Pick<Telemetry, "tracer">;
+  readonly #pendingInAll: () => Pending;
 
-  constructor(database: Database, telemetry: Pick<Telemetry, "tracer">) {
+  /** @param pendingInAll the unanswered orders of all clients; none if not given */
+  constructor(
+    database: Database,
+    telemetry: Pick<Telemetry, "tracer">,
+    pendingInAll: () => Pending = () => ({ orders: 0, cost: 0 }),
+  ) {
+    this.#pendingInAll = pendingInAll;
     this.#database = database;
     this.#telemetry = telemetry;
   }
@@ -49,14 +65,15 @@ export class PostgresOrders implements Orders {
   async add(
     order: Order,
     events: readonly OrderEvent[],
-    { signal, idempotencyKey, admit }: AddOptions = {},
+    { signal, idempotencyKey, shareKey, admit }: AddOptions = {},
   ): Promise<Order> {
     return await this.#database.transaction(
       async (tx) => {
         const placedBefore = idempotencyKey && (await claimKey(tx, order, idempotencyKey, { signal }));
         if (placedBefore !== undefined) return asPlaced(placedBefore);
-        admit?.();
-        await new OrderTransaction(tx, this.#telemetry).insert(order, events, { signal });
+        if (admit !== undefined)
+          admit({ ofClient: await pendingOf(tx, shareKey, { signal }), inAll: this.#pendingInAll() });
+        await new OrderTransaction(tx, this.#telemetry).insert(order, events, { signal, shareKey });
         return order;
       },
       { signal },

@@ -1,7 +1,7 @@
 import { type Code, ServiceError } from "@plumbline/errors";
 import { InvalidOrderError, OrderAlreadyFulfilledError, OrderAlreadyRejectedError } from "../domain/order.ts";
 import { InvalidListError } from "../use-cases/list-orders.ts";
-import { InvalidIdempotencyKeyError } from "../use-cases/place-order.ts";
+import { InvalidIdempotencyKeyError, TooManyPendingError } from "../use-cases/place-order.ts";
 import { IdempotencyKeyReusedError, OrderNotFoundError, TooManyWatchersError } from "../use-cases/ports.ts";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the constructors differ in what they take, and only `instanceof` is asked
@@ -23,6 +23,12 @@ const names: readonly (readonly [ErrorClass, Code, string])[] = [
 
 /** Returns the error that the caller gets. */
 export function toServiceError(error: unknown): unknown {
+  if (error instanceof TooManyPendingError) {
+    const [code, reason] = error.isInAll
+      ? (["unavailable", "TOO_MANY_PENDING_ORDERS"] as const)
+      : (["resource_exhausted", "TOO_MANY_PENDING_ORDERS_OF_CLIENT"] as const);
+    return new ServiceError(code, error.message, { cause: error, reason, retryAfterMs: 1_000 });
+  }
   for (const [type, code, reason] of names) {
     if (!(error instanceof type)) continue;
     const violations = error instanceof InvalidOrderError || error instanceof InvalidListError ? error.violations : [];

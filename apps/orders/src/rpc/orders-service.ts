@@ -16,11 +16,11 @@ import { toServiceError } from "./errors.ts";
 /** Serves OrdersService with the use cases. A call's signal reaches every statement made for it. */
 export function ordersService(ports: Ports): ServiceImplementation {
   return service(OrdersService, {
-    placeOrder: (request, { metadata, signal }) => {
+    placeOrder: (request, { metadata, signal, shareKey }) => {
       const idempotencyKey = metadata.get("idempotency-key");
       const requestHash = createHash("sha256").update(PlaceOrderRequest.encode(request).finish()).digest();
       const place = async () =>
-        toOrderMessage(await placeOrder(ports, request, { signal, idempotencyKey, requestHash }));
+        toOrderMessage(await placeOrder(ports, request, { signal, idempotencyKey, requestHash, shareKey }));
       return mapErrors(idempotencyKey === undefined ? place : () => retryableWhenOutcomeUnknown(place));
     },
 
@@ -33,10 +33,12 @@ export function ordersService(ports: Ports): ServiceImplementation {
         return { orders: page.orders.map(toOrderMessage), nextPageToken: page.nextPageToken };
       }),
 
-    cancelOrder: ({ orderId }, { signal }) =>
+    cancelOrder: ({ orderId }, { signal, shareKey }) =>
       mapErrors(async () => {
         const id = orderIdOf(orderId);
-        return await retryableWhenOutcomeUnknown(async () => toOrderMessage(await cancelOrder(ports, id, { signal })));
+        return await retryableWhenOutcomeUnknown(async () =>
+          toOrderMessage(await cancelOrder(ports, id, { signal, shareKey })),
+        );
       }),
 
     async *watchOrder({ orderId, afterVersion }, call): AsyncGenerator<OrderMessage, void> {

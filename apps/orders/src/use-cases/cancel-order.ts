@@ -9,13 +9,13 @@ import type { Abortable, Ports } from "./ports.ts";
 export async function cancelOrder(
   { orders, clock }: Pick<Ports, "orders" | "clock">,
   orderId: OrderId,
-  { signal }: Abortable = {},
+  { signal, shareKey }: Abortable & { readonly shareKey?: string | undefined } = {},
 ): Promise<Order> {
   return await orders.change(
     orderId,
     (order) => {
       const next = cancel(order, clock.now());
-      return { order: next, events: next === order ? [] : [{ type: "cancelled", order: next }] };
+      return { order: next, events: next === order ? [] : [{ type: "cancelled", order: next, shareKey }] };
     },
     { signal },
   );

@@ -1,5 +1,5 @@
-import { newOrder, type Order, type OrderRequest } from "../domain/order.ts";
-import type { Abortable, Ports } from "./ports.ts";
+import { costOf, newOrder, type Order, type OrderRequest } from "../domain/order.ts";
+import type { Abortable, PendingLimits, PendingOrders, Ports } from "./ports.ts";
 
 export interface PlaceOrderOptions extends Abortable {
   /** The client's key for this attempt. A repeat returns the first order, as it was placed. */
@@ -9,6 +9,23 @@ export interface PlaceOrderOptions extends Abortable {
    * field.
    */
   readonly requestHash: Uint8Array;
+  /** The key of the client that the order counts for. */
+  readonly shareKey?: string | undefined;
+}
+
+/** The error for an order that is one too many, of its client or in all. */
+export class TooManyPendingError extends Error {
+  override readonly name = "TooManyPendingError";
+  readonly isInAll: boolean;
+
+  constructor(isInAll: boolean) {
+    super(
+      isInAll
+        ? "too many orders wait for an answer; place it again later"
+        : "too many orders of this client wait for an answer; place it again once some are answered",
+    );
+    this.isInAll = isInAll;
+  }
 }
 
 /** The error for text that cannot be an idempotency key. */
@@ -18,16 +35,26 @@ export class InvalidIdempotencyKeyError extends Error {
 
 /**
  * Places an order, which is pending until the suppliers answered. Throws InvalidOrderError,
- * InvalidIdempotencyKeyError and IdempotencyKeyReusedError.
+ * InvalidIdempotencyKeyError, IdempotencyKeyReusedError and TooManyPendingError.
  */
 export async function placeOrder(
-  { orders, clock, newOrderId }: Pick<Ports, "orders" | "clock" | "newOrderId">,
+  { orders, clock, newOrderId, settings }: Pick<Ports, "orders" | "clock" | "newOrderId" | "settings">,
   request: OrderRequest,
-  { signal, idempotencyKey, requestHash }: PlaceOrderOptions,
+  { signal, idempotencyKey, requestHash, shareKey }: PlaceOrderOptions,
 ): Promise<Order> {
   const order = newOrder(newOrderId(), request, clock.now());
   const key = idempotencyKey === undefined ? undefined : { key: checkKey(idempotencyKey), bodyHash: requestHash };
-  return await orders.add(order, [{ type: "placed", order }], { signal, idempotencyKey: key });
+  const admit = (pending: PendingOrders): void => refuseTooMany(order, pending, settings().pending);
+  const events = [{ type: "placed", order, shareKey }] as const;
+  return await orders.add(order, events, { signal, idempotencyKey: key, shareKey, admit });
+}
+
+function refuseTooMany(order: Order, { ofClient, inAll }: PendingOrders, limits: PendingLimits): void {
+  const cost = costOf(order);
+  if (ofClient.orders + 1 > limits.ordersPerClient || ofClient.cost + cost > limits.costPerClient)
+    throw new TooManyPendingError(false);
+  if (inAll.orders + 1 > limits.ordersInAll || inAll.cost + cost > limits.costInAll)
+    throw new TooManyPendingError(true);
 }
 
 function checkKey(key: string): string {

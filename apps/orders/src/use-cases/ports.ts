@@ -12,6 +12,20 @@ export interface OrderEvent {
   readonly type: "placed" | "cancelled";
   /** The order after the change. */
   readonly order: Order;
+  /** The key of the client that asked for the change. Its work counts for that client's share. */
+  readonly shareKey?: string | undefined;
+}
+
+/** The orders that are not answered yet, and their cost: one for each item. */
+export interface Pending {
+  readonly orders: number;
+  readonly cost: number;
+}
+
+/** The unanswered orders of one client, and of all. */
+export interface PendingOrders {
+  readonly ofClient: Pending;
+  readonly inAll: Pending;
 }
 
 /** A client's key for one attempt to place an order, so that a repeat places nothing. */
@@ -37,9 +51,15 @@ export interface AddOptions extends Abortable {
   /**
    * Checks a new order against rules that change while the service runs. It is not called for a
    * repeat, which gets its first answer under any rules. If it throws, nothing is stored and the
-   * key stays free.
+   * key stays free. It gets the orders that are unanswered before this one. Those in all may be two
+   * seconds old, and orders that are placed at the same moment do not see each other.
    */
-  readonly admit?: (() => void) | undefined;
+  readonly admit?: ((pending: PendingOrders) => void) | undefined;
+  /**
+   * The key of the client that the order counts for until it is answered, or for a minute after its
+   * cancel: the worker may be at it still. It is not part of the order.
+   */
+  readonly shareKey?: string | undefined;
 }
 
 export interface Orders {
@@ -120,7 +140,16 @@ export interface Clock {
 
 /** The settings that may change while the service runs. */
 export interface LiveSettings {
+  readonly pending: PendingLimits;
   readonly watch: { readonly maxAgeMs: number };
+}
+
+/** The most unanswered orders, and their cost, of one client and in all. */
+export interface PendingLimits {
+  readonly ordersPerClient: number;
+  readonly costPerClient: number;
+  readonly ordersInAll: number;
+  readonly costInAll: number;
 }
 
 /** Behaviour that differs for a share of the customers. */

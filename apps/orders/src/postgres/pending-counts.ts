@@ -1,0 +1,73 @@
+import { repeat } from "@plumbline/concurrency";
+import type { Database, Queryable } from "@plumbline/postgres";
+import type { Telemetry } from "@plumbline/telemetry";
+import type { Abortable, Pending } from "../use-cases/ports.ts";
+
+interface Row {
+  readonly orders: number;
+  readonly cost: number;
+}
+
+/** Unanswered orders, and those cancelled within a minute: the worker may be at them still. */
+const counted = `share_key <> '' and (status = 'pending'
+  or (status = 'cancelled' and update_time > now() - interval '1 minute'))`;
+const sums = "select count(*)::int as orders, coalesce(sum(cost), 0)::int as cost from orders";
+
+const nothing: Pending = { orders: 0, cost: 0 };
+/** The pause between two reads of the count of all orders. */
+const everyMs = 1_000;
+
+/** Returns the unanswered orders of one client, from an index that holds no answered ones. */
+export async function pendingOf(tx: Queryable, shareKey: string | undefined, { signal }: Abortable): Promise<Pending> {
+  if (shareKey === undefined) return nothing;
+  const [found = nothing] = await tx.query<Row>(`${sums} where share_key = $1 and ${counted}`, [shareKey], {
+    signal,
+    name: "count_pending_of_client",
+  });
+  return found;
+}
+
+/** The unanswered orders of all clients, a second old or two. */
+export interface PendingInAll extends AsyncDisposable {
+  readonly current: () => Pending;
+}
+
+/**
+ * Follows the unanswered orders of all clients until disposed. Counting them takes too long for
+ * each order. While the database does not answer, the last count stays.
+ */
+export function followPending(database: Pick<Database, "query">, { logger }: Pick<Telemetry, "logger">): PendingInAll {
+  let current = nothing;
+  const running = repeat(
+    async (signal) => {
+      const [found = nothing] = await database.query<Row>(`${sums} where ${counted}`, [], {
+        signal,
+        name: "count_pending",
+      });
+      current = found;
+    },
+    { everyMs, onFailure: (error) => logger.warn("unanswered orders not counted", { error: String(error) }) },
+  );
+  return { current: () => current, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
+}
+
+/**
+ * Removes the keys of cancelled orders that no longer count. Returns the number of them, at most
+ * `batch`.
+ */
+export async function forgetShareKeys(
+  database: Queryable,
+  { batch }: { readonly batch: number },
+  { signal }: Abortable = {},
+): Promise<number> {
+  const rows = await database.query(
+    `update orders set share_key = '' where id in (
+       select id from orders
+       where share_key <> '' and status = 'cancelled' and update_time < now() - interval '1 minute'
+       limit $1 for update skip locked)
+     returning id`,
+    [batch],
+    { signal, name: "forget_share_keys" },
+  );
+  return rows.length;
+}
