@@ -46,6 +46,8 @@ describe("over gRPC", () => {
     assert.equal(((await (await gateway.fetch("/v1/orders/7")).json()) as { id: string }).id, "7");
     const label = await gateway.fetch("/v1/orders/7/label");
     assert.equal(label.headers.get("content-type"), "image/png");
+    assert.equal(label.headers.get("content-security-policy"), "sandbox");
+    assert.equal(placed.headers.get("content-security-policy"), null);
     assert.deepEqual([...new Uint8Array(await label.arrayBuffer())], [0x89, 0x50]);
     const events = await allEvents(await gateway.fetch("/v1/orders/7:watch", { headers: { "last-event-id": "1" } }));
     assert.deepEqual(

@@ -50,6 +50,11 @@ export interface ConnectionHandler {
    * connection closes. `debug` is the peer's text, truncated.
    */
   onGoAway?(code: number, debug: string): void;
+  /**
+   * Called when all frames of one read were handled. A request whose reset came with it has ended
+   * by then.
+   */
+  onRead?(): void;
   /** Called when a stream has ended, so there is capacity for another. */
   onStreamClosed?(): void;
   /**
@@ -59,6 +64,8 @@ export interface ConnectionHandler {
   onClose?(reason: Error | undefined): void;
 }
 
+/** The pause after a read of a trusted peer that resets too many streams. */
+const slowMs = 20;
 /** The most octets of control frames and headers that wait for a peer that does not read. */
 const maxUnread = 4 * 1024 * 1024;
 /** The time after GOAWAY that the peer has to read it and disconnect. */
@@ -305,9 +312,17 @@ export class Connection implements StreamHost, Holder {
     try {
       const rest = this.#prefaceLeft === undefined ? chunk : this.#readPreface(chunk, this.#prefaceLeft);
       if (rest !== undefined) this.#receiver.push(rest);
+      if (this.#floods.isOverdrawn) this.#slowDown();
+      this.#handler.onRead?.();
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #slowDown(): void {
+    this.#floods.isOverdrawn = false;
+    this.#socket.pause();
+    setTimeout(() => this.#socket.resume(), slowMs).unref();
   }
 
   #readPreface(chunk: Buffer, expected: Buffer): Buffer | undefined {

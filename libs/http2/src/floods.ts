@@ -13,7 +13,15 @@ export class Floods {
    * Streams reset before their end ("rapid reset", CVE-2023-44487). Streams that end in order
    * refill it.
    */
-  readonly #resets = new Budget({ burst: 1_000, perSecond: 100 });
+  readonly #resets: Budget;
+  readonly #isTrusted: boolean;
+  /** True while a trusted peer has used up its budget of resets: its frames are read slowly. */
+  isOverdrawn = false;
+
+  constructor(isTrusted = false) {
+    this.#isTrusted = isTrusted;
+    this.#resets = new Budget(isTrusted ? { burst: 10_000, perSecond: 1_000 } : { burst: 1_000, perSecond: 100 });
+  }
 
   /** Records a received frame without content. */
   idleFrame(): void {
@@ -34,9 +42,13 @@ export class Floods {
     this.#idleFrames.earn(2);
   }
 
-  /** Records a stream that was reset by the peer or because of it. */
+  /**
+   * Records a stream that was reset by the peer or because of it. A trusted peer speaks for many
+   * clients: its connection is never ended for what one of them does.
+   */
   streamReset(): void {
-    if (this.#resets.spend()) return;
+    this.isOverdrawn = !this.#resets.spend();
+    if (!this.isOverdrawn || this.#isTrusted) return;
     throw new ConnectionError(ErrorCode.enhanceYourCalm, "too many reset streams");
   }
 

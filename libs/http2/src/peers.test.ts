@@ -35,6 +35,19 @@ class Connection implements Holder {
 }
 
 describe("peers", () => {
+  void test("resets beyond the budget end the connections of a peer, and slow down those of a trusted one", () => {
+    const peers = new Peers({ peerOf: (key) => ({ key, trusted: key === "10.0.0.1" }) });
+    const [ours, other] = ["10.0.0.1", "10.0.0.2"].map((address) => new Connection(peers, address).peer.floods);
+    const many = (count: number, streamReset: () => void) => {
+      for (let i = 0; i < count; i++) streamReset();
+    };
+    many(9_000, () => ours?.streamReset());
+    assert.equal(ours?.isOverdrawn, false);
+    many(20_000, () => ours?.streamReset());
+    assert.equal(ours?.isOverdrawn, true);
+    assert.throws(() => many(20_000, () => other?.streamReset()), { message: "too many reset streams" });
+  });
+
   void test("no order of events exceeds a bound, or leaves octets behind", () => {
     const step = fc.record({ peer: fc.nat(4), connection: fc.nat(2), octets: fc.nat(40), isRelease: fc.boolean() });
     fc.assert(

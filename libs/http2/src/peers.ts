@@ -100,7 +100,7 @@ export class Peers {
 export class Peer {
   readonly key: string;
   readonly isTrusted: boolean;
-  readonly floods = new Floods();
+  readonly floods: Floods;
   readonly connections = new Set<Holder>();
   readonly #all: Peers;
   /** The octets held for this peer. */
@@ -110,6 +110,7 @@ export class Peer {
     this.#all = all;
     this.key = key;
     this.isTrusted = isTrusted;
+    this.floods = new Floods(isTrusted);
   }
 
   /** Adds octets that are held for this peer. Returns false if they do not fit. */

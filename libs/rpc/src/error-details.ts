@@ -10,7 +10,8 @@ const domain = "plumbline";
  * The bound on violations. In base64 they grow by a third, and must stay well below the 8 KiB of
  * trailers that some clients accept.
  */
-const maxViolationBytes = 3 * 1024;
+const maxViolationBytes = 2 * 1024;
+const maxReasonLength = 128;
 
 /** The bound on details of other types, for the same reason. */
 const maxFurtherBytes = 2 * 1024;
@@ -19,12 +20,13 @@ type Details = Pick<ServiceError, "reason" | "violations" | "retryAfterMs" | "de
 
 /**
  * Returns the bytes of `grpc-status-details-bin`, or undefined if code and message are all there
- * is. Violations past 3 KiB are left out, and details of other types past 2 KiB.
+ * is. Violations past 2 KiB are left out, and details of other types past 2 KiB.
  */
 export function encodeDetails(code: number, message: string, error: Details): Uint8Array | undefined {
   const { reason, violations, retryAfterMs } = error;
   const details: Any[] = [];
-  if (reason !== undefined) details.push(pack("ErrorInfo", ErrorInfo, { reason, domain, metadata: {} }));
+  if (reason !== undefined)
+    details.push(pack("ErrorInfo", ErrorInfo, { reason: reason.slice(0, maxReasonLength), domain, metadata: {} }));
   if (violations.length > 0) {
     const fieldViolations = fitting(violations).map((violation) => BadRequest_FieldViolation.fromPartial(violation));
     details.push(pack("BadRequest", BadRequest, { fieldViolations }));

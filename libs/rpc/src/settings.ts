@@ -29,6 +29,19 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
       .boolean()
       .default(false)
       .describe("shed unary calls below that limit too, while they are slow or cannot meet their deadline"),
+    maxConnections: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(10_000)
+      .describe("connections at once; the oldest one without a call is closed for more"),
+    connectionsPerPeer: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(100)
+      .describe("connections of one address that is not among trustedPeers"),
+    reflection: z.boolean().default(true).describe("answers reflection, by which tools read the service's protos"),
     trustedPeers: z
       .string()
       .default(defaultTrustedPeers)

@@ -73,3 +73,18 @@ test("a retry delay is a pushback of whole milliseconds, of 32 bits at most", ()
     statusOf(new ServiceError("unavailable", "", { retryAfterMs })).pushbackMs;
   assert.deepEqual([pushbackOf(0), pushbackOf(1.2), pushbackOf(1e12)], [0, 2, 2 ** 31 - 1]);
 });
+
+for (const letter of ["x", "é", "中", "🫖"]) {
+  test(`the trailers of an error stay below 8 KiB, whatever its texts are made of: ${letter}`, () => {
+    const long = letter.repeat(10_000);
+    const violations = Array.from({ length: 100 }, () => ({ field: "a", description: letter.repeat(30) }));
+    const status = statusOf(new ServiceError("invalid_argument", long, { reason: "R".repeat(10_000), violations }));
+    const base64 = Math.ceil((status.details ?? []).length / 3) * 4;
+    assert.ok(encodeURIComponent(status.message).length + base64 < 7_900, `${base64}`);
+    assert.ok(Buffer.byteLength(status.message) > 1_020);
+    const { message, reason, violations: kept } = errorOf(status);
+    assert.equal(message, letter.repeat(Math.floor(1_024 / Buffer.byteLength(letter))));
+    assert.equal(reason, "R".repeat(128));
+    assert.ok(kept.length > 10);
+  });
+}

@@ -20,9 +20,11 @@ export const detailsName = "grpc-status-details-bin";
 /** The trailer with the delay before a retry; clients that retry wait that long (gRPC A6). */
 export const pushbackName = "grpc-retry-pushback-ms";
 
-// Some clients accept at most 8 KiB of trailers (gRPC's default outside Node), details and message
-// together.
-const maxMessageLength = 1024;
+/**
+ * The bound on a message, in octets of UTF-8. Some clients accept at most 8 KiB of trailers (gRPC's
+ * default outside Node), details and message together, and percent-encoding makes three of each.
+ */
+const maxMessageBytes = 1024;
 
 /**
  * Returns the status of anything that was thrown. An error without a code becomes a bare
@@ -31,12 +33,19 @@ const maxMessageLength = 1024;
 export function statusOf(error: unknown): Status {
   const named = isServiceError(error) ? error : withCode(error);
   const code = codeToNumber(named.code);
-  // Half a surrogate pair would make the transport's percent-encoding throw.
-  const message = named.message.slice(0, maxMessageLength).toWellFormed();
+  const message = cut(named.message);
   const details = encodeDetails(code, message, named);
   const { retryAfterMs } = named;
   if (retryAfterMs === undefined) return { code, message, details };
   return { code, message, details, pushbackMs: Math.min(Math.ceil(retryAfterMs), 2 ** 31 - 1) };
+}
+
+/** Cuts a text between two characters. Half a surrogate pair would make percent-encoding throw. */
+function cut(text: string): string {
+  const whole = text.slice(0, maxMessageBytes).toWellFormed();
+  if (whole.length * 3 <= maxMessageBytes) return whole;
+  const { read } = new TextEncoder().encodeInto(whole, new Uint8Array(maxMessageBytes));
+  return whole.slice(0, read);
 }
 
 /** Returns the other side's status as an error. */

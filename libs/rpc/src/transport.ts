@@ -1,4 +1,4 @@
-import type { Abortable } from "@plumbline/concurrency";
+import type { Abortable, Places } from "@plumbline/concurrency";
 import type { PeersOptions } from "@plumbline/http2";
 import type { UnaryResponse } from "./client/channel.ts";
 import type { CallKind } from "./definition.ts";
@@ -80,6 +80,8 @@ export interface ServerTransportOptions {
   readonly stallMs: number;
   /** The bounds on octets held for clients, in both directions. */
   readonly memory: PeersOptions;
+  /** The places of connections. Peers are named by `memory.peerOf`. */
+  readonly places: Places;
   readonly maxConnectionAgeMs?: number | undefined;
   /** The time that calls have to end after a connection has reached its age. */
   readonly maxConnectionAgeGraceMs?: number | undefined;

@@ -27,6 +27,8 @@ test("a line is written at once, so that an exit loses none", () => {
 test("a slow reader costs lines, not memory, and the lines are counted", async () => {
   const { stream, taken, release } = slow();
   const lines = new Lines(stream, (dropped) => `${dropped} dropped`);
+  const lost: string[] = [];
+  lines.onDropped = (reader) => lost.push(reader);
   const line = `${"x".repeat(1024 * 1024 - 1)}\n`;
   for (let count = 0; count < 20; count++) lines.write(line);
   assert.ok(stream.writableLength <= 6 * 1024 * 1024, `${stream.writableLength} bytes wait`);
@@ -35,6 +37,7 @@ test("a slow reader costs lines, not memory, and the lines are counted", async (
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.equal(taken.at(-1), "15 dropped\n");
+  assert.deepEqual(lost, Array(15).fill("slow"));
 });
 
 test("a closed reader costs lines, not the process", async () => {
@@ -44,8 +47,14 @@ test("a closed reader costs lines, not the process", async () => {
   const lines = new Lines(gone, String);
   lines.write("one\n");
   await lines.flush();
-  lines.write("two\n");
-  await lines.flush();
+  const lost: string[] = [];
+  lines.onDropped = (reader) => lost.push(reader);
+  // The error comes by an event, some turns later.
+  while (lost.length === 0) {
+    lines.write("two\n");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(lost, ["closed"]);
 });
 
 test("flush resolves when the reader has everything", async () => {

@@ -7,6 +7,9 @@ export type Destination = NodeJS.WritableStream & { readonly writableLength?: nu
  */
 const maxWaitingBytes = 4 * 1024 * 1024;
 
+/** The reason for which a reader gets no more lines. */
+export type LostReader = "slow" | "closed";
+
 /**
  * The writer of log lines. Each line is written at once. A log must not stop a service, so a slow
  * reader costs lines instead of memory, and a closed pipe (EPIPE) costs all lines but not the
@@ -17,6 +20,8 @@ const maxWaitingBytes = 4 * 1024 * 1024;
 export class Lines {
   readonly #destination: Destination;
   #dropped = 0;
+  /** Called for each line that is dropped. */
+  onDropped: ((reader: LostReader) => void) | undefined;
   #broken = false;
 
   constructor(destination: Destination, dropped: (lines: number) => string) {
@@ -35,9 +40,11 @@ export class Lines {
 
   /** Writes `line`, which must end with a newline. */
   write(line: string): void {
-    if (this.#broken) return;
-    if ((this.#destination.writableLength ?? 0) > maxWaitingBytes) this.#dropped++;
-    else this.#destination.write(line);
+    if (this.#broken) return this.onDropped?.("closed");
+    if ((this.#destination.writableLength ?? 0) > maxWaitingBytes) {
+      this.#dropped++;
+      this.onDropped?.("slow");
+    } else this.#destination.write(line);
   }
 
   /** Resolves when all lines written so far have left the process, or cannot. */

@@ -52,7 +52,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     options.otlpLogs === true && otlpEndpoint !== undefined
       ? new OtlpLogs({ endpoint: otlpEndpoint, service, version, signal: lateLogs.signal })
       : undefined;
-  const { logger, flush } = winstonLogger({
+  const { logger, flush, onDropped } = winstonLogger({
     service: options.service,
     level: options.logLevel ?? "info",
     destination: options.destination ?? process.stdout,
@@ -64,6 +64,10 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     version: options.version,
     warn: (message, fields) => logger.warn(message, fields),
   });
+  const dropped = metrics.counter("telemetry_dropped_log_lines_total", "Log lines dropped, by what their reader was.", [
+    "reader",
+  ]);
+  onDropped((reader) => dropped.inc({ reader }));
   logs?.report(
     logger,
     metrics.counter("telemetry_exported_logs_total", "Log lines handed to the collector.", ["outcome"]),

@@ -2,7 +2,7 @@ import winston from "winston";
 import Transport from "winston-transport";
 import { errorFields } from "./error-fields.ts";
 import { addFields, none, quoted } from "./field-text.ts";
-import { type Destination, Lines } from "./lines.ts";
+import { type Destination, Lines, type LostReader } from "./lines.ts";
 import type { Fields, Logger, LogLevel } from "./logger.ts";
 import { type Budget, newBudget, printable } from "./printable.ts";
 
@@ -29,6 +29,8 @@ const levels = { error: 0, warn: 1, info: 2, debug: 3 } as const;
 export function winstonLogger(options: LoggerOptions): {
   readonly logger: Logger;
   readonly flush: () => Promise<void>;
+  /** Sets a function that is called for each line that is dropped. */
+  readonly onDropped: (callback: (reader: LostReader) => void) => void;
 } {
   const service = JSON.stringify(options.service);
   const heads = {
@@ -64,7 +66,13 @@ export function winstonLogger(options: LoggerOptions): {
     options.forward?.(level, line);
   };
 
-  return { logger: bind(write, none), flush: () => lines.flush() };
+  return {
+    logger: bind(write, none),
+    flush: () => lines.flush(),
+    onDropped: (callback) => {
+      lines.onDropped = callback;
+    },
+  };
 }
 
 /** The last stage of winston's pipe. */

@@ -7,7 +7,7 @@
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { steadyNow } from "@plumbline/concurrency";
+import { Places, steadyNow } from "@plumbline/concurrency";
 import { connect, createClient, Metadata, serve, service, type TransportName, transportNames } from "@plumbline/rpc";
 import { Conformance, ok, pathOf, transport } from "@plumbline/rpc/internals";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -51,7 +51,8 @@ async function runServer(name: TransportName): Promise<void> {
     process.send?.({ port });
   } else {
     const times = { keepaliveMs: 60_000, keepaliveTimeoutMs: 1e4, defaultTimeoutMs: 3e4, receiveMs: 3e4, stallMs: 3e4 };
-    const limits = { maxMessageBytes: 4e6, maxConcurrentStreams: 1_000, memory: {}, ...times };
+    const places = new Places({ inAll: 1_000, perPeer: 1_000 });
+    const limits = { maxMessageBytes: 4e6, maxConcurrentStreams: 1_000, memory: {}, places, ...times };
     const { port } = await transport(name).listen({ ...common, ...limits }, [
       {
         path,

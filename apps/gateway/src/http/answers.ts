@@ -66,6 +66,8 @@ export class Answers {
     this.check(client);
     response.statusCode = 200;
     response.setHeader("Content-Type", contentType);
+    // The bytes of a service: a browser that shows them runs nothing of them on this origin.
+    if (contentType !== "application/json") response.setHeader("Content-Security-Policy", "sandbox");
     response.setHeader("Content-Length", Buffer.byteLength(body));
     response.end(body);
     this.watch(response, client);

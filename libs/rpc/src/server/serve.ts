@@ -1,4 +1,4 @@
-import { within } from "@plumbline/concurrency";
+import { Places, within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
@@ -50,6 +50,15 @@ export interface ServeOptions {
    * a second. 1,000 if not given.
    */
   readonly maxConcurrentStreams?: number | undefined;
+  /**
+   * The most connections; 10,000 if not given. At the bound the oldest one without a call is closed
+   * for a new one.
+   */
+  readonly maxConnections?: number | undefined;
+  /** The most connections of one address that is not trusted; 100 if not given. */
+  readonly connectionsPerPeer?: number | undefined;
+  /** Answers reflection if there are descriptors; true if not given. */
+  readonly reflection?: boolean | undefined;
   /**
    * The largest message in either direction; 4 MiB if not given. A larger one ends its call with
    * `resource_exhausted`.
@@ -142,7 +151,8 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   const { telemetry, descriptors } = parts;
   const graceMs = options.graceMs ?? 10_000;
   const services = [...parts.services, healthService(parts.health, parts.services)];
-  if (descriptors !== undefined) services.push(...reflectionServices(descriptors, services));
+  if (descriptors !== undefined && options.reflection !== false)
+    services.push(...reflectionServices(descriptors, services));
 
   const memory = memoryOf(options, parts.weights);
   const shareKeys = new ShareKeys(options.trustedPeers);
@@ -172,6 +182,13 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   );
   assertUniqueMethods(methods);
 
+  const refused = telemetry.metrics.counter(
+    "rpc_server_connections_refused_total",
+    "Connections closed because an address or all addresses have too many.",
+    ["reason"],
+  );
+  const { maxConnections: inAll = 10_000, connectionsPerPeer: perPeer = 100 } = options;
+  const places = new Places({ inAll, perPeer, onRefused: (reason) => refused.inc({ reason }) });
   const listening = await transport(options.transport ?? "grpc-js").listen(
     {
       host: options.host ?? "0.0.0.0",
@@ -180,6 +197,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
       onTlsFailure: options.tls && tlsFailures(telemetry),
       maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
       maxConcurrentStreams: options.maxConcurrentStreams ?? 1_000,
+      places,
       ...(options.maxConnectionAgeMs && {
         maxConnectionAgeMs: options.maxConnectionAgeMs,
         maxConnectionAgeGraceMs: options.maxConnectionAgeGraceMs ?? graceMs,

@@ -19,8 +19,8 @@ export interface TlsListenerOptions {
   readonly maxHandshakes?: number | undefined;
   /** The most handshakes of one peer; a tenth of that if not given. */
   readonly maxHandshakesPerPeer?: number | undefined;
-  /** Returns the peer at an address; one that has the bound of a peer if not given. */
-  readonly peerOf?: ((address: string) => { readonly key: string; readonly trusted: boolean }) | undefined;
+  /** Returns the owner of the places of an address; one with the bound of a peer if not given. */
+  readonly ownerOf?: ((address: string) => PlaceOwner) | undefined;
   /**
    * Called for a connection whose handshake failed, and for invalid options: the last valid ones
    * stay in use.
@@ -115,8 +115,7 @@ export class TlsListener extends Server {
   }
 
   #ownerOf({ remoteAddress = "" }: Socket): PlaceOwner {
-    const { key, trusted } = this.#options.peerOf?.(remoteAddress) ?? { key: remoteAddress, trusted: false };
-    return { key, favoured: trusted };
+    return this.#options.ownerOf?.(remoteAddress) ?? { key: remoteAddress, favoured: false };
   }
 
   #refresh(peer: string): void {

@@ -57,6 +57,11 @@ test("every program of the table has a port of its own", async () => {
   assert.equal(new Set(table.map((program) => program.ready)).size, table.length);
 });
 
+test("the gateway serves the names of this machine only", async () => {
+  const gateway = programs(await freeStackPorts(), urls).find(({ service }) => service === "gateway");
+  assert.equal(gateway?.environment["GATEWAY_HTTP_HOSTS"], "localhost,127.0.0.1,[::1]");
+});
+
 test("a start that fails waits for what was starting beside it, and stops that too", async () => {
   const folder = mkdtempSync(join(tmpdir(), "stack-"));
   const ports = await freeStackPorts();

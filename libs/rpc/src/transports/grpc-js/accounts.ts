@@ -46,6 +46,19 @@ class SessionAccount implements Holder {
     largest?.cut();
   }
 
+  /** Records the end of a stream. The connection ends once its peer resets too many. */
+  streamClosed(wasReset: boolean): void {
+    const { floods } = this.#peer;
+    if (!wasReset) return floods.streamEnded();
+    try {
+      floods.streamReset();
+    } catch {
+      if (this.#session.destroyed) return;
+      this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      this.#session.destroy();
+    }
+  }
+
   #release(): void {
     this.release(this.held);
   }
@@ -102,6 +115,11 @@ export class CallAccount {
     this.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
+  /** Charges the peer if the call was reset. */
+  charge(): void {
+    this.#session.streamClosed(this.stream.rstCode !== constants.NGHTTP2_NO_ERROR);
+  }
+
   end(): void {
     this.#session.calls.delete(this);
     this.release(this.held);
@@ -109,8 +127,10 @@ export class CallAccount {
 }
 
 /** Opens the account of a connection. */
-export function openSession(session: ServerHttp2Session, peers: Peers): void {
-  (session as WithAccount)[ofSession] = new SessionAccount(session, peers);
+export function openSession(session: ServerHttp2Session, peers: Peers): SessionAccount {
+  const account = new SessionAccount(session, peers);
+  (session as WithAccount)[ofSession] = account;
+  return account;
 }
 
 /** Opens the account of a call; undefined if there is no memory for one. */

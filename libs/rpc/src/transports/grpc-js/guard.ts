@@ -4,19 +4,22 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type ServerOptions,
 } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
-import { longestTimerMs } from "@plumbline/concurrency";
+import { longestTimerMs, placeSocket } from "@plumbline/concurrency";
 import { Peers } from "@plumbline/http2";
 import type { ServerMethod, ServerTransportOptions } from "../../transport.ts";
 import { isGrpc } from "../content-type.ts";
+import { ownerOf } from "../owner.ts";
 import { parseTimeout } from "../timeout.ts";
 import { type CallAccount, openCall, openSession } from "./accounts.ts";
 
-type GuardOptions = Pick<ServerTransportOptions, "defaultTimeoutMs" | "stallMs" | "memory">;
+type GuardOptions = Pick<ServerTransportOptions, "defaultTimeoutMs" | "stallMs" | "memory" | "places">;
 
 interface Internals {
   createHttp2Server: (this: Server, ...args: unknown[]) => Http2Server;
+  readonly commonServerOptions: ServerOptions;
 }
 
 /**
@@ -30,12 +33,19 @@ export function guard(server: Server, methods: readonly ServerMethod[], options:
   const defaultTimeout = `${Math.ceil(options.defaultTimeoutMs)}m`;
   const internals = server as unknown as Internals;
   const { createHttp2Server } = internals;
+  // The peer is charged for resets in its account. This bound would end the connection of a peer
+  // that speaks for many clients.
+  Object.assign(internals.commonServerOptions, { streamResetBurst: 100_000, streamResetRate: 10_000 });
   internals.createHttp2Server = (...args) => {
     const http2Server = createHttp2Server.apply(server, args);
     const calls = new Set<CallAccount>();
     const sweep = setInterval(() => endStalled(calls, options.stallMs), options.stallMs / 4).unref();
     http2Server.once("close", () => clearInterval(sweep));
-    http2Server.prependListener("session", (session: ServerHttp2Session) => openSession(session, peers));
+    http2Server.prependListener("session", (session: ServerHttp2Session) => {
+      const account = openSession(session, peers);
+      const owner = ownerOf(options, session.socket.remoteAddress);
+      placeSocket(options.places, owner, session, () => account.calls.size === 0);
+    });
     const emit = http2Server.emit.bind(http2Server) as (event: string, ...args: unknown[]) => boolean;
     http2Server.emit = (event: string, ...rest: unknown[]): boolean => {
       if (event !== "stream") return emit(event, ...rest);
@@ -55,6 +65,7 @@ export function guard(server: Server, methods: readonly ServerMethod[], options:
       stream.once("close", () => {
         calls.delete(call);
         call.end();
+        call.charge();
       });
       if (headers["grpc-timeout"] === undefined && unary.has(headers[":path"] ?? "")) {
         headers["grpc-timeout"] = defaultTimeout;

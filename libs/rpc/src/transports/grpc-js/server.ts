@@ -15,6 +15,7 @@ import { TlsListener } from "../../tls/listener.ts";
 import { serverTls } from "../../tls/options.ts";
 import type { IncomingCall, Requests, ServerMethod, ServerTransport, ServerTransportOptions } from "../../transport.ts";
 import { bind, cannotOpen, written } from "../bind.ts";
+import { ownerOf } from "../owner.ts";
 import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
 import { fromGrpcDeadline } from "./clock.ts";
@@ -60,7 +61,11 @@ export async function listen(
   }
   // TLS as in the other transport: grpc-js gets the sockets whose handshake is complete.
   const injector = server.createConnectionInjector(insecure);
-  const listener = new TlsListener((socket) => injector.injectConnection(socket), { tls: serverTls(tls), onFailure });
+  const listener = new TlsListener((socket) => injector.injectConnection(socket), {
+    tls: serverTls(tls),
+    onFailure,
+    ownerOf: (address) => ownerOf(options, address),
+  });
   const port = await bind(listener, options);
   return {
     port,
@@ -179,7 +184,12 @@ class StreamIncoming extends GrpcIncoming<Duplex> {
 }
 
 function unary(method: ServerMethod) {
-  return (call: UnaryCall, callback: sendUnaryData<Buffer>): void => method.accept(new UnaryIncoming(call, callback));
+  return (call: UnaryCall, callback: sendUnaryData<Buffer>): void => void setImmediate(start, method, call, callback);
+}
+
+/** Hands a call on, unless it was reset in the read that brought it. */
+function start(method: ServerMethod, call: UnaryCall, callback: sendUnaryData<Buffer>): void {
+  if (!call.cancelled) method.accept(new UnaryIncoming(call, callback));
 }
 
 function stream(method: ServerMethod) {

@@ -18,6 +18,8 @@ export interface Acceptor {
   readonly maxMessageBytes: number;
   /** The time that a unary call without a deadline has. */
   readonly defaultTimeoutMs: number;
+  /** Unary calls whose request became complete in the read that is handled now. */
+  readonly arrived: UnaryIncoming[];
   /** Unary calls whose request is not complete. */
   readonly incomplete: Deadlines<Expiring>;
   /** The longest time that the request of a unary call may take to arrive. */
@@ -146,6 +148,7 @@ const endsWithin = "the request ends within a message";
 export class UnaryIncoming extends Incoming implements Expiring {
   readonly #reader: MessageReader;
   readonly #incomplete: Deadlines<Expiring>;
+  readonly #arrived: UnaryIncoming[];
   /** That of the call. Until the request is complete an earlier one may count. */
   readonly #deadline: number;
   #sent: PromiseWithResolvers<void> | undefined;
@@ -160,7 +163,8 @@ export class UnaryIncoming extends Incoming implements Expiring {
       this.#count++;
     });
     // This watches the deadline until the call is handed on.
-    const { incomplete, receiveMs } = request.acceptor;
+    const { incomplete, arrived, receiveMs } = request.acceptor;
+    this.#arrived = arrived;
     this.#deadline = this.deadline;
     this.deadline = Math.min(this.deadline, steadyNow() + receiveMs);
     this.#incomplete = incomplete;
@@ -185,8 +189,13 @@ export class UnaryIncoming extends Incoming implements Expiring {
     if (isLast) {
       this.#incomplete.delete(this);
       this.deadline = this.#deadline;
-      this.method.accept(this);
+      this.#arrived.push(this);
     } else this.stream.consume(bytes.length, true);
+  }
+
+  /** Hands the call on, unless it was reset in the read that completed it. */
+  start(): void {
+    if (!this.isOver) this.method.accept(this);
   }
 
   override onReset(error: StreamError): void {

@@ -1,11 +1,13 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { Deadlines, type Expiring } from "@plumbline/concurrency";
+import { Deadlines, type Expiring, placeSocket } from "@plumbline/concurrency";
 import { Connection, type HeaderField, type Http2Stream, Peers, type StreamHandler } from "@plumbline/http2";
 import { TlsListener } from "../../tls/listener.ts";
 import { serverTls } from "../../tls/options.ts";
 import type { ServerMethod, ServerTransport, ServerTransportOptions } from "../../transport.ts";
 import { bind } from "../bind.ts";
+import { ownerOf } from "../owner.ts";
 import { accept } from "./accept.ts";
+import type { UnaryIncoming } from "./incoming.ts";
 
 export async function listen(
   options: ServerTransportOptions,
@@ -33,7 +35,11 @@ class Http2Server {
     this.#server =
       tls === undefined
         ? createServer({ noDelay: true }, (socket) => this.#take(socket))
-        : new TlsListener((socket) => this.#take(socket), { tls: serverTls(tls), onFailure });
+        : new TlsListener((socket) => this.#take(socket), {
+            tls: serverTls(tls),
+            onFailure,
+            ownerOf: (address) => ownerOf(options, address),
+          });
   }
 
   bind(): Promise<number> {
@@ -56,14 +62,22 @@ class Http2Server {
   }
 
   #take(socket: Socket): void {
+    const { places } = this.#options;
+    if (!placeSocket(places, ownerOf(this.#options, socket.remoteAddress), socket, () => connection.size === 0)) return;
     const { maxConcurrentStreams, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs } = this.#options;
     const timers = new Set<NodeJS.Timeout>();
+    const arrived: UnaryIncoming[] = [];
     const connection = new Connection(
       socket,
       "server",
       {
         onStream: (stream: Http2Stream, fields: readonly HeaderField[], isLast: boolean): StreamHandler =>
           accept(stream, fields, isLast, acceptor),
+        onRead: () => {
+          if (arrived.length === 0) return;
+          for (const call of arrived) call.start();
+          arrived.length = 0;
+        },
         onClose: () => {
           this.#connections.delete(connection);
           for (const timer of timers) clearTimeout(timer);
@@ -79,6 +93,7 @@ class Http2Server {
     const { defaultTimeoutMs, receiveMs, stallMs } = this.#options;
     const acceptor = {
       methods: this.#methods,
+      arrived,
       peer,
       maxMessageBytes,
       defaultTimeoutMs,
