@@ -26,7 +26,7 @@ variable "REGISTRY" {
 # begin: npm run services writes this from tools/stack/src/services.ts
 # The services, and the programs that stand in for other companies' services.
 variable "SERVICES" {
-  default = ["gateway", "greeter", "orders", "worker", "control-plane"]
+  default = ["gateway", "greeter", "orders", "worker", "control-plane", "operator"]
 }
 
 variable "STAND_INS" {

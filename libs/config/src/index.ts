@@ -1,6 +1,6 @@
 export { type Applied, applyLive } from "./apply-live.ts";
 export { ConfigError, type Problem } from "./config-error.ts";
-export { settingsPrefix } from "./environment-name.ts";
+export { environmentName, settingsPrefix } from "./environment-name.ts";
 export { type FollowOptions, followConfig } from "./follow-config.ts";
 export type { Frozen } from "./frozen.ts";
 export { listSettings, type SettingRow } from "./list-settings.ts";

@@ -23,6 +23,8 @@ export interface Resource {
   /** "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices" */
   readonly path: string;
   readonly labelSelector?: string | undefined;
+  /** Asks lists and watches for the metadata alone. The content of a Secret is not sent then. */
+  readonly isMetadataOnly?: boolean | undefined;
 }
 
 /** The fields of server-side apply that a caller owns. */
@@ -291,9 +293,11 @@ class Opened implements AsyncDisposable {
 }
 
 function open(url: URL, call: Call, body: string | undefined, access: Access): ClientRequest {
-  const { method = "GET", type = "application/json" } = call;
+  const { method = "GET", type = "application/json", resource, name, query } = call;
+  const part = query?.["watch"] === undefined ? "PartialObjectMetadataList" : "PartialObjectMetadata";
+  const isPartial = resource.isMetadataOnly === true && method === "GET" && name === undefined;
   const headers = {
-    accept: "application/json",
+    accept: isPartial ? `application/json;as=${part};g=meta.k8s.io;v=v1` : "application/json",
     "user-agent": "plumbline",
     // Without a length Node would send no body with DELETE.
     ...(body !== undefined && { "content-type": type, "content-length": String(Buffer.byteLength(body)) }),

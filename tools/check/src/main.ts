@@ -22,6 +22,10 @@ const steps: Readonly<Record<string, { readonly about: string; readonly command:
     about: "the Helm chart is fresh, and renders what Kubernetes and the services take",
     command: ours("chart", "check"),
   },
+  crd: {
+    about: "the definition of BackendService and its page are fresh",
+    command: [process.execPath, "-C", "source", "apps/operator/src/resource/write-crd.ts", "--check"],
+  },
   protos: { about: "protos of other projects have a licence, a source and a version", command: ours("protos") },
   access: { about: "every RPC has an access rule, and docs/access.md is fresh", command: ours("access", "--check") },
   prose: { about: "the language of comments, texts and documents", command: ours("prose") },

@@ -18,6 +18,7 @@ export type { Adapter, Entry, Program, Transport } from "./processes/programs.ts
 export { databases, givenTransport, programs, transports } from "./processes/programs.ts";
 export { generateContracts } from "./processes/run-script.ts";
 export {
+  clusterRows,
   databaseOwners,
   ownServices,
   profileRows,

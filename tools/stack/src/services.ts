@@ -74,6 +74,9 @@ export const profileRows: readonly ServiceRow[] = [
   { name: "control-plane", port: 18_000, opsPort: 9469, profile: "envoy" },
 ];
 
+/** The services that run on Kubernetes alone: they have settings, metrics and an image. */
+export const clusterRows: readonly ServiceRow[] = [{ name: "operator", port: 9470, opsPort: 9470 }];
+
 type Owner = Extract<ServiceTable[number], { database: true }>["name"];
 
 /** The names of the services that own a database. */

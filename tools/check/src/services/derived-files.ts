@@ -4,6 +4,7 @@
  * `begin: npm run services` and `end: npm run services`.
  */
 import {
+  clusterRows,
   databaseOwners,
   ownServices,
   profileRows,
@@ -47,7 +48,7 @@ function bakeVariables(): string[] {
   return [
     "# The services, and the programs that stand in for other companies' services.",
     'variable "SERVICES" {',
-    `  default = ${names([...ownServices, ...profileRows])}`,
+    `  default = ${names([...ownServices, ...profileRows, ...clusterRows])}`,
     "}",
     "",
     'variable "STAND_INS" {',

@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { generateContracts, profileRows } from "@plumbline/tools-stack";
+import { clusterRows, generateContracts, profileRows } from "@plumbline/tools-stack";
 import { flag, runCommand } from "@plumbline/tools-stack/command";
 import { composeServices, envFile } from "./compose.ts";
 import { embeddedServices } from "./embedded.ts";
@@ -37,13 +37,16 @@ await runCommand(
       const compose = [new Map(), ...profiles].flatMap((added) =>
         composeServices(file, new Map([...variables, ...added])),
       );
-      const embedded = services.filter(({ name }) => !profileRows.some((row) => row.name === name));
+      const isOf = (rows: typeof clusterRows, name: string) => rows.some((row) => row.name === name);
+      // A chart starts the others.
+      const composed = services.filter(({ name }) => !isOf(clusterRows, name));
+      const embedded = composed.filter(({ name }) => !isOf(profileRows, name));
       // A profile repeats what is wrong without it.
       const problems = new Set([
         ...(readFileSync("docs/settings.md", "utf8") === page
           ? []
           : ["docs/settings.md is stale: run npm run settings"]),
-        ...(await findDrift(services, compose)),
+        ...(await findDrift(composed, compose)),
         ...(await findDrift(embedded, embeddedServices())),
       ]);
       for (const problem of problems) console.error(problem);

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { parse, stringify } from "yaml";
+import { BackendService } from "../resource/backend-service.ts";
+import { desiredObjects } from "./desired-objects.ts";
+
+const resource = (name: string, spec: object) =>
+  BackendService.parse({ metadata: { name, namespace: "shop", uid: "uid-1", generation: 1 }, spec });
+
+const cases = {
+  greeter: { image: "plumbline/greeter:1.4.0", ports: { grpc: 50_051 } },
+  orders: {
+    image: "plumbline/orders:1.4.0",
+    ports: { grpc: 50_052 },
+    replicas: { min: 3, max: 9, target: { metric: "rpc_requests_per_second", average: 50 } },
+    settings: { "messaging.adapter": "kafka", "kafka.brokers": "kafka:9092", drainMs: "5000" },
+    init: ["migrate"],
+    secrets: [
+      { name: "database", secretRef: "orders-database", settings: { "database.url": "url" } },
+      { name: "tls", secretRef: "orders-tls", follow: "restart" },
+    ],
+  },
+  edge: { image: "plumbline/gateway:1.4.0", program: "gateway", ports: { http: 8080, ops: 9470 } },
+};
+
+void describe("the objects of a resource", () => {
+  for (const [name, spec] of Object.entries(cases)) {
+    void test(`${name} has those of its golden`, () => {
+      const objects = desiredObjects(resource(name, spec), new Map([["orders-tls", "812"]]));
+      const path = join(import.meta.dirname, `golden/${name}.yaml`);
+      if (process.env["UPDATE_GOLDENS"] === "1" || !existsSync(path)) {
+        const documents = objects.map((object) => stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 }));
+        writeFileSync(path, documents.join("---\n"));
+        assert.equal(process.env["UPDATE_GOLDENS"], "1", `${path} was missing and is written: read it`);
+      }
+      const golden = readFileSync(path, "utf8")
+        .split(/^---\n/m)
+        .map((text): unknown => parse(text));
+      assert.deepEqual(JSON.parse(JSON.stringify(objects)), golden);
+    });
+  }
+
+  void test("a new version of a Secret changes the pods of a resource that restarts for it alone", () => {
+    const template = (spec: object, version: string) =>
+      JSON.stringify(desiredObjects(resource("orders", spec), new Map([["orders-tls", version]])));
+    const files = { ...cases.orders, secrets: [{ name: "tls", secretRef: "orders-tls" }] };
+    assert.notEqual(template(cases.orders, "1"), template(cases.orders, "2"));
+    assert.equal(template(files, "1"), template(files, "2"));
+  });
+
+  void test("no object has a number of replicas", () => {
+    for (const [name, spec] of Object.entries(cases)) {
+      assert.doesNotMatch(JSON.stringify(desiredObjects(resource(name, spec), new Map())), /"replicas"/);
+    }
+  });
+});

@@ -1,0 +1,224 @@
+import { environmentName, settingsPrefix } from "@plumbline/config";
+import type { KubeObject } from "@plumbline/kube";
+import { apiVersion, type BackendService, kind } from "../resource/backend-service.ts";
+
+/** The name under which the API server remembers the fields that the operator owns. */
+export const manager = "plumbline-operator";
+
+/** The label of all that the operator makes. */
+export const managedBy = "app.kubernetes.io/managed-by";
+
+/** The versions of the Secrets in the resource's namespace, by their names. */
+export type SecretVersions = ReadonlyMap<string, string>;
+
+/**
+ * Returns the objects that the resource asks for, in the order in which they are applied. It is a
+ * pure function: the same arguments give the same objects.
+ */
+export function desiredObjects(resource: BackendService, versions: SecretVersions): readonly KubeObject[] {
+  const { name, namespace, uid } = resource.metadata;
+  const { spec } = resource;
+  const labels = { ...selectorOf(resource), "app.kubernetes.io/part-of": "plumbline", [managedBy]: manager };
+  const metadata = {
+    name,
+    namespace,
+    labels,
+    ownerReferences: [{ apiVersion, kind, name, uid, controller: true }],
+  };
+  const serviceAccount = { apiVersion: "v1", kind: "ServiceAccount", metadata, automountServiceAccountToken: false };
+  const service = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata,
+    spec: {
+      selector: selectorOf(resource),
+      ...(spec.ports.grpc === undefined
+        ? { ports: [{ name: "http", port: 80, targetPort: "http", protocol: "TCP" }] }
+        : {
+            // Without an address of its own, so that clients see each pod.
+            clusterIP: "None",
+            ports: [{ name: "grpc", port: spec.ports.grpc, targetPort: "grpc", protocol: "TCP" }],
+          }),
+    },
+  };
+  const disruption = {
+    apiVersion: "policy/v1",
+    kind: "PodDisruptionBudget",
+    metadata,
+    spec: {
+      maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: "AlwaysAllow",
+      selector: { matchLabels: selectorOf(resource) },
+    },
+  };
+  return [
+    serviceAccount,
+    service,
+    disruption,
+    deployment(resource, versions, metadata),
+    autoscaler(resource, metadata),
+  ];
+}
+
+/** Returns the labels by which the pods of a resource are found. */
+export function selectorOf({ metadata, spec }: BackendService): Readonly<Record<string, string>> {
+  return {
+    "app.kubernetes.io/name": spec.program ?? metadata.name,
+    "app.kubernetes.io/instance": metadata.name,
+  };
+}
+
+function autoscaler({ metadata: { name }, spec }: BackendService, metadata: KubeObject["metadata"]): KubeObject {
+  const { min, max, target } = spec.replicas;
+  const metric =
+    target.metric === "cpu"
+      ? {
+          type: "Resource",
+          resource: { name: "cpu", target: { type: "Utilization", averageUtilization: target.average } },
+        }
+      : {
+          type: "Pods",
+          pods: {
+            metric: { name: target.metric },
+            target: { type: "AverageValue", averageValue: String(target.average) },
+          },
+        };
+  return {
+    apiVersion: "autoscaling/v2",
+    kind: "HorizontalPodAutoscaler",
+    metadata,
+    spec: {
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name },
+      minReplicas: min,
+      maxReplicas: max,
+      metrics: [metric],
+      behavior: { scaleDown: { stabilizationWindowSeconds: 60 } },
+    },
+  };
+}
+
+const secretsFolder = "/run/plumbline/secrets";
+
+const containerSecurity = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ["ALL"] },
+};
+
+/** Has no `replicas`: that number belongs to the autoscaler. */
+function deployment(resource: BackendService, versions: SecretVersions, metadata: KubeObject["metadata"]): KubeObject {
+  const { spec } = resource;
+  const { name } = resource.metadata;
+  const secrets = spec.secrets ?? [];
+  const container = {
+    image: spec.image,
+    env: variables(resource),
+    resources: {
+      requests: { cpu: spec.resources.cpu, memory: spec.resources.memory },
+      limits: { memory: spec.resources.memory },
+    },
+    securityContext: containerSecurity,
+    volumeMounts: secrets.map((secret) => ({
+      name: `secret-${secret.name}`,
+      mountPath: `${secretsFolder}/${secret.name}`,
+      readOnly: true,
+    })),
+  };
+  const probe = (path: string, periodSeconds: number, timeoutSeconds: number, failureThreshold: number) => ({
+    httpGet: { path, port: "ops" },
+    periodSeconds,
+    timeoutSeconds,
+    failureThreshold,
+  });
+  // A version in the template replaces the pods when it changes.
+  const annotations = Object.fromEntries(
+    secrets
+      .filter(({ follow }) => follow === "restart")
+      .map((secret) => [`plumbline.dev/secret-${secret.name}`, versions.get(secret.secretRef) ?? "missing"]),
+  );
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata,
+    spec: {
+      revisionHistoryLimit: 5,
+      progressDeadlineSeconds: 300,
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      selector: { matchLabels: selectorOf(resource) },
+      template: {
+        metadata: {
+          labels: { ...selectorOf(resource), "app.kubernetes.io/part-of": "plumbline" },
+          annotations: { "kubectl.kubernetes.io/default-container": name, ...annotations },
+        },
+        spec: {
+          serviceAccountName: name,
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: 30,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: 65_532,
+            runAsGroup: 65_532,
+            fsGroup: 65_532,
+            fsGroupChangePolicy: "OnRootMismatch",
+            seccompProfile: { type: "RuntimeDefault" },
+          },
+          dnsConfig: { options: [{ name: "ndots", value: "2" }] },
+          initContainers: (spec.init ?? []).map((argument, index) => ({
+            ...container,
+            name: `init-${index}`,
+            args: ["main.js", argument],
+          })),
+          containers: [
+            {
+              ...container,
+              name,
+              ports: [
+                spec.ports.grpc === undefined
+                  ? { name: "http", containerPort: spec.ports.http, protocol: "TCP" }
+                  : { name: "grpc", containerPort: spec.ports.grpc, protocol: "TCP" },
+                { name: "ops", containerPort: spec.ports.ops, protocol: "TCP" },
+              ],
+              startupProbe: probe("/readyz", 1, 3, 60),
+              readinessProbe: probe("/readyz", 2, 3, 2),
+              livenessProbe: probe("/healthz", 10, 5, 3),
+            },
+          ],
+          volumes: secrets.map((secret) => ({
+            name: `secret-${secret.name}`,
+            secret: { secretName: secret.secretRef, defaultMode: 0o440 },
+          })),
+        },
+      },
+    },
+  };
+}
+
+interface Variable {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Returns the variables by name, each once: a setting of the resource wins over the operator's. */
+function variables({ metadata, spec }: BackendService): readonly Variable[] {
+  const prefix = settingsPrefix(spec.program ?? metadata.name);
+  const variable = (setting: string) => environmentName(prefix, setting.split("."));
+  const all: Readonly<Record<string, string>> = {
+    [variable("ops.port")]: String(spec.ports.ops),
+    // Clients need that long to find other pods. The pod has 5 s more to end.
+    [variable("drainMs")]: "10000",
+    [variable("graceMs")]: "25000",
+    ...Object.fromEntries(Object.entries(spec.settings ?? {}).map(([key, value]) => [variable(key), value])),
+    ...Object.fromEntries(
+      (spec.secrets ?? []).flatMap(({ name, settings }) =>
+        Object.entries(settings ?? {}).map(([key, file]) => [
+          `${variable(key)}_FILE`,
+          `${secretsFolder}/${name}/${file}`,
+        ]),
+      ),
+    ),
+  };
+  return Object.entries(all)
+    .map(([name, value]) => ({ name, value }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { BackendService } from "../resource/backend-service.ts";
+import { statusOf } from "./status-of.ts";
+
+const resource = (spec: object = {}, status?: object) =>
+  BackendService.parse({
+    metadata: { name: "greeter", namespace: "shop", uid: "uid-1", generation: 3 },
+    spec: { image: "plumbline/greeter:1", ports: { grpc: 50_051 }, ...spec },
+    status,
+  });
+const deployment = (status: object, replicas = 2) => ({
+  metadata: { name: "greeter", generation: 5 },
+  spec: { replicas },
+  status: { observedGeneration: 5, ...status },
+});
+const full = { replicas: 2, updatedReplicas: 2, availableReplicas: 2 };
+const words = (status: ReturnType<typeof statusOf>) =>
+  Object.fromEntries((status.conditions ?? []).map(({ type, status: is, reason }) => [type, `${is} ${reason}`]));
+
+void describe("the status of a resource", () => {
+  for (const { what, findings, want } of [
+    { what: "without a Deployment", findings: { deployment: undefined }, want: "False Unavailable" },
+    { what: "with all pods", findings: { deployment: deployment(full) }, want: "True Available" },
+    {
+      what: "whose Deployment was not looked at yet",
+      findings: { deployment: deployment({ ...full, observedGeneration: 4 }) },
+      want: "False Unavailable",
+    },
+    {
+      what: "with a pod of the last version",
+      findings: { deployment: deployment({ ...full, replicas: 3 }) },
+      want: "False Unavailable",
+    },
+    {
+      what: "with fewer pods than its minimum",
+      findings: { deployment: deployment({ replicas: 1, updatedReplicas: 1, availableReplicas: 1 }, 1) },
+      want: "False Unavailable",
+    },
+    {
+      what: "with a refused object",
+      findings: { deployment: deployment(full), refusal: "spec.image is wrong" },
+      want: "False Refused",
+    },
+  ]) {
+    void test(`${what} is Ready=${want}`, () => {
+      const status = statusOf(resource(), { versions: new Map(), ...findings }, "now");
+      assert.equal(words(status)["Ready"], want);
+      assert.equal(status.observedGeneration, 3);
+    });
+  }
+
+  void test("a rollout that makes no progress is stalled, and says what to look at", () => {
+    const conditions = [
+      { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "timed out" },
+    ];
+    const status = statusOf(
+      resource(),
+      { deployment: deployment({ replicas: 1, conditions }), versions: new Map() },
+      "now",
+    );
+    assert.equal(words(status)["Stalled"], "True NoProgress");
+    assert.match(status.conditions?.find(({ type }) => type === "Stalled")?.message ?? "", /events and logs/);
+  });
+
+  void test("a missing Secret is named, with what to do", () => {
+    const secrets = [
+      { name: "tls", secretRef: "greeter-tls" },
+      { name: "key", secretRef: "greeter-key" },
+    ];
+    const status = statusOf(
+      resource({ secrets }),
+      { deployment: undefined, versions: new Map([["greeter-key", "7"]]) },
+      "now",
+    );
+    assert.equal(words(status)["SecretsInSync"], "False Missing");
+    assert.match(
+      status.conditions?.find(({ type }) => type === "SecretsInSync")?.message ?? "",
+      /without the Secrets greeter-tls: create them in the namespace shop/,
+    );
+    assert.deepEqual(status.secrets, [{ name: "key", resourceVersion: "7" }]);
+  });
+
+  void test("a condition keeps its time until it changes", () => {
+    const findings = { deployment: deployment(full), versions: new Map() };
+    const first = statusOf(resource(), findings, "2026-01-01T00:00:00Z");
+    const second = statusOf(resource({}, first), findings, "2026-01-02T00:00:00Z");
+    assert.deepEqual(second, first);
+    const third = statusOf(resource({}, second), { ...findings, deployment: undefined }, "2026-01-03T00:00:00Z");
+    const times = Object.fromEntries(
+      (third.conditions ?? []).map(({ type, lastTransitionTime }) => [type, lastTransitionTime.slice(0, 10)]),
+    );
+    assert.deepEqual(times, {
+      Ready: "2026-01-03",
+      Progressing: "2026-01-03",
+      SecretsInSync: "2026-01-01",
+      Stalled: "2026-01-01",
+    });
+  });
+});

@@ -1,0 +1,115 @@
+import type { KubeObject } from "@plumbline/kube";
+import { z } from "zod";
+import type { BackendService, BackendServiceStatus, Condition } from "../resource/backend-service.ts";
+import { type SecretVersions, selectorOf } from "./desired-objects.ts";
+
+const Deployment = z.object({
+  metadata: z.object({ generation: z.int().default(0) }),
+  spec: z.object({ replicas: z.int().default(1) }),
+  status: z
+    .object({
+      observedGeneration: z.int().default(0),
+      replicas: z.int().default(0),
+      updatedReplicas: z.int().default(0),
+      availableReplicas: z.int().default(0),
+      conditions: z
+        .array(
+          z.object({
+            type: z.string(),
+            status: z.string(),
+            reason: z.string().default(""),
+            message: z.string().default(""),
+          }),
+        )
+        .default([]),
+    })
+    .prefault({}),
+});
+
+/** The findings of a reconcile: what the status is made of. */
+export interface Findings {
+  /** The Deployment as the server has it, if it is there. */
+  readonly deployment: KubeObject | undefined;
+  readonly versions: SecretVersions;
+  /** The refusal of an object, which does not pass by itself. */
+  readonly refusal?: string | undefined;
+}
+
+/**
+ * Returns the status of a resource. A condition that has not changed keeps its time, so a status
+ * that says the same is the same.
+ */
+export function statusOf(resource: BackendService, findings: Findings, now: string): BackendServiceStatus {
+  const { generation } = resource.metadata;
+  const found = findings.deployment === undefined ? undefined : Deployment.parse(findings.deployment);
+  const secrets = resource.spec.secrets ?? [];
+  const missing = secrets.filter(({ secretRef }) => !findings.versions.has(secretRef));
+  const { min } = resource.spec.replicas;
+  const total = found?.spec.replicas ?? 0;
+  const { observedGeneration = 0, updatedReplicas = 0, availableReplicas = 0 } = found?.status ?? {};
+  const isObserved = found !== undefined && observedGeneration >= found.metadata.generation;
+  const isRolledOut = isObserved && updatedReplicas >= total && (found.status.replicas ?? 0) <= updatedReplicas;
+  const isAvailable = isRolledOut && availableReplicas >= total && total >= min;
+  const timeout = found?.status.conditions.find(
+    ({ type, status, reason }) => type === "Progressing" && status === "False" && reason === "ProgressDeadlineExceeded",
+  );
+  const progress = `${availableReplicas} of ${Math.max(total, min)} pods are available and up to date`;
+
+  const stalled =
+    findings.refusal !== undefined
+      ? { reason: "Refused", message: findings.refusal }
+      : timeout !== undefined
+        ? { reason: "NoProgress", message: `${progress}: ${timeout.message}. See the events and logs of the pods` }
+        : undefined;
+  const missingText = missing.map(({ secretRef }) => secretRef).join(", ");
+  const conditions = [
+    condition("Ready", isAvailable && stalled === undefined, {
+      reason: stalled?.reason ?? (isAvailable ? "Available" : missing.length > 0 ? "SecretMissing" : "Unavailable"),
+      message: stalled?.message ?? progress,
+    }),
+    condition("Progressing", stalled === undefined && !isAvailable, {
+      reason: stalled !== undefined ? "Stalled" : isAvailable ? "Done" : "RollingOut",
+      message: progress,
+    }),
+    condition("SecretsInSync", missing.length === 0, {
+      reason: missing.length === 0 ? "Found" : "Missing",
+      message:
+        missing.length === 0
+          ? `${secrets.length} Secrets are there`
+          : `pods cannot start without the Secrets ${missingText}: create them in the namespace ${resource.metadata.namespace}`,
+    }),
+    condition("Stalled", stalled !== undefined, stalled ?? { reason: "NotStalled", message: "" }),
+  ];
+  return {
+    observedGeneration: generation,
+    replicas: found?.status.replicas ?? 0,
+    selector: Object.entries(selectorOf(resource))
+      .map(([key, value]) => `${key}=${value}`)
+      .join(","),
+    ...(secrets.length > 0 && {
+      secrets: secrets.flatMap(({ name, secretRef }) => {
+        const resourceVersion = findings.versions.get(secretRef);
+        return resourceVersion === undefined ? [] : [{ name, resourceVersion }];
+      }),
+    }),
+    conditions,
+  };
+
+  function condition(
+    type: string,
+    isTrue: boolean,
+    why: { readonly reason: string; readonly message: string },
+  ): Condition {
+    const status = isTrue ? "True" : "False";
+    const before = resource.status?.conditions?.find((one) => one.type === type);
+    const message = why.message.length > 2_000 ? `${why.message.slice(0, 1_999)}…` : why.message;
+    return {
+      type,
+      status,
+      reason: why.reason,
+      message,
+      lastTransitionTime: before?.status === status ? before.lastTransitionTime : now,
+      observedGeneration: generation,
+    };
+  }
+}
