@@ -18,6 +18,8 @@ const badRollbackS = 30;
 /** Another number than the autoscaler's least and greatest, so that a reset would be seen. */
 const scaledTo = 3;
 const calmMs = 2_000;
+/** The longest time that a replaced pod may need to end: its grace period. */
+const endingMs = 30_000;
 const warmMs = 15_000;
 
 export interface UpgradeOptions {
@@ -100,7 +102,16 @@ const askForTable =
 async function images(stack: ClusterStack, report: Report, when: string, tag: string): Promise<void> {
   const path = '{range .items[*]}{.spec.containers[0].image}{"\\n"}{end}';
   const select = ["--selector", "app.kubernetes.io/name=gateway", "--output", `jsonpath=${path}`];
-  const found = new Set((await stack.kubectl("get", "pods", ...select)).trim().split("\n"));
-  const seen = [...found].map((image) => image.replace(/^.*:/, "")).join(", ");
+  const look = async () => {
+    const found = new Set((await stack.kubectl("get", "pods", ...select)).trim().split("\n"));
+    return [...found].map((image) => image.replace(/^.*:/, "")).join(", ");
+  };
+  // A pod that is replaced may still be ending.
+  const until = performance.now() + endingMs;
+  let seen = await look();
+  while (seen !== tag && performance.now() < until) {
+    await sleep(1_000);
+    seen = await look();
+  }
   report.check(`${when}: images of the gateway`, seen, tag, seen === tag);
 }
