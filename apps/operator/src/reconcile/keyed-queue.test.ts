@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
+import { onAbort } from "@plumbline/concurrency";
 import { eventually } from "@plumbline/tools-engines";
 import { KeyedQueue } from "./keyed-queue.ts";
 
-function open(t: TestContext, work: (key: string) => Promise<void>) {
+function open(t: TestContext, work: (key: string, signal: AbortSignal) => Promise<void>) {
   const stop = new AbortController();
   const failures: string[] = [];
   const queue = new KeyedQueue({
@@ -43,29 +44,64 @@ void describe("the queue of keys", { timeout: 60_000 }, () => {
     assert.deepEqual(done, ["a", "a"]);
   });
 
-  void test("works on four keys at a time, and on one key by one worker", async (t) => {
-    const running = new Map<string, number>();
+  void test("works on four keys at a time", async (t) => {
+    let running = 0;
     let most = 0;
     let total = 0;
-    let together = 0;
-    const { queue } = open(t, async (key) => {
-      running.set(key, (running.get(key) ?? 0) + 1);
-      together = Math.max(together, running.get(key) ?? 0);
-      most = Math.max(most, running.size);
+    const { queue } = open(t, async () => {
+      most = Math.max(most, ++running);
       await new Promise((resolve) => setTimeout(resolve, 10));
-      running.delete(key);
+      running -= 1;
       total += 1;
     });
     for (let index = 0; index < 20; index++) queue.add(`key-${index}`);
     await eventually(
-      () => {
-        for (const key of running.keys()) queue.add(key);
-        return total;
-      },
-      (count) => count >= 60,
+      () => total,
+      (count) => count === 20,
     );
     assert.equal(most, 4);
+  });
+
+  void test("gives a key that is worked on to no second worker, although three are idle", async (t) => {
+    const gates: PromiseWithResolvers<void>[] = [];
+    let running = 0;
+    let together = 0;
+    let others = 0;
+    const { queue } = open(t, async (key, signal) => {
+      if (key !== "a") {
+        others += 1;
+        return;
+      }
+      together = Math.max(together, ++running);
+      const gate = Promise.withResolvers<void>();
+      gates.push(gate);
+      using _end = onAbort(signal, () => gate.resolve());
+      await gate.promise;
+      running -= 1;
+    });
+    for (let round = 1; round <= 5; round++) {
+      queue.add("a");
+      // An idle worker takes what waits before it takes another key, so each of these lets it.
+      for (let other = 1; other <= 4; other++) queue.add(`other-${other}`);
+      await eventually(
+        () => others,
+        (count) => count === round * 4,
+      );
+      assert.equal(gates.length, 1);
+    }
+    for (let ended = 1; ended <= 2; ended++) {
+      await eventually(
+        () => gates.length,
+        (count) => count === ended,
+      );
+      gates[ended - 1]?.resolve();
+    }
+    await eventually(
+      () => running,
+      (count) => count === 0,
+    );
     assert.equal(together, 1);
+    assert.equal(gates.length, 2);
   });
 
   void test("repeats a key that failed, and goes on with the others", async (t) => {
