@@ -4,7 +4,7 @@ import { definition } from "./definition.ts";
 
 /** Returns the text of the CRD. */
 export function crdFile(): string {
-  const comment = "# Generated from apps/operator/src/resource/backend-service.ts by npm run crd.\n";
+  const comment = "# Generated from backend-service.ts by npm run crd -w apps/operator.\n";
   return comment + stringify(definition(), { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
@@ -35,7 +35,8 @@ export function referencePage(): string {
   return [
     `# ${kind}`,
     "",
-    "Generated from the schema by `npm run crd`. [operator.md](operator.md) says how to use it.",
+    "Generated from the schema by `npm run crd -w apps/operator`.",
+    "[operator.md](operator.md) says how to use it.",
     "",
     "```yaml",
     `apiVersion: ${apiVersion}`,

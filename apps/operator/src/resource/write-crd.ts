@@ -12,7 +12,7 @@ for (const [name, text] of Object.entries(files)) {
   const path = resolve(root, name);
   if (!process.argv.includes("--check")) writeFileSync(path, text);
   else if (readFileSync(path, "utf8") !== text) {
-    console.error(`${name} is stale: run npm run crd`);
+    console.error(`${name} is stale: run npm run crd -w apps/operator`);
     process.exitCode = 1;
   }
 }
