@@ -28,6 +28,13 @@ export const OperatorConfig = serviceConfig({
     ),
     everyMs: durationMs(2_000).describe("the time between two renewals, and two attempts of the other replicas"),
   }),
+  sidecars: z.object({
+    collectorImage: z
+      .string()
+      .min(1)
+      .default("otel/opentelemetry-collector:0.165.0")
+      .describe("the collector beside programs whose resource has tracing; needs otlp, otlp_http, health_check"),
+  }),
   resyncMs: durationMs(600_000).describe("every resource is looked at again after this time"),
   ...settings.shutdown(),
 });

@@ -15,7 +15,8 @@ async function main(config: Config<typeof OperatorConfig>, { name, signal, notic
   const kube = new Kube({ access });
   const own = await kube.namespace();
   const identity = config.identity ?? defaultIdentity();
-  const { namespaces = [own], lease, resyncMs } = config;
+  const { namespaces = [own], lease, resyncMs, sidecars } = config;
+  const images = { collector: sidecars.collectorImage };
   const leads = metrics.gauge("operator_leads", "1 while this replica leads.", []);
   leads.set({}, 0);
   await using ops = await openOps(config.ops, {}, telemetry);
@@ -34,7 +35,9 @@ async function main(config: Config<typeof OperatorConfig>, { name, signal, notic
     leads.set({}, 1);
     using _link = onAbort(stopping, () => leads.set({}, 0));
     const writer = kube.guarded(() => leadership.check());
-    await runOperator({ reader: kube, writer }, { namespaces, identity, resyncMs }, telemetry, { signal: stopping });
+    await runOperator({ reader: kube, writer }, { namespaces, identity, resyncMs, images }, telemetry, {
+      signal: stopping,
+    });
   });
   await serveUntilStopped({ name, ops, port: ops.port, drainMs: config.drainMs }, telemetry, { signal });
 }

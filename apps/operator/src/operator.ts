@@ -2,7 +2,7 @@ import { type BackgroundWork, background, fullJitter, sleep, taskGroup } from "@
 import { isServiceError } from "@plumbline/errors";
 import { type Kube, type KubeObject, type Resource, recordEvent, resourceOf, watchObjects } from "@plumbline/kube";
 import type { Telemetry } from "@plumbline/telemetry";
-import { desiredObjects, managedBy, manager } from "./reconcile/desired-objects.ts";
+import { desiredObjects, managedBy, manager, type SidecarImages } from "./reconcile/desired-objects.ts";
 import { KeyedQueue } from "./reconcile/keyed-queue.ts";
 import { statusOf } from "./reconcile/status-of.ts";
 import { apiVersion, BackendService, type BackendServiceStatus, kind, plural } from "./resource/backend-service.ts";
@@ -13,6 +13,7 @@ export interface OperatorOptions {
   readonly identity: string;
   /** The time after which every resource is looked at again. */
   readonly resyncMs: number;
+  readonly images: SidecarImages;
 }
 
 /** The kinds of objects that the operator makes. */
@@ -42,7 +43,7 @@ interface Applied {
  */
 export async function runOperator(
   { reader, writer }: { readonly reader: Kube; readonly writer: Kube },
-  { namespaces, identity, resyncMs }: OperatorOptions,
+  { namespaces, identity, resyncMs, images }: OperatorOptions,
   { logger, metrics }: Pick<Telemetry, "logger" | "metrics">,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
@@ -170,7 +171,7 @@ export async function runOperator(
     const live = (of: string) => seen.get(`${of} ${namespace}`)?.get(name);
     let deployment = live("Deployment");
     let failure: { readonly error: Error; readonly isRefusal: boolean } | undefined;
-    for (const object of desiredObjects(resource, versions)) {
+    for (const object of desiredObjects(resource, versions, images)) {
       const of = String(object["kind"]);
       try {
         const now = await keep(key, object, live(of), resource.metadata.uid, working);

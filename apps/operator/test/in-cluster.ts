@@ -15,6 +15,7 @@ import { definition } from "../src/resource/definition.ts";
 const access = kubeconfig(process.env["KUBECONFIG"] ?? "");
 const kube = new Kube({ access });
 const manager = "operator-test";
+const images = { collector: "plumbline/none:1" };
 const namespaces = resourceOf("v1", "namespaces");
 const namespace = `operator-app-${process.pid}`;
 const services = resourceOf(apiVersion, plural, namespace);
@@ -48,7 +49,7 @@ async function startOperator(t: TestContext): Promise<ApiProxy> {
   const proxy = await proxyToApi(access);
   const through = new Kube({ access: async () => ({ url: proxy.url, namespace }) });
   const stop = new AbortController();
-  const options = { namespaces: [namespace], identity: "test", resyncMs: 600_000 };
+  const options = { namespaces: [namespace], identity: "test", resyncMs: 600_000, images };
   const running = runOperator({ reader: through, writer: through }, options, telemetry, { signal: stop.signal });
   t.after(async () => {
     stop.abort();
@@ -246,6 +247,23 @@ void describe("the definition", { timeout: 60_000 }, () => {
         ],
       },
       /duplicate|Duplicate/,
+    ],
+    ["a collector without a scheme", { tracing: { collector: "collector:4318" } }, /spec\.tracing\.collector/],
+    ["a collector with a variable", { tracing: { collector: "http://${env:HOME}" } }, /spec\.tracing\.collector/],
+    [
+      "a share of traces above 1",
+      { tracing: { collector: "http://collector:4318", sampleRatio: 2 } },
+      /spec\.tracing\.sampleRatio/,
+    ],
+    [
+      "a port of the sidecar",
+      { ports: { grpc: 4318 }, tracing: { collector: "http://collector:4318" } },
+      /the ports 4318 and 13133 belong to the sidecar/,
+    ],
+    [
+      "a setting that tracing sets",
+      { settings: { "telemetry.sampleRatio": "1" }, tracing: { collector: "http://collector:4318" } },
+      /remove them from settings/,
     ],
     ["an unknown way to follow", { secrets: [{ name: "a", secretRef: "b", follow: "never" }] }, /follow/],
   ] as const) {

@@ -6,6 +6,8 @@ import { parse, stringify } from "yaml";
 import { BackendService } from "../resource/backend-service.ts";
 import { desiredObjects } from "./desired-objects.ts";
 
+const images = { collector: "otel/opentelemetry-collector:0.165.0" };
+
 const resource = (name: string, spec: object) =>
   BackendService.parse({ metadata: { name, namespace: "shop", uid: "uid-1", generation: 1 }, spec });
 
@@ -22,13 +24,19 @@ const cases = {
       { name: "tls", secretRef: "orders-tls", follow: "restart" },
     ],
   },
+  traced: {
+    image: "plumbline/orders:1.4.0",
+    ports: { grpc: 50_052 },
+    init: ["migrate"],
+    tracing: { collector: "http://collector.observability:4318", sampleRatio: 0.1 },
+  },
   edge: { image: "plumbline/gateway:1.4.0", program: "gateway", ports: { http: 8080, ops: 9470 } },
 };
 
 void describe("the objects of a resource", () => {
   for (const [name, spec] of Object.entries(cases)) {
     void test(`${name} has those of its golden`, () => {
-      const objects = desiredObjects(resource(name, spec), new Map([["orders-tls", "812"]]));
+      const objects = desiredObjects(resource(name, spec), new Map([["orders-tls", "812"]]), images);
       const path = join(import.meta.dirname, `golden/${name}.yaml`);
       if (process.env["UPDATE_GOLDENS"] === "1" || !existsSync(path)) {
         const documents = objects.map((object) => stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 }));
@@ -44,15 +52,22 @@ void describe("the objects of a resource", () => {
 
   void test("a new version of a Secret changes the pods of a resource that restarts for it alone", () => {
     const template = (spec: object, version: string) =>
-      JSON.stringify(desiredObjects(resource("orders", spec), new Map([["orders-tls", version]])));
+      JSON.stringify(desiredObjects(resource("orders", spec), new Map([["orders-tls", version]]), images));
     const files = { ...cases.orders, secrets: [{ name: "tls", secretRef: "orders-tls" }] };
     assert.notEqual(template(cases.orders, "1"), template(cases.orders, "2"));
     assert.equal(template(files, "1"), template(files, "2"));
   });
 
+  void test("without tracing there is no sidecar, and with it the program sends its spans to the pod itself", () => {
+    const text = (spec: object) => JSON.stringify(desiredObjects(resource("orders", spec), new Map(), images));
+    assert.doesNotMatch(text({ ...cases.traced, tracing: undefined }), /collector|restartPolicy|OTLP/);
+    assert.match(text(cases.traced), /"ORDERS_TELEMETRY_OTLP_ENDPOINT","value":"http:\/\/127\.0\.0\.1:4318"/);
+    assert.match(text(cases.traced), /"ORDERS_TELEMETRY_SAMPLE_RATIO","value":"0\.1"/);
+  });
+
   void test("no object has a number of replicas", () => {
     for (const [name, spec] of Object.entries(cases)) {
-      assert.doesNotMatch(JSON.stringify(desiredObjects(resource(name, spec), new Map())), /"replicas"/);
+      assert.doesNotMatch(JSON.stringify(desiredObjects(resource(name, spec), new Map(), images)), /"replicas"/);
     }
   });
 });

@@ -1,6 +1,7 @@
 import { environmentName, settingsPrefix } from "@plumbline/config";
 import type { KubeObject } from "@plumbline/kube";
 import { apiVersion, type BackendService, kind } from "../resource/backend-service.ts";
+import { collector, collectorName, spansUrl } from "./collector.ts";
 
 /** The name under which the API server remembers the fields that the operator owns. */
 export const manager = "plumbline-operator";
@@ -11,11 +12,20 @@ export const managedBy = "app.kubernetes.io/managed-by";
 /** The versions of the Secrets in the resource's namespace, by their names. */
 export type SecretVersions = ReadonlyMap<string, string>;
 
+/** The images of sidecars. */
+export interface SidecarImages {
+  readonly collector: string;
+}
+
 /**
  * Returns the objects that the resource asks for, in the order in which they are applied. It is a
  * pure function: the same arguments give the same objects.
  */
-export function desiredObjects(resource: BackendService, versions: SecretVersions): readonly KubeObject[] {
+export function desiredObjects(
+  resource: BackendService,
+  versions: SecretVersions,
+  images: SidecarImages,
+): readonly KubeObject[] {
   const { name, namespace, uid } = resource.metadata;
   const { spec } = resource;
   const labels = { ...selectorOf(resource), "app.kubernetes.io/part-of": "plumbline", [managedBy]: manager };
@@ -55,7 +65,7 @@ export function desiredObjects(resource: BackendService, versions: SecretVersion
     serviceAccount,
     service,
     disruption,
-    deployment(resource, versions, metadata),
+    deployment(resource, { versions, images }, metadata),
     autoscaler(resource, metadata),
   ];
 }
@@ -66,6 +76,11 @@ export function selectorOf({ metadata, spec }: BackendService): Readonly<Record<
     "app.kubernetes.io/name": spec.program ?? metadata.name,
     "app.kubernetes.io/instance": metadata.name,
   };
+}
+
+/** Returns the names of the sidecars that a resource asks for. */
+export function sidecarsOf({ spec }: BackendService): readonly string[] {
+  return spec.tracing === undefined ? [] : [collectorName];
 }
 
 function autoscaler({ metadata: { name }, spec }: BackendService, metadata: KubeObject["metadata"]): KubeObject {
@@ -106,7 +121,11 @@ const containerSecurity = {
 };
 
 /** Has no `replicas`: that number belongs to the autoscaler. */
-function deployment(resource: BackendService, versions: SecretVersions, metadata: KubeObject["metadata"]): KubeObject {
+function deployment(
+  resource: BackendService,
+  { versions, images }: { readonly versions: SecretVersions; readonly images: SidecarImages },
+  metadata: KubeObject["metadata"],
+): KubeObject {
   const { spec } = resource;
   const { name } = resource.metadata;
   const secrets = spec.secrets ?? [];
@@ -130,6 +149,7 @@ function deployment(resource: BackendService, versions: SecretVersions, metadata
     timeoutSeconds,
     failureThreshold,
   });
+  const sidecars = spec.tracing === undefined ? [] : [collector(spec.tracing, images.collector)];
   // A version in the template replaces the pods when it changes.
   const annotations = Object.fromEntries(
     secrets
@@ -154,7 +174,8 @@ function deployment(resource: BackendService, versions: SecretVersions, metadata
           serviceAccountName: name,
           automountServiceAccountToken: false,
           enableServiceLinks: false,
-          terminationGracePeriodSeconds: 30,
+          // The program ends within 25 s. A sidecar with spans has the rest.
+          terminationGracePeriodSeconds: spec.tracing === undefined ? 30 : 40,
           securityContext: {
             runAsNonRoot: true,
             runAsUser: 65_532,
@@ -164,11 +185,14 @@ function deployment(resource: BackendService, versions: SecretVersions, metadata
             seccompProfile: { type: "RuntimeDefault" },
           },
           dnsConfig: { options: [{ name: "ndots", value: "2" }] },
-          initContainers: (spec.init ?? []).map((argument, index) => ({
-            ...container,
-            name: `init-${index}`,
-            args: ["main.js", argument],
-          })),
+          initContainers: [
+            ...sidecars.map((sidecar) => ({ ...sidecar, securityContext: containerSecurity })),
+            ...(spec.init ?? []).map((argument, index) => ({
+              ...container,
+              name: `init-${index}`,
+              args: ["main.js", argument],
+            })),
+          ],
           containers: [
             {
               ...container,
@@ -208,6 +232,10 @@ function variables({ metadata, spec }: BackendService): readonly Variable[] {
     // Clients need that long to find other pods. The pod has 5 s more to end.
     [variable("drainMs")]: "10000",
     [variable("graceMs")]: "25000",
+    ...(spec.tracing !== undefined && {
+      [variable("telemetry.otlpEndpoint")]: spansUrl,
+      [variable("telemetry.sampleRatio")]: String(spec.tracing.sampleRatio),
+    }),
     ...Object.fromEntries(Object.entries(spec.settings ?? {}).map(([key, value]) => [variable(key), value])),
     ...Object.fromEntries(
       (spec.secrets ?? []).flatMap(({ name, settings }) =>

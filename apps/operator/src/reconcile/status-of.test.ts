@@ -81,6 +81,34 @@ void describe("the status of a resource", () => {
     assert.deepEqual(status.secrets, [{ name: "key", resourceVersion: "7" }]);
   });
 
+  const traced = { tracing: { collector: "http://collector:4318" } };
+  const sidecar = { name: "plumbline-collector", restartPolicy: "Always" };
+  for (const { what, spec, status = full, initContainers, want } of [
+    { what: "without sidecars", spec: {}, initContainers: [], want: undefined },
+    { what: "whose Deployment has no sidecar yet", spec: traced, initContainers: [], want: "False RollingOut" },
+    {
+      what: "with pods of the last version",
+      spec: traced,
+      status: { ...full, replicas: 3 },
+      initContainers: [sidecar],
+      want: "False RollingOut",
+    },
+    { what: "whose pods have it", spec: traced, initContainers: [sidecar], want: "True Injected" },
+    {
+      what: "in a cluster that runs no sidecars",
+      spec: traced,
+      initContainers: [{ name: sidecar.name }],
+      want: "False Unsupported",
+    },
+  ]) {
+    void test(`${what} is SidecarsInjected=${want}`, () => {
+      const found = deployment(status);
+      const template = { spec: { initContainers } };
+      const findings = { deployment: { ...found, spec: { ...found.spec, template } }, versions: new Map() };
+      assert.equal(words(statusOf(resource(spec), findings, "now"))["SidecarsInjected"], want);
+    });
+  }
+
   void test("a condition keeps its time until it changes", () => {
     const findings = { deployment: deployment(full), versions: new Map() };
     const first = statusOf(resource(), findings, "2026-01-01T00:00:00Z");

@@ -1,11 +1,22 @@
 import type { KubeObject } from "@plumbline/kube";
 import { z } from "zod";
 import type { BackendService, BackendServiceStatus, Condition } from "../resource/backend-service.ts";
-import { type SecretVersions, selectorOf } from "./desired-objects.ts";
+import { type SecretVersions, selectorOf, sidecarsOf } from "./desired-objects.ts";
 
 const Deployment = z.object({
   metadata: z.object({ generation: z.int().default(0) }),
-  spec: z.object({ replicas: z.int().default(1) }),
+  spec: z.object({
+    replicas: z.int().default(1),
+    template: z
+      .object({
+        spec: z
+          .object({
+            initContainers: z.array(z.object({ name: z.string(), restartPolicy: z.string().optional() })).default([]),
+          })
+          .prefault({}),
+      })
+      .prefault({ spec: {} }),
+  }),
   status: z
     .object({
       observedGeneration: z.int().default(0),
@@ -78,6 +89,7 @@ export function statusOf(resource: BackendService, findings: Findings, now: stri
           ? `${secrets.length} Secrets are there`
           : `pods cannot start without the Secrets ${missingText}: create them in the namespace ${resource.metadata.namespace}`,
     }),
+    ...injected(),
     condition("Stalled", stalled !== undefined, stalled ?? { reason: "NotStalled", message: "" }),
   ];
   return {
@@ -94,6 +106,28 @@ export function statusOf(resource: BackendService, findings: Findings, now: stri
     }),
     conditions,
   };
+
+  /** Returns the condition about sidecars, if the resource asks for some. */
+  function injected(): readonly Condition[] {
+    const sidecars = sidecarsOf(resource);
+    if (sidecars.length === 0) return [];
+    const containers = found?.spec.template.spec.initContainers ?? [];
+    const asked = sidecars.flatMap((name) => containers.find((one) => one.name === name) ?? []);
+    const names = sidecars.join(", ");
+    // A cluster that does not know the field drops it, and would wait for the end of the sidecar.
+    const isKnown = asked.every(({ restartPolicy }) => restartPolicy === "Always");
+    const isEverywhere = asked.length === sidecars.length && isRolledOut;
+    return [
+      condition("SidecarsInjected", isKnown && isEverywhere, {
+        reason: !isKnown ? "Unsupported" : isEverywhere ? "Injected" : "RollingOut",
+        message: !isKnown
+          ? `the cluster runs no sidecars: ${names} need Kubernetes 1.29 or newer`
+          : isEverywhere
+            ? `all pods run ${names}`
+            : `some pods run without ${names}: they are replaced`,
+      }),
+    ];
+  }
 
   function condition(
     type: string,

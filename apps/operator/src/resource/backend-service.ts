@@ -36,6 +36,16 @@ const Secret = z.object({
     .describe("settings that are read from a file of the Secret, as setting: key"),
 });
 
+const Tracing = z.object({
+  collector: z
+    .string()
+    .max(500)
+    // A dollar sign would begin a variable in the sidecar's configuration.
+    .regex(/^https?:\/\/[^\s$]+$/)
+    .describe("the address for OTLP over HTTP that a sidecar passes spans on to: http://collector:4318"),
+  sampleRatio: z.number().min(0).max(1).default(1).describe("the share of new traces that is exported"),
+});
+
 const Spec = z
   .object({
     image: z.string().min(1).max(512).describe("plumbline/greeter:1.4.0"),
@@ -104,6 +114,9 @@ const Spec = z
           message: "expected quantities: 100m and 192Mi",
         }),
       ),
+    tracing: Tracing.optional().describe(
+      "puts a collector beside the program in each pod, which sends its spans there",
+    ),
     init: z
       .array(z.string().min(1).max(100))
       .max(10)
@@ -116,10 +129,20 @@ const Spec = z
       .optional(),
   })
   .meta(
-    rules({
-      rule: "has(self.program) == has(oldSelf.program) && (!has(self.program) || self.program == oldSelf.program)",
-      message: "the pods are found by program: create another BackendService",
-    }),
+    rules(
+      {
+        rule: "has(self.program) == has(oldSelf.program) && (!has(self.program) || self.program == oldSelf.program)",
+        message: "the pods are found by program: create another BackendService",
+      },
+      {
+        rule: "!has(self.tracing) || [4318, 13133].all(port, port != self.ports.ops && (!has(self.ports.grpc) || port != self.ports.grpc) && (!has(self.ports.http) || port != self.ports.http))",
+        message: "with tracing the ports 4318 and 13133 belong to the sidecar",
+      },
+      {
+        rule: "!has(self.tracing) || !has(self.settings) || !('telemetry.otlpEndpoint' in self.settings || 'telemetry.sampleRatio' in self.settings)",
+        message: "tracing sets telemetry.otlpEndpoint and telemetry.sampleRatio: remove them from settings",
+      },
+    ),
   );
 
 const Condition = z.object({

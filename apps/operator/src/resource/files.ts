@@ -78,6 +78,7 @@ function rows(node: Node, path: string): string[] {
 function takes({ type, enum: values, minimum, maximum, additionalProperties, items }: Node): string {
   if (values !== undefined) return `one of ${values.join(", ")}`;
   if (type === "integer") return `a whole number from ${minimum} to ${maximum}`;
+  if (type === "number") return `a number from ${minimum} to ${maximum}`;
   if (additionalProperties !== undefined) return "texts by name";
   if (items !== undefined) return "a list";
   return type === "string" ? "text" : "an object";
