@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { noTelemetry } from "@plumbline/telemetry";
-import { backends, eventually, open } from "../test/support.ts";
+import { backends, cut, eventually, open } from "../test/support.ts";
 import { openDatabase } from "./index.ts";
 
 const sleep = (seconds: number): string => `SELECT pg_sleep(${seconds})`;
@@ -51,8 +51,7 @@ test("a connection that is lost while idle is replaced", async () => {
   await using place = await open();
   await using database = await openDatabase({ url: place.url, applicationName: "dies", poolSize: 1 }, noTelemetry);
   await database.query("SELECT 1");
-  await place.database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dies'");
-  await eventually("it is gone", async () => (await backends(place.database)) === 0);
+  await cut(place.database, "dies", database);
   assert.deepEqual(await database.query("SELECT 1 AS n"), [{ n: 1 }]);
 });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Logger, noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { freePort, type PostgresServer, startPostgres } from "@plumbline/tools-engines";
-import { eventually } from "../test/support.ts";
+import { cut, eventually } from "../test/support.ts";
 import { type Database, type DatabaseOptions, openDatabase, sqlStateOf } from "./index.ts";
 
 /** A server that asks every role for its password. */
@@ -136,8 +136,7 @@ test("a refused password is read again, and the login is tried once more", async
   await using place = await open({ poolSize: 1 });
   await admin.query(`ALTER ROLE ${place.a} PASSWORD 'second'`);
   place.onReload(() => place.use(place.a, "second"));
-  await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", [place.a]);
-  await eventually("it is cut", async () => (await place.roles()).length === 0);
+  await cut(admin, place.a, place.database);
   assert.equal(await whoAmI(place.database), place.a);
   assert.equal(place.reloads(), 1);
 });
@@ -146,8 +145,7 @@ test("a role that may no longer log in is read again, too", async () => {
   await using place = await open({ poolSize: 1 });
   await admin.query(`ALTER ROLE ${place.a} NOLOGIN`);
   place.onReload(() => place.use(place.b));
-  await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", [place.a]);
-  await eventually("it is cut", async () => (await place.roles()).length === 0);
+  await cut(admin, place.a, place.database);
   assert.equal(await whoAmI(place.database), place.b);
 });
 

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { testDatabase } from "@plumbline/tools-engines";
 import { type Database, type DatabaseOptions, openDatabase } from "../src/index.ts";
@@ -22,6 +23,21 @@ export async function eventually(
     if (Date.now() > giveUpAt) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/**
+ * Ends the server's side of a database's idle connections. Resolves once a statement works again:
+ * the client may hear of the end a moment after the server has forgotten the connection.
+ */
+export async function cut(admin: Database, applicationName: string, database: Database): Promise<void> {
+  const kill = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = $1";
+  assert.ok((await admin.query(kill, [applicationName])).length > 0);
+  const works = (): Promise<boolean> =>
+    database.query("SELECT 1").then(
+      () => true,
+      () => false,
+    );
+  await eventually("a statement works again", works);
 }
 
 /** Returns the number of running statements that contain `marker`. */
