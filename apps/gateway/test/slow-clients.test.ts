@@ -240,26 +240,27 @@ describe("a client that does not read its answers", () => {
 
   test("is not disconnected while it reads slowly", async () => {
     const settings = { streams: { ...defaults.streams, stallMs: 3000 } };
-    await using gateway = await openGateway(plumbline, { upstream: huge(), settings });
+    await using gateway = await openGateway(plumbline, { upstream: huge(24), settings });
     using client = await rawConnection(gateway.port);
     client.socket.pause();
     client.write(get("/v1/greetings/big"));
-    // Longer than stallMs altogether, with pauses that are shorter. The kernel takes more only once
-    // a third of its buffer is free, which is after a few of them.
+    // Longer than stallMs altogether, with pauses that are shorter. The kernel holds up to 36 MB, and
+    // takes more only once a third of its buffer is free: after a few of these steps.
     for (let i = 1; i <= 12; i++) {
       await new Promise((resolve) => setTimeout(resolve, 300));
       client.socket.resume();
-      await until(() => client.socket.bytesRead >= i * 1024 * 1024, "the answer ends early");
+      await until(() => client.socket.bytesRead >= i * 3 * 1024 * 1024, "the answer ends early");
       client.socket.pause();
     }
     client.socket.resume();
-    await until(() => client.socket.destroyed || client.socket.bytesRead > 24 * 1024 * 1024, "the answer does not end");
-    assert.ok(client.socket.bytesRead > 24 * 1024 * 1024, `${client.socket.bytesRead}`);
+    const size = 24 * big.length;
+    await until(() => client.socket.destroyed || client.socket.bytesRead > size, "the answer does not end");
+    assert.ok(client.socket.bytesRead > size, `${client.socket.bytesRead}`);
   });
 
-  function huge(): MemoryUpstream {
+  function huge(times = 8): MemoryUpstream {
     return new MemoryUpstream(plumbline, {
-      SayHello: (request) => ({ message: (request as { name: string }).name === "big" ? big.repeat(8) : "Hello" }),
+      SayHello: (request) => ({ message: (request as { name: string }).name === "big" ? big.repeat(times) : "Hello" }),
     });
   }
 });
