@@ -1,5 +1,10 @@
 /** Client libraries that do nothing by themselves: the test plays their broker. */
-import { type Consumer as PlatformaticConsumer, ResponseError } from "@platformatic/kafka";
+import {
+  IS_CONTROL,
+  IS_TRANSACTIONAL,
+  type Consumer as PlatformaticConsumer,
+  ResponseError,
+} from "@platformatic/kafka";
 import type {
   Batch,
   ConsumerRunConfig,
@@ -37,9 +42,15 @@ export abstract class FakeConsumer {
   abstract contact(): void;
   abstract crash(error: Error): void;
   /**
-   * Responds to a fetch with one batch. Returns false if the library does not fetch this partition.
+   * Responds to a fetch with one batch, of records and then of markers of transactions. Returns
+   * false if the library does not fetch this partition.
    */
-  abstract deliver(partition: number, offsets: readonly number[], highWatermark?: number): Promise<boolean>;
+  abstract deliver(
+    partition: number,
+    offsets: readonly number[],
+    highWatermark?: number,
+    markers?: readonly number[],
+  ): Promise<boolean>;
 
   protected save(offsets: readonly (readonly [number, bigint])[]): void {
     if (this.refusedCommits-- > 0) throw new Error("the coordinator moves");
@@ -69,7 +80,13 @@ export const fakeMembers: Readonly<Record<KafkaClientName, Create>> = {
 };
 
 class FakeKafkajs extends FakeConsumer {
-  readonly events = { CRASH: "crash", GROUP_JOIN: "join", FETCH: "fetch", HEARTBEAT: "heartbeat" };
+  readonly events = {
+    CRASH: "crash",
+    GROUP_JOIN: "join",
+    FETCH: "fetch",
+    HEARTBEAT: "heartbeat",
+    START_BATCH_PROCESS: "start",
+  };
   readonly #topic: string;
   readonly #paused = new Set<number>();
   readonly #listeners = new Map<string, (event: { payload: unknown }) => void>();
@@ -120,15 +137,28 @@ class FakeKafkajs extends FakeConsumer {
   crash(error: Error) {
     this.#emit("crash", { error });
   }
-  async deliver(partition: number, offsets: readonly number[], highWatermark = 1_000): Promise<boolean> {
+  async deliver(
+    partition: number,
+    offsets: readonly number[],
+    highWatermark = 1_000,
+    markers: readonly number[] = [],
+  ): Promise<boolean> {
     if (this.#paused.has(partition)) return false;
     const messages = offsets.map((offset) => ({ offset: `${offset}`, timestamp: "0", key: Buffer.from(`${offset}`) }));
+    const lastOffset = String([...offsets, ...markers].at(-1));
+    this.#emit("start", {
+      partition,
+      batchSize: offsets.length,
+      lastOffset,
+      highWatermark: String(highWatermark),
+    });
+    if (offsets.length === 0) return true;
     const batch = {
       topic: this.#topic,
       partition,
       highWatermark: String(highWatermark),
       messages: messages as unknown as KafkaMessage[],
-      lastOffset: () => String(offsets.at(-1)),
+      lastOffset: () => lastOffset,
     } as unknown as Batch;
     await this.#run?.eachBatch?.({ batch, resolveOffset: () => undefined } as unknown as EachBatchPayload);
     return true;
@@ -212,7 +242,12 @@ class FakePlatformatic extends FakeConsumer {
     this.#emit("error", error);
   }
 
-  async deliver(partition: number, offsets: readonly number[], highWatermark = 1_000): Promise<boolean> {
+  async deliver(
+    partition: number,
+    offsets: readonly number[],
+    highWatermark = 1_000,
+    markers: readonly number[] = [],
+  ): Promise<boolean> {
     await nextFetch();
     if (this.#pending?.positions.has(partition) !== true) {
       // The fetch in flight ends without data. The next one may ask for more partitions.
@@ -227,10 +262,10 @@ class FakePlatformatic extends FakeConsumer {
     if (position > highWatermark) {
       pending.answer.reject(outOfRange(partition));
       await eventually(() => this.#pending !== undefined, "another fetch");
-      return await this.deliver(partition, offsets, highWatermark);
+      return await this.deliver(partition, offsets, highWatermark, markers);
     }
     this.fetchedFrom.push([partition, position]);
-    pending.answer.resolve(response(partition, offsets, highWatermark));
+    pending.answer.resolve(response(partition, offsets, highWatermark, markers));
     await nextFetch();
     return true;
   }
@@ -245,12 +280,17 @@ async function nextFetch(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
 }
 
-function response(partition: number, offsets: readonly number[], highWatermark: number): FetchResponse {
-  const batches = offsets.map((offset) => ({
+function response(
+  partition: number,
+  offsets: readonly number[],
+  highWatermark: number,
+  markers: readonly number[],
+): FetchResponse {
+  const batches = [...offsets, ...markers].map((offset) => ({
     firstOffset: BigInt(offset),
     lastOffsetDelta: 0,
     firstTimestamp: 0n,
-    attributes: 0,
+    attributes: markers.includes(offset) ? IS_CONTROL | IS_TRANSACTIONAL : 0,
     records: [{ offsetDelta: 0, timestampDelta: 0n, key: Buffer.from(`${offset}`), value: null, headers: [] }],
   }));
   const fetched = { partitionIndex: partition, errorCode: 0, highWatermark: BigInt(highWatermark), records: batches };

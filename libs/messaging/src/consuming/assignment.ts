@@ -69,6 +69,16 @@ export class Assignment {
   }
 
   /**
+   * Moves on to `offset`, because nothing up to there is a message. The group may commit it once
+   * all messages before it are handled.
+   */
+  skipTo(offset: bigint): void {
+    if (offset <= this.#position) return;
+    this.#position = offset;
+    this.#tracker.skipTo(offset);
+  }
+
+  /**
    * Starts no further handler and waits for the running ones. Afterwards `committable` is final.
    * After `closeMs` their signal aborts. Handlers that still do not return are abandoned, because a
    * hung handler must not hang a shutdown.

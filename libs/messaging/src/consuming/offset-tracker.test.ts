@@ -23,6 +23,27 @@ test("gaps in the log do not stop the position", () => {
   assert.equal(tracker.next, 12n);
 });
 
+test("a gap at the end is passed once all messages before it are handled", () => {
+  const tracker = new OffsetTracker(0n);
+  tracker.skipTo(2n);
+  assert.equal(tracker.next, 2n);
+  tracker.start(2n);
+  tracker.start(3n);
+  tracker.skipTo(6n);
+  tracker.finish(3n);
+  assert.equal(tracker.next, 2n);
+  tracker.finish(2n);
+  assert.equal(tracker.next, 6n);
+  tracker.start(6n);
+  tracker.skipTo(9n);
+  tracker.skipTo(12n);
+  tracker.start(20n);
+  tracker.finish(6n);
+  assert.equal(tracker.next, 7n, "a message follows, so the gap is not the end");
+  tracker.finish(20n);
+  assert.equal(tracker.next, 21n);
+});
+
 test("in any order of handling, all messages before the position are handled and it never decreases", () => {
   fc.assert(
     fc.property(

@@ -8,6 +8,8 @@
  */
 export class OffsetTracker {
   #next: bigint;
+  /** The position once every started message is handled, if nothing follows them but gaps. */
+  #end: bigint;
   /**
    * The started offsets in order. The value is true once the message is handled. Bounded by the
    * member's capacity.
@@ -17,6 +19,7 @@ export class OffsetTracker {
   /** @param next the group's committed position: the first offset that it has not handled */
   constructor(next: bigint) {
     this.#next = next;
+    this.#end = next;
   }
 
   /** The position to commit. All messages before it are handled. */
@@ -29,6 +32,15 @@ export class OffsetTracker {
     this.#started.set(offset, false);
   }
 
+  /**
+   * Records that no message lies between the last one started and `next`, but markers of
+   * transactions and records that were aborted.
+   */
+  skipTo(next: bigint): void {
+    this.#end = next;
+    if (this.#started.size === 0) this.#next = next;
+  }
+
   finish(offset: bigint): void {
     this.#started.set(offset, true);
     for (const [first, handled] of this.#started) {
@@ -36,5 +48,6 @@ export class OffsetTracker {
       this.#started.delete(first);
       this.#next = first + 1n;
     }
+    if (this.#end > this.#next) this.#next = this.#end;
   }
 }

@@ -88,6 +88,8 @@ export interface FetchedBatch {
    * only markers.
    */
   readonly records: readonly IncomingRecord[];
+  /** The offset to fetch next, after the markers and the aborted records that are left out. */
+  readonly next: bigint;
   /** The offset that the partition's next record will get. */
   readonly highWatermark: bigint;
 }

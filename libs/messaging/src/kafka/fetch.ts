@@ -34,15 +34,16 @@ export class Feed {
   }
 
   /**
-   * Takes fetched records. After a rebalance a fetch may repeat records that were taken already,
-   * which are skipped.
+   * Takes fetched records, after which the log continues at `next`. After a rebalance a fetch may
+   * repeat records that were taken already, which are skipped.
    */
-  push(records: readonly IncomingRecord[]): void {
+  push(records: readonly IncomingRecord[], next: bigint): void {
     for (const record of records) {
       if (record.offset < this.#next) continue;
       this.#records.push(record);
       this.#next = record.offset + 1n;
     }
+    if (next > this.#next) this.#next = next;
     this.pump();
   }
 
@@ -57,6 +58,7 @@ export class Feed {
       this.assignment.add(record.offset, toMessage(record, topic, this.assignment.partition), permit);
     }
     this.#records.splice(0, moved);
+    if (!this.waiting) this.assignment.skipTo(this.#next);
   }
 
   /** Drops the waiting records. The next owner fetches them again. */

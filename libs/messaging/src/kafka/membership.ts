@@ -117,7 +117,7 @@ export class Membership {
     ]);
   }
 
-  #take({ partition, records, highWatermark }: FetchedBatch): boolean {
+  #take({ partition, records, next, highWatermark }: FetchedBatch): boolean {
     if (this.#closing) {
       // Without the pause the batch would be fetched again and again until the handlers finish.
       this.#member.pause(partition);
@@ -127,11 +127,12 @@ export class Membership {
     // The topic was deleted and created again, or its log was truncated. Its records are new,
     // whatever their offsets.
     if (highWatermark < (this.#feeds.get(partition)?.next ?? 0n)) this.#restart(partition);
-    const [first] = records;
-    if (first === undefined) return true;
-    const feed = this.#feeds.get(partition) ?? new Feed(this.#consumer, partition, first.offset);
+    const start = records[0]?.offset ?? next - 1n;
+    const feed = this.#feeds.get(partition) ?? new Feed(this.#consumer, partition, start);
     this.#feeds.set(partition, feed);
-    feed.push(records);
+    feed.push(records, next);
+    // Markers of transactions would count as lag until the next message.
+    if (feed.assignment.committable > feed.committed) this.#commitIn(commitEveryMs);
     if (feed.waiting) this.#member.pause(partition);
     return true;
   }

@@ -130,6 +130,23 @@ for (const client of kafkaClients) {
       assert.equal(consumer.committed.get(0), 2n);
     });
 
+    test("markers of transactions are no lag: the group's position passes them once all before is handled", async () => {
+      const open = gate();
+      const received = new Received();
+      const { subscription, running } = subscribe(received.handler(() => open.passed));
+      const consumer = await running();
+      consumer.join(0, 1);
+      await consumer.deliver(1, [], 2, [0, 1]);
+      await eventually(() => consumer.committed.get(1) === 2n, "a position after markers only");
+      await consumer.deliver(0, [0], 2, [1]);
+      await consumer.deliver(0, [], 4, [2, 3]);
+      assert.equal(consumer.committed.get(0), undefined, "a message before the markers is not handled");
+      open.open();
+      await eventually(() => consumer.committed.get(0) === 4n, "a position after the markers");
+      await subscription[Symbol.asyncDispose]();
+      assert.deepEqual(received.ids, ["0-0"]);
+    });
+
     test("no batch is fetched again and again while closing waits for handlers", async () => {
       const [started, finish] = [gate(), gate()];
       const { subscription, running } = subscribe(

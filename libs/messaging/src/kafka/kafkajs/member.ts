@@ -1,5 +1,13 @@
-import type { EachBatchPayload, Kafka, Consumer as KafkaConsumer, KafkaMessage } from "kafkajs";
+import type {
+  ConsumerStartBatchProcessEvent,
+  EachBatchPayload,
+  Kafka,
+  Consumer as KafkaConsumer,
+  KafkaMessage,
+} from "kafkajs";
 import type { IncomingRecord, Member, MemberEvents, MemberOptions } from "../client.ts";
+
+type BatchEvent = ConsumerStartBatchProcessEvent["payload"];
 
 /**
  * A member on kafkajs's consumer. Its callback only hands records over, so heartbeats continue
@@ -28,10 +36,11 @@ export class KafkajsMember implements Member {
       // decides instead.
       retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 4, restartOnFailure: async () => false },
     });
-    const { CRASH, GROUP_JOIN, FETCH, HEARTBEAT } = this.#consumer.events;
+    const { CRASH, GROUP_JOIN, FETCH, HEARTBEAT, START_BATCH_PROCESS } = this.#consumer.events;
     this.#consumer.on(CRASH, ({ payload }) => events.crashed(payload.error));
     this.#consumer.on(FETCH, () => events.contact());
     this.#consumer.on(HEARTBEAT, () => events.contact());
+    this.#consumer.on(START_BATCH_PROCESS, ({ payload }) => this.#skip(payload));
     this.#consumer.on(GROUP_JOIN, ({ payload }) => events.assigned(payload.memberAssignment[topic] ?? []));
   }
 
@@ -87,9 +96,21 @@ export class KafkajsMember implements Member {
     const taken = this.#events.fetched({
       partition: batch.partition,
       records: batch.messages.map(toIncoming),
+      next: BigInt(batch.lastOffset()) + 1n,
       highWatermark: BigInt(batch.highWatermark),
     });
     if (taken) payload.resolveOffset(batch.lastOffset());
+  }
+
+  /** Reports a batch of markers and aborted records only, for which kafkajs calls no handler. */
+  #skip({ partition, batchSize, lastOffset, highWatermark }: BatchEvent): void {
+    if (batchSize > 0) return;
+    this.#events.fetched({
+      partition,
+      records: [],
+      next: BigInt(lastOffset) + 1n,
+      highWatermark: BigInt(highWatermark),
+    });
   }
 }
 

@@ -39,6 +39,12 @@ async function readInGroup(
   const done = Promise.withResolvers<void>();
   const open = new Map(ends.map(({ topic, partition, end }) => [`${topic}:${partition}`, end]));
   consumer.on(consumer.events.CRASH, ({ payload }) => done.reject(payload.error));
+  // kafkajs calls no handler for a batch of markers and aborted records only.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
+    const name = `${topic}:${partition}`;
+    if (BigInt(lastOffset) + 1n >= (open.get(name) ?? Infinity)) open.delete(name);
+    if (open.size === 0) done.resolve();
+  });
   using _aborted = onAbort(signal, () => done.reject(signal?.reason));
   // An abort during the connect rejects this promise before anything awaits it.
   done.promise.catch(() => undefined);
@@ -50,16 +56,13 @@ async function readInGroup(
       partitionsConsumedConcurrently: 1,
       eachBatch: async ({ batch }) => {
         const { topic, partition, messages } = batch;
-        const name = `${topic}:${partition}`;
-        const end = open.get(name);
+        const end = open.get(`${topic}:${partition}`);
         if (end === undefined) return;
         try {
           for (const record of messages.map(toIncoming)) if (record.offset < end) visit(topic, partition, record);
         } catch (error) {
           done.reject(error);
         }
-        if (BigInt(batch.lastOffset()) + 1n >= end) open.delete(name);
-        if (open.size === 0) done.resolve();
       },
     });
     await done.promise;

@@ -245,7 +245,7 @@ export class PlatformaticMember implements Member {
     if (position === undefined) return;
     const { records, next } = decode(fetched, position);
     if (next === position) return;
-    if (this.#events.fetched({ partition, records, highWatermark })) this.#positions.set(partition, next);
+    if (this.#events.fetched({ partition, records, next, highWatermark })) this.#positions.set(partition, next);
   }
 
   /**
