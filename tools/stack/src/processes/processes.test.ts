@@ -29,6 +29,23 @@ for (const { name, line, want } of [
     line: "Segmentation fault",
     want: "             orders   Segmentation fault",
   },
+  {
+    name: "a terminal does not act on what a stranger wrote",
+    line: JSON.stringify({
+      time: "2026-01-02T03:04:05.678Z",
+      level: "info",
+      message: "message \u009b31mhandled",
+      id: "x\u001b[31mRED\u202e\u007f",
+      "\u001b]0;title\u0007": "\u2028",
+      list: ["\u009b2J"],
+    }),
+    want: '03:04:05.678 orders   info  message \\u009b31mhandled  id=x\\u001b[31mRED\\u202e\\u007f \\u001b]0;title\\u0007=\\u2028 list=["\\u009b2J"]',
+  },
+  {
+    name: "nor on what a line that is no JSON holds",
+    line: "\u001b[2Jgone\tand\r",
+    want: "             orders   \\u001b[2Jgone\tand\\u000d",
+  },
   { name: "a broken JSON line stays as it is", line: '{"a":', want: '             orders   {"a":' },
 ]) {
   test(name, () => assert.equal(prettyLine("orders", line, 0, false), want));
