@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { orderFulfilled, orderRejected } from "@plumbline/contracts";
+import { eventTypes, orderFulfilled, orderRejected } from "@plumbline/contracts";
 import { byType, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
+import type { Telemetry } from "@plumbline/telemetry";
 import { type OrderId, uuidV7 } from "./domain/order-id.ts";
 import { onOrderFulfilled } from "./events/order-fulfilled.ts";
 import { onOrderRejected } from "./events/order-rejected.ts";
@@ -16,14 +17,21 @@ export interface App {
 }
 
 /** Builds the service without its resources, so that tests put the same parts over memory. */
-export function createApp(adapters: Omit<Ports, "clock" | "newOrderId">): App {
+export function createApp(
+  adapters: Omit<Ports, "clock" | "newOrderId">,
+  telemetry: Pick<Telemetry, "metrics" | "logger">,
+): App {
   const ports = { ...adapters, clock: systemClock, newOrderId };
   return {
     service: ordersService(ports),
-    onFulfilmentEvent: byType({
-      [orderFulfilled.type]: onOrderFulfilled(ports),
-      [orderRejected.type]: onOrderRejected(ports),
-    }),
+    onFulfilmentEvent: byType(
+      {
+        [orderFulfilled.type]: onOrderFulfilled(ports),
+        [orderRejected.type]: onOrderRejected(ports),
+      },
+      telemetry,
+      eventTypes,
+    ),
   };
 }
 

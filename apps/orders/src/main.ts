@@ -43,7 +43,7 @@ async function main(config: Config<typeof OrdersConfig>, context: ServiceContext
   const orders = new PostgresOrders(database, telemetry, pending.current);
   const inbox = new PostgresInbox(database, telemetry);
   const rollouts = rolloutsOf(flags);
-  const app = createApp({ orders, inbox, changes: watchers, settings: settings.current, rollouts });
+  const app = createApp({ orders, inbox, changes: watchers, settings: settings.current, rollouts }, telemetry);
   const grace = splitGracePeriod(config, { calls: 0.5, events: 0.2, relay: 0.2 });
   await using _cleanup = startIdempotencyKeyCleanup(database, config.idempotency, telemetry);
   await using _changes = await followChanges(database, watchers);

@@ -50,7 +50,10 @@ export async function runService(
 ): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   stack.use(context);
-  const app = createApp({ ...context, settings: () => ({ ...defaults, ...changed }), rollouts: rolloutsOf(flags) });
+  const app = createApp(
+    { ...context, settings: () => ({ ...defaults, ...changed }), rollouts: rolloutsOf(flags) },
+    noTelemetry,
+  );
   const server = stack.use(
     await serve({ services: [app.service], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, graceMs: 2_000 }),
   );

@@ -1,6 +1,7 @@
-import { orderCancelled, orderPlaced } from "@plumbline/contracts";
+import { eventTypes, orderCancelled, orderPlaced } from "@plumbline/contracts";
 import { byType, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
+import type { Telemetry } from "@plumbline/telemetry";
 import { onOrderCancelled } from "./events/order-cancelled.ts";
 import { onOrderPlaced } from "./events/order-placed.ts";
 import { fulfilmentService } from "./rpc/fulfilment-service.ts";
@@ -14,13 +15,17 @@ export interface App {
 }
 
 /** Builds the service without its resources, so that tests put the same parts over memory. */
-export function createApp(adapters: Omit<Ports, "clock">): App {
+export function createApp(adapters: Omit<Ports, "clock">, telemetry: Pick<Telemetry, "metrics" | "logger">): App {
   const ports = { ...adapters, clock: { now: () => new Date() } };
   return {
     service: fulfilmentService(ports.fulfilments),
-    onOrderEvent: byType({
-      [orderPlaced.type]: onOrderPlaced(ports),
-      [orderCancelled.type]: onOrderCancelled(ports),
-    }),
+    onOrderEvent: byType(
+      {
+        [orderPlaced.type]: onOrderPlaced(ports),
+        [orderCancelled.type]: onOrderCancelled(ports),
+      },
+      telemetry,
+      eventTypes,
+    ),
   };
 }

@@ -33,11 +33,14 @@ async function main(config: Config<typeof WorkerConfig>, context: ServiceContext
   labels.observe(telemetry);
   await using ops = await openOps(config.ops, { database, broker }, telemetry);
 
-  const app = createApp({
-    askSuppliers: askSuppliersOverHttp(config.suppliers, telemetry),
-    drawLabel: (content, options) => telemetry.tracer.span("draw label", {}, () => labels.draw(content, options)),
-    fulfilments: new PostgresFulfilments(database, telemetry.tracer),
-  });
+  const app = createApp(
+    {
+      askSuppliers: askSuppliersOverHttp(config.suppliers, telemetry),
+      drawLabel: (content, options) => telemetry.tracer.span("draw label", {}, () => labels.draw(content, options)),
+      fulfilments: new PostgresFulfilments(database, telemetry.tracer),
+    },
+    telemetry,
+  );
   const grace = splitGracePeriod(config, { calls: 0.2, events: 0.55, relay: 0.1 });
 
   await using _events = await consume(

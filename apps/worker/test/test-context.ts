@@ -81,14 +81,17 @@ export async function openTestContext(openStore: OpenStore, options: TestContext
   const supplier = opened.use(await startSupplier({ port: 0, graceMs: 0, onQuote: (event) => quotes.push(event) }));
   const labels = opened.use(new LabelThreads({ threads: 2, queue: 100, timeoutMs: 30_000 }));
 
-  const app = createApp({
-    fulfilments,
-    askSuppliers: askSuppliersOverHttp(
-      { url: supplier.url, concurrency: 8, timeoutMs: 10_000, traceContext: true },
-      telemetry,
-    ),
-    drawLabel: (content, options) => labels.draw(content, options),
-  });
+  const app = createApp(
+    {
+      fulfilments,
+      askSuppliers: askSuppliersOverHttp(
+        { url: supplier.url, concurrency: 8, timeoutMs: 10_000, traceContext: true },
+        telemetry,
+      ),
+      drawLabel: (content, options) => labels.draw(content, options),
+    },
+    telemetry,
+  );
 
   const answers: Message[] = [];
   const dead: Message[] = [];

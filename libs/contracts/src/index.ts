@@ -3,6 +3,7 @@
 export { eventToJson } from "./event-json.ts";
 export {
   type EventType,
+  eventTypes,
   fulfilmentEvents,
   orderCancelled,
   orderFulfilled,

@@ -1,6 +1,7 @@
-import { orderPlaced } from "@plumbline/contracts";
+import { eventTypes, orderPlaced } from "@plumbline/contracts";
 import { byType, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
+import type { Telemetry } from "@plumbline/telemetry";
 import { onOrderPlaced } from "./events/order-placed.ts";
 import { sparePartService } from "./rpc/spare-part-service.ts";
 import type { Ports } from "./use-cases/ports.ts";
@@ -13,10 +14,10 @@ export interface App {
 }
 
 /** Builds the service without its resources, so that tests put the same parts over memory. */
-export function createApp(adapters: Omit<Ports, "clock">): App {
+export function createApp(adapters: Omit<Ports, "clock">, telemetry: Pick<Telemetry, "metrics" | "logger">): App {
   const ports = { ...adapters, clock: { now: () => new Date() } };
   return {
     service: sparePartService(ports),
-    onOrderEvent: byType({ [orderPlaced.type]: onOrderPlaced(ports) }),
+    onOrderEvent: byType({ [orderPlaced.type]: onOrderPlaced(ports) }, telemetry, eventTypes),
   };
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { orderPlaced } from "@plumbline/contracts";
 import { eventMessage, type Message } from "@plumbline/messaging";
+import { noTelemetry } from "@plumbline/telemetry";
 import { createApp } from "../src/app.ts";
 import { MemorySpareParts } from "../src/memory/spare-parts.ts";
 
@@ -13,7 +14,7 @@ function placed(orderId: string): Message {
 
 function deliver(spareParts: MemorySpareParts, message: Message): Promise<void> {
   const { signal } = new AbortController();
-  const { onOrderEvent } = createApp({ spareParts });
+  const { onOrderEvent } = createApp({ spareParts }, noTelemetry);
   return onOrderEvent({ topic: "orders.events", group: "spare-part", message, attempt: 1, signal });
 }
 
