@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { derive } from "@plumbline/concurrency";
 import { Health, type Status } from "./health.ts";
 
 test("a service without dependencies is serving once it is ready", async () => {
@@ -24,6 +25,41 @@ test("a service is ready once every dependency was reached, and a later loss doe
   assert.equal(await health.status(), "SERVING");
   broker = false;
   assert.equal(await health.status(), "SERVING");
+});
+
+test("a dependency that answers and cannot be used makes the service unready until it can be", async () => {
+  let problem: string | undefined;
+  const check = async () => {
+    if (problem !== undefined) throw new Error(problem);
+  };
+  const health = new Health({ database: check }, { unfit: (error) => String(error).includes("read-only") });
+  health.ready();
+  using watching = derive();
+  const seen: Status[] = [];
+  const watched = (async () => {
+    for await (const status of health.watch(watching)) seen.push(status);
+  })();
+  const becomes = async (expected: Status, ask: () => Promise<unknown>) => {
+    while ((await health.status()) !== expected) {
+      await ask();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  await becomes("SERVING", async () => undefined);
+  problem = "connection refused";
+  while (health.report()["database"] === true) await health.refresh();
+  assert.equal(await health.status(), "SERVING");
+  problem = "read-only";
+  // Asking for the status alone finds it too: a probe over gRPC does no more.
+  await becomes("NOT_SERVING", async () => undefined);
+  problem = "connection refused";
+  assert.equal(await health.status(), "NOT_SERVING", "until the check passes");
+  problem = undefined;
+  await becomes("SERVING", () => health.refresh());
+  while (seen.length < 3) await new Promise((resolve) => setTimeout(resolve, 50));
+  watching.abort();
+  await watched;
+  assert.deepEqual(seen, ["SERVING", "NOT_SERVING", "SERVING"]);
 });
 
 test("the report says when a dependency that was reached answers no more, and when it does again", async () => {

@@ -18,6 +18,12 @@ export interface HealthOptions {
    */
   readonly working?: Readonly<Record<string, () => boolean>> | undefined;
   /**
+   * Returns true for an error of a check that says: it answers, and this replica cannot use it, as
+   * a database that takes no writes since another one is the primary. The process is then unready
+   * until the check passes again.
+   */
+  readonly unfit?: ((error: unknown) => boolean) | undefined;
+  /**
    * Called with the reason a dependency is not reached: at the first failure and whenever the
    * reason changes.
    */
@@ -30,7 +36,7 @@ const recheckMs = 1_000;
  * The readiness and liveness of this process. It is ready once `ready` was called and every
  * dependency was reached once, until `drain`. Losing a dependency later does not make it unready:
  * all replicas lose a database at the same moment, and a service without any replica answers worse
- * than one that answers 503 to each call.
+ * than one that answers 503 to each call. A dependency that answers and is `unfit` does.
  */
 export class Health {
   readonly #checks: readonly DependencyCheck[];
@@ -41,11 +47,16 @@ export class Health {
   #draining = false;
 
   constructor(checks: Readonly<Record<string, Check>> = {}, options: HealthOptions = {}) {
-    const { timeoutMs = 2_000, onFailure = () => {} } = options;
+    const { timeoutMs = 2_000, onFailure = () => {}, unfit: isUnfit = () => false } = options;
     this.#live = options.live ?? {};
     this.#working = options.working ?? {};
     this.#checks = Object.entries(checks).map(
-      ([name, check]) => new DependencyCheck(name, check, timeoutMs, (error) => onFailure(name, error)),
+      ([name, check]) =>
+        new DependencyCheck(name, check, timeoutMs, {
+          failed: (error) => onFailure(name, error),
+          isUnfit,
+          changed: () => this.#changed(),
+        }),
     );
   }
 

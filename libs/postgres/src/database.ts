@@ -4,7 +4,7 @@ import { codeOf, ServiceError } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
 import { Connection, type Statement } from "./connection.ts";
 import { addressOf, Credentials, type DatabaseUrl, type FollowedUrl, isFollowed, type Login } from "./credentials.ts";
-import { isConflict, isLoginRefused } from "./errors.ts";
+import { isConflict, isLoginRefused, readOnlyReason } from "./errors.ts";
 import { type Listener, ListenHub, type ListenOptions } from "./listen-hub.ts";
 import { type Observe, observePool, observeRotations, observer } from "./observe.ts";
 import { ConnectionPool } from "./pool.ts";
@@ -231,7 +231,7 @@ class PostgresDatabase implements Database {
       const { rows } = await connection.run({ text: isReadOnly, name: "is_read_only" }, options);
       if ((rows as readonly { readonly refuses: boolean }[])[0]?.refuses !== true) return;
       const error = new ServiceError("unavailable", `${this.description} is read-only: check that it is the primary`, {
-        reason: "DATABASE_READ_ONLY",
+        reason: readOnlyReason,
       });
       connection.destroy(error); // The next one may lead to the new primary.
       throw error;

@@ -34,6 +34,9 @@ export function isLoginRefused(error: unknown): boolean {
   return state === "28P01" || state === "28000";
 }
 
+/** The reason of errors of a database that takes no writes: a standby, or an old primary. */
+export const readOnlyReason = "DATABASE_READ_ONLY";
+
 /**
  * Returns true if the connection cannot be reused: it is lost, has an outdated plan, or leads to a
  * standby.
@@ -62,6 +65,12 @@ export function translate(error: unknown): unknown {
       : error;
   }
   const state = error.code ?? "";
+  if (state === "25006") {
+    return new ServiceError("unavailable", "the database takes no writes: check that it is the primary", {
+      reason: readOnlyReason,
+      cause: error,
+    });
+  }
   if (isUnavailable(state)) return new ServiceError("unavailable", "the database is not available", { cause: error });
   if (isConflict(error))
     return new ServiceError("aborted", "the transaction conflicted with another one", { cause: error });

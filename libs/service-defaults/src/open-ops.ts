@@ -16,7 +16,10 @@ export interface OpsPort extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Serves /healthz, /readyz and /metrics. The service is ready once every dependency answered. */
+/**
+ * Serves /healthz, /readyz and /metrics. The service is ready once every dependency answered, and
+ * unready while the database takes no writes.
+ */
 export async function openOps(
   settings: { readonly host: string; readonly port: number },
   dependencies: Readonly<Record<string, Dependency | Check>>,
@@ -33,6 +36,7 @@ export async function openOps(
   );
   const health = new Health(Object.fromEntries(checks), {
     working: Object.fromEntries(working),
+    unfit: (error) => error instanceof Error && "reason" in error && error.reason === "DATABASE_READ_ONLY",
     onFailure: (check, error) => logger.warn("dependency not reached", { check, error: String(error) }),
   });
   const ops = await serveOps({ ...settings, health, metrics: (format) => metrics.text(format) });

@@ -42,6 +42,27 @@ test("a service is not ready before its dependencies answer", async () => {
   assert.equal(await readiness(ops.port), 200);
 });
 
+test("a service is not ready while its database takes no writes, and ready although it does not answer", async () => {
+  let problem: Error | undefined;
+  const database = { ping: async () => (problem === undefined ? undefined : Promise.reject(problem)) };
+  await using ops = await openOps({ host, port: 0 }, { database }, noTelemetry);
+  ops.health.ready();
+  const becomes = async (status: number, answers: boolean) => {
+    const until = performance.now() + 20_000;
+    while ((await readiness(ops.port)) !== status || ops.health.report()["database"] !== answers) {
+      assert.ok(performance.now() < until, `not ${status} within 20 s`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  await becomes(200, true);
+  problem = new Error("connection refused");
+  await becomes(200, false);
+  problem = Object.assign(new Error("it is read-only"), { reason: "DATABASE_READ_ONLY" });
+  await becomes(503, false);
+  problem = undefined;
+  await becomes(200, true);
+});
+
 test("serveRpc answers health checks on the port that it took", async () => {
   const parts = { services: [], telemetry: noTelemetry };
   await using server = await serveRpc(parts, { host, port: 0, graceMs: 100 });
