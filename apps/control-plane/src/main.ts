@@ -6,6 +6,7 @@ import {
   type ServiceContext,
   serveRpc,
   serveUntilStopped,
+  version,
 } from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { adsService } from "./ads/ads-service.ts";
@@ -19,7 +20,7 @@ import { descriptorSet } from "./gen/descriptors.ts";
 /** The life of the process: resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof ControlPlaneConfig>, context: ServiceContext): Promise<void> {
   const { name, signal, notices } = context;
-  await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+  await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   if (notices !== undefined) notices.logger = telemetry.logger;
   const publisher = createPublisher();
   const clients = createClients();

@@ -7,6 +7,7 @@ import {
   runService,
   type ServiceContext,
   serveUntilStopped,
+  version,
 } from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
@@ -19,7 +20,6 @@ import { recordRefusals } from "./http/refusals.ts";
 import { openLimiter } from "./rate-limit/open-limiter.ts";
 import { listen } from "./server.ts";
 import { upstreamName } from "./upstream.ts";
-import { version } from "./version.ts";
 
 /** Runs the gateway. Resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof GatewayConfig>, context: ServiceContext): Promise<void> {

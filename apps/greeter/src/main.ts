@@ -7,6 +7,7 @@ import {
   type ServiceContext,
   serveRpc,
   serveUntilStopped,
+  version,
 } from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { GreeterConfig } from "./config.ts";
@@ -14,7 +15,7 @@ import { greeterService } from "./greeter-service.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof GreeterConfig>, { name, signal }: ServiceContext): Promise<void> {
-  await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+  await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using ops = await openOps(config.ops, {}, telemetry); // It depends on no other service.
   await using server = await serveRpc(
     { services: [greeterService], descriptors: descriptorSet, health: ops.health, telemetry },

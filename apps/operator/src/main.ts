@@ -1,14 +1,14 @@
 import { background, onAbort } from "@plumbline/concurrency";
 import type { Config } from "@plumbline/config";
 import { acquireLease, inCluster, Kube, kubeconfig } from "@plumbline/kube";
-import { openOps, runService, type ServiceContext, serveUntilStopped } from "@plumbline/service-defaults";
+import { openOps, runService, type ServiceContext, serveUntilStopped, version } from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { defaultIdentity, OperatorConfig } from "./config.ts";
 import { runOperator } from "./operator.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof OperatorConfig>, { name, signal, notices }: ServiceContext): Promise<void> {
-  await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+  await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   const { logger, metrics } = telemetry;
   if (notices !== undefined) notices.logger = logger;
   const access = config.kubeconfig === undefined ? inCluster() : kubeconfig(config.kubeconfig);

@@ -10,6 +10,7 @@ import {
   serveRpc,
   serveUntilStopped,
   splitGracePeriod,
+  version,
 } from "@plumbline/service-defaults";
 import { consume, migrateData, openBroker } from "@plumbline/service-defaults/data";
 import { startTelemetry } from "@plumbline/telemetry";
@@ -28,7 +29,7 @@ import { OrderWatchers } from "./watchers/order-watchers.ts";
 /** The life of the process: resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof OrdersConfig>, context: ServiceContext): Promise<void> {
   const { name, signal } = context;
-  await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+  await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using settings = await followLiveSettings(OrdersConfig, config, context, telemetry.logger);
   const url = settings.follow(({ database }) => database.url);
   await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);

@@ -80,11 +80,11 @@ test("the gauges of the pool count used and idle connections and waiting callers
   const place = await open({ poolSize: 1 }, telemetry);
   const read = async (key: string): Promise<number | undefined> => await recorded.gauges.get(key)?.();
   const busy = [place.database.query("SELECT pg_sleep(0.1)"), place.database.query("SELECT 1")];
-  assert.equal(await read("db_client_connection_count used"), 1);
+  assert.equal(await read("db_client_connections used"), 1);
   assert.equal(await read("db_client_connection_pending_requests"), 1);
   await Promise.all(busy);
-  assert.equal(await read("db_client_connection_count used"), 0);
-  assert.equal(await read("db_client_connection_count idle"), 1);
+  assert.equal(await read("db_client_connections used"), 0);
+  assert.equal(await read("db_client_connections idle"), 1);
   await place[Symbol.asyncDispose]();
   assert.equal(recorded.gauges.size, 0);
 });

@@ -77,10 +77,7 @@ export function observeRotations(
 export function observePool(telemetry: Telemetry, address: DatabaseAddress, pool: ConnectionPool): Disposable {
   const stack = new DisposableStack();
   const db = address.database;
-  const connections = telemetry.metrics.gauge("db_client_connection_count", "Connections of the pool.", [
-    "db",
-    "state",
-  ]);
+  const connections = telemetry.metrics.gauge("db_client_connections", "Connections of the pool.", ["db", "state"]);
   const waiting = telemetry.metrics.gauge(
     "db_client_connection_pending_requests",
     "Callers waiting for a connection.",

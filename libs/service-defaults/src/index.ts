@@ -13,3 +13,4 @@ export { serveRpc } from "./serve-rpc.ts";
 export { type OpenService, serveUntilStopped } from "./serve-until-stopped.ts";
 export { type ServiceConfigOptions, serviceConfig, settings } from "./settings.ts";
 export { msAfterDrain, splitGracePeriod } from "./split-grace-period.ts";
+export { version } from "./version.ts";

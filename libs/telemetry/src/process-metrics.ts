@@ -12,11 +12,28 @@ export function processMetrics(): prom.Registry {
   if (registry === undefined) {
     registry = new prom.Registry();
     prom.collectDefaultMetrics({ register: registry });
+    boundLag(registry);
     observeGarbageCollection(registry);
     observeEventLoop(registry);
   }
   return registry;
 }
+
+/**
+ * Makes the gauges of the event loop's lag 0 when nothing was measured since the last scrape.
+ * prom-client reports the initial values of its histogram then: 9.2e9 s, and NaN.
+ */
+function boundLag(register: prom.Registry): void {
+  for (const statistic of ["min", "max", "mean", "stddev", "p50", "p90", "p99"]) {
+    const gauge = register.getSingleMetric(`nodejs_eventloop_lag_${statistic}_seconds`) as prom.Gauge;
+    const set = gauge.set.bind(gauge) as (labels: object, seconds: number) => void;
+    const bounded = (labels: object, seconds: number) => set(labels, seconds < longestLag ? seconds : 0);
+    Object.assign(gauge, { set: bounded });
+  }
+}
+
+/** Longer than any process runs: a year, in seconds. */
+const longestLag = 31_536_000;
 
 const types: Readonly<Record<number, string>> = {
   [constants.NODE_PERFORMANCE_GC_MAJOR]: "major",

@@ -165,6 +165,23 @@ test("two services in one process have separate metrics, and both show those of 
   }
 });
 
+test("the event loop's lag is 0 where nothing was measured since the last scrape", async () => {
+  const { metrics } = open();
+  const [first, second] = [await metrics.text(), await metrics.text()];
+  const values = [...second.body.matchAll(/^nodejs_eventloop_lag_(\w+)_seconds (\S+)$/gm)];
+  assert.ok(values.length >= 7, first.body);
+  for (const [line, , value] of values) assert.ok(Number(value) < 3_600, line);
+});
+
+test("a gauge has no name that Prometheus keeps for parts of a histogram", () => {
+  const { metrics } = open();
+  for (const name of ["connection_count", "wait_sum", "wait_bucket", "calls_total"]) {
+    assert.throws(() => metrics.gauge(name, "A.", []), /a gauge's name must not end with/, name);
+  }
+  assert.throws(() => metrics.counter("calls", "A.", []), /a counter's name must end with _total/);
+  assert.throws(() => metrics.histogram("wait_count", "A.", []), /a histogram's name must not end with/);
+});
+
 test("a value observed in a sampled span has its ids as an exemplar, in OpenMetrics only", async () => {
   const { metrics } = open();
   const [histogram, counter] = [metrics.histogram("a_seconds", "A.", ["code"]), metrics.counter("b_total", "B.", [])];

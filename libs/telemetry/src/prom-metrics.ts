@@ -84,6 +84,7 @@ export class PromMetrics implements Metrics {
     const labels = labelNames.join(",");
     const known = this.#registered.get(name);
     if (known === undefined) {
+      refuseReserved(description);
       const metric = make(description);
       this.#registered.set(name, { type, labels, metric });
       return metric;
@@ -92,5 +93,14 @@ export class PromMetrics implements Metrics {
       throw new Error(`${name} is already a ${known.type} with the labels [${known.labels}]`);
     }
     return known.metric as M; // Made by the same call with the same type.
+  }
+}
+
+/** Throws if promtool would complain: other metrics make series of names with these endings. */
+function refuseReserved({ type, name }: Description): void {
+  if (type === "counter" && !name.endsWith("_total")) throw new Error(`a counter's name must end with _total: ${name}`);
+  const reserved = /_(?:count|sum|bucket|total)$/.exec(name)?.[0];
+  if (type !== "counter" && reserved !== undefined) {
+    throw new Error(`a ${type}'s name must not end with ${reserved}: ${name}`);
   }
 }

@@ -141,7 +141,7 @@ for (const { language, transport } of pairs) {
         assert.match(text, series("rpc_server_call_duration_seconds_bucket", "greeter.v1.Greeter/SayHello", code));
       }
       assert.match(text, /^rpc_server_calls_in_flight\{method="greeter\.v1\.Greeter\/SayHello"\} 0$/m);
-      assert.match(text, /^target_info\{service_name="greeter",service_version=""\} 1$/m);
+      assert.match(text, /^target_info\{service_name="greeter",service_version="0.1.0"\} 1$/m);
       const bounds = [...text.matchAll(/duration_seconds_bucket\{.*?le="([^"]+)"/g)].map(([, le]) => le);
       const want = "0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 +Inf";
       assert.equal([...new Set(bounds)].join(" "), want);

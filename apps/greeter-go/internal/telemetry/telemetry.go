@@ -21,6 +21,9 @@ import (
 	"github.com/plumbline/plumbline/apps/greeter-go/internal/config"
 )
 
+// version is that of the release, as in package.json.
+const version = "0.1.0"
+
 // The longest wait for the last spans.
 const flush = 3 * time.Second
 
@@ -55,7 +58,7 @@ func Start(service string, settings config.Telemetry) (*Telemetry, error) {
 		prometheus.GaugeOpts{Name: "target_info", Help: "The service this process is."},
 		[]string{"service_name", "service_version"},
 	)
-	info.WithLabelValues(service, "").Set(1)
+	info.WithLabelValues(service, version).Set(1)
 	registry.MustRegister(
 		info,
 		collectors.NewGoCollector(),

@@ -2,6 +2,7 @@ import { retryAndDeadLetterTopics } from "@plumbline/messaging";
 import { type DatabaseOptions, type Migration, migrate, openDatabase } from "@plumbline/postgres";
 import { startTelemetry, type TelemetryOptions } from "@plumbline/telemetry";
 import type { ServiceContext } from "../run-service.ts";
+import { version } from "../version.ts";
 import { type BrokerSettings, openBroker } from "./open-broker.ts";
 
 interface Topic {
@@ -30,7 +31,7 @@ interface MigrateSettings extends BrokerSettings {
  */
 export function migrateData({ migrations, publishes, consumes }: MigrateOptions) {
   return async (config: MigrateSettings, { name, signal }: ServiceContext): Promise<void> => {
-    await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+    await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
     await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
     const applied = await migrate(database, migrations, {
       signal,

@@ -7,6 +7,7 @@ import {
   type ServiceContext,
   serveRpc,
   serveUntilStopped,
+  version,
 } from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { SparePartConfig } from "./config.ts";
@@ -14,7 +15,7 @@ import { sparePartService } from "./spare-part-service.ts";
 
 /** The life of the process: resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof SparePartConfig>, { name, signal }: ServiceContext): Promise<void> {
-  await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+  await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using ops = await openOps(config.ops, {}, telemetry); // It depends on no other service.
   await using server = await serveRpc(
     { services: [sparePartService], descriptors: descriptorSet, health: ops.health, telemetry },

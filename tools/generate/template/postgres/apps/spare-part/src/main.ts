@@ -9,6 +9,7 @@ import {
   type ServiceContext,
   serveRpc,
   serveUntilStopped,
+  version,
 } from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
@@ -21,7 +22,7 @@ type Settings = Config<typeof SparePartConfig>;
 /** The life of the process: resources open in the order of the lines and close in reverse. */
 async function main(config: Settings, context: ServiceContext): Promise<void> {
   const { name, signal } = context;
-  await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+  await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using settings = await followLiveSettings(SparePartConfig, config, context, telemetry.logger);
   const url = settings.follow(({ database }) => database.url);
   await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
@@ -40,7 +41,7 @@ async function main(config: Settings, context: ServiceContext): Promise<void> {
 
 /** Brings the database to what this version needs. */
 async function migrateDatabase(config: Settings, { name, signal }: ServiceContext): Promise<void> {
-  await using telemetry = startTelemetry({ service: name, ...config.telemetry });
+  await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
   telemetry.logger.info(`${name} is migrated`, { applied: await migrate(database, migrations, { signal }) });
 }
