@@ -46,18 +46,34 @@ export const reproductions: readonly Reproduction[] = [
       { file: `${gateway}/slow-clients.test.ts`, title: "holds its place until it is disconnected" },
     ],
   },
-  { name: "big-page-reader", attacks: [bigPages], tests: [] },
+  {
+    name: "big-page-reader",
+    attacks: [bigPages],
+    tests: [
+      { file: "apps/orders/test/service.ts", title: "pages of large orders are shorter than requested" },
+      { file: "libs/rpc/src/interceptors/weigh.test.ts", title: "a client has half of the memory at most" },
+    ],
+  },
   {
     name: "cancels-end-the-shared-connection",
     attacks: [hangUps],
     tests: [
       { file: `${gateway}/slow-clients.test.ts`, title: "a client that gives up its requests is refused for a time" },
+      { file: "libs/rpc/test/resets.test.ts", title: "keeps the connection of a trusted peer that cancels" },
     ],
   },
   {
     name: "kafka-forged",
     attacks: [],
     tests: [
+      {
+        file: "libs/messaging/src/conformance/strangers.ts",
+        title: "forged headers of failed messages do not hold up a group",
+      },
+      {
+        file: "libs/messaging/src/conformance/strangers.ts",
+        title: "a forged date in a retry topic delays its message",
+      },
       { file: "libs/messaging/src/dead-letters/find.test.ts", title: "a dead letter with forged headers is found" },
     ],
   },
@@ -77,13 +93,31 @@ export const reproductions: readonly Reproduction[] = [
       { file: "tools/engines/src/start-postgres.test.ts", title: "a folder that trusted every client of the machine" },
     ],
   },
-  { name: "queue-fairness", attacks: [queueFlood], tests: [] },
+  {
+    name: "queue-fairness",
+    attacks: [queueFlood],
+    tests: [
+      { file: "tests/e2e/test/fairness.test.ts", title: "an order of one client is fulfilled while 100 large ones" },
+      { file: "apps/orders/test/service.ts", title: "one client's orders are bounded whatever customers they name" },
+      { file: "libs/messaging/src/consuming/lanes.test.ts", title: "a client's task runs soon" },
+      { file: "libs/concurrency/src/fair-semaphore.test.ts", title: "shares keep their order and none starves" },
+    ],
+  },
   {
     name: "slowloris",
     attacks: [manyConnections],
     tests: [{ file: "apps/gateway/src/server.test.ts", title: "one client leaves room for others" }],
   },
-  { name: "ops-port", attacks: [silentOpsConnections], tests: [] },
+  {
+    name: "ops-port",
+    attacks: [silentOpsConnections],
+    tests: [
+      {
+        file: "libs/lifecycle/src/serve-ops.test.ts",
+        title: "probes are answered while another address holds silent connections",
+      },
+    ],
+  },
   {
     name: "tls-handshakes",
     attacks: [],
@@ -95,9 +129,21 @@ export const reproductions: readonly Reproduction[] = [
   {
     name: "h2-memory",
     attacks: [unreadCalls],
-    tests: [{ file: "libs/http2/test/defences.test.ts", title: "a flood of ${name} ends the connection" }],
+    tests: [
+      { file: "libs/http2/test/defences.test.ts", title: "a flood of ${name} ends the connection" },
+      { file: "libs/rpc/test/memory.test.ts", title: "answers that a client does not read are bounded" },
+      { file: "libs/rpc/test/memory.test.ts", title: "requests that never end are bounded for their address" },
+      { file: "libs/rpc/test/memory.test.ts", title: "small messages of a stream do not keep the reads" },
+    ],
   },
-  { name: "csrf", attacks: [foreignPages, foreignHosts], tests: [] },
+  {
+    name: "csrf",
+    attacks: [foreignPages, foreignHosts],
+    tests: [
+      { file: `${gateway}/strict.test.ts`, title: "a page of another site cannot cancel an order:" },
+      { file: `${gateway}/strict.test.ts`, title: "with http.hosts only those hosts are served" },
+    ],
+  },
   {
     name: "trust-proxy",
     attacks: [],
