@@ -29,6 +29,11 @@ export const OperatorConfig = serviceConfig({
     everyMs: durationMs(2_000).describe("the time between two renewals, and two attempts of the other replicas"),
   }),
   sidecars: z.object({
+    agentImage: z
+      .string()
+      .min(1)
+      .default("plumbline/operator:dev")
+      .describe("the operator's own image, for the sidecar of Secrets; the chart sets it"),
     collectorImage: z
       .string()
       .min(1)

@@ -16,7 +16,7 @@ async function main(config: Config<typeof OperatorConfig>, { name, signal, notic
   const own = await kube.namespace();
   const identity = config.identity ?? defaultIdentity();
   const { namespaces = [own], lease, resyncMs, sidecars } = config;
-  const images = { collector: sidecars.collectorImage };
+  const images = { collector: sidecars.collectorImage, agent: sidecars.agentImage };
   const leads = metrics.gauge("operator_leads", "1 while this replica leads.", []);
   leads.set({}, 0);
   await using ops = await openOps(config.ops, {}, telemetry);

@@ -1,10 +1,14 @@
-import { type BackgroundWork, background, fullJitter, sleep, taskGroup } from "@plumbline/concurrency";
+import { type BackgroundWork, background, fullJitter, Semaphore, sleep, taskGroup } from "@plumbline/concurrency";
 import { isServiceError } from "@plumbline/errors";
 import { type Kube, type KubeObject, type Resource, recordEvent, resourceOf, watchObjects } from "@plumbline/kube";
 import type { Telemetry } from "@plumbline/telemetry";
+import { z } from "zod";
+import { agentPort } from "./agent/contract.ts";
 import { desiredObjects, managedBy, manager, type SidecarImages } from "./reconcile/desired-objects.ts";
 import { KeyedQueue } from "./reconcile/keyed-queue.ts";
-import { statusOf } from "./reconcile/status-of.ts";
+import { readVersions } from "./reconcile/read-versions.ts";
+import { agentLabel, agentSecrets } from "./reconcile/secret-agent.ts";
+import { type AgentPod, statusOf } from "./reconcile/status-of.ts";
 import { apiVersion, BackendService, type BackendServiceStatus, kind, plural } from "./resource/backend-service.ts";
 
 export interface OperatorOptions {
@@ -19,13 +23,22 @@ export interface OperatorOptions {
 /** The kinds of objects that the operator makes. */
 const owned: Readonly<Record<string, { readonly apiVersion: string; readonly plural: string }>> = {
   ServiceAccount: { apiVersion: "v1", plural: "serviceaccounts" },
+  Role: { apiVersion: "rbac.authorization.k8s.io/v1", plural: "roles" },
+  RoleBinding: { apiVersion: "rbac.authorization.k8s.io/v1", plural: "rolebindings" },
   Service: { apiVersion: "v1", plural: "services" },
   PodDisruptionBudget: { apiVersion: "policy/v1", plural: "poddisruptionbudgets" },
   Deployment: { apiVersion: "apps/v1", plural: "deployments" },
   HorizontalPodAutoscaler: { apiVersion: "autoscaling/v2", plural: "horizontalpodautoscalers" },
 };
 
+/** The kinds of objects that a resource may stop to ask for. Those are deleted then. */
+const optional = ["RoleBinding", "Role"];
+
 const backoff = { baseMs: 200, maxMs: 300_000 };
+/** The times between two questions to agents that are behind. */
+const askBackoff = { baseMs: 1_000, maxMs: 60_000 };
+/** The most agents of a resource that are asked at a time. */
+const maxQuestions = 10;
 const watchBackoff = { baseMs: 500, maxMs: 15_000 };
 const controller = "plumbline.dev/operator";
 
@@ -54,6 +67,10 @@ export async function runOperator(
   const seen = new Map<string, Objects>();
   const applied = new Map<string, Applied>();
   const statuses = new Map<string, string>();
+  /** The versions that agents have said last, by the pods' uids. */
+  const said = new Map<string, ReadonlyMap<string, string>>();
+  /** The number of times in a row that some agent of a resource was behind. */
+  const waits = new Map<string, number>();
 
   const queue = new KeyedQueue({
     workers: 4,
@@ -79,6 +96,7 @@ export async function runOperator(
         const watched: readonly (readonly [string, Resource])[] = [
           [kind, resourceOf(apiVersion, plural, namespace)],
           ["Secret", { ...resourceOf("v1", "secrets", namespace), isMetadataOnly: true }],
+          ["Pod", { ...resourceOf("v1", "pods", namespace), labelSelector: agentLabel }],
           ...Object.entries(owned).map(([name, one]) => {
             const resource = resourceOf(one.apiVersion, one.plural, namespace);
             return [name, { ...resource, labelSelector: `${managedBy}=${manager}` }] as const;
@@ -107,6 +125,7 @@ export async function runOperator(
             const before = seen.get(`${name} ${namespace}`);
             const after = new Map(objects.map((object) => [object.metadata.name, object]));
             seen.set(`${name} ${namespace}`, after);
+            if (name === "Pod") forgetPods(before, after);
             // The namespace is complete with its last list, and all resources are due then.
             if (before === undefined && countOf(namespace) === count) addAll(namespace);
             else if (before !== undefined) for (const one of changed(before, after)) touch(name, namespace, one);
@@ -119,6 +138,12 @@ export async function runOperator(
         await sleep(watchBackoff.baseMs + fullJitter(failures, watchBackoff), { signal: watching });
       }
     };
+  }
+
+  function forgetPods(before: Objects | undefined, after: Objects): void {
+    for (const [pod, { metadata }] of before ?? []) {
+      if (after.get(pod)?.metadata.uid !== metadata.uid) said.delete(metadata.uid ?? "");
+    }
   }
 
   function countOf(namespace: string): number {
@@ -138,6 +163,10 @@ export async function runOperator(
         if (secrets.some(({ secretRef }) => secretRef === object.metadata.name)) add(`${namespace}/${resource}`);
       }
       return;
+    }
+    if (name === "Pod") {
+      const { labels = {} } = object.metadata as { readonly labels?: Readonly<Record<string, string>> };
+      return add(`${namespace}/${labels["app.kubernetes.io/instance"] ?? ""}`);
     }
     const owner = ownerOf(object);
     if (owner !== undefined) add(`${namespace}/${owner.name}`);
@@ -171,7 +200,8 @@ export async function runOperator(
     const live = (of: string) => seen.get(`${of} ${namespace}`)?.get(name);
     let deployment = live("Deployment");
     let failure: { readonly error: Error; readonly isRefusal: boolean } | undefined;
-    for (const object of desiredObjects(resource, versions, images)) {
+    const desired = desiredObjects(resource, versions, images);
+    for (const object of desired) {
       const of = String(object["kind"]);
       try {
         const now = await keep(key, object, live(of), resource.metadata.uid, working);
@@ -186,7 +216,17 @@ export async function runOperator(
     // A server that is away says nothing about the resource.
     if (failure !== undefined && !failure.isRefusal) throw failure.error;
     const refusal = failure?.error.message;
-    const status = statusOf(resource, { deployment, versions, refusal }, new Date().toISOString().replace(/\.\d+/, ""));
+    if (failure === undefined) {
+      for (const of of optional.filter((one) => !desired.some((object) => object["kind"] === one))) {
+        await removeOwned(key, of, live(of), resource.metadata.uid, working);
+      }
+    }
+    const pods = await agentPods(key, resource, versions, working);
+    const status = statusOf(
+      resource,
+      { deployment, versions, pods, refusal },
+      new Date().toISOString().replace(/\.\d+/, ""),
+    );
     const text = JSON.stringify(status);
     const known = statuses.get(key) ?? canonical(resource.status);
     if (canonical(status) !== known) {
@@ -221,6 +261,61 @@ export async function runOperator(
     writes.inc({ kind: of });
     applied.set(`${of} ${key}`, { desired, live: contentOf(now) });
     return now;
+  }
+
+  /** Deletes an object that the resource owns and no longer asks for. */
+  async function removeOwned(
+    key: string,
+    of: string,
+    live: KubeObject | undefined,
+    uid: string,
+    working: AbortSignal,
+  ): Promise<void> {
+    if (live === undefined || ownerOf(live)?.uid !== uid) return;
+    const { apiVersion: api, plural: name } = owned[of] ?? { apiVersion: "", plural: "" };
+    const { namespace, name: object, uid: only } = live.metadata;
+    await writer.delete(resourceOf(api, name, namespace), object, { uid: only, signal: working });
+    writes.inc({ kind: of });
+    applied.delete(`${of} ${key}`);
+  }
+
+  /**
+   * Returns the pods with an agent, and what each has written. It asks those that are behind, and
+   * looks at the resource again soon if one still is.
+   */
+  async function agentPods(
+    key: string,
+    resource: BackendService,
+    versions: ReadonlyMap<string, string>,
+    working: AbortSignal,
+  ): Promise<readonly AgentPod[]> {
+    const secrets = agentSecrets(resource);
+    if (secrets.length === 0) return [];
+    const { namespace, name } = resource.metadata;
+    const found = [...(seen.get(`Pod ${namespace}`)?.values() ?? [])].flatMap((object) => {
+      const pod = AgentPodObject.safeParse(object);
+      const isOurs = pod.success && pod.data.metadata.labels["app.kubernetes.io/instance"] === name;
+      return isOurs && pod.data.metadata.deletionTimestamp === undefined ? [pod.data] : [];
+    });
+    const isLate = ({ metadata: { uid } }: AgentPodObject) =>
+      secrets.some((secret) => said.get(uid)?.get(secret.name) !== versions.get(secret.secretRef));
+    const late = found.filter(isLate);
+    const places = new Semaphore(maxQuestions);
+    await Promise.all(
+      late.map(async ({ metadata: { uid }, status: { podIP } }) => {
+        if (podIP === undefined) return;
+        using _place = await places.acquire({ signal: working });
+        const answer = await readVersions(podIP, agentPort, { signal: working });
+        if (answer !== undefined) said.set(uid, answer);
+      }),
+    );
+    working.throwIfAborted();
+    const waited = late.some(isLate) ? (waits.get(key) ?? 0) + 1 : 0;
+    waits.set(key, waited);
+    if (waited > 0) queue.addAfter(key, Math.min(askBackoff.maxMs, askBackoff.baseMs * 2 ** (waited - 1)));
+    return found
+      .map(({ metadata }) => ({ name: metadata.name, versions: said.get(metadata.uid) ?? new Map<string, string>() }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Rejects if an object of this name belongs to somebody else. */
@@ -275,9 +370,21 @@ export async function runOperator(
 
   function forget(key: string): void {
     statuses.delete(key);
+    waits.delete(key);
     for (const of of Object.keys(owned)) applied.delete(`${of} ${key}`);
   }
 }
+
+const AgentPodObject = z.object({
+  metadata: z.object({
+    name: z.string(),
+    uid: z.string(),
+    labels: z.record(z.string(), z.string()),
+    deletionTimestamp: z.string().optional(),
+  }),
+  status: z.object({ podIP: z.string().optional() }).prefault({}),
+});
+type AgentPodObject = z.output<typeof AgentPodObject>;
 
 /** The refusal of an object that somebody else has made. */
 class StrangerError extends Error {}

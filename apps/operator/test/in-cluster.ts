@@ -15,7 +15,7 @@ import { definition } from "../src/resource/definition.ts";
 const access = kubeconfig(process.env["KUBECONFIG"] ?? "");
 const kube = new Kube({ access });
 const manager = "operator-test";
-const images = { collector: "plumbline/none:1" };
+const images = { collector: "plumbline/none:1", agent: "plumbline/operator:1.4.0" };
 const namespaces = resourceOf("v1", "namespaces");
 const namespace = `operator-app-${process.pid}`;
 const services = resourceOf(apiVersion, plural, namespace);
@@ -202,6 +202,17 @@ void describe("the operator against a real API server", { timeout: 300_000 }, ()
     }
   });
 
+  void test("gives the agent of Secrets its right, and takes it away when the resource no longer asks for it", async (t) => {
+    await startOperator(t);
+    const group = "rbac.authorization.k8s.io/v1";
+    const rights = [of(group, "roles"), of(group, "rolebindings")];
+    const count = async () => (await Promise.all(rights.map((one) => found(one, "agent")))).filter(Boolean).length;
+    await put("agent", { secrets: [{ name: "tls", secretRef: "agent-tls", follow: "agent" }] });
+    await eventually(count, (seen) => seen === 2);
+    await put("agent");
+    await eventually(count, (seen) => seen === 0);
+  });
+
   void test("writes nothing at rest, and nothing when it starts again but one apply of each object", async (t) => {
     const proxy = await startOperator(t);
     const names = Array.from({ length: 10 }, (_, index) => `rest-${index}`);
@@ -259,6 +270,11 @@ void describe("the definition", { timeout: 60_000 }, () => {
       "a port of the sidecar",
       { ports: { grpc: 4318 }, tracing: { collector: "http://collector:4318" } },
       /the ports 4318 and 13133 belong to the sidecar/,
+    ],
+    [
+      "a port of the agent",
+      { ports: { grpc: 9480 }, secrets: [{ name: "tls", secretRef: "tls", follow: "agent" }] },
+      /the port 9480 belongs to the sidecar/,
     ],
     [
       "a setting that tracing sets",

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { ServiceError } from "@plumbline/errors";
-import { parse } from "yaml";
 import { z } from "zod";
 
 /** The means to reach an API server, as they are now. Files are read again for each request. */
@@ -83,6 +82,8 @@ export function kubeconfig(path: string): ReadAccess {
   return async () => {
     const source = await read(path, "name a kubeconfig that this process may read");
     let document: unknown;
+    // Pods do without it, and have little memory.
+    const { parse } = await import("yaml");
     try {
       document = parse(source);
     } catch (error) {

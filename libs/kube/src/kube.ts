@@ -23,6 +23,8 @@ export interface Resource {
   /** "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices" */
   readonly path: string;
   readonly labelSelector?: string | undefined;
+  /** "metadata.name=tls": a role that names its resources allows lists and watches of one name. */
+  readonly fieldSelector?: string | undefined;
   /** Asks lists and watches for the metadata alone. The content of a Secret is not sent then. */
   readonly isMetadataOnly?: boolean | undefined;
 }
@@ -221,8 +223,12 @@ export class Kube {
   async #open(call: Call, silenceMs: number, signal: AbortSignal | undefined): Promise<Opened> {
     signal?.throwIfAborted();
     const access = await this.#access();
-    const { labelSelector } = call.resource;
-    const parameters = new URLSearchParams({ ...call.query, ...(labelSelector !== undefined && { labelSelector }) });
+    const { labelSelector, fieldSelector } = call.resource;
+    const parameters = new URLSearchParams({
+      ...call.query,
+      ...(labelSelector !== undefined && { labelSelector }),
+      ...(fieldSelector !== undefined && { fieldSelector }),
+    });
     const origin = access.url.replace(/\/+$/, "");
     const what = describe(call, origin);
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);

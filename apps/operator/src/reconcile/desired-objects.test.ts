@@ -6,7 +6,7 @@ import { parse, stringify } from "yaml";
 import { BackendService } from "../resource/backend-service.ts";
 import { desiredObjects } from "./desired-objects.ts";
 
-const images = { collector: "otel/opentelemetry-collector:0.165.0" };
+const images = { collector: "otel/opentelemetry-collector:0.165.0", agent: "plumbline/operator:1.4.0" };
 
 const resource = (name: string, spec: object) =>
   BackendService.parse({ metadata: { name, namespace: "shop", uid: "uid-1", generation: 1 }, spec });
@@ -29,6 +29,16 @@ const cases = {
     ports: { grpc: 50_052 },
     init: ["migrate"],
     tracing: { collector: "http://collector.observability:4318", sampleRatio: 0.1 },
+  },
+  agent: {
+    image: "plumbline/orders:1.4.0",
+    ports: { grpc: 50_052 },
+    init: ["migrate"],
+    secrets: [
+      { name: "database", secretRef: "orders-database", follow: "agent", settings: { "database.url": "url" } },
+      { name: "tls", secretRef: "orders-tls", follow: "agent" },
+      { name: "license", secretRef: "orders-license", follow: "restart" },
+    ],
   },
   edge: { image: "plumbline/gateway:1.4.0", program: "gateway", ports: { http: 8080, ops: 9470 } },
 };
@@ -63,6 +73,28 @@ void describe("the objects of a resource", () => {
     assert.doesNotMatch(text({ ...cases.traced, tracing: undefined }), /collector|restartPolicy|OTLP/);
     assert.match(text(cases.traced), /"ORDERS_TELEMETRY_OTLP_ENDPOINT","value":"http:\/\/127\.0\.0\.1:4318"/);
     assert.match(text(cases.traced), /"ORDERS_TELEMETRY_SAMPLE_RATIO","value":"0\.1"/);
+  });
+
+  void test("the agent may read its own Secrets alone, and the program has no token", () => {
+    const objects = desiredObjects(resource("orders", cases.agent), new Map(), images);
+    const role = objects.find(({ kind }) => kind === "Role");
+    assert.deepEqual(role?.["rules"], [
+      {
+        apiGroups: [""],
+        resources: ["secrets"],
+        resourceNames: ["orders-database", "orders-tls"],
+        verbs: ["list", "watch"],
+      },
+    ]);
+    const deployment = objects.find(({ kind }) => kind === "Deployment") ?? assert.fail("there is no Deployment");
+    const { template } = deployment["spec"] as {
+      template: { spec: Record<"initContainers" | "containers", { name: string; volumeMounts: { name: string }[] }[]> };
+    };
+    const holders = [...template.spec.initContainers, ...template.spec.containers]
+      .filter(({ volumeMounts }) => volumeMounts.some(({ name }) => name.includes("token")))
+      .map(({ name }) => name);
+    assert.deepEqual(holders, ["plumbline-agent"]);
+    assert.equal(template.spec.initContainers[0]?.name, "plumbline-agent");
   });
 
   void test("no object has a number of replicas", () => {

@@ -1,7 +1,17 @@
 import { environmentName, settingsPrefix } from "@plumbline/config";
 import type { KubeObject } from "@plumbline/kube";
+import { secretsFolder } from "../agent/contract.ts";
 import { apiVersion, type BackendService, kind } from "../resource/backend-service.ts";
 import { collector, collectorName, spansUrl } from "./collector.ts";
+import {
+  agentAccess,
+  agentLabel,
+  agentName,
+  agentSecrets,
+  agentVolumes,
+  secretAgent,
+  volumeOf,
+} from "./secret-agent.ts";
 
 /** The name under which the API server remembers the fields that the operator owns. */
 export const manager = "plumbline-operator";
@@ -15,6 +25,8 @@ export type SecretVersions = ReadonlyMap<string, string>;
 /** The images of sidecars. */
 export interface SidecarImages {
   readonly collector: string;
+  /** The operator's own image, which has the program of the agent too. */
+  readonly agent: string;
 }
 
 /**
@@ -63,6 +75,7 @@ export function desiredObjects(
   };
   return [
     serviceAccount,
+    ...agentAccess(agentSecrets(resource), metadata),
     service,
     disruption,
     deployment(resource, { versions, images }, metadata),
@@ -79,8 +92,11 @@ export function selectorOf({ metadata, spec }: BackendService): Readonly<Record<
 }
 
 /** Returns the names of the sidecars that a resource asks for. */
-export function sidecarsOf({ spec }: BackendService): readonly string[] {
-  return spec.tracing === undefined ? [] : [collectorName];
+export function sidecarsOf(resource: BackendService): readonly string[] {
+  return [
+    ...(agentSecrets(resource).length === 0 ? [] : [agentName]),
+    ...(resource.spec.tracing === undefined ? [] : [collectorName]),
+  ];
 }
 
 function autoscaler({ metadata: { name }, spec }: BackendService, metadata: KubeObject["metadata"]): KubeObject {
@@ -112,8 +128,6 @@ function autoscaler({ metadata: { name }, spec }: BackendService, metadata: Kube
   };
 }
 
-const secretsFolder = "/run/plumbline/secrets";
-
 const containerSecurity = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
@@ -138,7 +152,7 @@ function deployment(
     },
     securityContext: containerSecurity,
     volumeMounts: secrets.map((secret) => ({
-      name: `secret-${secret.name}`,
+      name: volumeOf(secret.name),
       mountPath: `${secretsFolder}/${secret.name}`,
       readOnly: true,
     })),
@@ -149,7 +163,12 @@ function deployment(
     timeoutSeconds,
     failureThreshold,
   });
-  const sidecars = spec.tracing === undefined ? [] : [collector(spec.tracing, images.collector)];
+  const written = agentSecrets(resource);
+  // In the order of their starts. They end in reverse.
+  const sidecars = [
+    ...(written.length === 0 ? [] : [secretAgent(written, images.agent)]),
+    ...(spec.tracing === undefined ? [] : [collector(spec.tracing, images.collector)]),
+  ];
   // A version in the template replaces the pods when it changes.
   const annotations = Object.fromEntries(
     secrets
@@ -167,7 +186,11 @@ function deployment(
       selector: { matchLabels: selectorOf(resource) },
       template: {
         metadata: {
-          labels: { ...selectorOf(resource), "app.kubernetes.io/part-of": "plumbline" },
+          labels: {
+            ...selectorOf(resource),
+            "app.kubernetes.io/part-of": "plumbline",
+            ...(written.length > 0 && { [agentLabel]: "true" }),
+          },
           annotations: { "kubectl.kubernetes.io/default-container": name, ...annotations },
         },
         spec: {
@@ -208,10 +231,15 @@ function deployment(
               livenessProbe: probe("/healthz", 10, 5, 3),
             },
           ],
-          volumes: secrets.map((secret) => ({
-            name: `secret-${secret.name}`,
-            secret: { secretName: secret.secretRef, defaultMode: 0o440 },
-          })),
+          volumes: [
+            ...agentVolumes(written),
+            ...secrets
+              .filter((secret) => !written.includes(secret))
+              .map((secret) => ({
+                name: volumeOf(secret.name),
+                secret: { secretName: secret.secretRef, defaultMode: 0o440 },
+              })),
+          ],
         },
       },
     },

@@ -104,6 +104,19 @@ void describe("the queue of keys", { timeout: 60_000 }, () => {
     assert.equal(gates.length, 2);
   });
 
+  void test("works on a key again after the time that its work has asked for", async (t) => {
+    const done: string[] = [];
+    const { queue } = open(t, async (key) => {
+      done.push(key);
+      if (done.length === 1) queue.addAfter(key, 10);
+    });
+    queue.add("a");
+    await eventually(
+      () => done.length,
+      (count) => count === 2,
+    );
+  });
+
   void test("repeats a key that failed, and goes on with the others", async (t) => {
     const done: string[] = [];
     let left = 3;

@@ -45,6 +45,15 @@ export class KeyedQueue {
     this.#arrived.set();
   }
 
+  /** Adds the key after a time, unless it is added before. For work on the key, while it runs. */
+  addAfter(key: string, ms: number): void {
+    clearTimeout(this.#timers.get(key));
+    this.#timers.set(
+      key,
+      setTimeout(() => this.add(key), ms),
+    );
+  }
+
   /** Works until the signal aborts. Resolves when all workers have ended. */
   async run({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     using _timers = onAbort(signal, () => {
@@ -79,10 +88,7 @@ export class KeyedQueue {
         const failures = (this.#failures.get(key) ?? 0) + 1;
         this.#failures.set(key, failures);
         const { backoff } = this.#options;
-        this.#timers.set(
-          key,
-          setTimeout(() => this.add(key), backoff.baseMs / 2 + fullJitter(failures, backoff)),
-        );
+        this.addAfter(key, backoff.baseMs / 2 + fullJitter(failures, backoff));
       }
       if (this.#again.delete(key)) this.add(key);
     }

@@ -81,6 +81,29 @@ void describe("the status of a resource", () => {
     assert.deepEqual(status.secrets, [{ name: "key", resourceVersion: "7" }]);
   });
 
+  void test("the pods that are behind with a Secret of the agent are named, each with its version", () => {
+    const spec = { secrets: [{ name: "tls", secretRef: "greeter-tls", follow: "agent" }] };
+    const versions = new Map([["greeter-tls", "8"]]);
+    const pod = (name: string, version?: string) => ({
+      name,
+      versions: new Map(version === undefined ? [] : [["tls", version]]),
+    });
+    const of = (...pods: ReturnType<typeof pod>[]) =>
+      statusOf(resource(spec), { deployment: deployment(full), versions, pods }, "now");
+    const late = of(pod("a", "8"), pod("b", "7"), pod("c"));
+    assert.equal(words(late)["SecretsInSync"], "False Delivering");
+    assert.match(JSON.stringify(late.conditions), /tls: 1 pods have the present version, and not b, c/);
+    assert.deepEqual(late.secrets, [
+      { name: "tls", resourceVersion: "8", deliveredTo: 1, behind: [{ pod: "b", resourceVersion: "7" }, { pod: "c" }] },
+    ]);
+    const synced = of(pod("a", "8"), pod("b", "8"));
+    assert.equal(words(synced)["SecretsInSync"], "True Found");
+    assert.deepEqual(synced.secrets, [{ name: "tls", resourceVersion: "8", deliveredTo: 2 }]);
+    assert.equal(words(of())["SecretsInSync"], "False Delivering");
+    const many = of(...Array.from({ length: 1_000 }, (_, index) => pod(`pod-${index}`)));
+    assert.equal(many.secrets?.[0]?.behind?.length, 20);
+  });
+
   const traced = { tracing: { collector: "http://collector:4318" } };
   const sidecar = { name: "plumbline-collector", restartPolicy: "Always" };
   for (const { what, spec, status = full, initContainers, want } of [

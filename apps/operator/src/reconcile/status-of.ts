@@ -2,6 +2,7 @@ import type { KubeObject } from "@plumbline/kube";
 import { z } from "zod";
 import type { BackendService, BackendServiceStatus, Condition } from "../resource/backend-service.ts";
 import { type SecretVersions, selectorOf, sidecarsOf } from "./desired-objects.ts";
+import { agentSecrets } from "./secret-agent.ts";
 
 const Deployment = z.object({
   metadata: z.object({ generation: z.int().default(0) }),
@@ -37,11 +38,22 @@ const Deployment = z.object({
     .prefault({}),
 });
 
+/** A pod whose agent writes Secrets, with the versions that it has said, by name. */
+export interface AgentPod {
+  readonly name: string;
+  readonly versions: ReadonlyMap<string, string>;
+}
+
+/** The most pods that the status names for each Secret. */
+const maxBehind = 20;
+
 /** The findings of a reconcile: what the status is made of. */
 export interface Findings {
   /** The Deployment as the server has it, if it is there. */
   readonly deployment: KubeObject | undefined;
   readonly versions: SecretVersions;
+  /** The pods with an agent, if the resource asks for one. */
+  readonly pods?: readonly AgentPod[];
   /** The refusal of an object, which does not pass by itself. */
   readonly refusal?: string | undefined;
 }
@@ -73,6 +85,7 @@ export function statusOf(resource: BackendService, findings: Findings, now: stri
         ? { reason: "NoProgress", message: `${progress}: ${timeout.message}. See the events and logs of the pods` }
         : undefined;
   const missingText = missing.map(({ secretRef }) => secretRef).join(", ");
+  const deliveries = deliveriesOf(resource, findings);
   const conditions = [
     condition("Ready", isAvailable && stalled === undefined, {
       reason: stalled?.reason ?? (isAvailable ? "Available" : missing.length > 0 ? "SecretMissing" : "Unavailable"),
@@ -82,13 +95,7 @@ export function statusOf(resource: BackendService, findings: Findings, now: stri
       reason: stalled !== undefined ? "Stalled" : isAvailable ? "Done" : "RollingOut",
       message: progress,
     }),
-    condition("SecretsInSync", missing.length === 0, {
-      reason: missing.length === 0 ? "Found" : "Missing",
-      message:
-        missing.length === 0
-          ? `${secrets.length} Secrets are there`
-          : `pods cannot start without the Secrets ${missingText}: create them in the namespace ${resource.metadata.namespace}`,
-    }),
+    inSync(),
     ...injected(),
     condition("Stalled", stalled !== undefined, stalled ?? { reason: "NotStalled", message: "" }),
   ];
@@ -101,11 +108,31 @@ export function statusOf(resource: BackendService, findings: Findings, now: stri
     ...(secrets.length > 0 && {
       secrets: secrets.flatMap(({ name, secretRef }) => {
         const resourceVersion = findings.versions.get(secretRef);
-        return resourceVersion === undefined ? [] : [{ name, resourceVersion }];
+        if (resourceVersion === undefined) return [];
+        const delivery = deliveries.get(name);
+        return [{ name, resourceVersion, ...delivery }];
       }),
     }),
     conditions,
   };
+
+  function inSync(): Condition {
+    if (missing.length > 0) {
+      return condition("SecretsInSync", false, {
+        reason: "Missing",
+        message: `pods cannot start without the Secrets ${missingText}: create them in the namespace ${resource.metadata.namespace}`,
+      });
+    }
+    const late = [...deliveries].filter(([, { deliveredTo, behind }]) => deliveredTo === 0 || behind !== undefined);
+    if (late.length > 0) {
+      const parts = late.map(([name, { deliveredTo, behind = [] }]) => {
+        const pods = behind.map(({ pod }) => pod).join(", ");
+        return `${name}: ${deliveredTo} pods have the present version${pods === "" ? "" : `, and not ${pods}`}`;
+      });
+      return condition("SecretsInSync", false, { reason: "Delivering", message: parts.join("; ") });
+    }
+    return condition("SecretsInSync", true, { reason: "Found", message: `${secrets.length} Secrets are there` });
+  }
 
   /** Returns the condition about sidecars, if the resource asks for some. */
   function injected(): readonly Condition[] {
@@ -146,4 +173,27 @@ export function statusOf(resource: BackendService, findings: Findings, now: stri
       observedGeneration: generation,
     };
   }
+}
+
+interface DeliveryStatus {
+  readonly deliveredTo: number;
+  readonly behind?: { pod: string; resourceVersion?: string }[];
+}
+
+/** Returns which pods have the present versions of the Secrets that the agent writes, by name. */
+export function deliveriesOf(
+  resource: BackendService,
+  { versions, pods = [] }: Pick<Findings, "versions" | "pods">,
+): ReadonlyMap<string, DeliveryStatus> {
+  return new Map(
+    agentSecrets(resource).map(({ name, secretRef }) => {
+      const present = versions.get(secretRef);
+      const late = pods.filter((pod) => present === undefined || pod.versions.get(name) !== present);
+      const behind = late.slice(0, maxBehind).map((pod) => {
+        const resourceVersion = pod.versions.get(name);
+        return { pod: pod.name, ...(resourceVersion !== undefined && { resourceVersion }) };
+      });
+      return [name, { deliveredTo: pods.length - late.length, ...(behind.length > 0 && { behind }) }] as const;
+    }),
+  );
 }

@@ -24,10 +24,10 @@ const Secret = z.object({
   name: z.string().max(40).regex(dnsLabel).describe("the folder of its files: /run/plumbline/secrets/NAME"),
   secretRef: z.string().min(1).max(253).describe("the name of a Secret in the same namespace"),
   follow: z
-    .enum(["files", "restart"])
+    .enum(["files", "restart", "agent"])
     .default("files")
     .describe(
-      "files: the program follows its files, which change within about a minute; restart: new pods replace the old ones",
+      "files: the program follows its files, which change within about a minute; agent: a sidecar writes them, within seconds; restart: new pods replace the old ones",
     ),
   settings: z
     .record(z.string().max(100), z.string().min(1).max(253))
@@ -139,6 +139,10 @@ const Spec = z
         message: "with tracing the ports 4318 and 13133 belong to the sidecar",
       },
       {
+        rule: "!has(self.secrets) || !self.secrets.exists(secret, secret.follow == 'agent') || (self.ports.ops != 9480 && (!has(self.ports.grpc) || self.ports.grpc != 9480) && (!has(self.ports.http) || self.ports.http != 9480))",
+        message: "with a Secret that follows by agent the port 9480 belongs to the sidecar",
+      },
+      {
         rule: "!has(self.tracing) || !has(self.settings) || !('telemetry.otlpEndpoint' in self.settings || 'telemetry.sampleRatio' in self.settings)",
         message: "tracing sets telemetry.otlpEndpoint and telemetry.sampleRatio: remove them from settings",
       },
@@ -163,7 +167,23 @@ const Status = z.object({
   replicas: z.int().min(0).optional(),
   selector: z.string().max(500).optional(),
   secrets: z
-    .array(z.object({ name: z.string().max(40), resourceVersion: z.string().max(100) }))
+    .array(
+      z.object({
+        name: z.string().max(40),
+        resourceVersion: z.string().max(100),
+        deliveredTo: z.int().min(0).optional().describe("follow agent: the pods that have this version"),
+        behind: z
+          .array(
+            z.object({
+              pod: z.string().max(253),
+              resourceVersion: z.string().max(100).optional().describe("absent if the pod has none yet"),
+            }),
+          )
+          .max(20)
+          .optional()
+          .describe("follow agent: the pods that have another version, the first 20 of them"),
+      }),
+    )
     .max(10)
     .optional()
     .describe("the versions of the Secrets that the operator has seen"),
