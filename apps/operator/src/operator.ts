@@ -28,11 +28,12 @@ const owned: Readonly<Record<string, { readonly apiVersion: string; readonly plu
   Service: { apiVersion: "v1", plural: "services" },
   PodDisruptionBudget: { apiVersion: "policy/v1", plural: "poddisruptionbudgets" },
   Deployment: { apiVersion: "apps/v1", plural: "deployments" },
+  NetworkPolicy: { apiVersion: "networking.k8s.io/v1", plural: "networkpolicies" },
   HorizontalPodAutoscaler: { apiVersion: "autoscaling/v2", plural: "horizontalpodautoscalers" },
 };
 
 /** The kinds of objects that a resource may stop to ask for. Those are deleted then. */
-const optional = ["RoleBinding", "Role"];
+const optional = ["RoleBinding", "Role", "NetworkPolicy"];
 
 const backoff = { baseMs: 200, maxMs: 300_000 };
 /** The times between two questions to agents that are behind. */

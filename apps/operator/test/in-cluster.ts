@@ -202,13 +202,22 @@ void describe("the operator against a real API server", { timeout: 300_000 }, ()
     }
   });
 
-  void test("gives the agent of Secrets its right, and takes it away when the resource no longer asks for it", async (t) => {
+  void test("deletes a policy and the right of an agent when the resource no longer asks for them", async (t) => {
     await startOperator(t);
     const group = "rbac.authorization.k8s.io/v1";
-    const rights = [of(group, "roles"), of(group, "rolebindings")];
-    const count = async () => (await Promise.all(rights.map((one) => found(one, "agent")))).filter(Boolean).length;
-    await put("agent", { secrets: [{ name: "tls", secretRef: "agent-tls", follow: "agent" }] });
-    await eventually(count, (seen) => seen === 2);
+    const kinds = [of(group, "roles"), of(group, "rolebindings"), of("networking.k8s.io/v1", "networkpolicies")];
+    const count = async () => (await Promise.all(kinds.map((one) => found(one, "agent")))).filter(Boolean).length;
+    await put("agent", {
+      secrets: [{ name: "tls", secretRef: "agent-tls", follow: "agent" }],
+      network: {
+        from: ["gateway"],
+        to: [
+          { program: "postgres", port: 5432 },
+          { cidr: "10.0.0.0/8", port: 443 },
+        ],
+      },
+    });
+    await eventually(count, (seen) => seen === 3);
     await put("agent");
     await eventually(count, (seen) => seen === 0);
   });
@@ -276,6 +285,12 @@ void describe("the definition", { timeout: 60_000 }, () => {
       { ports: { grpc: 9480 }, secrets: [{ name: "tls", secretRef: "tls", follow: "agent" }] },
       /the port 9480 belongs to the sidecar/,
     ],
+    [
+      "a peer of two kinds",
+      { network: { to: [{ program: "a", cidr: "10.0.0.0/8", port: 1 }] } },
+      /spec\.network\.to.*give one of program and cidr/,
+    ],
+    ["a peer without a port", { network: { to: [{ program: "a" }] } }, /spec\.network\.to\[0\]\.port/],
     [
       "a setting that tracing sets",
       { settings: { "telemetry.sampleRatio": "1" }, tracing: { collector: "http://collector:4318" } },

@@ -13,7 +13,7 @@ import {
 } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-/** The names that keys of a Secret have. What belongs to the swap itself begins with two dots. */
+/** The names that keys of a Secret have. Two dots begin the names of the swap itself. */
 const key = /^(?!\.\.)[-._a-zA-Z0-9]{1,253}$/;
 const data = "..data";
 

@@ -40,6 +40,16 @@ const cases = {
       { name: "license", secretRef: "orders-license", follow: "restart" },
     ],
   },
+  closed: {
+    image: "plumbline/orders:1.4.0",
+    ports: { grpc: 50_052 },
+    tracing: { collector: "https://collector.example" },
+    secrets: [{ name: "tls", secretRef: "orders-tls", follow: "agent" }],
+    network: {
+      from: ["gateway"],
+      to: [{ program: "postgres", port: 5_432 }, { cidr: "10.1.0.0/16", port: 9_092 }, { port: 8_443 }],
+    },
+  },
   edge: { image: "plumbline/gateway:1.4.0", program: "gateway", ports: { http: 8080, ops: 9470 } },
 };
 
@@ -95,6 +105,18 @@ void describe("the objects of a resource", () => {
       .map(({ name }) => name);
     assert.deepEqual(holders, ["plumbline-agent"]);
     assert.equal(template.spec.initContainers[0]?.name, "plumbline-agent");
+  });
+
+  void test("a resource that says nothing about its network has no policy, and one without callers lets none in", () => {
+    const policy = (network?: object) =>
+      desiredObjects(resource("greeter", { ...cases.greeter, network }), new Map(), images).find(
+        ({ kind }) => kind === "NetworkPolicy",
+      )?.["spec"] as { ingress: object[]; egress: object[] } | undefined;
+    assert.equal(policy(), undefined);
+    const ops = { ports: [{ protocol: "TCP", port: 9464 }] };
+    assert.deepEqual(policy({ from: [] })?.ingress, [ops]);
+    assert.deepEqual(policy({})?.ingress, [{ ports: [{ protocol: "TCP", port: 50_051 }] }, ops]);
+    assert.equal(policy({})?.egress.length, 1);
   });
 
   void test("no object has a number of replicas", () => {

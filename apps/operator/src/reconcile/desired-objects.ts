@@ -3,6 +3,7 @@ import type { KubeObject } from "@plumbline/kube";
 import { secretsFolder } from "../agent/contract.ts";
 import { apiVersion, type BackendService, kind } from "../resource/backend-service.ts";
 import { collector, collectorName, spansUrl } from "./collector.ts";
+import { networkPolicy } from "./network-policy.ts";
 import {
   agentAccess,
   agentLabel,
@@ -76,6 +77,8 @@ export function desiredObjects(
   return [
     serviceAccount,
     ...agentAccess(agentSecrets(resource), metadata),
+    // Before the pods, so that none of them runs without it.
+    ...networkPolicy(resource, selectorOf(resource), metadata),
     service,
     disruption,
     deployment(resource, { versions, images }, metadata),

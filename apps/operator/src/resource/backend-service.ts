@@ -46,6 +46,37 @@ const Tracing = z.object({
   sampleRatio: z.number().min(0).max(1).default(1).describe("the share of new traces that is exported"),
 });
 
+const Network = z.object({
+  from: z
+    .array(z.string().max(63).regex(dnsLabel))
+    .max(20)
+    .optional()
+    .describe("the programs in this namespace that call it, by app.kubernetes.io/name; everything may if not set"),
+  to: z
+    .array(
+      z
+        .object({
+          program: z
+            .string()
+            .max(63)
+            .regex(dnsLabel)
+            .optional()
+            .describe("pods in this namespace, by app.kubernetes.io/name"),
+          cidr: z
+            .string()
+            .max(49)
+            .regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/)
+            .optional()
+            .describe("10.0.0.0/8; everything if neither is set"),
+          port: port(),
+        })
+        .meta(rules({ rule: "!has(self.program) || !has(self.cidr)", message: "give one of program and cidr" })),
+    )
+    .max(50)
+    .optional()
+    .describe("the peers that it calls, beside DNS and what its sidecars need"),
+});
+
 const Spec = z
   .object({
     image: z.string().min(1).max(512).describe("plumbline/greeter:1.4.0"),
@@ -117,6 +148,7 @@ const Spec = z
     tracing: Tracing.optional().describe(
       "puts a collector beside the program in each pod, which sends its spans there",
     ),
+    network: Network.optional().describe("refuses connections that it does not allow, by a NetworkPolicy"),
     init: z
       .array(z.string().min(1).max(100))
       .max(10)
