@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { ServiceError } from "@plumbline/errors";
+import * as fc from "fast-check";
 import { HangUps } from "./hang-ups.ts";
 
 describe("hang-ups", () => {
@@ -45,5 +47,41 @@ describe("hang-ups", () => {
     clock.now += 1_000;
     hangUps.check("19999");
     assert.equal(hangUps.clients, 9_999);
+  });
+
+  test("of a client that obeys stay within its rate, and a refusal ends when it says, whatever others do", () => {
+    const [perSecond, burst] = [10, 5];
+    const step = fc.record({ client: fc.constantFrom("a", "b"), flood: fc.boolean(), waitMs: fc.nat(300) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+        const { clock, hangUps, times } = open(perSecond, burst);
+        const allowed: Record<string, number[]> = { a: [], b: [] };
+        for (const { client, flood, waitMs } of steps) {
+          clock.now += waitMs;
+          if (flood) times("flood", 50);
+          try {
+            hangUps.check(client);
+            hangUps.charge(client);
+            allowed[client]?.push(clock.now);
+          } catch (error) {
+            assert.ok(error instanceof ServiceError && error.retryAfterMs !== undefined);
+            const now = clock.now;
+            clock.now = now + error.retryAfterMs - 0.01;
+            assert.throws(() => hangUps.check(client), { reason: "OVERLOADED" }, "it ends early");
+            clock.now = now + error.retryAfterMs + 0.01;
+            hangUps.check(client);
+          }
+          hangUps.check("quiet");
+        }
+        for (const times of Object.values(allowed)) {
+          for (const [first, from] of times.entries()) {
+            for (const [last, to] of times.entries()) {
+              const bound = burst + ((to - from) * perSecond) / 1000 + 0.01;
+              assert.ok(last < first || last - first + 1 <= bound, `${last - first + 1} in ${to - from} ms`);
+            }
+          }
+        }
+      }),
+    );
   });
 });
