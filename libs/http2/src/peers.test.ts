@@ -93,6 +93,18 @@ describe("peers", () => {
     assert.deepEqual([small.isCut, large.isCut, other.isCut], [false, true, false]);
   });
 
+  void test("past the bound of all, as many calls give way as the room takes, or none of the asking peer", () => {
+    const peers = new Peers({ maxHeld: 100, maxHeldPerPeer: 90 });
+    const many = Array.from({ length: 9 }, () => new Connection(peers, "10.0.0.1"));
+    for (const one of many) assert.ok(one.hold(10));
+    const other = new Connection(peers, "10.0.0.2");
+    assert.ok(other.hold(10) && other.hold(25));
+    assert.equal(many.filter(({ isCut }) => isCut).length, 3);
+    assert.equal(peers.held, 95);
+    assert.ok(!other.hold(90));
+    assert.equal(other.isCut, false);
+  });
+
   void test("a trusted peer may take the whole bound, and is cut for a trusted one only", () => {
     const peerOf = (key: string) => ({ key, trusted: key.startsWith("192.") });
     const peers = new Peers({ maxHeld: 100, maxHeldPerPeer: 40, peerOf });
