@@ -123,6 +123,40 @@ describe("a client whose bodies never come", () => {
   });
 });
 
+test("a body that is refused while it arrives holds no bytes, also if its rest arrives later", async () => {
+  const upstream = new MemoryUpstream(plumbline, { PlaceOrder: () => ({ id: "7" }) });
+  const settings = { limits: { ...limits, bodyBytesPerClient: 64 * 1024 } };
+  await using gateway = await openGateway(plumbline, { upstream, settings });
+  const head = "POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+  const chunk = (length: number): string => `${length.toString(16)}\r\n${" ".repeat(length)}\r\n`;
+  for (const expect of ["", "Expect: 100-continue\r\n"]) {
+    using first = await rawConnection(gateway.port);
+    first.write(`${post(100_000)}${" ".repeat(60_000)}`);
+    using second = await rawConnection(gateway.port);
+    // The first one holds 60,000 bytes once this one is refused.
+    await until(async () => {
+      using probe = await rawConnection(gateway.port);
+      probe.write(`${post(20_000)}${" ".repeat(19_998)}{}`);
+      return /OVERLOADED/.test(await probe.received(/\}$/));
+    }, "the first body does not arrive");
+    second.write(`${head}${expect}Transfer-Encoding: chunked\r\n\r\n`);
+    if (expect !== "") await second.received(/100 Continue/);
+    second.write(chunk(10_000));
+    await second.received(/OVERLOADED/);
+    first.socket.destroy();
+    const answered = async (length: number): Promise<boolean> => {
+      using probe = await rawConnection(gateway.port);
+      probe.write(`${post(length)}${" ".repeat(length - 2)}{}`);
+      return !/OVERLOADED/.test(await probe.received(/\}$/));
+    };
+    await until(() => answered(50_000), "the first body is still held");
+    // The answer to the next request shows that the rest was read.
+    second.write(`${chunk(30_000)}0\r\n\r\n${get("/healthz")}`);
+    await second.received(/SERVING/);
+    assert.ok(await answered(50_000), `bytes are held after a refusal (${expect})`);
+  }
+});
+
 test("a client that gives up its requests is refused for a time, and others are not", async () => {
   const running = { now: 0 };
   const upstream = new MemoryUpstream(plumbline, {

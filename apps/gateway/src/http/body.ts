@@ -75,9 +75,9 @@ export class Bodies {
     const declared = Number(request.headers["content-length"] ?? 0);
     // An empty body needs no type. Only a chunked body can turn out to be empty.
     if (declared > 0 || request.headers.expect !== undefined) checkType(request);
-    if (declared > maxBytes) throw tooLarge(request, maxBytes);
+    if (declared > maxBytes) throw unread(request, tooLarge(maxBytes));
     const exceeded = this.#places.exceeded(client, 1) ?? this.#bytes.exceeded(client, declared);
-    if (exceeded !== undefined) throw refused(request, exceeded);
+    if (exceeded !== undefined) throw unread(request, refused(exceeded));
     sendContinue(request, response);
 
     // Most bodies arrive with their head. Those need neither place nor timer.
@@ -97,15 +97,14 @@ export class Bodies {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const tooSlow = (): void => {
       response.shouldKeepAlive = false;
-      drain(request);
       reject(slow(this.#limits()));
     };
     const body: UnderWay = { startedAt: performance.now(), size: 0, tooSlow };
     request.on("data", (chunk: Buffer) => {
       body.size += chunk.length;
-      if (body.size > maxBytes) return reject(tooLarge(request, maxBytes));
+      if (body.size > maxBytes) return reject(tooLarge(maxBytes));
       const bound = this.#bytes.exceeded(client, chunk.length);
-      if (bound !== undefined) return reject(refused(request, bound));
+      if (bound !== undefined) return reject(refused(bound));
       this.#bytes.add(client, chunk.length);
       kept += chunk.length;
       chunks.push(chunk);
@@ -120,6 +119,7 @@ export class Bodies {
       if (body.size > 0) checkType(request);
     } catch (error) {
       this.#bytes.remove(client, kept);
+      drain(request);
       throw error;
     } finally {
       this.#underWay.delete(body);
@@ -165,17 +165,21 @@ function unsupported(message: string): ServiceError {
   return new ServiceError("invalid_argument", message, { reason: "UNSUPPORTED_MEDIA_TYPE" });
 }
 
-function tooLarge(request: IncomingMessage, maxBytes: number): ServiceError {
-  drain(request);
+function tooLarge(maxBytes: number): ServiceError {
   return new ServiceError("out_of_range", `The body is larger than the limit of ${maxBytes} bytes.`, {
     reason: "BODY_TOO_LARGE",
   });
 }
 
+/** Returns the error of a body of which nothing was read. */
+function unread(request: IncomingMessage, error: ServiceError): ServiceError {
+  // A client that waits for `100 Continue` sends nothing.
+  if (request.headers.expect === undefined) drain(request);
+  return error;
+}
+
 /** Reads on without keeping anything, so that the client sees the response. */
 function drain(request: IncomingMessage): void {
-  // A client that waits for `100 Continue` sends nothing.
-  if (request.headers.expect !== undefined) return;
   let left = drainBytes;
   request.removeAllListeners("data").on("data", (chunk: Buffer) => {
     left -= chunk.length;
@@ -183,8 +187,7 @@ function drain(request: IncomingMessage): void {
   });
 }
 
-function refused(request: IncomingMessage, bound: "client" | "all"): ServiceError {
-  drain(request);
+function refused(bound: "client" | "all"): ServiceError {
   return bound === "client"
     ? new ServiceError(
         "resource_exhausted",
