@@ -60,6 +60,19 @@ void describe("places by memory", () => {
     assert.equal(places.held, 0);
   });
 
+  void test("calls behind one that is cancelled enter at once if they fit", async () => {
+    const places = new MemoryPlaces(100);
+    await places.enter("a", 40);
+    const controller = new AbortController();
+    const heavy = places.enter("b", 90, { signal: controller.signal });
+    void places.enter("c", 10);
+    await turn();
+    assert.equal(places.held, 40);
+    controller.abort(new Error("gone"));
+    await assert.rejects(heavy, /gone/);
+    assert.equal(places.held, 50);
+  });
+
   void test("in any order of events the bounds hold, and every call runs in the end", async () => {
     const step = fc.record({ key: fc.constantFrom("a", "b", "c"), octets: fc.integer({ min: 1, max: 45 }) });
     await fc.assert(

@@ -45,7 +45,9 @@ export class MemoryPlaces {
       this.#waiting.add(waiting);
       using _ = onAbort(signal, () => {
         // A call that was let in meanwhile gives its place back below.
-        if (this.#waiting.delete(waiting)) reject(signal?.reason);
+        if (!this.#waiting.delete(waiting)) return;
+        reject(signal?.reason);
+        this.#letIn();
       });
       await promise;
     } else this.#take(key, octets);
@@ -81,6 +83,10 @@ export class MemoryPlaces {
     const left = (this.#byKey.get(key) ?? 0) - octets;
     if (left > 0) this.#byKey.set(key, left);
     else this.#byKey.delete(key);
+    this.#letIn();
+  }
+
+  #letIn(): void {
     for (const waiting of this.#waiting) {
       const fit = this.#fits(waiting.key, waiting.octets);
       // A heavy call is not overtaken by lighter ones, which could keep it waiting without an end.
