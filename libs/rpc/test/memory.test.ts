@@ -64,6 +64,22 @@ for (const transport of ["http2", "grpc-js"] as const) {
       assert.equal(await createClient(Conformance, channel).unary(""), big);
     });
 
+    void test("refusals that a client does not take are bounded for its address, and end", async () => {
+      const memory = { maxHeldBytes: 64 * 1024, maxHeldBytesPerPeer: 32 * 1024 };
+      await using server = await open({}, { ...memory, stallMs: 300 });
+      using peer = dial(server.port, "127.0.0.2", { initialWindowSize: 0 });
+      const codes = await Promise.all(
+        Array.from({ length: 100 }, () => {
+          const stream = peer.session.request({ ":method": "PUT", ":path": "/" }, { endStream: false });
+          stream.on("error", () => {});
+          return new Promise((resolve) => stream.once("close", () => resolve(stream.rstCode)));
+        }),
+      );
+      const count = (wanted: number) => codes.filter((code) => code === wanted).length;
+      const [refused, ended] = [constants.NGHTTP2_REFUSED_STREAM, constants.NGHTTP2_ENHANCE_YOUR_CALM].map(count);
+      assert.deepEqual([refused! + ended!, refused! > 50, ended! > 0], [100, true, true], `${codes}`);
+    });
+
     void test("requests that never end are bounded for their address", async () => {
       const memory = { maxHeldBytes: 8 * mebibyte, maxHeldBytesPerPeer: 2 * mebibyte };
       await using server = await open({}, memory);

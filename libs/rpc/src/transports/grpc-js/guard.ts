@@ -50,11 +50,6 @@ export function guard(server: Server, methods: readonly ServerMethod[], options:
     http2Server.emit = (event: string, ...rest: unknown[]): boolean => {
       if (event !== "stream") return emit(event, ...rest);
       const [stream, headers] = rest as [ServerHttp2Stream, IncomingHttpHeaders];
-      const refusal = refusalOf(headers);
-      if (refusal !== undefined) {
-        refuse(stream, refusal);
-        return true;
-      }
       const call = openCall(stream);
       if (call === undefined) {
         stream.on("error", () => {});
@@ -67,6 +62,11 @@ export function guard(server: Server, methods: readonly ServerMethod[], options:
         call.end();
         call.charge();
       });
+      const refusal = refusalOf(headers);
+      if (refusal !== undefined) {
+        refuse(call, refusal);
+        return true;
+      }
       if (headers["grpc-timeout"] === undefined && unary.has(headers[":path"] ?? "")) {
         headers["grpc-timeout"] = defaultTimeout;
       }
@@ -110,11 +110,17 @@ function failed(code: number, message: string): Refusal {
   return { headers: { ":status": "200", "content-type": "application/grpc", ...status } };
 }
 
-function refuse(stream: ServerHttp2Stream, { headers, text }: Refusal): void {
+function refuse(call: CallAccount, { headers, text }: Refusal): void {
+  const { stream } = call;
   stream.on("error", () => {});
+  if (text !== undefined && !call.holdAnswer(text.length)) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
   stream.resume(); // A body is dropped.
   stream.respond(headers, { endStream: text === undefined });
-  if (text !== undefined) stream.end(text);
   // The answer is complete and the request may not be: the rest is not wanted.
-  setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+  const close = (): void => void setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+  if (text === undefined) return close();
+  stream.end(text, () => {
+    call.answerSent(text.length);
+    close();
+  });
 }

@@ -1,10 +1,11 @@
 import { steadyNow } from "@plumbline/concurrency";
-import { HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
+import { ErrorCode, HeaderField, type Http2Stream, type StreamHandler } from "@plumbline/http2";
 import type { ServerMethod } from "../../transport.ts";
 import { isGrpc } from "../content-type.ts";
 import { parseTimeout } from "../timeout.ts";
 import { appendStatus, contentType, status200 } from "./fields.ts";
 import { type Acceptor, StreamIncoming, UnaryIncoming } from "./incoming.ts";
+import { watchUnsent } from "./unsent.ts";
 
 /** Accepts a request as a call of one of the methods, or refuses it with the reason. */
 export function accept(
@@ -34,9 +35,10 @@ export function accept(
       default:
     }
   }
-  if (httpMethod !== "POST") return refuseHttp(stream, 405, "gRPC calls use POST");
+  const { stallMs } = acceptor;
+  if (httpMethod !== "POST") return refuseHttp(stream, 405, "gRPC calls use POST", stallMs);
   if (!isGrpc(type))
-    return refuseHttp(stream, 415, 'gRPC has the content-type "application/grpc" or "application/grpc+proto"');
+    return refuseHttp(stream, 415, 'gRPC has the content-type "application/grpc" or "application/grpc+proto"', stallMs);
   const method = acceptor.methods.get(path);
   if (method === undefined) return refuse(stream, unimplemented, `unknown method ${path}`);
   if (encoding !== "identity") {
@@ -79,9 +81,10 @@ function refuse(stream: Http2Stream, code: number, message: string): StreamHandl
  * Refuses a request that may not be gRPC, by HTTP status and a text (gRPC over HTTP2,
  * "Content-Type").
  */
-function refuseHttp(stream: Http2Stream, status: number, text: string): StreamHandler {
+function refuseHttp(stream: Http2Stream, status: number, text: string, stallMs: number): StreamHandler {
   const fields = [new HeaderField(":status", `${status}`), new HeaderField("content-type", "text/plain")];
   stream.sendHeaders(fields, false);
-  stream.sendData(Buffer.from(`${text}\n`), true);
+  const isSent = stream.sendData(Buffer.from(`${text}\n`), true);
+  if (!isSent) watchUnsent(stream, stallMs, () => stream.reset(ErrorCode.enhanceYourCalm));
   return ignored;
 }
