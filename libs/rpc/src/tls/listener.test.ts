@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, Socket } from "node:net";
 import { test } from "node:test";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { ca, server as certified } from "../conformance/certificates.ts";
@@ -99,6 +99,17 @@ test("one address that holds handshakes takes none of another's", { timeout: 30_
     [false, true],
   );
   for (const socket of [own, good, ...held]) socket.destroy();
+});
+
+test("connections that are lost before their address is known keep no place", { timeout }, async () => {
+  await using server = await open({ maxHandshakesPerPeer: 2 });
+  for (let round = 0; round < 3; round++) {
+    // The system knows no address of a socket that was reset.
+    const lost = [new Socket(), new Socket()];
+    for (const socket of lost) server.listener.emit("connection", socket);
+    await Promise.all(lost.map((socket) => (socket.closed ? undefined : once(socket.destroy(), "close"))));
+  }
+  assert.deepEqual(tooMany(server.failures), []);
 });
 
 test("closing ends handshakes in progress, and keeps established connections", { timeout }, async () => {

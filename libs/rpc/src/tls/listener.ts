@@ -73,7 +73,8 @@ export class TlsListener extends Server {
       ...this.#inUse,
     });
     this.#tls.on("secureConnection", (socket) => {
-      this.#ended(peerOf(socket));
+      const handshake = this.#handshakes.get(peerOf(socket));
+      if (handshake !== undefined) this.#ended(handshake);
       if (socket.alpnProtocol === "h2") return onSocket(socket);
       this.#failed("alpn", new Error("the client does not offer HTTP/2 by ALPN"), peerOf(socket));
       socket.on("error", () => {});
@@ -89,8 +90,8 @@ export class TlsListener extends Server {
 
   #take(socket: Socket): void {
     const peer = peerOf(socket);
-    const handshake = new Handshake(this.#ownerOf(socket), socket, () => {
-      this.#handshakes.delete(peer);
+    const handshake = new Handshake(this.#ownerOf(socket), peer, socket, () => {
+      this.#ended(handshake);
       this.#failed("too_many", new Error("too many handshakes are in progress"), peer);
     });
     if (!this.#places.enter(handshake.owner, handshake)) {
@@ -101,17 +102,16 @@ export class TlsListener extends Server {
     }
     this.#refresh(peer);
     this.#handshakes.set(peer, handshake);
-    socket.once("close", () => {
-      if (this.#handshakes.get(peer) === handshake) this.#ended(peer);
-    });
+    socket.once("close", () => this.#ended(handshake));
     this.#tls.emit("connection", socket);
   }
 
-  #ended(peer: string): void {
-    const handshake = this.#handshakes.get(peer);
-    if (handshake === undefined) return;
-    this.#handshakes.delete(peer);
-    this.#places.leave(handshake.owner.key, handshake);
+  #ended(handshake: Handshake): void {
+    const { owner, peer } = handshake;
+    this.#places.leave(owner.key, handshake);
+    // A later socket may have the same key: those that were reset have no address, and clients use
+    // a port again.
+    if (this.#handshakes.get(peer) === handshake) this.#handshakes.delete(peer);
   }
 
   #ownerOf({ remoteAddress = "" }: Socket): PlaceOwner {
@@ -144,11 +144,13 @@ export class TlsListener extends Server {
 class Handshake implements PlaceHolder {
   readonly isIdle = true;
   readonly owner: PlaceOwner;
+  readonly peer: string;
   readonly socket: Socket;
   readonly #onEvict: () => void;
 
-  constructor(owner: PlaceOwner, socket: Socket, onEvict: () => void) {
+  constructor(owner: PlaceOwner, peer: string, socket: Socket, onEvict: () => void) {
     this.owner = owner;
+    this.peer = peer;
     this.socket = socket;
     this.#onEvict = onEvict;
   }
