@@ -21,6 +21,24 @@ const echo: ConformanceHandlers = {
   },
 };
 
+const fields = [
+  new HeaderField(":method", "POST"),
+  new HeaderField(":scheme", "http"),
+  new HeaderField(":path", `/${Conformance.fullName}/Unary`),
+  new HeaderField(":authority", "localhost"),
+  new HeaderField("content-type", "application/grpc"),
+  new HeaderField("te", "trailers"),
+];
+const message = Buffer.from([0, 0, 0, 0, 1, 120]);
+
+/** Resolves with a connection that has the server's settings. */
+async function ready(socket: Socket): Promise<Connection> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const connection = new Connection(socket, "client", { onSettings: resolve });
+  await promise;
+  return connection;
+}
+
 const ignoring = { onHeaders() {}, onData() {}, onTrailers() {}, onReset() {}, onDrain() {} };
 
 for (const transport of ["http2", "grpc-js"] as const) {
@@ -63,7 +81,15 @@ for (const transport of ["http2", "grpc-js"] as const) {
         controller.abort();
         await all;
       };
-      return { lasting, cancelHundred, finish: resolve, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+      const { port } = server;
+      return {
+        port,
+        calls,
+        lasting,
+        cancelHundred,
+        finish: resolve,
+        [Symbol.asyncDispose]: () => stack.disposeAsync(),
+      };
     }
 
     void test("keeps the connection of a trusted peer that cancels thousands of calls", async () => {
@@ -82,6 +108,22 @@ for (const transport of ["http2", "grpc-js"] as const) {
       assert.notEqual(ended[0], "lasting");
     });
 
+    void test("charges no peer for calls that are lost with their connection", async () => {
+      await using peer = await openCanceller({ trustedPeers: "", maxConcurrent: 5_000 });
+      // More than the budget of resets.
+      for (let round = 0; round < 4; round++) {
+        const wanted = peer.calls.begun + 900;
+        const socket = dial({ host: "127.0.0.1", port: peer.port });
+        const connection = await ready(socket);
+        for (let i = 0; i < 900; i++) connection.open(fields, false, ignoring).sendData(message, true);
+        while (peer.calls.begun < wanted) await delay(5);
+        socket.destroy();
+      }
+      await peer.cancelHundred();
+      peer.finish();
+      assert.equal(await peer.lasting, "lasting");
+    });
+
     void test("starts no work for a request that is reset in the read that brings it", async () => {
       let begun = 0;
       await using server = await open({
@@ -90,20 +132,7 @@ for (const transport of ["http2", "grpc-js"] as const) {
           return request;
         },
       });
-      const { promise: ready, resolve } = Promise.withResolvers<void>();
-      const connection = new Connection(dial({ host: "127.0.0.1", port: server.port }), "client", {
-        onSettings: resolve,
-      });
-      await ready;
-      const fields = [
-        new HeaderField(":method", "POST"),
-        new HeaderField(":scheme", "http"),
-        new HeaderField(":path", `/${Conformance.fullName}/Unary`),
-        new HeaderField(":authority", "localhost"),
-        new HeaderField("content-type", "application/grpc"),
-        new HeaderField("te", "trailers"),
-      ];
-      const message = Buffer.from([0, 0, 0, 0, 1, 120]);
+      const connection = await ready(dial({ host: "127.0.0.1", port: server.port }));
       const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
       // Frames of one turn leave in one write.
       for (let i = 0; i < 50; i++) {

@@ -50,10 +50,11 @@ class SessionAccount implements Holder {
   streamClosed(wasReset: boolean): void {
     const { floods } = this.#peer;
     if (!wasReset) return floods.streamEnded();
+    // It ended with its connection: the network may be down, or this server ends it for its age.
+    if (this.#session.destroyed) return;
     try {
       floods.streamReset();
     } catch {
-      if (this.#session.destroyed) return;
       this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       this.#session.destroy();
     }
