@@ -21,7 +21,9 @@ export class Budget {
     if (this.#tokens >= 0) return true;
     // The clock is read only here, which most connections never reach.
     const now = performance.now();
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#filledAt) / 1_000) * this.#perSecond);
+    // A debt is no larger than the burst, or a flood of minutes would count for hours.
+    const before = Math.max(this.#tokens, -this.#burst);
+    this.#tokens = Math.min(this.#burst, before + ((now - this.#filledAt) / 1_000) * this.#perSecond);
     this.#filledAt = now;
     return this.#tokens >= 0;
   }

@@ -48,6 +48,20 @@ describe("peers", () => {
     assert.throws(() => many(20_000, () => other?.streamReset()), { message: "too many reset streams" });
   });
 
+  void test("a peer is treated as before within seconds of its last flood, however long that lasted", (t) => {
+    let now = 0;
+    t.mock.method(performance, "now", () => now);
+    const peers = new Peers({ peerOf: (key) => ({ key, trusted: true }) });
+    const { floods } = new Connection(peers, "10.0.0.1").peer;
+    for (let second = 0; second < 60; second++, now += 1_000) {
+      for (let i = 0; i < 3_000; i++) floods.streamReset();
+    }
+    assert.equal(floods.isOverdrawn, true);
+    now += 30_000;
+    floods.streamReset();
+    assert.equal(floods.isOverdrawn, false);
+  });
+
   void test("no order of events exceeds a bound, or leaves octets behind", () => {
     const step = fc.record({ peer: fc.nat(4), connection: fc.nat(2), octets: fc.nat(40), isRelease: fc.boolean() });
     fc.assert(
