@@ -7,28 +7,36 @@ import { Status } from "./gen/google/rpc/status.ts";
 /** The domain of our reasons, in which they are unique (google.rpc.ErrorInfo). */
 const domain = "plumbline";
 /**
- * The bound on violations. In base64 they grow by a third, and must stay well below the 8 KiB of
- * trailers that some clients accept.
+ * The bound on violations and details of other types together. In base64 they grow by a third, and
+ * must stay well below the 8 KiB of trailers that some clients accept.
  */
-const maxViolationBytes = 2 * 1024;
+const maxBytes = 2 * 1024;
+/** The octets around each of them. */
+const frameBytes = 8;
 const maxReasonLength = 128;
-
-/** The bound on details of other types, for the same reason. */
-const maxFurtherBytes = 2 * 1024;
 
 type Details = Pick<ServiceError, "reason" | "violations" | "retryAfterMs" | "details">;
 
 /**
  * Returns the bytes of `grpc-status-details-bin`, or undefined if code and message are all there
- * is. Violations past 2 KiB are left out, and details of other types past 2 KiB.
+ * is. Past 2 KiB, details of other types are left out, then violations.
  */
 export function encodeDetails(code: number, message: string, error: Details): Uint8Array | undefined {
   const { reason, violations, retryAfterMs } = error;
   const details: Any[] = [];
+  let left = maxBytes;
+  const fits = (...texts: (string | Uint8Array)[]): boolean => {
+    for (const text of texts) left -= Buffer.byteLength(text);
+    left -= frameBytes;
+    return left >= 0;
+  };
   if (reason !== undefined)
     details.push(pack("ErrorInfo", ErrorInfo, { reason: reason.slice(0, maxReasonLength), domain, metadata: {} }));
   if (violations.length > 0) {
-    const fieldViolations = fitting(violations).map((violation) => BadRequest_FieldViolation.fromPartial(violation));
+    const fieldViolations = violations
+      .map(({ field, description }) => ({ field: field.toWellFormed(), description: description.toWellFormed() }))
+      .filter(({ field, description }) => fits(field, description))
+      .map((violation) => BadRequest_FieldViolation.fromPartial(violation));
     details.push(pack("BadRequest", BadRequest, { fieldViolations }));
   }
   if (retryAfterMs !== undefined) {
@@ -36,13 +44,7 @@ export function encodeDetails(code: number, message: string, error: Details): Ui
     const nanos = Math.round((retryAfterMs - seconds * 1000) * 1e6);
     details.push(pack("RetryInfo", RetryInfo, { retryDelay: { seconds: BigInt(seconds), nanos } }));
   }
-  if (error.details !== undefined) {
-    let bytes = 0;
-    for (const { typeUrl, value } of error.details) {
-      bytes += typeUrl.length + value.length;
-      if (bytes <= maxFurtherBytes) details.push({ typeUrl, value });
-    }
-  }
+  for (const { typeUrl, value } of error.details ?? []) if (fits(typeUrl, value)) details.push({ typeUrl, value });
   if (details.length === 0) return undefined;
   return Status.encode({ code, message, details }).finish();
 }
@@ -88,14 +90,4 @@ export function decodeDetails(bytes: Uint8Array | undefined): {
 
 function pack<T>(name: string, type: MessageType<T>, message: T): Any {
   return { typeUrl: `type.googleapis.com/google.rpc.${name}`, value: type.encode(message).finish() };
-}
-
-function fitting(violations: readonly FieldViolation[]): FieldViolation[] {
-  let bytes = 0;
-  return violations
-    .map(({ field, description }) => ({ field: field.toWellFormed(), description: description.toWellFormed() }))
-    .filter(({ field, description }) => {
-      bytes += Buffer.byteLength(field) + Buffer.byteLength(description) + 8;
-      return bytes <= maxViolationBytes;
-    });
 }

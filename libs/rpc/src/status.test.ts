@@ -78,7 +78,9 @@ for (const letter of ["x", "é", "中", "🫖"]) {
   test(`the trailers of an error stay below 8 KiB, whatever its texts are made of: ${letter}`, () => {
     const long = letter.repeat(10_000);
     const violations = Array.from({ length: 100 }, () => ({ field: "a", description: letter.repeat(30) }));
-    const status = statusOf(new ServiceError("invalid_argument", long, { reason: "R".repeat(10_000), violations }));
+    const details = Array.from({ length: 1_000 }, () => ({ typeUrl: letter.repeat(10), value: new Uint8Array(50) }));
+    const all = { reason: "R".repeat(10_000), violations, details };
+    const status = statusOf(new ServiceError("invalid_argument", long, all));
     const base64 = Math.ceil((status.details ?? []).length / 3) * 4;
     assert.ok(encodeURIComponent(status.message).length + base64 < 7_900, `${base64}`);
     assert.ok(Buffer.byteLength(status.message) > 1_020);
