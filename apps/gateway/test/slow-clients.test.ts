@@ -278,8 +278,8 @@ describe("a client that does not read its answers", () => {
     using client = await rawConnection(gateway.port);
     client.socket.pause();
     client.write(get("/v1/greetings/big"));
-    // Longer than stallMs altogether, with pauses that are shorter. The kernel holds up to 36 MB, and
-    // takes more only once a third of its buffer is free: after a few of these steps.
+    // Longer than stallMs altogether, with pauses that are shorter. The kernel holds up to 36 MB,
+    // and takes more only once a third of its buffer is free: after a few of these steps.
     for (let i = 1; i <= 12; i++) {
       await new Promise((resolve) => setTimeout(resolve, 300));
       client.socket.resume();

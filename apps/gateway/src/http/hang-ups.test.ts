@@ -49,7 +49,7 @@ describe("hang-ups", () => {
     assert.equal(hangUps.clients, 9_999);
   });
 
-  test("of a client that obeys stay within its rate, and a refusal ends when it says, whatever others do", () => {
+  test("stay within the rate of a client that obeys, and a refusal ends when it says, whatever others do", () => {
     const [perSecond, burst] = [10, 5];
     const step = fc.record({ client: fc.constantFrom("a", "b"), flood: fc.boolean(), waitMs: fc.nat(300) });
     fc.assert(
