@@ -80,6 +80,27 @@ for (const transport of ["http2", "grpc-js"] as const) {
       assert.deepEqual([refused! + ended!, refused! > 50, ended! > 0], [100, true, true], `${codes}`);
     });
 
+    void test("a refused request whose rest arrives while its answer waits adds no listeners", async () => {
+      const warnings: string[] = [];
+      const onWarning = ({ name }: Error): void => void warnings.push(name);
+      process.on("warning", onWarning);
+      using _ = { [Symbol.dispose]: () => void process.off("warning", onWarning) };
+      const handlers: Partial<ConformanceHandlers> = {
+        async *bidiStream(requests) {
+          void Array.fromAsync(requests).catch(() => {});
+          yield "x".repeat(900 * 1024);
+        },
+      };
+      const memory = { maxHeldBytes: mebibyte, maxHeldBytesPerPeer: mebibyte };
+      await using server = await open(handlers, { ...memory, stallMs: 1_000 });
+      using peer = dial(server.port, "127.0.0.1", { initialWindowSize: 0 });
+      const call = begin(peer.session, "BidiStream");
+      await call.write(Buffer.from("00003ffffa", "hex"));
+      for (let sent = 0; sent < 400; sent++) await call.write(Buffer.alloc(1_024));
+      assert.equal(await call.reset, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      assert.deepEqual(warnings, []);
+    });
+
     void test("requests that never end are bounded for their address", async () => {
       const memory = { maxHeldBytes: 8 * mebibyte, maxHeldBytesPerPeer: 2 * mebibyte };
       await using server = await open({}, memory);

@@ -16,6 +16,10 @@ interface Call {
   readonly readQueue: QueueEntry[];
   readonly receivedHalfClose: boolean;
   readonly metadataSent: boolean;
+  /** True once a status waits for the answers before it. */
+  readonly wantTrailers: boolean;
+  /** True once the call is over. */
+  readonly cancelled: boolean;
   handleDataFrame: (this: Call, data: Buffer) => void;
   handleEndEvent: (this: Call) => void;
   decompressAndMaybePush: (this: Call, entry: QueueEntry) => Promise<void>;
@@ -44,6 +48,7 @@ function fail(call: Call, code: number, details: string): void {
 
 /** Counts what arrives, until it is read. */
 call.handleDataFrame = function (this: Call, data: Buffer): void {
+  if (this.cancelled) return;
   if (accountOf(this.stream)?.hold(data.length) === false) {
     return fail(this, status.RESOURCE_EXHAUSTED, "the server has no memory for more of this request");
   }
@@ -92,8 +97,9 @@ call.sendMessage = function (this: Call, message: Buffer, callback: () => void):
 /** Closes a call that is answered before its request is complete, since the rest is not wanted. */
 call.sendStatus = function (this: Call, status: SentStatus): void {
   const { stream, metadataSent } = this;
+  const isFirst = !this.wantTrailers && !this.cancelled;
   sendStatus.call(this, status);
-  if (this.receivedHalfClose || stream.destroyed) return;
+  if (!isFirst || this.receivedHalfClose || stream.destroyed) return;
   const close = (): void => void setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
   if (metadataSent) stream.once("wantTrailers", close);
   else close();
