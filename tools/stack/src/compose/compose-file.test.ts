@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { text } from "node:stream/consumers";
 import test from "node:test";
 import { settingsPrefix } from "@plumbline/config";
 import { parse } from "yaml";
@@ -10,6 +14,7 @@ import { memoryBudget } from "./memory-report.ts";
 
 interface Service {
   readonly image: string;
+  readonly command?: readonly string[];
   readonly container_name?: string;
   readonly ports?: readonly string[];
   readonly mem_limit?: string;
@@ -60,6 +65,23 @@ for (const name of scaled) {
     for (const port of service.ports ?? []) assert.match(port, /^127\.0\.0\.1:\$\{HOST_PORTS_GATEWAY\}:/);
   });
 }
+
+test("redis is the first process of its container, and no list of processes shows its password", async (t) => {
+  const bin = mkdtempSync(join(tmpdir(), "redis-command-"));
+  t.after(() => rmSync(bin, { recursive: true }));
+  writeFileSync(join(bin, "redis-server"), '#!/bin/sh\necho "$$ $*"\ncat\n');
+  chmodSync(join(bin, "redis-server"), 0o755);
+  const [program = "", ...args] = (services["redis"]?.command ?? []).map((word) => word.replaceAll("$$", "$"));
+  const password = "a 'b' \"c\" $(echo d) `echo e` \\f";
+  const child = spawn(program, args, {
+    env: { PATH: `${bin}${delimiter}${process.env["PATH"]}`, REDIS_PASSWORD: password },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [output] = await Promise.all([text(child.stdout), once(child, "close")]);
+  const [first = "", ...settings] = output.trimEnd().split("\n");
+  assert.match(first, new RegExp(`^${child.pid} - --save +--appendonly no `));
+  assert.deepEqual(settings, [`requirepass ${password}`]);
+});
 
 /** The containers that open connections to another one. */
 const callers: Readonly<Record<string, readonly string[]>> = {
