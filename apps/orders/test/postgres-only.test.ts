@@ -11,6 +11,7 @@ import { eventually } from "@plumbline/tools-engines";
 import { cancel } from "../src/domain/order.ts";
 import { pruneKeys } from "../src/postgres/idempotency-keys.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
+import { forgetShareKeys } from "../src/postgres/pending-counts.ts";
 import { watchOrder } from "../src/use-cases/watch-order.ts";
 import { newCustomer, pendingOrder, placed } from "./builders.ts";
 import { openPostgresContext, type PostgresTestContext } from "./postgres-context.ts";
@@ -191,4 +192,30 @@ test("a deleted key can be used for another request", async () => {
   const next = pendingOrder({ customerId: order.customerId });
   const idempotencyKey = { key, bodyHash: Buffer.alloc(32, 2) };
   assert.deepEqual(await context.orders.add(next, placed(next), { idempotencyKey }), next);
+});
+
+test("the key of a client is removed from orders that no longer count, whichever version answered them", async () => {
+  const states = {
+    pending: "update_time = now() - interval '1 day'",
+    fulfilled: "status = 'fulfilled', currency_code = 'EUR', minor_units = 1",
+    rejected: "status = 'rejected'",
+    "cancelled now": "status = 'cancelled', update_time = now()",
+    "cancelled before": "status = 'cancelled', update_time = now() - interval '2 minutes'",
+  };
+  const shareKey = `client-${randomUUID().slice(0, 13)}`;
+  const names = new Map<string, string>();
+  for (const [name, change] of Object.entries(states)) {
+    const order = pendingOrder();
+    await context.orders.add(order, placed(order), { shareKey });
+    names.set(order.id, name);
+    // As a version that does not know the column.
+    await other.query(`update orders set ${change} where id = $1`, [order.id]);
+  }
+  assert.equal(await forgetShareKeys(other, { batch: 2 }), 2, "a batch has its bound");
+  await forgetShareKeys(other, { batch: 1_000 });
+  const kept = await other.query<{ id: string }>("select id from orders where share_key = $1 order by id", [shareKey]);
+  assert.deepEqual(
+    kept.map(({ id }) => names.get(id)),
+    ["pending", "cancelled now"],
+  );
 });

@@ -15,7 +15,7 @@ const batch = 1_000;
 const maxRounds = 100;
 
 /**
- * Deletes expired idempotency keys, and the share keys of orders cancelled long ago, in small
+ * Deletes expired idempotency keys, and the share keys of orders that no longer count, in small
  * statements, until disposed. Replicas share the work.
  */
 export function startIdempotencyKeyCleanup(

@@ -52,8 +52,8 @@ export function followPending(database: Pick<Database, "query">, { logger }: Pic
 }
 
 /**
- * Removes the keys of cancelled orders that no longer count. Returns the number of them, at most
- * `batch`.
+ * Removes the keys of orders that no longer count: cancelled ones, and those that a version without
+ * share keys has answered, during a rollout. Returns the number of them, at most `batch`.
  */
 export async function forgetShareKeys(
   database: Queryable,
@@ -63,7 +63,8 @@ export async function forgetShareKeys(
   const rows = await database.query(
     `update orders set share_key = '' where id in (
        select id from orders
-       where share_key <> '' and status = 'cancelled' and update_time < now() - interval '1 minute'
+       where share_key <> '' and status <> 'pending'
+         and (status <> 'cancelled' or update_time < now() - interval '1 minute')
        limit $1 for update skip locked)
      returning id`,
     [batch],
