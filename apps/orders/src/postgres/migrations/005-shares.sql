@@ -4,4 +4,3 @@
 alter table orders
   add column share_key text not null default '',
   add column cost integer not null default 1;
-create index orders_by_share on orders (share_key, cost, status, update_time) where share_key <> '';
