@@ -208,7 +208,7 @@ test("the key of a client is removed from orders that no longer count, whichever
     const order = pendingOrder();
     await context.orders.add(order, placed(order), { shareKey });
     names.set(order.id, name);
-    // As a version that does not know the column.
+    // This is what a version does that does not know the column.
     await other.query(`update orders set ${change} where id = $1`, [order.id]);
   }
   assert.equal(await forgetShareKeys(other, { batch: 2 }), 2, "a batch has its bound");

@@ -33,11 +33,19 @@ export interface PendingInAll extends AsyncDisposable {
 }
 
 /**
- * Follows the unanswered orders of all clients until disposed. Counting them takes too long for
- * each order. While the database does not answer, the last count stays.
+ * Follows the unanswered orders of all clients until disposed, and reports them. Counting them
+ * takes too long for each order. While the database does not answer, the last count stays.
  */
-export function followPending(database: Pick<Database, "query">, { logger }: Pick<Telemetry, "logger">): PendingInAll {
+export function followPending(
+  database: Pick<Database, "query">,
+  { logger, metrics }: Pick<Telemetry, "logger" | "metrics">,
+): PendingInAll {
   let current = nothing;
+  const gauges = new DisposableStack();
+  const gauge = (name: string, help: string, read: () => number): void =>
+    void gauges.use(metrics.gauge(name, help, []).observe(read));
+  gauge("orders_pending", "Unanswered orders of all clients, as they count for the bounds.", () => current.orders);
+  gauge("orders_pending_items", "Items of the unanswered orders of all clients.", () => current.cost);
   const running = repeat(
     async (signal) => {
       const [found = nothing] = await database.query<Row>(`${sums} where ${counted}`, [], {
@@ -48,7 +56,13 @@ export function followPending(database: Pick<Database, "query">, { logger }: Pic
     },
     { everyMs, onFailure: (error) => logger.warn("unanswered orders not counted", { error: String(error) }) },
   );
-  return { current: () => current, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
+  return {
+    current: () => current,
+    async [Symbol.asyncDispose]() {
+      gauges.dispose();
+      await running[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /**
