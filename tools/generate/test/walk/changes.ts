@@ -65,7 +65,7 @@ export const note: readonly FileChange[] = [
     ],
   },
   {
-    file: "apps/orders/src/postgres/migrations/005-order-note.sql",
+    file: "apps/orders/src/postgres/migrations/006-order-note.sql",
     text: "alter table orders add column note text not null default '';\n",
   },
   {
@@ -98,7 +98,7 @@ export const note: readonly FileChange[] = [
 
 `,
       },
-      { at: "  fulfilmentEvents,\n  type Order,\n", after: "  OrderPlaced,\n" },
+      { at: "  OrderStatus,\n  OrdersService,\n", before: "  OrderPlaced,\n" },
     ],
   },
   {
@@ -138,20 +138,17 @@ export const itemsBound: readonly FileChange[] = [
   {
     file: "apps/orders/src/use-cases/place-order.ts",
     edits: [
-      { at: "import { newOrder,", instead: "import { InvalidOrderError, newOrder," },
+      { at: "import { costOf, newOrder,", instead: "import { costOf, InvalidOrderError, newOrder," },
       {
-        at: '  { orders, clock, newOrderId }: Pick<Ports, "orders" | "clock" | "newOrderId">,',
-        instead:
-          '  { orders, clock, newOrderId, settings }: Pick<Ports, "orders" | "clock" | "newOrderId" | "settings">,',
-      },
-      {
-        at: '  return await orders.add(order, [{ type: "placed", order }], { signal, idempotencyKey: key });',
-        instead: `  const admit = (): void => {
+        at: "  const admit = (pending: PendingOrders): void => refuseTooMany(order, pending, settings().pending);\n",
+        instead: `  const admit = (pending: PendingOrders): void => {
     const most = settings().limits.itemsPerOrder;
-    if (order.items.length <= most) return;
-    throw new InvalidOrderError([{ field: "items", description: \`must have 1 to \${most} entries\` }]);
+    if (order.items.length > most) {
+      throw new InvalidOrderError([{ field: "items", description: \`must have 1 to \${most} entries\` }]);
+    }
+    refuseTooMany(order, pending, settings().pending);
   };
-  return await orders.add(order, [{ type: "placed", order }], { signal, idempotencyKey: key, admit });`,
+`,
       },
     ],
   },
