@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { GreeterService } from "@plumbline/contracts";
 import { codeOf } from "@plumbline/errors";
 import {
+  type CallOptions,
   type Channel,
   type ConnectOptions,
   connect,
@@ -75,35 +76,45 @@ for (const { language, transport } of pairs) {
       assert.deepEqual(await createClient(GreeterService, channel).sayHello({ name: "Ada" }), { message: "Hello Ada" });
     });
 
-    test("calls above the limit are shed with a retry delay, and health checks are not", options, async () => {
-      using full = new Greeter(program, { GREETER_RPC_TRANSPORT: transport, GREETER_RPC_MAX_CONCURRENT: "1" });
-      await using channel = await open((await full.addresses).rpc);
-      // A reflection call counts like any other, and stays open as long as the test needs.
-      const stop = new AbortController();
-      const held = channel.bidiStream(
-        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-        (async function* () {
-          yield Uint8Array.from([0x3a, 0]);
-          await once(stop.signal, "abort");
-        })(),
-        { signal: stop.signal },
-      );
-      const answers = held[Symbol.asyncIterator]();
-      await answers.next();
-      let pushback: string | undefined;
-      const onTrailers = (trailers: Metadata) => {
-        pushback = trailers.get("grpc-retry-pushback-ms");
-      };
-      await assert.rejects(createClient(GreeterService, channel).sayHello({ name: "Ada" }, { onTrailers }), {
-        code: "unavailable",
-        message: "the server is at its limit: too many calls at once",
-        retryAfterMs: 100,
-      });
-      assert.equal(pushback, "100");
-      assert.equal((await createClient(HealthService, channel).check({ service: "" })).status, servingStatus.SERVING);
-      stop.abort();
-      await answers.next().catch(() => {});
-    });
+    test(
+      "streams above their limit are shed with a retry delay, unary calls and health checks are not",
+      options,
+      async () => {
+        using full = new Greeter(program, { GREETER_RPC_TRANSPORT: transport, GREETER_RPC_MAX_STREAMS: "1" });
+        await using channel = await open((await full.addresses).rpc);
+        // A reflection call counts like any other, and stays open as long as the test needs.
+        const stop = new AbortController();
+        const reflect = (options: CallOptions = {}) =>
+          channel
+            .bidiStream(
+              "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+              (async function* () {
+                yield Uint8Array.from([0x3a, 0]);
+                await once(stop.signal, "abort");
+              })(),
+              { signal: stop.signal, ...options },
+            )
+            [Symbol.asyncIterator]();
+        const answers = reflect();
+        await answers.next();
+        let pushback: string | undefined;
+        const onTrailers = (trailers: Metadata) => {
+          pushback = trailers.get("grpc-retry-pushback-ms");
+        };
+        await assert.rejects(reflect({ onTrailers }).next(), {
+          code: "unavailable",
+          message: "the server is at its limit: too many calls at once",
+          retryAfterMs: 100,
+        });
+        assert.equal(pushback, "100");
+        assert.deepEqual(await createClient(GreeterService, channel).sayHello({ name: "Ada" }), {
+          message: "Hello Ada",
+        });
+        assert.equal((await createClient(HealthService, channel).check({ service: "" })).status, servingStatus.SERVING);
+        stop.abort();
+        await answers.next().catch(() => {});
+      },
+    );
 
     test("a call writes one log line, in its caller's trace", options, async () => {
       const trace = "0af7651916cd43dd8448eb211c80319c";

@@ -36,7 +36,8 @@ func (l Listen) Address() string { return net.JoinHostPort(l.Host, strconv.Itoa(
 // RPC has the settings of the gRPC server.
 type RPC struct {
 	Listen
-	MaxConcurrent int // Concurrent calls; more are shed as unavailable.
+	MaxConcurrent int // Unary calls in flight; more are shed as unavailable.
+	MaxStreams    int // Streams in flight; more are shed as unavailable.
 	TLS           TLS
 }
 
@@ -68,6 +69,7 @@ func FromEnvironment(environment []string) (Settings, error) {
 		RPC: RPC{
 			Listen:        Listen{Host: r.text("RPC_HOST", "0.0.0.0"), Port: r.number("RPC_PORT", 50_051, 0, 65_535)},
 			MaxConcurrent: r.number("RPC_MAX_CONCURRENT", 1_000, 1, 100_000),
+			MaxStreams:    r.number("RPC_MAX_STREAMS", 1_000, 1, 100_000),
 			TLS: TLS{
 				CertificateFile: r.text("RPC_TLS_CERTIFICATE_FILE", ""),
 				KeyFile:         r.text("RPC_TLS_KEY_FILE", ""),

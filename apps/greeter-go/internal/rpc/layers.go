@@ -28,7 +28,8 @@ var buckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1
 type layers struct {
 	tel      *telemetry.Telemetry
 	draining context.Context
-	permits  chan struct{}
+	calls    chan struct{} // The places of unary calls.
+	streams  chan struct{} // Streams last as long as their clients like, so they have places of their own.
 	duration *prometheus.HistogramVec
 	running  *prometheus.GaugeVec
 	methods  sync.Map // Counters by the path of a call; only known methods get here, so it is bounded.
@@ -41,11 +42,12 @@ type method struct {
 	ok      prometheus.Observer
 }
 
-func newLayers(maxConcurrent int, tel *telemetry.Telemetry, draining context.Context) *layers {
+func newLayers(maxConcurrent, maxStreams int, tel *telemetry.Telemetry, draining context.Context) *layers {
 	l := &layers{
 		tel:      tel,
 		draining: draining,
-		permits:  make(chan struct{}, maxConcurrent),
+		calls:    make(chan struct{}, maxConcurrent),
+		streams:  make(chan struct{}, maxStreams),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "rpc_server_call_duration_seconds",
 			Help:    "Duration of the gRPC calls served, streams to their end, by method and status code.",
@@ -62,7 +64,7 @@ func newLayers(maxConcurrent int, tel *telemetry.Telemetry, draining context.Con
 
 func (l *layers) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	var response any
-	err := l.around(ctx, info.FullMethod, func(ctx context.Context) (err error) {
+	err := l.around(ctx, info.FullMethod, l.calls, func(ctx context.Context) (err error) {
 		// Do not run the handler for a caller that has already cancelled.
 		if ctx.Err() != nil {
 			return status.FromContextError(ctx.Err()).Err()
@@ -76,7 +78,7 @@ func (l *layers) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 // stream ends a stream when the server drains, even if its handler waits: the client can reconnect
 // to another replica.
 func (l *layers) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	return l.around(stream.Context(), info.FullMethod, func(context.Context) error {
+	return l.around(stream.Context(), info.FullMethod, l.streams, func(context.Context) error {
 		ended := make(chan error, 1)
 		go func() { ended <- next(srv, stream) }()
 		select {
@@ -90,7 +92,7 @@ func (l *layers) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	})
 }
 
-func (l *layers) around(ctx context.Context, path string, work func(context.Context) error) error {
+func (l *layers) around(ctx context.Context, path string, places chan struct{}, work func(context.Context) error) error {
 	m := l.method(path)
 	incoming, _ := metadata.FromIncomingContext(ctx)
 	ctx = propagation.TraceContext{}.Extract(ctx, carrier(incoming))
@@ -102,7 +104,7 @@ func (l *layers) around(ctx context.Context, path string, work func(context.Cont
 	m.running.Inc()
 	defer m.running.Dec()
 
-	err := l.limited(ctx, m, func() error {
+	err := l.limited(ctx, m, places, func() error {
 		start := time.Now()
 		err := work(ctx)
 		l.log(ctx, m, err, time.Since(start))
@@ -122,13 +124,13 @@ func (l *layers) around(ctx context.Context, path string, work func(context.Cont
 
 // limited sheds calls above the limit: under overload a fast refusal is better than a slow
 // response. Health checks pass, or an orchestrator would restart a server because it is busy.
-func (l *layers) limited(ctx context.Context, m *method, work func() error) error {
+func (l *layers) limited(ctx context.Context, m *method, places chan struct{}, work func() error) error {
 	if m.isProbe {
 		return work()
 	}
 	select {
-	case l.permits <- struct{}{}:
-		defer func() { <-l.permits }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 		return work()
 	default:
 		// The same delay twice: for gRPC's own retries, and for readers of the error.
