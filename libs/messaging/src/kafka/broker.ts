@@ -12,9 +12,10 @@ import { connectKafka } from "./connect.ts";
 import { fromKafka, isWithoutLeader } from "./errors.ts";
 import { groupLag } from "./lag.ts";
 import { groupIdOf } from "./membership.ts";
-import type { KafkaOptions } from "./options.ts";
+import { type KafkaOptions, tlsOf } from "./options.ts";
 import { PublishQueue } from "./publish.ts";
 import { Subscription } from "./subscription.ts";
+import { tlsFault } from "./tls-fault.ts";
 
 const defaultSessionMs = 30_000;
 const defaultGiveUpMs = 600_000;
@@ -24,12 +25,15 @@ const maxSegmentMs = 24 * 3_600_000;
 const defaultRetentionMs = 7 * 24 * 3_600_000;
 
 /**
- * Opens a broker on Apache Kafka 3.9 or later. Rejects with `unavailable` if no broker responds.
- * The producer is not idempotent: a send whose reply was lost may be stored twice, in order, and
- * the inbox drops the second copy.
+ * Opens a broker on Apache Kafka 3.9 or later. Rejects with `unavailable` if no broker responds,
+ * and at once if none accepts the certificates. The producer is not idempotent: a send whose reply
+ * was lost may be stored twice, in order, and the inbox drops the second copy.
  */
 export async function openKafkaBroker(options: KafkaOptions, telemetry: Telemetry): Promise<Broker> {
   try {
+    const tls = tlsOf(options);
+    const fault = tls && (await tlsFault(options.brokers, tls));
+    if (fault !== undefined) throw fault;
     return new KafkaBroker(await connectKafka(options, telemetry.logger), options, telemetry);
   } catch (error) {
     throw fromKafka(error, "");

@@ -19,7 +19,13 @@ import { type Pairing, TestContext } from "./test-context.ts";
 import { wireCases } from "./wire.ts";
 
 /** Certificates for tests: an authority, and certificates for localhost that it signed. */
-export { ca as testCa, caller as testClient, otherCa as testOtherCa, server as testServer } from "./certificates.ts";
+export {
+  ca as testCa,
+  caller as testClient,
+  otherCa as testOtherCa,
+  server as testServer,
+  stranger as testStranger,
+} from "./certificates.ts";
 export { type Certificates, testFaults } from "./faults.ts";
 export type { Pairing } from "./test-context.ts";
 

@@ -1,14 +1,17 @@
 /** A Kafka that takes TLS with client certificates only, through the settings of a service. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createServer, type Server } from "node:tls";
 import { type Broker, createMessage } from "@plumbline/messaging";
 import { type KafkaClientName, kafkaClients } from "@plumbline/messaging/settings";
-import { testCa, testClient, testOtherCa, testServer } from "@plumbline/rpc/conformance";
+import { testCa, testClient, testOtherCa, testServer, testStranger } from "@plumbline/rpc/conformance";
 import { type Logger, noTelemetry } from "@plumbline/telemetry";
 import { eventually, startTlsKafka, type TlsKafka, whyNoSaslKafka } from "@plumbline/tools-engines";
 import { openBroker } from "./open-broker.ts";
@@ -41,8 +44,14 @@ function filesOf(ca: string): Files {
   return { caFile: fileOf(ca), certificateFile: fileOf(testClient.certificate), keyFile: fileOf(testClient.key) };
 }
 
-async function open(client: KafkaClientName, tls: Files, host = "localhost", logger?: Logger): Promise<Broker> {
-  const brokers = [`${host}:${kafka.port}`];
+async function open(
+  client: KafkaClientName,
+  tls: Files,
+  host = "localhost",
+  logger?: Logger,
+  port = kafka.port,
+): Promise<Broker> {
+  const brokers = [`${host}:${port}`];
   const settings = {
     messaging: { adapter: "kafka" },
     kafka: { client, brokers, tls, sessionMs: 6_000, giveUpMs: 60_000 },
@@ -59,7 +68,38 @@ const message = () =>
     data: Buffer.from("x"),
   });
 
+/** Opens a port that asks for a client certificate, as a broker does, and answers nothing else. */
+async function listen(): Promise<Server & AsyncDisposable> {
+  const { certificate: cert, key } = testServer;
+  const server = createServer({ cert, key, ca: testCa, requestCert: true, rejectUnauthorized: true });
+  server.on("secureConnection", (socket) => socket.on("error", () => undefined).on("data", () => socket.destroy()));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return Object.assign(server, {
+    async [Symbol.asyncDispose]() {
+      server.close();
+    },
+  });
+}
+
 for (const client of kafkaClients) {
+  for (const { name, files, words } of [
+    { name: "no client certificate", files: () => ({ caFile: fileOf(testCa) }), words: /alert certificate required/ },
+    { name: "another authority", files: () => filesOf(testOtherCa), words: /certificate/ },
+  ]) {
+    test(`${client} says at once that a broker does not accept ${name}`, { timeout: 60_000 }, async () => {
+      await using server = await listen();
+      const { port } = server.address() as AddressInfo;
+      const started = performance.now();
+      await assert.rejects(open(client, files(), "localhost", noTelemetry.logger, port), (error: Error) => {
+        assert.match(error.message, /^Kafka did not answer over TLS \(.*\): check the authorities and the client cert/);
+        return words.test(error.message);
+      });
+      // The client libraries try for half a minute.
+      assert.ok(performance.now() - started < 10_000, `${performance.now() - started} ms`);
+    });
+  }
+
   describe(`the client ${client}`, { skip }, () => {
     for (const host of ["localhost", "127.0.0.1"]) {
       test(`publishes and reads over TLS with a client certificate, at ${host}`, { timeout: 60_000 }, async () => {
@@ -84,7 +124,20 @@ for (const client of kafkaClients) {
 
     for (const { name, files, words } of [
       { name: "another authority", files: () => filesOf(testOtherCa), words: /over TLS \(.*certificate.*\): check/ },
-      { name: "no client certificate", files: () => ({ caFile: fileOf(testCa) }), words: /Kafka did not answer/ },
+      {
+        name: "no client certificate",
+        files: () => ({ caFile: fileOf(testCa) }),
+        words: /over TLS \(the broker sent the alert /,
+      },
+      {
+        name: "a client certificate of another authority",
+        files: () => ({
+          caFile: fileOf(testCa),
+          certificateFile: fileOf(testStranger.certificate),
+          keyFile: fileOf(testStranger.key),
+        }),
+        words: /over TLS \(the broker sent the alert /,
+      },
     ]) {
       test(`with ${name} a start ends with an error that says so`, { timeout: 60_000 }, async () => {
         const error: unknown = await open(client, files()).then(
