@@ -10,6 +10,7 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { startTemporaryKafka, testKafka, whyNoKafka } from "@plumbline/tools-engines";
 import { publishUntilAccepted } from "../../test/publish-until-accepted.ts";
 import { eventually, gate, message, Received, unique } from "../conformance/test-context.ts";
+import { openInspector } from "../inspect/open-inspector.ts";
 import { openKafkaBroker } from "./broker.ts";
 import { type KafkaClientName, type KafkaOptions, kafkaClients } from "./options.ts";
 
@@ -21,6 +22,8 @@ async function openWith(client: KafkaClientName, options: Partial<KafkaOptions> 
     noTelemetry,
   );
 }
+
+const text = (_: string, value: unknown) => (typeof value === "bigint" ? String(value) : value);
 
 async function openProducer(options: { idempotent?: boolean; transactionalId?: string } = {}) {
   const bootstrapBrokers = (await testKafka()).split(",");
@@ -250,6 +253,41 @@ for (const client of kafkaClients) {
       await eventually(() => received.deliveries.length >= 4, "the committed records");
       const texts = received.deliveries.map(({ message: { data } }) => Buffer.from(data).toString());
       assert.deepEqual(texts, ["a", "c", "e", "last"]);
+    });
+
+    test("markers and aborted records are no lag, and a log of nothing else can be read", { skip }, async () => {
+      await using broker = await open();
+      const topic = unique("topic");
+      await broker.createTopics([topic], { partitions: 1 });
+      await using producer = await openProducer({ idempotent: true, transactionalId: topic });
+      const abort = async () => {
+        const transaction = await producer.beginTransaction();
+        await transaction.send({ messages: [{ topic, key: "key", value: "aborted", partition: 0 }] });
+        await transaction.abort();
+      };
+      await abort();
+      const brokers = (await testKafka()).split(",");
+      await using inspector = await openInspector({ adapter: "kafka", brokers, client }, noTelemetry);
+      const read: string[] = [];
+      await inspector.read([topic], ({ message: { id } }) => void read.push(id), {
+        signal: AbortSignal.timeout(20_000),
+      });
+      assert.deepEqual(read, []);
+      const received = new Received();
+      await using _ = await broker.subscribe(topic, received.handler(), { group: "g", concurrency: 1 });
+      const noLag = async (end: bigint) => {
+        const of = async () => (await inspector.lag([topic])).map((row) => [row.end, row.lag]);
+        const until = performance.now() + 20_000;
+        while (JSON.stringify(await of(), text) !== JSON.stringify([[end, 0n]], text)) {
+          assert.ok(performance.now() < until, `${JSON.stringify(await of(), text)} after 20 s`);
+          await sleep(50);
+        }
+      };
+      await noLag(2n);
+      await broker.publish(topic, [message("key", "last")]);
+      await abort();
+      await noLag(5n);
+      assert.equal(received.deliveries.length, 1);
     });
 
     test("a topic that is deleted and created again is handled from its start", { skip }, async () => {
