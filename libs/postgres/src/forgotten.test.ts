@@ -111,6 +111,11 @@ test("a database that refuses writes fails its health check, and passes it again
   await database.session(async () => undefined); // New connections still open.
   await using replaced = await openDatabase({ url: place.url, applicationName: "test" }, noTelemetry);
   await assert.rejects(replaced.ping(), { code: "unavailable", reason: "DATABASE_READ_ONLY", message: /is read-only/ });
+  await assert.rejects(replaced.query("CREATE TABLE written (id int)"), {
+    code: "unavailable",
+    reason: "DATABASE_READ_ONLY",
+    message: /takes no writes: check that it is the primary/,
+  });
   await set("off");
   await replaced.ping();
 });
