@@ -99,6 +99,18 @@ test("a report does not wait for a dependency that hangs, and shows it once its 
   assert.equal(await health.status(), "SERVING");
 });
 
+test("dependencies are not checked while the service drains, since they are being closed", async (t) => {
+  let asked = 0;
+  const health = new Health({ database: async () => asked++ });
+  health.ready();
+  await health.status();
+  health.drain();
+  const later = performance.now() + 60_000;
+  t.mock.method(performance, "now", () => later);
+  await health.refresh();
+  assert.equal(asked, 1);
+});
+
 test("dependencies are not checked before the service is open", async () => {
   let asked = 0;
   const health = new Health({ database: async () => asked++ });

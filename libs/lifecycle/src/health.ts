@@ -121,10 +121,11 @@ export class Health {
 
   /**
    * Checks every dependency again that was reached, so that the report shows those that do not
-   * answer any more. Takes at most half a second. Readiness does not depend on it.
+   * answer any more. Takes at most half a second. Readiness does not depend on it. Checks nothing
+   * while draining: dependencies are being closed then.
    */
   async refresh(options: Abortable = {}): Promise<void> {
-    if (this.#opened) await Promise.all(this.#checks.map((check) => check.recheck(options)));
+    if (this.#opened && !this.#draining) await Promise.all(this.#checks.map((check) => check.recheck(options)));
   }
 
   /**
