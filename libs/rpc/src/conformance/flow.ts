@@ -207,6 +207,32 @@ export const flowCases: readonly Case[] = [
     },
   },
   {
+    name: "a call that waits for a stream gets one of a new connection at once",
+    async run(context) {
+      const begun = new Moment();
+      const room = new Moment();
+      const { client, server } = await context.open(
+        {
+          unary: async (request) => {
+            if (request !== "lasting") return request;
+            begun.reach();
+            await room.reached;
+            return request;
+          },
+        },
+        { server: { maxConcurrentStreams: 1 } },
+      );
+      await client.unary("ready");
+      const lasting = client.unary("lasting");
+      await begun.reached;
+      const waiting = ["a", "b", "c"].map((text) => client.unary(text));
+      server.recycle();
+      assert.deepEqual(await Promise.all(waiting), ["a", "b", "c"]);
+      room.reach();
+      assert.equal(await lasting, "lasting");
+    },
+  },
+  {
     name: "streams at the server's limit leave room for unary calls",
     async run(context) {
       const { client } = await context.open(

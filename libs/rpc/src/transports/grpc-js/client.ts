@@ -38,11 +38,13 @@ export function connect(options: ClientTransportOptions): ClientTransport {
 class GrpcJsClient implements ClientTransport {
   readonly #channel: Channel;
   readonly #calls = new Set<GrpcCall>();
-  readonly #pending = new PendingConnections();
+  readonly #pending = new PendingConnections(() => this.#wakeAll());
   readonly #resolution: Resolution;
   readonly #authority: string;
   /** Set when a call has ended: a stream may be free. */
   readonly #freed = new Event();
+  /** The calls that wait for it. */
+  #waiting = 0;
   #closed = false;
 
   constructor(options: ClientTransportOptions) {
@@ -126,8 +128,18 @@ class GrpcJsClient implements ClientTransport {
     while (this.#isFull && !isAtDeadline(deadline)) {
       const leftMs = until - performance.now();
       if (leftMs <= 0) throw noFreeStream(this.#authority);
-      await this.#freed.wait({ ms: Math.min(leftMs, deadline - steadyNow()), signal });
+      this.#waiting++;
+      try {
+        await this.#freed.wait({ ms: Math.min(leftMs, deadline - steadyNow()), signal });
+      } finally {
+        this.#waiting--;
+      }
     }
+  }
+
+  /** Wakes all calls that wait: a new connection has streams for many. */
+  #wakeAll(): void {
+    for (let left = this.#waiting; left > 0; left--) this.#freed.set();
   }
 
   async ready({ signal }: Abortable): Promise<void> {

@@ -20,6 +20,12 @@ export class PendingConnections implements Disposable {
    * on more, and those wait in node:http2 without a sign.
    */
   streams = Number.POSITIVE_INFINITY;
+  readonly #onStreams: () => void;
+
+  /** Calls `onStreams` when the number of streams has changed. */
+  constructor(onStreams: () => void = () => {}) {
+    this.#onStreams = onStreams;
+  }
 
   async run<T>(connect: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const attempt = new AbortController();
@@ -47,6 +53,7 @@ export class PendingConnections implements Disposable {
       streams += remoteSettings?.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
     }
     this.streams = this.#sessions.size === 0 ? Number.POSITIVE_INFINITY : streams;
+    this.#onStreams();
   }
 
   [Symbol.dispose](): void {
