@@ -64,6 +64,34 @@ for (const transport of ["http2", "grpc-js"] as const) {
       assert.equal(await createClient(Conformance, channel).unary(""), big);
     });
 
+    void test("an answer that was read leaves no timer, which would keep its call in memory", async (t) => {
+      const stallMs = 54_321;
+      const timers = new Set<unknown>();
+      const { setTimeout: set, clearTimeout: clear } = globalThis;
+      t.mock.method(globalThis, "setTimeout", (run: (value: unknown) => void, ms?: number, value?: unknown) => {
+        const timer = set(run, ms, value);
+        if (ms === stallMs) timers.add(timer);
+        return timer;
+      });
+      t.mock.method(globalThis, "clearTimeout", (timer: NodeJS.Timeout | undefined) => {
+        timers.delete(timer);
+        clear(timer);
+      });
+      const large = "x".repeat(2 * mebibyte);
+      const handlers: Partial<ConformanceHandlers> = {
+        unary: async () => large,
+        async *serverStream() {
+          yield large;
+        },
+      };
+      await using server = await open(handlers, { stallMs });
+      await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 10_000 });
+      const client = createClient(Conformance, channel);
+      assert.equal((await client.unary("")).length, large.length);
+      assert.equal((await Array.fromAsync(client.serverStream(""))).length, 1);
+      assert.equal(timers.size, 0);
+    });
+
     void test("refusals that a client does not take are bounded for its address, and end", async () => {
       const memory = { maxHeldBytes: 64 * 1024, maxHeldBytesPerPeer: 32 * 1024 };
       await using server = await open({}, { ...memory, stallMs: 300 });

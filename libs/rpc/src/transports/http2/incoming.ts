@@ -48,9 +48,10 @@ abstract class Incoming implements IncomingCall, StreamHandler {
   protected readonly maxMessageBytes: number;
   protected isOver = false;
   protected isGone = false;
-  protected readonly stallMs: number;
+  readonly #stallMs: number;
   #hasHeaders = false;
   #onGone: (() => void) | undefined;
+  #watch: Disposable | undefined;
 
   constructor({ stream, fields, deadline, method, acceptor }: Request) {
     this.metadata = metadataOf(fields);
@@ -58,7 +59,7 @@ abstract class Incoming implements IncomingCall, StreamHandler {
     this.deadline = deadline;
     this.stream = stream;
     this.method = method;
-    this.stallMs = acceptor.stallMs;
+    this.#stallMs = acceptor.stallMs;
     this.maxMessageBytes = acceptor.maxMessageBytes;
   }
 
@@ -73,13 +74,16 @@ abstract class Incoming implements IncomingCall, StreamHandler {
   }
 
   onReset(_error: StreamError): void {
+    this.#watch?.[Symbol.dispose]();
     if (this.isOver) return;
     this.isOver = true;
     this.isGone = true;
     this.#onGone?.();
   }
 
-  onDrain(): void {}
+  onDrain(): void {
+    this.#watch?.[Symbol.dispose]();
+  }
 
   onCancel(callback: () => void): void {
     this.#onGone = callback;
@@ -109,8 +113,13 @@ abstract class Incoming implements IncomingCall, StreamHandler {
     return this.stream.sendData(message, false, prefixOf(message));
   }
 
-  /** Ends a call of whose answer the client takes nothing. */
-  stalled(): void {
+  /** Ends the call if the client takes nothing of the answer that waits. */
+  protected watchUnsent(): void {
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = watchUnsent(this.stream, this.#stallMs, () => this.#stalled());
+  }
+
+  #stalled(): void {
     this.stream.reset(ErrorCode.enhanceYourCalm);
     this.onReset(new StreamError(ErrorCode.enhanceYourCalm, "the client does not read the answer", "local"));
   }
@@ -126,9 +135,12 @@ abstract class Incoming implements IncomingCall, StreamHandler {
     if (trailers.size > 0) appendMetadata(fields, trailers);
     const { stream } = this;
     // The rest of an answer whose deadline has passed is not wanted.
-    if (stream.unsent > 0 && ended.has(status.code)) return stream.reset(ErrorCode.cancel);
+    if (stream.unsent > 0 && ended.has(status.code)) {
+      this.#watch?.[Symbol.dispose]();
+      return stream.reset(ErrorCode.cancel);
+    }
     stream.sendHeaders(fields, true);
-    if (stream.unsent > 0) watchUnsent(stream, this.stallMs, () => this.stalled());
+    if (stream.unsent > 0) this.watchUnsent();
   }
 
   #sendPlainHeaders(): void {
@@ -207,7 +219,7 @@ export class UnaryIncoming extends Incoming implements Expiring {
   override async send(message: Uint8Array): Promise<void> {
     if (this.write(message)) return;
     this.#sent = Promise.withResolvers();
-    watchUnsent(this.stream, this.stallMs, () => this.stalled());
+    this.watchUnsent();
   }
 
   sent(): Promise<void> | undefined {
@@ -215,6 +227,7 @@ export class UnaryIncoming extends Incoming implements Expiring {
   }
 
   override onDrain(): void {
+    super.onDrain();
     this.#sent?.resolve();
     this.#sent = undefined;
   }
@@ -264,15 +277,15 @@ export class StreamIncoming extends Incoming {
   }
 
   override onDrain(): void {
+    super.onDrain();
     this.#wake();
   }
 
   override async send(message: Uint8Array): Promise<void> {
     if (this.write(message)) return this.#yield.next();
     this.#drained = Promise.withResolvers();
-    const watch = watchUnsent(this.stream, this.stallMs, () => this.stalled());
+    this.watchUnsent();
     await this.#drained.promise;
-    watch[Symbol.dispose]();
     if (this.isOver) throw new ServiceError("cancelled", "the call is over");
   }
 
