@@ -14,9 +14,8 @@ export function requestIdOf(header: string | undefined): string {
 /**
  * Returns the metadata that is passed on to the service: `x-request-id`, `idempotency-key` and the
  * client's share key, which the client cannot set. The list is closed, since other headers concern
- * only the client and the gateway. The trace's context
- * is added where the call is made. Throws ServiceError invalid_argument for an invalid
- * Idempotency-Key.
+ * only the client and the gateway. The trace's context is added where the call is made. Throws
+ * ServiceError invalid_argument for an invalid Idempotency-Key.
  */
 export function metadataOf(headers: IncomingHttpHeaders, requestId: string, shareKey: string): Record<string, string> {
   const key = headers["idempotency-key"];
