@@ -3,7 +3,7 @@ import { isServiceError } from "@plumbline/errors";
 import { type Kube, type KubeObject, type Resource, recordEvent, resourceOf, watchObjects } from "@plumbline/kube";
 import type { Telemetry } from "@plumbline/telemetry";
 import { z } from "zod";
-import { agentPort } from "./agent/contract.ts";
+import { agentPort as usualAgentPort } from "./agent/contract.ts";
 import { desiredObjects, managedBy, manager, type SidecarImages } from "./reconcile/desired-objects.ts";
 import { KeyedQueue } from "./reconcile/keyed-queue.ts";
 import { readVersions } from "./reconcile/read-versions.ts";
@@ -18,6 +18,8 @@ export interface OperatorOptions {
   /** The time after which every resource is looked at again. */
   readonly resyncMs: number;
   readonly images: SidecarImages;
+  /** The port of the pods' agents, if it is not the usual one. */
+  readonly agentPort?: number;
 }
 
 /** The kinds of objects that the operator makes. */
@@ -57,7 +59,7 @@ interface Applied {
  */
 export async function runOperator(
   { reader, writer }: { readonly reader: Kube; readonly writer: Kube },
-  { namespaces, identity, resyncMs, images }: OperatorOptions,
+  { namespaces, identity, resyncMs, images, agentPort = usualAgentPort }: OperatorOptions,
   { logger, metrics }: Pick<Telemetry, "logger" | "metrics">,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
