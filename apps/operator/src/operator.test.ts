@@ -69,14 +69,14 @@ void describe("an operator of a cluster in memory", { timeout: 120_000 }, () => 
       (ready) => ready === "False Unavailable",
     );
     assert.equal(cluster.get(role), undefined);
-    // A change of something else is looked at, and nothing is written for it.
     let writes = -1;
-    await eventually(() => {
-      const before = writes;
+    while (writes !== cluster.writes.length) {
       writes = cluster.writes.length;
-      return before === writes;
-    }, Boolean);
-    put({});
+      await settle(1_000);
+    }
+    // Changes by others are looked at, and nothing is written for them.
+    const found = cluster.get(deployment) ?? assert.fail();
+    cluster.put(deployment.replace("/greeter", ""), { ...found, status: { replicas: 0 } });
     cluster.put(secrets, { metadata: { name: "other" } });
     await settle();
     assert.equal(cluster.writes.length, writes, cluster.writes.slice(writes).join(", "));
@@ -163,6 +163,6 @@ void describe("an operator of a cluster in memory", { timeout: 120_000 }, () => 
 });
 
 /** Waits until a change is seen. Too short a wait can hide a mistake, and not invent one. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 300));
+function settle(ms = 300): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
