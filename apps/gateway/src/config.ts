@@ -90,6 +90,9 @@ export function gatewayConfig(registry: FileRegistry) {
         timeoutMs: durationMs(5_000).describe("deadline of a unary call without Grpc-Timeout"),
         maxTimeoutMs: durationMs(60_000).describe("longest deadline that a client may set with Grpc-Timeout"),
         concurrent: count(1_000, 100_000).describe("unary requests at once; more are refused with 503"),
+        concurrentPerClient: count(250, 100_000).describe(
+          "unary requests of one client at once; more are refused with 429",
+        ),
         adaptive: z
           .boolean()
           .default(false)

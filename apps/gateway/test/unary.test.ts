@@ -4,9 +4,10 @@ import { describe, test } from "node:test";
 import { ServiceError } from "@plumbline/errors";
 import { shareKeyName } from "@plumbline/rpc/shares";
 import type { UpstreamCall } from "../src/upstream.ts";
-import { openGateway, type TestGateway } from "./support/gateway.ts";
+import { defaults, openGateway, type TestGateway } from "./support/gateway.ts";
 import { type Handler, MemoryUpstream } from "./support/memory-upstream.ts";
 import { plumbline } from "./support/orders.ts";
+import { answerIn, type RawConnection, rawConnection } from "./support/raw.ts";
 
 const order = {
   id: "7",
@@ -443,5 +444,39 @@ describe("a service that is slow", () => {
     while (held.length < 3) await new Promise((resolve) => setImmediate(resolve));
     held[2]?.();
     assert.equal((await next).status, 200);
+  });
+
+  test("gets no more of one client than its share, so that others have room", async () => {
+    const { promise: end, resolve: finish } = Promise.withResolvers<void>();
+    let running = 0;
+    const GetOrder = async () => {
+      running++;
+      await end;
+      return order;
+    };
+    const limits = { ...defaults.limits, concurrent: 4, concurrentPerClient: 3 };
+    await using gateway = await gatewayFor({ GetOrder }, { limits });
+    using stack = new DisposableStack();
+    const ask = async (from: string): Promise<RawConnection> => {
+      const connection = stack.use(await rawConnection(gateway.port, from));
+      connection.write("GET /v1/orders/7 HTTP/1.1\r\nHost: x\r\n\r\n");
+      return connection;
+    };
+    const own = [];
+    for (let i = 0; i < 3; i++) own.push(await ask("127.0.0.66"));
+    while (running < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    const refused = await (await ask("127.0.0.66")).received(/\}$/);
+    const { status, problem } = answerIn(refused);
+    assert.deepEqual([status, problem["reason"]], [429, "OVERLOADED"]);
+    assert.match(refused, /\r\nRetry-After: 1\r\n/);
+    const other = await ask("127.0.0.67");
+    while (running < 4) await new Promise((resolve) => setTimeout(resolve, 5));
+    finish();
+    for (const { received } of [...own, other]) assert.equal(answerIn(await received(/\}$/)).status, 200);
+    // An answered request gives its place back.
+    for (let i = 0; i < 5; i++) {
+      const { received } = await ask("127.0.0.66");
+      assert.equal(answerIn(await received(/\}$/)).status, 200);
+    }
   });
 });

@@ -22,6 +22,8 @@ export interface Limits {
   readonly maxTimeoutMs: number;
   /** Unary requests at once. */
   readonly concurrent: number;
+  /** Unary requests of one client at once; 250 if absent. */
+  readonly concurrentPerClient?: number | undefined;
   /**
    * Also refuses unary requests below that limit while they are slow or would miss their deadline.
    * False if absent.
@@ -75,10 +77,9 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
   const adaptive = () => limits().adaptive ?? false;
   const calls = new Admission({ max: () => limits().concurrent, adaptive, refusal: refusalOf("requests"), metrics });
   const streams = new Admission({ max: () => limits().streams, adaptive, refusal: refusalOf("streams"), metrics });
-  const streamsOf = new Shares(() => ({
-    perClient: limits().streamsPerClient ?? 100,
-    inAll: Number.POSITIVE_INFINITY,
-  }));
+  const inAll = Number.POSITIVE_INFINITY; // Admission bounds all clients together.
+  const callsOf = new Shares(() => ({ perClient: limits().concurrentPerClient ?? 250, inAll }));
+  const streamsOf = new Shares(() => ({ perClient: limits().streamsPerClient ?? 100, inAll }));
   const hangUps = new HangUps(() => {
     const { hangUpsPerSecond: perSecond = 20, hangUpsBurst: burst = 200 } = limits();
     return { perSecond, burst };
@@ -123,18 +124,19 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
       throw new DOMException("the client disconnected", "AbortError");
     }
     // Entered once the body is complete: a client that is slow to send it takes no place of others.
-    const admission = binding.streams ? streams : calls;
+    const [admission, ofClients] = binding.streams ? [streams, streamsOf] : [calls, callsOf];
     const method = binding.rpcPath.slice(1);
     if (body.release !== undefined) exchange.onClosed = body.release;
-    if (binding.streams && streamsOf.exceeded(exchange.clientKey, 1) !== undefined) throw tooManyStreams();
+    if (ofClients.exceeded(exchange.clientKey, 1) !== undefined)
+      throw binding.streams ? tooManyStreams() : tooManyRequests();
     admission.enter(method);
-    if (binding.streams) streamsOf.add(exchange.clientKey, 1);
+    ofClients.add(exchange.clientKey, 1);
     // Left once the answer has been read as far as this process knows, or its connection is closed.
     let isCalling = false;
     exchange.onClosed = () => {
       admission.leave();
       if (isCalling) hangUps.charge(exchange.clientKey);
-      if (binding.streams) streamsOf.remove(exchange.clientKey, 1);
+      ofClients.remove(exchange.clientKey, 1);
       body.release?.();
     };
 
@@ -198,6 +200,14 @@ function refusalOf(what: string): () => ServiceError {
       `The gateway has too many ${what} in flight. Try again after the time in Retry-After.`,
       { reason: "OVERLOADED", retryAfterMs: 1000 },
     );
+}
+
+function tooManyRequests(): ServiceError {
+  return new ServiceError(
+    "resource_exhausted",
+    "This client has too many requests in flight. Try again after the time in Retry-After.",
+    { reason: "OVERLOADED", retryAfterMs: 1000 },
+  );
 }
 
 function tooManyStreams(): ServiceError {

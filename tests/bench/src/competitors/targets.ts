@@ -132,6 +132,7 @@ export function gateway(parts: Pick<Parts, "root" | "folder" | "collector">, mod
       GATEWAY_TRANSPORT: transport,
       GATEWAY_UPSTREAMS_GREETER: `ipv4:127.0.0.1:${before}`,
       GATEWAY_LIMITS_CONCURRENT: high,
+      GATEWAY_LIMITS_CONCURRENT_PER_CLIENT: high,
       GATEWAY_RATE_LIMIT_PER_CLIENT_PER_SECOND: perSecond,
       GATEWAY_RATE_LIMIT_GLOBAL_PER_SECOND: perSecond,
       GATEWAY_TELEMETRY_LOG_LEVEL: mode === "bare" ? "error" : "info",
