@@ -4,6 +4,7 @@ import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promi
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Client } from "pg";
 import { ask, eventually, isAlive, isRoot, startChild, temporaryFolder } from "../test/support.ts";
 import { createDatabase, freePort, startPostgres } from "./index.ts";
 
@@ -181,6 +182,20 @@ test("settings and log reach the server and the caller", async () => {
   });
   assert.deepEqual(await ask(server.url, "SHOW max_connections"), [{ max_connections: "17" }]);
   assert.ok(lines.some((line) => line.includes("ready to accept connections")));
+});
+
+test("a database that another program is creating for too long is an error that names that program", async () => {
+  await using folder = await temporaryFolder();
+  await using server = await startPostgres({ dataDir: folder.path, port: await freePort(), settings });
+  const other = new Client({ connectionString: server.url, application_name: "other program" });
+  await other.connect();
+  await other.query("SELECT pg_advisory_lock(hashtextextended('plumbline.create-database', 0))");
+  await assert.rejects(
+    createDatabase(server.url, "orders", { owner: "orders", waitMs: 100 }),
+    /^Error: waited 100 ms to create a database, .*: "other program", process \d+ of the server, .*Let it end, or end/,
+  );
+  await other.end();
+  await createDatabase(server.url, "orders", { owner: "orders", waitMs: 10_000 });
 });
 
 test("each service's role reaches its own database, with its password, and no other", async () => {

@@ -119,6 +119,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   signal?.throwIfAborted();
   if (etcd !== undefined) await putMissing(etcd.url, documentsOf(root));
 
+  onWait(`the databases ${databases.join(", ")}`);
   const urls = Object.fromEntries(
     await Promise.all(
       databases.map(async (name) => {
