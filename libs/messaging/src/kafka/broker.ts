@@ -36,7 +36,7 @@ export async function openKafkaBroker(options: KafkaOptions, telemetry: Telemetr
     if (fault !== undefined) throw fault;
     return new KafkaBroker(await connectKafka(options, telemetry.logger), options, telemetry);
   } catch (error) {
-    throw fromKafka(error, "");
+    throw fromKafka(error, "", options.brokers);
   }
 }
 

@@ -3,9 +3,9 @@ import { missingTopicError } from "../errors.ts";
 
 /**
  * Returns our error for one of a client library: a missing topic, a message too large for the
- * broker, or `unavailable`.
+ * broker, or `unavailable`, with the addresses of the brokers if they are given.
  */
-export function fromKafka(error: unknown, topic: string): unknown {
+export function fromKafka(error: unknown, topic: string, brokers: readonly string[] = []): unknown {
   if (isUnknownTopic(error)) return missingTopicError(topic);
   if (hasCode(error, "MESSAGE_TOO_LARGE") || hasCode(error, "RECORD_LIST_TOO_LARGE")) {
     return new ServiceError("invalid_argument", "the message is larger than the broker allows", {
@@ -15,7 +15,8 @@ export function fromKafka(error: unknown, topic: string): unknown {
   }
   const fault = tlsFaultOf(error);
   const why = fault === undefined ? "" : ` over TLS (${fault}): check the authorities and the client certificate`;
-  return new ServiceError("unavailable", `Kafka did not answer${why}`, { cause: lastAttempt(error) });
+  const where = brokers.length === 0 ? "" : ` at ${brokers.join(", ")}`;
+  return new ServiceError("unavailable", `Kafka did not answer${where}${why}`, { cause: lastAttempt(error) });
 }
 
 /** Returns the fault of a certificate that the error, or one that it wraps, is about. */

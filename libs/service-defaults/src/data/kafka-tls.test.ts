@@ -92,7 +92,10 @@ for (const client of kafkaClients) {
       const { port } = server.address() as AddressInfo;
       const started = performance.now();
       await assert.rejects(open(client, files(), "localhost", noTelemetry.logger, port), (error: Error) => {
-        assert.match(error.message, /^Kafka did not answer over TLS \(.*\): check the authorities and the client cert/);
+        assert.match(
+          error.message,
+          /^Kafka did not answer at localhost:\d+ over TLS \(.*\): check the authorities and the client cert/,
+        );
         return words.test(error.message);
       });
       // The client libraries try for half a minute.

@@ -3,6 +3,7 @@ import { type Broker, type BrokerOptions, connectBroker } from "@plumbline/messa
 import { followClientTls } from "@plumbline/rpc/settings";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Followed } from "../live-settings.ts";
+import { reportWait } from "../report-wait.ts";
 
 type KafkaSettings = NonNullable<BrokerOptions["kafka"]>;
 
@@ -51,6 +52,8 @@ export async function openBroker(
   await using opened = new AsyncDisposableStack();
   const certificates = opened.use(await followClientTls(adapter === "kafka" ? kafka.tls : undefined, telemetry.logger));
   const tls = certificates?.current;
+  const what = adapter === "kafka" ? `Kafka at ${kafka.brokers.join(", ")}` : `the broker on ${adapter}`;
+  using _waiting = reportWait(what, telemetry.logger);
   const broker = await connectBroker(
     { adapter, postgres, kafka: { ...kafka, sasl, tls, clientId: service } },
     telemetry,
