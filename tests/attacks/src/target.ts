@@ -4,18 +4,41 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { freeStackPorts, openProcesses, ownServices, settingsPrefix, type Transport } from "@plumbline/tools-stack";
+import {
+  type Entry,
+  freeStackPorts,
+  openProcesses,
+  ownServices,
+  settingsPrefix,
+  type Transport,
+} from "@plumbline/tools-stack";
 import type { Target } from "./attack.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 
-export interface RunningTarget extends Target, AsyncDisposable {}
+export interface RunningTarget extends Target, AsyncDisposable {
+  /** The programs of the stack, and Postgres. */
+  readonly processes: readonly { readonly name: string; readonly pid: number }[];
+  /** Returns the number of times that a program died and was started again. */
+  readonly restarts: () => number;
+}
+
+export interface TargetOptions {
+  /** "source" by default. */
+  readonly entry?: Entry;
+  /** Settings that every service gets. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
 
 /**
  * Starts the embedded stack on free ports, with a data folder of its own. No trace is sampled, and
- * a collector in this process counts the spans that arrive all the same.
+ * a collector in this process counts the spans that arrive all the same. The
+ * services trust 127.0.0.1 only, so an attacker's address is that of a stranger.
  */
-export async function openTarget(transport: Transport): Promise<RunningTarget> {
+export async function openTarget(
+  transport: Transport,
+  { entry = "source", environment: extra = {} }: TargetOptions = {},
+): Promise<RunningTarget> {
   await using opening = new AsyncDisposableStack();
   let exports = 0;
   const collector = createServer((request, response) => {
@@ -29,27 +52,39 @@ export async function openTarget(transport: Transport): Promise<RunningTarget> {
     collector.close();
   });
   const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
-  const environment = Object.fromEntries(
-    ownServices.flatMap(({ name }) => [
-      [`${settingsPrefix(name)}_TELEMETRY_OTLP_ENDPOINT`, endpoint],
-      [`${settingsPrefix(name)}_TELEMETRY_SAMPLE_RATIO`, "0"],
-    ]),
-  );
+  const environment = {
+    ...Object.fromEntries(
+      ownServices.flatMap(({ name, http }) => [
+        [`${settingsPrefix(name)}_TELEMETRY_OTLP_ENDPOINT`, endpoint],
+        [`${settingsPrefix(name)}_TELEMETRY_SAMPLE_RATIO`, "0"],
+        ...(http === true ? [] : [[`${settingsPrefix(name)}_RPC_TRUSTED_PEERS`, "127.0.0.1"]]),
+      ]),
+    ),
+    ...extra,
+  };
   const dataDir = mkdtempSync(join(tmpdir(), "plumbline-attacks-"));
   opening.defer(() => rmSync(dataDir, { recursive: true, force: true }));
   const ports = await freeStackPorts();
-  const stack = await openProcesses({ root, dataDir, ports, transport, environment, onLine: () => {} });
+  const stack = await openProcesses({ root, dataDir, ports, transport, entry, environment, onLine: () => {} });
   opening.defer(() => stack[Symbol.asyncDispose]());
   const opened = opening.move();
+  const pidOf = (name: string) => {
+    const pid = stack.programs.get(name)?.pid;
+    if (pid === undefined) throw new Error(`${name} does not run`);
+    return pid;
+  };
   return {
     ports,
     exports: () => exports,
     memory: (service) => {
-      const pid = stack.programs.get(service)?.pid;
-      if (pid === undefined) throw new Error(`${service} does not run`);
-      const kibibytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+      const kibibytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pidOf(service)}/status`, "utf8"))?.[1];
       return Number(kibibytes) / 1_024;
     },
+    processes: [
+      ...[...stack.programs.keys()].map((name) => ({ name, pid: pidOf(name) })),
+      { name: "postgres", pid: stack.postgresPid },
+    ],
+    restarts: () => [...stack.programs.values()].reduce((sum, program) => sum + program.restarts, 0),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }

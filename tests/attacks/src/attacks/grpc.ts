@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { sleep } from "@plumbline/concurrency";
 import { besideVictims, seedBigPage } from "../api.ts";
 import type { Attack } from "../attack.ts";
@@ -39,10 +40,30 @@ function message(payload: Uint8Array): Buffer {
   return Buffer.concat([head, payload]);
 }
 
+export const listPath = "/orders.v1.OrdersService/ListOrders";
 /** ListOrders of the customer "big": field 1 is the customer, field 2 the size of the page. */
-const listBig = message(Buffer.from([0x0a, 3, ...Buffer.from("big"), 0x10, 100]));
+export const listBig = message(Buffer.from([0x0a, 3, ...Buffer.from("big"), 0x10, 100]));
 /** The window of each stream is 0, so that nothing may be sent. */
 const noWindow = frame(settingsFrame, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]));
+
+/** Opens a connection that asks for nothing to be sent, whatever it calls. */
+export function openUnread(port: number, localAddress?: string): Socket {
+  const socket = open(port, localAddress);
+  socket.on("data", () => {});
+  socket.write(Buffer.concat([preface, noWindow]));
+  return socket;
+}
+
+/** Calls ListOrders on a connection of `openUnread`, the first time with number 0. */
+export function listUnread(socket: Socket, number: number): void {
+  const stream = 1 + 2 * number;
+  socket.write(
+    Buffer.concat([
+      frame(headersFrame, endHeaders, stream, requestHead(listPath)),
+      frame(dataFrame, endStream, stream, listBig),
+    ]),
+  );
+}
 
 export const unreadCalls: Attack = {
   name: "gRPC answers that are not read",
@@ -53,15 +74,9 @@ export const unreadCalls: Attack = {
     const before = target.memory("orders");
     let peak = before;
     const { seen, misses } = await besideVictims(target, async () => {
-      const peer = open(target.ports.orders);
-      peer.on("data", () => {});
-      peer.write(Buffer.concat([preface, noWindow]));
-      const head = requestHead("/orders.v1.OrdersService/ListOrders");
+      const peer = openUnread(target.ports.orders);
       for (let call = 0; call < count && !peer.destroyed; call++) {
-        const stream = 1 + 2 * call;
-        peer.write(
-          Buffer.concat([frame(headersFrame, endHeaders, stream, head), frame(dataFrame, endStream, stream, listBig)]),
-        );
+        listUnread(peer, call);
         await sleep(20);
         peak = Math.max(peak, target.memory("orders"));
       }

@@ -1,25 +1,26 @@
 import { request as httpRequest } from "node:http";
-import { base, place, placed, setSupplier, settled } from "../api.ts";
+import { base, placed, setSupplier, settled } from "../api.ts";
 import type { Attack, Target } from "../attack.ts";
 import { attacker, Tally } from "../sockets.ts";
 
-const items = [
+/** The most items that an order may have, most of them of no supplier. */
+export const manyItems = [
   ...["tea", "coffee", "oolong", "cups", "kettle"].map((sku) => ({ sku, quantity: 1 })),
   ...Array.from({ length: 95 }, (_, index) => ({ sku: `unknown-${index}`, quantity: 1 })),
 ];
 
-/** Places an order from the attacker's address, in the name of a customer who rotates. */
-function flood(target: Target, index: number): Promise<number | string> {
+/** Places a big order from an address, for a customer who rotates. Returns its status. */
+export function placeBig(target: Target, index: number, localAddress = attacker): Promise<number | string> {
   const { promise, resolve } = Promise.withResolvers<number | string>();
   const sent = httpRequest(
     `${base(target)}/v1/orders`,
-    { method: "POST", localAddress: attacker, headers: { "content-type": "application/json" } },
+    { method: "POST", localAddress, headers: { "content-type": "application/json" } },
     (response) => {
       response.resume().on("close", () => resolve(response.statusCode ?? "no answer"));
     },
   );
   sent.on("error", () => resolve("no answer"));
-  sent.end(JSON.stringify({ customerId: `flood-${index}`, items }));
+  sent.end(JSON.stringify({ customerId: `flood-${index}`, items: manyItems }));
   return promise;
 }
 
@@ -34,7 +35,7 @@ export const queueFlood: Attack = {
       let next = 0;
       await Promise.all(
         Array.from({ length: 8 }, async () => {
-          while (next < count) statuses.add(await flood(target, next++));
+          while (next < count) statuses.add(await placeBig(target, next++));
         }),
       );
       const took = await settled(target, await placed(target, "next-customer"), 60_000);
@@ -49,9 +50,6 @@ export const queueFlood: Attack = {
       };
     } finally {
       await setSupplier(target, { latencyMs: 0 });
-      // The flood's orders are done before the next attack begins.
-      const last = await place(target, "after");
-      if (last.status === 200) await settled(target, (JSON.parse(last.body) as { id: string }).id, 120_000);
     }
   },
 };
