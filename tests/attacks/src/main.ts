@@ -2,7 +2,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Transport, transports } from "@plumbline/tools-stack";
-import { choice, flag, paint, runCommand } from "@plumbline/tools-stack/command";
+import { choice, flag, paint, runCommand, text, UsageError, whole } from "@plumbline/tools-stack/command";
+import type { Attack } from "./attack.ts";
+import { fairnessCases } from "./fairness/cases.ts";
 import { attacks, open } from "./list.ts";
 import { withTables } from "./page.ts";
 import { reproductions } from "./reproductions.ts";
@@ -17,10 +19,14 @@ await runCommand(
       transport: choice("one implementation of gRPC instead of each", transports),
       write: flag("writes docs/security-tests.md and attacks nothing"),
       short: flag("fewer connections and requests, as in npm test"),
+      only: text("only attacks with this in their name", { takes: "NAME" }),
+      fairness: flag("another client's success and p99 beside one client at its limit, and the memory of all"),
+      seconds: whole("length of each phase of --fairness", { least: 2, most: 120, preset: 10 }),
     },
     notes: [
       "The stack is one of its own, on free ports of 127.0.0.1, removed at the end with its data.",
-      "docs/security-tests.md lists the attacks. Exit codes: 0 each is repelled, 1 one is not, 2 wrong command line.",
+      "docs/security-tests.md lists the attacks. --fairness takes about seven minutes, and builds the services first.",
+      "Exit codes: 0 each is repelled or met, 1 one is not, 2 wrong command line.",
     ],
   },
   async ({ values }) => {
@@ -34,9 +40,21 @@ await runCommand(
       console.log(`NOT RUN: attackers need addresses such as 127.0.0.66, which ${process.platform} does not have`);
       return 0;
     }
+    const over = values.transport === undefined ? transports : [values.transport];
+    const chosenOf = <T extends { readonly name: string }>(all: readonly T[]): readonly T[] => {
+      const found = all.filter(({ name }) => name.toLowerCase().includes(values.only?.toLowerCase() ?? ""));
+      if (found.length === 0) throw new UsageError(`--only: no attack has ${JSON.stringify(values.only)} in its name`);
+      return found;
+    };
+    if (values.fairness === true) {
+      const { fairness } = await import("./fairness/fairness.ts");
+      const isMet = await fairness({ transports: over, seconds: values.seconds, cases: chosenOf(fairnessCases) });
+      return isMet ? 0 : 1;
+    }
+    const wanted = chosenOf(attacks);
     const results: Result[] = [];
-    for (const transport of values.transport === undefined ? transports : [values.transport]) {
-      results.push(...(await attackOver(transport, values.short !== true)));
+    for (const transport of over) {
+      results.push(...(await attackOver(transport, wanted, values.short !== true)));
     }
     const missed = results.filter(({ misses }) => misses.length > 0);
     const known = missed.filter(({ attack }) => open[attack.name] !== undefined);
@@ -48,11 +66,11 @@ await runCommand(
 );
 process.exit(); // Requests of clients that were given up may still wait.
 
-async function attackOver(transport: Transport, full: boolean): Promise<Result[]> {
+async function attackOver(transport: Transport, wanted: readonly Attack[], full: boolean): Promise<Result[]> {
   console.log(`\nCalls over ${transport}`);
   await using target = await openTarget(transport);
   const results: Result[] = [];
-  for (const attack of attacks) {
+  for (const attack of wanted) {
     const result = await runAttack(attack, target, full);
     results.push(result);
     const { sent, seen, misses, seconds } = result;

@@ -54,6 +54,23 @@ export function ask(port: number, bytes: string, ms = 5_000, localAddress = atta
   return promise;
 }
 
+/**
+ * Sends a request from an address and reads the whole answer. Returns its status, or "no answer"
+ * after ten seconds. The request must ask for its connection to be closed.
+ */
+export function readWhole(port: number, bytes: string, localAddress: string): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const socket = open(port, localAddress);
+  let head = "";
+  socket.on("data", (chunk: Buffer) => {
+    if (head.length < 12) head += chunk.toString("latin1", 0, 12);
+  });
+  socket.setTimeout(10_000, () => socket.destroy());
+  socket.on("close", () => resolve(statusOf(head)));
+  socket.write(bytes);
+  return promise;
+}
+
 export const statusOf = (text: string) => /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? "no answer";
 
 /** Counts by name: `{"200":12,"429":3}`. */

@@ -8,4 +8,4 @@ export { judge, type Placed, percentile } from "./demo/verdict.ts";
 export { ApiLoad } from "./steady/api-load.ts";
 export { Balancer } from "./steady/balancer.ts";
 export { describeLoad } from "./steady/describe-load.ts";
-export type { LoadResult } from "./steady/steady-load.ts";
+export { type LoadResult, type Request, steadyLoad } from "./steady/steady-load.ts";

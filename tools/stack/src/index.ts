@@ -13,6 +13,7 @@ export { type ComposeStack, openCompose, whyNoCompose } from "./compose/open-com
 export { sizes } from "./compose/sizes.ts";
 export { table } from "./compose/table.ts";
 export { defaultPorts, freeStackPorts, type Ports } from "./ports.ts";
+export { proportionalSetSize } from "./processes/memory.ts";
 export { openProcesses, type ProcessesOptions, type ProcessStack } from "./processes/open-processes.ts";
 export type { Adapter, Entry, Program, Transport } from "./processes/programs.ts";
 export { databases, givenTransport, programs, transports } from "./processes/programs.ts";
