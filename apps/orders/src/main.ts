@@ -49,7 +49,14 @@ async function main(config: Config<typeof OrdersConfig>, context: ServiceContext
   await using _cleanup = startIdempotencyKeyCleanup(database, config.idempotency, telemetry);
   await using _changes = await followChanges(database, watchers);
   await using _events = await consume(
-    { database, broker, topic: fulfilmentEvents.topic, group: name, handler: app.onFulfilmentEvent },
+    {
+      database,
+      broker,
+      topic: fulfilmentEvents.topic,
+      group: name,
+      handler: app.onFulfilmentEvent,
+      health: ops.health,
+    },
     telemetry,
     { ...config, grace, backoff: { baseMs: 50, maxMs: 2_000 } },
   );

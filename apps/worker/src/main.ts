@@ -45,7 +45,7 @@ async function main(config: Config<typeof WorkerConfig>, context: ServiceContext
   const grace = splitGracePeriod(config, { calls: 0.2, events: 0.55, relay: 0.1 });
 
   await using _events = await consume(
-    { database, broker, topic: ordersEvents.topic, group: name, handler: app.onOrderEvent },
+    { database, broker, topic: ordersEvents.topic, group: name, handler: app.onOrderEvent, health: ops.health },
     telemetry,
     { ...config, capacity: config.backlog, grace, backoff: { baseMs: 200, maxMs: 2_000 } },
   );

@@ -254,4 +254,9 @@ test("a part whose work stands still is in the report, and changes neither readi
   moves = false;
   assert.deepEqual(health.report(), { "broker moves": false });
   assert.deepEqual([await health.status(), health.liveness()], ["SERVING", "SERVING"]);
+  {
+    using _added = health.addWorking("outbox moves", () => false);
+    assert.deepEqual(health.report(), { "broker moves": false, "outbox moves": false });
+  }
+  assert.deepEqual(health.report(), { "broker moves": false });
 });

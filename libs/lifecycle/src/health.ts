@@ -41,7 +41,7 @@ const recheckMs = 1_000;
 export class Health {
   readonly #checks: readonly DependencyCheck[];
   readonly #live: Readonly<Record<string, () => boolean>>;
-  readonly #working: Readonly<Record<string, () => boolean>>;
+  readonly #working: Map<string, () => boolean>;
   readonly #watchers = new Set<Event>();
   #opened = false;
   #draining = false;
@@ -49,7 +49,7 @@ export class Health {
   constructor(checks: Readonly<Record<string, Check>> = {}, options: HealthOptions = {}) {
     const { timeoutMs = 2_000, onFailure = () => {}, unfit: isUnfit = () => false } = options;
     this.#live = options.live ?? {};
-    this.#working = options.working ?? {};
+    this.#working = new Map(Object.entries(options.working ?? {}));
     this.#checks = Object.entries(checks).map(
       ([name, check]) =>
         new DependencyCheck(name, check, timeoutMs, {
@@ -64,6 +64,12 @@ export class Health {
   ready(): void {
     this.#opened = true;
     this.#changed();
+  }
+
+  /** Adds a part to those of `working`, until disposed. */
+  addWorking(name: string, works: () => boolean): Disposable {
+    this.#working.set(name, works);
+    return { [Symbol.dispose]: () => void this.#working.delete(name) };
   }
 
   /** Asks for no new work. There is no way back. */
@@ -135,7 +141,7 @@ export class Health {
   report(): Readonly<Record<string, boolean>> {
     return Object.fromEntries([
       ...this.#checks.map((check) => [check.name, check.answers]),
-      ...Object.entries({ ...this.#live, ...this.#working }).map(([name, works]) => [name, holds(works)]),
+      ...[...Object.entries(this.#live), ...this.#working].map(([name, works]) => [name, holds(works)]),
     ]);
   }
 

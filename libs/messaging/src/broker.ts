@@ -118,7 +118,7 @@ export interface Broker extends Publisher, Subscriber, AsyncDisposable {
   ping(options?: Abortable): Promise<void>;
   /**
    * True while messages that keep failing hold every place of a subscription, which then fetches
-   * nothing.
+   * nothing, or while sessions of others keep the partitions that it should have.
    */
   readonly isStuck: boolean;
   /** Creates the topics that are missing and leaves existing ones unchanged. */

@@ -14,6 +14,11 @@ interface Row extends MessageRow {
   readonly message_id: string;
 }
 
+/** The milliseconds for which the oldest message has waited. */
+export const outboxAgeMs = `
+  SELECT (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8 AS ms
+  FROM outbox WHERE refused IS NULL ORDER BY id LIMIT 1`;
+
 /**
  * Returns the oldest rows, regardless of earlier reads. There is no cursor: ids are assigned at the
  * insert but become visible at the commit. A row may appear after rows with higher ids were sent,

@@ -210,6 +210,28 @@ test("only one of several relays sends, and another takes over when its process 
   await received.all(sent);
 });
 
+test("a relay is stuck while it stands by and messages wait, and no longer", async () => {
+  await using service = await openService();
+  const { database, broker, received } = service;
+  const released = Promise.withResolvers<void>();
+  const locked = Promise.withResolvers<void>();
+  const gone = database.session(async (session) => {
+    await session.query("SELECT pg_advisory_lock(hashtextextended('plumbline.outbox.relay', 0))");
+    locked.resolve();
+    await released.promise;
+  });
+  await locked.promise;
+  await using relay = await relayOutbox(database, broker, noTelemetry, { ...fast, stuckMs: 300 });
+  const sent = messages(2);
+  await append(database, sent);
+  assert.equal(relay.isStuck, false);
+  await eventually(() => relay.isStuck, "a relay that sees messages wait");
+  released.resolve();
+  await gone;
+  await received.all(sent);
+  assert.equal(relay.isStuck, false);
+});
+
 test("a relay that loses its session hands over, and every message still arrives in order", async () => {
   await using service = await openService();
   const { url, database, broker, received } = service;

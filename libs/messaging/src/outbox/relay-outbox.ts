@@ -5,7 +5,7 @@ import type { Publisher } from "../broker.ts";
 import { type HeldSession, holdSession } from "../hold-session.ts";
 import { outboxChannel } from "./migration.ts";
 import { outboxGauges } from "./outbox-gauges.ts";
-import { oldestRows } from "./outbox-rows.ts";
+import { oldestRows, outboxAgeMs } from "./outbox-rows.ts";
 import { BatchPublisher } from "./publish-batch.ts";
 
 /** The settings of an outbox relay. */
@@ -25,11 +25,21 @@ export interface RelayOptions {
   readonly sendTimeoutMs?: number | undefined;
   /** The time that closing waits for the batch in flight. Default: 5 s. */
   readonly closeMs?: number | undefined;
+  /** The age of a message at which a relay that stands by is stuck. Default: 30 s. */
+  readonly stuckMs?: number | undefined;
   /** The pauses while the broker accepts nothing, with full jitter. */
   readonly backoff?: Backoff | undefined;
 }
 
 const statementMs = 10_000;
+/** The pause between two looks of a relay that stands by at the age of the oldest message. */
+const lookMs = 5_000;
+
+/** A relay of an outbox, which runs until it is disposed. */
+export interface OutboxRelay extends AsyncDisposable {
+  /** True while it stands by and messages wait: the relay that holds the lock sends nothing. */
+  readonly isStuck: boolean;
+}
 
 /**
  * Publishes the messages of a service's outbox. One relay per database is active and the others
@@ -43,13 +53,13 @@ export async function relayOutbox(
   publisher: Publisher,
   telemetry: Telemetry,
   options: RelayOptions = {},
-): Promise<AsyncDisposable> {
+): Promise<OutboxRelay> {
   const relay = new Relay(database, publisher, telemetry, options);
   await relay.start();
   return relay;
 }
 
-class Relay implements AsyncDisposable {
+class Relay implements OutboxRelay {
   readonly #database: Database;
   readonly #options: RelayOptions;
   readonly #telemetry: Telemetry;
@@ -60,6 +70,7 @@ class Relay implements AsyncDisposable {
   readonly #resources = new DisposableStack();
   #listener: Listener | undefined;
   #running: AsyncDisposable | undefined;
+  isStuck = false;
 
   constructor(database: Database, publisher: Publisher, telemetry: Telemetry, options: RelayOptions) {
     this.#database = database;
@@ -103,17 +114,39 @@ class Relay implements AsyncDisposable {
   /** Returns false if the relay closed while it stood by. */
   async #becomeActive(session: HeldSession, closing: AbortSignal): Promise<boolean> {
     const { standbyMs = 500 } = this.#options;
+    let lookedAt = performance.now();
     while (!closing.aborted) {
       // Polls for the lock. A statement that waits for it would hold a snapshot, and no dead row of
       // the whole database could be vacuumed meanwhile.
       const sql = "SELECT pg_try_advisory_lock(hashtextextended('plumbline.outbox.relay', 0)) AS active";
       const [row] = await session.query<{ active: boolean }>(sql);
-      if (row?.active === true) return true;
+      if (row?.active === true) {
+        this.isStuck = false;
+        return true;
+      }
+      if (performance.now() - lookedAt >= Math.min(lookMs, this.#stuckMs)) {
+        lookedAt = performance.now();
+        await this.#look(session);
+      }
       using waiting = derive({ signal: session.signal });
       using _ = onAbort(closing, () => waiting.abort());
       await sleep(standbyMs, waiting).catch(() => session.signal.throwIfAborted());
     }
     return false;
+  }
+
+  get #stuckMs(): number {
+    return this.#options.stuckMs ?? 30_000;
+  }
+
+  /** Finds whether messages wait although another relay holds the lock, and logs a change. */
+  async #look(session: HeldSession): Promise<void> {
+    const [row] = await session.query<{ ms: number }>(outboxAgeMs);
+    const isStuck = (row?.ms ?? 0) >= this.#stuckMs;
+    if (isStuck && !this.isStuck) {
+      this.#telemetry.logger.warn("outbox messages wait, and another relay holds the lock", { oldest_ms: row?.ms });
+    }
+    this.isStuck = isStuck;
   }
 
   async #relay(session: HeldSession, closing: AbortSignal): Promise<void> {

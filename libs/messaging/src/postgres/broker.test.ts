@@ -197,6 +197,31 @@ test("a member that loses its session while closing aborts its handlers at once"
   await closing;
 });
 
+test("a broker is stuck while a session that is gone keeps the partitions of its group, and no longer", async () => {
+  await using broker = await openPostgresBroker({ url: engine.url, stuckMs: 200 }, noTelemetry);
+  const topic = unique("topic");
+  await broker.createTopics([topic], { partitions: 2 });
+  await database.query("INSERT INTO consumer_groups (topic, name) VALUES ($1, 'workers')", [topic]);
+  const released = gate();
+  const gone = database.session(async (session) => {
+    const sql = `SELECT pg_advisory_lock_shared(id, 0), pg_advisory_lock(id, 1), pg_advisory_lock(id, 2)
+      FROM consumer_groups WHERE topic = $1`;
+    await session.query(sql, [topic]);
+    await released.passed;
+  });
+  await untilHoldings(topic, "workers", [2]);
+  const received = new Received();
+  await broker.subscribe(topic, received.handler(), group("workers"));
+  const sent = messages(4);
+  await broker.publish(topic, sent);
+  await eventually(() => broker.isStuck, "a subscription that waits for its partition");
+  assert.equal(received.deliveries.length, 0);
+  released.open();
+  await gone;
+  await received.all(sent);
+  await eventually(() => !broker.isStuck, "a subscription with its partitions");
+});
+
 test("messages are found by polling if no notification arrives", async () => {
   await using broker = await openPostgresBroker({ url: engine.url, pollMs: 50 }, noTelemetry);
   const topic = unique("topic");

@@ -82,11 +82,11 @@ class PostgresBroker implements Broker {
   #closed: Promise<void> | undefined;
 
   constructor(database: Database, options: PostgresBrokerOptions, telemetry: Telemetry) {
-    const { pollMs = 1_000, commitMs = 100, statementMs = 5_000, sweepMs = 60_000 } = options;
+    const { pollMs = 1_000, commitMs = 100, statementMs = 5_000, sweepMs = 60_000, stuckMs = 30_000 } = options;
     this.#database = database;
     this.#telemetry = telemetry;
     this.#topics = new Topics(database);
-    this.#times = { pollMs, commitMs, statementMs };
+    this.#times = { pollMs, commitMs, statementMs, stuckMs };
     this.#maxSubscriptions = options.maxSubscriptions ?? defaultMaxSubscriptions;
     this.#maxMessageBytes = options.maxMessageBytes ?? defaultMaxMessageBytes;
     const sweep = async (signal: AbortSignal): Promise<void> => {
@@ -136,7 +136,7 @@ class PostgresBroker implements Broker {
   };
 
   get isStuck(): boolean {
-    return this.#backlogs.values().some(isStuck);
+    return this.#backlogs.values().some(isStuck) || this.#subscriptions.values().some((one) => one.isStuck);
   }
 
   readonly ping: Broker["ping"] = async (options = {}) => {

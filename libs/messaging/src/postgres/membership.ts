@@ -27,6 +27,7 @@ export class Member {
   readonly #session: Queryable;
   readonly #share: GroupShare;
   readonly #owned = new Map<number, Owned>();
+  #shortSince: number | undefined;
 
   constructor(consumer: Consumer, session: Queryable, share: GroupShare) {
     this.#consumer = consumer;
@@ -40,6 +41,14 @@ export class Member {
     return permits.available === capacity;
   }
 
+  /**
+   * The milliseconds for which this member has had fewer partitions than its part of them, because
+   * other sessions keep them.
+   */
+  get shortMs(): number {
+    return this.#shortSince === undefined ? 0 : performance.now() - this.#shortSince;
+  }
+
   /** Marks every partition as one that may have new messages. */
   expectMessages(): void {
     for (const owned of this.#owned.values()) owned.drained = false;
@@ -50,6 +59,7 @@ export class Member {
     const handling = [...this.#owned.values()].filter(({ stopping }) => stopping === undefined);
     for (const surplus of handling.slice(quota)) void this.#stop(surplus);
     for (const partition of free.slice(0, Math.max(0, quota - this.#owned.size))) await this.#claim(partition);
+    this.#shortSince = this.#owned.size < quota ? (this.#shortSince ?? performance.now()) : undefined;
   }
 
   /** Hands over the stopped partitions: commits, releases their locks, then notifies the others. */

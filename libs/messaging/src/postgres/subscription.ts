@@ -17,6 +17,11 @@ export interface SubscriptionTimes {
   readonly commitMs: number;
   /** The time limit of each statement. After it the connection counts as lost. */
   readonly statementMs: number;
+  /**
+   * The time for which other sessions may keep the partitions of a subscription before it is stuck.
+   * Default: 30 s.
+   */
+  readonly stuckMs: number;
 }
 
 /**
@@ -31,6 +36,7 @@ export class Subscription implements AsyncDisposable {
   readonly #times: SubscriptionTimes;
   readonly #work = new Event();
   readonly #running: AsyncDisposable;
+  #member: Member | undefined;
   #membersChanged = true;
   #messagesArrived = true;
 
@@ -44,6 +50,11 @@ export class Subscription implements AsyncDisposable {
 
   get topic(): string {
     return this.#consumer.topic;
+  }
+
+  /** True while other sessions keep the partitions that this member should have. */
+  get isStuck(): boolean {
+    return (this.#member?.shortMs ?? 0) >= this.#times.stuckMs;
   }
 
   onMessages(): void {
@@ -83,6 +94,7 @@ export class Subscription implements AsyncDisposable {
     if (partitions === undefined) return;
     const share = await GroupShare.join(session, topic, options.group, partitions);
     const member = new Member(this.#consumer, session, share);
+    this.#member = member;
     using _lost = onAbort(session.signal, () => void member.lose(session.signal.reason));
     try {
       await this.#serve(member, session, closing);

@@ -1,3 +1,4 @@
+import type { Health } from "@plumbline/lifecycle";
 import { type Broker, type Handler, relayOutbox, startInboxCleanup, subscribeWithRetries } from "@plumbline/messaging";
 import type { Database } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
@@ -10,6 +11,8 @@ export interface Consumer {
   /** The name of the service: its replicas share the events of the topic. */
   readonly group: string;
   readonly handler: Handler;
+  /** Gets "outbox moves" in its report. */
+  readonly health?: Pick<Health, "addWorking"> | undefined;
 }
 
 /** The sections of a service's settings, and what each service chooses for itself. */
@@ -35,7 +38,7 @@ export interface ConsumeOptions {
  * outbox, and the subscription with its retries and dead letters.
  */
 export async function consume(
-  { database, broker, topic, group, handler }: Consumer,
+  { database, broker, topic, group, handler, health }: Consumer,
   telemetry: Telemetry,
   {
     concurrency,
@@ -52,7 +55,8 @@ export async function consume(
   opened.use(
     await startInboxCleanup(database, broker, telemetry, { group, topics: [topic], retryDelaysMs, retentionMs }),
   );
-  opened.use(await relayOutbox(database, broker, telemetry, { ...relay, closeMs: grace.relay }));
+  const outbox = opened.use(await relayOutbox(database, broker, telemetry, { ...relay, closeMs: grace.relay }));
+  if (health !== undefined) opened.use(health.addWorking("outbox moves", () => !outbox.isStuck));
   const retries = { attempts, ...backoff };
   const options = { group, concurrency, capacity, retryDelaysMs, retries, closeMs: grace.events };
   opened.use(await subscribeWithRetries(broker, topic, handler, telemetry, options));

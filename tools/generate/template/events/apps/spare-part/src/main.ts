@@ -33,7 +33,7 @@ async function main(config: Config<typeof SparePartConfig>, context: ServiceCont
   const grace = splitGracePeriod(config, { calls: 0.4, events: 0.3, relay: 0.1 });
 
   await using _events = await consume(
-    { database, broker, topic: ordersEvents.topic, group: name, handler: app.onOrderEvent },
+    { database, broker, topic: ordersEvents.topic, group: name, handler: app.onOrderEvent, health: ops.health },
     telemetry,
     { ...config, grace, backoff: { baseMs: 50, maxMs: 2_000 } },
   );
