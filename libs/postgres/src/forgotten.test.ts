@@ -7,7 +7,7 @@ import { type Direction, proxyTo } from "@plumbline/tools-engines";
 import { eventually, open } from "../test/support.ts";
 import { type DatabaseOptions, openDatabase } from "./index.ts";
 
-const soon = { heartbeatMs: 100, connectTimeoutMs: 500, cancelTimeoutMs: 300, statementMs: 1_000 };
+const soon = { heartbeatMs: 100, connectTimeoutMs: 2_000, cancelTimeoutMs: 300, statementMs: 3_000 };
 
 /** Opens a database through a proxy, and another one directly. */
 async function openBehindProxy(options: Partial<DatabaseOptions> = soon) {
@@ -20,6 +20,10 @@ async function openBehindProxy(options: Partial<DatabaseOptions> = soon) {
   const opened = opening.move();
   return { database, proxy, direct: direct.database, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
+
+/** The statements of this database that wait for an advisory lock. */
+const waiting =
+  "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 for (const direction of [undefined, "requests", "answers"] satisfies (Direction | undefined)[]) {
   const cut = direction === undefined ? "both directions are" : `the direction of ${direction} is`;
@@ -37,14 +41,16 @@ for (const direction of [undefined, "requests", "answers"] satisfies (Direction 
   test(`a statement without a deadline ends when ${cut} cut`, async () => {
     await using place = await openBehindProxy({ ...soon, heartbeatMs: 60_000 });
     const { database, proxy } = place;
-    const running = database.query("SELECT pg_sleep(0.3)");
-    await eventually("it runs", async () => {
-      const sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'forgotten' AND state = 'active'";
-      return (await place.direct.query(sql)).length === 1;
+    await place.direct.session(async (session) => {
+      await session.query("SELECT pg_advisory_lock(1)");
+      const running = database.query("SELECT pg_advisory_xact_lock(1)");
+      running.catch(() => undefined); // Awaited below.
+      await eventually("it runs", async () => (await place.direct.query(waiting)).length === 1);
+      proxy.silence(direction);
+      await session.query("SELECT pg_advisory_unlock(1)");
+      if (direction === "requests") await running;
+      else await assert.rejects(running, (error) => codeOf(error) === "deadline_exceeded");
     });
-    proxy.silence(direction);
-    if (direction === "requests") await running;
-    else await assert.rejects(running, (error) => codeOf(error) === "deadline_exceeded");
     await assert.doesNotReject(
       async () =>
         await eventually("queries work", () =>
@@ -70,8 +76,8 @@ for (const direction of [undefined, "requests", "answers"] satisfies (Direction 
 test("a session that does nothing is kept alive by its heartbeat", async () => {
   await using place = await open({ heartbeatMs: 100 });
   const changed = await place.database.session(async (session) => {
-    await session.query("SET idle_session_timeout TO 500");
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await session.query("SET idle_session_timeout TO 2000");
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
     return await session.query("SELECT 1 AS one");
   });
   assert.deepEqual(changed, [{ one: 1 }]);

@@ -127,19 +127,23 @@ test("a duplicate id, or one that is not a whole number from 1, is a RangeError"
 test("waiting for another migrator says which one, and ends with that at the deadline", async () => {
   await using place = await open();
   const { database } = place;
-  const slow = migrate(database, [{ ...one, sql: "SELECT pg_sleep(2)" }]);
-  const holds =
-    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-  await eventually("it migrates", async () => (await database.query(holds)).length === 1);
-  const waited: string[] = [];
-  await assert.rejects(migrate(database, [one], { timeoutMs: 500, onWait: (holder) => waited.push(holder) }), {
-    code: "deadline_exceeded",
-    reason: "MIGRATION_WAITED",
-    message:
-      /^waited 500 ms to migrate, because another migrator is at work: "test" from .*, process \d+ of the server/,
+  const waiting =
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+  await database.session(async (session) => {
+    await session.query("SELECT pg_advisory_lock(1)");
+    const slow = migrate(database, [{ ...one, sql: "SELECT pg_advisory_xact_lock(1)" }]);
+    await eventually("it migrates", async () => (await database.query(waiting)).length === 1);
+    const waited: string[] = [];
+    await assert.rejects(migrate(database, [one], { timeoutMs: 3_000, onWait: (holder) => waited.push(holder) }), {
+      code: "deadline_exceeded",
+      reason: "MIGRATION_WAITED",
+      message:
+        /^waited 3000 ms to migrate, because another migrator is at work: "test" from .*, process \d+ of the server/,
+    });
+    assert.equal(waited.length, 1);
+    await session.query("SELECT pg_advisory_unlock(1)");
+    assert.equal(await slow, 1);
   });
-  assert.equal(waited.length, 1);
-  assert.equal(await slow, 1);
 });
 
 test("a database that lacks a migration is refused with the remedy, and one that is ahead is accepted", async () => {
