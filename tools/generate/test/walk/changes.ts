@@ -2,6 +2,11 @@
  * Two changes that a newcomer makes: a field, and a setting that changes live. The test applies
  * them to a copy of the repository.
  */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+
+const migrations = "apps/orders/src/postgres/migrations";
+const nextMigration = readdirSync(join(import.meta.dirname, "../../../..", migrations)).length + 1;
 
 /** Edits of one file; without any, the file is new and has `text`. */
 export interface FileChange {
@@ -65,7 +70,7 @@ export const note: readonly FileChange[] = [
     ],
   },
   {
-    file: "apps/orders/src/postgres/migrations/006-order-note.sql",
+    file: `${migrations}/${String(nextMigration).padStart(3, "0")}-order-note.sql`,
     text: "alter table orders add column note text not null default '';\n",
   },
   {
