@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { ClientHttp2Session, ServerHttp2Stream } from "node:http2";
+import { ServiceError } from "@plumbline/errors";
 import type { Metadata } from "../metadata.ts";
 import { type Case, Conformance, kinds, onceEach, type TestContext } from "./test-context.ts";
 
@@ -136,6 +137,27 @@ export const wireCases: readonly Case[] = [
         got,
         [1, 2, 3].map(() => ["one", "two", "three"]),
       );
+    },
+  },
+  {
+    name: "bytes are sent without padding, and a success without a message",
+    async run(context) {
+      const session = await raw(context, {
+        unary: async (request, call) => {
+          call.setHeader("x-head-bin", new Uint8Array([1]));
+          call.setTrailer("x-trail-bin", new Uint8Array([1, 2]));
+          const details = [{ typeUrl: "type.googleapis.com/shop.v1.Hint", value: new Uint8Array([3]) }];
+          if (request === "abc") return request;
+          throw new ServiceError("aborted", "no", { details });
+        },
+      });
+      const good = await send(session, "Unary", whole);
+      assert.deepEqual([good["x-head-bin"], good["x-trail-bin"]], ["AQ", "AQI"]);
+      assert.deepEqual([good["grpc-status"], good["grpc-message"] ?? ""], ["0", ""]);
+      const bad = await send(session, "Unary", framed("abcd"));
+      assert.deepEqual([bad["x-head-bin"], bad["x-trail-bin"]], ["AQ", "AQI"]);
+      assert.equal(bad["grpc-message"], "no");
+      assert.match(String(bad["grpc-status-details-bin"]), /^[A-Za-z0-9+/]+$/);
     },
   },
   ...kinds.map(

@@ -94,11 +94,14 @@ call.sendMessage = function (this: Call, message: Buffer, callback: () => void):
   });
 };
 
-/** Closes a call that is answered before its request is complete, since the rest is not wanted. */
+/**
+ * Closes a call that is answered before its request is complete, since the rest is not wanted. A
+ * success has no message: grpc-js sends "OK".
+ */
 call.sendStatus = function (this: Call, status: SentStatus): void {
   const { stream, metadataSent } = this;
   const isFirst = !this.wantTrailers && !this.cancelled;
-  sendStatus.call(this, status);
+  sendStatus.call(this, status.code === 0 ? { ...status, details: "" } : status);
   if (!isFirst || this.receivedHalfClose || stream.destroyed) return;
   const close = (): void => void setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
   if (metadataSent) stream.once("wantTrailers", close);

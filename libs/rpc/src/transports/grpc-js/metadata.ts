@@ -1,6 +1,23 @@
 import { Metadata as GrpcMetadata } from "@grpc/grpc-js";
 import { Metadata } from "../../metadata.ts";
 
+const { toHttp2Headers } = GrpcMetadata.prototype;
+
+/** Sends bytes without padding, as gRPC asks for; grpc-js pads them. */
+GrpcMetadata.prototype.toHttp2Headers = function (this: GrpcMetadata) {
+  const headers = toHttp2Headers.call(this);
+  for (const name in headers) {
+    if (!name.endsWith("-bin")) continue;
+    const value = headers[name];
+    headers[name] = Array.isArray(value) ? value.map(withoutPadding) : withoutPadding(String(value));
+  }
+  return headers;
+};
+
+function withoutPadding(base64: string): string {
+  return base64.replace(/=+$/, "");
+}
+
 export function toGrpc(metadata: Metadata): GrpcMetadata {
   const grpc = new GrpcMetadata();
   for (const [name, value] of metadata) grpc.add(name, typeof value === "string" ? value : Buffer.from(value));
