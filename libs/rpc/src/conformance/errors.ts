@@ -14,6 +14,10 @@ function failing(error: () => unknown) {
   return { unary: fail, clientStream: fail, serverStream: failStream, bidiStream: failStream };
 }
 
+async function* one(): AsyncGenerator<string> {
+  yield "one";
+}
+
 export const errorCases: readonly Case[] = [
   {
     name: "every code arrives, with its message",
@@ -91,6 +95,56 @@ export const errorCases: readonly Case[] = [
       );
       assert.equal(codeOf(error), "aborted");
       assert.deepEqual(got, ["a", "b"]);
+    },
+  },
+  {
+    name: "messages that are read late arrive before the error behind them",
+    async run(context) {
+      const { client } = await context.open({
+        async *serverStream() {
+          for (let i = 0; i < 20; i++) yield `${i}`;
+          throw new ServiceError("data_loss", "the rest is gone");
+        },
+        async *bidiStream() {
+          for (let i = 0; i < 20; i++) yield "x".repeat(10_000);
+          throw new ServiceError("data_loss", "the rest is gone");
+        },
+      });
+      for (const messages of [() => client.serverStream("all"), () => client.bidiStream(one())]) {
+        let count = 0;
+        const reading = (async () => {
+          for await (const _ of messages()) {
+            count++;
+            // Time for everything to arrive. The case holds without it too.
+            if (count <= 2) await new Promise((resolve) => setTimeout(resolve, 50));
+          }
+        })();
+        await assert.rejects(reading, { code: "data_loss", message: "the rest is gone" });
+        assert.equal(count, 20);
+      }
+    },
+  },
+  {
+    name: "a caller that leaves before an error that waits behind messages gets no more of them",
+    async run(context) {
+      const { client } = await context.open({
+        async *serverStream() {
+          for (let i = 0; i < 20; i++) yield `${i}`;
+          throw new ServiceError("data_loss", "the rest is gone");
+        },
+      });
+      for await (const _ of client.serverStream("all")) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        break;
+      }
+      const controller = new AbortController();
+      const reading = (async () => {
+        for await (const _ of client.serverStream("all", { signal: controller.signal })) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          controller.abort(new Error("gone"));
+        }
+      })();
+      await assert.rejects(reading);
     },
   },
   {
