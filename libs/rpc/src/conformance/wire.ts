@@ -195,6 +195,14 @@ export const wireCases: readonly Case[] = [
     }),
   ),
   {
+    name: "a response that claims to be compressed, although its encoding is identity, is internal",
+    async run(context) {
+      const port = await context.rawServer(answering(framed("abc", 1)));
+      const client = context.client(await context.connect(port));
+      for (const kind of kinds) await assert.rejects(onceEach(client)[kind](), { code: "internal" }, kind);
+    },
+  },
+  {
     name: "a second answer to a call that has one is unimplemented, at once",
     async run(context) {
       const port = await context.rawServer(answering(Buffer.concat([whole, whole])));

@@ -262,6 +262,9 @@ class GrpcCall implements Disposable {
     const trailers = fromGrpc(metadata);
     this.#outgoing.onTrailers?.(trailers);
     if (code === status.OK) return trailers;
+    // grpc-js ends such a call with an error of its own, which is no status.
+    if (typeof code !== "number")
+      throw new ServiceError("internal", "a message of the response cannot be decompressed");
     if (this.#failure !== undefined) throw this.#failure.error;
     if (code === status.CANCELLED) {
       this.#outgoing.signal?.throwIfAborted();
