@@ -57,6 +57,19 @@ for (const version of ["v1", "v1alpha"] as const) {
   });
 }
 
+test("a server whose setting is off describes nothing, and serves", async () => {
+  const greeter = service(GreeterService, { sayHello: async ({ name }) => ({ message: name }) });
+  const parts = { services: [greeter], descriptors: descriptorSet, telemetry: noTelemetry };
+  await using server = await serve(parts, { host: "127.0.0.1", port: 0, reflection: false });
+  await using channel = await connect(`127.0.0.1:${server.port}`, noTelemetry, { timeoutMs: 5_000 });
+  async function* nothing(): AsyncGenerator<ServerReflectionRequest> {}
+  for (const definition of [v1, v1alpha]) {
+    const asked = Array.fromAsync(createClient(definition, channel).serverReflectionInfo(nothing()));
+    await assert.rejects(asked, { code: "unimplemented" });
+  }
+  assert.deepEqual(await createClient(GreeterService, channel).sayHello({ name: "Ada" }), { message: "Ada" });
+});
+
 test("every listed service can be described, with all imports", async () => {
   const [list] = await ask("v1", { $case: "listServices", value: "" });
   assert.equal(list?.$case, "listServicesResponse");
