@@ -3,6 +3,7 @@ import { Writable } from "node:stream";
 import test from "node:test";
 import { Memory } from "../test/memory.ts";
 import { Lines } from "./lines.ts";
+import { startTelemetry } from "./start-telemetry.ts";
 
 /** A reader that reads nothing until `release` is called, and then everything. */
 function slow() {
@@ -38,6 +39,24 @@ test("a slow reader costs lines, not memory, and the lines are counted", async (
   }
   assert.equal(taken.at(-1), "15 dropped\n");
   assert.deepEqual(lost, Array(15).fill("slow"));
+});
+
+test("lines that are dropped have a metric, by what their reader is", async () => {
+  const stuck = new Writable({ write: () => undefined });
+  const { logger, metrics } = startTelemetry({ service: "test", destination: stuck });
+  const count = async () => {
+    const { body } = await metrics.text();
+    return Number(/^telemetry_dropped_log_lines_total\{reader="slow"\} (\d+)$/m.exec(body)?.[1] ?? 0);
+  };
+  // A line has a bound of its own, so it takes many to fill what may wait.
+  const text = "x".repeat(1_000_000);
+  for (let written = 0; (await count()) === 0; written++) {
+    assert.ok(written < 10_000, "no line is dropped");
+    for (let more = 0; more < 100; more++) logger.info("line", { text });
+  }
+  const before = await count();
+  for (let more = 0; more < 7; more++) logger.info("line", { text });
+  assert.equal(await count(), before + 7);
 });
 
 test("a closed reader costs lines, not the process", async () => {
