@@ -11,11 +11,13 @@ const levels: Readonly<Record<string, number>> = { error: 31, warn: 33 };
  * Characters that a terminal acts on instead of showing them: controls, line ends of Unicode, and
  * marks that reverse the direction of text.
  */
-const acting = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+const acting = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
 
 /** Returns the text with such characters as escapes: ids and names are words of strangers. */
 function visible(text: string): string {
-  return text.replaceAll(acting, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replaceAll(acting, (one) =>
+    one === "\t" ? one : `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** `index` picks the colour of the name; `color` off prints plain text. */

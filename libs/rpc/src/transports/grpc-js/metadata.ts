@@ -1,10 +1,14 @@
+import type { OutgoingHttpHeaders } from "node:http2";
 import { Metadata as GrpcMetadata } from "@grpc/grpc-js";
 import { Metadata } from "../../metadata.ts";
 
-const { toHttp2Headers } = GrpcMetadata.prototype;
+const prototype = GrpcMetadata.prototype as unknown as {
+  toHttp2Headers: (this: GrpcMetadata) => OutgoingHttpHeaders;
+};
+const { toHttp2Headers } = prototype;
 
 /** Sends bytes without padding, as gRPC asks for; grpc-js pads them. */
-GrpcMetadata.prototype.toHttp2Headers = function (this: GrpcMetadata) {
+prototype.toHttp2Headers = function (this: GrpcMetadata): OutgoingHttpHeaders {
   const headers = toHttp2Headers.call(this);
   for (const name in headers) {
     if (!name.endsWith("-bin")) continue;

@@ -23,6 +23,8 @@ interface Call {
 const call = Http2SubchannelCall.prototype as unknown as Call;
 const { cancelWithStatus, maybeOutputStatus, outputStatus, startRead } = call;
 
+const ok: number = status.OK;
+
 /** Calls whose caller has given them up, and wants no more messages. */
 const givenUp = new WeakSet<Call>();
 
@@ -31,7 +33,7 @@ const givenUp = new WeakSet<Call>();
  * drops them: it reports an error at once, and a success after all messages.
  */
 function isBehindMessages(one: Call): boolean {
-  if (one.finalStatus === null || one.finalStatus.code === status.OK || !one.serverEndedCall) return false;
+  if (one.finalStatus === null || one.finalStatus.code === ok || !one.serverEndedCall) return false;
   if (givenUp.has(one)) return false;
   const { unpushedReadMessages, isReadFilterPending, isPushPending, http2Stream } = one;
   return unpushedReadMessages.length > 0 || isReadFilterPending || isPushPending || http2Stream.readableLength > 0;
