@@ -21,11 +21,11 @@ await runCommand(
       short: flag("fewer connections and requests, as in npm test"),
       only: text("only attacks with this in their name", { takes: "NAME" }),
       fairness: flag("another client's success and p99 beside one client at its limit, and the memory of all"),
-      seconds: whole("length of each phase of --fairness", { least: 2, most: 120, preset: 10 }),
+      seconds: whole("length of each half of a case of --fairness", { least: 3, most: 120, preset: 15 }),
     },
     notes: [
       "The stack is one of its own, on free ports of 127.0.0.1, removed at the end with its data.",
-      "docs/security-tests.md lists the attacks. --fairness takes about seven minutes, and builds the services first.",
+      "docs/security-tests.md lists the attacks. --fairness takes about ten minutes, and builds the services first.",
       "Exit codes: 0 each is repelled or met, 1 one is not, 2 wrong command line.",
     ],
   },

@@ -4,7 +4,7 @@ import test from "node:test";
 import type { LoadResult } from "@plumbline/load";
 import { rows } from "@plumbline/tools-stack";
 import { composeLimits, Peaks } from "./memory.ts";
-import { verdictOf } from "./verdict.ts";
+import { together, verdictOf } from "./verdict.ts";
 
 /** A hundred answers, of which the slowest two took `slowest` ms. */
 function load(slowest: number, failed = 0): LoadResult {
@@ -20,6 +20,11 @@ for (const { name, attack, isMet } of [
 ]) {
   test(name, () => assert.equal(verdictOf(attack, load(10)).isMet, isMet));
 }
+
+test("several loads count as one", () => {
+  const { sent, failed, failures, ms } = together([load(5, 2), load(7), load(9, 3)]);
+  assert.deepEqual([sent, failed, ms.length, failures.get("503")], [300, 5, 295, 5]);
+});
 
 test("each program and Postgres have a limit in docker-compose.yml", () => {
   const limits = composeLimits(resolve(import.meta.dirname, "../../../.."));

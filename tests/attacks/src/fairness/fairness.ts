@@ -11,16 +11,17 @@ import { openTarget, type RunningTarget } from "../target.ts";
 import type { FairnessCase, Senders } from "./cases.ts";
 import { composeLimits, Peaks } from "./memory.ts";
 import { pinTo } from "./pin.ts";
-import { verdictOf } from "./verdict.ts";
+import { together, verdictOf } from "./verdict.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
 const [loadCore, stackCore] = [0, 1];
 const mebibyte = 1_048_576;
 const politeClients = 100;
+const turns = 3;
 
 export interface FairnessOptions {
   readonly transports: readonly Transport[];
-  /** Seconds of each phase. */
+  /** Seconds of each half of a case. */
   readonly seconds: number;
   readonly cases: readonly FairnessCase[];
 }
@@ -80,16 +81,22 @@ export async function fairness({ transports, seconds, cases }: FairnessOptions):
   return misses.length === 0;
 }
 
+/** Measures both in turns, so that a slow moment of the machine falls on either. */
 async function measure(one: FairnessCase, target: RunningTarget, attacker: string, seconds: number) {
   await using senders = await one.start(target);
   const polite = new Tally();
-  const control = await beside(one, target, seconds, async (index) => {
+  const control: LoadResult[] = [];
+  const attack: LoadResult[] = [];
+  const politely = async (index: number) => {
     polite.add(await senders.polite(index, `127.0.67.${1 + (index % politeClients)}`));
-  });
-  await sleep(2_000);
-  const attack = await beside(one, target, seconds, hostileOf(senders, attacker));
-  await sleep(2_000);
-  return { control, attack, polite };
+  };
+  for (let turn = 0; turn < turns; turn++) {
+    control.push(await beside(one, target, seconds / turns, politely));
+    await sleep(1_000);
+    attack.push(await beside(one, target, seconds / turns, hostileOf(senders, attacker)));
+    await sleep(1_000);
+  }
+  return { control: together(control), attack: together(attack), polite };
 }
 
 function hostileOf({ hostile }: Senders, attacker: string) {

@@ -39,11 +39,17 @@ export class Peaks implements Disposable {
     this.#sample();
   }
 
-  /** Returns bytes: the kernel's peak of RSS, and for Postgres the shares of all its processes. */
+  /**
+   * Returns bytes: the kernel's peak of RSS, in which pages of files that n processes share count
+   * 1/n. For Postgres it is the largest sum over its processes that was seen.
+   */
   of({ name, pid }: Watched): number {
     if (name === "postgres") return this.#proportional.get(name) ?? 0;
-    const kibibytes = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return Number(kibibytes) * 1_024;
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const shares = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+    const kibibytes = (text: string, field: string) => Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(text)?.[1]);
+    const ofOthers = kibibytes(status, "RssFile") - kibibytes(shares, "Pss_File");
+    return (kibibytes(status, "VmHWM") - ofOthers) * 1_024;
   }
 
   #sample(): void {

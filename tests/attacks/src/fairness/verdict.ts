@@ -21,3 +21,18 @@ export function verdictOf(attack: LoadResult, control: LoadResult): Verdict {
   const ratio = p99 / politeP99;
   return { p99, politeP99, ratio, isMet: attack.sent > 0 && attack.failed === 0 && ratio <= mostRatio };
 }
+
+/** Returns the results of several loads as those of one. */
+export function together(loads: readonly LoadResult[]): LoadResult {
+  const failures = new Map<string, number>();
+  for (const [what, count] of loads.flatMap((load) => [...load.failures])) {
+    failures.set(what, (failures.get(what) ?? 0) + count);
+  }
+  const sum = (of: (load: LoadResult) => number) => loads.reduce((total, load) => total + of(load), 0);
+  return {
+    sent: sum(({ sent }) => sent),
+    failed: sum(({ failed }) => failed),
+    failures,
+    ms: loads.flatMap(({ ms }) => ms),
+  };
+}
