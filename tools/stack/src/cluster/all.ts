@@ -3,7 +3,7 @@ import { table } from "../compose/table.ts";
 import type { Print } from "./in-namespace.ts";
 
 /** The verbs that measure, the shortest first. */
-export const measuringVerbs = ["e2e", "faults", "drain", "upgrade", "autoscale", "rollouts"] as const;
+export const measuringVerbs = ["e2e", "faults", "drain", "operator", "upgrade", "autoscale", "rollouts"] as const;
 
 /**
  * Runs each verb that measures, one after another, and prints how each ended. A verb that misses a

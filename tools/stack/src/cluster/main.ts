@@ -1,13 +1,14 @@
 /** `npm run cluster`: the stack on Kubernetes, from the charts in deploy/helm. */
 import { choices, flag, paint, runCommand, text, UsageError, whole } from "../command/index.ts";
 import { docker, dockerShown } from "../compose/docker.ts";
-import { ownServices, profileRows, rows } from "../services.ts";
+import { clusterRows, ownServices, profileRows, rows } from "../services.ts";
 import { runAll } from "./all.ts";
 import { autoscale } from "./autoscale.ts";
 import { drain } from "./drain.ts";
 import { endToEnd } from "./end-to-end.ts";
 import { faults } from "./faults.ts";
 import { installAndLeave } from "./install.ts";
+import { operator, operatorParts } from "./operator/operator.ts";
 import { prepareVersions, versionsOf } from "./previous.ts";
 import { reachCluster, shown, type TestCluster, testCluster } from "./reach.ts";
 import { rollouts } from "./rollouts.ts";
@@ -35,8 +36,9 @@ await runCommand(
       drain: "evicts each pod of the services in turn under load, in a namespace of its own",
       autoscale: "scales the gateway by requests and the worker by lag, in a namespace of its own",
       faults: "kills pods, the kubelet and engines in the middle of 200 orders, in a namespace of its own",
+      operator: "kills and stops operators of ten BackendServices, and undoes their work, in a namespace of its own",
       upgrade: "upgrades from an earlier commit and rolls back under load, in a namespace of its own",
-      all: "runs all of e2e, faults, drain, upgrade, autoscale and rollouts in turn: an hour or more",
+      all: "runs all of e2e, faults, drain, operator, upgrade, autoscale and rollouts in turn: an hour or more",
       down: "ends the test cluster",
     },
     take: "one",
@@ -49,6 +51,8 @@ await runCommand(
       times: whole("rollouts: how often", { least: 1, most: 100, preset: 10 }),
       from: text("upgrade: the earlier commit", { takes: "COMMIT", preset: "HEAD~1" }),
       envoy: flag("e2e, rollouts, drain: Envoy and the control plane in front of the gateway"),
+      parts: choices("operator", operatorParts),
+      kills: whole("operator: how often it is killed", { least: 1, most: 100, preset: 20 }),
       services: choices("rollouts", ["gateway", "orders", "worker", "greeter"]),
     },
     notes: [
@@ -87,6 +91,7 @@ await runCommand(
     }
     if (command === "autoscale") return await autoscale({ ...values, reach }, console.log);
     if (command === "faults") return await faults({ reach, tag }, console.log);
+    if (command === "operator") return await operator({ ...values, reach }, console.log);
     if (command === "drain") return await drain({ ...values, reach }, console.log);
     if (versions !== undefined) return await upgrade({ ...values, reach, versions }, console.log);
     return await endToEnd({ ...values, reach }, console.log);
@@ -101,14 +106,18 @@ function needed(cluster: TestCluster | undefined): TestCluster {
 async function up(cluster: TestCluster, tag: string): Promise<number> {
   await cluster.run("up");
   await dockerShown(["compose", "--profile", "envoy", "build"]);
-  const images = [...rows, ...profileRows].map(({ name }) => name);
   const built = process.env["PLUMBLINE_TAG"] ?? "dev";
+  for (const { name } of clusterRows) {
+    const build = ["build", "--file", "deploy/docker/node.Dockerfile", "--build-arg", `APP=${name}`];
+    await dockerShown([...build, "--tag", `plumbline/${name}:${built}`, "."]);
+  }
+  const images = [...rows, ...profileRows, ...clusterRows].map(({ name }) => name);
   if (tag !== built) {
     for (const name of images) await docker(["tag", `plumbline/${name}:${built}`, `plumbline/${name}:${tag}`]);
   }
   await cluster.run(
     "load-image",
-    ...rows.map(({ name }) => `plumbline/${name}:${tag}`),
+    ...[...rows, ...clusterRows].map(({ name }) => `plumbline/${name}:${tag}`),
     ...engineImages,
     ...platformImages,
   );

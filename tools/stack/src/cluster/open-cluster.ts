@@ -200,7 +200,8 @@ function selectorOf(service: string): string {
   return `app.kubernetes.io/name=${service}`;
 }
 
-function namespaceObject(name: string) {
+/** Returns a namespace that enforces the Pod Security level `restricted`. */
+export function namespaceObject(name: string) {
   const level = "restricted";
   const labels = {
     "pod-security.kubernetes.io/enforce": level,
