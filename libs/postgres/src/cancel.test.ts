@@ -28,7 +28,7 @@ test("an aborted signal sends no statement", async () => {
 });
 
 test("a cancel that overtakes its statement is repeated until the statement ends", async () => {
-  await using place = await open({ poolSize: 2 });
+  await using place = await open({ poolSize: 2, cancelAfterMs: 0 });
   // Aborted in the turn it was sent. The cancel is a small message, the statement a big one that
   // takes parsing.
   const padding = `/* ${"x".repeat(4_000_000)} */`;
@@ -43,7 +43,7 @@ test("a cancel that overtakes its statement is repeated until the statement ends
 });
 
 test("a cancel never hits another query, whatever the timing", { timeout: 120_000 }, async () => {
-  await using place = await open({ poolSize: 2 });
+  await using place = await open({ poolSize: 2, cancelAfterMs: 0 });
   const { database } = place;
   let aborted = 0;
   let completed = 0;
@@ -103,6 +103,22 @@ test("a connection is not reused before its cancel is done", async () => {
   proxy.thaw();
   await outcome;
   assert.equal((await next)[0]?.["state"], "untouched");
+});
+
+test("a statement that ends soon after its caller gave up costs no cancel", async () => {
+  await using place = await open();
+  await using proxy = await startProxy(place.url);
+  const options = { url: proxy.url, applicationName: "soon", poolSize: 1, cancelAfterMs: 30_000 };
+  await using database = await openDatabase(options, noTelemetry);
+  const caller = new AbortController();
+  const outcome = assert.rejects(database.query("SELECT pg_sleep(0.3) /* short */", [], { signal: caller.signal }), {
+    name: "AbortError",
+  });
+  await eventually("the statement runs", async () => (await running(place.database, "/* short */")) === 1);
+  const before = proxy.links;
+  caller.abort();
+  await outcome;
+  assert.equal(proxy.links, before);
 });
 
 test("a connection whose cancel is not answered is destroyed in bounded time and replaced", async () => {

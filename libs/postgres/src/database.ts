@@ -31,6 +31,11 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** The time for a cancelled statement to end before its connection is destroyed. Default 2 s. */
   readonly cancelTimeoutMs?: number | undefined;
+  /**
+   * The time that a statement whose caller gave up has to end by itself before it is cancelled.
+   * Default 50 ms.
+   */
+  readonly cancelAfterMs?: number | undefined;
   /** The limit for a statement whose caller sets no deadline. Default 30 s. */
   readonly statementMs?: number | undefined;
   /** The longest wait for the answer to a COMMIT, which is never cancelled. Default 30 s. */
@@ -134,6 +139,7 @@ class PostgresDatabase implements Database {
   readonly #credentials: Credentials;
   readonly #connectTimeoutMs: number;
   readonly #cancelTimeoutMs: number;
+  readonly #cancelAfterMs: number;
   readonly #statementMs: number;
   readonly #heartbeatMs: number;
   readonly #pool: ConnectionPool;
@@ -163,6 +169,7 @@ class PostgresDatabase implements Database {
     this.description = `database "${address.database}" at ${address.host}:${address.port}`;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 5000;
     this.#cancelTimeoutMs = options.cancelTimeoutMs ?? 2000;
+    this.#cancelAfterMs = options.cancelAfterMs ?? 50;
     this.#statementMs = options.statementMs ?? 30_000;
     this.#heartbeatMs = heartbeatMs;
     this.#sessions = new Semaphore(options.maxSessions ?? 4);
@@ -282,7 +289,12 @@ class PostgresDatabase implements Database {
 
   async #open(login: Login, connectTimeoutMs: number, { signal }: Abortable): Promise<Connection> {
     const { config, generation } = login;
-    const limits = { connectTimeoutMs, statementMs: this.#statementMs, cancelTimeoutMs: this.#cancelTimeoutMs };
+    const limits = {
+      connectTimeoutMs,
+      statementMs: this.#statementMs,
+      cancelTimeoutMs: this.#cancelTimeoutMs,
+      cancelAfterMs: this.#cancelAfterMs,
+    };
     try {
       return await Connection.open(config, { signal, generation, ...limits });
     } catch (error) {
