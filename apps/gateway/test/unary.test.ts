@@ -448,9 +448,9 @@ describe("a service that is slow", () => {
 
   test("gets no more of one client than its share, so that others have room", async () => {
     const { promise: end, resolve: finish } = Promise.withResolvers<void>();
-    let running = 0;
+    const running = { now: 0 };
     const GetOrder = async () => {
-      running++;
+      running.now++;
       await end;
       return order;
     };
@@ -464,13 +464,13 @@ describe("a service that is slow", () => {
     };
     const own = [];
     for (let i = 0; i < 3; i++) own.push(await ask("127.0.0.66"));
-    while (running < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (running.now < 3) await new Promise((resolve) => setTimeout(resolve, 5));
     const refused = await (await ask("127.0.0.66")).received(/\}$/);
     const { status, problem } = answerIn(refused);
     assert.deepEqual([status, problem["reason"]], [429, "OVERLOADED"]);
     assert.match(refused, /\r\nRetry-After: 1\r\n/);
     const other = await ask("127.0.0.67");
-    while (running < 4) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (running.now < 4) await new Promise((resolve) => setTimeout(resolve, 5));
     finish();
     for (const { received } of [...own, other]) assert.equal(answerIn(await received(/\}$/)).status, 200);
     // An answered request gives its place back.

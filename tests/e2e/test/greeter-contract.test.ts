@@ -84,17 +84,14 @@ for (const { language, transport } of pairs) {
         await using channel = await open((await full.addresses).rpc);
         // A reflection call counts like any other, and stays open as long as the test needs.
         const stop = new AbortController();
-        const reflect = (options: CallOptions = {}) =>
-          channel
-            .bidiStream(
-              "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-              (async function* () {
-                yield Uint8Array.from([0x3a, 0]);
-                await once(stop.signal, "abort");
-              })(),
-              { signal: stop.signal, ...options },
-            )
-            [Symbol.asyncIterator]();
+        const reflect = (options: CallOptions = {}) => {
+          const requests = (async function* () {
+            yield Uint8Array.from([0x3a, 0]);
+            await once(stop.signal, "abort");
+          })();
+          const method = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+          return channel.bidiStream(method, requests, { signal: stop.signal, ...options })[Symbol.asyncIterator]();
+        };
         const answers = reflect();
         await answers.next();
         let pushback: string | undefined;

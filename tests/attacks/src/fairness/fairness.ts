@@ -117,7 +117,10 @@ async function beside(
 ): Promise<LoadResult> {
   const held = new Set<Socket>();
   const over = AbortSignal.timeout(seconds * 1_000);
-  const sending = steadyLoad(one.perSecond, async (index) => void (await send(index, held)), over);
+  const attack = async (index: number): Promise<undefined> => {
+    await send(index, held);
+  };
+  const sending = steadyLoad(one.perSecond, attack, over);
   try {
     return await (one.victim === "orders" ? orders(target, over) : requests(target, over));
   } finally {
