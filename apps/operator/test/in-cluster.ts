@@ -222,15 +222,18 @@ void describe("the operator against a real API server", { timeout: 300_000 }, ()
     await eventually(count, (seen) => seen === 0);
   });
 
-  void test("writes nothing at rest, and nothing when it starts again but one apply of each object", async (t) => {
+  void test("writes nothing at rest", async (t) => {
     const proxy = await startOperator(t);
     const names = Array.from({ length: 10 }, (_, index) => `rest-${index}`);
     await Promise.all(names.map((name) => put(name)));
     for (const name of names) await made(name);
     await quiet(proxy);
-    const before = writesOf(proxy).length;
+    // Pods of earlier tests may still end, which changes the status of their resources.
+    const writes = () => writesOf(proxy).filter(({ path }) => names.some((name) => path.includes(`/${name}`)));
+    const before = writes().length;
+    assert.ok(before >= names.length, `${before} writes`);
     await sleep(20_000);
-    assert.deepEqual(writesOf(proxy).slice(before), []);
+    assert.deepEqual(writes().slice(before), []);
   });
 
   void test("leaves nothing behind when a resource is deleted", async (t) => {
