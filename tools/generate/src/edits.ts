@@ -126,7 +126,7 @@ function addToChart(tree: Tree, { name, parts }: NewService): void {
   const messaging = parts.includes("events") ? ["    settings: { messaging: { adapter: kafka } }"] : [];
   const secrets = `secrets: { database.url: { name: ${name}-database, key: url } }`;
   edit(tree, "deploy/helm/plumbline/values.yaml", (text) =>
-    insertBefore(text, /^autoscaling:/, [
+    insertBefore(text, /^ {2}# Tells Envoy where the gateways are/, [
       `  ${name}:`,
       ...messaging,
       ...(stateful ? [`    # ${secrets}`, "    migration: { enabled: true }"] : []),
@@ -137,7 +137,11 @@ function addToChart(tree: Tree, { name, parts }: NewService): void {
   );
   if (!stateful) return;
   edit(tree, "deploy/helm/examples/kafka.yaml", (text) =>
-    insertBefore(text, /^networkPolicy:/, [`  ${name}:`, `    ${secrets}`]),
+    insertBefore(text, /^networkPolicy:/, [
+      `  ${name}:`,
+      `    ${secrets}`,
+      `    migration: { secrets: { database.url: { name: ${name}-owner-database, key: url } } }`,
+    ]),
   );
   edit(tree, "deploy/helm/engines-for-tests/values.yaml", (text) =>
     text.replace(/^databases: \[(.*)\]$/m, (_, names: string) => `databases: [${names}, ${name}]`),

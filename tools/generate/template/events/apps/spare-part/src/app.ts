@@ -9,15 +9,15 @@ import type { Ports } from "./use-cases/ports.ts";
 export interface App {
   /** The RPC service, for other programs to call. */
   readonly service: ServiceImplementation;
-  /** The handler of orders.events. */
-  readonly onOrderEvent: Handler;
+  /** Returns the handler of orders.events. It counts and logs messages that it has no use for. */
+  readonly onOrderEvent: (telemetry: Pick<Telemetry, "metrics" | "logger">) => Handler;
 }
 
 /** Builds the service without its resources, so that tests put the same parts over memory. */
-export function createApp(adapters: Omit<Ports, "clock">, telemetry: Pick<Telemetry, "metrics" | "logger">): App {
+export function createApp(adapters: Omit<Ports, "clock">): App {
   const ports = { ...adapters, clock: { now: () => new Date() } };
   return {
     service: sparePartService(ports),
-    onOrderEvent: byType({ [orderPlaced.type]: onOrderPlaced(ports) }, telemetry, eventTypes),
+    onOrderEvent: (telemetry) => byType({ [orderPlaced.type]: onOrderPlaced(ports) }, telemetry, eventTypes),
   };
 }

@@ -29,11 +29,12 @@ async function main(config: Config<typeof SparePartConfig>, context: ServiceCont
   await using broker = await openBroker(name, config, telemetry, settings);
   await using ops = await openOps(config.ops, { database, broker }, telemetry);
 
-  const app = createApp({ spareParts: new PostgresSpareParts(database, telemetry.tracer) }, telemetry);
+  const app = createApp({ spareParts: new PostgresSpareParts(database, telemetry.tracer) });
+  const handler = app.onOrderEvent(telemetry);
   const grace = splitGracePeriod(config, { calls: 0.4, events: 0.3, relay: 0.1 });
 
   await using _events = await consume(
-    { database, broker, topic: ordersEvents.topic, group: name, handler: app.onOrderEvent, health: ops.health },
+    { database, broker, topic: ordersEvents.topic, group: name, handler, health: ops.health },
     telemetry,
     { ...config, grace, backoff: { baseMs: 50, maxMs: 2_000 } },
   );

@@ -14,8 +14,8 @@ function placed(orderId: string): Message {
 
 function deliver(spareParts: MemorySpareParts, message: Message): Promise<void> {
   const { signal } = new AbortController();
-  const { onOrderEvent } = createApp({ spareParts }, noTelemetry);
-  return onOrderEvent({ topic: "orders.events", group: "spare-part", message, attempt: 1, signal });
+  const { onOrderEvent } = createApp({ spareParts });
+  return onOrderEvent(noTelemetry)({ topic: "orders.events", group: "spare-part", message, attempt: 1, signal });
 }
 
 test("a placed order creates one spare part, however often the event is delivered", async () => {
