@@ -83,10 +83,14 @@ test("redis is the first process of its container, and no list of processes show
   assert.deepEqual(settings, [`requirepass ${password}`]);
 });
 
+const withMigration = (names: readonly string[]) => names.flatMap((name) => [name, `${name}-migrate`]);
+
 /** The containers that open connections to another one. */
 const callers: Readonly<Record<string, readonly string[]>> = {
-  postgres: ["orders", "orders-migrate", "worker", "worker-migrate"],
-  kafka: ["orders", "orders-migrate", "worker", "worker-migrate"],
+  postgres: withMigration(databaseOwners),
+  kafka: withMigration(
+    rows.filter(({ publishes, consumes }) => (publishes ?? consumes) !== undefined).map(({ name }) => name),
+  ),
   supplier: ["worker"],
   redis: ["gateway"],
 };
