@@ -50,6 +50,7 @@ export {
   startService,
 } from "./service-process.ts";
 export { type PostgresOptions, type PostgresServer, startPostgres } from "./start-postgres.ts";
+export { runInCluster, whyNoCluster } from "./test-cluster.ts";
 export { type TestDatabase, testDatabase } from "./test-database.ts";
 export { startTestEngines, type TestEngines } from "./test-engines.ts";
 export { type TlsFront, type TlsFrontOptions, type TlsPair, tlsFrontOf } from "./tls-front.ts";
