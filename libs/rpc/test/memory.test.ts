@@ -7,19 +7,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { noTelemetry } from "@plumbline/telemetry";
-import { Conformance, type ConformanceHandlers, untilAborted } from "../src/conformance/test-context.ts";
+import { Conformance, type ConformanceHandlers, echo, untilAborted } from "../src/conformance/test-context.ts";
 import { connect, createClient, type ServeOptions, serve, service } from "../src/index.ts";
-
-const echo: ConformanceHandlers = {
-  unary: async (request) => request,
-  clientStream: async (requests) => (await Array.fromAsync(requests)).join(),
-  async *serverStream(request) {
-    yield request;
-  },
-  async *bidiStream(requests) {
-    yield* requests;
-  },
-};
 
 const mebibyte = 1024 * 1024;
 

@@ -61,7 +61,7 @@ export const Conformance = {
 export type ConformanceHandlers = Handlers<typeof Conformance>;
 
 /** Handlers that echo, for methods that a case does not handle. */
-const echo: ConformanceHandlers = {
+export const echo: ConformanceHandlers = {
   unary: async (request) => request,
   clientStream: async (requests) => (await Array.fromAsync(requests)).join(),
   async *serverStream(request) {
