@@ -1,6 +1,6 @@
 /** `npm run cluster`: the stack on Kubernetes, from the charts in deploy/helm. */
 import { choices, flag, paint, runCommand, text, UsageError, whole } from "../command/index.ts";
-import { docker, dockerShown } from "../compose/docker.ts";
+import { docker, dockerShown, haveImages } from "../compose/docker.ts";
 import { clusterRows, ownServices, profileRows, rows } from "../services.ts";
 import { runAll } from "./all.ts";
 import { autoscale } from "./autoscale.ts";
@@ -104,6 +104,7 @@ function needed(cluster: TestCluster | undefined): TestCluster {
 }
 
 async function up(cluster: TestCluster, tag: string): Promise<number> {
+  await haveImages([...engineImages, ...platformImages]);
   await cluster.run("up");
   await dockerShown(["compose", "--profile", "envoy", "build"]);
   const built = process.env["PLUMBLINE_TAG"] ?? "dev";

@@ -27,6 +27,22 @@ export async function dockerShown(args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`docker ${args.join(" ")} ended with ${code}`);
 }
 
+/**
+ * Pulls the images that the engine of docker does not have. Rejects with the names of those that
+ * could not be pulled, once all were tried.
+ */
+export async function haveImages(names: readonly string[]): Promise<void> {
+  const missing: string[] = [];
+  for (const name of names) {
+    try {
+      if ((await docker(["images", "--quiet", name])).trim() === "") await docker(["pull", "--quiet", name]);
+    } catch (error) {
+      missing.push(`${name}: ${(error as Error).message}`);
+    }
+  }
+  if (missing.length > 0) throw new Error(`images are missing, and could not be pulled:\n${missing.join("\n")}`);
+}
+
 /** Returns what a docker command printed as one JSON value on each line. */
 export async function dockerLines<T>(args: readonly string[], variables: Variables = {}): Promise<T[]> {
   const lines = (await docker(args, variables)).split("\n").filter((line) => line !== "");
