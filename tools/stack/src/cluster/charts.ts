@@ -16,6 +16,11 @@ export function valuesOf(tag: string): readonly string[] {
   return ["--values", join(charts, "examples/kafka.yaml"), "--set-string", `image.tag=${tag}`];
 }
 
+/** Returns the chart of the engines for tests, and the arguments that give its supplier an image of a tag. */
+export function enginesOf(tag: string): readonly string[] {
+  return [join(charts, "engines-for-tests"), "--set-string", `images.supplier=plumbline/supplier:${tag}`];
+}
+
 /** Returns the arguments that put an Ingress, Envoy or both in front of the gateway. */
 export function frontValues(front: { readonly envoy: boolean; readonly ingressClass?: string }): readonly string[] {
   const { envoy, ingressClass } = front;

@@ -1,5 +1,4 @@
-import { join } from "node:path";
-import { charts, valuesOf } from "./charts.ts";
+import { chartOf, enginesOf, release, valuesOf } from "./charts.ts";
 import type { Reach } from "./reach.ts";
 
 interface InstallOptions {
@@ -15,9 +14,9 @@ export async function installAndLeave(
 ): Promise<number> {
   const into = ["--install", "--create-namespace", "--namespace", namespace, "--wait", "--timeout=300s"];
   const began = performance.now();
-  await reach.helm(["upgrade", "engines", join(charts, "engines-for-tests"), ...into]);
+  await reach.helm(["upgrade", "engines", ...enginesOf(tag), ...into]);
   const ready = performance.now();
-  print(await reach.helm(["upgrade", "plumbline", join(charts, "plumbline"), ...into, ...valuesOf(tag)]));
+  print(await reach.helm(["upgrade", release, chartOf(), ...into, ...valuesOf(tag)]));
   print(`engines after ${seconds(ready - began)}, services ${seconds(performance.now() - ready)} later`);
   return 0;
 }

@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { ownServices, rows, serviceRow } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
-import { chartOf, charts, frontValues, release, valuesOf } from "./charts.ts";
+import { chartOf, enginesOf, frontValues, release, valuesOf } from "./charts.ts";
 import { installPlatform, type Platform } from "./platform.ts";
 import type { Reach } from "./reach.ts";
 
@@ -18,6 +17,8 @@ export interface ClusterOptions {
   readonly namespace: string;
   /** The tag of the services' images. */
   readonly tag: string;
+  /** The tag of the supplier's image. Default: that of the services. */
+  readonly supplierTag?: string;
   /**
    * Leaves the number of pods to the caller. Otherwise the chart's autoscalers decide it.
    */
@@ -215,7 +216,7 @@ export function namespaceObject(name: string) {
 async function dryRun(options: ClusterOptions): Promise<readonly string[]> {
   const { reach, namespace } = options;
   const rendered = await Promise.all([
-    reach.helm(["template", "engines", join(charts, "engines-for-tests"), "--namespace", namespace]),
+    reach.helm(["template", "engines", ...enginesFor(options), "--namespace", namespace]),
     reach.helm([
       "template",
       release,
@@ -235,6 +236,10 @@ async function dryRun(options: ClusterOptions): Promise<readonly string[]> {
   }
 }
 
+function enginesFor({ tag, supplierTag = tag }: ClusterOptions) {
+  return enginesOf(supplierTag);
+}
+
 function fixed(options: ClusterOptions) {
   const { namespace, isFixed = false, replicas = isFixed ? 1 : undefined, values = [], platform, envoy } = options;
   return [
@@ -248,7 +253,7 @@ function fixed(options: ClusterOptions) {
 async function install(options: ClusterOptions): Promise<number> {
   const { reach, namespace } = options;
   const wait = ["--namespace", namespace, "--wait", `--timeout=${patienceS}s`];
-  await reach.helm(["install", "engines", join(charts, "engines-for-tests"), ...wait]);
+  await reach.helm(["install", "engines", ...enginesFor(options), ...wait]);
   const began = performance.now();
   await reach.helm([
     "install",

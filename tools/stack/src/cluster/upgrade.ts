@@ -38,7 +38,7 @@ export interface UpgradeOptions {
  */
 export async function upgrade({ reach, tag, versions, rate, watchers }: UpgradeOptions, print: Print): Promise<number> {
   const chart = await packageChart(reach, versions);
-  const options = { reach, tag: versions.before, chart, values: scaling };
+  const options = { reach, tag: versions.before, supplierTag: tag, chart, values: scaling };
   return await inNamespace("upgrade", options, print, async (stack, report) => {
     await slowSupplier(stack);
     await stack.kubectl("scale", "deployment/plumbline-gateway", `--replicas=${scaledTo}`);
