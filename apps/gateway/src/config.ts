@@ -78,6 +78,9 @@ export function gatewayConfig(registry: FileRegistry) {
       redisUrl: live(secret().refine(isRedisUrl, "expected redis://user:password@host:port, or rediss: for TLS"))
         .optional()
         .describe("Redis that the gateways share: redis://user:password@host:port"),
+      redisPassword: live(secret())
+        .optional()
+        .describe("takes the place of the password in redisUrl, so that it can be a secret of its own"),
     }),
     limits: live(
       z.object({
@@ -145,7 +148,8 @@ function isTrustProxy(value: unknown): value is TrustProxy {
 
 /** Checks the address here, since the client's own error would print it with the password. */
 function isRedisUrl(value: Secret): boolean {
-  return /^rediss?:$/.test(URL.parse(value.reveal())?.protocol ?? "");
+  const url = URL.parse(value.reveal());
+  return url !== null && /^rediss?:$/.test(url.protocol) && url.host !== "";
 }
 
 function upstreams(registry: FileRegistry) {

@@ -36,8 +36,7 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
   });
   await using ops = await openOps(config.ops, clients.checks, telemetry);
   await using settings = await followLiveSettings(GatewayConfig, config, context, telemetry.logger);
-  const redisUrl = settings.follow(({ rateLimit }) => rateLimit.redisUrl);
-  await using limiter = await openLimiter(config.rateLimit, telemetry, redisUrl);
+  await using limiter = await openLimiter(config.rateLimit, telemetry, () => settings.current().rateLimit);
 
   const drain = new AbortController();
   const app = createApp({

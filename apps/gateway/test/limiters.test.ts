@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { Secret } from "@plumbline/config";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { proxyTo, type TestRedis, testRedis, whyNoRedis } from "@plumbline/tools-engines";
 import { createClient } from "@redis/client";
 import * as fc from "fast-check";
 import { decide, Gcra, MemoryLimiter } from "../src/rate-limit/memory-limiter.ts";
+import { openLimiter } from "../src/rate-limit/open-limiter.ts";
 import type { RateLimiter, RateLimits } from "../src/rate-limit/rate-limiter.ts";
 import { gcraScript, openRedisLimiter } from "../src/rate-limit/redis-limiter.ts";
 import { limiterConformance } from "./limiter-conformance.ts";
@@ -277,6 +279,33 @@ test("two users in turns, rotated five times under load: every request is counte
     );
   } finally {
     for (const user of users) await admin.sendCommand(["ACL", "DELUSER", user]).catch(() => {});
+    admin.destroy();
+  }
+});
+
+test("a changed password in a setting of its own is followed", { skip, timeout: 60_000 }, async () => {
+  const admin = createClient({ url: redis.url });
+  await admin.connect();
+  const user = `apart-${randomUUID()}`;
+  const letIn = (password: string) => admin.sendCommand(["ACL", "SETUSER", user, "on", `>${password}`, "~*", "+@all"]);
+  try {
+    await letIn("first %41");
+    const { host } = new URL(redis.url);
+    const settings = {
+      store: "redis",
+      redisUrl: new Secret(`redis://${user}@${host}`),
+      redisPassword: new Secret("first %41"),
+    } as const;
+    let current = settings;
+    const { telemetry, lines } = recording();
+    await using _limiter = await openLimiter(settings, { ...noTelemetry, ...telemetry }, () => current);
+    assert.deepEqual(lines, []);
+    await letIn("second");
+    current = { ...settings, redisPassword: new Secret("second") };
+    await until(() => lines.length > 0);
+    assert.deepEqual(lines, ["Redis credentials changed"]);
+  } finally {
+    await admin.sendCommand(["ACL", "DELUSER", user]).catch(() => {});
     admin.destroy();
   }
 });

@@ -1,4 +1,4 @@
-import type { Config } from "@plumbline/config";
+import { type Config, urlWithPassword } from "@plumbline/config";
 import { descriptorSet, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
 import { followFlags } from "@plumbline/flags";
 import { openDatabase, requireMigrated } from "@plumbline/postgres";
@@ -31,7 +31,7 @@ async function main(config: Config<typeof OrdersConfig>, context: ServiceContext
   const { name, signal } = context;
   await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using settings = await followLiveSettings(OrdersConfig, config, context, telemetry.logger);
-  const url = settings.follow(({ database }) => database.url);
+  const url = settings.follow(({ database }) => urlWithPassword(database.url, database.password));
   await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
   await requireMigrated(database, migrations, { signal });
   await using broker = await openBroker(name, config, telemetry, settings);

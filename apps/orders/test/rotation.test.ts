@@ -1,10 +1,15 @@
 /** The password of the database changes while the service runs under load. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test from "node:test";
 import { OrderStatus } from "@plumbline/contracts";
 import { openPostgresBroker } from "@plumbline/messaging";
+import { openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually, openRotatingRoles, type Rotation, rotateAndLock } from "@plumbline/tools-engines";
+import { eventually, openRotatingRoles, type Rotation, rotateAndLock, testDatabase } from "@plumbline/tools-engines";
 import { newCustomer } from "./builders.ts";
 import { runOrders, startOrders } from "./orders-process.ts";
 import { answer } from "./service.ts";
@@ -94,4 +99,48 @@ test("two roles in turns, rotated five times under load: no request fails, and t
   assert.equal(seen.at(-1)?.status, OrderStatus.ORDER_STATUS_FULFILLED);
   assert.match(orders.process.output(), /"message":"secrets changed".*"settings":\["database.url","messaging.url"\]/);
   assert.doesNotMatch(orders.process.output(), new RegExp(roles.current.password));
+});
+
+test("a password in a file of its own is followed", { timeout: 120_000 }, async () => {
+  await using opened = new AsyncDisposableStack();
+  const own = opened.use(await testDatabase());
+  const messaging = opened.use(await testDatabase());
+  const admin = opened.use(await openDatabase({ url: own.url, applicationName: "test" }, noTelemetry));
+  const role = `apart_${randomBytes(4).toString("hex")}`;
+  await admin.query(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'hunter1'`);
+  opened.defer(async () => {
+    await admin.query(`DROP OWNED BY ${role}`);
+    await admin.query(`DROP ROLE ${role}`);
+  });
+
+  const folder = mkdtempSync(join(tmpdir(), "plumbline-password-"));
+  opened.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "password");
+  writeFileSync(file, "hunter1\n");
+  const environment = {
+    ORDERS_DATABASE_URL: Object.assign(new URL(own.url), { username: role, password: "" }).href,
+    ORDERS_DATABASE_PASSWORD_FILE: file,
+    ORDERS_MESSAGING_URL: messaging.url,
+  };
+  const migrated = await runOrders(environment, ["migrate"]);
+  assert.equal(migrated.code, 0, migrated.output);
+
+  await using orders = await startOrders(environment);
+  const place = () => orders.client.placeOrder({ customerId: newCustomer(), items: tea });
+  await place();
+  await admin.query(`ALTER ROLE ${role} PASSWORD 'hunter2'`);
+  writeFileSync(file, "hunter2\n");
+  await eventually(
+    () => orders.process.output(),
+    (lines) => lines.includes("database credentials changed"),
+    30_000,
+  );
+  await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [role]);
+  await eventually(
+    () => place().catch(() => undefined),
+    (order) => order !== undefined,
+    30_000,
+  );
+  assert.match(orders.process.output(), /"message":"secrets changed".*"settings":\["database.password"\]/);
+  assert.doesNotMatch(orders.process.output(), /hunter/);
 });

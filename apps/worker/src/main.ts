@@ -1,4 +1,4 @@
-import type { Config } from "@plumbline/config";
+import { type Config, urlWithPassword } from "@plumbline/config";
 import { descriptorSet, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
 import { openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
@@ -25,7 +25,7 @@ async function main(config: Config<typeof WorkerConfig>, context: ServiceContext
   const { name, signal } = context;
   await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using settings = await followLiveSettings(WorkerConfig, config, context, telemetry.logger);
-  const url = settings.follow(({ database }) => database.url);
+  const url = settings.follow(({ database }) => urlWithPassword(database.url, database.password));
   await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
   await requireMigrated(database, migrations, { signal });
   await using broker = await openBroker(name, config, telemetry, settings);

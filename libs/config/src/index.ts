@@ -20,4 +20,5 @@ export { type Environment, env } from "./sources/env.ts";
 export { type FileOptions, file } from "./sources/file.ts";
 export { readTree, type TreeNode, type TreePart } from "./sources/read-tree.ts";
 export { count, durationMs, live, port, secret } from "./types.ts";
+export { urlWithPassword } from "./url-with-password.ts";
 export { type Update, watchConfig } from "./watch-config.ts";

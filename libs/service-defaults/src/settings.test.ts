@@ -46,11 +46,25 @@ test("a URL that is none of a database is refused without showing it", async () 
   ]);
 });
 
-test("the URLs of databases are live, so that their passwords may change", () => {
+test("a password beside a URL that has no host is refused", async () => {
+  const socket = "postgresql:///orders?host=/run/postgresql";
+  const wrong = load({ X_DATABASE_URL: socket, X_DATABASE_PASSWORD: "hunter2", X_MESSAGING_URL: "postgresql://b" });
+  assert.deepEqual(await problemsOf(wrong), ["database.password: a host in url, or the password within url"]);
+  await load({ ...least, X_DATABASE_URL: socket });
+});
+
+test("the URLs and passwords of databases are live, so that they may be rotated", () => {
   const live = listSettings(WithEvents, "X").filter((setting) => setting.live);
   assert.deepEqual(
     live.map(({ key }) => key),
-    ["database.url", "messaging.url", "kafka.sasl.username", "kafka.sasl.password"],
+    [
+      "database.url",
+      "database.password",
+      "messaging.url",
+      "messaging.password",
+      "kafka.sasl.username",
+      "kafka.sasl.password",
+    ],
   );
 });
 

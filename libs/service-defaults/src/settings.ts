@@ -1,4 +1,4 @@
-import { count, durationMs, live, port, secret } from "@plumbline/config";
+import { count, durationMs, live, port, type Secret, secret } from "@plumbline/config";
 import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
 import { clientTlsSettings, serverSettings } from "@plumbline/rpc/settings";
 import { logLevels } from "@plumbline/telemetry";
@@ -96,24 +96,30 @@ export const settings = {
 
   /** The section `database`. */
   database: () =>
-    z.object({
-      url: live(databaseUrl()).describe("postgresql://role:password@host:port/name"),
-      poolSize: count(10, 1_000).describe("connections at a time"),
-    }),
+    z
+      .object({
+        url: live(databaseUrl()).describe("postgresql://role:password@host:port/name"),
+        password: live(secret()).optional().describe(passwordPurpose),
+        poolSize: count(10, 1_000).describe("connections at a time"),
+      })
+      .superRefine(requireHost),
 
   /** The sections `messaging` and `kafka`: spread them into the schema. */
   broker: ({ memory = false }: { readonly memory?: boolean } = {}) => ({
-    messaging: z.object({
-      adapter: z
-        .enum<readonly ("postgres" | "kafka" | "memory")[]>([
-          "postgres",
-          "kafka",
-          ...(memory ? (["memory"] as const) : []),
-        ])
-        .default("postgres")
-        .describe(`carries events between services${memory ? "; memory: within this process only" : ""}`),
-      url: live(databaseUrl()).optional().describe("the database of the postgres adapter"),
-    }),
+    messaging: z
+      .object({
+        adapter: z
+          .enum<readonly ("postgres" | "kafka" | "memory")[]>([
+            "postgres",
+            "kafka",
+            ...(memory ? (["memory"] as const) : []),
+          ])
+          .default("postgres")
+          .describe(`carries events between services${memory ? "; memory: within this process only" : ""}`),
+        url: live(databaseUrl()).optional().describe("the database of the postgres adapter"),
+        password: live(secret()).optional().describe(passwordPurpose),
+      })
+      .superRefine(requireHost),
     kafka: z.object({
       client: z
         .enum(kafkaClients)
@@ -178,6 +184,17 @@ function databaseUrl() {
     (value) => /^postgres(ql)?:$/.test(URL.parse(value.reveal())?.protocol ?? ""),
     "postgresql://role:password@host:port/name",
   );
+}
+
+const passwordPurpose = "takes the place of the password in url, so that it can be a secret of its own";
+
+/** Refuses a password beside a URL that has no place for one, such as that of a Unix socket. */
+function requireHost(
+  { url, password }: { readonly url?: Secret | undefined; readonly password?: Secret | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (password === undefined || url === undefined || URL.parse(url.reveal())?.host !== "") return;
+  context.addIssue({ code: "custom", path: ["password"], message: "a host in url, or the password within url" });
 }
 
 export interface ServiceConfigOptions {

@@ -1,4 +1,4 @@
-import type { Secret } from "@plumbline/config";
+import { type Secret, urlWithPassword } from "@plumbline/config";
 import type { Telemetry } from "@plumbline/telemetry";
 import { MemoryLimiter } from "./memory-limiter.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
@@ -8,24 +8,24 @@ export interface LimiterSettings {
   readonly store: "memory" | "redis";
   /** Present if the store is redis; the schema of the settings requires it. */
   readonly redisUrl?: Secret | undefined;
-}
-
-/** The address of Redis, which may change while the gateway runs. */
-interface FollowedUrl {
-  readonly current: () => Secret | undefined;
+  readonly redisPassword?: Secret | undefined;
 }
 
 /**
- * Opens the limiter that the settings name. Its connection to Redis is replaced when `followed`
- * changes. Disposing closes it.
+ * Opens the limiter that the settings name. Its connection to Redis is replaced when the address or
+ * the password of `current` changes. Disposing closes it.
  */
 export async function openLimiter(
-  { store, redisUrl }: LimiterSettings,
+  settings: LimiterSettings,
   telemetry: Telemetry,
-  followed: FollowedUrl = { current: () => redisUrl },
+  current: () => LimiterSettings = () => settings,
 ): Promise<RateLimiter & AsyncDisposable> {
+  const { store, redisUrl } = settings;
   if (store === "redis" && redisUrl !== undefined) {
-    const url = () => (followed.current() ?? redisUrl).reveal();
+    const url = () => {
+      const live = current();
+      return urlWithPassword(live.redisUrl ?? redisUrl, live.redisPassword).reveal();
+    };
     return await openRedisLimiter({ url }, telemetry);
   }
   const memory = new MemoryLimiter();

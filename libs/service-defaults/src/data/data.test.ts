@@ -55,17 +55,24 @@ let broker: Broker;
 before(async () => {
   const [own, messaging] = [stack.use(await testDatabase()), stack.use(await testDatabase())];
   const environment = {
-    X_DATABASE_URL: own.url,
-    X_MESSAGING_URL: messaging.url,
+    ...passwordApart("X_DATABASE", own.url),
+    ...passwordApart("X_MESSAGING", messaging.url),
     X_RETRIES_DELAYS_MS: "[50]",
     X_RETRIES_ATTEMPTS: "2",
     X_TELEMETRY_LOG_LEVEL: "error",
   };
   config = await loadConfig(Sample, [env("X", environment)]);
   await migrate(config, context);
-  database = stack.use(await openDatabase({ ...config.database, applicationName: "test" }, noTelemetry));
+  database = stack.use(await openDatabase({ url: own.url, applicationName: "test" }, noTelemetry));
   broker = stack.use(await openBroker("sample", config, noTelemetry));
 });
+
+/** Returns the settings of a database whose password is not in its URL. */
+function passwordApart(prefix: string, url: string): Record<string, string> {
+  const { password } = new URL(url);
+  const bare = Object.assign(new URL(url), { password: "" }).href;
+  return { [`${prefix}_URL`]: bare, [`${prefix}_PASSWORD`]: decodeURIComponent(password) };
+}
 
 const received: Message[] = [];
 const effects: string[] = [];

@@ -1,3 +1,4 @@
+import { type Secret, urlWithPassword } from "@plumbline/config";
 import { retryAndDeadLetterTopics } from "@plumbline/messaging";
 import { type DatabaseOptions, type Migration, migrate, openDatabase } from "@plumbline/postgres";
 import { startTelemetry, type TelemetryOptions } from "@plumbline/telemetry";
@@ -20,7 +21,10 @@ export interface MigrateOptions {
 
 interface MigrateSettings extends BrokerSettings {
   readonly telemetry: Omit<TelemetryOptions, "service">;
-  readonly database: Pick<DatabaseOptions, "url" | "poolSize">;
+  readonly database: Pick<DatabaseOptions, "poolSize"> & {
+    readonly url: Secret;
+    readonly password?: Secret | undefined;
+  };
   readonly retries: { readonly delaysMs: readonly number[] };
 }
 
@@ -32,7 +36,9 @@ interface MigrateSettings extends BrokerSettings {
 export function migrateData({ migrations, publishes, consumes }: MigrateOptions) {
   return async (config: MigrateSettings, { name, signal }: ServiceContext): Promise<void> => {
     await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
-    await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
+    const { poolSize } = config.database;
+    const url = urlWithPassword(config.database.url, config.database.password);
+    await using database = await openDatabase({ url, poolSize, applicationName: name }, telemetry);
     const applied = await migrate(database, migrations, {
       signal,
       allowNewer: true,

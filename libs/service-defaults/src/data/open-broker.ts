@@ -1,4 +1,4 @@
-import type { Secret } from "@plumbline/config";
+import { type Secret, urlWithPassword } from "@plumbline/config";
 import { type Broker, type BrokerOptions, connectBroker } from "@plumbline/messaging";
 import { followClientTls } from "@plumbline/rpc/settings";
 import type { Telemetry } from "@plumbline/telemetry";
@@ -9,7 +9,11 @@ type KafkaSettings = NonNullable<BrokerOptions["kafka"]>;
 
 /** The sections of `settings.broker()`. */
 export interface BrokerSettings {
-  readonly messaging: { readonly adapter: BrokerOptions["adapter"]; readonly url?: Secret | undefined };
+  readonly messaging: {
+    readonly adapter: BrokerOptions["adapter"];
+    readonly url?: Secret | undefined;
+    readonly password?: Secret | undefined;
+  };
   readonly kafka: Omit<KafkaSettings, "clientId" | "sasl" | "tls"> & {
     readonly sasl?: Sasl | undefined;
     readonly tls?: Parameters<typeof followClientTls>[0];
@@ -40,12 +44,14 @@ interface LiveBrokerSettings {
  */
 export async function openBroker(
   service: string,
-  { messaging: { adapter, url }, kafka }: BrokerSettings,
+  { messaging: { adapter, url, password }, kafka }: BrokerSettings,
   telemetry: Telemetry,
   live?: LiveBrokerSettings,
 ): Promise<Broker> {
   const postgres = url && {
-    url: live?.follow(({ messaging }) => messaging.url ?? url) ?? url,
+    url:
+      live?.follow(({ messaging }) => urlWithPassword(messaging.url ?? url, messaging.password)) ??
+      urlWithPassword(url, password),
     applicationName: `${service}-messaging`,
   };
   const sasl = kafka.sasl && followSasl(kafka.sasl, live);

@@ -1,4 +1,4 @@
-import type { Config } from "@plumbline/config";
+import { type Config, urlWithPassword } from "@plumbline/config";
 import { descriptorSet, ordersEvents, sparePartsEvents } from "@plumbline/contracts";
 import { openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
@@ -23,7 +23,7 @@ async function main(config: Config<typeof SparePartConfig>, context: ServiceCont
   const { name, signal } = context;
   await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using settings = await followLiveSettings(SparePartConfig, config, context, telemetry.logger);
-  const url = settings.follow(({ database }) => database.url);
+  const url = settings.follow(({ database }) => urlWithPassword(database.url, database.password));
   await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
   await requireMigrated(database, migrations, { signal });
   await using broker = await openBroker(name, config, telemetry, settings);

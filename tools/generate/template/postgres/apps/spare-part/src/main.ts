@@ -1,4 +1,4 @@
-import type { Config } from "@plumbline/config";
+import { type Config, urlWithPassword } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
 import { migrate, openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
@@ -24,7 +24,7 @@ async function main(config: Settings, context: ServiceContext): Promise<void> {
   const { name, signal } = context;
   await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using settings = await followLiveSettings(SparePartConfig, config, context, telemetry.logger);
-  const url = settings.follow(({ database }) => database.url);
+  const url = settings.follow(({ database }) => urlWithPassword(database.url, database.password));
   await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
   await requireMigrated(database, migrations, { signal });
   await using ops = await openOps(config.ops, { database }, telemetry);
@@ -42,7 +42,8 @@ async function main(config: Settings, context: ServiceContext): Promise<void> {
 /** Brings the database to what this version needs. */
 async function migrateDatabase(config: Settings, { name, signal }: ServiceContext): Promise<void> {
   await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
-  await using database = await openDatabase({ ...config.database, applicationName: name }, telemetry);
+  const url = urlWithPassword(config.database.url, config.database.password);
+  await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
   telemetry.logger.info(`${name} is migrated`, { applied: await migrate(database, migrations, { signal }) });
 }
 
