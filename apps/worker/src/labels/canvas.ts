@@ -1,26 +1,39 @@
-import { PNG } from "pngjs";
 import { glyphHeight, glyphOf, glyphWidth } from "./font.ts";
+import { encodePng } from "./png.ts";
 
-const black = 0;
-const white = 255;
-
-/** A white sheet of grey pixels to draw on. Drawing outside of it has no effect. */
+/** A white sheet to draw on in black. Drawing outside of it has no effect. */
 export class Canvas {
   readonly width: number;
   readonly height: number;
-  readonly #pixels: Buffer;
+  /** Rows as PNG has them: a filter byte of 0, then one bit for each pixel. */
+  readonly #rows: Uint8Array;
+  readonly #rowBytes: number;
 
   constructor(width: number, height: number) {
     this.width = width;
     this.height = height;
-    this.#pixels = Buffer.alloc(width * height, white);
+    this.#rowBytes = 1 + Math.ceil(width / 8);
+    this.#rows = new Uint8Array(this.#rowBytes * height).fill(0xff);
+    for (let y = 0; y < height; y++) this.#rows[y * this.#rowBytes] = 0;
   }
 
   rectangle(x: number, y: number, width: number, height: number): void {
+    const left = Math.max(x, 0);
     const right = Math.min(x + width, this.width);
     const bottom = Math.min(y + height, this.height);
+    if (left >= right) return;
+    // The bits of the first and the last byte of each row that stay as they are.
+    const before = ~(0xff >> (left & 7));
+    const after = 0x7f >> ((right - 1) & 7);
     for (let row = Math.max(y, 0); row < bottom; row++) {
-      this.#pixels.fill(black, row * this.width + Math.max(x, 0), row * this.width + Math.max(right, 0));
+      const first = row * this.#rowBytes + 1 + (left >> 3);
+      const last = row * this.#rowBytes + 1 + ((right - 1) >> 3);
+      if (first === last) this.#clear(first, before | after);
+      else {
+        this.#clear(first, before);
+        for (let byte = first + 1; byte < last; byte++) this.#rows[byte] = 0;
+        this.#clear(last, after);
+      }
     }
   }
 
@@ -38,14 +51,13 @@ export class Canvas {
     }
   }
 
-  /**
-   * Returns the picture as a PNG of 8-bit grey. Filter 2 stores each row as the difference from the
-   * one above, because rows repeat.
-   */
+  /** Returns the picture as a PNG. */
   png(): Uint8Array {
-    const png = new PNG({ width: this.width, height: this.height, inputColorType: 0, inputHasAlpha: false });
-    png.data = this.#pixels;
-    return PNG.sync.write(png, { colorType: 0, inputColorType: 0, inputHasAlpha: false, filterType: 2 });
+    return encodePng(this.width, this.height, this.#rows);
+  }
+
+  #clear(byte: number, kept: number): void {
+    this.#rows[byte] = (this.#rows[byte] ?? 0) & kept;
   }
 }
 

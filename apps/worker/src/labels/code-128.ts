@@ -1,4 +1,4 @@
-import { code128, type DrawingContext } from "bwip-js/generic";
+import barcodes from "bwip-js/generic";
 
 /** One black bar, in modules. A module is the width of the narrowest bar. */
 export interface Bar {
@@ -25,28 +25,14 @@ export const quietZone = 10;
 export function barcodeOf(text: string): Barcode {
   // The encoder reads escapes such as ^NNN only with an option, so the text is encoded literally.
   if (!/^[\x20-\x7e]{1,80}$/.test(text)) throw new RangeError("a barcode has 1 to 80 printable ASCII characters");
-  return code128({ bcid: "code128", text, scale: 1, height: 10 }, collector());
-}
-
-/** Receives the encoder's drawing calls, with one pixel per module, and keeps only the bars. */
-function collector(): DrawingContext<Barcode> {
+  const [symbol] = barcodes.raw({ bcid: "code128", text });
+  if (symbol === undefined || !("sbs" in symbol)) throw new TypeError("the encoder returned no widths");
   const bars: Bar[] = [];
-  let total = 0;
-  return {
-    scale: (x, y) => [x, y],
-    measure: () => ({ width: 0, ascent: 0, descent: 0 }),
-    init: (width) => {
-      total = width;
-    },
-    line: (x0, _y0, _x1, _y1, width) => {
-      // x0 is the middle of the bar; if the width is odd, the pixel right of the middle.
-      bars.push({ x: x0 - Math.ceil(width / 2), width });
-    },
-    polygon: () => {},
-    hexagon: () => {},
-    ellipse: () => {},
-    fill: () => {},
-    text: () => {},
-    end: () => ({ width: total, bars }),
-  };
+  let x = 0;
+  // The widths of bars and spaces in turn. The first and the last are bars.
+  for (const [index, width] of symbol.sbs.entries()) {
+    if (index % 2 === 0) bars.push({ x, width });
+    x += width;
+  }
+  return { width: x, bars };
 }

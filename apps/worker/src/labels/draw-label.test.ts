@@ -19,6 +19,14 @@ test("a label is a PNG of 960 by 480 pixels", () => {
   assert.deepEqual([width, height], [960, 480]);
 });
 
+test("a label takes at most 2,000 bytes, however many items it lists", () => {
+  for (const count of [1, 100]) {
+    const many = Array.from({ length: count }, (_, index) => ({ sku: `${index}`.padEnd(64, "wxyz"), quantity: 1_000 }));
+    const { length } = drawLabel({ orderId: crypto.randomUUID(), items: many });
+    assert.ok(length <= 2_000, `${length} bytes`);
+  }
+});
+
 test("the barcode of a label, read back from its pixels, is the order's id", () => {
   for (let n = 0; n < 40; n++) {
     const orderId = crypto.randomUUID();

@@ -17,8 +17,7 @@ const list = { y: 292, lineHeight: 28, rows: 6, columns: 2, mostCharacters: 34 }
 
 /**
  * Draws a packing label as a PNG: the order's id as a Code 128 barcode and as text, and the packing
- * list. The same content gives the same bytes. It takes milliseconds of CPU, so services draw in
- * threads (LabelThreads).
+ * list. The same content gives the same bytes.
  */
 export function drawLabel(content: LabelContent): Uint8Array {
   const canvas = new Canvas(width, height);

@@ -10,7 +10,7 @@ const port = parentPort;
 // An error of drawing is not caught: it ends the thread, and its "error" event rejects the job.
 port.on("message", (content: LabelContent) => {
   const png = drawLabel(content);
-  // Copied, because the buffer is transferred, and that of pngjs may be shared with other data.
+  // Copied, because the buffer is transferred, and Node may share it with other data.
   const label = new Uint8Array(png);
   port.postMessage(label, [label.buffer]);
 });
