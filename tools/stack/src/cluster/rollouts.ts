@@ -23,8 +23,9 @@ export interface RolloutsOptions {
 }
 
 /**
- * Restarts all pods of each service in turn, several times, under a load at a fixed rate. Prints a
- * table, and returns 1 if a request failed or a watcher did not see its end.
+ * Restarts all pods of each service in turn, several times, under a load at a fixed rate. With
+ * Envoy in front these are also its own pods and those of the control plane. Prints a table, and
+ * returns 1 if a request failed or a watcher did not see its end.
  */
 export async function rollouts(options: RolloutsOptions, print: Print): Promise<number> {
   const { reach, tag, times, rate, watchers, envoy } = options;
@@ -32,7 +33,7 @@ export async function rollouts(options: RolloutsOptions, print: Print): Promise<
     await slowSupplier(stack);
     const url = await serviceUrl(stack, envoy);
     await warmUp({ url, rate, watchers }, warmMs);
-    for (const service of options.services) {
+    for (const service of [...options.services, ...(envoy ? ["control-plane", "envoy"] : [])]) {
       await using timeline = recordTimeline(reach, stack.namespace);
       await using load = startArrivals({ url, rate, watchers });
       const began = performance.now();
