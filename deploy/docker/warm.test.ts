@@ -24,12 +24,11 @@ function app(files: Readonly<Record<string, string>>) {
 
 const ends = "console.log('no settings'); process.exitCode = 1;";
 const listens = "import { createServer } from 'node:http'; createServer().listen(0, '127.0.0.1');";
-const thread = "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => {});";
 
 for (const { name, files } of [
   { name: "an app that exits because settings are missing", files: { "main.js": ends } },
   { name: "an app that listens and does not exit", files: { "main.js": listens } },
-  { name: "an app with a worker thread", files: { "main.js": listens, "label-thread.js": thread } },
+  { name: "an app with a second program", files: { "main.js": listens, "other-agent.js": listens } },
 ]) {
   test(`${name} is in the cache, readable for all users`, () => {
     using one = app(files);

@@ -1,14 +1,12 @@
 /**
  * Fills a compile cache in the build of an image: `node warm.mjs CACHE APP`, two folders. The Node,
  * the user and the paths must be those of the final image: Node ignores the cache for any other.
- * Loads every script of APP, `*-thread.js` as a worker thread, until each is in the cache. Fails
- * after a minute.
+ * Runs every script of APP until each is in the cache. Fails after a minute.
  */
 import { spawn } from "node:child_process";
 import { chmodSync, globSync, statSync } from "node:fs";
 import { extname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
 
 const [cache, app] = process.argv.slice(2);
 if (cache === undefined || app === undefined) throw new Error("warm takes the folders of the cache and of the app");
@@ -21,17 +19,10 @@ const execArgv = ["--import", `data:text/javascript,${encodeURIComponent(code)}`
 const files = () => globSync(`${cache}/*/*`).filter((file) => !extname(file));
 
 const began = performance.now();
-const stops = entries.map((entry): (() => unknown) => {
-  if (entry.endsWith("-thread.js")) {
-    const thread = new Worker(entry, { execArgv });
-    return () => thread.terminate();
-  }
-  // Without settings the app prints an error and exits, but by then its code is loaded.
-  const program = spawn(process.execPath, [...execArgv, entry], { stdio: "ignore" });
-  return () => program.kill("SIGKILL");
-});
+// Without settings the app prints an error and exits, but by then its code is loaded.
+const programs = entries.map((entry) => spawn(process.execPath, [...execArgv, entry], { stdio: "ignore" }));
 while (files().length < entries.length && performance.now() - began < 60_000) await sleep(50);
-for (const stop of stops) await stop();
+for (const program of programs) program.kill("SIGKILL");
 
 const found = files();
 if (found.length !== entries.length) {

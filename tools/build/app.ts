@@ -1,7 +1,7 @@
 /**
  * Builds the app in the current folder for production: `dist/main.js` and one file for each
- * worker-thread entry (`*-thread.ts`) and each program for pods of others (`*-agent.ts`). Each
- * includes its dependencies, so an image needs only Node and these files.
+ * program for pods of others (`*-agent.ts`). Each includes its dependencies, so an image needs only
+ * Node and these files.
  */
 import { cpSync, existsSync, rmSync } from "node:fs";
 import { build } from "esbuild";

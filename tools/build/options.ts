@@ -25,7 +25,7 @@ export const options = {
 export function appOptions() {
   return {
     ...options,
-    entryPoints: ["src/main.ts", ...globSync(["src/**/*-thread.ts", "src/*-agent.ts"])],
+    entryPoints: ["src/main.ts", ...globSync("src/*-agent.ts")],
     entryNames: "[name]",
     // CommonJS dependencies inside an ES module call `require` for Node's own modules.
     banner: {

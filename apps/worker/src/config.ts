@@ -25,10 +25,6 @@ export const WorkerConfig = serviceConfig(
         "requests at once for all orders; one client's orders have at most three quarters of them",
       ),
     }),
-    label: z.object({
-      threads: z.int().min(1).max(256).optional().describe("threads that draw; by default, and at most, one per core"),
-      timeoutMs: durationMs(10_000).describe("for one label, the start of a thread included"),
-    }),
     relay: settings.relay(),
     inbox: settings.inbox(),
     telemetry: settings.telemetry(),

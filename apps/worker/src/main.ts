@@ -15,7 +15,7 @@ import { consume, migrateData, openBroker } from "@plumbline/service-defaults/da
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
 import { WorkerConfig } from "./config.ts";
-import { LabelThreads } from "./labels/label-threads.ts";
+import { drawLabel } from "./labels/draw-label.ts";
 import { PostgresFulfilments } from "./postgres/fulfilments.ts";
 import { migrations } from "./postgres/migrations.ts";
 import { askSuppliersOverHttp } from "./suppliers/ask-suppliers.ts";
@@ -29,15 +29,12 @@ async function main(config: Config<typeof WorkerConfig>, context: ServiceContext
   await using database = await openDatabase({ ...config.database, url, applicationName: name }, telemetry);
   await requireMigrated(database, migrations, { signal });
   await using broker = await openBroker(name, config, telemetry, settings);
-  // The queue has room for every order in work, so no label is refused.
-  await using labels = new LabelThreads({ ...config.label, queue: config.concurrency });
-  labels.observe(telemetry);
   await using ops = await openOps(config.ops, { database, broker }, telemetry);
 
   const app = createApp(
     {
       askSuppliers: askSuppliersOverHttp(config.suppliers, telemetry),
-      drawLabel: (content, options) => telemetry.tracer.span("draw label", {}, () => labels.draw(content, options)),
+      drawLabel: (content) => telemetry.tracer.span("draw label", {}, () => drawLabel(content)),
       fulfilments: new PostgresFulfilments(database, telemetry.tracer),
     },
     telemetry,

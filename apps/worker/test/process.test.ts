@@ -173,16 +173,21 @@ test("with wrong settings it names all of them and exits with 1", async () => {
   const environment = {
     WORKER_CONCURRENCY: "none",
     WORKER_SUPPLIERS_URL: "ftp://suppliers",
-    WORKER_LABLE_THREADS: "2",
+    WORKER_SUPLIERS_TIMEOUT_MS: "2",
   };
   const { code, output } = await runService("worker", environment);
   assert.equal(code, 1);
-  for (const name of ["WORKER_DATABASE_URL", "WORKER_CONCURRENCY", "WORKER_SUPPLIERS_URL", "WORKER_LABLE_THREADS"]) {
+  for (const name of [
+    "WORKER_DATABASE_URL",
+    "WORKER_CONCURRENCY",
+    "WORKER_SUPPLIERS_URL",
+    "WORKER_SUPLIERS_TIMEOUT_MS",
+  ]) {
     assert.match(output, new RegExp(name));
   }
 });
 
-test("the bundle alone fulfils an order and draws its label in a thread", async () => {
+test("the bundle alone fulfils an order and draws its label", async () => {
   const folder = await mkdtemp(join(tmpdir(), "worker-bundle-"));
   try {
     // The build writes to its working folder, so a link keeps it out of this one.

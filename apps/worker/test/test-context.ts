@@ -14,7 +14,7 @@ import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { eventually } from "@plumbline/tools-engines";
 import { createApp } from "../src/app.ts";
 import { group, toMessage } from "../src/event-messages.ts";
-import { LabelThreads } from "../src/labels/label-threads.ts";
+import { drawLabel } from "../src/labels/draw-label.ts";
 import { MemoryFulfilments } from "../src/memory/fulfilments.ts";
 import { askSuppliersOverHttp } from "../src/suppliers/ask-suppliers.ts";
 import type { Fulfilments } from "../src/use-cases/ports.ts";
@@ -79,7 +79,6 @@ export async function openTestContext(openStore: OpenStore, options: TestContext
   const { fulfilments } = opened.use(await openStore(broker, telemetry));
   const quotes: QuoteEvent[] = [];
   const supplier = opened.use(await startSupplier({ port: 0, graceMs: 0, onQuote: (event) => quotes.push(event) }));
-  const labels = opened.use(new LabelThreads({ threads: 2, queue: 100, timeoutMs: 30_000 }));
 
   const app = createApp(
     {
@@ -88,7 +87,7 @@ export async function openTestContext(openStore: OpenStore, options: TestContext
         { url: supplier.url, concurrency: 8, timeoutMs: 10_000, traceContext: true },
         telemetry,
       ),
-      drawLabel: (content, options) => labels.draw(content, options),
+      drawLabel,
     },
     telemetry,
   );

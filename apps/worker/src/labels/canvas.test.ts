@@ -46,7 +46,7 @@ test("rectangles are cut at the upper and the lower edge, and keep what is black
 test("text is made of the dots of its glyphs, each a square", () => {
   const canvas = new Canvas(26, 16);
   canvas.text(1, 1, "A7", 2);
-  const square = (dots: string) => [...dots].map((dot) => dot.repeat(2)).join("");
+  const square = (dots: string) => dots.replaceAll(/./g, "$&$&");
   const lines = glyphOf("A").map((left, row) =>
     [left, glyphOf("7")[row] ?? 0]
       .map((dots) => dots.toString(2).padStart(5, "0").replaceAll("0", ".").replaceAll("1", "#"))

@@ -25,6 +25,7 @@ export const quietZone = 10;
 export function barcodeOf(text: string): Barcode {
   // The encoder reads escapes such as ^NNN only with an option, so the text is encoded literally.
   if (!/^[\x20-\x7e]{1,80}$/.test(text)) throw new RangeError("a barcode has 1 to 80 printable ASCII characters");
+  // oxlint-disable-next-line import/no-named-as-default-member -- the named export is another function, which draws
   const [symbol] = barcodes.raw({ bcid: "code128", text });
   if (symbol === undefined || !("sbs" in symbol)) throw new TypeError("the encoder returned no widths");
   const bars: Bar[] = [];

@@ -1,6 +1,6 @@
 /**
  * A bitmap font of 5 by 7 dots for labels: capital letters, digits and a few signs. It stays
- * readable on cheap printers, and a drawing thread needs no font engine.
+ * readable on cheap printers, and needs no font engine.
  */
 export const glyphWidth = 5;
 export const glyphHeight = 7;

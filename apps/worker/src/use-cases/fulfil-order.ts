@@ -15,7 +15,7 @@ export async function fulfilOrder(
   // A repeat asks no supplier. `settle` checks again in its transaction.
   const status = await ports.fulfilments.statusOf(order.id, { signal });
   if (status === "settled") return;
-  // No transaction is open during the requests and the drawing, which may take long.
+  // No transaction is open during the requests, which may take long.
   const outcome: Outcome =
     status === "cancelled" ? { status: "withheld" } : await outcomeOf(ports, order, { signal, share });
   await ports.fulfilments.settle(message, { orderId: order.id, outcome, time: ports.clock.now() }, { signal });
@@ -25,6 +25,6 @@ async function outcomeOf(ports: Ports, order: PlacedOrder, { signal, share }: As
   const quotes = await ports.askSuppliers(order.items, { signal, share });
   const verdict = weighQuotes(order.items, quotes);
   if (verdict.status === "rejected") return verdict;
-  const label = await ports.drawLabel({ orderId: order.id, items: order.items }, { signal });
+  const label = ports.drawLabel({ orderId: order.id, items: order.items });
   return { status: "fulfilled", total: verdict.total, label };
 }

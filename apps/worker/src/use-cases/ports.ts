@@ -15,11 +15,8 @@ export interface AskOptions extends Abortable {
   readonly share?: string | undefined;
 }
 
-/** Draws the packing label of an order as a PNG picture. */
-export type DrawLabel = (
-  content: { readonly orderId: OrderId; readonly items: readonly OrderItem[] },
-  options?: Abortable,
-) => Promise<Uint8Array>;
+/** Draws the packing label of an order as a PNG picture, in a fraction of a millisecond. */
+export type DrawLabel = (content: { readonly orderId: OrderId; readonly items: readonly OrderItem[] }) => Uint8Array;
 
 /** The identity of a message, which the inbox records. */
 export interface MessageId {
