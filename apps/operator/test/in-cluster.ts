@@ -299,6 +299,16 @@ void describe("the definition", { timeout: 60_000 }, () => {
       { settings: { "telemetry.sampleRatio": "1" }, tracing: { collector: "http://collector:4318" } },
       /remove them from settings/,
     ],
+    [
+      "a Secret of init alone that changes",
+      { init: ["migrate"], secrets: [{ name: "a", secretRef: "b", only: "init", follow: "agent" }] },
+      /a Secret of init alone is read once: remove follow/,
+    ],
+    [
+      "a Secret of init alone without init",
+      { secrets: [{ name: "a", secretRef: "b", only: "init" }] },
+      /a Secret of init alone needs programs in init/,
+    ],
     ["an unknown way to follow", { secrets: [{ name: "a", secretRef: "b", follow: "never" }] }, /follow/],
   ] as const) {
     void test(`${what} is refused with the field`, async () => {

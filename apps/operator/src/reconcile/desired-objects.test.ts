@@ -85,6 +85,27 @@ void describe("the objects of a resource", () => {
     assert.match(text(cases.traced), /"ORDERS_TELEMETRY_SAMPLE_RATIO","value":"0\.1"/);
   });
 
+  void test("a Secret of init alone takes the place of the service's there, and the service does not get it", () => {
+    const owner = {
+      name: "owner",
+      secretRef: "orders-owner-database",
+      only: "init",
+      settings: { "database.url": "url" },
+    };
+    const spec = { ...cases.orders, secrets: [owner, ...cases.orders.secrets] };
+    const objects = desiredObjects(resource("orders", spec), new Map(), images);
+    const { template } = objects.find(({ kind }) => kind === "Deployment")?.["spec"] as {
+      template: { spec: Record<"initContainers" | "containers", object[]> };
+    };
+    const service = JSON.stringify(template.spec.containers);
+    assert.doesNotMatch(service, /owner/);
+    assert.match(service, /"ORDERS_DATABASE_URL_FILE","value":"\/run\/plumbline\/secrets\/database\/url"/);
+    const init = JSON.stringify(template.spec.initContainers);
+    assert.match(init, /"ORDERS_DATABASE_URL_FILE","value":"\/run\/plumbline\/secrets\/owner\/url"/);
+    assert.match(init, /"name":"secret-owner","mountPath"/);
+    assert.match(init, /"name":"secret-tls","mountPath"/);
+  });
+
   void test("the agent may read its own Secrets alone, and the program has no token", () => {
     const objects = desiredObjects(resource("orders", cases.agent), new Map(), images);
     const role = objects.find(({ kind }) => kind === "Role");

@@ -146,20 +146,23 @@ function deployment(
   const { spec } = resource;
   const { name } = resource.metadata;
   const secrets = spec.secrets ?? [];
-  const container = {
+  const container = (given: readonly Secret[]) => ({
     image: spec.image,
-    env: variables(resource),
+    env: variables(resource, given),
     resources: {
       requests: { cpu: spec.resources.cpu, memory: spec.resources.memory },
       limits: { memory: spec.resources.memory },
     },
     securityContext: containerSecurity,
-    volumeMounts: secrets.map((secret) => ({
+    volumeMounts: given.map((secret) => ({
       name: volumeOf(secret.name),
       mountPath: `${secretsFolder}/${secret.name}`,
       readOnly: true,
     })),
-  };
+  });
+  const common = secrets.filter(({ only }) => only === undefined);
+  // Those of init alone come last, so that their settings win.
+  const all = [...common, ...secrets.filter((secret) => !common.includes(secret))];
   const probe = (path: string, periodSeconds: number, timeoutSeconds: number, failureThreshold: number) => ({
     httpGet: { path, port: "ops" },
     periodSeconds,
@@ -214,14 +217,14 @@ function deployment(
           initContainers: [
             ...sidecars.map((sidecar) => ({ ...sidecar, securityContext: containerSecurity })),
             ...(spec.init ?? []).map((argument, index) => ({
-              ...container,
+              ...container(all),
               name: `init-${index}`,
               args: ["main.js", argument],
             })),
           ],
           containers: [
             {
-              ...container,
+              ...container(common),
               name,
               ports: [
                 spec.ports.grpc === undefined
@@ -249,13 +252,18 @@ function deployment(
   };
 }
 
+type Secret = NonNullable<BackendService["spec"]["secrets"]>[number];
+
 interface Variable {
   readonly name: string;
   readonly value: string;
 }
 
-/** Returns the variables by name, each once: a setting of the resource wins over the operator's. */
-function variables({ metadata, spec }: BackendService): readonly Variable[] {
+/**
+ * Returns the variables by name, each once: a setting of the resource wins over the operator's, and
+ * a later Secret over an earlier one.
+ */
+function variables({ metadata, spec }: BackendService, secrets: readonly Secret[]): readonly Variable[] {
   const prefix = settingsPrefix(spec.program ?? metadata.name);
   const variable = (setting: string) => environmentName(prefix, setting.split("."));
   const all: Readonly<Record<string, string>> = {
@@ -269,7 +277,7 @@ function variables({ metadata, spec }: BackendService): readonly Variable[] {
     }),
     ...Object.fromEntries(Object.entries(spec.settings ?? {}).map(([key, value]) => [variable(key), value])),
     ...Object.fromEntries(
-      (spec.secrets ?? []).flatMap(({ name, settings }) =>
+      secrets.flatMap(({ name, settings }) =>
         Object.entries(settings ?? {}).map(([key, file]) => [
           `${variable(key)}_FILE`,
           `${secretsFolder}/${name}/${file}`,

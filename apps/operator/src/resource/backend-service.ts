@@ -20,21 +20,32 @@ function rules(...all: readonly Rule[]) {
 const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const port = () => z.int().min(1).max(65_535);
 
-const Secret = z.object({
-  name: z.string().max(40).regex(dnsLabel).describe("the folder of its files: /run/plumbline/secrets/NAME"),
-  secretRef: z.string().min(1).max(253).describe("the name of a Secret in the same namespace"),
-  follow: z
-    .enum(["files", "restart", "agent"])
-    .default("files")
-    .describe(
-      "files: the program follows its files, which change within about a minute; agent: a sidecar writes them, within seconds; restart: new pods replace the old ones",
-    ),
-  settings: z
-    .record(z.string().max(100), z.string().min(1).max(253))
-    .meta({ maxProperties: 50 })
-    .optional()
-    .describe("settings that are read from a file of the Secret, as setting: key"),
-});
+const Secret = z
+  .object({
+    name: z.string().max(40).regex(dnsLabel).describe("the folder of its files: /run/plumbline/secrets/NAME"),
+    secretRef: z.string().min(1).max(253).describe("the name of a Secret in the same namespace"),
+    follow: z
+      .enum(["files", "restart", "agent"])
+      .default("files")
+      .describe(
+        "files: the program follows its files, which change within about a minute; agent: a sidecar writes them, within seconds; restart: new pods replace the old ones",
+      ),
+    settings: z
+      .record(z.string().max(100), z.string().min(1).max(253))
+      .meta({ maxProperties: 50 })
+      .optional()
+      .describe("settings that are read from a file of the Secret, as setting: key"),
+    only: z
+      .enum(["init"])
+      .optional()
+      .describe("init: the programs of init alone get it, and its settings take the place of other Secrets'"),
+  })
+  .meta(
+    rules({
+      rule: "!has(self.only) || self.follow == 'files'",
+      message: "a Secret of init alone is read once: remove follow",
+    }),
+  );
 
 const Tracing = z.object({
   collector: z
@@ -165,6 +176,10 @@ const Spec = z
       {
         rule: "has(self.program) == has(oldSelf.program) && (!has(self.program) || self.program == oldSelf.program)",
         message: "the pods are found by program: create another BackendService",
+      },
+      {
+        rule: "!has(self.secrets) || !self.secrets.exists(secret, has(secret.only)) || (has(self.init) && self.init.size() > 0)",
+        message: "a Secret of init alone needs programs in init",
       },
       {
         rule: "!has(self.tracing) || [4318, 13133].all(port, port != self.ports.ops && (!has(self.ports.grpc) || port != self.ports.grpc) && (!has(self.ports.http) || port != self.ports.http))",

@@ -24,7 +24,7 @@ export function smallSpec(tag: string): Spec {
 }
 
 /**
- * Returns 48 resources that are wrong, each in one way. Most do not pass the definition. The last
+ * Returns 50 resources that are wrong, each in one way. Most do not pass the definition. The last
  * four pass it, and the API server refuses what is made of them.
  */
 export function wrongResources(tag: string): readonly ReturnType<typeof backendService>[] {
@@ -65,6 +65,8 @@ export function wrongResources(tag: string): readonly ReturnType<typeof backendS
         { name: "a", secretRef: "b" },
       ],
       [{ name: "a", secretRef: "a", settings: { b: "" } }],
+      [{ name: "a", secretRef: "a", only: "init" }],
+      [{ name: "a", secretRef: "a", only: "service" }],
     ].map((secrets) => ({ secrets })),
   ];
   const stalled = [
