@@ -94,7 +94,8 @@ void describe("the objects of a resource", () => {
     };
     const spec = { ...cases.orders, secrets: [owner, ...cases.orders.secrets] };
     const objects = desiredObjects(resource("orders", spec), new Map(), images);
-    const { template } = objects.find(({ kind }) => kind === "Deployment")?.["spec"] as {
+    const deployment = objects.find(({ kind }) => kind === "Deployment") ?? assert.fail("there is no Deployment");
+    const { template } = deployment["spec"] as {
       template: { spec: Record<"initContainers" | "containers", object[]> };
     };
     const service = JSON.stringify(template.spec.containers);

@@ -20,6 +20,7 @@ const platformImages = [
   "registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0",
   "traefik:v3.7",
   "envoyproxy/envoy:v1.40.0",
+  "otel/opentelemetry-collector:0.165.0",
 ];
 /** Set in the process that runs in the network of the test cluster. */
 const insideVariable = "PLUMBLINE_CLUSTER_INSIDE";
@@ -36,7 +37,7 @@ await runCommand(
       drain: "evicts each pod of the services in turn under load, in a namespace of its own",
       autoscale: "scales the gateway by requests and the worker by lag, in a namespace of its own",
       faults: "kills pods, the kubelet and engines in the middle of 200 orders, in a namespace of its own",
-      operator: "kills and stops operators of ten BackendServices, and undoes their work, in a namespace of its own",
+      operator: "kills, stops and cuts off operators, and runs the services as BackendServices",
       upgrade: "upgrades from an earlier commit and rolls back under load, in a namespace of its own",
       all: "runs all of e2e, faults, drain, operator, upgrade, autoscale and rollouts in turn: an hour or more",
       down: "ends the test cluster",
@@ -53,6 +54,7 @@ await runCommand(
       envoy: flag("e2e, rollouts, drain: Envoy and the control plane in front of the gateway"),
       parts: choices("operator", operatorParts),
       kills: whole("operator: how often it is killed", { least: 1, most: 100, preset: 20 }),
+      rest: whole("operator: the seconds of rest", { least: 10, most: 3_600, preset: 300 }),
       services: choices("rollouts", ["gateway", "orders", "worker", "greeter"]),
     },
     notes: [

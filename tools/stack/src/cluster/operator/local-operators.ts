@@ -1,7 +1,7 @@
 /** Operators as processes of this machine, each behind a proxy in front of the API server. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { sleep } from "@plumbline/concurrency";
@@ -104,6 +104,20 @@ export async function startLocalOperators(reach: Reach, namespace: string, ident
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
   return operators;
+}
+
+/** Returns the share of one processor that a process has used, between two calls of the result. */
+export function recordCpu(pid: number): () => number {
+  const ticks = () => {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  const began = performance.now();
+  const before = ticks();
+  // A tick is 10 ms on every Linux.
+  return () => ((ticks() - before) * 10) / (performance.now() - began);
 }
 
 async function apiServer(reach: Reach): Promise<ApiServer> {

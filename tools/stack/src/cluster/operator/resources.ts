@@ -23,6 +23,60 @@ export function smallSpec(tag: string): Spec {
   };
 }
 
+/** Returns the services of the chart as resources, for the engines for tests. */
+export function systemOf(namespace: string, tag: string): readonly ReturnType<typeof backendService>[] {
+  const upstream = (service: string, port: number) => `dns:///${service}.${namespace}.svc.cluster.local:${port}`;
+  const kafka = { "messaging.adapter": "kafka", "kafka.brokers": "kafka:9092" };
+  const database = (service: string) => [
+    {
+      name: "database",
+      secretRef: `${service}-database`,
+      follow: "agent",
+      settings: { "database.url": "url" },
+    },
+    {
+      name: "owner",
+      secretRef: `${service}-owner-database`,
+      only: "init",
+      settings: { "database.url": "url" },
+    },
+  ];
+  const image = (service: string) => `plumbline/${service}:${tag}`;
+  return [
+    backendService("greeter", {
+      image: image("greeter"),
+      ports: { grpc: 50_051 },
+      resources: { cpu: "50m", memory: "128Mi" },
+      network: { from: ["gateway"] },
+    }),
+    backendService("orders", {
+      image: image("orders"),
+      ports: { grpc: 50_052 },
+      settings: kafka,
+      init: ["migrate"],
+      secrets: database("orders"),
+    }),
+    backendService("worker", {
+      image: image("worker"),
+      ports: { grpc: 50_053 },
+      settings: { ...kafka, "suppliers.url": "http://supplier:8090" },
+      init: ["migrate"],
+      secrets: database("worker"),
+    }),
+    backendService("gateway", {
+      image: image("gateway"),
+      ports: { http: 8_080 },
+      settings: {
+        "rateLimit.store": "redis",
+        "upstreams.greeter": upstream("greeter", 50_051),
+        "upstreams.orders": upstream("orders", 50_052),
+        "upstreams.fulfilment": upstream("worker", 50_053),
+      },
+      secrets: [{ name: "redis", secretRef: "redis", settings: { "rateLimit.redisUrl": "url" } }],
+    }),
+  ];
+}
+
 /**
  * Returns 50 resources that are wrong, each in one way. Most do not pass the definition. The last
  * four pass it, and the API server refuses what is made of them.

@@ -1,0 +1,198 @@
+/** The parts of the verb `operator` that rotate what an agent delivers. */
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect } from "node:tls";
+import { background, sleep } from "@plumbline/concurrency";
+import { startArrivals, warmUp } from "../arrivals.ts";
+import type { Print } from "../in-namespace.ts";
+import type { Reach } from "../reach.ts";
+import { explain, type Report, seconds } from "../report.ts";
+import { recordTimeline } from "../timeline.ts";
+import { smallSpec } from "./resources.ts";
+import { gatewayUrl, podsOf, putReady } from "./system.ts";
+import { type Cluster, until } from "./until.ts";
+
+const rotations = 5;
+const rotatedS = 5;
+const unusedS = 10;
+const agentMiB = 48;
+const callEveryMs = 50;
+const callMs = 5_000;
+const patienceMs = 60_000;
+const metricsMs = 60_000;
+const ratePerSecond = 20;
+
+/**
+ * Rotates the certificate of two servers while a client opens connection after connection and
+ * calls. Adds how soon both show the new one, and how soon the status says so.
+ */
+export async function rotateTls(cluster: Cluster, report: Report, print: Print): Promise<void> {
+  const { kubectl, tag } = cluster;
+  await putPair(cluster);
+  const folder = "/run/plumbline/secrets/tls";
+  await putReady(cluster, "secure", {
+    ...smallSpec(tag),
+    replicas: { min: 2, max: 2 },
+    // A setting that ends in File is a path itself.
+    settings: { "rpc.tls.certificateFile": `${folder}/tls.crt`, "rpc.tls.keyFile": `${folder}/tls.key` },
+    secrets: [{ name: "tls", secretRef: "secure-tls", follow: "agent" }],
+  });
+  await kubectl("wait", "backendservice", "secure", "--for=condition=SecretsInSync", "--timeout=60s");
+  const ips = (await podsOf(cluster, "secure")).map(({ ip }) => ip);
+  const shown = new Map<string, string>();
+  const failures: string[] = [];
+  let calls = 0;
+  const took = { shown: [] as number[], said: [] as number[] };
+  {
+    await using _calling = background(async (signal) => {
+      while (!signal.aborted) {
+        for (const ip of ips) {
+          calls += 1;
+          await call(ip).then(
+            (serial) => shown.set(ip, serial),
+            (error: unknown) => failures.push(`${ip}: ${String(error)}`),
+          );
+        }
+        await sleep(callEveryMs, { signal }).catch(() => undefined);
+      }
+    });
+    for (let rotation = 0; rotation < rotations; rotation++) {
+      const serial = await putPair(cluster);
+      const began = performance.now();
+      await until(async () => ips.every((ip) => shown.get(ip) === serial), patienceMs, "all pods show the certificate");
+      took.shown.push(performance.now() - began);
+      const version = await kubectl("get", "secret", "secure-tls", "--output", "jsonpath={.metadata.resourceVersion}");
+      const status = "jsonpath={.status.secrets[0].resourceVersion} {.status.secrets[0].deliveredTo}";
+      const said = () => kubectl("get", "backendservice", "secure", "--output", status);
+      await until(async () => (await said()) === `${version} ${ips.length}`, patienceMs, "the status says so");
+      took.said.push(performance.now() - began);
+    }
+  }
+  checkSlowest(report, `TLS pair rotated ${rotations} times: new certificate`, took.shown, rotatedS);
+  checkSlowest(report, "TLS pair rotated: the status names all pods", took.said, rotatedS);
+  for (const failure of failures.slice(0, 3)) print(failure);
+  report.check(
+    "new connections with a call that failed meanwhile",
+    `${failures.length} of ${calls}`,
+    "0",
+    failures.length === 0 && calls > 0,
+  );
+  await checkAgents(cluster, report, print);
+}
+
+/**
+ * Rotates the role with which orders logs in to its database, under load: a new role in force each
+ * time, as docs/runbooks/rotate-secrets.md says. Adds how soon no connection of the old one is left.
+ */
+export async function rotateDatabase(reach: Reach, cluster: Cluster, report: Report, print: Print): Promise<void> {
+  const { apply, kubectl, namespace } = cluster;
+  const sql = (statement: string) =>
+    kubectl("exec", "postgres-0", "--", "psql", "--username=postgres", "--no-align", "--tuples-only", "-c", statement);
+  const load = { url: await gatewayUrl(cluster), rate: ratePerSecond, watchers: 0 };
+  await warmUp(load, 5_000);
+  await using timeline = recordTimeline(reach, namespace);
+  await using arrivals = startArrivals(load);
+  const took: number[] = [];
+  let refused = 0;
+  let old = "orders";
+  for (let rotation = 1; rotation <= rotations; rotation++) {
+    const role = `orders_${rotation}`;
+    const password = randomBytes(16).toString("hex");
+    await sql(`CREATE ROLE ${role} LOGIN PASSWORD '${password}' IN ROLE orders`);
+    const host = `postgres.${namespace}.svc.cluster.local:5432`;
+    const stringData = { url: `postgresql://${role}:${password}@${host}/orders` };
+    await apply({ apiVersion: "v1", kind: "Secret", metadata: { name: "orders-database" }, stringData });
+    const began = performance.now();
+    const left = `SELECT count(*) FILTER (WHERE usename = '${old}'), count(*) FILTER (WHERE usename = '${role}') > 0 FROM pg_stat_activity`;
+    await until(async () => (await sql(left)).trim() === "0|t", patienceMs, "the old role has no connection");
+    took.push(performance.now() - began);
+    await sql(`ALTER ROLE ${old} NOLOGIN`);
+    if ((await sql(`SELECT rolcanlogin FROM pg_roles WHERE rolname = '${old}'`)).trim() === "f") refused += 1;
+    old = role;
+  }
+  // Orders that were accepted last are worked on with the newest role.
+  await sleep(5_000);
+  const seen = await arrivals.end();
+  checkSlowest(report, `database role rotated ${rotations} times: the old one unused`, took, unusedS);
+  report.check("old roles that may no longer log in", `${refused}`, `${rotations}`, refused === rotations);
+  report.load("database role rotated", seen);
+  if (seen.failures.length > 0) print(explain(seen, timeline));
+}
+
+function checkSlowest(report: Report, what: string, times: readonly number[], targetS: number): void {
+  const slowest = Math.max(...times);
+  report.check(`${what} after`, `${seconds(slowest)} at most`, `<= ${targetS} s`, slowest <= targetS * 1_000);
+}
+
+/** Writes a new certificate and its key into the Secret, and returns its serial number. */
+async function putPair({ apply }: Cluster): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "plumbline-rotation-"));
+  try {
+    const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
+    const serial = randomBytes(8).toString("hex").replace(/^./, "7").toUpperCase();
+    const subject = ["-days", "2", "-subj", "/CN=secure", "-set_serial", `0x${serial}`];
+    const pair = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key];
+    execFileSync("openssl", ["req", "-x509", ...pair, ...subject, "-out", certificate], { stdio: "ignore" });
+    const stringData = { "tls.crt": readFileSync(certificate, "utf8"), "tls.key": readFileSync(key, "utf8") };
+    const metadata = { name: "secure-tls" };
+    await apply({ apiVersion: "v1", kind: "Secret", metadata, type: "kubernetes.io/tls", stringData });
+    return serial;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/**
+ * Asks a pod for its health over a connection of its own, and returns the serial number of the
+ * certificate that it showed.
+ */
+async function call(host: string): Promise<string> {
+  // The certificate is its own authority, and its number is what is asked for.
+  const socket = connect({ host, port: 50_051, ALPNProtocols: ["h2"], rejectUnauthorized: false });
+  const signal = AbortSignal.timeout(callMs);
+  try {
+    await once(socket, "secureConnect", { signal });
+    const session = connectHttp2(`https://${host}`, { createConnection: () => socket });
+    session.on("error", () => undefined); // The request says so too.
+    const headers = { "content-type": "application/grpc", te: "trailers" };
+    const request = session.request({ ":method": "POST", ":path": "/grpc.health.v1.Health/Check", ...headers });
+    // An empty message: no compression, and a length of 0.
+    request.end(Buffer.alloc(5));
+    request.resume();
+    const [trailers] = (await once(request, "trailers", { signal })) as [Readonly<Record<string, string>>];
+    if (trailers["grpc-status"] !== "0") throw new Error(`grpc-status ${trailers["grpc-status"]}`);
+    return socket.getPeerCertificate().serialNumber;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Adds the memory and the restarts of the agents. */
+async function checkAgents({ kubectl }: Cluster, report: Report, print: Print): Promise<void> {
+  const selector = ["--selector", "plumbline.dev/agent"];
+  const restarts = "jsonpath={.items[*].status.initContainerStatuses[0].restartCount}";
+  const counts = await kubectl("get", "pods", ...selector, "--output", restarts);
+  const isCalm = /^(0 ?)+$/.test(counts);
+  report.check("restarts of agents", counts, "0", isCalm);
+  const figures = async () => {
+    const lines = await kubectl("top", "pods", ...selector, "--containers", "--no-headers").catch(() => "");
+    return lines
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, container]) => container === "plumbline-agent")
+      .map(([, , , memory = ""]) => Number.parseInt(memory, 10));
+  };
+  await until(async () => (await figures()).length > 0, metricsMs, "there are figures").catch(() => undefined);
+  const found = await figures();
+  if (found.length === 0) {
+    print("NOT MEASURED: memory of agents, because the cluster has no metrics API");
+    return;
+  }
+  const most = Math.max(...found);
+  report.check("memory of an agent", `${most} MiB`, `<= ${agentMiB} MiB`, most <= agentMiB);
+}
