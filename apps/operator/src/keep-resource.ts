@@ -42,7 +42,7 @@ export class ResourceKeeper {
     this.#options = options;
   }
 
-  /** Applies what the resource asks for and deletes what it no longer does, and writes its status. */
+  /** Applies what the resource asks for, deletes what it no longer does, and writes its status. */
   async keep(key: string, working: AbortSignal): Promise<void> {
     const { look, images, agents } = this.#options;
     const [namespace = "", name = ""] = key.split("/");

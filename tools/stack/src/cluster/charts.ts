@@ -16,7 +16,7 @@ export function valuesOf(tag: string): readonly string[] {
   return ["--values", join(charts, "examples/kafka.yaml"), "--set-string", `image.tag=${tag}`];
 }
 
-/** Returns the chart of the engines for tests, and the arguments that give its supplier an image of a tag. */
+/** Returns the chart of the engines for tests, and arguments that give its supplier an image. */
 export function enginesOf(tag: string): readonly string[] {
   return [join(charts, "engines-for-tests"), "--set-string", `images.supplier=plumbline/supplier:${tag}`];
 }

@@ -12,8 +12,8 @@ import type { Cluster } from "./until.ts";
 const goneS = 30;
 
 /**
- * Upgrades the chart to one whose definition has one more field. The resource from before must be as
- * it was, and a new one must keep the field.
+ * Upgrades the chart to one whose definition has one more field. The resource from before must be
+ * as it was, and a new one must keep the field.
  */
 export async function upgradeDefinition(reach: Reach, cluster: Cluster, report: Report): Promise<void> {
   const { kubectl, tag } = cluster;

@@ -1,4 +1,4 @@
-/** The parts of the verb `operator` in which nothing changes, or nothing is heard. */
+/** The parts of the verb `operator` in which nothing changes, or the API server says nothing. */
 import { sleep } from "@plumbline/concurrency";
 import { type Report, seconds } from "../report.ts";
 import { type LocalOperators, recordCpu } from "./local-operators.ts";

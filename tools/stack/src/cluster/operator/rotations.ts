@@ -87,7 +87,7 @@ export async function rotateTls(cluster: Cluster, report: Report, print: Print):
 
 /**
  * Rotates the role with which orders logs in to its database, under load: a new role in force each
- * time, as docs/runbooks/rotate-secrets.md says. Adds how soon no connection of the old one is left.
+ * time, as docs/runbooks/rotate-secrets.md says. Adds how soon the old one has no connection left.
  */
 export async function rotateDatabase(reach: Reach, cluster: Cluster, report: Report, print: Print): Promise<void> {
   const { apply, kubectl, namespace } = cluster;
