@@ -10,6 +10,7 @@ import { describe, test } from "node:test";
 import { onAbort } from "@plumbline/concurrency";
 import { callCases } from "./calls.ts";
 import { cancellationCases } from "./cancellation.ts";
+import { compressionCases } from "./compression.ts";
 import { drainCases } from "./draining.ts";
 import { errorCases } from "./errors.ts";
 import { flowCases } from "./flow.ts";
@@ -32,7 +33,17 @@ export type { Pairing } from "./test-context.ts";
 export function conformance(pairing: Pairing): void {
   const over = pairing.tls === true ? " over TLS" : "";
   void describe(`a ${pairing.client} client of a ${pairing.server} server${over}`, () => {
-    const cases = [callCases, errorCases, cancellationCases, flowCases, retryCases, drainCases, shareCases, wireCases];
+    const cases = [
+      callCases,
+      errorCases,
+      cancellationCases,
+      flowCases,
+      retryCases,
+      drainCases,
+      shareCases,
+      wireCases,
+      compressionCases,
+    ];
     for (const one of cases.flat()) {
       void test(one.name, { timeout: 20_000 }, async ({ signal }) => {
         await using context = new TestContext(pairing);

@@ -4,6 +4,7 @@ import {
   connect as connectHttp2,
   createSecureServer,
   createServer,
+  type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
@@ -134,7 +135,7 @@ export class TestContext implements AsyncDisposable {
   }
 
   /** Starts a server that answers each stream by `answer`, and returns its port. */
-  async rawServer(answer: (stream: ServerHttp2Stream) => void): Promise<number> {
+  async rawServer(answer: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void): Promise<number> {
     const own = { ca, cert: server.certificate, key: server.key, requestCert: true };
     const raw = this.#pairing.tls === true ? createSecureServer(own) : createServer();
     raw.on("stream", answer);

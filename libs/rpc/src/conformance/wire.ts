@@ -6,23 +6,23 @@ import { type Case, Conformance, kinds, onceEach, type TestContext } from "./tes
 
 const path = (method: string): string => `/${Conformance.fullName}/${method}`;
 
-function framed(text: string, flag = 0, length = text.length): Buffer {
+export function framed(text: string | Buffer, flag = 0, length = text.length): Buffer {
   const head = Buffer.alloc(5);
   head[0] = flag;
   head.writeUInt32BE(length, 1);
-  return Buffer.concat([head, Buffer.from(text)]);
+  return Buffer.concat([head, typeof text === "string" ? Buffer.from(text) : text]);
 }
 
 const whole = framed("abc");
 const cut = { "within a message": framed("abc", 0, 10), "within the octets before one": Buffer.from([0, 0, 0]) };
 
-interface RawAnswer {
+export interface RawAnswer {
   readonly [field: string]: unknown;
   readonly body: string;
 }
 
 /** Sends a request with any fields and octets, and resolves with all fields of the answer. */
-async function send(
+export async function send(
   session: ClientHttp2Session,
   method: string,
   body: Buffer,
@@ -42,17 +42,17 @@ async function send(
 }
 
 /** Opens a server of the pairing, and a session to it that sends what it likes. */
-async function raw(context: TestContext, handlers: Parameters<TestContext["serve"]>[0] = {}) {
+export async function raw(context: TestContext, handlers: Parameters<TestContext["serve"]>[0] = {}) {
   const { port } = await context.serve(handlers);
   return await context.session(port);
 }
 
-/** Answers each request with `body`, and with success. */
-function answering(body: Buffer): (stream: ServerHttp2Stream) => void {
+/** Answers each request with `headers` and `body`, and with success. */
+export function answering(body: Buffer, headers: Record<string, string> = {}): (stream: ServerHttp2Stream) => void {
   return (stream) => {
     stream.on("error", () => {});
     stream.resume();
-    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.respond({ ":status": 200, "content-type": "application/grpc", ...headers }, { waitForTrailers: true });
     stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
     stream.end(body);
   };

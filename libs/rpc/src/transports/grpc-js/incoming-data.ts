@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
-import { status } from "@grpc/grpc-js";
+import { Metadata, status } from "@grpc/grpc-js";
 // An internal class, whose types are published.
 import { BaseServerInterceptingCall } from "@grpc/grpc-js/build/src/server-interceptors.js";
 import { accountOf } from "./accounts.ts";
@@ -31,7 +31,7 @@ interface Call {
 interface SentStatus {
   readonly code: number;
   readonly details: string;
-  readonly metadata: null;
+  readonly metadata: Metadata | null;
 }
 
 interface Decoder {
@@ -42,9 +42,12 @@ interface Decoder {
 const call = BaseServerInterceptingCall.prototype as unknown as Call;
 const { decompressAndMaybePush, handleDataFrame, handleEndEvent, maybePushNextMessage, sendMessage, sendStatus } = call;
 
-function fail(call: Call, code: number, details: string): void {
-  call.sendStatus({ code, details, metadata: null });
+function fail(call: Call, code: number, details: string, metadata: Metadata | null = null): void {
+  call.sendStatus({ code, details, metadata });
 }
+
+/** The encodings that grpc-js reads. It names them in answers, but not to a caller that uses another. */
+const encodings = ["identity", "deflate", "gzip"];
 
 /** Counts what arrives, until it is read. */
 call.handleDataFrame = function (this: Call, data: Buffer): void {
@@ -61,10 +64,20 @@ call.handleEndEvent = function (this: Call): void {
   handleEndEvent.call(this);
 };
 
-/** Refuses a message whose flag contradicts the encoding, which grpc-js passes on as it is. */
+/**
+ * Refuses a message whose flag contradicts the encoding, which grpc-js passes on as it is, and one
+ * in an encoding that it does not read.
+ */
 call.decompressAndMaybePush = function (this: Call, entry: QueueEntry): Promise<void> {
   const flag = entry.compressedMessage?.[0] ?? 0;
-  if (flag === 0 || (flag === 1 && this.incomingEncoding !== "identity")) {
+  const { incomingEncoding } = this;
+  if (flag === 1 && !encodings.includes(incomingEncoding)) {
+    const accepted = new Metadata();
+    accepted.set("grpc-accept-encoding", encodings.join());
+    fail(this, status.UNIMPLEMENTED, `grpc-encoding ${incomingEncoding} is not supported`, accepted);
+    return Promise.resolve();
+  }
+  if (flag === 0 || (flag === 1 && incomingEncoding !== "identity")) {
     return decompressAndMaybePush.call(this, entry);
   }
   const why = "a compressed message, although the encoding is identity";

@@ -4,6 +4,7 @@ import type { ServerMethod } from "../../transport.ts";
 import { isGrpc } from "../content-type.ts";
 import { parseTimeout } from "../timeout.ts";
 import { appendStatus, contentType, status200 } from "./fields.ts";
+import { acceptEncoding } from "./gzip.ts";
 import { type Acceptor, StreamIncoming, UnaryIncoming } from "./incoming.ts";
 import { watchUnsent } from "./unsent.ts";
 
@@ -41,13 +42,14 @@ export function accept(
     return refuseHttp(stream, 415, 'gRPC has the content-type "application/grpc" or "application/grpc+proto"', stallMs);
   const method = acceptor.methods.get(path);
   if (method === undefined) return refuse(stream, unimplemented, `unknown method ${path}`);
-  if (encoding !== "identity") {
-    return refuse(stream, unimplemented, `grpc-encoding ${encoding} is not supported: send identity`);
+  const isGzip = encoding === "gzip";
+  if (!isGzip && encoding !== "identity") {
+    return refuse(stream, unimplemented, `grpc-encoding ${encoding} is not supported: send identity or gzip`);
   }
   const timeoutMs = timeout === "" ? defaultTimeout(method, acceptor) : parseTimeout(timeout);
   if (timeoutMs === undefined) return refuse(stream, internal, `grpc-timeout is malformed: ${timeout}`);
 
-  const request = { stream, fields, deadline: steadyNow() + timeoutMs, method, acceptor };
+  const request = { stream, fields, deadline: steadyNow() + timeoutMs, method, acceptor, isGzip };
   const call = method.kind === "unary" ? new UnaryIncoming(request) : new StreamIncoming(request);
   if (isLast) call.onData(empty, true);
   return call;
@@ -71,7 +73,7 @@ const ignored: StreamHandler = {
 };
 
 function refuse(stream: Http2Stream, code: number, message: string): StreamHandler {
-  const fields = [status200, contentType, new HeaderField("grpc-accept-encoding", "identity", { repeats: true })];
+  const fields = [status200, contentType, acceptEncoding];
   appendStatus(fields, { code, message });
   stream.sendHeaders(fields, true);
   return ignored;

@@ -7,6 +7,7 @@ import { type Status, statusOf } from "../../status.ts";
 import type { IncomingCall, Requests, ServerMethod } from "../../transport.ts";
 import { EventLoopYield } from "./event-loop-yield.ts";
 import { appendMetadata, appendStatus, contentType, metadataOf, status200 } from "./fields.ts";
+import { inflate } from "./gzip.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { MessageReader, prefixLength, prefixOf } from "./messages.ts";
 import { watchUnsent } from "./unsent.ts";
@@ -35,6 +36,8 @@ export interface Request {
   readonly deadline: number;
   readonly method: ServerMethod;
   readonly acceptor: Acceptor;
+  /** True if its messages may be compressed by gzip. */
+  readonly isGzip: boolean;
 }
 
 const plainHeaders: readonly HeaderField[] = [status200, contentType];
@@ -166,14 +169,17 @@ export class UnaryIncoming extends Incoming implements Expiring {
   #sent: PromiseWithResolvers<void> | undefined;
   /** The request. `service` takes it out once it is decoded. */
   readonly requests: [Uint8Array] = [empty];
+  #isCompressed = false;
   #count = 0;
 
   constructor(request: Request) {
     super(request);
-    this.#reader = new MessageReader(this.maxMessageBytes, (message) => {
+    this.#reader = new MessageReader(this.maxMessageBytes, (message, _octets, isCompressed) => {
       this.requests[0] = message;
+      this.#isCompressed = isCompressed;
       this.#count++;
     });
+    this.#reader.hasEncoding = request.isGzip;
     // This watches the deadline until the call is handed on.
     const { incomplete, arrived, receiveMs } = request.acceptor;
     this.#arrived = arrived;
@@ -198,11 +204,27 @@ export class UnaryIncoming extends Incoming implements Expiring {
     } catch (error) {
       return this.#refuse(error);
     }
-    if (isLast) {
-      this.#incomplete.delete(this);
-      this.deadline = this.#deadline;
-      this.#arrived.push(this);
-    } else this.stream.consume(bytes.length, true);
+    if (!isLast) return this.stream.consume(bytes.length, true);
+    if (this.#isCompressed) return void this.#inflate();
+    this.#complete();
+    this.#arrived.push(this);
+  }
+
+  async #inflate(): Promise<void> {
+    try {
+      this.requests[0] = await inflate(this.requests[0], this.maxMessageBytes, this.peer);
+    } catch (error) {
+      return this.#refuse(error);
+    }
+    if (this.isOver) return;
+    this.#complete();
+    this.start();
+  }
+
+  /** From now on the deadline is that of the call. */
+  #complete(): void {
+    this.#incomplete.delete(this);
+    this.deadline = this.#deadline;
   }
 
   /** Hands the call on, unless it was reset in the read that completed it. */
@@ -252,7 +274,8 @@ export class StreamIncoming extends Incoming {
 
   constructor(request: Request) {
     super(request);
-    this.#queue = new MessageQueue(this.maxMessageBytes, this.stream);
+    this.#queue = new MessageQueue(this.maxMessageBytes, this.stream, this.peer);
+    if (request.isGzip) this.#queue.expectGzip();
     this.requests = received(this.#queue, () => {
       if (this.isGone) throw new ServiceError("cancelled", "the client is gone");
     });

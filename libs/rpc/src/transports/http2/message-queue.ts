@@ -1,7 +1,9 @@
+import { inflate } from "./gzip.ts";
 import { compact, MessageReader } from "./messages.ts";
 
 interface Queued {
   readonly message: Uint8Array;
+  readonly isCompressed: boolean;
   /** Octets to return to the peer's window. */
   readonly held: number;
   /** Octets that were returned before the message was complete, and still count as held. */
@@ -19,10 +21,15 @@ export interface Flow {
  * window and one message. Octets return to the window when their message is read. Those of an
  * incomplete message return when nothing else is unread, or a message larger than the window could
  * never complete.
+ *
+ * A compressed message is inflated for the reader that waits for it, so the others stay as small as
+ * they were sent.
  */
 export class MessageQueue {
   readonly #reader: MessageReader;
   readonly #flow: Flow;
+  readonly #maxMessageBytes: number;
+  readonly #share: string;
   readonly #queue: Queued[] = [];
   #head = 0;
   /** Octets of the incomplete message. */
@@ -32,9 +39,19 @@ export class MessageQueue {
   #end: { readonly error: unknown } | undefined;
   #waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
 
-  constructor(maxMessageBytes: number, flow: Flow) {
+  /** `share` is the client, for a server: clients take turns when messages are inflated. */
+  constructor(maxMessageBytes: number, flow: Flow, share = "") {
     this.#flow = flow;
-    this.#reader = new MessageReader(maxMessageBytes, (message, held) => this.#add(message, held));
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#share = share;
+    this.#reader = new MessageReader(maxMessageBytes, (message, held, isCompressed) =>
+      this.#add(message, held, isCompressed),
+    );
+  }
+
+  /** Accepts compressed messages. */
+  expectGzip(): void {
+    this.#reader.hasEncoding = true;
   }
 
   /** Returns true if the data so far ends between two messages. */
@@ -63,7 +80,10 @@ export class MessageQueue {
     this.#queue.length = this.#head = 0;
   }
 
-  /** Resolves with the next message, or with undefined after the last. One reader at a time. */
+  /**
+   * Resolves with the next message, or with undefined after the last. Rejects as `inflate` does.
+   * One reader at a time.
+   */
   next(): Promise<Uint8Array | undefined> {
     const queued = this.#queue[this.#head];
     if (queued !== undefined) {
@@ -74,7 +94,7 @@ export class MessageQueue {
         this.#queue.length = this.#head = 0;
         this.#release();
       }
-      return Promise.resolve(queued.message);
+      return queued.isCompressed ? this.#inflate(queued.message) : Promise.resolve(queued.message);
     }
     if (this.#end !== undefined) {
       return this.#end.error === undefined ? Promise.resolve(undefined) : Promise.reject(this.#end.error);
@@ -90,17 +110,21 @@ export class MessageQueue {
     this.#incomplete = 0;
   }
 
-  #add(message: Uint8Array, octets: number): void {
+  #inflate(message: Uint8Array): Promise<Uint8Array> {
+    return inflate(message, this.#maxMessageBytes, this.#share);
+  }
+
+  #add(message: Uint8Array, octets: number, isCompressed: boolean): void {
     const held = octets + this.#incomplete;
     const kept = this.#kept;
     this.#incomplete = this.#kept = 0;
     if (this.#waiting === undefined) {
-      this.#queue.push({ message: compact(message), held, kept });
+      this.#queue.push({ message: compact(message), isCompressed, held, kept });
       return;
     }
     this.#flow.consume(held, false);
     if (kept > 0) this.#flow.release(kept);
-    this.#waiting.resolve(message);
+    this.#waiting.resolve(isCompressed ? this.#inflate(message) : message);
     this.#waiting = undefined;
   }
 }

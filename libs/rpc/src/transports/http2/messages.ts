@@ -15,10 +15,10 @@ export function prefixOf(message: Uint8Array): Uint8Array {
 }
 
 /**
- * Called with a complete message. `octets` is the number of octets in this push that belong to it,
- * prefix included.
+ * Called with a complete message, which is still compressed if `isCompressed`. `octets` is the
+ * number of octets in this push that belong to it, prefix included.
  */
-export type OnMessage = (message: Uint8Array, octets: number) => void;
+export type OnMessage = (message: Uint8Array, octets: number, isCompressed: boolean) => void;
 
 /**
  * A parser of a stream's DATA into messages. A message that is whole in one frame is a view of it.
@@ -26,6 +26,8 @@ export type OnMessage = (message: Uint8Array, octets: number) => void;
  * whatever length the prefix claims.
  */
 export class MessageReader {
+  /** True if the headers name an encoding, so that messages may be compressed. */
+  hasEncoding = false;
   readonly #maxBytes: number;
   readonly #onMessage: OnMessage;
   /** The beginning of a message, prefix included. */
@@ -44,8 +46,8 @@ export class MessageReader {
 
   /**
    * Returns the number of octets of this push that belong to an incomplete message. Throws
-   * `resource_exhausted` for a message above the bound and `internal` for a compressed one. It
-   * must not be used after that.
+   * `resource_exhausted` for a message above the bound, and `internal` for a compressed one
+   * without an encoding. It must not be used after that.
    */
   push(data: Buffer): number {
     let at = 0;
@@ -58,7 +60,7 @@ export class MessageReader {
       if (left < prefixLength) break;
       const length = prefixLength + this.#lengthAt(data, at);
       if (left < length) break;
-      this.#onMessage(data.subarray(at + prefixLength, at + length), length);
+      this.#onMessage(data.subarray(at + prefixLength, at + length), length, data[at] === 1);
       at += length;
     }
     const left = data.length - at;
@@ -82,9 +84,10 @@ export class MessageReader {
     this.#append(data, at, end);
     if (this.#filled < length) return end;
     const message = this.#partial.subarray(prefixLength, length);
+    const isCompressed = this.#partial[0] === 1;
     this.#partial = empty;
     this.#filled = 0;
-    this.#onMessage(message, end);
+    this.#onMessage(message, end, isCompressed);
     return end;
   }
 
@@ -100,12 +103,16 @@ export class MessageReader {
   }
 
   #lengthAt(bytes: Buffer, at: number): number {
-    // Compressed requests are refused by their header, so here the flag contradicts it.
-    if (bytes[at] === 1) throw new ServiceError("internal", "a compressed message, although the encoding is identity");
-    if (bytes[at] !== 0) throw new ServiceError("internal", `the octet before a message is ${bytes[at]}, not 0 or 1`);
+    if (bytes[at] !== 0) this.#checkFlag(bytes[at]);
     const length = bytes.readUInt32BE(at + 1);
     if (length <= this.#maxBytes) return length;
     throw new ServiceError("resource_exhausted", `a message of ${length} bytes, above the ${this.#maxBytes} allowed`);
+  }
+
+  #checkFlag(flag: number | undefined): void {
+    if (flag !== 1) throw new ServiceError("internal", `the octet before a message is ${flag}, not 0 or 1`);
+    if (this.hasEncoding) return;
+    throw new ServiceError("internal", "a compressed message, although the encoding is identity");
   }
 }
 

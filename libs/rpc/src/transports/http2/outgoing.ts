@@ -13,7 +13,8 @@ import { Metadata } from "../../metadata.ts";
 import type { OutgoingCall } from "../../transport.ts";
 import { formatTimeout } from "../timeout.ts";
 import { appendMetadata, contentType, metadataOf, teTrailers } from "./fields.ts";
-import { codeOfReset, resultOf } from "./result.ts";
+import { acceptEncoding } from "./gzip.ts";
+import { codeOfReset, encodingOf, resultOf } from "./result.ts";
 
 /** The client's part in a call. */
 export interface Dispatcher {
@@ -79,7 +80,7 @@ export abstract class Outgoing implements StreamHandler, Expiring {
     this.#attempts++;
     const { path, deadline, metadata } = this.outgoing;
     const { scheme, authority } = this.dispatcher;
-    const fields = [post, scheme, pathField(path), authority, contentType, teTrailers, userAgent];
+    const fields = [post, scheme, pathField(path), authority, contentType, teTrailers, acceptEncoding, userAgent];
     if (deadline !== Number.POSITIVE_INFINITY) {
       fields.push(new HeaderField("grpc-timeout", formatTimeout(deadline - steadyNow())));
     }
@@ -92,6 +93,8 @@ export abstract class Outgoing implements StreamHandler, Expiring {
   protected abstract sendRequests(stream: Http2Stream): void;
   /** True if the data so far ends within a message. */
   protected abstract readonly isWithinMessage: boolean;
+  /** Accepts compressed messages. */
+  protected abstract expectGzip(): void;
   /** True if everything sent so far can be sent again. */
   protected abstract readonly isRepeatable: boolean;
   /**
@@ -105,6 +108,9 @@ export abstract class Outgoing implements StreamHandler, Expiring {
     if (isLast) return this.#end(fields);
     const refusal = resultOf(fields, "headers");
     if (refusal !== undefined) return this.cancel(refusal);
+    const encoding = encodingOf(fields);
+    if (encoding === "gzip") this.expectGzip();
+    else if (encoding !== "identity") return this.cancel(unknownEncoding(encoding));
     this.headers = metadataOf(fields);
     this.outgoing.onHeaders?.(this.headers);
   }
@@ -155,6 +161,10 @@ export abstract class Outgoing implements StreamHandler, Expiring {
 
 function deadlineExceeded(): ServiceError {
   return new ServiceError("deadline_exceeded", "deadline exceeded");
+}
+
+function unknownEncoding(encoding: string): ServiceError {
+  return new ServiceError("internal", `grpc-encoding ${encoding} of the response is not supported`);
 }
 
 function cutResponse(): ServiceError {

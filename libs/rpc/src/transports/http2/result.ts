@@ -48,6 +48,12 @@ export function resultOf(fields: readonly HeaderField[], what: "headers" | "trai
   return new ServiceError("internal", "the server ended the call without a grpc-status");
 }
 
+/** Returns the encoding of a response's messages. */
+export function encodingOf(fields: readonly HeaderField[]): string {
+  for (const { name, value } of fields) if (name === "grpc-encoding") return value;
+  return "identity";
+}
+
 /** grpc/doc/http-grpc-status-mapping.md, for responses without a grpc-status only. */
 const codeOfHttp = new Map<string, Code>([
   ["400", "internal"],

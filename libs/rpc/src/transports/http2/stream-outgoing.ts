@@ -39,6 +39,10 @@ export class StreamOutgoing extends Outgoing implements Disposable {
     return !this.#queue.isAtEnd;
   }
 
+  protected override expectGzip(): void {
+    this.#queue.expectGzip();
+  }
+
   protected override get isRepeatable(): boolean {
     return this.#kept !== undefined;
   }

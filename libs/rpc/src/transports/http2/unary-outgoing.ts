@@ -3,6 +3,7 @@ import type { Http2Stream } from "@plumbline/http2";
 import type { UnaryResponse } from "../../client/channel.ts";
 import { Metadata } from "../../metadata.ts";
 import type { OutgoingCall } from "../../transport.ts";
+import { inflate } from "./gzip.ts";
 import { MessageReader, prefixOf } from "./messages.ts";
 import { checkSize, type Dispatcher, Outgoing } from "./outgoing.ts";
 
@@ -13,6 +14,7 @@ export class UnaryOutgoing extends Outgoing {
   readonly #reject: (error: unknown) => void;
   readonly #reader: MessageReader;
   #message: Uint8Array | undefined;
+  #isCompressed = false;
 
   constructor(
     dispatcher: Dispatcher,
@@ -25,7 +27,9 @@ export class UnaryOutgoing extends Outgoing {
     this.#request = request;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#reader = new MessageReader(dispatcher.maxMessageBytes, (message) => this.#take(message));
+    this.#reader = new MessageReader(dispatcher.maxMessageBytes, (message, _octets, isCompressed) =>
+      this.#take(message, isCompressed),
+    );
   }
 
   protected override get isRepeatable(): boolean {
@@ -34,6 +38,10 @@ export class UnaryOutgoing extends Outgoing {
 
   protected override get isWithinMessage(): boolean {
     return !this.#reader.isAtEnd;
+  }
+
+  protected override expectGzip(): void {
+    this.#reader.hasEncoding = true;
   }
 
   override begin(): void {
@@ -58,9 +66,10 @@ export class UnaryOutgoing extends Outgoing {
 
   override onDrain(): void {}
 
-  #take(message: Uint8Array): void {
+  #take(message: Uint8Array, isCompressed: boolean): void {
     if (this.#message !== undefined) throw new ServiceError("unimplemented", "the server answered with two messages");
     this.#message = message;
+    this.#isCompressed = isCompressed;
   }
 
   protected override settle(error: unknown, trailers: Metadata | undefined): void {
@@ -69,6 +78,17 @@ export class UnaryOutgoing extends Outgoing {
     if (this.#message === undefined) {
       return this.#reject(new ServiceError("unimplemented", "the server answered without a message"));
     }
-    this.#resolve({ message: this.#message, headers: this.headers, trailers: trailers ?? new Metadata() });
+    const response = { message: this.#message, headers: this.headers, trailers: trailers ?? new Metadata() };
+    if (this.#isCompressed) void this.#inflate(response);
+    else this.#resolve(response);
+  }
+
+  async #inflate(response: UnaryResponse): Promise<void> {
+    try {
+      const message = await inflate(response.message, this.dispatcher.maxMessageBytes, "");
+      this.#resolve({ ...response, message });
+    } catch (error) {
+      this.#reject(error);
+    }
   }
 }

@@ -97,7 +97,7 @@ for (const { name, data, code } of [
     data: "0000000065",
     code: "resource_exhausted",
   },
-  { name: "a compressed message is rejected", data: "010000000000", code: "internal" },
+  { name: "a compressed message without an encoding is rejected", data: "010000000000", code: "internal" },
   { name: "a message with an unknown flag is rejected", data: "020000000000", code: "internal" },
 ]) {
   test(name, () => {
@@ -182,10 +182,10 @@ for (const { name, fields, data, want } of [
     want: { ":status": "405" },
   },
   {
-    name: "compression is unimplemented, and the response names the accepted encoding",
-    fields: { ...grpc, "grpc-encoding": "gzip" },
+    name: "an unknown encoding is unimplemented, and the response names the accepted ones",
+    fields: { ...grpc, "grpc-encoding": "br" },
     data: undefined,
-    want: { "grpc-status": "12", "grpc-accept-encoding": "identity" },
+    want: { "grpc-status": "12", "grpc-accept-encoding": "identity,gzip" },
   },
   {
     name: "a malformed timeout is rejected",
