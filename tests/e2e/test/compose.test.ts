@@ -1,9 +1,14 @@
 /** The system in containers, from nothing: the same journeys on Kafka, Postgres and Redis. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
 import { promisify } from "node:util";
 import { runDemo, table } from "@plumbline/load";
+import { eventually } from "@plumbline/tools-engines";
 import {
   type ComposeStack,
   containers,
@@ -28,8 +33,18 @@ else describe("in containers", inContainers);
 function inContainers(): void {
   let stack: ComposeStack;
   let base = "";
+  const secrets = mkdtempSync(join(tmpdir(), "plumbline-secrets-"));
+  const passwords = readdirSync(join(root, "deploy/compose/secrets")).filter((name) => name.endsWith("-password"));
+  after(() => rmSync(secrets, { recursive: true }));
+  const write = (name: string) => {
+    // A URL could not have these characters as they are.
+    const password = `${randomUUID()}/@%41:`;
+    writeFileSync(join(secrets, name), `${password}\n`, { mode: 0o644 });
+    return password;
+  };
   before(async () => {
-    stack = await openCompose({ project: `plumbline-e2e-${process.pid}`, tag: `e2e-${process.pid}` });
+    for (const name of passwords) write(name);
+    stack = await openCompose({ project: `plumbline-e2e-${process.pid}`, tag: `e2e-${process.pid}`, secrets });
     [base = ""] = await stack.gateways();
   });
   after(() => stack?.[Symbol.asyncDispose]());
@@ -104,8 +119,36 @@ function inContainers(): void {
   test("Redis wants its password", async () => {
     const ping = (...options: readonly string[]) =>
       stack.compose("exec", "-T", ...options, "redis", "redis-cli", "ping");
-    assert.match(await ping("-e", "REDISCLI_AUTH="), /NOAUTH/);
-    assert.equal((await ping()).trim(), "PONG");
+    assert.match(await ping(), /NOAUTH/);
+    const password = readFileSync(join(secrets, "redis-password"), "utf8").trim();
+    assert.equal((await ping("-e", `REDISCLI_AUTH=${password}`)).trim(), "PONG");
+  });
+
+  test("no container shows a password, to docker inspect or in its list of processes", async () => {
+    const all = await containers(stack.variables);
+    const shown = await docker(["inspect", ...all.map(({ ID }) => ID)]);
+    const processes = await stack.compose("top");
+    assert.match(shown, /"REDIS_|redis-server/);
+    for (const name of passwords) {
+      const password = readFileSync(join(secrets, name), "utf8").trim();
+      assert.ok(!shown.includes(password), name);
+      assert.ok(!processes.includes(password), name);
+    }
+  });
+
+  test("a service follows a password that changes in its file", { timeout: 120_000 }, async () => {
+    const admin = (statement: string) =>
+      stack.compose("exec", "-T", "postgres", "psql", "-h", "127.0.0.1", "-U", "postgres", "-c", statement);
+    const password = write("orders-password");
+    await admin(`ALTER ROLE orders PASSWORD '${password}'`);
+    await eventually(
+      () => stack.logs("orders", 50),
+      (lines) => lines.includes("database credentials changed"),
+      60_000,
+    );
+    await admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'orders'");
+    const list = async () => (await fetch(`${base}/v1/orders?customerId=ada`)).status;
+    await eventually(list, (status) => status === 200, 30_000);
   });
 
   test("a service runs as an unprivileged user, cannot write files, and has no shell", async () => {

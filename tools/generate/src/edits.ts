@@ -51,11 +51,14 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
   const stateful = parts.includes("postgres");
   const image = `plumbline/${name}:\${PLUMBLINE_TAG}`;
   const build = `{ context: ., dockerfile: deploy/docker/node.Dockerfile, args: { APP: ${name} } }`;
-  const urlAs = (role: string, password: string) =>
-    `${upper}_DATABASE_URL: postgresql://${role}:\${POSTGRES_${upper}_${password}}@\${${upper}_POSTGRES_ADDRESS:-postgres:5432}/${snake}`;
+  const passwords = [`${name}-password`, `${name}-owner-password`] as const;
+  const loginAs = (role: string, password: string) => [
+    `${upper}_DATABASE_URL: postgresql://${role}@\${${upper}_POSTGRES_ADDRESS:-postgres:5432}/${snake}`,
+    `${upper}_DATABASE_PASSWORD_FILE: /run/secrets/${password}`,
+  ];
   const stores = [...(stateful ? ["data"] : []), ...(parts.includes("events") ? ["events"] : [])];
   const environment = [
-    ...(stateful ? [urlAs(snake, "PASSWORD")] : []),
+    ...(stateful ? loginAs(snake, passwords[0]) : []),
     ...(parts.includes("events")
       ? [
           `${upper}_MESSAGING_ADAPTER: kafka`,
@@ -75,6 +78,7 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     `    build: ${build}`,
     `    environment: &${anchor}`,
     ...environment.map((line) => `      ${line}`),
+    ...(stateful ? [`    secrets: [${passwords[0]}]`] : []),
     `    networks: [${["calls", ...stores].join(", ")}]`,
     `    mem_limit: ${stateful ? 192 : 128}m`,
     ...(stateful
@@ -89,7 +93,8 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     "    command: [main.js, migrate]",
     "    environment:",
     `      <<: *${anchor}`,
-    `      ${urlAs(`${snake}_owner`, "OWNER_PASSWORD")}`,
+    ...loginAs(`${snake}_owner`, passwords[1]).map((line) => `      ${line}`),
+    `    secrets: [${passwords[1]}]`,
     `    networks: [${stores.join(", ")}]`,
     "    mem_limit: 192m",
     "    healthcheck: { disable: true }",
@@ -104,20 +109,21 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     ]);
     result = insertBefore(result, /^ {2}# A stand-in for real suppliers/, [...lines, ...(stateful ? migrate : [])]);
     if (!stateful) return result;
-    const passwords = [`POSTGRES_${upper}_PASSWORD`, `POSTGRES_${upper}_OWNER_PASSWORD`];
+    result = insertAfterLast(
+      result,
+      /^ {6}- [\w-]+-owner-password$/,
+      passwords.map((password) => `      - ${password}`),
+    );
     return insertAfterLast(
       result,
-      /^ {6}POSTGRES_\w+_PASSWORD:/,
-      passwords.map((password) => `      ${password}: \${${password}}`),
+      /^ {2}[\w-]+-owner-password: /,
+      passwords.map((password) => `  ${password}: { file: "\${PLUMBLINE_SECRETS}/${password}" }`),
     );
   });
   if (stateful) {
-    edit(tree, ".env", (text) =>
-      insertAfterLast(text, /^POSTGRES_\w+_PASSWORD=/, [
-        `POSTGRES_${upper}_PASSWORD=${name}-development-only`,
-        `POSTGRES_${upper}_OWNER_PASSWORD=${name}-owner-development-only`,
-      ]),
-    );
+    for (const password of passwords) {
+      tree.write(`deploy/compose/secrets/${password}`, `${password.replace(/-password$/, "")}-development-only\n`);
+    }
   }
 }
 

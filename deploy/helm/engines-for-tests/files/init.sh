@@ -1,12 +1,19 @@
 #!/bin/sh
 # Runs once, on an empty data folder. Creates a database for each service that owns data, and two
 # roles that may use only this database: NAME_owner creates the tables, for migrations, and NAME
-# reads and writes their rows, for the service.
+# reads and writes their rows, for the service. Each file NAME-owner-password names a service.
 set -eu
 
+# psql reads the passwords itself, so that no list of processes shows them.
 own() {
-  psql --set ON_ERROR_STOP=1 --set name="$1" --set owner="$1_owner" --set password="$2" --set owner_password="$3" \
+  for file in "$2" "$3"; do
+    [ -s "$file" ] || { echo "$file: expected a password in this file; add it to the secrets" >&2; exit 1; }
+  done
+  PASSWORD="$2" OWNER_PASSWORD="$3" \
+    psql --set ON_ERROR_STOP=1 --set name="$1" --set owner="$1_owner" \
     --username "$POSTGRES_USER" --dbname postgres <<'SQL'
+\set password `cat "$PASSWORD"`
+\set owner_password `cat "$OWNER_PASSWORD"`
 CREATE ROLE :"name" LOGIN PASSWORD :'password' NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 100;
 CREATE ROLE :"owner" LOGIN PASSWORD :'owner_password' NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 10;
 CREATE DATABASE :"name" OWNER :"owner";
@@ -19,10 +26,10 @@ ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA public GRANT USAGE ON SEQUE
 SQL
 }
 
-# POSTGRES_ORDERS_OWNER_PASSWORD names the service "orders".
-env | sed -n 's/^POSTGRES_\([A-Z0-9_]*\)_OWNER_PASSWORD=.*/\1/p' | while read -r upper; do
-  own "$(echo "$upper" | tr '[:upper:]' '[:lower:]')" \
-    "$(printenv "POSTGRES_${upper}_PASSWORD")" "$(printenv "POSTGRES_${upper}_OWNER_PASSWORD")"
+secrets=$(dirname "$POSTGRES_PASSWORD_FILE")
+for owner in "$secrets"/*-owner-password; do
+  name=$(basename "$owner" -owner-password)
+  own "$(echo "$name" | tr - _)" "$secrets/$name-password" "$owner"
 done
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres \
   --command 'REVOKE ALL ON DATABASE postgres FROM PUBLIC' --command 'REVOKE ALL ON DATABASE template1 FROM PUBLIC'

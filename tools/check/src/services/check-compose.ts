@@ -11,17 +11,27 @@ interface ComposeService {
   readonly networks?: readonly string[];
   readonly volumes?: readonly string[];
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly secrets?: readonly string[];
 }
+
+interface ComposeFile {
+  readonly services: Readonly<Record<string, ComposeService>>;
+  readonly secrets: Readonly<Record<string, { readonly file: string }>>;
+}
+
+/** The passwords for development. */
+export const secretsFolder = "deploy/compose/secrets";
 
 const defaultTable: readonly ServiceRow[] = [...rows, ...profileRows];
 
-/** Returns one sentence for each difference. `variables` are the names that .env sets. */
-export function checkCompose(text: string, variables: ReadonlySet<string>, table = defaultTable): string[] {
-  const { services } = parse(text, { merge: true }) as { services: Readonly<Record<string, ComposeService>> };
+/** Returns one sentence for each difference. `files` are the names in the folder of passwords. */
+export function checkCompose(text: string, files: ReadonlySet<string>, table = defaultTable): string[] {
+  const compose = parse(text, { merge: true }) as ComposeFile;
+  const { services } = compose;
   const unknown = Object.entries(services)
     .filter(([name, { build }]) => build !== undefined && !table.some((row) => name === row.name || isStep(name, row)))
     .map(([name]) => `${name} has no row in tools/stack/src/services.ts`);
-  return [...table.flatMap((row) => problemsOf(row, services, variables)), ...unknown].map(
+  return [...table.flatMap((row) => problemsOf(row, compose, files)), ...unknown].map(
     (problem) => `docker-compose.yml: ${problem}`,
   );
 }
@@ -30,11 +40,7 @@ function isStep(name: string, row: ServiceRow): boolean {
   return row.database === true && name === `${row.name}-migrate`;
 }
 
-function problemsOf(
-  row: ServiceRow,
-  services: Readonly<Record<string, ComposeService>>,
-  variables: ReadonlySet<string>,
-): string[] {
+function problemsOf(row: ServiceRow, { services, secrets }: ComposeFile, files: ReadonlySet<string>): string[] {
   const { name } = row;
   const service = services[name];
   if (service === undefined) return [`${name} of the table of services is missing`];
@@ -69,22 +75,18 @@ function problemsOf(
     }
   }
   if (row.database === true) {
-    const password = `POSTGRES_${prefix}_PASSWORD`;
     const role = prefix.toLowerCase();
-    const server = `\${${prefix}_POSTGRES_ADDRESS:-postgres:5432}`;
-    const url = `postgresql://${role}:\${${password}}@${server}/${role}`;
-    expectAddress(service, `${prefix}_DATABASE_URL`, url);
     const step = services[`${name}-migrate`];
-    const ownerPassword = `POSTGRES_${prefix}_OWNER_PASSWORD`;
-    const ownerUrl = `postgresql://${role}_owner:\${${ownerPassword}}@${server}/${role}`;
+    expectLogin(name, role, `${name}-password`);
     if (step !== undefined) {
-      const found = step.environment?.[`${prefix}_DATABASE_URL`];
-      expect(found === ownerUrl, `needs ${prefix}_DATABASE_URL: ${ownerUrl} at its migration step`);
+      expectLogin(`${name}-migrate`, `${role}_owner`, `${name}-owner-password`);
       expectNetworks(`${name}-migrate`, stores);
     }
-    for (const one of [password, ownerPassword]) {
-      expect(services["postgres"]?.environment?.[one] !== undefined, `needs ${one} at postgres`);
-      expect(variables.has(one), `needs ${one} in .env`);
+    for (const secret of [`${name}-password`, `${name}-owner-password`]) {
+      const file = `\${PLUMBLINE_SECRETS}/${secret}`;
+      if (secrets[secret]?.file !== file) problems.push(`secrets need ${secret}: { file: "${file}" }`);
+      expect(services["postgres"]?.secrets?.includes(secret) === true, `needs the secret ${secret} at postgres`);
+      expect(files.has(secret), `needs a file ${secretsFolder}/${secret}`);
     }
     expect(step?.image === image && step.command?.join(" ") === "main.js migrate", `needs a ${name}-migrate`);
     expect(
@@ -100,6 +102,17 @@ function problemsOf(
   function expectNetworks(one: string, networks: readonly string[]): void {
     const isRight = services[one]?.networks?.join(" ") === networks.join(" ");
     if (!isRight) problems.push(`${one} needs networks: [${networks.join(", ")}]`);
+  }
+
+  /** Expects a role, and its password from a file that the container lists. */
+  function expectLogin(one: string, role: string, secret: string): void {
+    const { environment = {}, secrets: listed } = services[one] ?? {};
+    const url = `postgresql://${role}@\${${prefix}_POSTGRES_ADDRESS:-postgres:5432}/${prefix.toLowerCase()}`;
+    const wanted = { [`${prefix}_DATABASE_URL`]: url, [`${prefix}_DATABASE_PASSWORD_FILE`]: `/run/secrets/${secret}` };
+    for (const [variable, value] of Object.entries(wanted)) {
+      if (environment[variable] !== value) problems.push(`${one} needs ${variable}: ${value}`);
+    }
+    if (listed?.join(" ") !== secret) problems.push(`${one} needs secrets: [${secret}]`);
   }
 
   function expectAddress({ environment }: ComposeService, variable: string, value: string): void {

@@ -2,11 +2,10 @@
  * `npm run services`: writes the files that follow from the table of services. With --check it only
  * compares.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { flag, runCommand } from "@plumbline/tools-stack/command";
-import { envFile } from "../settings/compose.ts";
-import { checkCompose } from "./check-compose.ts";
+import { checkCompose, secretsFolder } from "./check-compose.ts";
 import { derivedFiles } from "./derived-files.ts";
 
 await runCommand(
@@ -23,8 +22,7 @@ await runCommand(
       const text = derive(current);
       return text === current ? [] : [{ path, text }];
     });
-    const variables = new Set(envFile(readFileSync(".env", "utf8")).keys());
-    const problems = checkCompose(readFileSync("docker-compose.yml", "utf8"), variables);
+    const problems = checkCompose(readFileSync("docker-compose.yml", "utf8"), new Set(readdirSync(secretsFolder)));
     if (values.check) problems.unshift(...stale.map(({ path }) => `${path} is stale: run npm run services`));
     else {
       for (const { path, text } of stale) {

@@ -1,19 +1,18 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import test from "node:test";
 import * as contracts from "@plumbline/contracts";
 import { rows as defaultRows, ownServices, profileRows } from "@plumbline/tools-stack";
-import { envFile } from "../settings/compose.ts";
 import { configName } from "../settings/services.ts";
-import { checkCompose } from "./check-compose.ts";
+import { checkCompose, secretsFolder } from "./check-compose.ts";
 import { derivedFiles, withBlock } from "./derived-files.ts";
 
 const rows = [...defaultRows, ...profileRows];
 const root = resolve(import.meta.dirname, "../../../..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 const compose = read("docker-compose.yml");
-const variables = new Set(envFile(read(".env")).keys());
+const passwords = new Set(readdirSync(join(root, secretsFolder)));
 
 for (const [path, derive] of Object.entries(derivedFiles)) {
   test(`${path} agrees with the table of services`, () => assert.equal(read(path), derive(read(path))));
@@ -30,10 +29,10 @@ test("a file without the comments around its generated block is refused", () => 
 });
 
 test("docker-compose.yml agrees with the table of services", () => {
-  assert.deepEqual(checkCompose(compose, variables), []);
+  assert.deepEqual(checkCompose(compose, passwords), []);
 });
 
-for (const { name, text = compose, known = variables, table = rows, want } of [
+for (const { name, text = compose, files = passwords, table = rows, want } of [
   {
     name: "a service that docker-compose.yml lacks is named",
     table: [...rows, { ...rows[1], name: "cart" } as (typeof rows)[number]],
@@ -52,9 +51,22 @@ for (const { name, text = compose, known = variables, table = rows, want } of [
     ],
   },
   {
-    name: "a password that .env does not set is named",
-    known: new Set([...variables].filter((variable) => variable !== "POSTGRES_WORKER_PASSWORD")),
-    want: ["docker-compose.yml: worker needs POSTGRES_WORKER_PASSWORD in .env"],
+    name: "a password without a file is named",
+    files: new Set([...passwords].filter((file) => file !== "worker-password")),
+    want: ["docker-compose.yml: worker needs a file deploy/compose/secrets/worker-password"],
+  },
+  {
+    name: "a service that reads the password of the role that migrates is named",
+    text: compose.replace(
+      "PASSWORD_FILE: /run/secrets/worker-password",
+      "PASSWORD_FILE: /run/secrets/worker-owner-password",
+    ),
+    want: ["docker-compose.yml: worker needs WORKER_DATABASE_PASSWORD_FILE: /run/secrets/worker-password"],
+  },
+  {
+    name: "a service that lists another secret is named",
+    text: compose.replace("secrets: [worker-password]", "secrets: [worker-password, redis-password]"),
+    want: ["docker-compose.yml: worker needs secrets: [worker-password]"],
   },
   {
     name: "a service without its folder of settings is named",
@@ -69,7 +81,7 @@ for (const { name, text = compose, known = variables, table = rows, want } of [
     want: ["docker-compose.yml: orders must depend on orders-migrate having completed"],
   },
 ]) {
-  test(name, () => assert.deepEqual(checkCompose(text, known, table), want));
+  test(name, () => assert.deepEqual(checkCompose(text, files, table), want));
 }
 
 test("the topics of the table are those of the contracts", () => {

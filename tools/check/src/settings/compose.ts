@@ -1,30 +1,41 @@
+import { resolve } from "node:path";
 import { parse } from "yaml";
 import type { Started } from "./started.ts";
 
 interface ComposeFile {
+  readonly secrets?: Readonly<Record<string, { readonly file: string }>>;
   readonly services: Readonly<Record<string, ComposeService>>;
 }
 
 interface ComposeService {
   readonly build?: { readonly args?: { readonly APP?: string } };
   readonly environment?: Readonly<Record<string, unknown>>;
+  readonly secrets?: readonly string[];
 }
+
+const root = resolve(import.meta.dirname, "../../../..");
 
 /**
  * Returns the apps that a compose file starts, with the environment of their containers.
- * `variables` are those of `.env`. Throws if the file uses an unknown one without a default.
+ * `variables` are those of `.env`. The path of a secret becomes that of its file here. Throws if
+ * the file uses an unknown variable without a default, or a container a secret that it does not
+ * list.
  */
 export function composeServices(text: string, variables: ReadonlyMap<string, string>): readonly Started[] {
-  const { services } = parse(text, { merge: true }) as ComposeFile;
-  return Object.entries(services).flatMap(([name, { build, environment = {} }]) => {
+  const { services, secrets = {} } = parse(text, { merge: true }) as ComposeFile;
+  return Object.entries(services).flatMap(([name, { build, environment = {}, secrets: listed = [] }]) => {
     const app = build?.args?.APP;
     // The supplier stands in for another company's service: it has no schema of ours.
     if (app === undefined || app === "supplier") return [];
     if (Array.isArray(environment)) throw new Error(`${name}: write environment as a map, NAME: value, not as a list`);
-    const values = Object.entries(environment).map(([key, value]) => [
-      key,
-      interpolate(String(value ?? ""), variables, `${name}: ${key}`),
-    ]);
+    const values = Object.entries(environment).map(([key, value]) => {
+      const where = `${name}: ${key}`;
+      const [, secret] = /^\/run\/secrets\/(.+)$/.exec(String(value)) ?? [];
+      if (secret === undefined) return [key, interpolate(String(value ?? ""), variables, where)];
+      const file = listed.includes(secret) ? secrets[secret]?.file : undefined;
+      if (file === undefined) throw new Error(`${where} reads the secret ${secret}: add it to the secrets of ${name}`);
+      return [key, resolve(root, interpolate(file, variables, where))];
+    });
     return [{ where: `${name} in docker-compose.yml`, app, environment: Object.fromEntries(values) }];
   });
 }

@@ -86,6 +86,15 @@ test("a variable that .env does not set is reported with the service that uses i
   );
 });
 
+test("the path of a secret is that of its file here, if the container lists it", () => {
+  const text = `secrets: { shop: { file: "\${FOLDER}/shop" } }${compose("      SHOP_TOKEN_FILE: /run/secrets/shop")}`;
+  const listing = text.replace("    environment:\n", "    secrets: [shop]\n    environment:\n");
+  const known = new Map([...variables, ["FOLDER", "./secrets"]]);
+  const [started] = composeServices(listing, known);
+  assert.match(started?.environment["SHOP_TOKEN_FILE"] ?? "", /^\/.*[^.]\/secrets\/shop$/);
+  assert.throws(() => composeServices(text, known), /shop: SHOP_TOKEN_FILE reads the secret shop: add it/);
+});
+
 test("two dollars are one dollar, and not a variable", () => {
   const [started] = composeServices(compose("      SHOP_NOTE: $${PASSWORD}"), variables);
   assert.equal(started?.environment["SHOP_NOTE"], "${PASSWORD}");

@@ -28,10 +28,13 @@ interface Service {
   readonly restart?: string;
   readonly profiles?: readonly string[];
   readonly healthcheck?: unknown;
+  readonly environment?: Readonly<Record<string, unknown>>;
+  readonly secrets?: readonly string[];
 }
 
-const { services } = parse(readFileSync(join(root, "docker-compose.yml"), "utf8"), { merge: true }) as {
+const { services, secrets } = parse(readFileSync(join(root, "docker-compose.yml"), "utf8"), { merge: true }) as {
   services: Readonly<Record<string, Service>>;
+  secrets: Readonly<Record<string, { readonly file: string }>>;
 };
 const isStep = (name: string) => name.endsWith("-migrate");
 const scaled = ownServices.map(({ name }) => name);
@@ -71,10 +74,14 @@ test("redis is the first process of its container, and no list of processes show
   t.after(() => rmSync(bin, { recursive: true }));
   writeFileSync(join(bin, "redis-server"), '#!/bin/sh\necho "$$ $*"\ncat\n');
   chmodSync(join(bin, "redis-server"), 0o755);
-  const [program = "", ...args] = (services["redis"]?.command ?? []).map((word) => word.replaceAll("$$", "$"));
   const password = "a 'b' \"c\" $(echo d) `echo e` \\f";
+  const file = join(bin, "password");
+  writeFileSync(file, `${password}\n`);
+  const [program = "", ...args] = (services["redis"]?.command ?? []).map((word) =>
+    word.replaceAll("$$", "$").replace("/run/secrets/redis-password", file),
+  );
   const child = spawn(program, args, {
-    env: { PATH: `${bin}${delimiter}${process.env["PATH"]}`, REDIS_PASSWORD: password },
+    env: { PATH: `${bin}${delimiter}${process.env["PATH"]}` },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [output] = await Promise.all([text(child.stdout), once(child, "close")]);
@@ -118,22 +125,32 @@ test("the limits of what stays up add to the budget at most", () => {
   assert.ok(total * 1_048_576 <= memoryBudget, `${total} MiB`);
 });
 
-test("each secret of .env says that it is for development", () => {
-  const secrets = readFileSync(join(root, ".env"), "utf8").matchAll(/^(\w*PASSWORD)=(.*)$/gm);
-  const found = [...secrets].map(([, name, value]) => [name, value?.endsWith("-development-only")]);
-  assert.deepEqual(
-    found.map(([name]) => name),
-    [
-      "POSTGRES_PASSWORD",
-      ...databaseOwners.flatMap((name) => {
-        const prefix = `POSTGRES_${settingsPrefix(name)}`;
-        return [`${prefix}_PASSWORD`, `${prefix}_OWNER_PASSWORD`];
-      }),
-      "REDIS_PASSWORD",
-    ],
-  );
-  for (const [name, isMarked] of found) assert.ok(isMarked, `${name} is not marked`);
+test("each secret is a file that says that it is for development", () => {
+  const names = [
+    "postgres-password",
+    ...databaseOwners.flatMap((name) => [`${name}-password`, `${name}-owner-password`]),
+    "redis-password",
+  ];
+  assert.deepEqual(Object.keys(secrets), names);
+  for (const name of names) {
+    assert.deepEqual(secrets[name], { file: `\${PLUMBLINE_SECRETS}/${name}` });
+    const text = readFileSync(join(root, "deploy/compose/secrets", name), "utf8");
+    assert.equal(text, `${name.replace(/-password$/, "")}-development-only\n`);
+  }
 });
+
+for (const [name, { environment = {}, command, healthcheck, secrets: listed = [] }] of Object.entries(services)) {
+  test(`docker inspect shows no password of ${name}, and it reads only files that it lists`, () => {
+    for (const [variable, value] of Object.entries(environment)) {
+      if (/PASSWORD|SECRET|TOKEN/.test(variable)) assert.match(variable, /_FILE$/);
+      assert.doesNotMatch(String(value), /:\/\/[^/]*:[^/]*@/, `${variable} has a password in its URL`);
+    }
+    const texts = [...Object.values(environment), ...(command ?? []), JSON.stringify(healthcheck)].map(String);
+    const read = texts.flatMap((text) => [...text.matchAll(/\/run\/secrets\/([\w-]+)/g)].map(([, secret]) => secret));
+    for (const secret of read) assert.ok(listed.includes(secret ?? ""), `${secret} is not in secrets`);
+    for (const text of texts) assert.doesNotMatch(text, /PASSWORD\}|development-only/);
+  });
+}
 
 test("no variable of .env has the name of a service's setting: Nx gives them to all it runs", () => {
   const names = [...readFileSync(join(root, ".env"), "utf8").matchAll(/^(\w+)=/gm)].map(([, name]) => name ?? "");

@@ -44,6 +44,8 @@ export interface ComposeOptions {
   readonly tag?: string;
   /** A profile, with the variables of its file in deploy/compose. */
   readonly profile?: ComposeProfile | undefined;
+  /** The folder of the passwords, if it is not that of `.env`. */
+  readonly secrets?: string;
 }
 
 /** The stack of docker-compose.yml, with what only this adapter knows. */
@@ -59,7 +61,7 @@ export interface ComposeStack extends Stack {
  * Builds the images and starts the stack of docker-compose.yml from no data, as a project and on
  * ports of its own. Resolves when all containers are healthy. Disposing removes it with its data.
  */
-export async function openCompose({ project, tag, profile }: ComposeOptions): Promise<ComposeStack> {
+export async function openCompose({ project, tag, profile, secrets }: ComposeOptions): Promise<ComposeStack> {
   const ports = (await freePorts(gatewayPorts + 5)).map(String);
   const [postgres = "", kafka = "", redis = "", supplier = "", consul = ""] = ports.slice(gatewayPorts);
   const variables = {
@@ -67,6 +69,7 @@ export async function openCompose({ project, tag, profile }: ComposeOptions): Pr
     COMPOSE_PROJECT_NAME: project,
     COMPOSE_PROGRESS: "quiet",
     ...(tag !== undefined && { PLUMBLINE_TAG: tag }),
+    ...(secrets !== undefined && { PLUMBLINE_SECRETS: secrets }),
     HOST_PORTS_GATEWAY: `${ports[0]}-${ports[gatewayPorts - 1]}`,
     HOST_PORT_POSTGRES: postgres,
     HOST_PORT_KAFKA: kafka,
