@@ -18,17 +18,26 @@ export class Budget {
   /** Returns false if too few tokens are left. */
   spend(tokens = 1): boolean {
     this.#tokens -= tokens;
-    if (this.#tokens >= 0) return true;
-    // The clock is read only here, which most connections never reach.
-    const now = performance.now();
-    // A debt is no larger than the burst, or a flood of minutes would count for hours.
-    const before = Math.max(this.#tokens, -this.#burst);
-    this.#tokens = Math.min(this.#burst, before + ((now - this.#filledAt) / 1_000) * this.#perSecond);
-    this.#filledAt = now;
+    if (this.#tokens < 0) this.#refill();
     return this.#tokens >= 0;
   }
 
   earn(tokens = 1): void {
     if (this.#tokens < this.#burst) this.#tokens += tokens;
+  }
+
+  /** Returns the time in which the budget refills what was spent beyond it. */
+  get owedMs(): number {
+    if (this.#tokens < 0) this.#refill();
+    return Math.max(0, (-this.#tokens / this.#perSecond) * 1_000);
+  }
+
+  /** Reads the clock. Called only when tokens are missing, which most connections never reach. */
+  #refill(): void {
+    const now = performance.now();
+    // A debt is no larger than the burst, or a flood of minutes would count for hours.
+    const before = Math.max(this.#tokens, -this.#burst);
+    this.#tokens = Math.min(this.#burst, before + ((now - this.#filledAt) / 1_000) * this.#perSecond);
+    this.#filledAt = now;
   }
 }

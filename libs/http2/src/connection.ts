@@ -64,8 +64,11 @@ export interface ConnectionHandler {
   onClose?(reason: Error | undefined): void;
 }
 
-/** The pause after a read of a trusted peer that resets too many streams. */
-const slowMs = 20;
+/**
+ * The longest pause after a read of a trusted peer that resets too many streams. One read can bring
+ * no more resets than the budget allows in this time, and a ping is answered within it.
+ */
+const longestPauseMs = 2_500;
 /** The most octets of control frames and headers that wait for a peer that does not read. */
 const maxUnread = 4 * 1024 * 1024;
 /** The time after GOAWAY that the peer has to read it and disconnect. */
@@ -312,17 +315,17 @@ export class Connection implements StreamHost, Holder {
     try {
       const rest = this.#prefaceLeft === undefined ? chunk : this.#readPreface(chunk, this.#prefaceLeft);
       if (rest !== undefined) this.#receiver.push(rest);
-      if (this.#floods.isOverdrawn) this.#slowDown();
+      const pauseMs = this.#floods.pauseMs;
+      if (pauseMs > 0) this.#pause(Math.min(pauseMs, longestPauseMs));
       this.#handler.onRead?.();
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  #slowDown(): void {
-    this.#floods.isOverdrawn = false;
+  #pause(ms: number): void {
     this.#socket.pause();
-    setTimeout(() => this.#socket.resume(), slowMs).unref();
+    setTimeout(() => this.#socket.resume(), ms).unref();
   }
 
   #readPreface(chunk: Buffer, expected: Buffer): Buffer | undefined {

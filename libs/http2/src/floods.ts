@@ -15,8 +15,6 @@ export class Floods {
    */
   readonly #resets: Budget;
   readonly #isTrusted: boolean;
-  /** True while a trusted peer has used up its budget of resets: its frames are read slowly. */
-  isOverdrawn = false;
 
   constructor(isTrusted = false) {
     this.#isTrusted = isTrusted;
@@ -47,9 +45,16 @@ export class Floods {
    * clients: its connection is never ended for what one of them does.
    */
   streamReset(): void {
-    this.isOverdrawn = !this.#resets.spend();
-    if (!this.isOverdrawn || this.#isTrusted) return;
+    if (this.#resets.spend() || this.#isTrusted) return;
     throw new ConnectionError(ErrorCode.enhanceYourCalm, "too many reset streams");
+  }
+
+  /**
+   * Returns the time for which frames of a trusted peer are not read, so that it stays within its
+   * budget of resets; 0 while it is within.
+   */
+  get pauseMs(): number {
+    return this.#resets.owedMs;
   }
 
   /** Records a stream that ended in order. */

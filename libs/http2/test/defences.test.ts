@@ -102,6 +102,39 @@ for (const perPeer of [false, true]) {
   });
 }
 
+test("a trusted peer that floods with resets keeps its connection, and is read at the rate of its budget", {
+  timeout: 60_000,
+}, async () => {
+  const peers = new Peers({ peerOf: (key) => ({ key, trusted: true }) });
+  const sockets = new DisposableStack();
+  using _ = sockets;
+  let begun = 0;
+  let reached = (): void => {};
+  const server = createListener((socket) => {
+    const onStream = (): StreamHandler => {
+      begun++;
+      if (begun === 14_000) reached();
+      return { onHeaders() {}, onData() {}, onTrailers() {}, onReset() {}, onDrain() {} };
+    };
+    const connection = new Connection(socket, "server", { onStream }, { peers });
+    sockets.defer(() => connection.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  sockets.defer(() => server.close());
+  using peer = await RawPeer.of((server.address() as AddressInfo).port);
+  const began = performance.now();
+  const done = new Promise<void>((resolve) => (reached = resolve));
+  for (let index = 0; index < 20_000; index++) {
+    const id = index * 2 + 1;
+    peer.send(Buffer.concat([request(id), frame(FrameType.rstStream, 0, id, uint32(ErrorCode.cancel))]));
+  }
+  await done;
+  const tookMs = performance.now() - began;
+  // 4,000 beyond the burst, at 1,000 a second. The last read may have brought 2,500 of them.
+  assert.ok(tookMs >= 1_500, `${tookMs} ms`);
+  assert.equal(peer.isClosed, false);
+});
+
 for (const { name, part } of [
   { name: "without an end", part: Buffer.alloc(16_384, 0x82) },
   { name: "of empty frames", part: Buffer.alloc(0) },
