@@ -1,9 +1,13 @@
 import type { FileRegistry } from "@bufbuild/protobuf";
+import { readAccessRules } from "@plumbline/contracts/access";
 import { ServiceError } from "@plumbline/errors";
 import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
 import { type Binding, bindingsOf, routerOf } from "@plumbline/transcoding";
 import express, { type Express, type RequestHandler } from "express";
+import { guard } from "./auth/guard.ts";
+import type { Auth } from "./auth/open-auth.ts";
+import { resourceMetadata } from "./auth/resource-metadata.ts";
 import { openApiOf } from "./docs/openapi.ts";
 import { pages } from "./docs/pages.ts";
 import { api, type Limits } from "./http/api.ts";
@@ -15,7 +19,7 @@ import { observe } from "./http/observe.ts";
 import { boundPipeline } from "./http/pipeline.ts";
 import { strict } from "./http/strict.ts";
 import { limitRate } from "./rate-limit/limit-rate.ts";
-import type { RateLimiter, RateLimits } from "./rate-limit/rate-limiter.ts";
+import type { Rate, RateLimiter, RateLimits } from "./rate-limit/rate-limiter.ts";
 import { type StreamTimes, streamer } from "./streams/stream.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -24,6 +28,7 @@ export interface LiveSettings {
   readonly rateLimit: RateLimits;
   readonly limits: Limits;
   readonly streams: StreamTimes;
+  readonly auth: { readonly newTokens: Rate };
 }
 
 /** The parts of a gateway. Everything that does I/O is passed in. */
@@ -47,12 +52,17 @@ export interface AppOptions {
   readonly trustTrace?: boolean | undefined;
   /** The names and addresses that Host may have, with commas; any if empty or absent. */
   readonly hosts?: string | undefined;
+  /** The identity of callers. Without it everybody may call, and no token is looked at. */
+  readonly auth?: Auth | undefined;
 }
 
 /** Builds the gateway as an Express application. Throws if an annotated service has no upstream. */
 export function createApp(options: AppOptions): Express {
-  const { settings, drain, telemetry } = options;
-  const bindings = bindingsOf(options.registry);
+  const { settings, drain, telemetry, auth } = options;
+  const { rules, problems } = readAccessRules(options.registry);
+  if (auth !== undefined && problems.length > 0)
+    throw new Error(`the protos do not say who may call: ${problems.join("; ")}`);
+  const bindings = bindingsOf(options.registry).filter(({ rpcPath }) => rules.get(rpcPath)?.kind !== "internal");
   const router = routerOf(bindings);
   const upstreamOf = upstreams(bindings, options.upstreamFor);
 
@@ -62,7 +72,13 @@ export function createApp(options: AppOptions): Express {
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing").enable("strict routing");
   // The gateway parses queries itself, so Express's parsing would be wasted.
   app.set("query parser", false).set("trust proxy", isTrusted);
-  const stream = streamer({ times: () => settings().streams, drain, logger: telemetry.logger });
+  const stream = streamer({
+    times: () => settings().streams,
+    drain,
+    logger: telemetry.logger,
+    denied: auth?.denied,
+  });
+  const admit = auth && guard({ rules, auth, newTokens: () => settings().auth.newTokens, telemetry });
   app.use(
     inOrder(
       boundPipeline(),
@@ -71,9 +87,11 @@ export function createApp(options: AppOptions): Express {
       observe(router, isTrusted, options.trustTrace ?? false, telemetry),
       limitRate(options.limiter, () => settings().rateLimit),
       strict(hostsOf(options.hosts)),
-      pages(openApiOf(bindings, options.version)),
+      ...(auth === undefined ? [] : [resourceMetadata(auth.issuer, rules)]),
+      pages(openApiOf(bindings, options.version, auth && rules)),
       api({
         upstreamOf,
+        admit,
         limits: () => settings().limits,
         stallMs: () => settings().streams.stallMs,
         metrics: telemetry.metrics,

@@ -128,6 +128,58 @@ export function gatewayConfig(registry: FileRegistry) {
         stallMs: positiveMs(30_000).describe("a client that reads nothing of its stream for this long is disconnected"),
       }),
     ),
+    auth: z.object({
+      issuer: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("the issuer of access tokens, exactly as they name it; without it everybody may call everything"),
+      audience: z.string().min(1).default("plumbline").describe("the name of this API in the tokens' aud"),
+      jwksUri: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("the address of the issuer's keys; that of its discovery document if not set"),
+      caFile: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("a PEM file: the authorities to trust for the issuer; those of Node if not set"),
+      developmentIssuer: z
+        .boolean()
+        .default(false)
+        .describe("takes an issuer for development, whose tokens anybody may get, though http.host is not loopback"),
+      tokenTypes: z
+        .array(z.string().min(1))
+        .min(1)
+        .max(5)
+        .default(["at+jwt"])
+        .describe("the types of access tokens; a provider without RFC 9068 needs JWT"),
+      newTokens: live(
+        z.object({
+          perSecond: z
+            .number()
+            .min(0)
+            .max(1_000_000)
+            .default(10)
+            .describe("tokens of one address that were not seen before, per second; 0 sets no limit"),
+          burst: z.int().min(1).max(1_000_000).default(50).describe("such tokens allowed at once after a pause"),
+        }),
+      ),
+      denied: live(
+        z.object({
+          subjects: z
+            .array(z.string().min(1).max(64))
+            .max(1_000)
+            .default([])
+            .describe("callers whose tokens are refused from now on"),
+          issuedBefore: z.iso
+            .datetime()
+            .optional()
+            .describe("tokens that were issued before this time are refused: 2026-11-28T12:00:00Z"),
+        }),
+      ),
+    }),
     telemetry: settings.telemetry(),
     ...settings.shutdown(),
   }).refine(({ rateLimit }) => rateLimit.store !== "redis" || rateLimit.redisUrl !== undefined, {

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Config } from "@plumbline/config";
 import { followClientTls } from "@plumbline/rpc/settings";
 import {
@@ -11,6 +12,7 @@ import {
 } from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
+import { openAuth } from "./auth/open-auth.ts";
 import { openClients } from "./clients.ts";
 import { GatewayConfig, registry } from "./config.ts";
 import { connectionPlaces } from "./http/connection-places.ts";
@@ -37,6 +39,12 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
   await using ops = await openOps(config.ops, clients.checks, telemetry);
   await using settings = await followLiveSettings(GatewayConfig, config, context, telemetry.logger);
   await using limiter = await openLimiter(config.rateLimit, telemetry, () => settings.current().rateLimit);
+  const { caFile, issuer, ...auth } = config.auth;
+  const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8");
+  await using identity =
+    issuer === undefined
+      ? undefined
+      : await openAuth({ ...auth, issuer, ca }, http.host, () => settings.current().auth.denied, telemetry);
 
   const drain = new AbortController();
   const app = createApp({
@@ -51,6 +59,7 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
     trustProxy: http.trustProxy,
     trustTrace: http.trustTrace,
     hosts: http.hosts,
+    auth: identity,
   });
   await using server = await listen(app, {
     ...http,

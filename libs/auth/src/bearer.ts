@@ -14,13 +14,23 @@ export function bearerToken(authorization: readonly string[]): string {
   return token;
 }
 
+/** The parts of a challenge. They are written between quotes, so that they may have none. */
+export interface Challenge {
+  readonly realm: string;
+  /** The reason of the refusal. */
+  readonly reason?: string | undefined;
+  /** The scopes that the method needs, for INSUFFICIENT_SCOPE. */
+  readonly scopes?: readonly string[];
+  /** The address of the metadata that name the issuer (RFC 9728, section 5.1). */
+  readonly metadata?: string | undefined;
+}
+
 /**
- * Returns the value of WWW-Authenticate for a response (RFC 6750, section 3). Pass the reason of
- * the refusal, and for INSUFFICIENT_SCOPE the scopes that the method needs. A request without a
+ * Returns the value of WWW-Authenticate for a response (RFC 6750, section 3). A request without a
  * token gets no error code.
  */
-export function challenge(realm: string, reason: string | undefined, scopes: readonly string[] = []): string {
-  const start = `Bearer realm="${realm}"`;
+export function challenge({ realm, reason, scopes = [], metadata }: Challenge): string {
+  const start = `Bearer realm="${realm}"${metadata === undefined ? "" : `, resource_metadata="${metadata}"`}`;
   if (reason === "INSUFFICIENT_SCOPE") return `${start}, error="insufficient_scope", scope="${scopes.join(" ")}"`;
   return reason === "TOKEN_INVALID" || reason === "TOKEN_EXPIRED" ? `${start}, error="invalid_token"` : start;
 }

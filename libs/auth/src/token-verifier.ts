@@ -68,6 +68,11 @@ export class TokenVerifier {
     return this.#cache.size;
   }
 
+  /** Returns true for a token that was verified before: `verify` then does no work with keys. */
+  isCached(token: string): boolean {
+    return token.length <= maxTokenLength && this.#cached(digestOf(token)) !== undefined;
+  }
+
   /**
    * Returns the principal of a token. Rejects with TokenError for one that is refused, with
    * `unavailable`, reason ISSUER_UNREACHABLE, while there are no keys, and with

@@ -234,6 +234,26 @@ test("a principal with all scopes passes, and one without any of them gets permi
   });
 });
 
+test("a token is known once it was verified, until its key goes", async () => {
+  await using run = await opened();
+  const token = run.token();
+  assert.equal(run.verifier.isCached(token), false);
+  await run.verifier.verify(token);
+  assert.equal(run.verifier.isCached(token), true);
+  assert.equal(run.verifier.isCached(run.token({ sub: "bob" })), false);
+  assert.equal(run.verifier.isCached("x".repeat(8_193)), false);
+  run.clock.advance(301_000);
+  assert.equal(run.verifier.isCached(token), false);
+});
+
+test("a challenge can name the metadata of the service", () => {
+  const metadata = "https://api.example.com/.well-known/oauth-protected-resource";
+  assert.equal(
+    challenge({ realm: "plumbline", reason: "TOKEN_INVALID", metadata }),
+    `Bearer realm="plumbline", resource_metadata="${metadata}", error="invalid_token"`,
+  );
+});
+
 for (const [reason, scopes, header] of [
   ["TOKEN_MISSING", [], 'Bearer realm="plumbline"'],
   [undefined, [], 'Bearer realm="plumbline"'],
@@ -242,6 +262,6 @@ for (const [reason, scopes, header] of [
   ["INSUFFICIENT_SCOPE", ["a", "b"], 'Bearer realm="plumbline", error="insufficient_scope", scope="a b"'],
 ] as const) {
   test(`the challenge for ${reason} is ${header}`, () => {
-    assert.equal(challenge("plumbline", reason, scopes), header);
+    assert.equal(challenge({ realm: "plumbline", reason, scopes }), header);
   });
 }

@@ -67,6 +67,14 @@ test("a valid token gives its subject, client, scopes and times", async () => {
   });
 });
 
+test("a key id that is no text is refused for its form, and nothing is fetched for it", async () => {
+  const before = issuer.requests.get("/jwks");
+  for (const kid of [7, null, ["es"], { kid: "es" }]) {
+    await assert.rejects(verifier.verify(token({}, { kid })), { part: "kid", expected: "a text" });
+  }
+  assert.equal(issuer.requests.get("/jwks"), before);
+});
+
 function longestToken(): string {
   for (let size = 5_600; size < 6_000; size += 1) {
     for (const filler of ["", "f", "ff"]) {

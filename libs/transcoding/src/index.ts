@@ -10,6 +10,16 @@ export { maxJsonBytes } from "./json/max-size.ts";
 export { parseJson } from "./json/parse.ts";
 export type { Conventions } from "./openapi/conventions.ts";
 export { openApi } from "./openapi/document.ts";
-export type { ApiResponse, MediaType, OpenApi, Operation, Parameter, Reference, Schema } from "./openapi/types.ts";
+export type {
+  ApiResponse,
+  MediaType,
+  OpenApi,
+  Operation,
+  Parameter,
+  Reference,
+  Schema,
+  SecurityRequirement,
+  SecurityScheme,
+} from "./openapi/types.ts";
 export { parseTemplate, type Segment, type Template, TemplateError, type Variable } from "./template/parse.ts";
 export { type Match, Router } from "./template/router.ts";

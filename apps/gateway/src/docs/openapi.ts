@@ -1,3 +1,4 @@
+import type { AccessRule } from "@plumbline/contracts/access";
 import { codes } from "@plumbline/errors";
 import {
   type ApiResponse,
@@ -8,12 +9,21 @@ import {
   type Parameter,
   type Reference,
   type Schema,
+  type SecurityRequirement,
+  type SecurityScheme,
 } from "@plumbline/transcoding";
 import { problemContentType } from "../http/problem.ts";
 import { ndjson, sse } from "../streams/format.ts";
 
-/** Describes all bindings, with the headers, streams and failures of this gateway. */
-export function openApiOf(bindings: readonly Binding[], version: string): OpenApi {
+/**
+ * Describes all bindings, with the headers, streams and failures of this gateway. With the access
+ * rules each operation states the scopes that it needs.
+ */
+export function openApiOf(
+  bindings: readonly Binding[],
+  version: string,
+  rules?: ReadonlyMap<string, AccessRule>,
+): OpenApi {
   return openApi(bindings, {
     info: {
       title: "Plumbline",
@@ -23,6 +33,7 @@ export function openApiOf(bindings: readonly Binding[], version: string): OpenAp
     components: {
       schemas: { Problem: problem },
       parameters: headers,
+      ...(rules !== undefined && { securitySchemes: { [schemeName]: accessToken } }),
       responses: {
         Problem: {
           description: "Problem details (RFC 9457).",
@@ -31,7 +42,8 @@ export function openApiOf(bindings: readonly Binding[], version: string): OpenAp
       },
     },
     parameters: headersOf,
-    responses: (binding) => ({ ...resumed(binding), ...problems(binding) }),
+    responses: (binding) => ({ ...resumed(binding), ...problems(binding, rules) }),
+    security: rules && ((binding) => securityOf(rules.get(binding.rpcPath))),
     responseHeaders: {
       "X-Request-Id": {
         description: "The id of this request.",
@@ -127,12 +139,29 @@ function resumed({ streams }: Binding): Readonly<Record<string, ApiResponse>> {
   return { "204": { description: "The resumed stream has ended and no event was missed. Do not reconnect." } };
 }
 
-function problems({ streams, body }: Binding): Readonly<Record<string, Reference>> {
+const schemeName = "accessToken";
+
+const accessToken: SecurityScheme = {
+  type: "http",
+  scheme: "bearer",
+  bearerFormat: "JWT",
+  description: "An access token of the issuer that /.well-known/oauth-protected-resource names.",
+};
+
+function securityOf(rule: AccessRule | undefined): readonly SecurityRequirement[] {
+  return rule?.kind === "scopes" ? [{ [schemeName]: rule.scopes }] : [];
+}
+
+function problems(
+  { streams, body, rpcPath }: Binding,
+  rules: ReadonlyMap<string, AccessRule> | undefined,
+): Readonly<Record<string, Reference>> {
   const statuses = [
     "400",
     "404",
     "429",
     "503",
+    ...(rules?.get(rpcPath)?.kind === "scopes" ? ["401", "403"] : []),
     ...(streams ? ["406"] : ["504"]),
     ...(body === "none" ? [] : ["413", "415"]),
   ];

@@ -37,6 +37,8 @@ const field = (parameter) => {
   return make("label", {}, make("span", { textContent: parameter.name + (parameter.in === "header" ? " (header)" : "") }), input, ...description);
 };
 
+let accessToken = "";
+
 const requestOf = (method, path, form, parameters) => {
   let url = path;
   const query = new URLSearchParams();
@@ -48,6 +50,10 @@ const requestOf = (method, path, form, parameters) => {
     else if (value !== "" && place === "header") headers[name] = value;
     else if (value !== "") for (const one of schema.type === "array" ? value.split(",") : [value]) query.append(name, one);
   }
+  const token = form.elements.token;
+  // Kept in this page only, for its other forms.
+  if (token) accessToken = token.value || accessToken;
+  if (token && accessToken !== "") headers["Authorization"] = "Bearer " + accessToken;
   const body = form.elements.body?.value;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   return [url + (query.size > 0 ? "?" + query : ""), { method, headers, body }];
@@ -88,6 +94,10 @@ const operationNode = (method, path, operation) => {
   const output = make("output");
   const stop = make("button", { type: "button", textContent: "Stop", hidden: true });
   const form = make("form", {}, ...parameters.map(field));
+  if (operation.security?.length > 0) {
+    const token = make("input", { name: "token", type: "password", autocomplete: "off" });
+    form.append(make("label", {}, make("span", { textContent: "Access token" }), token, make("small", { textContent: "Once for all forms, until the page is loaded again." })));
+  }
   const schema = operation.requestBody?.content["application/json"]?.schema;
   if (schema) {
     const body = make("textarea", { name: "body", spellcheck: false, value: JSON.stringify(example(schema), null, 2) });

@@ -1,9 +1,11 @@
+import type { Principal } from "@plumbline/auth";
 import { steadyNow } from "@plumbline/concurrency";
 import { codeOf, ServiceError } from "@plumbline/errors";
 import { Admission, isAtDeadline } from "@plumbline/rpc";
 import type { Metrics } from "@plumbline/telemetry";
 import { answerOf, type Binding, bindRequest, maxJsonBytes } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
+import { type Guard, principalKey } from "../auth/guard.ts";
 import type { Upstream } from "../upstream.ts";
 import { Answers } from "./answers.ts";
 import { Bodies, noBody } from "./body.ts";
@@ -57,6 +59,8 @@ const mebibyte = 1024 * 1024;
 
 export interface ApiOptions {
   readonly upstreamOf: (binding: Binding) => Upstream;
+  /** Admits callers by the access rules; everybody if absent. */
+  readonly admit?: Guard | undefined;
   readonly limits: () => Limits;
   /** The longest that a client may read nothing of an answer. */
   readonly stallMs: () => number;
@@ -70,10 +74,15 @@ export interface StreamCall {
   readonly upstream: Upstream;
   readonly message: Uint8Array;
   readonly metadata: Readonly<Record<string, string>>;
+  /** The caller, if one had to say who it is. The stream ends with its token. */
+  readonly principal: Principal | undefined;
 }
 
-/** Serves every RPC that has an HTTP form: match, body, bind, call, answer. Failures are thrown. */
-export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions): RequestHandler {
+/**
+ * Serves every RPC that has an HTTP form: match, admit, body, bind, call, answer. Failures are
+ * thrown.
+ */
+export function api({ upstreamOf, admit, limits, stallMs, metrics, stream }: ApiOptions): RequestHandler {
   const adaptive = () => limits().adaptive ?? false;
   const calls = new Admission({ max: () => limits().concurrent, adaptive, refusal: refusalOf("requests"), metrics });
   const streams = new Admission({ max: () => limits().streams, adaptive, refusal: refusalOf("streams"), metrics });
@@ -110,14 +119,15 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     const binding = match.value;
     if (binding.streams && request.method === "HEAD") return refuseMethod(request, response, ["GET"]);
     refuseCrossSite(request);
+    const principal = admit === undefined ? undefined : await admit(binding, request, response);
+    // From here on the shares are those of the caller: others behind its address keep theirs.
+    const client = principal === undefined ? exchange.clientKey : principalKey(principal);
     const { timeoutMs, maxTimeoutMs } = limits();
-    const metadata = metadataOf(request.headers, exchange.requestId, exchange.clientKey);
+    const metadata = metadataOf(request.headers, exchange.requestId, client);
     const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
-    hangUps.check(exchange.clientKey);
-    answers.check(exchange.clientKey);
-    const body = hasBody(request)
-      ? await bodies.read(request, response, maxBytes(binding), exchange.clientKey)
-      : noBody;
+    hangUps.check(client);
+    answers.check(client);
+    const body = hasBody(request) ? await bodies.read(request, response, maxBytes(binding), client) : noBody;
 
     if (exchange.isClosed === true) {
       body.release?.();
@@ -127,16 +137,15 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     const [admission, ofClients] = binding.streams ? [streams, streamsOf] : [calls, callsOf];
     const method = binding.rpcPath.slice(1);
     if (body.release !== undefined) exchange.onClosed = body.release;
-    if (ofClients.exceeded(exchange.clientKey, 1) !== undefined)
-      throw binding.streams ? tooManyStreams() : tooManyRequests();
+    if (ofClients.exceeded(client, 1) !== undefined) throw binding.streams ? tooManyStreams() : tooManyRequests();
     admission.enter(method);
-    ofClients.add(exchange.clientKey, 1);
+    ofClients.add(client, 1);
     // Left once the answer has been read as far as this process knows, or its connection is closed.
     let isCalling = false;
     exchange.onClosed = () => {
       admission.leave();
-      if (isCalling) hangUps.charge(exchange.clientKey);
-      ofClients.remove(exchange.clientKey, 1);
+      if (isCalling) hangUps.charge(client);
+      ofClients.remove(client, 1);
       body.release?.();
     };
 
@@ -148,10 +157,10 @@ export function api({ upstreamOf, limits, stallMs, metrics, stream }: ApiOptions
     const deadline = steadyNow() + timeout;
     isCalling = true;
     try {
-      if (binding.streams) return await stream({ binding, upstream, message, metadata }, request, response);
+      if (binding.streams) return await stream({ binding, upstream, message, metadata, principal }, request, response);
       // Measures the call alone: a client that is slow to send its body is no sign of overload.
       const answer = await calls.run(method, timeout, () => upstream.unary(binding.rpcPath, message, call));
-      answers.send(response, exchange.clientKey, answerOf(binding, answer.message));
+      answers.send(response, client, answerOf(binding, answer.message));
     } catch (error) {
       // Ours only if our deadline has passed: the service may have set a shorter one of its own.
       throw codeOf(error) === "deadline_exceeded" && isAtDeadline(deadline) ? tooLate(timeout, error) : error;

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Span, Telemetry } from "@plumbline/telemetry";
 import type { Binding, Match, Router } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
+import { metadataPath } from "../auth/resource-metadata.ts";
 import { clientAddress, clientKey, type IsTrusted, plainAddress } from "./client-address.ts";
 import { type Exchange, setExchange } from "./exchange.ts";
 import { requestIdOf } from "./headers.ts";
@@ -14,7 +15,7 @@ export function methodLabel(method: string | undefined): string {
 }
 
 /** The pages that the gateway serves without an RPC. */
-const pages = new Set(["/", "/openapi.json", "/docs", "/docs/docs.js", "/docs/docs.css"]);
+const pages = new Set(["/", metadataPath, "/openapi.json", "/docs", "/docs/docs.js", "/docs/docs.css"]);
 
 /**
  * The outermost layer. Sets the request's id, opens its span and, once the response was sent,

@@ -1,3 +1,4 @@
+import type { DenyList } from "@plumbline/auth";
 import { derive, onAbort, type Scope } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import type { Logger } from "@plumbline/telemetry";
@@ -38,6 +39,8 @@ export interface StreamOptions {
   /** Aborts when the gateway drains: streams then end at once, unlike unary calls. */
   readonly drain: AbortSignal;
   readonly logger: Logger;
+  /** The list of callers whose streams end at once. */
+  readonly denied?: Pick<DenyList, "watch"> | undefined;
   readonly random?: () => number;
 }
 
@@ -86,13 +89,16 @@ class Stream {
     this.#writer = new StreamWriter(response, this.#times.stallMs);
   }
 
-  async run({ upstream, message, metadata }: StreamCall, client: Scope): Promise<void> {
+  async run({ upstream, message, metadata, principal }: StreamCall, client: Scope): Promise<void> {
     const { heartbeatMs, maxAgeMs, openMs } = this.#times;
     const { signal } = client;
     // Longer than our own limit, so that the service stops too if this gateway vanishes.
     const timeoutMs = maxAgeMs + 10_000;
     using _drain = onAbort(this.#options.drain, () => client.abort(reconnect));
-    using _age = timer(maxAgeMs, () => client.abort(reconnect));
+    // A client that reconnects needs a token that is valid then.
+    using _denied = principal && this.#options.denied?.watch(principal, () => client.abort(reconnect));
+    const leftMs = principal === undefined ? maxAgeMs : principal.expiresMs - Date.now();
+    using _age = timer(Math.min(maxAgeMs, leftMs), () => client.abort(reconnect));
     using _open = timer(openMs, () => this.#open());
     using _heartbeat = heartbeat(heartbeatMs, () => this.#beat());
     try {

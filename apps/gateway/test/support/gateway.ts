@@ -2,6 +2,7 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { Health } from "@plumbline/lifecycle";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp, type LiveSettings } from "../../src/app.ts";
+import type { Auth } from "../../src/auth/open-auth.ts";
 import type { TrustProxy } from "../../src/http/client-address.ts";
 import { expressMessages } from "../../src/http/express-messages.ts";
 import { recordRefusals } from "../../src/http/refusals.ts";
@@ -29,11 +30,13 @@ export interface TestOptions {
   readonly trustProxy?: TrustProxy;
   readonly trustTrace?: boolean;
   readonly hosts?: string;
+  readonly auth?: Auth;
 }
 
 export const defaults: LiveSettings = {
   rateLimit: { perClient: { perSecond: 0, burst: 1 }, global: { perSecond: 0, burst: 1 } },
   limits: { bodyBytes: 1024 * 1024, timeoutMs: 5000, maxTimeoutMs: 60_000, concurrent: 100, streams: 100 },
+  auth: { newTokens: { perSecond: 0, burst: 1 } },
   streams: { heartbeatMs: 10_000, maxAgeMs: 60_000, retryMs: 100, openMs: 5000, stallMs: 5000 },
 };
 
@@ -57,6 +60,7 @@ export async function openGateway(registry: FileRegistry, options: TestOptions):
     trustProxy: options.trustProxy,
     trustTrace: options.trustTrace,
     hosts: options.hosts,
+    auth: options.auth,
   });
   const server = await listen(app, {
     host: "127.0.0.1",

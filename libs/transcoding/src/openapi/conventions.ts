@@ -1,5 +1,5 @@
 import type { Binding } from "../bindings/binding.ts";
-import type { ApiResponse, MediaType, OpenApi, Parameter, Reference, Schema } from "./types.ts";
+import type { ApiResponse, MediaType, OpenApi, Parameter, Reference, Schema, SecurityRequirement } from "./types.ts";
 
 /** The parts of a document that do not follow from the descriptors: each gateway has its own. */
 export interface Conventions {
@@ -10,6 +10,8 @@ export interface Conventions {
   readonly parameters?: (binding: Binding) => readonly (Parameter | Reference)[];
   /** Returns the responses of an operation besides 200, by status: its failures, for example. */
   readonly responses?: (binding: Binding) => Readonly<Record<string, ApiResponse | Reference>>;
+  /** Returns what a request must prove, by the schemes of `components`; nothing if absent. */
+  readonly security?: ((binding: Binding) => readonly SecurityRequirement[]) | undefined;
   /** The headers of each successful response. */
   readonly responseHeaders?: ApiResponse["headers"];
   /**

@@ -127,6 +127,17 @@ describe("an operation", () => {
   });
 });
 
+test("operations state what a request must prove, only if a gateway says so", () => {
+  const security = ({ streams }: { readonly streams: boolean }) => (streams ? [{ token: ["a:b"] }] : []);
+  const securitySchemes = { token: { type: "http", scheme: "bearer" } } as const;
+  const document = openApi(bindingsOf(plumbline), { info, components: { securitySchemes }, security });
+  assert.deepEqual(operation(document, "get", "/v1/orders/{orderId}:watch").security, [{ token: ["a:b"] }]);
+  assert.deepEqual(operation(document, "get", "/v1/orders/{orderId}").security, []);
+  assert.deepEqual(document.components.securitySchemes, securitySchemes);
+  assert.ok(!("security" in operation(ours, "get", "/v1/orders/{orderId}")));
+  assert.ok(!("securitySchemes" in ours.components));
+});
+
 describe("a schema", () => {
   const everything = shops.components.schemas["shop.v1.Everything"];
   const inner = { $ref: "#/components/schemas/shop.v1.Inner" };

@@ -36,6 +36,7 @@ export function openApi(bindings: readonly Binding[], conventions: Conventions):
       schemas: { ...schemas.all, ...components?.schemas },
       parameters: { ...components?.parameters },
       responses: { ...components?.responses },
+      ...(components?.securitySchemes !== undefined && { securitySchemes: components.securitySchemes }),
     },
   };
 }

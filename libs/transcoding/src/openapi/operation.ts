@@ -22,6 +22,7 @@ export function operationOf(binding: Binding, schemas: Schemas, conventions: Con
     parameters: [...parametersOf(binding, schemas), ...(conventions.parameters?.(binding) ?? [])],
     ...requestBody(binding, schemas),
     responses: { "200": success(binding, schemas, conventions), ...conventions.responses?.(binding) },
+    ...(conventions.security !== undefined && { security: conventions.security(binding) }),
   };
 }
 

@@ -54,6 +54,18 @@ export interface Operation {
   readonly parameters: readonly (Parameter | Reference)[];
   readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, MediaType>> };
   readonly responses: Readonly<Record<string, ApiResponse | Reference>>;
+  /** The scopes by the name of a security scheme: one of the entries is needed. */
+  readonly security?: readonly SecurityRequirement[];
+}
+
+export type SecurityRequirement = Readonly<Record<string, readonly string[]>>;
+
+/** The way in which requests prove who sends them. */
+export interface SecurityScheme {
+  readonly type: "http";
+  readonly scheme: "bearer";
+  readonly bearerFormat?: string;
+  readonly description?: string;
 }
 
 /** An OpenAPI 3.1 document. */
@@ -67,5 +79,6 @@ export interface OpenApi {
     readonly schemas: Readonly<Record<string, Schema>>;
     readonly parameters: Readonly<Record<string, Parameter>>;
     readonly responses: Readonly<Record<string, ApiResponse>>;
+    readonly securitySchemes?: Readonly<Record<string, SecurityScheme>>;
   };
 }

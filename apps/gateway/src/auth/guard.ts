@@ -1,0 +1,101 @@
+import { createHash } from "node:crypto";
+import { bearerToken, challenge, type Principal, requireScopes, TokenError } from "@plumbline/auth";
+import type { AccessRule } from "@plumbline/contracts/access";
+import { isServiceError, ServiceError } from "@plumbline/errors";
+import type { Telemetry } from "@plumbline/telemetry";
+import type { Binding } from "@plumbline/transcoding";
+import type { Request, Response } from "express";
+import { exchangeOf } from "../http/exchange.ts";
+import { Gcra } from "../rate-limit/memory-limiter.ts";
+import type { Rate } from "../rate-limit/rate-limiter.ts";
+import type { Auth } from "./open-auth.ts";
+import { metadataUrl } from "./resource-metadata.ts";
+
+/**
+ * Returns the caller of a request, or undefined where everybody may call. Rejects with a refusal.
+ */
+export type Guard = (binding: Binding, request: Request, response: Response) => Promise<Principal | undefined>;
+
+export interface GuardOptions {
+  readonly rules: ReadonlyMap<string, AccessRule>;
+  readonly auth: Auth;
+  /** The rate of tokens from one client address that were not verified before. */
+  readonly newTokens: () => Rate;
+  readonly telemetry: Pick<Telemetry, "metrics" | "logger">;
+}
+
+const realm = "plumbline";
+/** The client addresses that are remembered. */
+const maxClients = 50_000;
+
+/**
+ * Admits the callers that the access rule of a method names. A token that was not verified before
+ * counts against the rate of its client's address before any work with keys, so that guessing is
+ * slow and cheap. A token that is known passes all the same.
+ */
+export function guard({ rules, auth, newTokens, telemetry }: GuardOptions): Guard {
+  const { metrics, logger } = telemetry;
+  const refusals = metrics.counter("auth_refusals_total", "Requests refused for who sends them.", ["reason"]);
+  const unverified = new Gcra(maxClients);
+
+  const principalOf = async (request: Request, client: string): Promise<Principal> => {
+    const token = bearerToken(authorizationsOf(request.rawHeaders));
+    if (!auth.verifier.isCached(token)) {
+      const { allowed, retryAfterMs } = unverified.take(client, newTokens());
+      if (!allowed) throw tooManyTokens(retryAfterMs);
+    }
+    return await auth.verifier.verify(token);
+  };
+
+  return async (binding, request, response) => {
+    const rule = rules.get(binding.rpcPath);
+    if (rule?.kind === "public") return undefined;
+    const scopes = rule?.kind === "scopes" ? rule.scopes : [];
+    try {
+      const principal = await principalOf(request, exchangeOf(response).clientKey);
+      requireScopes(principal, scopes);
+      return principal;
+    } catch (error) {
+      if (!isServiceError(error)) throw error;
+      const { code, reason } = error;
+      refusals.inc({ reason: reason ?? code });
+      if (error instanceof TokenError) logger.debug("token refused", { part: error.part, expected: error.expected });
+      if (code === "unauthenticated" || code === "permission_denied") {
+        response.setHeader("WWW-Authenticate", challenge({ realm, reason, scopes, metadata: metadataUrl(request) }));
+      }
+      throw error;
+    }
+  };
+}
+
+const keys = new WeakMap<Principal, string>();
+
+/**
+ * Returns the key that a caller's shares are counted under: 45 visible characters, which no address
+ * has. All tokens of a subject are one caller.
+ */
+export function principalKey(principal: Principal): string {
+  let key = keys.get(principal);
+  if (key === undefined) {
+    key = `p:${createHash("sha256").update(principal.subject).digest("base64url")}`;
+    keys.set(principal, key);
+  }
+  return key;
+}
+
+/** Returns every Authorization field. `headers` has only the first. */
+function authorizationsOf(raw: readonly string[]): string[] {
+  const values: string[] = [];
+  for (let at = 0; at < raw.length; at += 2) {
+    if (raw[at]?.length === 13 && raw[at]?.toLowerCase() === "authorization") values.push(raw[at + 1] ?? "");
+  }
+  return values;
+}
+
+function tooManyTokens(retryAfterMs: number): ServiceError {
+  return new ServiceError(
+    "resource_exhausted",
+    "This client sends too many access tokens that were not seen before. Try again after the time in Retry-After.",
+    { reason: "TOO_MANY_TOKENS", retryAfterMs },
+  );
+}

@@ -1,0 +1,94 @@
+import { DenyList, openKeySource, TokenVerifier } from "@plumbline/auth";
+import { background, sleep } from "@plumbline/concurrency";
+import type { Telemetry } from "@plumbline/telemetry";
+import { isLoopback } from "./loopback.ts";
+
+/** The section `auth` of the settings, with an issuer. */
+export interface AuthSettings {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwksUri?: string | undefined;
+  readonly ca?: string | undefined;
+  readonly developmentIssuer: boolean;
+  readonly tokenTypes: readonly string[];
+}
+
+/** The tokens that are refused although they are valid, as the settings name them. */
+export interface DeniedSettings {
+  readonly subjects: readonly string[];
+  readonly issuedBefore?: string | undefined;
+}
+
+/** The identity of callers: who issues their tokens, and the tokens that are taken. */
+export interface Auth {
+  readonly issuer: string;
+  readonly verifier: Pick<TokenVerifier, "verify" | "isCached">;
+  readonly denied: Pick<DenyList, "watch">;
+}
+
+/** The time between looks at the settings. A change holds within a second. */
+const followMs = 500;
+
+/**
+ * Opens the keys of the issuer and keeps them fresh. Rejects with IssuerError if the issuer's
+ * documents contradict the settings, and for a development issuer if other machines reach `host`,
+ * unless a setting allows it.
+ */
+export async function openAuth(
+  settings: AuthSettings,
+  host: string,
+  denied: () => DeniedSettings,
+  { metrics, logger }: Pick<Telemetry, "metrics" | "logger">,
+): Promise<Auth & AsyncDisposable> {
+  const { issuer, audience, jwksUri, ca, developmentIssuer, tokenTypes } = settings;
+  const fetches = metrics.counter("auth_jwks_fetches_total", "Attempts to get the issuer's keys.", ["outcome"]);
+  const fetchedAt = metrics.gauge("auth_jwks_fetched_seconds", "Time of the last keys, since 1970.", []);
+  const verifications = metrics.counter("auth_verifications_total", "Access tokens by what became of them.", [
+    "outcome",
+    "cache",
+  ]);
+  const keys = await openKeySource({
+    issuer,
+    jwksUri,
+    ca,
+    allowDevelopment: developmentIssuer || isLoopback(host),
+    onFetch({ outcome, problem, ignored, repeated }) {
+      fetches.inc({ outcome });
+      if (outcome === "ok") fetchedAt.set({}, Date.now() / 1_000);
+      if (repeated) return;
+      if (outcome === "failed") logger.warn("the issuer's keys cannot be read; the last good ones stay", { problem });
+      else logger.info("the issuer's keys were read", { issuer, ...(ignored.length > 0 && { ignored }) });
+    },
+  });
+  if (developmentIssuer) {
+    logger.warn("auth.developmentIssuer is true: an issuer whose tokens anybody may get is allowed", { issuer });
+  }
+  const list = new DenyList(deniedOf(denied()));
+  const following = background(async (signal) => {
+    for (let last = denied(); ; ) {
+      await sleep(followMs, { signal });
+      const next = denied();
+      if (next !== last) list.set(deniedOf(next));
+      last = next;
+    }
+  });
+  return {
+    issuer,
+    verifier: new TokenVerifier({
+      keys,
+      audience,
+      tokenTypes,
+      denied: list,
+      onVerified: ({ outcome, cache }) => verifications.inc({ outcome, cache }),
+    }),
+    denied: list,
+    async [Symbol.asyncDispose]() {
+      await following[Symbol.asyncDispose]();
+      await keys[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function deniedOf({ subjects, issuedBefore }: DeniedSettings) {
+  return { subjects, ...(issuedBefore !== undefined && { issuedBeforeMs: Date.parse(issuedBefore) }) };
+}
