@@ -36,6 +36,8 @@ export interface Call {
 /** The same call as interceptors see it, in bytes. */
 export interface ServerCall extends Call {
   readonly kind: CallKind;
+  /** The share that bounds count the call for: `shareKey`, or "" for one without such bounds. */
+  readonly share: string;
   /** The deadline in milliseconds since the epoch; Infinity if there is none. */
   readonly deadline: number;
   readonly requests: Requests;

@@ -24,7 +24,19 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
       .max(100_000)
       .default(1_000)
       .describe("unary calls in flight; more are shed as unavailable"),
+    maxConcurrentPerClient: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(250)
+      .describe("unary calls in flight of one client; more end with resource_exhausted"),
     maxStreams: z.int().min(1).max(100_000).default(1_000).describe("streams in flight; more are shed as unavailable"),
+    maxStreamsPerClient: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(250)
+      .describe("streams in flight of one client; more end with resource_exhausted"),
     adaptive: z
       .boolean()
       .default(false)

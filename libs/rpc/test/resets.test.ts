@@ -98,7 +98,7 @@ for (const transport of ["http2", "grpc-js"] as const) {
     });
 
     void test("charges no peer for calls that are lost with their connection", async () => {
-      await using peer = await openCanceller({ trustedPeers: "", maxConcurrent: 5_000 });
+      await using peer = await openCanceller({ trustedPeers: "", maxConcurrent: 5_000, maxConcurrentPerClient: 5_000 });
       // More than the budget of resets.
       for (let round = 0; round < 4; round++) {
         const wanted = peer.calls.begun + 900;

@@ -14,7 +14,6 @@ import { hasBody } from "./content.ts";
 import { exchangeOf } from "./exchange.ts";
 import { HangUps } from "./hang-ups.ts";
 import { metadataOf, timeoutOf } from "./headers.ts";
-import { Shares } from "./shares.ts";
 import { refuseCrossSite } from "./strict.ts";
 
 /** The bounds of one request, and of all at once. */
@@ -84,11 +83,22 @@ export interface StreamCall {
  */
 export function api({ upstreamOf, admit, limits, stallMs, metrics, stream }: ApiOptions): RequestHandler {
   const adaptive = () => limits().adaptive ?? false;
-  const calls = new Admission({ max: () => limits().concurrent, adaptive, refusal: refusalOf("requests"), metrics });
-  const streams = new Admission({ max: () => limits().streams, adaptive, refusal: refusalOf("streams"), metrics });
-  const inAll = Number.POSITIVE_INFINITY; // Admission bounds all clients together.
-  const callsOf = new Shares(() => ({ perClient: limits().concurrentPerClient ?? 250, inAll }));
-  const streamsOf = new Shares(() => ({ perClient: limits().streamsPerClient ?? 100, inAll }));
+  const calls = new Admission({
+    max: () => limits().concurrent,
+    maxPerShare: () => limits().concurrentPerClient ?? 250,
+    refusal: refusalOf("requests"),
+    shareRefusal: tooManyRequests,
+    adaptive,
+    metrics,
+  });
+  const streams = new Admission({
+    max: () => limits().streams,
+    maxPerShare: () => limits().streamsPerClient ?? 100,
+    refusal: refusalOf("streams"),
+    shareRefusal: tooManyStreams,
+    adaptive,
+    metrics,
+  });
   const hangUps = new HangUps(() => {
     const { hangUpsPerSecond: perSecond = 20, hangUpsBurst: burst = 200 } = limits();
     return { perSecond, burst };
@@ -134,18 +144,15 @@ export function api({ upstreamOf, admit, limits, stallMs, metrics, stream }: Api
       throw new DOMException("the client disconnected", "AbortError");
     }
     // Entered once the body is complete: a client that is slow to send it takes no place of others.
-    const [admission, ofClients] = binding.streams ? [streams, streamsOf] : [calls, callsOf];
+    const admission = binding.streams ? streams : calls;
     const method = binding.rpcPath.slice(1);
     if (body.release !== undefined) exchange.onClosed = body.release;
-    if (ofClients.exceeded(client, 1) !== undefined) throw binding.streams ? tooManyStreams() : tooManyRequests();
-    admission.enter(method);
-    ofClients.add(client, 1);
+    admission.enter(method, client);
     // Left once the answer has been read as far as this process knows, or its connection is closed.
     let isCalling = false;
     exchange.onClosed = () => {
-      admission.leave();
+      admission.leave(client);
       if (isCalling) hangUps.charge(client);
-      ofClients.remove(client, 1);
       body.release?.();
     };
 

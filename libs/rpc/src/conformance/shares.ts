@@ -26,6 +26,40 @@ export const shareCases: readonly Case[] = [
     },
   },
   {
+    name: "calls in flight of one client leave places to others",
+    run: async (context) => {
+      const end = Promise.withResolvers<string>();
+      const seen = { begun: 0 };
+      const { client } = await context.open(
+        {
+          unary: async (request) => (request === "held" ? (seen.begun++, await end.promise) : request),
+          async *serverStream(request) {
+            seen.begun++;
+            yield request;
+            await end.promise;
+          },
+        },
+        { server: { maxConcurrentPerClient: 2, maxStreamsPerClient: 1 } },
+      );
+      const calls = [1, 2].map(() => client.unary("held", { metadata: named }));
+      const stream = client.serverStream("held", { metadata: named })[Symbol.asyncIterator]();
+      await stream.next();
+      while (seen.begun < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+      await assert.rejects(client.unary("a", { metadata: named }), { code: "resource_exhausted" });
+      await assert.rejects(Array.fromAsync(client.serverStream("a", { metadata: named })), {
+        code: "resource_exhausted",
+      });
+      assert.equal(await client.unary("b", { metadata: { [shareKeyName]: "192.0.2.2" } }), "b");
+      // A trusted peer that names no client may take the whole.
+      const own = [1, 2, 3].map(() => client.unary("held"));
+      while (seen.begun < 6) await new Promise((resolve) => setTimeout(resolve, 1));
+      end.resolve("end");
+      assert.deepEqual(await Promise.all([...calls, ...own]), ["end", "end", "end", "end", "end"]);
+      assert.equal((await stream.next()).done, true);
+      assert.equal(await client.unary("a", { metadata: named }), "a");
+    },
+  },
+  {
     name: "a peer that is not trusted has the share of its address, whatever it names",
     run: async (context) => {
       const { client } = await context.open(

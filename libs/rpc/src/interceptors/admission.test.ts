@@ -11,6 +11,8 @@ function setUp({ max = 1_000, adaptive = true } = {}) {
   const gauges = new Map<string, () => number | Promise<number>>();
   const { metrics } = noTelemetry;
   const admission = new Admission({
+    maxPerShare: () => Number.POSITIVE_INFINITY,
+    shareRefusal: (why) => new ServiceError("resource_exhausted", why),
     max: () => max,
     adaptive: () => adaptive,
     refusal: (why) => new ServiceError("unavailable", why, { retryAfterMs: 100 }),
@@ -131,12 +133,12 @@ test("failures do not change the limit, and calls that ran out of time count as 
 test("at most the bound is admitted, adaptive or not, and a place that is left is free", () => {
   for (const adaptive of [true, false]) {
     const { admission, shed } = setUp({ max: 2, adaptive });
-    admission.enter("Get");
-    admission.enter("Put");
-    assert.throws(() => admission.enter("Get"), { code: "unavailable" });
-    admission.leave();
-    admission.enter("Get");
-    assert.throws(() => admission.enter("Get"), { code: "unavailable" });
+    admission.enter("Get", "");
+    admission.enter("Put", "");
+    assert.throws(() => admission.enter("Get", ""), { code: "unavailable" });
+    admission.leave("");
+    admission.enter("Get", "");
+    assert.throws(() => admission.enter("Get", ""), { code: "unavailable" });
     assert.deepEqual(shed, ["max", "max"]);
   }
 });

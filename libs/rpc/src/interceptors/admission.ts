@@ -5,10 +5,14 @@ import type { Counter, Gauge, Metrics } from "@plumbline/telemetry";
 export interface AdmissionOptions {
   /** The most calls in flight, of all methods. Called each time, so it may follow the settings. */
   readonly max: () => number;
+  /** The most of them of one share. A share with the name "" has no bound of its own. */
+  readonly maxPerShare: () => number;
   /** Returns true if `run` applies the adaptive limit and deadlines. Called each time. */
   readonly adaptive: () => boolean;
   /** Creates the error of a refused call: `unavailable`, with a retry delay. */
   readonly refusal: (why: string) => ServiceError;
+  /** Creates that of a share at its bound, which no other replica should get: no retries. */
+  readonly shareRefusal: (why: string) => ServiceError;
   readonly metrics: Pick<Metrics, "counter" | "gauge">;
   /** A monotonic clock in milliseconds; `performance.now` if not given. */
   readonly now?: (() => number) | undefined;
@@ -39,6 +43,8 @@ export class Admission {
   readonly #running: Gauge<"method">;
   readonly #shed: Counter<"method" | "reason">;
   #total = 0;
+  /** The calls in flight of each share with a bound. */
+  readonly #shares = new Map<string, number>();
 
   constructor(options: AdmissionOptions) {
     const { metrics, now = () => performance.now() } = options;
@@ -54,15 +60,26 @@ export class Admission {
 
   /**
    * Takes a place among all calls while anything of the call is in memory, until `leave`. Throws
-   * `refusal` if none is free.
+   * `refusal` if none is free, and `shareRefusal` if the share has all that it may have.
    */
-  enter(method: string): void {
+  enter(method: string, share: string): void {
+    const ofShare = share === "" ? 0 : (this.#shares.get(share) ?? 0);
+    if (ofShare >= this.#options.maxPerShare()) {
+      this.#shed.inc({ method, reason: "client" });
+      throw this.#options.shareRefusal("too many calls of one client at once");
+    }
     if (this.#total >= this.#options.max()) throw this.#refuse(method, "max", "too many calls at once");
+    if (share !== "") this.#shares.set(share, ofShare + 1);
     this.#total++;
   }
 
-  leave(): void {
+  /** Gives the place back. */
+  leave(share: string): void {
     this.#total--;
+    if (share === "") return;
+    const left = (this.#shares.get(share) ?? 0) - 1;
+    if (left > 0) this.#shares.set(share, left);
+    else this.#shares.delete(share);
   }
 
   /**

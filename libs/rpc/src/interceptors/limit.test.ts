@@ -9,11 +9,13 @@ import { limit } from "./limit.ts";
 
 const never = (): Promise<void> => new Promise(() => {});
 
-function setUp(max: number) {
+function setUp(max: number, maxPerShare = max) {
   const clock = { now: 0 };
   const admission = (): Admission =>
     new Admission({
       max: () => max,
+      maxPerShare: () => maxPerShare,
+      shareRefusal: (why) => new ServiceError("resource_exhausted", why),
       adaptive: () => true,
       refusal: (why) => new ServiceError("unavailable", why),
       metrics: noTelemetry.metrics,
@@ -25,7 +27,8 @@ function setUp(max: number) {
     kind: ServerCall["kind"],
     work: () => Promise<void>,
     deadline = Number.POSITIVE_INFINITY,
-  ) => layer({ method, kind, deadline } as ServerCall, work);
+    share = "",
+  ) => layer({ method, kind, deadline, share } as ServerCall, work);
   return { clock, call };
 }
 
@@ -45,6 +48,29 @@ test("streams take no places of unary calls, nor unary calls those of streams", 
   await assert.rejects(call("a.B/Chat", "bidi_stream", never), { code: "unavailable" });
   void call("a.B/Get", "unary", never);
   await assert.rejects(call("a.B/Get", "unary", never), { code: "unavailable" });
+});
+
+test("one client takes its share of the places, and gives each back when its call has ended", async () => {
+  const { call } = setUp(5, 2);
+  const forever = Number.POSITIVE_INFINITY;
+  for (const kind of ["unary", "server_stream"] as const) {
+    const end = Promise.withResolvers<void>();
+    const held = [1, 2].map(() => call("a.B/Get", kind, () => end.promise, forever, "greedy"));
+    const third = () => call("a.B/Get", kind, async () => undefined, forever, "greedy");
+    await assert.rejects(third(), { code: "resource_exhausted" });
+    await call("a.B/Get", kind, async () => undefined, forever, "polite");
+    // A refused call holds nothing.
+    await assert.rejects(third(), { code: "resource_exhausted" });
+    const others = [1, 2, 3].map(() => call("a.B/Get", kind, () => end.promise));
+    await assert.rejects(
+      call("a.B/Get", kind, async () => undefined, forever, "polite"),
+      { code: "unavailable" },
+    );
+    end.resolve();
+    await Promise.all([...held, ...others]);
+    // Both at once: each place came back.
+    await Promise.all([third(), third()]);
+  }
 });
 
 test("a thousand long streams are no overload: neither they nor other calls are shed", async () => {

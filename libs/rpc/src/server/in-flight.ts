@@ -54,6 +54,9 @@ export class InFlight {
       get shareKey() {
         return shareKeys.of(incoming.metadata, incoming.peer);
       },
+      get share() {
+        return shareKeys.boundOf(incoming.metadata, incoming.peer);
+      },
       requests: incoming.requests,
       send: (message) => running.reply.send(message),
       sent: () => incoming.sent?.(),

@@ -36,10 +36,17 @@ export interface ServeOptions {
    */
   readonly maxConcurrent?: number | undefined;
   /**
+   * The part of it for one client, by `call.shareKey`; more end with `resource_exhausted`. A
+   * quarter if not given. A peer of `trustedPeers` that names no client may take the whole.
+   */
+  readonly maxConcurrentPerClient?: number | undefined;
+  /**
    * The most streams in flight over all connections; more are shed as `unavailable`. 1,000 if not
    * given.
    */
   readonly maxStreams?: number | undefined;
+  /** The part of it for one client, as above. */
+  readonly maxStreamsPerClient?: number | undefined;
   /**
    * Sheds unary calls below that limit too, as `unavailable`: while they take much longer than
    * without a queue, and those that cannot be answered within their deadline. False if not given.
@@ -157,17 +164,23 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   const memory = memoryOf(options, parts.weights);
   const shareKeys = new ShareKeys(options.trustedPeers);
   const inFlight = new InFlight(shareKeys);
-  const admissionOf = (max: number): Admission =>
+  const { maxConcurrent = 1_000, maxStreams = 1_000 } = options;
+  const admissionOf = (max: number, perClient = Math.ceil(max / 4)): Admission =>
     new Admission({
       max: () => max,
+      maxPerShare: () => perClient,
       adaptive: () => options.adaptive ?? false,
       refusal: (why) => new ServiceError("unavailable", `the server is at its limit: ${why}`, { retryAfterMs: 100 }),
+      shareRefusal: (why) => new ServiceError("resource_exhausted", why),
       metrics: telemetry.metrics,
     });
   const layers = [
     serverTracing(telemetry.tracer),
     serverMetrics(telemetry.metrics),
-    limit(admissionOf(options.maxConcurrent ?? 1_000), admissionOf(options.maxStreams ?? 1_000)),
+    limit(
+      admissionOf(maxConcurrent, options.maxConcurrentPerClient),
+      admissionOf(maxStreams, options.maxStreamsPerClient),
+    ),
     ...(parts.weights === undefined ? [] : [weigh(parts.weights)]),
     logging(telemetry.logger),
     errors,

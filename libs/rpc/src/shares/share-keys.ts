@@ -40,9 +40,13 @@ export class ShareKeys {
    */
   of(metadata: Metadata, peer: string): string {
     const { key, trusted } = this.peer(peer);
-    if (!trusted) return key;
-    const named = metadata.get(shareKeyName);
-    return named !== undefined && validKey.test(named) ? named : key;
+    return (trusted ? named(metadata) : undefined) ?? key;
+  }
+
+  /** Returns the same, but "" for a trusted peer that names no client: it has no bound. */
+  boundOf(metadata: Metadata, peer: string): string {
+    const { key, trusted } = this.peer(peer);
+    return trusted ? (named(metadata) ?? "") : key;
   }
 
   /** Returns the peer at "address:port", an IPv6 address with or without brackets. */
@@ -55,4 +59,9 @@ export class ShareKeys {
     this.#peers.set(peer, found);
     return found;
   }
+}
+
+function named(metadata: Metadata): string | undefined {
+  const key = metadata.get(shareKeyName);
+  return key !== undefined && validKey.test(key) ? key : undefined;
 }
