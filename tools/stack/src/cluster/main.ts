@@ -120,7 +120,7 @@ async function up(cluster: TestCluster, tag: string): Promise<number> {
   }
   await cluster.run(
     "load-image",
-    ...[...rows, ...clusterRows].map(({ name }) => `plumbline/${name}:${tag}`),
+    ...images.map((name) => `plumbline/${name}:${tag}`),
     ...engineImages,
     ...platformImages,
   );
