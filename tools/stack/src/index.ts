@@ -21,6 +21,7 @@ export { generateContracts } from "./processes/run-script.ts";
 export {
   clusterRows,
   databaseOwners,
+  flagRows,
   ownServices,
   profileRows,
   rows,

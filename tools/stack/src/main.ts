@@ -23,6 +23,7 @@ const spec = {
     fresh: flag("begins without the data of earlier runs"),
     kafka: flag("carries the events on Apache Kafka; needs Java 17 and Maven"),
     etcd: flag("keeps settings and feature flags in etcd: one on PATH, else a container"),
+    auth: flag("asks for access tokens: a development issuer writes them to .plumbline/ada, bob and operator"),
     transport: choice("carrier of the calls; PLUMBLINE_TRANSPORT where not given", transports),
     "ports-from": whole("takes all ports in a row from this one", { least: 1_024, most: 65_000 }),
     data: text("folder of the data (.plumbline/data)", { takes: "FOLDER" }),
@@ -31,8 +32,9 @@ const spec = {
   notes: ["Exit codes: 0 stopped, 1 not started, 2 wrong command line. `npm run doctor` looks for what is missing."],
 };
 
-function banner(stack: ProcessStack, ports: Ports): string {
+function banner(stack: ProcessStack, ports: Ports, asksForTokens: boolean): string {
   const base = `http://localhost:${ports.gateway}`;
+  const token = asksForTokens ? "-H @.plumbline/ada " : "";
   const others = ownServices
     .filter(({ name }) => name !== "gateway")
     .map(({ name }) => `${name} ${ports[`${name}Ops` as keyof Ports]}`)
@@ -42,13 +44,13 @@ Ready after ${(stack.readyAfterMs / 1_000).toFixed(1)} s.
 
   API and a page to try it   ${base}/docs
   OpenAPI document           ${base}/openapi.json
-  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (${others})${settingsLine(stack)}
+  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (${others})${settingsLine(stack)}${asksForTokens ? issuerLine(ports) : ""}
 
 Try:
 
   curl ${base}/v1/greetings/World
-  curl -X POST ${base}/v1/orders -H 'content-type: application/json' -d '{"customerId":"me","items":[{"sku":"tea","quantity":2}]}'
-  curl '${base}/v1/orders?customerId=me'
+  curl ${token}-X POST ${base}/v1/orders -H 'content-type: application/json' -d '{"customerId":"${asksForTokens ? "ada" : "me"}","items":[{"sku":"tea","quantity":2}]}'
+  curl ${token}'${base}/v1/orders?customerId=${asksForTokens ? "ada" : "me"}'
 ${putLine(stack)}
 Then, in another terminal: npm run demo${ports.gateway === defaultPorts.gateway ? "" : ` -- --url ${base}`}. Ctrl-C stops everything and keeps the data.
 `;
@@ -57,6 +59,10 @@ Then, in another terminal: npm run demo${ports.gateway === defaultPorts.gateway 
 function settingsLine({ etcd }: ProcessStack): string {
   if (etcd === undefined) return "";
   return `\n  settings and flags         ${etcd.url}: plumbline/config/SERVICE.yaml, plumbline/flags/SERVICE.json`;
+}
+
+function issuerLine({ issuer }: Ports): string {
+  return `\n  access tokens              .plumbline/ada, bob, operator; issuer http://127.0.0.1:${issuer} (for development)`;
 }
 
 function putLine({ etcd }: ProcessStack): string {
@@ -122,6 +128,7 @@ await runCommand(spec, async ({ values }) => {
       fresh: values.fresh,
       adapter: values.kafka ? "kafka" : "postgres",
       etcd,
+      tokens: values.auth ? resolve(root, ".plumbline") : undefined,
       transport: values.transport ?? givenTransport(),
       onLine: (name, line) => {
         if (!names.includes(name)) names.push(name);
@@ -129,7 +136,7 @@ await runCommand(spec, async ({ values }) => {
       },
       onWait: (what) => progress.show(`waiting for ${what}`),
     });
-    progress.line(banner(stack, ports));
+    progress.line(banner(stack, ports, values.auth));
     if (values.measure) {
       await Promise.race([sleep(idleMs), aborted(signal)]);
       const { text: report, isWithin } = measured(stack);

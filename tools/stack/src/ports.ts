@@ -1,6 +1,6 @@
 /** The ports of this machine that the embedded stack takes. */
 import { freePorts } from "@plumbline/tools-engines";
-import { rows, type ServiceName, type ServiceTable } from "./services.ts";
+import { flagRows, rows, type ServiceName, type ServiceTable } from "./services.ts";
 
 const enginePorts = { postgres: 54329, kafka: 19092, etcd: 2379 } as const;
 
@@ -16,6 +16,7 @@ export const defaultPorts = Object.fromEntries([
   ...rows.map(({ name, port }) => [name, port] as const),
   ...rows.flatMap(({ name, opsPort }) => (opsPort === undefined ? [] : [[`${name}Ops`, opsPort] as const])),
   ...Object.entries(enginePorts),
+  ...flagRows.map(({ name, port }) => [name, port] as const),
 ]) as unknown as Ports;
 
 /** Returns all ports in a row from `first`, in the order of `defaultPorts`. */

@@ -33,6 +33,8 @@ export interface ServiceRow {
   readonly profile?: string;
   /** It plays another company's service: no settings of ours, no metrics, no release. */
   readonly standIn?: true;
+  /** The flag of `npm start` that starts it, before the others. Compose and the chart have none. */
+  readonly flag?: string;
 }
 
 const services = [
@@ -62,12 +64,17 @@ const services = [
 
 /** The table as a type: names and ports as they are written. */
 export type ServiceTable = typeof services;
-export type ServiceName = ServiceTable[number]["name"];
+export type ServiceName = ServiceTable[number]["name"] | "issuer";
 
 export const rows: readonly (ServiceRow & { readonly name: ServiceName })[] = services;
 
 /** The services that are ours: they have settings, metrics and a release. */
 export const ownServices = rows.filter(({ standIn }) => standIn !== true);
+
+/** The programs that `npm start` starts with a flag. */
+export const flagRows: readonly (ServiceRow & { readonly name: ServiceName })[] = [
+  { name: "issuer", port: 8_091, http: true, standIn: true, flag: "auth" },
+];
 
 /** The services of compose profiles: they have settings, metrics and an image. */
 export const profileRows: readonly ServiceRow[] = [
@@ -84,7 +91,7 @@ export const databaseOwners = rows.filter(({ database }) => database === true).m
 
 /** Returns the row of a service. Throws where there is none. */
 export function serviceRow(name: string): (typeof rows)[number] {
-  const found = rows.find((row) => row.name === name);
+  const found = [...rows, ...flagRows].find((row) => row.name === name);
   if (found === undefined) throw new Error(`there is no service "${name}" in tools/stack/src/services.ts`);
   return found;
 }

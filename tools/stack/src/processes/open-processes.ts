@@ -14,7 +14,7 @@ import {
   startStackEtcd,
 } from "@plumbline/tools-engines";
 import type { Ports } from "../ports.ts";
-import { databaseOwners, ownServices, rows, serviceRow } from "../services.ts";
+import { databaseOwners, flagRows, ownServices, rows, serviceRow } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
 import { limitCompileCache } from "./compile-cache.ts";
 import { documentsOf } from "./documents.ts";
@@ -84,11 +84,12 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   const began = performance.now();
   await using resources = new AsyncDisposableStack();
 
-  const { kafka: kafkaPort, etcd: etcdPort, ...others } = ports;
+  const { kafka: kafkaPort, etcd: etcdPort, issuer: issuerPort, ...others } = ports;
   await checkPorts({
     ...others,
     ...(adapter === "kafka" && { kafka: kafkaPort }),
     ...(options.etcd && { etcd: etcdPort }),
+    ...(options.tokens !== undefined && { issuer: issuerPort }),
   });
   if (entry === "bundle") requireBundles(root);
   limitCompileCache(root);
@@ -142,7 +143,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   const owned = resources.move();
   return {
     kind: "processes",
-    killable: rows.map(({ name }) => name),
+    killable: [...rows, ...(options.tokens === undefined ? [] : flagRows)].map(({ name }) => name),
     programs: running.byName,
     ports,
     gateways: async () => running.of("gateway").map(({ program }) => program.url),
@@ -193,8 +194,16 @@ class Programs implements AsyncDisposable {
     const table = programs(this.#options.ports, this.#urls, { ...this.#options, extra });
     const surplus = [...this.byName].filter(([name]) => !table.some((program) => program.name === name));
     await Promise.all(surplus.map(([name, program]) => (this.byName.delete(name), program.stop())));
-    await Promise.all(table.map((program) => this.#run(program)));
     using limit = deadline(this.#options.readyMs ?? 60_000, { signal: this.#options.signal });
+    const [first = [], others = []] = [true, false].map((isFirst) =>
+      table.filter(({ service }) => (serviceRow(service).flag !== undefined) === isFirst),
+    );
+    for (const program of first) {
+      await this.#run(program);
+      // The others ask it at their start, and would wait for seconds if it did not answer.
+      await this.byName.get(program.name)?.ready({ signal: limit.signal });
+    }
+    await Promise.all(others.map((program) => this.#run(program)));
     const waiting = new Set(this.byName.keys());
     const tell = () => waiting.size > 0 && this.#options.onWait?.([...waiting].join(", "));
     tell();

@@ -74,6 +74,23 @@ test("every program of the table has a port of its own", async () => {
   assert.equal(new Set(table.map((program) => program.ready)).size, table.length);
 });
 
+test("with a folder for tokens an issuer runs, and the gateway alone asks it", async () => {
+  const ports = await freeStackPorts();
+  const table = programs(ports, urls, { tokens: "/tokens" });
+  const issuer = table.find(({ service }) => service === "issuer");
+  assert.deepEqual(issuer?.environment, {
+    ISSUER_HOST: "127.0.0.1",
+    ISSUER_PORT: String(ports.issuer),
+    ISSUER_FOLDER: "/tokens",
+  });
+  const asking = table.flatMap(({ environment }) =>
+    Object.entries(environment).filter(([key]) => key.includes("AUTH_ISSUER")),
+  );
+  assert.deepEqual(asking, [["GATEWAY_AUTH_ISSUER", issuer.url]]);
+  const without = programs(ports, urls);
+  assert.ok(!JSON.stringify(without).includes("issuer"));
+});
+
 test("the gateway serves the names of this machine only", async () => {
   const gateway = programs(await freeStackPorts(), urls).find(({ service }) => service === "gateway");
   assert.equal(gateway?.environment["GATEWAY_HTTP_HOSTS"], "localhost,127.0.0.1,[::1]");

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { settingsPrefix } from "@plumbline/config";
 import type { Ports } from "../ports.ts";
-import { databaseOwners, ownServices, rows, type ServiceName, serviceRow } from "../services.ts";
+import { databaseOwners, flagRows, ownServices, rows, type ServiceName, serviceRow } from "../services.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -78,6 +78,11 @@ export interface ProgramsOptions {
   readonly transport?: Transport | undefined;
   /** The etcd that has the settings and the flags; files have them if not given. */
   readonly etcdUrl?: string | undefined;
+  /**
+   * The folder of the token files. With it a development issuer runs, and the gateway asks for
+   * tokens.
+   */
+  readonly tokens?: string | undefined;
   /** Settings that every service gets. */
   readonly environment?: Environment | undefined;
   /** Replicas beside the first of each service. */
@@ -99,9 +104,9 @@ export function programs(
   urls: Readonly<Record<DatabaseName, string>>,
   options: ProgramsOptions = {},
 ): Program[] {
-  const { adapter = "postgres", entry = "source", transport, etcdUrl, extra = [] } = options;
+  const { adapter = "postgres", entry = "source", transport, etcdUrl, tokens, extra = [] } = options;
   const replicas = [
-    ...rows.map(({ name }) => ({
+    ...[...(tokens === undefined ? [] : flagRows), ...rows].map(({ name }) => ({
       service: name,
       name,
       port: ports[name],
@@ -141,6 +146,8 @@ export function programs(
     if (row.publishes !== undefined || row.consumes !== undefined) Object.assign(own, messaging());
     for (const [setting, called] of Object.entries(row.calls ?? {})) own[setting] = `http://${addressesOf(called)[0]}`;
     if (row.upstreams === true) Object.assign(own, upstreams());
+    if (tokens !== undefined && service === "issuer") own["FOLDER"] = tokens;
+    if (tokens !== undefined && service === "gateway") own["AUTH_ISSUER"] = `http://${addressesOf("issuer")[0]}`;
     const prefix = settingsPrefix(service);
     const prefixed = Object.entries(own).map(([key, value]) => [`${prefix}_${key}`, value]);
     if (row.standIn === true) return Object.fromEntries(prefixed);
