@@ -1,10 +1,12 @@
+import type { MetadataInit } from "@plumbline/rpc";
+
 /** The options of one call. */
 export interface UpstreamCall {
   /** Aborts when the client has disconnected. */
   readonly signal: AbortSignal;
   /** The deadline. A call that takes longer rejects with deadline_exceeded. */
   readonly timeoutMs: number;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata: MetadataInit;
 }
 
 /**

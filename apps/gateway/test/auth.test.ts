@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { IssuerError } from "@plumbline/auth";
+import { decodePrincipal, encodePrincipal, IssuerError, principalName } from "@plumbline/auth";
 import { startIssuer } from "@plumbline/issuer";
+import type { MetadataInit } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
 import { type DeniedSettings, openAuth } from "../src/auth/open-auth.ts";
 import { script } from "../src/docs/script.ts";
@@ -14,6 +15,7 @@ import { startTokenIssuer } from "./support/token-issuer.ts";
 
 const order = { id: "7", customerId: "ada", status: "ORDER_STATUS_PENDING", version: "1" };
 const both = "orders:read orders:write";
+const bob = { client: "cli", scopes: ["orders:read"], issuedMs: 0, expiresMs: 2e12 };
 const nobody: DeniedSettings = { subjects: [] };
 
 interface Options {
@@ -141,6 +143,27 @@ test("the OpenAPI document states the scopes of each operation", async () => {
   assert.ok("401" in operation("/v1/orders", "post").responses);
   assert.deepEqual(operation("/v1/greetings/{name}", "get").security, []);
   assert.ok(!("401" in operation("/v1/greetings/{name}", "get").responses));
+});
+
+test("a service gets the caller from the token, and nothing that a client says of itself", async () => {
+  const seen: unknown[] = [];
+  const told = (_: unknown, { metadata }: { readonly metadata: MetadataInit }) => {
+    const bytes = metadata[principalName];
+    seen.push(bytes instanceof Uint8Array ? decodePrincipal(bytes)?.subject : bytes);
+    assert.ok(!Object.keys(metadata).includes("authorization"));
+    return {};
+  };
+  await using run = await open({ handlers: { GetOrder: told, SayHello: told } });
+  const forged = Buffer.from(encodePrincipal({ ...bob, subject: "bob" })).toString("base64");
+  const headers = {
+    authorization: `Bearer ${await run.issuer.token("ada", both)}`,
+    [principalName]: forged,
+    [`grpc-metadata-${principalName}`]: forged,
+    "x-user-id": "bob",
+  };
+  await run.gateway.fetch("/v1/orders/7", { headers });
+  await run.gateway.fetch("/v1/greetings/Ada", { headers });
+  assert.deepEqual(seen, ["ada", undefined]);
 });
 
 test("the page to try the API sends the token of one form with the requests of all, to protected routes only", async () => {

@@ -1,5 +1,6 @@
 import { type Config, urlWithPassword } from "@plumbline/config";
 import { descriptorSet, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
+import { accessRulesOf } from "@plumbline/contracts/access";
 import { followFlags } from "@plumbline/flags";
 import { openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
@@ -61,7 +62,14 @@ async function main(config: Config<typeof OrdersConfig>, context: ServiceContext
     { ...config, grace, backoff: { baseMs: 50, maxMs: 2_000 } },
   );
   await using server = await serveRpc(
-    { services: [app.service], descriptors: descriptorSet, health: ops.health, telemetry, weights },
+    {
+      services: [app.service],
+      descriptors: descriptorSet,
+      access: () => accessRulesOf(descriptorSet),
+      health: ops.health,
+      telemetry,
+      weights,
+    },
     { ...config.rpc, graceMs: grace.calls },
   );
   await serveUntilStopped(

@@ -1,5 +1,6 @@
 import { type Config, urlWithPassword } from "@plumbline/config";
 import { descriptorSet, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
+import { accessRulesOf } from "@plumbline/contracts/access";
 import { openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
   followLiveSettings,
@@ -47,7 +48,13 @@ async function main(config: Config<typeof WorkerConfig>, context: ServiceContext
     { ...config, capacity: config.backlog, grace, backoff: { baseMs: 200, maxMs: 2_000 } },
   );
   await using server = await serveRpc(
-    { services: [app.service], descriptors: descriptorSet, health: ops.health, telemetry },
+    {
+      services: [app.service],
+      descriptors: descriptorSet,
+      access: () => accessRulesOf(descriptorSet),
+      health: ops.health,
+      telemetry,
+    },
     { ...config.rpc, graceMs: grace.calls },
   );
   await serveUntilStopped(

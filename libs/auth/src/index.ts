@@ -1,5 +1,6 @@
 /** The verification of access tokens: who calls, and with which scopes. */
 export { bearerToken, type Challenge, challenge } from "./bearer.ts";
+export { decodePrincipal, encodePrincipal, principalName } from "./carried-principal.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { type Denied, DenyList } from "./deny-list.ts";
 export { IssuerError, requireScopes, TokenError, type TokenReason } from "./errors.ts";

@@ -1,5 +1,14 @@
 /** Reads the access rules of methods, which the protos state beside their HTTP routes. */
-import { type DescMethod, type FileRegistry, getOption, hasOption, type Message } from "@bufbuild/protobuf";
+import {
+  createFileRegistry,
+  type DescMethod,
+  type FileRegistry,
+  fromBinary,
+  getOption,
+  hasOption,
+  type Message,
+} from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 
 /** The callers of a method: those with all of the scopes, everybody, or other services only. */
 export type AccessRule =
@@ -41,6 +50,16 @@ export function readAccessRules(registry: FileRegistry): AccessRules {
     }
   }
   return { rules, problems };
+}
+
+/**
+ * Returns the rules in a google.protobuf.FileDescriptorSet. Throws an Error that names each method
+ * without one.
+ */
+export function accessRulesOf(descriptors: Uint8Array): ReadonlyMap<string, AccessRule> {
+  const { rules, problems } = readAccessRules(createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors)));
+  if (problems.length > 0) throw new Error(problems.join("; "));
+  return rules;
 }
 
 /** Returns the rule of a method, or the sentence that says what is wrong with it. */

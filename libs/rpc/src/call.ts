@@ -1,3 +1,4 @@
+import type { Principal } from "@plumbline/auth";
 import type { CallKind } from "./definition.ts";
 import type { Metadata, MetadataValue } from "./metadata.ts";
 import type { Requests } from "./transport.ts";
@@ -27,6 +28,11 @@ export interface Call {
    * peer names (`trustedPeers`), else that of the peer's address.
    */
   readonly shareKey: string;
+  /**
+   * Who calls, as a believed peer says (`principalPeers`). Undefined for public methods, and while
+   * no peer is believed: then everybody may call everything.
+   */
+  readonly principal: Principal | undefined;
   /** Sets a header. Throws once the first message is sent. */
   setHeader(name: string, value: MetadataValue): void;
   /** Sets a trailer, which goes out with the status, successful or not. */

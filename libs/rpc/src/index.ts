@@ -16,6 +16,7 @@ export {
   HealthCheckResponse_ServingStatus as servingStatus,
   HealthDefinition as HealthService,
 } from "./gen/grpc/health/v1/health.ts";
+export { type AccessTable, type MethodAccess } from "./interceptors/access.ts";
 export { Admission } from "./interceptors/admission.ts";
 export type { Interceptor } from "./interceptors/interceptor.ts";
 export type { CallWeights } from "./interceptors/weigh.ts";

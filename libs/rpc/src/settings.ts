@@ -59,6 +59,13 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
       .default(defaultTrustedPeers)
       .refine(isAddressList, "expected addresses, subnets, loopback, linklocal or uniquelocal, with commas")
       .describe("callers that speak for the client they name: addresses and subnets, with commas; none if empty"),
+    principalPeers: z
+      .string()
+      .default("")
+      .refine(isAddressList, "expected addresses, subnets, loopback, linklocal or uniquelocal, with commas")
+      .describe(
+        "callers that are believed about who calls: addresses and subnets, with commas; everybody may call everything if empty",
+      ),
     maxHeldBytes: z
       .int()
       .min(1024 * 1024)

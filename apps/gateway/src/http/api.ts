@@ -1,7 +1,7 @@
 import type { Principal } from "@plumbline/auth";
 import { steadyNow } from "@plumbline/concurrency";
 import { codeOf, ServiceError } from "@plumbline/errors";
-import { Admission, isAtDeadline } from "@plumbline/rpc";
+import { Admission, isAtDeadline, type MetadataInit } from "@plumbline/rpc";
 import type { Metrics } from "@plumbline/telemetry";
 import { answerOf, type Binding, bindRequest, maxJsonBytes } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
@@ -72,7 +72,7 @@ export interface StreamCall {
   readonly binding: Binding;
   readonly upstream: Upstream;
   readonly message: Uint8Array;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata: MetadataInit;
   /** The caller, if one had to say who it is. The stream ends with its token. */
   readonly principal: Principal | undefined;
 }
@@ -133,7 +133,7 @@ export function api({ upstreamOf, admit, limits, stallMs, metrics, stream }: Api
     // From here on the shares are those of the caller: others behind its address keep theirs.
     const client = principal === undefined ? exchange.clientKey : principalKey(principal);
     const { timeoutMs, maxTimeoutMs } = limits();
-    const metadata = metadataOf(request.headers, exchange.requestId, client);
+    const metadata = metadataOf(request.headers, exchange.requestId, client, principal);
     const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);
     hangUps.check(client);
     answers.check(client);

@@ -1,6 +1,8 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { encodePrincipal, type Principal, principalName } from "@plumbline/auth";
 import { ServiceError } from "@plumbline/errors";
+import type { MetadataInit } from "@plumbline/rpc";
 import { shareKeyName } from "@plumbline/rpc/shares";
 
 /** The request ids that are accepted: no character in them can end a header or a log line. */
@@ -12,18 +14,37 @@ export function requestIdOf(header: string | undefined): string {
 }
 
 /**
- * Returns the metadata that is passed on to the service: `x-request-id`, `idempotency-key` and the
- * client's share key, which the client cannot set. The list is closed, since other headers concern
- * only the client and the gateway. The trace's context is added where the call is made. Throws
- * ServiceError invalid_argument for an invalid Idempotency-Key.
+ * Returns the metadata that is passed on to the service: `x-request-id`, `idempotency-key`, and the
+ * client's share key and principal, which the client cannot set. The list is closed, since other
+ * headers concern only the client and the gateway. The trace's context is added where the call is
+ * made. Throws ServiceError invalid_argument for an invalid Idempotency-Key.
  */
-export function metadataOf(headers: IncomingHttpHeaders, requestId: string, shareKey: string): Record<string, string> {
+export function metadataOf(
+  headers: IncomingHttpHeaders,
+  requestId: string,
+  shareKey: string,
+  principal?: Principal,
+): MetadataInit {
   const key = headers["idempotency-key"];
-  if (key === undefined) return { "x-request-id": requestId, [shareKeyName]: shareKey };
+  const own = { "x-request-id": requestId, [shareKeyName]: shareKey };
+  const common = principal === undefined ? own : { ...own, [principalName]: bytesOf(principal) };
+  if (key === undefined) return common;
   if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw invalid("Idempotency-Key must have 1 to 255 visible ASCII characters, and no spaces.");
   }
-  return { "x-request-id": requestId, [shareKeyName]: shareKey, "idempotency-key": key };
+  return { ...common, "idempotency-key": key };
+}
+
+const encoded = new WeakMap<Principal, Uint8Array>();
+
+/** The verifier's cache returns the same object for all requests with a token. */
+function bytesOf(principal: Principal): Uint8Array {
+  let bytes = encoded.get(principal);
+  if (bytes === undefined) {
+    bytes = encodePrincipal(principal);
+    encoded.set(principal, bytes);
+  }
+  return bytes;
 }
 
 const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };

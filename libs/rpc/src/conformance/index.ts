@@ -14,6 +14,7 @@ import { compressionCases } from "./compression.ts";
 import { drainCases } from "./draining.ts";
 import { errorCases } from "./errors.ts";
 import { flowCases } from "./flow.ts";
+import { identityCases } from "./identity.ts";
 import { retryCases } from "./retries.ts";
 import { shareCases } from "./shares.ts";
 import { type Pairing, TestContext } from "./test-context.ts";
@@ -41,6 +42,7 @@ export function conformance(pairing: Pairing): void {
       retryCases,
       drainCases,
       shareCases,
+      identityCases,
       wireCases,
       compressionCases,
     ];

@@ -16,6 +16,7 @@ import type { CallOptions, Channel } from "../client/channel.ts";
 import { type ConnectOptions, connect } from "../client/connect.ts";
 import { type Client, type ClientOptions, createClient } from "../client/create-client.ts";
 import type { MessageType } from "../definition.ts";
+import type { AccessTable } from "../interceptors/access.ts";
 import { type RpcServer, type ServeOptions, serve } from "../server/serve.ts";
 import { type Handlers, service } from "../server/service.ts";
 import type { TransportName } from "../transports/index.ts";
@@ -95,10 +96,12 @@ export class TestContext implements AsyncDisposable {
       readonly channel?: Partial<ConnectOptions>;
       readonly client?: ClientOptions<typeof Conformance>;
       readonly telemetry?: Telemetry;
+      /** The access rules of the methods. */
+      readonly access?: AccessTable;
     } = {},
   ): Promise<Opened> {
     const { telemetry = noTelemetry } = options;
-    const running = await this.serve(handlers, options.server, telemetry);
+    const running = await this.serve(handlers, options.server, telemetry, options.access);
     const channel = await this.connect(running.port, options.channel, telemetry);
     return { server: running, channel, client: createClient(Conformance, channel, options.client) };
   }
@@ -107,11 +110,12 @@ export class TestContext implements AsyncDisposable {
     handlers: Partial<ConformanceHandlers> = {},
     options: Partial<ServeOptions> = {},
     telemetry: Telemetry = noTelemetry,
+    access?: AccessTable,
   ): Promise<RpcServer> {
     const services = [service(Conformance, { ...echo, ...handlers })];
     return this.#stack.use(
       await serve(
-        { services, telemetry },
+        { services, telemetry, access: access && (() => access) },
         { host: "127.0.0.1", port: 0, ...this.#serverSide, graceMs: 2_000, ...options },
       ),
     );

@@ -3,6 +3,7 @@ import { ServiceError } from "@plumbline/errors";
 import type { ServerCall } from "../call.ts";
 import { isAtDeadline } from "../deadline.ts";
 import { type CallKind, methodName } from "../definition.ts";
+import type { Principals } from "../identity/principals.ts";
 import { Metadata } from "../metadata.ts";
 import type { ShareKeys } from "../shares/share-keys.ts";
 import { ok, type Status, statusOf } from "../status.ts";
@@ -18,9 +19,11 @@ export class InFlight {
   /** The reason for which every call is aborted from now on. */
   #aborted: ServiceError | undefined;
   readonly #shareKeys: ShareKeys;
+  readonly #principals: Principals | undefined;
 
-  constructor(shareKeys: ShareKeys) {
+  constructor(shareKeys: ShareKeys, principals: Principals | undefined) {
     this.#shareKeys = shareKeys;
+    this.#principals = principals;
   }
 
   /**
@@ -30,6 +33,7 @@ export class InFlight {
    */
   accept(path: string, kind: CallKind, incoming: IncomingCall, run: (call: ServerCall) => Promise<void>): void {
     const shareKeys = this.#shareKeys;
+    const principal = this.#principals?.of(incoming.metadata, incoming.peer);
     const running = new RunningCall(incoming);
     this.#running++;
     this.#inTime.add(running);
@@ -57,6 +61,7 @@ export class InFlight {
       get share() {
         return shareKeys.boundOf(incoming.metadata, incoming.peer);
       },
+      principal,
       requests: incoming.requests,
       send: (message) => running.reply.send(message),
       sent: () => incoming.sent?.(),

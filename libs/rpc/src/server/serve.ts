@@ -3,6 +3,8 @@ import { ServiceError } from "@plumbline/errors";
 import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { ServerCall } from "../call.ts";
+import { Principals } from "../identity/principals.ts";
+import { type AccessTable, requireAccess } from "../interceptors/access.ts";
 import { Admission } from "../interceptors/admission.ts";
 import { errors } from "../interceptors/errors.ts";
 import { type Interceptor, onion } from "../interceptors/interceptor.ts";
@@ -111,6 +113,12 @@ export interface ServeOptions {
    */
   readonly trustedPeers?: string | undefined;
   /**
+   * The peers that are believed about who calls (`call.principal`), listed as `trustedPeers` is. If
+   * there are any, methods are for the callers of their access rule only, and `access` is needed.
+   * None if not given: everybody may call everything.
+   */
+  readonly principalPeers?: string | undefined;
+  /**
    * The time that `drain` waits for unary calls before it aborts their signals; 10 s if not given.
    */
   readonly graceMs?: number | undefined;
@@ -127,6 +135,8 @@ export interface ServeParts {
   readonly descriptors?: Uint8Array | undefined;
   /** The memory that calls of heavy methods may hold while they run; they wait for it. */
   readonly weights?: CallWeights | undefined;
+  /** Returns the access rules of the methods. Called only if `principalPeers` names some. */
+  readonly access?: (() => AccessTable) | undefined;
   /** Interceptors around the handlers, inside the server's own. The first is the outermost. */
   readonly interceptors?: readonly Interceptor<ServerCall>[] | undefined;
 }
@@ -163,7 +173,8 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
 
   const memory = memoryOf(options, parts.weights);
   const shareKeys = new ShareKeys(options.trustedPeers);
-  const inFlight = new InFlight(shareKeys);
+  const principals = (options.principalPeers ?? "") === "" ? undefined : new Principals(options.principalPeers ?? "");
+  const inFlight = new InFlight(shareKeys, principals);
   const { maxConcurrent = 1_000, maxStreams = 1_000 } = options;
   const admissionOf = (max: number, perClient = Math.ceil(max / 4)): Admission =>
     new Admission({
@@ -184,6 +195,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
     ...(parts.weights === undefined ? [] : [weigh(parts.weights)]),
     logging(telemetry.logger),
     errors,
+    ...(principals === undefined ? [] : [requireAccess(accessOf(parts), principals, telemetry.metrics)]),
     ...(parts.interceptors ?? []),
   ];
   const methods = services.flatMap((service) =>
@@ -247,6 +259,12 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   let draining: Promise<void> | undefined;
   const drain = (): Promise<void> => (draining ??= drainOnce());
   return { port: listening.port, recycle: () => listening.recycle(), drain, [Symbol.asyncDispose]: drain };
+}
+
+function accessOf({ access }: ServeParts): AccessTable {
+  if (access === undefined)
+    throw new TypeError("principalPeers needs the access rules of the methods, and there are none");
+  return access();
 }
 
 function assertUniqueMethods(methods: readonly ServerMethod[]): void {
