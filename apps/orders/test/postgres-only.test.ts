@@ -6,12 +6,12 @@ import test, { after, before } from "node:test";
 import { deadline } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import { type Database, openDatabase } from "@plumbline/postgres";
-import { noTelemetry } from "@plumbline/telemetry";
+import { noTelemetry, startTelemetry } from "@plumbline/telemetry";
 import { eventually } from "@plumbline/tools-engines";
 import { cancel } from "../src/domain/order.ts";
 import { pruneKeys } from "../src/postgres/idempotency-keys.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
-import { forgetShareKeys } from "../src/postgres/pending-counts.ts";
+import { followPending, forgetShareKeys } from "../src/postgres/pending-counts.ts";
 import { watchOrder } from "../src/use-cases/watch-order.ts";
 import { newCustomer, pendingOrder, placed } from "./builders.ts";
 import { openPostgresContext, type PostgresTestContext } from "./postgres-context.ts";
@@ -218,4 +218,26 @@ test("the key of a client is removed from orders that no longer count, whichever
     kept.map(({ id }) => names.get(id)),
     ["pending", "cancelled now"],
   );
+});
+
+test("the age of the oldest pending order is reported, and other orders do not count", async () => {
+  await using own = await openPostgresContext();
+  await using database = await openDatabase({ url: own.url, applicationName: "ages" }, noTelemetry);
+  await using telemetry = startTelemetry({ service: "test", logLevel: "error" });
+  await using _following = followPending(database, telemetry);
+  const age = async () =>
+    Number(/^orders_pending_oldest_seconds (.*)$/m.exec((await telemetry.metrics.text()).body)?.[1] ?? Number.NaN);
+  assert.equal(await age(), 0);
+  for (const change of [
+    "update_time = now() - interval '40 minutes'",
+    "update_time = now() - interval '10 minutes'",
+    "update_time = now() - interval '2 hours', status = 'rejected'",
+  ]) {
+    const order = pendingOrder();
+    await own.orders.add(order, placed(order), { shareKey: "client" });
+    await database.query(`update orders set ${change} where id = $1`, [order.id]);
+  }
+  await eventually(age, (seconds) => seconds >= 2_400 && seconds < 2_700);
+  await database.query("update orders set status = 'cancelled' where status = 'pending'");
+  await eventually(age, (seconds) => seconds === 0);
 });

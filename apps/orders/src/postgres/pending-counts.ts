@@ -11,7 +11,10 @@ interface Row {
 /** Unanswered orders, and those cancelled within a minute: the worker may be at them still. */
 const counted = `share_key <> '' and (status = 'pending'
   or (status = 'cancelled' and update_time > now() - interval '1 minute'))`;
-const sums = "select count(*)::int as orders, coalesce(sum(cost), 0)::int as cost from orders";
+const sums = "select count(*)::int as orders, coalesce(sum(cost), 0)::int as cost";
+/** A pending order was updated when it was placed, and the index has that time. */
+const oldest = `coalesce(extract(epoch from now() - min(update_time) filter (where status = 'pending')), 0)::int
+  as oldest`;
 
 const nothing: Pending = { orders: 0, cost: 0 };
 /** The pause between two reads of the count of all orders. */
@@ -20,7 +23,7 @@ const everyMs = 1_000;
 /** Returns the unanswered orders of one client, from an index that holds no answered ones. */
 export async function pendingOf(tx: Queryable, shareKey: string | undefined, { signal }: Abortable): Promise<Pending> {
   if (shareKey === undefined) return nothing;
-  const [found = nothing] = await tx.query<Row>(`${sums} where share_key = $1 and ${counted}`, [shareKey], {
+  const [found = nothing] = await tx.query<Row>(`${sums} from orders where share_key = $1 and ${counted}`, [shareKey], {
     signal,
     name: "count_pending_of_client",
   });
@@ -41,18 +44,23 @@ export function followPending(
   { logger, metrics }: Pick<Telemetry, "logger" | "metrics">,
 ): PendingInAll {
   let current = nothing;
+  let oldestSeconds = 0;
   const gauges = new DisposableStack();
   const gauge = (name: string, help: string, read: () => number): void =>
     void gauges.use(metrics.gauge(name, help, []).observe(read));
   gauge("orders_pending", "Unanswered orders of all clients, as they count for the bounds.", () => current.orders);
   gauge("orders_pending_items", "Items of the unanswered orders of all clients.", () => current.cost);
+  gauge("orders_pending_oldest_seconds", "Age of the oldest unanswered order; 0 without one.", () => oldestSeconds);
   const running = repeat(
     async (signal) => {
-      const [found = nothing] = await database.query<Row>(`${sums} where ${counted}`, [], {
+      const statement = `${sums}, ${oldest} from orders where ${counted}`;
+      const [found] = await database.query<Row & { readonly oldest: number }>(statement, [], {
         signal,
         name: "count_pending",
       });
-      current = found;
+      if (found === undefined) return;
+      current = { orders: found.orders, cost: found.cost };
+      oldestSeconds = Math.max(0, found.oldest);
     },
     { everyMs, onFailure: (error) => logger.warn("unanswered orders not counted", { error: String(error) }) },
   );
