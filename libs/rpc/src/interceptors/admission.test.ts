@@ -2,16 +2,17 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { ServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
+import * as fc from "fast-check";
 import { Admission } from "./admission.ts";
 
 /** Returns an admission in virtual time, and the counts of shed calls. */
-function setUp({ max = 1_000, adaptive = true } = {}) {
+function setUp({ max = 1_000, maxPerShare = Number.POSITIVE_INFINITY, adaptive = true } = {}) {
   const clock = { now: 0 };
   const shed: string[] = [];
   const gauges = new Map<string, () => number | Promise<number>>();
   const { metrics } = noTelemetry;
   const admission = new Admission({
-    maxPerShare: () => Number.POSITIVE_INFINITY,
+    maxPerShare: () => maxPerShare,
     shareRefusal: (why) => new ServiceError("resource_exhausted", why),
     max: () => max,
     adaptive: () => adaptive,
@@ -141,6 +142,33 @@ test("at most the bound is admitted, adaptive or not, and a place that is left i
     assert.throws(() => admission.enter("Get", ""), { code: "unavailable" });
     assert.deepEqual(shed, ["max", "max"]);
   }
+});
+
+test("a call is refused exactly if its share or all have no place, in any order of calls", () => {
+  const step = fc.record({ share: fc.constantFrom("", "a", "b", "c"), leaves: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const { admission } = setUp({ max: 6, maxPerShare: 2 });
+      const running: string[] = [];
+      for (const { share, leaves } of steps) {
+        const at = running.indexOf(share);
+        if (leaves) {
+          if (at >= 0) admission.leave(...(running.splice(at, 1) as [string]));
+          continue;
+        }
+        const ofShare = running.filter((one) => one === share).length;
+        const wanted = share !== "" && ofShare >= 2 ? "resource_exhausted" : running.length >= 6 ? "unavailable" : "";
+        let code = "";
+        try {
+          admission.enter("Get", share);
+          running.push(share);
+        } catch (error) {
+          code = (error as ServiceError).code;
+        }
+        assert.equal(code, wanted);
+      }
+    }),
+  );
 });
 
 test("without the adaptive limit nothing is shed below the bound", async () => {
