@@ -54,6 +54,22 @@ export function portsContract(adapter: string, open: () => Promise<TestContext>)
       return all.filter(({ key }) => keys.has(key)).map(({ type }) => type);
     }
 
+    test("an order is there for its owner, and not for another", async () => {
+      const order = pendingOrder();
+      await context.orders.add(order, placed(order));
+      const other = newCustomer();
+      assert.deepEqual(await context.orders.find(order.id, { owner: order.customerId }), order);
+      assert.equal(await context.orders.find(order.id, { owner: other }), undefined);
+      let asked = 0;
+      const decide = (found: Order) => (asked++, cancelled(found));
+      await assert.rejects(context.orders.change(order.id, decide, { owner: other }), OrderNotFoundError);
+      assert.equal(asked, 0);
+      assert.deepEqual(await context.orders.find(order.id), order);
+      await context.orders.change(order.id, decide, { owner: order.customerId });
+      assert.equal((await context.orders.find(order.id))?.status, "cancelled");
+      assert.deepEqual(await announcedOf(order), ["orders.v1.OrderPlaced", "orders.v1.OrderCancelled"]);
+    });
+
     test("an added order is found unchanged", async () => {
       const order = pendingOrder({
         items: [

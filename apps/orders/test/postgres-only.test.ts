@@ -118,7 +118,7 @@ test("a change made by another process reaches the watchers of this one", async 
   const elsewhere = new PostgresOrders(other, noTelemetry);
   const seen: bigint[] = [];
   using limit = deadline(10_000);
-  for await (const { version } of watchOrder(context, { orderId: order.id, afterVersion: 0n }, limit)) {
+  for await (const { version } of watchOrder(context, undefined, { orderId: order.id, afterVersion: 0n }, limit)) {
     seen.push(version);
     if (version === 1n) {
       await elsewhere.change(order.id, (order) => ({ order: cancel(order, new Date()), events: [] }));
@@ -133,7 +133,7 @@ test("a watcher sees changes made while the connections to the database were los
   const order = pendingOrder();
   await context.orders.add(order, placed(order));
   using limit = deadline(10_000);
-  const stream = watchOrder(context, { orderId: order.id, afterVersion: 0n }, limit);
+  const stream = watchOrder(context, undefined, { orderId: order.id, afterVersion: 0n }, limit);
   assert.equal((await stream.next()).value?.version, 1n);
   const next = stream.next();
   const listening = (): Promise<unknown[]> =>

@@ -1,3 +1,4 @@
+import { ownersSuite } from "./owners.ts";
 import { portsContract } from "./ports.ts";
 import { openPostgresContext } from "./postgres-context.ts";
 import { scheduleProperty } from "./schedules.ts";
@@ -7,3 +8,4 @@ portsContract("postgres", openPostgresContext);
 scheduleProperty("postgres", openPostgresContext, 50);
 serviceSuite("postgres", openPostgresContext);
 pendingSuite("postgres", openPostgresContext);
+ownersSuite("postgres", openPostgresContext);

@@ -66,12 +66,12 @@ async function run(
   const prefix = randomUUID();
   const cancels: (string | undefined)[] = [];
   using limit = deadline(10_000);
-  const watched = Array.fromAsync(watchOrder(ports, { orderId: order.id, afterVersion: 0n }, limit));
+  const watched = Array.fromAsync(watchOrder(ports, undefined, { orderId: order.id, afterVersion: 0n }, limit));
 
   async function take({ act }: Step): Promise<void> {
     if (act === "cancel") {
       try {
-        cancels.push((await cancelOrder(ports, order.id)).status);
+        cancels.push((await cancelOrder(ports, undefined, order.id)).status);
       } catch (error) {
         if (error instanceof OrderAlreadyFulfilledError) cancels.push("fulfilled");
         else if (error instanceof OrderAlreadyRejectedError) cancels.push("rejected");

@@ -38,7 +38,7 @@ export interface Running extends AsyncDisposable {
   readonly context: TestContext;
 }
 
-const defaults = await loadConfig(OrdersConfig, [
+export const defaults = await loadConfig(OrdersConfig, [
   env("ORDERS", { ORDERS_DATABASE_URL: "postgresql://localhost/orders", ORDERS_MESSAGING_ADAPTER: "memory" }),
 ]);
 

@@ -39,6 +39,7 @@ export const rejected: Outcome = { status: "rejected", reason: "out of stock: oo
 
 export const fulfilmentOf = (orderId: OrderId, outcome: Outcome = fulfilled): Fulfilment => ({
   orderId,
+  customerId: "customer-1",
   outcome,
   time,
 });

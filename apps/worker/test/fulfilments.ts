@@ -45,6 +45,14 @@ export function fulfilmentsContract(adapter: string, open: () => Promise<TestCon
       });
     });
 
+    test("a label is there for the owner of its order, and not for another", async () => {
+      const orderId = newOrderId();
+      await context.fulfilments.settle(newMessageId(), fulfilmentOf(orderId));
+      assert.ok(await context.fulfilments.label(orderId, { owner: "customer-1" }));
+      assert.equal(await context.fulfilments.label(orderId, { owner: "customer-2" }), undefined);
+      assert.equal(await context.fulfilments.label(orderId, { owner: "" }), undefined);
+    });
+
     test("a rejected order is settled, has no label, and is published with its reason", async () => {
       const orderId = newOrderId();
       const fulfilment = fulfilmentOf(orderId, rejected);

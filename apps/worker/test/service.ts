@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { encodePrincipal, principalName } from "@plumbline/auth";
 import { OrderFulfilled, OrderRejected } from "@plumbline/contracts";
-import { codeOf } from "@plumbline/errors";
+import { codeOf, type ServiceError } from "@plumbline/errors";
 import { createMessage, type Handler } from "@plumbline/messaging";
 import { eventually } from "@plumbline/tools-engines";
 import { cancelledMessage, newOrderId, placedMessage } from "./builders.ts";
@@ -28,6 +29,27 @@ export function serviceSuite(store: string, openStore: OpenStore): void {
       const label = await context.client.getLabel({ orderId });
       assert.equal(label.contentType, "image/png");
       assert.equal(readBarcode(label.data, 160), orderId);
+    });
+
+    test("a label is for the customer of its order and for operators; for others there is none", async () => {
+      await using context = await openTestContext(openStore, { principalPeers: "loopback" });
+      const orderId = newOrderId();
+      await context.publish(placedMessage(orderId));
+      await context.answer(orderId);
+      const labelFor = (subject: string, ...scopes: string[]) => {
+        const times = { issuedMs: Date.now(), expiresMs: Date.now() + 600_000 };
+        const principal = encodePrincipal({ subject, client: "cli", scopes, ...times });
+        const call = (id: string) =>
+          context.client.getLabel({ orderId: id }, { metadata: { [principalName]: principal } });
+        return { own: call(orderId).then(() => "ok", failure), missing: call(newOrderId()).then(() => "ok", failure) };
+      };
+      const failure = ({ code, reason, message }: ServiceError) => ({ code, reason, message });
+      assert.equal(await labelFor("customer-1", "orders:read").own, "ok");
+      assert.equal(await labelFor("operator", "orders:read", "orders:operate").own, "ok");
+      const other = labelFor("customer-2", "orders:read");
+      assert.deepEqual(await other.own, await other.missing);
+      assert.deepEqual(((await other.own) as ServiceError).reason, "LABEL_NOT_FOUND");
+      assert.deepEqual(((await labelFor("customer-1").own) as ServiceError).reason, "INSUFFICIENT_SCOPE");
     });
 
     for (const { name, items, reason } of [

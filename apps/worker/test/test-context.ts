@@ -1,4 +1,5 @@
-import { FulfilmentService, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
+import { descriptorSet, FulfilmentService, fulfilmentEvents, ordersEvents } from "@plumbline/contracts";
+import { accessRulesOf } from "@plumbline/contracts/access";
 import {
   type Broker,
   deadTopic,
@@ -27,6 +28,8 @@ export interface TestContextOptions {
   /** Wraps the service's handler, inside the retries. */
   readonly around?: (next: Handler) => Handler;
   readonly telemetry?: Telemetry;
+  /** The peers that are believed about who calls. */
+  readonly principalPeers?: string;
 }
 
 /** The whole service over a store, with a broker, a supplier over HTTP and a client over gRPC. */
@@ -66,6 +69,7 @@ export async function openTestContext(openStore: OpenStore, options: TestContext
     concurrency = 4,
     around = (next) => next,
     telemetry = noTelemetry,
+    principalPeers,
   } = options;
   await using opened = new AsyncDisposableStack();
 
@@ -102,7 +106,10 @@ export async function openTestContext(openStore: OpenStore, options: TestContext
   opened.use(await subscribeWithRetries(broker, ordersEvents.topic, around(app.onOrderEvent), telemetry, subscription));
 
   const server = opened.use(
-    await serve({ services: [app.service], telemetry: noTelemetry }, { host: "127.0.0.1", port: 0, graceMs: 1_000 }),
+    await serve(
+      { services: [app.service], telemetry: noTelemetry, access: () => accessRulesOf(descriptorSet) },
+      { host: "127.0.0.1", port: 0, graceMs: 1_000, principalPeers },
+    ),
   );
   const channel = opened.use(await connect(`ipv4:127.0.0.1:${server.port}`, noTelemetry));
 

@@ -49,8 +49,8 @@ Ready after ${(stack.readyAfterMs / 1_000).toFixed(1)} s.
 Try:
 
   curl ${base}/v1/greetings/World
-  curl ${token}-X POST ${base}/v1/orders -H 'content-type: application/json' -d '{"customerId":"${asksForTokens ? "ada" : "me"}","items":[{"sku":"tea","quantity":2}]}'
-  curl ${token}'${base}/v1/orders?customerId=${asksForTokens ? "ada" : "me"}'
+  curl ${token}-X POST ${base}/v1/orders -H 'content-type: application/json' -d '{${asksForTokens ? "" : '"customerId":"me",'}"items":[{"sku":"tea","quantity":2}]}'
+  curl ${token}'${base}/v1/orders${asksForTokens ? "" : "?customerId=me"}'
 ${putLine(stack)}
 Then, in another terminal: npm run demo${ports.gateway === defaultPorts.gateway ? "" : ` -- --url ${base}`}. Ctrl-C stops everything and keeps the data.
 `;

@@ -10,6 +10,7 @@ import {
   type Orders,
   type OrdersFound,
   type OrdersQuery,
+  type Owned,
   type Pending,
 } from "../use-cases/ports.ts";
 
@@ -35,9 +36,10 @@ export class MemoryOrders implements Orders, Inbox {
     this.#options = options;
   }
 
-  async find(id: string, { signal }: Abortable = {}): Promise<Order | undefined> {
+  async find(id: string, { owner, signal }: Owned = {}): Promise<Order | undefined> {
     signal?.throwIfAborted();
-    return this.#orders.get(id);
+    const order = this.#orders.get(id);
+    return isOf(order, owner) ? order : undefined;
   }
 
   async list({ customerId, before, limit, maxBytes }: OrdersQuery, { signal }: Abortable = {}): Promise<OrdersFound> {
@@ -81,11 +83,11 @@ export class MemoryOrders implements Orders, Inbox {
   async change(
     id: string,
     decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
-    { signal }: Abortable = {},
+    { owner, signal }: Owned = {},
   ): Promise<Order> {
     using _ = await this.#oneAtATime.acquire({ signal });
     const transaction = new MemoryTransaction(this.#orders);
-    const order = await transaction.change(id, decide);
+    const order = await transaction.change(id, decide, { owner });
     this.#commit(transaction.changed, transaction.events);
     return order;
   }
@@ -121,6 +123,10 @@ export class MemoryOrders implements Orders, Inbox {
   }
 }
 
+function isOf(order: Order | undefined, owner: string | undefined): boolean {
+  return owner === undefined || order?.customerId === owner;
+}
+
 /** The changes of one transaction, over the committed orders. */
 class MemoryTransaction implements Pick<Orders, "change"> {
   readonly changed = new Map<string, Order>();
@@ -131,9 +137,13 @@ class MemoryTransaction implements Pick<Orders, "change"> {
     this.#committed = committed;
   }
 
-  async change(id: string, decide: (order: Order) => { order: Order; events: readonly OrderEvent[] }): Promise<Order> {
+  async change(
+    id: string,
+    decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
+    { owner }: Owned = {},
+  ): Promise<Order> {
     const order = this.changed.get(id) ?? this.#committed.get(id);
-    if (order === undefined) throw new OrderNotFoundError("there is no such order");
+    if (order === undefined || !isOf(order, owner)) throw new OrderNotFoundError("there is no such order");
     const next = decide(order);
     if (next.order !== order) {
       this.changed.set(id, next.order);

@@ -29,7 +29,7 @@ export async function claimKey(
   if (!claim.same_body) throw new IdempotencyKeyReusedError("the idempotency key was used for another request");
   const [row] = await tx.query<OrderRow>(`select ${columns} from orders where id = $1`, [claim.order_id], {
     signal,
-    name: "find_order",
+    name: "find_placed_order",
   });
   if (row === undefined) throw new Error("an idempotency key stands for an order that is not there");
   return toOrder(row);

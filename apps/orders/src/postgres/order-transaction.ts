@@ -4,7 +4,7 @@ import type { Transaction } from "@plumbline/postgres";
 import type { Telemetry, Tracer } from "@plumbline/telemetry";
 import { costOf, type Order } from "../domain/order.ts";
 import { toMessage } from "../event-messages.ts";
-import { type Abortable, type OrderEvent, OrderNotFoundError, type Orders } from "../use-cases/ports.ts";
+import { type Abortable, type OrderEvent, OrderNotFoundError, type Orders, type Owned } from "../use-cases/ports.ts";
 import {
   assignments,
   columns,
@@ -50,13 +50,14 @@ export class OrderTransaction implements Pick<Orders, "change"> {
   async change(
     id: string,
     decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
-    { signal }: Abortable = {},
+    { owner, signal }: Owned = {},
   ): Promise<Order> {
     // With the lock, the second of a cancel and an outcome reads what the first wrote.
-    const [row] = await this.#tx.query<OrderRow>(`select ${columns} from orders where id = $1 for update`, [id], {
-      signal,
-      name: "lock_order",
-    });
+    const [row] = await this.#tx.query<OrderRow>(
+      `select ${columns} from orders where id = $1 and ($2::text is null or customer_id = $2) for update`,
+      [id, owner ?? null],
+      { signal, name: "lock_order" },
+    );
     if (row === undefined) throw new OrderNotFoundError("there is no such order");
     const order = toOrder(row);
     const next = decide(order);

@@ -8,6 +8,7 @@ import type {
   Orders,
   OrdersFound,
   OrdersQuery,
+  Owned,
   Pending,
 } from "../use-cases/ports.ts";
 import { claimKey } from "./idempotency-keys.ts";
@@ -34,11 +35,12 @@ export class PostgresOrders implements Orders {
     this.#telemetry = telemetry;
   }
 
-  async find(id: string, { signal }: Abortable = {}): Promise<Order | undefined> {
-    const [row] = await this.#database.query<OrderRow>(`select ${columns} from orders where id = $1`, [id], {
-      signal,
-      name: "find_order",
-    });
+  async find(id: string, { owner, signal }: Owned = {}): Promise<Order | undefined> {
+    const [row] = await this.#database.query<OrderRow>(
+      `select ${columns} from orders where id = $1 and ($2::text is null or customer_id = $2)`,
+      [id, owner ?? null],
+      { signal, name: "find_order" },
+    );
     return row && toOrder(row);
   }
 
@@ -83,10 +85,10 @@ export class PostgresOrders implements Orders {
   async change(
     id: string,
     decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
-    { signal }: Abortable = {},
+    { owner, signal }: Owned = {},
   ): Promise<Order> {
     return await this.#database.transaction(
-      async (tx) => await new OrderTransaction(tx, this.#telemetry).change(id, decide, { signal }),
+      async (tx) => await new OrderTransaction(tx, this.#telemetry).change(id, decide, { owner, signal }),
       { signal },
     );
   }

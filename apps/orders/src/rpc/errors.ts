@@ -1,5 +1,6 @@
 import { type Code, ServiceError } from "@plumbline/errors";
 import { InvalidOrderError, OrderAlreadyFulfilledError, OrderAlreadyRejectedError } from "../domain/order.ts";
+import { CustomerMismatchError } from "../use-cases/caller.ts";
 import { InvalidListError } from "../use-cases/list-orders.ts";
 import { InvalidIdempotencyKeyError, TooManyPendingError } from "../use-cases/place-order.ts";
 import { IdempotencyKeyReusedError, OrderNotFoundError, TooManyWatchersError } from "../use-cases/ports.ts";
@@ -15,6 +16,7 @@ const names: readonly (readonly [ErrorClass, Code, string])[] = [
   [InvalidListError, "invalid_argument", "LIST_INVALID"],
   [InvalidIdempotencyKeyError, "invalid_argument", "IDEMPOTENCY_KEY_INVALID"],
   [IdempotencyKeyReusedError, "failed_precondition", "IDEMPOTENCY_KEY_REUSED"],
+  [CustomerMismatchError, "permission_denied", "CUSTOMER_MISMATCH"],
   [OrderNotFoundError, "not_found", "ORDER_NOT_FOUND"],
   [OrderAlreadyFulfilledError, "failed_precondition", "ORDER_ALREADY_FULFILLED"],
   [OrderAlreadyRejectedError, "failed_precondition", "ORDER_ALREADY_REJECTED"],

@@ -1,13 +1,16 @@
 import { cancel, type Order } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
+import { type Caller, ownerFor } from "./caller.ts";
 import type { Abortable, Ports } from "./ports.ts";
 
 /**
  * Cancels a pending order. A repeat returns it unchanged and publishes nothing. Throws
- * OrderNotFoundError, OrderAlreadyFulfilledError and OrderAlreadyRejectedError.
+ * OrderNotFoundError, for an order of another customer too, OrderAlreadyFulfilledError and
+ * OrderAlreadyRejectedError.
  */
 export async function cancelOrder(
   { orders, clock }: Pick<Ports, "orders" | "clock">,
+  caller: Caller | undefined,
   orderId: OrderId,
   { signal, shareKey }: Abortable & { readonly shareKey?: string | undefined } = {},
 ): Promise<Order> {
@@ -17,6 +20,6 @@ export async function cancelOrder(
       const next = cancel(order, clock.now());
       return { order: next, events: next === order ? [] : [{ type: "cancelled", order: next, shareKey }] };
     },
-    { signal },
+    { owner: ownerFor(caller), signal },
   );
 }

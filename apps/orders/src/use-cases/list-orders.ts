@@ -1,9 +1,11 @@
 import { type Violation, violationsOf } from "@plumbline/contracts/bounds";
 import { nameViolations, type Order } from "../domain/order.ts";
 import { type OrderId, parseOrderId } from "../domain/order-id.ts";
+import { type Caller, customerFor } from "./caller.ts";
 import type { Abortable, Ports } from "./ports.ts";
 
 export interface ListOrders {
+  /** Empty for the caller. */
   readonly customerId: string;
   /** 0 means the size that is usual for the customer. The proto states the most. */
   readonly pageSize: number;
@@ -30,13 +32,15 @@ export class InvalidListError extends Error {
 /**
  * Returns a page of a customer's orders, the newest first. Pages are cut by id, so orders placed
  * meanwhile neither repeat nor hide one. Large orders make a page shorter than requested. Throws
- * InvalidListError.
+ * InvalidListError and CustomerMismatchError.
  */
 export async function listOrders(
   { orders, rollouts }: Pick<Ports, "orders" | "rollouts">,
-  query: ListOrders,
+  caller: Caller | undefined,
+  { customerId: named, ...rest }: ListOrders,
   { signal }: Abortable = {},
 ): Promise<OrdersPage> {
+  const query = { ...rest, customerId: customerFor(caller, named) };
   const before = query.pageToken === "" ? undefined : readToken(query.pageToken);
   const violations = [...violationsOf("orders.v1.ListOrdersRequest", query), ...nameViolations(query.customerId)];
   if (query.pageToken !== "" && before === undefined) {

@@ -1,4 +1,5 @@
 import { costOf, newOrder, type Order, type OrderRequest } from "../domain/order.ts";
+import { type Caller, customerFor } from "./caller.ts";
 import type { Abortable, PendingLimits, PendingOrders, Ports } from "./ports.ts";
 
 export interface PlaceOrderOptions extends Abortable {
@@ -35,13 +36,16 @@ export class InvalidIdempotencyKeyError extends Error {
 
 /**
  * Places an order, which is pending until the suppliers answered. Throws InvalidOrderError,
- * InvalidIdempotencyKeyError, IdempotencyKeyReusedError and TooManyPendingError.
+ * InvalidIdempotencyKeyError, IdempotencyKeyReusedError, TooManyPendingError and
+ * CustomerMismatchError.
  */
 export async function placeOrder(
   { orders, clock, newOrderId, settings }: Pick<Ports, "orders" | "clock" | "newOrderId" | "settings">,
-  request: OrderRequest,
+  caller: Caller | undefined,
+  { customerId, ...rest }: OrderRequest,
   { signal, idempotencyKey, requestHash, shareKey }: PlaceOrderOptions,
 ): Promise<Order> {
+  const request = { ...rest, customerId: customerFor(caller, customerId) };
   const order = newOrder(newOrderId(), request, clock.now());
   const key = idempotencyKey === undefined ? undefined : { key: checkKey(idempotencyKey), bodyHash: requestHash };
   const admit = (pending: PendingOrders): void => refuseTooMany(order, pending, settings().pending);

@@ -7,6 +7,12 @@ export interface Abortable {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The limits of what is looked at. */
+export interface Owned extends Abortable {
+  /** The customer whose orders there are; those of all if not given. */
+  readonly owner?: string | undefined;
+}
+
 /** A fact that is published if and only if its change commits. */
 export interface OrderEvent {
   readonly type: "placed" | "cancelled";
@@ -63,7 +69,8 @@ export interface AddOptions extends Abortable {
 }
 
 export interface Orders {
-  find(id: OrderId, options?: Abortable): Promise<Order | undefined>;
+  /** Returns undefined for an order of another owner too. */
+  find(id: OrderId, options?: Owned): Promise<Order | undefined>;
 
   /**
    * Returns orders of a customer, the newest first, older than `before`: at most `limit`, and fewer
@@ -81,13 +88,13 @@ export interface Orders {
 
   /**
    * Locks the order, and stores the order and events that `decide` returns in one transaction. If
-   * `decide` returns the order itself, nothing is stored. Throws OrderNotFoundError, and the errors
-   * of `decide`.
+   * `decide` returns the order itself, nothing is stored. Throws OrderNotFoundError, for an order
+   * of another owner too, and the errors of `decide`.
    */
   change(
     id: OrderId,
     decide: (order: Order) => { readonly order: Order; readonly events: readonly OrderEvent[] },
-    options?: Abortable,
+    options?: Owned,
   ): Promise<Order>;
 }
 

@@ -42,7 +42,7 @@ async function open() {
 
 test("changes made while the reader is busy merge into the newest", async () => {
   const { orders, changes, order, waits, waiting } = await open();
-  const stream = watchOrder({ orders, changes }, { orderId: order.id, afterVersion: 0n });
+  const stream = watchOrder({ orders, changes }, undefined, { orderId: order.id, afterVersion: 0n });
   assert.equal((await stream.next()).value?.version, 1n);
   for (let change = 0; change < 5; change++) await orders.change(order.id, raised);
   const begun = waiting();
@@ -55,7 +55,7 @@ test("changes made while the reader is busy merge into the newest", async () => 
 test("a version read is waited past, not a version asked for: the end of the order is not slept through", async () => {
   const { orders, changes, order, waits, waiting } = await open();
   const begun = waiting();
-  const seen = Array.fromAsync(watchOrder({ orders, changes }, { orderId: order.id, afterVersion: 5n }));
+  const seen = Array.fromAsync(watchOrder({ orders, changes }, undefined, { orderId: order.id, afterVersion: 5n }));
   await begun;
   assert.equal(waits.at(-1)?.version, 1n);
   await orders.change(order.id, cancelled);
@@ -65,7 +65,7 @@ test("a version read is waited past, not a version asked for: the end of the ord
 
 test("woken without a newer version it waits on and repeats nothing", async () => {
   const { orders, changes, order, waits, waiting } = await open();
-  const stream = watchOrder({ orders, changes }, { orderId: order.id, afterVersion: 0n });
+  const stream = watchOrder({ orders, changes }, undefined, { orderId: order.id, afterVersion: 0n });
   await stream.next();
   const [first, next] = [waiting(), stream.next()];
   await first;
@@ -87,6 +87,7 @@ test("the order is watched before it is first read", async () => {
         get: (target, name) => (id: string) => (steps.push(String(name)), target[name as "find"](id)),
       }),
     },
+    undefined,
     { orderId: order.id, afterVersion: 0n },
   );
   await stream.next();
@@ -95,7 +96,7 @@ test("the order is watched before it is first read", async () => {
 
 test("a reader who leaves gives the watch back", async () => {
   const { orders, changes, order, watching } = await open();
-  for await (const _ of watchOrder({ orders, changes }, { orderId: order.id, afterVersion: 0n })) {
+  for await (const _ of watchOrder({ orders, changes }, undefined, { orderId: order.id, afterVersion: 0n })) {
     assert.equal(watching(), 1);
     break;
   }

@@ -9,6 +9,7 @@ export interface OrderItem {
 
 export interface PlacedOrder {
   readonly id: OrderId;
+  readonly customerId: string;
   /** Each SKU occurs once. */
   readonly items: readonly OrderItem[];
 }
@@ -35,6 +36,8 @@ export type Outcome =
 
 export interface Fulfilment {
   readonly orderId: OrderId;
+  /** The customer whom the label is for. */
+  readonly customerId: string;
   readonly outcome: Outcome;
   readonly time: Date;
 }

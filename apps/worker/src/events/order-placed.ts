@@ -12,7 +12,8 @@ export function onOrderPlaced(ports: Ports): Handler {
     const id = orderIdOf(message, event.orderId);
     const problem = problemOf(event);
     if (problem !== undefined) throw invalidEvent(message, problem);
-    await fulfilOrder(ports, message, { id, items: event.items }, { signal, share: shareOf(message).share });
+    const order = { id, customerId: event.customerId, items: event.items };
+    await fulfilOrder(ports, message, order, { signal, share: shareOf(message).share });
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Abortable } from "@plumbline/concurrency";
 import type { Fulfilment } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
-import type { Fulfilments, MessageId } from "../use-cases/ports.ts";
+import type { Fulfilments, MessageId, Owned } from "../use-cases/ports.ts";
 
 /**
  * The port over Maps, for tests. Each call is one step, and so a transaction. Nothing is removed.
@@ -41,9 +41,11 @@ export class MemoryFulfilments implements Fulfilments {
     if (!this.#wasHandled(message)) this.#cancelled.add(orderId);
   }
 
-  async label(orderId: OrderId, { signal }: Abortable = {}): Promise<Uint8Array | undefined> {
+  async label(orderId: OrderId, { owner, signal }: Owned = {}): Promise<Uint8Array | undefined> {
     signal?.throwIfAborted();
-    const outcome = this.#settled.get(orderId)?.outcome;
+    const settled = this.#settled.get(orderId);
+    if (owner !== undefined && settled?.customerId !== owner) return undefined;
+    const outcome = settled?.outcome;
     return outcome?.status === "fulfilled" && !this.#cancelled.has(orderId) ? outcome.label : undefined;
   }
 

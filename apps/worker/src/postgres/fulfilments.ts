@@ -6,7 +6,7 @@ import type { Tracer } from "@plumbline/telemetry";
 import type { Fulfilment } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
 import { group, toMessage } from "../event-messages.ts";
-import type { Fulfilments, MessageId } from "../use-cases/ports.ts";
+import type { Fulfilments, MessageId, Owned } from "../use-cases/ports.ts";
 
 /** Fulfilments in Postgres: the row, its event and the handled message in one transaction. */
 export class PostgresFulfilments implements Fulfilments {
@@ -67,11 +67,12 @@ export class PostgresFulfilments implements Fulfilments {
     );
   }
 
-  async label(orderId: OrderId, { signal }: Abortable = {}): Promise<Uint8Array | undefined> {
+  async label(orderId: OrderId, { owner, signal }: Owned = {}): Promise<Uint8Array | undefined> {
     const [row] = await this.#database.query<{ label: Buffer }>(
       `select label from fulfilments
-       where order_id = $1 and status = 'fulfilled' and not exists (select from cancelled_orders where order_id = $1)`,
-      [orderId],
+       where order_id = $1 and status = 'fulfilled' and ($2::text is null or customer_id = $2)
+         and not exists (select from cancelled_orders where order_id = $1)`,
+      [orderId, owner ?? null],
       { signal, name: "find_label" },
     );
     return row?.label;
@@ -85,13 +86,13 @@ export class PostgresFulfilments implements Fulfilments {
  */
 async function insert(
   tx: Transaction,
-  { orderId, outcome, time }: Fulfilment,
+  { orderId, customerId, outcome, time }: Fulfilment,
   { signal }: Abortable,
 ): Promise<boolean> {
   const total = outcome.status === "fulfilled" ? outcome.total : undefined;
   const rows = await tx.query(
-    `insert into fulfilments (order_id, status, currency_code, minor_units, label, reason, time)
-     select $1::uuid, $2, $3, $4::bigint, $5::bytea, $6, $7::timestamptz
+    `insert into fulfilments (order_id, status, currency_code, minor_units, label, reason, time, customer_id)
+     select $1::uuid, $2, $3, $4::bigint, $5::bytea, $6, $7::timestamptz, $8
      where not exists (select from cancelled_orders where order_id = $1)
      on conflict do nothing returning order_id`,
     [
@@ -102,6 +103,7 @@ async function insert(
       outcome.status === "fulfilled" ? Buffer.from(outcome.label) : null,
       outcome.status === "rejected" ? outcome.reason : null,
       time,
+      customerId,
     ],
     { signal, name: "insert_fulfilment" },
   );

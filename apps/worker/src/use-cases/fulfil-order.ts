@@ -18,7 +18,8 @@ export async function fulfilOrder(
   // No transaction is open during the requests, which may take long.
   const outcome: Outcome =
     status === "cancelled" ? { status: "withheld" } : await outcomeOf(ports, order, { signal, share });
-  await ports.fulfilments.settle(message, { orderId: order.id, outcome, time: ports.clock.now() }, { signal });
+  const { id: orderId, customerId } = order;
+  await ports.fulfilments.settle(message, { orderId, customerId, outcome, time: ports.clock.now() }, { signal });
 }
 
 async function outcomeOf(ports: Ports, order: PlacedOrder, { signal, share }: AskOptions): Promise<Outcome> {

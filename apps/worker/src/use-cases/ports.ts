@@ -18,6 +18,12 @@ export interface AskOptions extends Abortable {
 /** Draws the packing label of an order as a PNG picture, in a fraction of a millisecond. */
 export type DrawLabel = (content: { readonly orderId: OrderId; readonly items: readonly OrderItem[] }) => Uint8Array;
 
+/** The limits of what is looked at. */
+export interface Owned extends Abortable {
+  /** The customer whose orders there are; those of all if not given. */
+  readonly owner?: string | undefined;
+}
+
 /** The identity of a message, which the inbox records. */
 export interface MessageId {
   readonly id: string;
@@ -46,8 +52,11 @@ export interface Fulfilments {
     options?: Abortable,
   ): Promise<void>;
 
-  /** Returns the label of a fulfilled order, or undefined before that and after a cancel. */
-  label(orderId: OrderId, options?: Abortable): Promise<Uint8Array | undefined>;
+  /**
+   * Returns the label of a fulfilled order, or undefined before that, after a cancel, and for an
+   * order of another owner.
+   */
+  label(orderId: OrderId, options?: Owned): Promise<Uint8Array | undefined>;
 }
 
 export interface Clock {

@@ -58,7 +58,7 @@ export const identityCases: readonly Case[] = [
     },
   },
   {
-    name: "bytes that are no principal, and two principals, are none",
+    name: "bytes that are no principal are none",
     run: async (context) => {
       const { client } = await context.open({}, { server, access: scoped });
       const right = principal();

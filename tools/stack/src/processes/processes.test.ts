@@ -74,7 +74,7 @@ test("every program of the table has a port of its own", async () => {
   assert.equal(new Set(table.map((program) => program.ready)).size, table.length);
 });
 
-test("with a folder for tokens an issuer runs, and the gateway alone asks it", async () => {
+test("with a folder for tokens an issuer runs, the gateway asks it, and services believe who calls", async () => {
   const ports = await freeStackPorts();
   const table = programs(ports, urls, { tokens: "/tokens" });
   const issuer = table.find(({ service }) => service === "issuer");
@@ -87,8 +87,13 @@ test("with a folder for tokens an issuer runs, and the gateway alone asks it", a
     Object.entries(environment).filter(([key]) => key.includes("AUTH_ISSUER")),
   );
   assert.deepEqual(asking, [["GATEWAY_AUTH_ISSUER", issuer.url]]);
+  const believing = table.filter(({ environment }) => Object.keys(environment).some((key) => key.endsWith("_PEERS")));
+  assert.deepEqual(
+    believing.map(({ service }) => service),
+    ["greeter", "orders", "worker"],
+  );
   const without = programs(ports, urls);
-  assert.ok(!JSON.stringify(without).includes("issuer"));
+  assert.doesNotMatch(JSON.stringify(without), /issuer|_PEERS/);
 });
 
 test("the gateway serves the names of this machine only", async () => {

@@ -79,8 +79,8 @@ export interface ProgramsOptions {
   /** The etcd that has the settings and the flags; files have them if not given. */
   readonly etcdUrl?: string | undefined;
   /**
-   * The folder of the token files. With it a development issuer runs, and the gateway asks for
-   * tokens.
+   * The folder of the token files. With it a development issuer runs, the gateway asks for tokens,
+   * and the services believe it about who calls.
    */
   readonly tokens?: string | undefined;
   /** Settings that every service gets. */
@@ -147,6 +147,7 @@ export function programs(
     for (const [setting, called] of Object.entries(row.calls ?? {})) own[setting] = `http://${addressesOf(called)[0]}`;
     if (row.upstreams === true) Object.assign(own, upstreams());
     if (tokens !== undefined && service === "issuer") own["FOLDER"] = tokens;
+    if (tokens !== undefined && row.packages !== undefined) own["RPC_PRINCIPAL_PEERS"] = "loopback";
     if (tokens !== undefined && service === "gateway") own["AUTH_ISSUER"] = `http://${addressesOf("issuer")[0]}`;
     const prefix = settingsPrefix(service);
     const prefixed = Object.entries(own).map(([key, value]) => [`${prefix}_${key}`, value]);

@@ -1,0 +1,3 @@
+-- The customer whom the label is for. Older rows have none, so their labels are for operators only.
+
+alter table fulfilments add column customer_id text;
