@@ -13,9 +13,13 @@ const orders = 200;
 const placedBefore = orders / 4;
 const repairS = 180;
 
+/** What is killed, in this order. */
+export const victims = ["gateway", "orders", "worker", "kubelet", "postgres", "kafka"] as const;
+
 export interface FaultsOptions {
   readonly reach: Reach;
   readonly tag: string;
+  readonly victims: readonly (typeof victims)[number][];
 }
 
 interface Fault {
@@ -30,11 +34,12 @@ interface Fault {
  * Runs the demo once for each fault, which comes in its middle. Each order must end once. Prints a
  * table, and returns 1 if a row misses its target.
  */
-export async function faults({ reach, tag }: FaultsOptions, print: Print): Promise<number> {
+export async function faults({ reach, tag, victims: chosen }: FaultsOptions, print: Print): Promise<number> {
   return await inNamespace("faults", { reach, tag, replicas: 2 }, print, async (stack, report) => {
     await slowSupplier(stack);
     const url = await serviceUrl(stack);
-    for (const fault of all) {
+    for (const victim of chosen) {
+      const fault = all[victim];
       if (fault.onNode && !reach.isDirect) {
         print(`NOT RUN: ${fault.name}, because the node's processes are not visible from here`);
         continue;
@@ -59,9 +64,11 @@ async function run(fault: Fault, { stack, reach, url }: Where, report: Report, p
   checkDemo(report, fault.name, orders, code);
 }
 
-const all: readonly Fault[] = [
-  ...["gateway", "orders", "worker"].map((service) => killed(service)),
-  {
+const all: Readonly<Record<(typeof victims)[number], Fault>> = {
+  gateway: killed("gateway"),
+  orders: killed("orders"),
+  worker: killed("worker"),
+  kubelet: {
     name: "kill -9 of the kubelet",
     onNode: true,
     async bring(_stack, reach) {
@@ -75,21 +82,9 @@ const all: readonly Fault[] = [
       });
     },
   },
-  ...["postgres", "kafka"].map((engine): Fault => {
-    const pod = `${engine}-0`;
-    return {
-      name: `${pod} deleted`,
-      async bring(stack) {
-        const uid = () => stack.kubectl("get", "pod", pod, "--output", "jsonpath={.metadata.uid}");
-        const before = await uid();
-        await stack.kubectl("delete", "pod", pod, `--timeout=${repairS}s`);
-        await stack.kubectl("rollout", "status", `statefulset/${engine}`, `--timeout=${repairS}s`);
-        if ((await uid()) === before) throw new Error(`${pod} was not replaced`);
-        return "another pod is ready";
-      },
-    };
-  }),
-];
+  postgres: deleted("postgres"),
+  kafka: deleted("kafka"),
+};
 
 const readyOf = '{.items[*].status.conditions[?(@.type=="Ready")].status}';
 const restartsOf = '{range .items[*]}{.metadata.uid} {.status.containerStatuses[0].restartCount}{"\\n"}{end}';
@@ -113,6 +108,22 @@ function killed(service: string): Fault {
         const ready = (await stack.readyPods(service)).length;
         return again === before.size && ready === before.size ? `${again} restarts` : undefined;
       });
+    },
+  };
+}
+
+/** Deletes the only pod of an engine, and waits for the next. */
+function deleted(engine: string): Fault {
+  const pod = `${engine}-0`;
+  return {
+    name: `${pod} deleted`,
+    async bring(stack) {
+      const uid = () => stack.kubectl("get", "pod", pod, "--output", "jsonpath={.metadata.uid}");
+      const before = await uid();
+      await stack.kubectl("delete", "pod", pod, `--timeout=${repairS}s`);
+      await stack.kubectl("rollout", "status", `statefulset/${engine}`, `--timeout=${repairS}s`);
+      if ((await uid()) === before) throw new Error(`${pod} was not replaced`);
+      return "another pod is ready";
     },
   };
 }

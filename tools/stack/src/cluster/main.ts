@@ -6,7 +6,7 @@ import { runAll } from "./all.ts";
 import { autoscale } from "./autoscale.ts";
 import { drain } from "./drain.ts";
 import { endToEnd } from "./end-to-end.ts";
-import { faults } from "./faults.ts";
+import { faults, victims } from "./faults.ts";
 import { installAndLeave } from "./install.ts";
 import { operator, operatorParts } from "./operator/operator.ts";
 import { prepareVersions, versionsOf } from "./previous.ts";
@@ -52,6 +52,7 @@ await runCommand(
       times: whole("rollouts: how often", { least: 1, most: 100, preset: 10 }),
       from: text("upgrade: the earlier commit", { takes: "COMMIT", preset: "HEAD~1" }),
       envoy: flag("e2e, rollouts, drain: Envoy and the control plane in front of the gateway"),
+      victims: choices("faults", victims),
       parts: choices("operator", operatorParts),
       kills: whole("operator: how often it is killed", { least: 1, most: 100, preset: 20 }),
       rest: whole("operator: the seconds of rest", { least: 10, most: 3_600, preset: 300 }),
@@ -92,7 +93,7 @@ await runCommand(
       return await rollouts({ ...values, reach }, console.log);
     }
     if (command === "autoscale") return await autoscale({ ...values, reach }, console.log);
-    if (command === "faults") return await faults({ reach, tag }, console.log);
+    if (command === "faults") return await faults({ ...values, reach }, console.log);
     if (command === "operator") return await operator({ ...values, reach }, console.log);
     if (command === "drain") return await drain({ ...values, reach }, console.log);
     if (versions !== undefined) return await upgrade({ ...values, reach, versions }, console.log);
