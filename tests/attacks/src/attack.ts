@@ -1,5 +1,7 @@
 /** The shape of an attack, and the system that it runs against. */
 
+import type { Destination } from "./sockets.ts";
+
 /** A service whose memory an attack looks at. */
 export type Watched = "gateway" | "orders";
 
@@ -28,3 +30,9 @@ export interface Attack {
   /** Runs against the target: `full` with the numbers of the reproduction, or else fewer. */
   run(target: Target, full: boolean): Promise<Outcome>;
 }
+
+/**
+ * The attacker's part of an attack on a gateway, without the other clients. It runs in a container
+ * of its own too, where `given` is what the attack has prepared.
+ */
+export type Assault = (gateway: Destination, full: boolean, given?: string) => Promise<Outcome>;

@@ -1,7 +1,7 @@
 /** `npm run attacks`: a running stack under each attack that is known, and what others get. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Transport, transports } from "@plumbline/tools-stack";
+import { type Transport, transports, whyNoCompose } from "@plumbline/tools-stack";
 import { choice, flag, paint, runCommand, text, UsageError, whole } from "@plumbline/tools-stack/command";
 import type { Attack } from "./attack.ts";
 import { fairnessCases } from "./fairness/cases.ts";
@@ -20,12 +20,14 @@ await runCommand(
       write: flag("writes docs/security-tests.md and attacks nothing"),
       short: flag("fewer connections and requests, as in npm test"),
       only: text("only attacks with this in their name", { takes: "NAME" }),
+      compose: flag("attacker and other client as two containers on network edge of docker-compose.yml; needs Docker"),
       fairness: flag("another client's success and p99 beside one client at its limit, and the memory of all"),
       seconds: whole("length of each half of a case of --fairness", { least: 3, most: 120, preset: 15 }),
     },
     notes: [
       "The stack is one of its own, on free ports of 127.0.0.1, removed at the end with its data.",
       "docs/security-tests.md lists the attacks. --fairness takes about ten minutes, and builds the services first.",
+      "--compose builds the images first.",
       "Exit codes: 0 each is repelled or met, 1 one is not, 2 wrong command line.",
     ],
   },
@@ -51,6 +53,24 @@ await runCommand(
       const isMet = await fairness({ transports: over, seconds: values.seconds, cases: chosenOf(fairnessCases) });
       return isMet ? 0 : 1;
     }
+    if (values.compose === true) {
+      const why = whyNoCompose();
+      if (why !== false) {
+        console.log(`NOT RUN: ${why}`);
+        return 1;
+      }
+      const { attackCompose, composeAttacks } = await import("./compose/attack-compose.ts");
+      const chosen = chosenOf(composeAttacks);
+      let missed = 0;
+      for (const transport of over) {
+        console.log(`\nCalls over ${transport}, in containers`);
+        const { results, memory } = await attackCompose(transport, chosen, values.short !== true, print);
+        missed += results.filter(({ misses }) => misses.length > 0).length;
+        console.log(`\n${memory}`);
+      }
+      console.log(`${chosen.length * over.length} attacks, ${missed} missed`);
+      return missed === 0 ? 0 : 1;
+    }
     const wanted = chosenOf(attacks);
     const results: Result[] = [];
     for (const transport of over) {
@@ -73,15 +93,18 @@ async function attackOver(transport: Transport, wanted: readonly Attack[], full:
   for (const attack of wanted) {
     const result = await runAttack(attack, target, full);
     results.push(result);
-    const { sent, seen, misses, seconds } = result;
-    const verdict =
-      misses.length === 0
-        ? paint("green", "repelled")
-        : open[attack.name] !== undefined
-          ? paint("yellow", "OPEN    ")
-          : paint("red", "MISSED  ");
-    console.log(`${verdict}  ${attack.name} (${sent} sent, ${seconds.toFixed(1)} s): ${seen}`);
-    for (const miss of misses) console.log(`          ${miss}`);
+    print(result);
   }
   return results;
+}
+
+function print({ attack, sent, seen, misses, seconds }: Result): void {
+  const verdict =
+    misses.length === 0
+      ? paint("green", "repelled")
+      : open[attack.name] !== undefined
+        ? paint("yellow", "OPEN    ")
+        : paint("red", "MISSED  ");
+  console.log(`${verdict}  ${attack.name} (${sent} sent, ${seconds.toFixed(1)} s): ${seen}`);
+  for (const miss of misses) console.log(`          ${miss}`);
 }

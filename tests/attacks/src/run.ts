@@ -1,7 +1,7 @@
 import type { Attack, Outcome, Target } from "./attack.ts";
 
 export interface Result extends Outcome {
-  readonly attack: Attack;
+  readonly attack: Pick<Attack, "name">;
   readonly seconds: number;
 }
 

@@ -4,23 +4,26 @@ import { sleep } from "@plumbline/concurrency";
 /** The attacker's address. All of 127.0.0.0/8 is this machine on Linux. */
 export const attacker = "127.0.0.66";
 
+/** A port of this machine, or an address of a container to which the attacker is a container. */
+export type Destination = number | { readonly host: string; readonly port: number };
+
 /** Opens a connection from the attacker's address, or another one. Errors close it in silence. */
-export function open(port: number, localAddress = attacker): Socket {
-  const socket = connect({ port, host: "127.0.0.1", localAddress });
+export function open(to: Destination, localAddress = attacker): Socket {
+  const socket = connect(typeof to === "number" ? { port: to, host: "127.0.0.1", localAddress } : to);
   socket.on("error", () => {});
   return socket;
 }
 
 /** Opens many connections, each with the same first bytes. Disposing closes all of them. */
 export async function openMany(
-  port: number,
+  to: Destination,
   count: number,
   first: string | Uint8Array,
   onData?: (text: string) => void,
 ) {
   const sockets: Socket[] = [];
   for (let index = 0; index < count; index++) {
-    const socket = open(port);
+    const socket = open(to);
     socket.on("data", (chunk: Buffer) => onData?.(chunk.toString("latin1")));
     socket.write(first);
     sockets.push(socket);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { sleep } from "@plumbline/concurrency";
 import { freePorts, hasContainer } from "@plumbline/tools-engines";
+import type { Transport } from "../processes/programs.ts";
 import { serviceRow } from "../services.ts";
 import type { Scale, Stack } from "../stack.ts";
 import { builtImages, type Container, containers } from "./compose.ts";
@@ -13,13 +14,9 @@ import { isClean } from "./end-report.ts";
 const healthyS = 300;
 /** The gateways that may run at once: one published port for each. */
 const gatewayPorts = 4;
-const bases = [
-  "node:26-bookworm-slim",
-  "gcr.io/distroless/nodejs26-debian13:nonroot",
-  "postgres:18",
-  "apache/kafka:4.4.0",
-  "redis:8",
-];
+/** The image in which the services run: Node, without a shell. */
+export const runtimeImage = "gcr.io/distroless/nodejs26-debian13:nonroot";
+const bases = ["node:26-bookworm-slim", runtimeImage, "postgres:18", "apache/kafka:4.4.0", "redis:8"];
 
 /** The profiles of deploy/compose that tests start, and the images that they add. */
 const profileImages = { consul: "hashicorp/consul:1.14.11" };
@@ -44,6 +41,8 @@ export interface ComposeOptions {
   readonly tag?: string;
   /** A profile, with the variables of its file in deploy/compose. */
   readonly profile?: ComposeProfile | undefined;
+  /** The transport of calls, if it is not the default. */
+  readonly transport?: Transport;
   /** The folder of the passwords, if it is not that of `.env`. */
   readonly secrets?: string;
 }
@@ -61,7 +60,13 @@ export interface ComposeStack extends Stack {
  * Builds the images and starts the stack of docker-compose.yml from no data, as a project and on
  * ports of its own. Resolves when all containers are healthy. Disposing removes it with its data.
  */
-export async function openCompose({ project, tag, profile, secrets }: ComposeOptions): Promise<ComposeStack> {
+export async function openCompose({
+  project,
+  tag,
+  profile,
+  transport,
+  secrets,
+}: ComposeOptions): Promise<ComposeStack> {
   const ports = (await freePorts(gatewayPorts + 5)).map(String);
   const [postgres = "", kafka = "", redis = "", supplier = "", consul = ""] = ports.slice(gatewayPorts);
   const variables = {
@@ -69,6 +74,7 @@ export async function openCompose({ project, tag, profile, secrets }: ComposeOpt
     COMPOSE_PROJECT_NAME: project,
     COMPOSE_PROGRESS: "quiet",
     ...(tag !== undefined && { PLUMBLINE_TAG: tag }),
+    ...(transport !== undefined && { PLUMBLINE_TRANSPORT: transport }),
     ...(secrets !== undefined && { PLUMBLINE_SECRETS: secrets }),
     HOST_PORTS_GATEWAY: `${ports[0]}-${ports[gatewayPorts - 1]}`,
     HOST_PORT_POSTGRES: postgres,
