@@ -1,7 +1,8 @@
 import { sleep } from "@plumbline/concurrency";
-import { besideVictims, bigPage, call, outcomeOf, seedBigPage } from "../api.ts";
+import { besideVictims, bigPage, call, outcomeOf, placed, seedBigPage, setSupplier } from "../api.ts";
 import type { Assault, Attack, Outcome, Target, Watched } from "../attack.ts";
 import { open, openMany, Tally } from "../sockets.ts";
+import { pendingItem } from "./streams.ts";
 
 const requestOf = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
 const request = requestOf(bigPage);
@@ -83,25 +84,57 @@ export const bigPages: Attack = {
   },
 };
 
+/** The budget of one client, from the defaults of `limits` in the gateway's settings. */
+const hangUpBudget = { burst: 200, perSecond: 20 };
+/** Hang-ups that a busy gateway has not seen yet when it lets others pass: those of a second. */
+const unseen = 400;
+
 export const hangUps: Attack = {
   name: "requests that are given up",
-  right: "other clients get 200 while one client hangs up 400 times a second",
+  right: "other clients get 200 while one client hangs up 400 times a second; orders gets 200 at once and 20 a second",
   async run(target, full) {
     await seedBigPage(target);
     const [rate, seconds] = [400, full ? 10 : 3];
-    let sent = 0;
-    // The short form leaves the processor to others: it is about hang-ups, not about pages.
-    const given = full ? request : requestOf("/v1/orders?customerId=big&pageSize=1");
-    const { seen, misses } = await besideVictims(target, async () => {
-      const began = performance.now();
-      while (performance.now() - began < seconds * 1_000) {
-        for (const due = ((performance.now() - began) / 1_000) * rate; sent < due; sent++) {
-          const socket = open(target.ports.gateway);
-          socket.write(given, () => setTimeout(() => socket.resetAndDestroy(), 6));
+    // The order stays pending, so that its stream lasts until it is given up.
+    await setSupplier(target, { failing: [pendingItem.sku] });
+    try {
+      const id = await placed(target, "streams", [pendingItem]);
+      // The short form leaves the processor to others: streams of a pending order cost little.
+      const watch = requestOf(`/v1/orders/${id}:watch`);
+      const given = full ? [request, watch] : [watch];
+      const before = await streamsOf(target);
+      let sent = 0;
+      let took = 0;
+      const { seen, misses } = await besideVictims(target, async () => {
+        const began = performance.now();
+        while (performance.now() - began < seconds * 1_000) {
+          for (const due = ((performance.now() - began) / 1_000) * rate; sent < due; sent++) {
+            const socket = open(target.ports.gateway);
+            socket.write(given[sent % given.length] ?? watch, () => setTimeout(() => socket.resetAndDestroy(), 20));
+          }
+          await sleep(5);
         }
-        await sleep(5);
-      }
-    });
-    return { sent, seen, misses };
+        await sleep(200);
+        took = (performance.now() - began) / 1_000;
+      });
+      const begun = (await streamsOf(target)) - before;
+      const most = Math.round(hangUpBudget.burst + hangUpBudget.perSecond * took + unseen);
+      return {
+        sent,
+        seen: `${seen}; ${begun} streams reached orders`,
+        misses: begun <= most ? misses : [...misses, `${begun} streams reached orders, at most ${most} wanted`],
+      };
+    } finally {
+      await setSupplier(target, { failing: [] });
+    }
   },
 };
+
+/** Returns the streams that orders has ended so far. Each one that is given up counts. */
+async function streamsOf({ ports }: Target): Promise<number> {
+  const { body } = await call(`http://127.0.0.1:${ports.ordersOps}/metrics`);
+  const lines = body.matchAll(
+    /^rpc_server_call_duration_seconds_count\{[^}]*method="[^"]*\/WatchOrder"[^}]*\} (\d+)/gm,
+  );
+  return [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
+}
