@@ -4,22 +4,21 @@ import type { Assault, Attack } from "../attack.ts";
 import { openMany, statusOf, Tally } from "../sockets.ts";
 
 export const sendHeads: Assault = async (gateway, full) => {
-  const count = full ? 1_000 : 400;
-  const refused = new Tally();
-  const least = count - 256;
+  const count = full ? 1_000 : 600;
+  const answered = new Tally();
+  const refused = () => answered.of(429) + answered.of(503);
+  // While heads are sent to a busy gateway, the first ones may be too slow, and leave their places.
+  const least = () => count - 256 - Math.min(answered.of(408), 256);
   const head =
     "POST /v1/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
-  using _held = await openMany(gateway, count, head, (text) => refused.add(statusOf(text)));
+  using _held = await openMany(gateway, count, head, (text) => answered.add(statusOf(text)));
   const began = performance.now();
-  while (refused.of(429) + refused.of(503) < least && performance.now() - began < 15_000) await sleep(100);
+  while (refused() < least() && performance.now() - began < 15_000) await sleep(100);
   await sleep(full ? 4_000 : 500);
   return {
     sent: count,
-    seen: `the attacker ${refused}`,
-    misses:
-      refused.of(429) + refused.of(503) >= least
-        ? []
-        : [`${refused.total} of ${count} bodies refused, at least ${least} wanted`],
+    seen: `the attacker ${answered}`,
+    misses: refused() >= least() ? [] : [`${refused()} of ${count} bodies were refused, at least ${least()} wanted`],
   };
 };
 

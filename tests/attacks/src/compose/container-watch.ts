@@ -57,7 +57,8 @@ export class ContainerWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children) {
       if (child.exitCode !== null) continue;
-      child.kill();
+      // docker does not end at SIGTERM while it prints samples.
+      child.kill("SIGKILL");
       await once(child, "close");
     }
   }
