@@ -64,7 +64,10 @@ export class ContainerWatch implements AsyncDisposable {
   }
 }
 
-/** Returns the addresses at which other containers must not be reached, and those that must be. */
+/**
+ * Returns the addresses that a container on network edge must not reach, and those of the gateway
+ * there, which it must.
+ */
 export async function addressesOf(
   project: string,
   containers: readonly Container[],
@@ -83,9 +86,10 @@ export async function addressesOf(
     const own = ports[Service];
     if (own === undefined) throw new Error(`${Service}: expected its ports in the table of attacks on networks`);
     for (const [network, { IPAddress }] of Object.entries(Networks)) {
-      for (const port of own) (network === edge ? open : forbidden).push(`${IPAddress}:${port}`);
+      const isDoor = network === edge && Service === "gateway";
+      for (const port of own) (isDoor ? open : forbidden).push(`${IPAddress}:${port}`);
     }
-    if (Networks[edge] === undefined) forbidden.push(...own.map((port) => `${Service}:${port}`));
+    if (Service !== "gateway") forbidden.push(...own.map((port) => `${Service}:${port}`));
     // Published ports belong to this machine's loopback, not to its address on the network.
     const [{ Gateway: host } = { Gateway: "" }] = JSON.parse(
       await docker(["network", "inspect", "--format", "{{json .IPAM.Config}}", edge]),
