@@ -2,8 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createFileRegistry, fromBinary, setExtension, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { encodePrincipal, type Principal, principalName } from "@plumbline/auth";
 import { descriptorSet } from "@plumbline/contracts";
 import { type AccessRule, readAccessRules } from "@plumbline/contracts/access";
+import { codeOf, ServiceError } from "@plumbline/errors";
+import {
+  connect,
+  type MetadataInit,
+  type ServiceMethod,
+  serve,
+  type TransportName,
+  transportNames,
+} from "@plumbline/rpc";
+import { noTelemetry } from "@plumbline/telemetry";
 import { type Binding, bindingsOf } from "@plumbline/transcoding";
 import { openGateway } from "./support/gateway.ts";
 import { MemoryUpstream } from "./support/memory-upstream.ts";
@@ -39,7 +50,7 @@ function seconds(fromNow: number): number {
 }
 
 /** Returns what a caller gets: the service's answer, or a status. */
-function expected(rule: AccessRule, state: State): string {
+function expected(rule: AccessRule, state: string): string {
   if (rule.kind === "public" || state === "valid") return "called";
   return state === "without scopes" || state === "with other scopes" ? "403" : "401";
 }
@@ -54,41 +65,130 @@ function requestOf({ httpMethod, template }: Binding): [string, RequestInit] {
 
 const { rules, problems } = readAccessRules(plumbline);
 
-test("every RPC admits exactly the callers of its access rule, in each state of their token", async (context) => {
-  assert.deepEqual(problems, []);
-  await using issuer = await startTokenIssuer();
-  await using auth = await issuer.auth();
-  let calls = 0;
-  const called = () => {
-    calls += 1;
-    throw new Error("the request is not looked at further");
-  };
-  const names = [...rules.keys()].map((path) => path.slice(path.lastIndexOf("/") + 1));
-  const upstream = new MemoryUpstream(plumbline, Object.fromEntries(names.map((name) => [name, called])));
-  await using gateway = await openGateway(plumbline, { upstream, auth });
-  const bindings = bindingsOf(plumbline);
-  assert.deepEqual(new Set(bindings.map(({ rpcPath }) => rpcPath)), new Set(rules.keys()), "every RPC has a route");
+/** The states that the caller of a gRPC call can be in, each with the metadata that it sends. */
+const carried = {
+  "no principal": () => ({}),
+  "an empty one": () => ({ [principalName]: new Uint8Array() }),
+  "no JSON": () => ({ [principalName]: Buffer.from("ada") }),
+  "a list": () => ({ [principalName]: Buffer.from("[]") }),
+  "no subject": (scopes) => principal(scopes, { subject: "" }),
+  "no times": (scopes) => principal(scopes, { expiresMs: Number.NaN }),
+  expired: (scopes) => principal(scopes, { expiresMs: Date.now() - 31_000 }),
+  "a header of the client": () => ({ authorization: "Bearer ada", "x-user-id": "ada" }),
+  "an unbelieved peer": (scopes) => principal(scopes),
+  "without scopes": () => principal([]),
+  "with other scopes": () => principal(["orders:readx", "greetings:read"]),
+  valid: (scopes) => principal(scopes),
+} satisfies Record<string, (scopes: readonly string[]) => MetadataInit>;
 
-  for (const binding of bindings) {
-    const rule = rules.get(binding.rpcPath) as AccessRule;
-    const scopes = rule.kind === "scopes" ? rule.scopes.join(" ") : "";
-    const [path, init] = requestOf(binding);
-    const cells: string[] = [];
-    for (const state of Object.keys(states) as State[]) {
-      const authorization = await states[state](issuer, scopes);
-      const before = calls;
-      const headers = new Headers(init.headers);
-      if (authorization !== undefined) headers.set("authorization", authorization);
-      const response = await gateway.fetch(path, { ...init, headers });
-      await response.arrayBuffer();
-      const found = calls > before ? "called" : String(response.status);
-      assert.equal(found, expected(rule, state), `${init.method} ${path} with a token that is ${state}`);
-      assert.equal(response.headers.has("www-authenticate"), found !== "called");
-      cells.push(found);
-    }
-    context.diagnostic(`${init.method} ${path}: ${cells.join(" ")}`);
+function principal(scopes: readonly string[], changes: Partial<Principal> = {}): MetadataInit {
+  const times = { issuedMs: Date.now(), expiresMs: Date.now() + 600_000 };
+  return { [principalName]: encodePrincipal({ subject: "ada", client: "cli", scopes, ...times, ...changes }) };
+}
+
+/** Serves every RPC of the access rules over gRPC. A call that gets through is counted, and fails. */
+async function serveAll(transport: TransportName, principalPeers: string) {
+  const counted = { calls: 0 };
+  const handle = async (): Promise<never> => {
+    counted.calls += 1;
+    throw new ServiceError("not_found", "the call was let through");
+  };
+  const services = new Map<string, ServiceMethod[]>();
+  for (const { rpcPath, streams, method } of bindings.filter(({ index }) => index === 0)) {
+    const methods = services.get(method.parent.typeName) ?? [];
+    services.set(method.parent.typeName, [
+      ...methods,
+      { path: rpcPath, kind: streams ? "server_stream" : "unary", handle },
+    ]);
   }
+  const server = await serve(
+    {
+      services: [...services].map(([name, methods]) => ({ name, methods })),
+      telemetry: noTelemetry,
+      access: () => rules,
+    },
+    { host: "127.0.0.1", port: 0, graceMs: 500, transport, principalPeers },
+  );
+  return { counted, port: server.port, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+const bindings = bindingsOf(plumbline);
+const scopesOf = (rule: AccessRule | undefined) => (rule?.kind === "scopes" ? rule.scopes : []);
+
+/** Returns the rows in columns as wide as their widest cell. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+test("every RPC has a rule and a route, so that the matrix has all of them", () => {
+  assert.deepEqual(problems, []);
+  assert.deepEqual(new Set(bindings.map(({ rpcPath }) => rpcPath)), new Set(rules.keys()));
 });
+
+for (const transport of transportNames) {
+  test(`REST over ${transport}: every RPC admits the callers of its rule, in each state of a token`, async (context) => {
+    await using issuer = await startTokenIssuer();
+    await using auth = await issuer.auth();
+    await using services = await serveAll(transport, "loopback");
+    await using upstream = await connect(`127.0.0.1:${services.port}`, noTelemetry, { transport });
+    await using gateway = await openGateway(plumbline, { upstream, auth });
+    const rows: string[][] = [["", ...Object.keys(states)]];
+    for (const binding of bindings) {
+      const rule = rules.get(binding.rpcPath) as AccessRule;
+      const [path, init] = requestOf(binding);
+      const row = [`${init.method} ${path}`];
+      for (const state of Object.keys(states) as State[]) {
+        const authorization = await states[state](issuer, scopesOf(rule).join(" "));
+        const before = services.counted.calls;
+        const headers = new Headers(init.headers);
+        if (authorization !== undefined) headers.set("authorization", authorization);
+        const response = await gateway.fetch(path, { ...init, headers });
+        await response.arrayBuffer();
+        const found = services.counted.calls > before ? "called" : String(response.status);
+        assert.equal(found, expected(rule, state), `${row[0]} with a token that is ${state}`);
+        assert.equal(response.headers.has("www-authenticate"), found !== "called");
+        row.push(found);
+      }
+      rows.push(row);
+    }
+    for (const line of table(rows)) context.diagnostic(line);
+  });
+
+  test(`gRPC over ${transport}: every RPC admits the callers of its rule, in each state of a principal`, async (context) => {
+    await using believing = await serveAll(transport, "loopback");
+    await using unbelieving = await serveAll(transport, "192.0.2.1");
+    await using channel = await connect(`127.0.0.1:${believing.port}`, noTelemetry, { transport });
+    await using stranger = await connect(`127.0.0.1:${unbelieving.port}`, noTelemetry, { transport });
+    const rows: string[][] = [["", ...Object.keys(carried)]];
+    for (const { rpcPath, streams } of bindings.filter(({ index }) => index === 0)) {
+      const rule = rules.get(rpcPath) as AccessRule;
+      const row = [rpcPath];
+      for (const [state, metadataFor] of Object.entries(carried)) {
+        const metadata = metadataFor(scopesOf(rule));
+        const isStranger = state === "an unbelieved peer";
+        const [{ counted }, client] = isStranger ? [unbelieving, stranger] : [believing, channel];
+        const before = counted.calls;
+        const options = { metadata, timeoutMs: 20_000 };
+        const call = streams
+          ? Array.fromAsync(client.serverStream(rpcPath, new Uint8Array(), options))
+          : client.unary(rpcPath, new Uint8Array(), options);
+        const code = await call.then(() => "ok", codeOf);
+        const found = counted.calls > before ? "called" : code === "permission_denied" ? "403" : "401";
+        if (found === "401") assert.equal(code, "unauthenticated");
+        assert.equal(found, expected(rule, state), `${rpcPath} with a principal that is ${state}`);
+        row.push(found);
+      }
+      rows.push(row);
+    }
+    for (const line of table(rows)) context.diagnostic(line);
+  });
+}
 
 /** Returns the contracts after a change of the rule of GetOrder; without one it has no options. */
 function withRule(rule?: object) {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { startIssuer } from "@plumbline/issuer";
 import { testCa, testClient, testServer } from "@plumbline/rpc/conformance";
 import { runService } from "@plumbline/tools-engines";
 import { readEvents } from "./support/event-stream.ts";
@@ -46,6 +47,22 @@ test("services are called over TLS if a CA is set, and without TLS if none is", 
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test("the process asks for tokens, and does not start with an issuer for development that others can reach", async () => {
+  await using issuer = await startIssuer({ port: 0 });
+  const settings = { GATEWAY_AUTH_ISSUER: issuer.url };
+  await using gateway = await start({}, settings);
+  const status = async (headers: Record<string, string>) =>
+    (await fetch(`${gateway.url}/v1/orders/7`, { headers })).status;
+  assert.equal(await status({}), 401);
+  assert.equal(await status({ authorization: `Bearer ${await issuer.token("ada")}` }), 200);
+  await assert.rejects(start({}, { ...settings, GATEWAY_HTTP_HOST: "0.0.0.0" }), /this is a development issuer/);
+  await using allowed = await start(
+    {},
+    { ...settings, GATEWAY_HTTP_HOST: "0.0.0.0", GATEWAY_AUTH_DEVELOPMENT_ISSUER: "true" },
+  );
+  assert.equal((await fetch(`${allowed.url}/v1/orders/7`)).status, 401);
 });
 
 describe("SIGTERM", () => {
