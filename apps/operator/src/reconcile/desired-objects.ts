@@ -203,8 +203,9 @@ function deployment(
           serviceAccountName: name,
           automountServiceAccountToken: false,
           enableServiceLinks: false,
-          // The program ends within 25 s. A sidecar with spans has the rest.
-          terminationGracePeriodSeconds: spec.tracing === undefined ? 30 : 40,
+          // The program ends within 25 s. A sidecar with spans has the rest: one export, which takes
+          // 5 s at most. A namespace that is deleted looks for pods after half of the longest time.
+          terminationGracePeriodSeconds: spec.tracing === undefined ? 30 : 35,
           securityContext: {
             runAsNonRoot: true,
             runAsUser: 65_532,
