@@ -203,8 +203,8 @@ function deployment(
           serviceAccountName: name,
           automountServiceAccountToken: false,
           enableServiceLinks: false,
-          // The program ends within 25 s. A sidecar with spans has the rest: one export, which takes
-          // 5 s at most. A namespace that is deleted looks for pods after half of the longest time.
+          // The program ends within 25 s. A sidecar with spans has the rest: an export takes 5 s at
+          // most. The namespace goes no sooner than after half of the longest of its pods' times.
           terminationGracePeriodSeconds: spec.tracing === undefined ? 30 : 35,
           securityContext: {
             runAsNonRoot: true,

@@ -18,4 +18,15 @@ test("the resources of the system have images of the tag, and name each other", 
     ["greeter", "orders", "worker", "gateway"].map((service) => `plumbline/${service}:t1`),
   );
   assert.match(JSON.stringify(all.at(-1)), /dns:\/\/\/orders\.shop\.svc\.cluster\.local:50052/);
+  const secrets = all.flatMap(({ spec }) => (spec["secrets"] ?? []) as { secretRef: string; only?: string }[]);
+  assert.deepEqual(
+    secrets.map(({ secretRef, only }) => `${secretRef} ${only ?? "all"}`),
+    [
+      "orders-database all",
+      "orders-owner-database init",
+      "worker-database all",
+      "worker-owner-database init",
+      "redis all",
+    ],
+  );
 });
