@@ -86,7 +86,7 @@ function principal(scopes: readonly string[], changes: Partial<Principal> = {}):
   return { [principalName]: encodePrincipal({ subject: "ada", client: "cli", scopes, ...times, ...changes }) };
 }
 
-/** Serves every RPC of the access rules over gRPC. A call that gets through is counted, and fails. */
+/** Serves every RPC of the rules over gRPC. A call that gets through is counted, and fails. */
 async function serveAll(transport: TransportName, principalPeers: string) {
   const counted = { calls: 0 };
   const handle = async (): Promise<never> => {

@@ -1,5 +1,6 @@
 import { type Config, urlWithPassword } from "@plumbline/config";
 import { descriptorSet, ordersEvents, sparePartsEvents } from "@plumbline/contracts";
+import { accessRulesOf } from "@plumbline/contracts/access";
 import { openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
   followLiveSettings,
@@ -39,7 +40,13 @@ async function main(config: Config<typeof SparePartConfig>, context: ServiceCont
     { ...config, grace, backoff: { baseMs: 50, maxMs: 2_000 } },
   );
   await using server = await serveRpc(
-    { services: [app.service], descriptors: descriptorSet, health: ops.health, telemetry },
+    {
+      services: [app.service],
+      descriptors: descriptorSet,
+      access: () => accessRulesOf(descriptorSet),
+      health: ops.health,
+      telemetry,
+    },
     { ...config.rpc, graceMs: grace.calls },
   );
   await serveUntilStopped({ name, ops, port: server.port, drainMs: config.drainMs, registered: config }, telemetry, {

@@ -1,5 +1,6 @@
 import type { Config } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
+import { accessRulesOf } from "@plumbline/contracts/access";
 import {
   msAfterDrain,
   openOps,
@@ -18,7 +19,13 @@ async function main(config: Config<typeof SparePartConfig>, { name, signal }: Se
   await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using ops = await openOps(config.ops, {}, telemetry); // It depends on no other service.
   await using server = await serveRpc(
-    { services: [sparePartService], descriptors: descriptorSet, health: ops.health, telemetry },
+    {
+      services: [sparePartService],
+      descriptors: descriptorSet,
+      access: () => accessRulesOf(descriptorSet),
+      health: ops.health,
+      telemetry,
+    },
     // One second is reserved for what closes after the calls.
     { ...config.rpc, graceMs: msAfterDrain(config) - 1_000 },
   );

@@ -1,5 +1,6 @@
 import { type Config, urlWithPassword } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
+import { accessRulesOf } from "@plumbline/contracts/access";
 import { migrate, openDatabase, requireMigrated } from "@plumbline/postgres";
 import {
   followLiveSettings,
@@ -30,7 +31,13 @@ async function main(config: Settings, context: ServiceContext): Promise<void> {
   await using ops = await openOps(config.ops, { database }, telemetry);
   const app = createApp({ spareParts: new PostgresSpareParts(database) });
   await using server = await serveRpc(
-    { services: [app.service], descriptors: descriptorSet, health: ops.health, telemetry },
+    {
+      services: [app.service],
+      descriptors: descriptorSet,
+      access: () => accessRulesOf(descriptorSet),
+      health: ops.health,
+      telemetry,
+    },
     // One second is reserved for what closes after the calls.
     { ...config.rpc, graceMs: msAfterDrain(config) - 1_000 },
   );
