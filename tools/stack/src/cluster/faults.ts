@@ -13,7 +13,7 @@ const orders = 200;
 const placedBefore = orders / 4;
 const repairS = 180;
 
-/** What is killed, in this order. */
+/** The names of the faults, in their order. */
 export const victims = ["gateway", "orders", "worker", "kubelet", "postgres", "kafka"] as const;
 
 export interface FaultsOptions {

@@ -46,7 +46,7 @@ function fail(call: Call, code: number, details: string, metadata: Metadata | nu
   call.sendStatus({ code, details, metadata });
 }
 
-/** What grpc-js reads. It names them in answers, but not to a caller that uses another. */
+/** The encodings of grpc-js. It names them in answers, but not to a caller that uses another. */
 const encodings = ["identity", "deflate", "gzip"];
 
 /** Counts what arrives, until it is read. */
