@@ -21,7 +21,7 @@ export interface Running extends AsyncDisposable {
   readonly lines: readonly { readonly name: string; readonly line: string }[];
 }
 
-export type RunOptions = Pick<ProcessesOptions, "environment" | "entry" | "scale" | "transport" | "etcd">;
+export type RunOptions = Pick<ProcessesOptions, "environment" | "entry" | "scale" | "transport" | "etcd" | "tokens">;
 
 /**
  * Starts the whole system on free ports with a data folder of its own, which is removed at the end.

@@ -1,0 +1,97 @@
+/** The whole system with identity on: two customers, an operator, and what each of them gets. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type Answer, call, eventually, post } from "../src/http.ts";
+import { runStack } from "../src/stack.ts";
+import { transports } from "../src/transports.ts";
+
+const items = [{ sku: "tea", quantity: 2 }];
+const missing = "01890000-0000-7000-8000-000000000000";
+
+/** Returns what a client sees of a failure, but for the id of its request. */
+function seen({ status, json }: Answer, id: string): unknown {
+  const { requestId: _, ...problem } = json;
+  return JSON.parse(JSON.stringify({ status, problem }).replaceAll(id, "ID"));
+}
+
+for (const transport of transports) {
+  test(`with calls over ${transport} each customer has its own orders and labels`, { timeout: 200_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tokens-"));
+    const tokens = new Set<string>();
+    /** The header of a client's file, as curl reads it. */
+    const as = (name: string) => {
+      const authorization = readFileSync(join(folder, name), "utf8").trim().replace("Authorization: ", "");
+      tokens.add(authorization.replace("Bearer ", ""));
+      return { authorization };
+    };
+    try {
+      await using running = await runStack({ transport, tokens: folder });
+      const { base, lines, ports, stack } = running;
+      const orders = `${base}/v1/orders`;
+      const get = (url: string, name: string) => call(url, { headers: as(name) });
+      const idsOf = ({ json }: Answer) => (json["orders"] as { id: string }[]).map(({ id }) => id);
+
+      assert.equal((await call(`${base}/v1/greetings/World`)).status, 200);
+      for (const refused of [await post(orders, { items }), await call(orders), await call(`${orders}/${missing}`)]) {
+        assert.deepEqual([refused.status, refused.json["reason"]], [401, "TOKEN_MISSING"]);
+      }
+
+      const placed = await post(orders, { items }, as("ada"));
+      assert.deepEqual([placed.status, placed.json["customerId"]], [200, "ada"], placed.text);
+      const id = String(placed.json["id"]);
+      await eventually(
+        () => get(`${orders}/${id}`, "ada"),
+        ({ json }) => json["status"] === "ORDER_STATUS_FULFILLED",
+      );
+      const label = await get(`${orders}/${id}/label`, "ada");
+      assert.deepEqual([label.status, label.headers.get("content-type")], [200, "image/png"]);
+
+      // To Bob an order of Ada is one that does not exist.
+      for (const rest of ["", ":watch", "/label"]) {
+        const foreign = seen(await get(`${orders}/${id}${rest}`, "bob"), id);
+        assert.deepEqual(foreign, seen(await get(`${orders}/${missing}${rest}`, "bob"), missing));
+        assert.equal((foreign as { status: number }).status, 404, rest);
+      }
+      const cancel = (name: string, of: string) => post(`${orders}/${of}:cancel`, {}, as(name));
+      assert.deepEqual(seen(await cancel("bob", id), id), seen(await cancel("bob", missing), missing));
+      assert.equal((await cancel("ada", id)).json["reason"], "ORDER_ALREADY_FULFILLED");
+      assert.deepEqual([idsOf(await get(orders, "ada")), idsOf(await get(orders, "bob"))], [[id], []]);
+      for (const refused of [
+        await get(`${orders}?customerId=ada`, "bob"),
+        await post(orders, { customerId: "ada", items }, as("bob")),
+      ]) {
+        assert.deepEqual([refused.status, refused.json["reason"]], [403, "CUSTOMER_MISMATCH"]);
+      }
+      const key = { "idempotency-key": "once" };
+      const ofAda = await post(orders, { items }, { ...as("ada"), ...key });
+      const ofBob = await post(orders, { items }, { ...as("bob"), ...key });
+      assert.notEqual(ofAda.json["id"], ofBob.json["id"]);
+      assert.equal(ofBob.json["customerId"], "bob");
+
+      // An operator has the orders of all.
+      assert.equal((await get(`${orders}/${id}`, "operator")).status, 200);
+      assert.equal((await get(`${orders}/${id}/label`, "operator")).status, 200);
+      assert.ok(idsOf(await get(`${orders}?customerId=ada`, "operator")).includes(id));
+
+      // The next key signs, and then the issuer comes back with other keys.
+      assert.equal((await call(`http://127.0.0.1:${ports.issuer}/rotate`, { method: "POST" })).status, 200);
+      assert.equal((await get(`${orders}/${id}`, "ada")).status, 200);
+      const before = as("ada").authorization;
+      await stack.restart({ service: "issuer", name: "issuer" });
+      assert.notEqual(as("ada").authorization, before);
+      assert.equal((await get(`${orders}/${id}`, "ada")).status, 200);
+
+      const output = lines.map(({ line }) => line).join("\n");
+      assert.match(output, /CUSTOMER_MISMATCH/, "the output is that of the requests");
+      for (const token of tokens) {
+        // The signature alone would be enough to tell.
+        assert.ok(!output.includes(token.slice(-40)), "a token was written");
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+}
