@@ -68,9 +68,16 @@ export class TokenVerifier {
     return this.#cache.size;
   }
 
-  /** Returns true for a token that was verified before: `verify` then does no work with keys. */
-  isCached(token: string): boolean {
-    return token.length <= maxTokenLength && this.#cached(digestOf(token)) !== undefined;
+  /**
+   * Returns the principal of a token that was verified before, at the cost of a digest. Returns
+   * undefined for all others, which `verify` takes or refuses.
+   */
+  known(token: string): Principal | undefined {
+    if (token.length > maxTokenLength) return undefined;
+    const principal = this.#cached(digestOf(token))?.principal;
+    if (principal === undefined || this.#denied.denies(principal)) return undefined;
+    this.#options.onVerified?.({ outcome: "ok", cache: "hit" });
+    return principal;
   }
 
   /**

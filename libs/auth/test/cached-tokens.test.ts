@@ -234,16 +234,22 @@ test("a principal with all scopes passes, and one without any of them gets permi
   });
 });
 
-test("a token is known once it was verified, until its key goes", async () => {
+test("a token is known once it was verified, until its key goes or its subject is denied", async () => {
   await using run = await opened();
   const token = run.token();
-  assert.equal(run.verifier.isCached(token), false);
-  await run.verifier.verify(token);
-  assert.equal(run.verifier.isCached(token), true);
-  assert.equal(run.verifier.isCached(run.token({ sub: "bob" })), false);
-  assert.equal(run.verifier.isCached("x".repeat(8_193)), false);
+  assert.equal(run.verifier.known(token), undefined);
+  const principal = await run.verifier.verify(token);
+  assert.deepEqual(run.outcomes(), ["ok miss"]);
+  assert.equal(run.verifier.known(token), principal);
+  assert.deepEqual(run.outcomes(), ["ok hit"]);
+  assert.equal(run.verifier.known(run.token({ sub: "bob" })), undefined);
+  assert.equal(run.verifier.known("x".repeat(8_193)), undefined);
+  run.denied.set({ subjects: ["ada"] });
+  assert.equal(run.verifier.known(token), undefined);
+  run.denied.set({});
+  assert.equal(run.verifier.known(token), principal);
   run.clock.advance(301_000);
-  assert.equal(run.verifier.isCached(token), false);
+  assert.equal(run.verifier.known(token), undefined);
 });
 
 test("a challenge can name the metadata of the service", () => {

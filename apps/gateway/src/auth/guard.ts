@@ -12,9 +12,14 @@ import type { Auth } from "./open-auth.ts";
 import { metadataUrl } from "./resource-metadata.ts";
 
 /**
- * Returns the caller of a request, or undefined where everybody may call. Rejects with a refusal.
+ * Returns the caller of a request, or undefined where everybody may call. Throws or rejects with a
+ * refusal. A caller whose token is known costs no promise.
  */
-export type Guard = (binding: Binding, request: Request, response: Response) => Promise<Principal | undefined>;
+export type Guard = (
+  binding: Binding,
+  request: Request,
+  response: Response,
+) => Principal | undefined | Promise<Principal>;
 
 export interface GuardOptions {
   readonly rules: ReadonlyMap<string, AccessRule>;
@@ -38,32 +43,40 @@ export function guard({ rules, auth, newTokens, telemetry }: GuardOptions): Guar
   const refusals = metrics.counter("auth_refusals_total", "Requests refused for who sends them.", ["reason"]);
   const unverified = new Gcra(maxClients);
 
-  const principalOf = async (request: Request, client: string): Promise<Principal> => {
+  const principalOf = (request: Request, client: string): Principal | Promise<Principal> => {
     const token = bearerToken(authorizationsOf(request.rawHeaders));
-    if (!auth.verifier.isCached(token)) {
-      const { allowed, retryAfterMs } = unverified.take(client, newTokens());
-      if (!allowed) throw tooManyTokens(retryAfterMs);
-    }
-    return await auth.verifier.verify(token);
+    const known = auth.verifier.known(token);
+    if (known !== undefined) return known;
+    const { allowed, retryAfterMs } = unverified.take(client, newTokens());
+    if (!allowed) throw tooManyTokens(retryAfterMs);
+    return auth.verifier.verify(token);
   };
 
-  return async (binding, request, response) => {
+  const refuse = (error: unknown, scopes: readonly string[], request: Request, response: Response): never => {
+    if (!isServiceError(error)) throw error;
+    const { code, reason } = error;
+    refusals.inc({ reason: reason ?? code });
+    if (error instanceof TokenError) logger.debug("token refused", { part: error.part, expected: error.expected });
+    if (code === "unauthenticated" || code === "permission_denied") {
+      response.setHeader("WWW-Authenticate", challenge({ realm, reason, scopes, metadata: metadataUrl(request) }));
+    }
+    throw error;
+  };
+
+  return (binding, request, response) => {
     const rule = rules.get(binding.rpcPath);
     if (rule?.kind === "public") return undefined;
     const scopes = rule?.kind === "scopes" ? rule.scopes : [];
-    try {
-      const principal = await principalOf(request, exchangeOf(response).clientKey);
+    const withScopes = (principal: Principal): Principal => {
       requireScopes(principal, scopes);
       return principal;
+    };
+    try {
+      const principal = principalOf(request, exchangeOf(response).clientKey);
+      if (!(principal instanceof Promise)) return withScopes(principal);
+      return principal.then(withScopes).catch((error: unknown) => refuse(error, scopes, request, response));
     } catch (error) {
-      if (!isServiceError(error)) throw error;
-      const { code, reason } = error;
-      refusals.inc({ reason: reason ?? code });
-      if (error instanceof TokenError) logger.debug("token refused", { part: error.part, expected: error.expected });
-      if (code === "unauthenticated" || code === "permission_denied") {
-        response.setHeader("WWW-Authenticate", challenge({ realm, reason, scopes, metadata: metadataUrl(request) }));
-      }
-      throw error;
+      return refuse(error, scopes, request, response);
     }
   };
 }

@@ -22,7 +22,7 @@ export interface DeniedSettings {
 /** The identity of callers: who issues their tokens, and the tokens that are taken. */
 export interface Auth {
   readonly issuer: string;
-  readonly verifier: Pick<TokenVerifier, "verify" | "isCached">;
+  readonly verifier: Pick<TokenVerifier, "verify" | "known">;
   readonly denied: Pick<DenyList, "watch">;
 }
 

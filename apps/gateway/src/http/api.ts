@@ -129,7 +129,8 @@ export function api({ upstreamOf, admit, limits, stallMs, metrics, stream }: Api
     const binding = match.value;
     if (binding.streams && request.method === "HEAD") return refuseMethod(request, response, ["GET"]);
     refuseCrossSite(request);
-    const principal = admit === undefined ? undefined : await admit(binding, request, response);
+    const admitted = admit?.(binding, request, response);
+    const principal = admitted instanceof Promise ? await admitted : admitted;
     // From here on the shares are those of the caller: others behind its address keep theirs.
     const client = principal === undefined ? exchange.clientKey : principalKey(principal);
     const { timeoutMs, maxTimeoutMs } = limits();
