@@ -64,9 +64,11 @@ await runCommand(
       let missed = 0;
       for (const transport of over) {
         console.log(`\nCalls over ${transport}, in containers`);
-        const { results, memory } = await attackCompose(transport, chosen, values.short !== true, print);
+        const { results, memory, notMeasured } = await attackCompose(transport, chosen, values.short !== true, print);
         missed += results.filter(({ misses }) => misses.length > 0).length;
         console.log(`\n${memory}`);
+        if (notMeasured.length > 0) console.log(`NOT MEASURED: the memory of ${notMeasured.join(", ")}`);
+        missed += notMeasured.length > 0 ? 1 : 0;
       }
       console.log(`${chosen.length * over.length} attacks, ${missed} missed`);
       return missed === 0 ? 0 : 1;

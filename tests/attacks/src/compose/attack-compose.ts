@@ -94,6 +94,8 @@ export interface ComposeRun {
   readonly results: readonly Result[];
   /** The largest memory of each container beside its limit. */
   readonly memory: string;
+  /** The containers without a sample. */
+  readonly notMeasured: readonly string[];
 }
 
 /** Starts the stack, and runs the attacks whose name has `only` in it. `print` gets each result. */
@@ -129,5 +131,6 @@ export async function attackCompose(
     `${Math.round(watch.peakOf(Service) / mebibyte)} MiB`,
     `${Math.round((limits.get(Service) ?? 0) / mebibyte)} MiB`,
   ]);
-  return { results, memory: table(["container", "most memory", "limit"], rows) };
+  const notMeasured = started.map(({ Service }) => Service).filter((service) => watch.peakOf(service) === 0);
+  return { results, notMeasured, memory: table(["container", "most memory", "limit"], rows) };
 }

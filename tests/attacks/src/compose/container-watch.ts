@@ -1,47 +1,45 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { type Container, docker, parseBytes } from "@plumbline/tools-stack";
 
 /** The memory of containers, sampled each second, and those that died or were killed for memory. */
 export class ContainerWatch implements AsyncDisposable {
+  readonly #services: ReadonlyMap<string, string>;
   readonly #peaks = new Map<string, number>();
   readonly #deaths: string[] = [];
-  readonly #children: readonly ReturnType<typeof spawn>[];
+  readonly #children = new Set<ChildProcess>();
+  #isOver = false;
 
   constructor(containers: readonly Container[]) {
-    const services = new Map(containers.map(({ Name, Service }) => [Name, Service]));
-    const stats = spawn("docker", ["stats", "--format", "json", ...services.keys()], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    this.#services = new Map(containers.map(({ Name, Service }) => [Name, Service]));
     // docker clears the screen between samples.
-    createInterface({ input: stats.stdout }).on("line", (line) => {
-      const { Name = "", MemUsage = "" } = JSON.parse(/\{.*\}/.exec(line)?.[0] ?? "{}") as Record<string, string>;
-      const service = services.get(Name);
+    this.#follow(["stats", "--format", "json", ...this.#services.keys()], (line) => {
+      const { Name, MemUsage = "" } = JSON.parse(/\{.*\}/.exec(line)?.[0] ?? "{}") as Readonly<Record<string, string>>;
+      const service = this.#services.get(Name ?? "");
       // docker prints "--" before its first sample and after the last one.
       if (service === undefined || MemUsage.startsWith("--")) return;
       this.#peaks.set(service, Math.max(this.peakOf(service), parseBytes(MemUsage.split("/")[0] ?? "")));
     });
-    const events = spawn(
-      "docker",
-      [
-        "events",
-        "--filter",
-        "event=oom",
-        "--filter",
-        "event=die",
-        "--format",
-        "{{.Action}} {{.Actor.Attributes.name}}",
-      ],
-      { stdio: ["ignore", "pipe", "inherit"] },
-    );
-    createInterface({ input: events.stdout }).on("line", (line) => {
+    const kinds = ["--filter", "event=oom", "--filter", "event=die"];
+    this.#follow(["events", ...kinds, "--format", "{{.Action}} {{.Actor.Attributes.name}}"], (line) => {
       const [action, name = ""] = line.split(" ");
-      const service = services.get(name);
+      const service = this.#services.get(name);
       if (service !== undefined)
         this.#deaths.push(action === "oom" ? `${service} ran out of memory` : `${service} died`);
     });
-    this.#children = [stats, events];
+  }
+
+  /** Reads what a docker command prints until this is disposed. One that ends is started again. */
+  #follow(args: readonly string[], onLine: (line: string) => void): void {
+    const child = spawn("docker", args, { stdio: ["ignore", "pipe", "inherit"] });
+    this.#children.add(child);
+    createInterface({ input: child.stdout }).on("line", onLine);
+    child.on("close", () => {
+      this.#children.delete(child);
+      // On a busy machine docker stats gives up when the first sample is late.
+      if (!this.#isOver) setTimeout(() => this.#isOver || this.#follow(args, onLine), 500);
+    });
   }
 
   /** Returns bytes, without the cache of files that can be dropped: the largest sample so far. */
@@ -55,12 +53,11 @@ export class ContainerWatch implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null) continue;
-      // docker does not end at SIGTERM while it prints samples.
-      child.kill("SIGKILL");
-      await once(child, "close");
-    }
+    this.#isOver = true;
+    const closed = [...this.#children].map((child) => once(child, "close"));
+    // docker does not end at SIGTERM while it prints samples.
+    for (const child of this.#children) child.kill("SIGKILL");
+    await Promise.all(closed);
   }
 }
 
