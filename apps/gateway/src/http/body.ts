@@ -83,7 +83,8 @@ export class Bodies {
     // Most bodies arrive with their head. Those need neither place nor timer.
     if (declared > 0 && declared <= smallBytes) {
       await Promise.resolve();
-      const whole = request.readableLength === declared ? (request.read() as Buffer | null) : null;
+      // With the length: without it Node 26 reads the first of several chunks alone.
+      const whole = request.readableLength === declared ? (request.read(declared) as Buffer | null) : null;
       if (whole?.length === declared) {
         request.resume();
         return { bytes: whole };
