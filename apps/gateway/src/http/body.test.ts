@@ -6,7 +6,7 @@ import { Bodies } from "./body.ts";
 
 const text = '{"name":"Ada"}';
 
-for (const chunks of [[text], [text.slice(0, 5), text.slice(5)], [...text]]) {
+for (const chunks of [[text], [text.slice(0, 5), text.slice(5)], text.split("")]) {
   test(`a body that has arrived in ${chunks.length} chunks is read as a whole`, async () => {
     const bodies = new Bodies(() => ({
       perClient: 1,
