@@ -3,7 +3,7 @@ import { ServiceError } from "@plumbline/errors";
 import { Client, type ClientConfig, DatabaseError, type Notification, type QueryConfig, type QueryResult } from "pg";
 import { requestCancel } from "./cancel-request.ts";
 import { ruinsConnection, translate } from "./errors.ts";
-import { type Opening, queryBehind } from "./opening.ts";
+import { type Opening, queryGroup } from "./opening.ts";
 import { coarseTimeout } from "./statement-timeout.ts";
 
 export interface Statement {
@@ -50,8 +50,6 @@ export class Connection implements AsyncDisposable {
   readonly #lost = new AbortController();
   /** The session's statement_timeout. NaN after a statement that sets it has failed. */
   #statementTimeoutMs = 0;
-  /** The few statements that open transactions, each prepared under its own text. */
-  readonly #prepared = new Set<string>();
   #isOutdated = false;
   #ended: Promise<void> | undefined;
 
@@ -106,34 +104,52 @@ export class Connection implements AsyncDisposable {
    * this process. A statement without a deadline gets one of `statementMs`.
    */
   async run(statement: Statement, options: RunOptions = {}): Promise<QueryResult> {
-    const deadlineAt = deadlineOf(options.signal);
-    if (deadlineAt !== undefined) return await this.#run(statement, options, deadlineAt);
-    using limit = deadline(this.#statementMs, options);
-    return await this.#run(statement, { ...options, signal: limit.signal }, undefined);
+    const [result] = await this.runAll([statement], options);
+    return result as QueryResult;
   }
 
-  async #run(statement: Statement, options: RunOptions, deadlineAt: number | undefined): Promise<QueryResult> {
+  /**
+   * Runs statements one after the other, and as one if they fail or are cancelled. Those with names
+   * take one round trip together once the connection has prepared them.
+   */
+  async runAll(statements: readonly Statement[], options: RunOptions = {}): Promise<readonly QueryResult[]> {
+    const deadlineAt = deadlineOf(options.signal);
+    if (deadlineAt !== undefined) return await this.#run(statements, options, deadlineAt);
+    using limit = deadline(this.#statementMs, options);
+    return await this.#run(statements, { ...options, signal: limit.signal }, undefined);
+  }
+
+  async #run(
+    statements: readonly Statement[],
+    options: RunOptions,
+    deadlineAt: number | undefined,
+  ): Promise<readonly QueryResult[]> {
     const { signal, opening } = options;
     using _turn = await this.#turn.acquire(options);
     using _retiring = this.#retireAfterwards();
     if (opening === undefined) await this.#limit(deadlineAt, signal);
-    else await this.#open(opening, statement, signal);
-    const result = await this.#execute(statement, signal, opening);
-    // The statement succeeded, but the caller has given up.
+    else await this.#open(opening, statements, signal);
+    const results = await this.#executeAll(statements, signal, opening);
+    // The statements succeeded, but the caller has given up.
     signal?.throwIfAborted();
-    return result;
+    return results;
   }
 
   /**
-   * Runs COMMIT or ROLLBACK, which must not be cancelled. Destroys the connection if no answer
-   * comes in `timeoutMs`.
+   * Runs statements whose last is COMMIT or ROLLBACK, which must not be cancelled. So none of them
+   * is. Destroys the connection if no answer comes in `timeoutMs`.
    */
-  async runToEnd(text: string, timeoutMs = this.#cancelTimeoutMs): Promise<QueryResult> {
+  async runToEnd(
+    statements: readonly Statement[],
+    { timeoutMs = this.#cancelTimeoutMs, opening }: { timeoutMs?: number; opening?: Opening } = {},
+  ): Promise<readonly QueryResult[]> {
     using _turn = await this.#turn.acquire();
     using _retiring = this.#retireAfterwards();
-    const timer = setTimeout(() => this.destroy(new Error(`no answer to ${text} within ${timeoutMs} ms`)), timeoutMs);
+    const end = statements.at(-1)?.text;
+    const timer = setTimeout(() => this.destroy(new Error(`no answer to ${end} within ${timeoutMs} ms`)), timeoutMs);
     try {
-      return await this.#execute({ text });
+      if (opening !== undefined) await this.#open(opening, statements);
+      return await this.#executeAll(statements, undefined, opening);
     } finally {
       clearTimeout(timer);
     }
@@ -150,7 +166,7 @@ export class Connection implements AsyncDisposable {
     using _retiring = this.#retireAfterwards();
     const timer = setTimeout(() => this.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     try {
-      await this.#execute({ text: "SELECT 1" });
+      await this.#execute([{ text: "SELECT 1" }]);
     } catch {
       // The connection is lost, which `lost` says.
     } finally {
@@ -222,7 +238,7 @@ export class Connection implements AsyncDisposable {
     if (wanted === this.#statementTimeoutMs) return;
     this.#statementTimeoutMs = Number.NaN;
     // The default of the role or database may be a limit too.
-    await this.#execute({ text: `SET statement_timeout TO ${wanted === 0 ? "DEFAULT" : wanted}` }, signal);
+    await this.#execute([{ text: `SET statement_timeout TO ${wanted === 0 ? "DEFAULT" : wanted}` }], signal);
     this.#statementTimeoutMs = wanted;
   }
 
@@ -231,15 +247,19 @@ export class Connection implements AsyncDisposable {
    * connection. Also before a statement without name and values, which may be several. Otherwise
    * the first statement opens it.
    */
-  async #open(opening: Opening, { name, values }: Statement, signal: AbortSignal | undefined): Promise<void> {
+  async #open(opening: Opening, statements: readonly Statement[], signal?: AbortSignal): Promise<void> {
     if (opening.isSent) return;
-    const texts = this.#textsOf(opening);
-    if ((name ?? values) !== undefined && texts.every((text) => this.#prepared.has(text))) return;
+    const before = this.#textsOf(opening).map((text) => ({ text, name: text }));
+    const isExtended = statements.every(({ name, values }) => (name ?? values) !== undefined);
+    if (isExtended && this.#arePrepared(before)) return;
     opening.isSent = true;
-    for (const text of texts) {
-      await this.#execute({ text, name: text }, signal);
-      this.#prepared.add(text);
-    }
+    for (const statement of before) await this.#execute([statement], signal);
+  }
+
+  /** Returns true if the server has prepared each of the statements. */
+  #arePrepared(statements: readonly Statement[]): boolean {
+    const { parsedStatements } = this.#client.connection as unknown as { parsedStatements: Record<string, string> };
+    return statements.every(({ name }) => name !== undefined && parsedStatements[name] !== undefined);
   }
 
   #textsOf({ begin, limitMs }: Opening): string[] {
@@ -247,22 +267,41 @@ export class Connection implements AsyncDisposable {
     return [begin, `SET LOCAL statement_timeout TO ${limitMs === 0 ? "DEFAULT" : limitMs}`];
   }
 
-  #send(statement: Statement, opening: Opening | undefined): Promise<QueryResult> {
-    if (opening === undefined) return this.#client.query(toQuery(statement));
-    if (!opening.isSent) {
+  async #send(statements: readonly Statement[], opening: Opening | undefined): Promise<readonly QueryResult[]> {
+    const before = statements.map(toQuery);
+    const last = before.pop();
+    if (last === undefined) return [];
+    if (opening?.isSent === false) {
       opening.isSent = true;
-      return queryBehind(this.#client, this.#textsOf(opening), toQuery(statement));
+      before.unshift(...this.#textsOf(opening).map((text) => ({ text, name: text })));
+      return (await queryGroup(this.#client, before, last)).slice(-statements.length);
     }
     // The statement would be committed at once.
-    if (this.transactionStatus === "I")
+    if (opening !== undefined && this.transactionStatus === "I")
       throw new Error("the transaction is not open: one of its statements ended it, or its BEGIN failed");
-    return this.#client.query(toQuery(statement));
+    return before.length === 0 ? [await this.#client.query(last)] : await queryGroup(this.#client, before, last);
   }
 
-  async #execute(statement: Statement, signal?: AbortSignal, opening?: Opening): Promise<QueryResult> {
+  /** Executes statements in one round trip, or one by one if those before the last are not prepared. */
+  async #executeAll(
+    statements: readonly Statement[],
+    signal?: AbortSignal,
+    opening?: Opening,
+  ): Promise<readonly QueryResult[]> {
+    if (this.#arePrepared(statements.slice(0, -1))) return await this.#execute(statements, signal, opening);
+    const results: QueryResult[] = [];
+    for (const statement of statements) results.push(...(await this.#execute([statement], signal, opening)));
+    return results;
+  }
+
+  async #execute(
+    statements: readonly Statement[],
+    signal?: AbortSignal,
+    opening?: Opening,
+  ): Promise<readonly QueryResult[]> {
     signal?.throwIfAborted();
     if (this.lost.aborted) throw this.lost.reason;
-    const execution = this.#send(statement, opening);
+    const execution = this.#send(statements, opening);
     let isSettled = false;
     const settled = execution.then(
       () => void (isSettled = true),
@@ -275,7 +314,8 @@ export class Connection implements AsyncDisposable {
     try {
       return await execution;
     } catch (error) {
-      if (ruinsConnection(error) || (statement.name !== undefined && !(error instanceof DatabaseError))) {
+      const isNamed = statements.some(({ name }) => name !== undefined);
+      if (ruinsConnection(error) || (isNamed && !(error instanceof DatabaseError))) {
         // The second condition: pg counts a named statement as prepared after it closed it over a
         // value it cannot write.
         this.destroy(error);

@@ -13,4 +13,4 @@ export type { Queryable, QueryOptions } from "./queryable.ts";
 export { type LibraryMigration, readMigrations } from "./read-migrations.ts";
 export { requireMigrated } from "./require-migrated.ts";
 export type { Session } from "./session.ts";
-export type { Isolation, Transaction } from "./transaction.ts";
+export type { Isolation, NamedStatement, Transaction } from "./transaction.ts";

@@ -106,7 +106,7 @@ export class ListenHub implements AsyncDisposable {
     this.#channels.delete(channel);
     // The statements of a connection run in order, so a later LISTEN runs after this. Without a
     // connection there is nothing to undo, and waiting for one would delay the caller.
-    await this.#live?.runToEnd(`UNLISTEN ${escapeIdentifier(channel)}`).catch(() => undefined);
+    await this.#live?.runToEnd([{ text: `UNLISTEN ${escapeIdentifier(channel)}` }]).catch(() => undefined);
   }
 
   async #first(): Promise<Connection> {

@@ -9,41 +9,46 @@ export interface Opening {
   isSent: boolean;
 }
 
-/** The methods of pg that its types omit: the messages of the extended protocol. */
-interface Wire {
-  bind(options: { readonly statement: string }): void;
-  execute(options: object): void;
-}
-type Prepare = (wire: Wire) => void;
+type Prepare = (wire: object) => void;
+const { prepare } = Query.prototype as unknown as { prepare: Prepare };
 
-class OpeningQuery extends Query {
-  readonly #texts: readonly string[];
+class GroupQuery extends Query {
+  readonly #before: readonly QueryConfig[];
 
-  constructor(texts: readonly string[], config: QueryConfig, callback: (error?: Error, results?: unknown) => void) {
+  constructor(
+    before: readonly QueryConfig[],
+    config: QueryConfig,
+    callback: (error?: Error, results?: unknown) => void,
+  ) {
     super({ ...config, queryMode: "extended" } as QueryConfig, callback as never);
-    this.#texts = texts;
+    this.#before = before;
   }
 
-  prepare(wire: Wire): void {
-    for (const text of this.#texts) {
-      wire.bind({ statement: text });
-      wire.execute({});
-    }
-    (Query.prototype as unknown as { prepare: Prepare }).prepare.call(this, wire);
+  /** Called by pg to write the messages of the extended protocol. */
+  prepare(wire: object): void {
+    // Each writes what it would alone, but its Sync.
+    const withoutSync = Object.create(wire, { sync: { value: () => {} } }) as object;
+    for (const config of this.#before) prepare.call(new Query(config), withoutSync);
+    prepare.call(this, wire);
   }
 }
 
 /**
- * Runs prepared statements, then one more, in one write and one round trip. They are one group up
- * to its Sync: if one fails, the server skips the rest. So after a failed or cancelled BEGIN the
- * statement behind it does not run outside its transaction, as it could in a separate write.
+ * Runs prepared statements, then one more, in one write and one round trip, and resolves with the
+ * results of all. They are one group up to its Sync: if one fails, the server skips the rest. So
+ * after a failed or cancelled BEGIN the statement behind it does not run outside its transaction,
+ * as it could in a separate write.
  */
-export function queryBehind(client: Client, texts: readonly string[], config: QueryConfig): Promise<QueryResult> {
+export function queryGroup(
+  client: Client,
+  before: readonly QueryConfig[],
+  last: QueryConfig,
+): Promise<readonly QueryResult[]> {
   return new Promise((resolve, reject) => {
     client.query(
-      new OpeningQuery(texts, config, (error, results) => {
+      new GroupQuery(before, last, (error, results) => {
         if (error) reject(error);
-        else resolve((Array.isArray(results) ? results.at(-1) : results) as QueryResult);
+        else resolve(before.length === 0 ? [results as QueryResult] : (results as QueryResult[]));
       }),
     );
   });
