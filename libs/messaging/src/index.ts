@@ -14,7 +14,7 @@ export { type BrokerOptions, connectBroker } from "./connect-broker.ts";
 export { decodeEvent, type EventDecoder } from "./decode-event.ts";
 export { type EventEncoder, eventMessage, invalidEvent } from "./event-message.ts";
 export { type InboxOptions, startInboxCleanup } from "./inbox/cleanup.ts";
-export { handleOnce } from "./inbox/handle-once.ts";
+export { handleOnce, inboxNote } from "./inbox/handle-once.ts";
 export { inboxMigration } from "./inbox/migration.ts";
 export { type MemoryBrokerOptions, openMemoryBroker } from "./memory/broker.ts";
 export { MemoryLog, type MemoryLogOptions } from "./memory/log.ts";
@@ -23,7 +23,14 @@ export { deadLettered } from "./middleware/dead-lettered.ts";
 export { AttemptsExhaustedError, type InPlaceRetries, retried } from "./middleware/retried.ts";
 export { notBeforeDue, retriedLater } from "./middleware/retried-later.ts";
 export { traced } from "./middleware/traced.ts";
-export { type AppendOptions, appendToOutbox } from "./outbox/append-to-outbox.ts";
+export {
+  type AppendOptions,
+  appendToOutbox,
+  outboxAppend,
+  outboxSql,
+  outboxValues,
+  type StoreOptions,
+} from "./outbox/append-to-outbox.ts";
 export { outboxMigration } from "./outbox/migration.ts";
 export { type RelayOptions, relayOutbox } from "./outbox/relay-outbox.ts";
 export { partitionOf } from "./partition-of.ts";

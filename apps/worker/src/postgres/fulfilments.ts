@@ -1,7 +1,7 @@
 import type { Abortable } from "@plumbline/concurrency";
 import { fulfilmentEvents } from "@plumbline/contracts";
-import { appendToOutbox, handleOnce } from "@plumbline/messaging";
-import type { Database, Transaction } from "@plumbline/postgres";
+import { handleOnce, inboxNote, outboxSql, outboxValues } from "@plumbline/messaging";
+import type { Database } from "@plumbline/postgres";
 import type { Tracer } from "@plumbline/telemetry";
 import type { Fulfilment } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
@@ -32,16 +32,37 @@ export class PostgresFulfilments implements Fulfilments {
   }
 
   async settle(message: MessageId, fulfilment: Fulfilment, { signal }: Abortable = {}): Promise<void> {
+    const event = toMessage(fulfilment);
+    if (event === undefined) return await this.#withhold(message, fulfilment, { signal });
+    const { orderId, customerId, outcome, time } = fulfilment;
+    const total = outcome.status === "fulfilled" ? outcome.total : undefined;
+    const values = [
+      ...(inboxNote(group, message).values ?? []),
+      orderId,
+      outcome.status,
+      total?.currencyCode ?? null,
+      total?.minorUnits ?? null,
+      outcome.status === "fulfilled" ? Buffer.from(outcome.label) : null,
+      outcome.status === "rejected" ? outcome.reason : null,
+      time,
+      customerId,
+      ...outboxValues(fulfilmentEvents.topic, event, { tracer: this.#tracer }),
+    ];
+    await this.#database.query(settleSql, values, { signal, name: "settle_order" });
+  }
+
+  /** Records that the order was withheld, unless it is settled. */
+  async #withhold(message: MessageId, { orderId, time }: Fulfilment, { signal }: Abortable): Promise<void> {
     await handleOnce(
       this.#database,
       group,
       message,
       async (tx) => {
-        const isRecorded = await insert(tx, fulfilment, { signal });
-        if (!isRecorded) await withhold(tx, fulfilment, { signal });
-        const event = isRecorded ? toMessage(fulfilment) : undefined;
-        if (event !== undefined)
-          await appendToOutbox(tx, fulfilmentEvents.topic, event, { signal, tracer: this.#tracer });
+        await tx.query(
+          "insert into fulfilments (order_id, status, time) values ($1, 'withheld', $2) on conflict do nothing",
+          [orderId, time],
+          { signal, name: "withhold_fulfilment" },
+        );
       },
       { signal },
     );
@@ -80,41 +101,23 @@ export class PostgresFulfilments implements Fulfilments {
 }
 
 /**
- * Inserts the fulfilment. Returns false if the order has one or was cancelled. One statement does
- * both, as each is a round trip. A cancel that commits meanwhile may be missed, which is harmless:
- * orders decides how an order ends, and the row of the cancel withholds the label.
+ * Notes the message, and with that records the outcome and stores its event, or that the order was
+ * withheld since it was cancelled. Has no effect if the message was handled or the order is settled.
+ * It is one statement, which is a transaction and one round trip. A cancel that commits meanwhile
+ * may be missed, which is harmless: orders decides how an order ended, and the row of the cancel
+ * withholds the label.
  */
-async function insert(
-  tx: Transaction,
-  { orderId, customerId, outcome, time }: Fulfilment,
-  { signal }: Abortable,
-): Promise<boolean> {
-  const total = outcome.status === "fulfilled" ? outcome.total : undefined;
-  const rows = await tx.query(
-    `insert into fulfilments (order_id, status, currency_code, minor_units, label, reason, time, customer_id)
-     select $1::uuid, $2, $3, $4::bigint, $5::bytea, $6, $7::timestamptz, $8
-     where not exists (select from cancelled_orders where order_id = $1)
-     on conflict do nothing returning order_id`,
-    [
-      orderId,
-      outcome.status,
-      total?.currencyCode ?? null,
-      total?.minorUnits ?? null,
-      outcome.status === "fulfilled" ? Buffer.from(outcome.label) : null,
-      outcome.status === "rejected" ? outcome.reason : null,
-      time,
-      customerId,
-    ],
-    { signal, name: "insert_fulfilment" },
-  );
-  return rows.length > 0;
-}
-
-/** Records that the order was withheld, unless it is settled. */
-async function withhold(tx: Transaction, { orderId, time }: Fulfilment, { signal }: Abortable): Promise<void> {
-  await tx.query(
-    "insert into fulfilments (order_id, status, time) values ($1, 'withheld', $2) on conflict do nothing",
-    [orderId, time],
-    { signal, name: "withhold_fulfilment" },
-  );
-}
+const settleSql = `
+  with noted as (${inboxNote(group, { source: "", id: "" }).text}),
+  recorded as (
+    insert into fulfilments (order_id, status, currency_code, minor_units, label, reason, time, customer_id)
+    select $4::uuid, $5::text, $6::text, $7::bigint, $8::bytea, $9::text, $10::timestamptz, $11::text from noted
+    where not exists (select from cancelled_orders where order_id = $4)
+    on conflict do nothing returning order_id
+  ),
+  withheld as (
+    insert into fulfilments (order_id, status, time) select $4, 'withheld', $10 from noted
+    where exists (select from cancelled_orders where order_id = $4)
+    on conflict do nothing
+  ),
+  ${outboxSql("recorded", 12)}`;

@@ -1,5 +1,15 @@
-import type { Database, Transaction, TransactionOptions } from "@plumbline/postgres";
+import type { Database, NamedStatement, Transaction, TransactionOptions } from "@plumbline/postgres";
 import type { Message } from "../message.ts";
+
+/**
+ * Returns the statement that records that this group has handled this message. It returns no row if
+ * that is recorded already. `handleOnce` runs it; use it to send it together with others.
+ */
+export function inboxNote(group: string, { source, id }: Pick<Message, "source" | "id">): NamedStatement {
+  return { name: "inbox_note", text: noteSql, values: [group, source, id] };
+}
+
+const noteSql = `INSERT INTO inbox ("group", source, id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING true AS first`;
 
 /**
  * Runs `effect` in one transaction with a record that this group has handled this message. A
@@ -17,11 +27,9 @@ export async function handleOnce(
   effect: (tx: Transaction) => Promise<void>,
   options: TransactionOptions = {},
 ): Promise<boolean> {
-  const sql = `INSERT INTO inbox ("group", source, id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING true AS first`;
+  const { name, text, values } = inboxNote(group, message);
   return await database.transaction(async (tx) => {
-    const [row] = await tx.query<{ first: boolean }>(sql, [group, message.source, message.id], {
-      name: "inbox_note",
-    });
+    const [row] = await tx.query(text, values, { name });
     if (row === undefined) return false;
     await effect(tx);
     return true;

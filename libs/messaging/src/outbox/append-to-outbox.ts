@@ -1,12 +1,12 @@
 import type { Abortable } from "@plumbline/concurrency";
-import type { Queryable } from "@plumbline/postgres";
+import type { NamedStatement, Queryable } from "@plumbline/postgres";
 import type { Tracer } from "@plumbline/telemetry";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
 import type { Message } from "../message.ts";
 import { messageColumns, rowValues } from "../message-row.ts";
 import { outboxChannel } from "./migration.ts";
 
-export interface AppendOptions extends Abortable {
+export interface StoreOptions {
   /**
    * Writes the active span into the message's headers, so that its consumers continue the trace.
    */
@@ -15,14 +15,40 @@ export interface AppendOptions extends Abortable {
   readonly maxMessageBytes?: number | undefined;
 }
 
-// The notification is part of the transaction. The commit sends it once, however many rows there
-// are, and a rollback sends none.
-const appendSql = `
-  WITH stored AS (
-    INSERT INTO outbox (topic, message_id, ${messageColumns})
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
-  )
-  SELECT pg_notify('${outboxChannel}', '')`;
+export interface AppendOptions extends StoreOptions, Abortable {}
+
+const columnTypes = ["text", "text", "text", "text", "text", "timestamptz", "text", "bytea", "jsonb"];
+
+/**
+ * Returns SQL that stores a message for each row of the CTE `from` and notifies the relay, as the
+ * end of a statement whose other CTEs make the change that it announces. Its parameters, from
+ * `$first` on, are `outboxValues`. Each `from` is a name of the code, never data.
+ */
+export function outboxSql(from: string, first: number): string {
+  const values = columnTypes.map((type, index) => `$${first + index}::${type}`).join(", ");
+  // The notification is part of the transaction. The commit sends it once, however many rows there
+  // are, and a rollback sends none.
+  return `stored AS (INSERT INTO outbox (topic, message_id, ${messageColumns}) SELECT ${values} FROM ${from})
+    SELECT pg_notify('${outboxChannel}', '') FROM ${from}`;
+}
+
+const appendSql = `WITH message AS (SELECT), ${outboxSql("message", 1)}`;
+
+/** Returns the parameters of `outboxSql`. Throws `invalid_argument` for a message that is too large. */
+export function outboxValues(topic: string, message: Message, options: StoreOptions = {}): readonly unknown[] {
+  const { tracer, maxMessageBytes = defaultMaxMessageBytes } = options;
+  const headers = { ...message.headers };
+  tracer?.inject(headers);
+  // A message that is too large fails the caller here. The relay could only set it aside.
+  const stored = { ...message, headers };
+  refuseLarge([stored], maxMessageBytes);
+  return [topic, message.id, ...rowValues(stored)];
+}
+
+/** Returns the statement of `appendToOutbox`, to send it together with others. */
+export function outboxAppend(topic: string, message: Message, options: StoreOptions = {}): NamedStatement {
+  return { name: "outbox_append", text: appendSql, values: outboxValues(topic, message, options) };
+}
 
 /**
  * Stores a message in the transaction of the change that it announces, so that both happen or
@@ -38,11 +64,6 @@ export async function appendToOutbox(
   message: Message,
   options: AppendOptions = {},
 ): Promise<void> {
-  const { tracer, signal, maxMessageBytes = defaultMaxMessageBytes } = options;
-  const headers = { ...message.headers };
-  tracer?.inject(headers);
-  // A message that is too large fails the caller here. The relay could only set it aside.
-  const stored = { ...message, headers };
-  refuseLarge([stored], maxMessageBytes);
-  await tx.query(appendSql, [topic, message.id, ...rowValues(stored)], { signal, name: "outbox_append" });
+  const { name, text, values } = outboxAppend(topic, message, options);
+  await tx.query(text, values, { signal: options.signal, name });
 }
