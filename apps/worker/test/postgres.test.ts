@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Message } from "@plumbline/messaging";
-import { migrate } from "@plumbline/postgres";
+import { migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { proxyTo, testDatabase } from "@plumbline/tools-engines";
 import { PostgresFulfilments } from "../src/postgres/fulfilments.ts";
 import { migrations } from "../src/postgres/migrations.ts";
 import { fulfilmentOf, newMessageId, newOrderId, rejected } from "./builders.ts";
@@ -53,4 +54,23 @@ test("a withheld order is recorded", async () => {
 test("a second migration changes nothing", async () => {
   await using opened = await openTestDatabase();
   assert.equal(await migrate(opened.database, migrations), 0);
+});
+
+test("settling an order takes one round trip to Postgres, and so does asking for its status", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { url } = stack.use(await testDatabase());
+  const proxy = stack.use(await proxyTo(url));
+  const options = { url: proxy.url, applicationName: "worker", poolSize: 1, heartbeatMs: 600_000 };
+  const database = stack.use(await openDatabase(options, noTelemetry));
+  await migrate(database, migrations);
+  const fulfilments = new PostgresFulfilments(database, noTelemetry.tracer);
+  const tripsOf = async (work: () => Promise<unknown>): Promise<number> => {
+    await work(); // The connection prepares the statement.
+    const before = proxy.requests();
+    await work();
+    return proxy.requests() - before;
+  };
+  assert.equal(await tripsOf(() => fulfilments.settle(newMessageId(), fulfilmentOf(newOrderId()))), 1);
+  assert.equal(await tripsOf(() => fulfilments.settle(newMessageId(), fulfilmentOf(newOrderId(), rejected))), 1);
+  assert.equal(await tripsOf(() => fulfilments.statusOf(newOrderId())), 1);
 });

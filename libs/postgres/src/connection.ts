@@ -282,7 +282,7 @@ export class Connection implements AsyncDisposable {
     return before.length === 0 ? [await this.#client.query(last)] : await queryGroup(this.#client, before, last);
   }
 
-  /** Executes statements in one round trip, or one by one if those before the last are not prepared. */
+  /** Executes statements in one round trip, or one by one until they are prepared. */
   async #executeAll(
     statements: readonly Statement[],
     signal?: AbortSignal,

@@ -21,6 +21,11 @@ export interface Proxy extends AsyncDisposable {
   stall(): void;
   /** Returns the number of open connections from clients. */
   connections(): number;
+  /**
+   * Returns the number of parts in which clients have sent their bytes: their round trips, if they
+   * wait for each answer.
+   */
+  requests(): number;
   /** Ends `cut`, `freeze` or `stall`, and passes on the bytes that were held back. */
   restore(): void;
 }
@@ -38,6 +43,7 @@ export async function proxyTo(url: string): Promise<Proxy> {
   const clients = new Set<Socket>();
   let isCut = false;
   let isFrozen = false;
+  let requests = 0;
   const server = createServer((client) => {
     if (isCut) {
       client.destroy();
@@ -59,6 +65,7 @@ export async function proxyTo(url: string): Promise<Proxy> {
         if (client.destroyed && upstream.destroyed) pairs.delete(pair);
       });
       from.on("data", (chunk) => {
+        if (direction === "requests") requests++;
         if (passes()) to.write(chunk);
       });
       from.on("end", () => passes() && to.end());
@@ -75,6 +82,7 @@ export async function proxyTo(url: string): Promise<Proxy> {
   };
   return {
     url: through.href,
+    requests: () => requests,
     cut() {
       isCut = true;
       drop();

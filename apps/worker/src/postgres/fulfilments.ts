@@ -102,10 +102,10 @@ export class PostgresFulfilments implements Fulfilments {
 
 /**
  * Notes the message, and with that records the outcome and stores its event, or that the order was
- * withheld since it was cancelled. Has no effect if the message was handled or the order is settled.
- * It is one statement, which is a transaction and one round trip. A cancel that commits meanwhile
- * may be missed, which is harmless: orders decides how an order ended, and the row of the cancel
- * withholds the label.
+ * withheld since it was cancelled. Has no effect if the message was handled or the order is
+ * settled. It is one statement, which is a transaction and one round trip. A cancel that commits
+ * meanwhile may be missed, which is harmless: orders decides how an order ended, and the row of the
+ * cancel withholds the label.
  */
 const settleSql = `
   with noted as (${inboxNote(group, { source: "", id: "" }).text}),

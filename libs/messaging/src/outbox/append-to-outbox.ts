@@ -34,7 +34,7 @@ export function outboxSql(from: string, first: number): string {
 
 const appendSql = `WITH message AS (SELECT), ${outboxSql("message", 1)}`;
 
-/** Returns the parameters of `outboxSql`. Throws `invalid_argument` for a message that is too large. */
+/** Returns the parameters of `outboxSql`. Throws `invalid_argument` for too large a message. */
 export function outboxValues(topic: string, message: Message, options: StoreOptions = {}): readonly unknown[] {
   const { tracer, maxMessageBytes = defaultMaxMessageBytes } = options;
   const headers = { ...message.headers };
