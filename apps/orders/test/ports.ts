@@ -32,6 +32,7 @@ const cancelled = (order: Order) => {
   const next = cancel(order, now);
   return { order: next, events: [{ type: "cancelled", order: next } as const] };
 };
+const nextVersion = (order: Order) => ({ order: { ...order, version: order.version + 1n }, events: [] });
 const fulfilled = (order: Order) => ({
   order: settle(order, { status: "fulfilled", total: money("EUR", 2n ** 63n - 1n) }, now),
   events: [],
@@ -290,7 +291,7 @@ export function portsContract(adapter: string, open: () => Promise<TestContext>)
         () => context.orders.find(order.id, { signal }),
         () => context.orders.list({ customerId: order.customerId, limit: 1, maxBytes: 1_000 }, { signal }),
         () => context.orders.change(second.id, cancelled, { signal }),
-        () => context.inbox.once(newMessage(), async () => assert.fail("handled"), { signal }),
+        () => context.inbox.changeOnce(newMessage(), order.id, () => assert.fail("handled"), { signal }),
       ]) {
         await assert.rejects(call(), reason);
       }
@@ -301,9 +302,7 @@ export function portsContract(adapter: string, open: () => Promise<TestContext>)
       await context.orders.add(order, placed(order));
       const message = newMessage();
       for (let delivery = 0; delivery < 3; delivery++) {
-        await context.inbox.once(message, async (orders) => {
-          await orders.change(order.id, (order) => ({ order: { ...order, version: order.version + 1n }, events: [] }));
-        });
+        await context.inbox.changeOnce(message, order.id, nextVersion);
       }
       assert.equal((await context.orders.find(order.id))?.version, 2n);
     });
@@ -312,46 +311,42 @@ export function portsContract(adapter: string, open: () => Promise<TestContext>)
       const order = pendingOrder();
       await context.orders.add(order, placed(order));
       const message = newMessage();
-      await Promise.all(
-        Array.from({ length: 8 }, () =>
-          context.inbox.once(message, async (orders) => {
-            await orders.change(order.id, (order) => ({
-              order: { ...order, version: order.version + 1n },
-              events: [],
-            }));
-          }),
-        ),
-      );
+      await Promise.all(Array.from({ length: 8 }, () => context.inbox.changeOnce(message, order.id, nextVersion)));
       assert.equal((await context.orders.find(order.id))?.version, 2n);
     });
 
-    test("an effect that fails leaves nothing behind, and a redelivery succeeds", async () => {
+    test("a decision that fails leaves nothing behind, and a redelivery succeeds", async () => {
       const order = pendingOrder();
       await context.orders.add(order, placed(order));
       const message = newMessage();
-      const failure = new Error("after the change");
-      await assert.rejects(
-        context.inbox.once(message, async (orders) => {
-          await orders.change(order.id, cancelled);
-          throw failure;
-        }),
-        failure,
-      );
+      const failure = new Error("no decision");
+      const undecided = () => {
+        throw failure;
+      };
+      await assert.rejects(context.inbox.changeOnce(message, order.id, undecided), failure);
       assert.deepEqual(await context.orders.find(order.id), order);
-      await context.inbox.once(message, async (orders) => {
-        await orders.change(order.id, cancelled);
-      });
+      await context.inbox.changeOnce(message, order.id, cancelled);
       assert.equal((await context.orders.find(order.id))?.status, "cancelled");
       assert.deepEqual(await announcedOf(order), ["orders.v1.OrderPlaced", "orders.v1.OrderCancelled"]);
     });
 
     test("messages of two sources may have the same id", async () => {
+      const order = pendingOrder();
+      await context.orders.add(order, placed(order));
       const { id } = newMessage();
-      const handled: string[] = [];
       for (const source of ["/plumbline/worker", "/plumbline/other"]) {
-        await context.inbox.once({ id, source }, async () => void handled.push(source));
+        await context.inbox.changeOnce({ id, source }, order.id, nextVersion);
       }
-      assert.deepEqual(handled, ["/plumbline/worker", "/plumbline/other"]);
+      assert.equal((await context.orders.find(order.id))?.version, 3n);
+    });
+
+    test("a message is recorded with a decision that changes nothing", async () => {
+      const order = pendingOrder();
+      await context.orders.add(order, placed(order));
+      const message = newMessage();
+      await context.inbox.changeOnce(message, order.id, (order) => ({ order, events: [] }));
+      await context.inbox.changeOnce(message, order.id, nextVersion);
+      assert.equal((await context.orders.find(order.id))?.version, 1n);
     });
 
     test("a watcher learns of each newer version once it is readable", async () => {

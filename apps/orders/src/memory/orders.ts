@@ -3,6 +3,7 @@ import { asPlaced, costOf, type Order } from "../domain/order.ts";
 import {
   type Abortable,
   type AddOptions,
+  type Decide,
   IdempotencyKeyReusedError,
   type Inbox,
   type OrderEvent,
@@ -80,30 +81,30 @@ export class MemoryOrders implements Orders, Inbox {
     return order;
   }
 
-  async change(
-    id: string,
-    decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
-    { owner, signal }: Owned = {},
-  ): Promise<Order> {
+  async change(id: string, decide: Decide, { owner, signal }: Owned = {}): Promise<Order> {
     using _ = await this.#oneAtATime.acquire({ signal });
-    const transaction = new MemoryTransaction(this.#orders);
-    const order = await transaction.change(id, decide, { owner });
-    this.#commit(transaction.changed, transaction.events);
-    return order;
+    return this.#change(id, decide, owner);
   }
 
-  async once(
-    message: { id: string; source: string },
-    effect: (orders: Pick<Orders, "change">) => Promise<void>,
+  async changeOnce(
+    message: { readonly id: string; readonly source: string },
+    id: string,
+    decide: Decide,
     { signal }: Abortable = {},
   ): Promise<void> {
     using _ = await this.#oneAtATime.acquire({ signal });
     const name = JSON.stringify([message.source, message.id]);
     if (this.#handled.has(name)) return;
-    const transaction = new MemoryTransaction(this.#orders);
-    await effect(transaction);
+    this.#change(id, decide);
     this.#handled.add(name);
-    this.#commit(transaction.changed, transaction.events);
+  }
+
+  #change(id: string, decide: Decide, owner?: string): Order {
+    const order = this.#orders.get(id);
+    if (order === undefined || !isOf(order, owner)) throw new OrderNotFoundError("there is no such order");
+    const next = decide(order);
+    if (next.order !== order) this.#commit(new Map([[id, next.order]]), next.events);
+    return next.order;
   }
 
   #pendingOf(counts: (order: Order, shareKey: string) => boolean): Pending {
@@ -125,30 +126,4 @@ export class MemoryOrders implements Orders, Inbox {
 
 function isOf(order: Order | undefined, owner: string | undefined): boolean {
   return owner === undefined || order?.customerId === owner;
-}
-
-/** The changes of one transaction, over the committed orders. */
-class MemoryTransaction implements Pick<Orders, "change"> {
-  readonly changed = new Map<string, Order>();
-  readonly events: OrderEvent[] = [];
-  readonly #committed: ReadonlyMap<string, Order>;
-
-  constructor(committed: ReadonlyMap<string, Order>) {
-    this.#committed = committed;
-  }
-
-  async change(
-    id: string,
-    decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
-    { owner }: Owned = {},
-  ): Promise<Order> {
-    const order = this.changed.get(id) ?? this.#committed.get(id);
-    if (order === undefined || !isOf(order, owner)) throw new OrderNotFoundError("there is no such order");
-    const next = decide(order);
-    if (next.order !== order) {
-      this.changed.set(id, next.order);
-      this.events.push(...next.events);
-    }
-    return next.order;
-  }
 }

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from "@plumbline/postgres";
+import type { Database, NamedStatement, Transaction } from "@plumbline/postgres";
 import type { Order } from "../domain/order.ts";
 import { type Abortable, type IdempotencyKey, IdempotencyKeyReusedError } from "../use-cases/ports.ts";
 import { columns, type OrderRow, toOrder } from "./order-row.ts";
@@ -6,24 +6,31 @@ import { columns, type OrderRow, toOrder } from "./order-row.ts";
 const method = "PlaceOrder";
 
 /**
- * Claims the key for `order` within its transaction, or returns the order that has claimed it. If
- * two claim it at once, the second waits until the first commits. Throws IdempotencyKeyReusedError
- * if the key stands for another body.
+ * Claims the key for `order` within its transaction. If two claim it at once, the second waits
+ * until the first commits.
  */
-export async function claimKey(
-  tx: Transaction,
-  order: Order,
-  { key, bodyHash }: IdempotencyKey,
-  { signal }: Abortable = {},
-): Promise<Order | undefined> {
-  // "Do update" locks the row that it finds, so that pruning cannot delete it meanwhile.
-  const [claim] = await tx.query<{ order_id: string; same_body: boolean }>(
-    `insert into idempotency_keys (method, customer_id, key, body_hash, order_id) values ($1, $2, $3, $4, $5)
+export function claimOf(order: Order, { key, bodyHash }: IdempotencyKey): NamedStatement {
+  return {
+    name: "claim_idempotency_key",
+    // "Do update" locks the row that it finds, so that pruning cannot delete it meanwhile.
+    text: `insert into idempotency_keys (method, customer_id, key, body_hash, order_id) values ($1, $2, $3, $4, $5)
      on conflict (method, customer_id, key) do update set key = excluded.key
      returning order_id, body_hash = $4 as same_body`,
-    [method, order.customerId, key, bodyHash, order.id],
-    { signal, name: "claim_idempotency_key" },
-  );
+    values: [method, order.customerId, key, bodyHash, order.id],
+  };
+}
+
+/**
+ * Returns the order that has claimed the key of `order`, by the rows of the claim; undefined if it
+ * is this one. Throws IdempotencyKeyReusedError if the key stands for another body.
+ */
+export async function placedUnder(
+  tx: Transaction,
+  order: Order,
+  rows: readonly unknown[] = [],
+  { signal }: Abortable = {},
+): Promise<Order | undefined> {
+  const [claim] = rows as readonly { readonly order_id: string; readonly same_body: boolean }[];
   if (claim === undefined) throw new Error("the claim of an idempotency key returned no row");
   if (claim.order_id === order.id) return undefined;
   if (!claim.same_body) throw new IdempotencyKeyReusedError("the idempotency key was used for another request");

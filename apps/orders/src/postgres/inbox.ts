@@ -1,8 +1,7 @@
-import { handleOnce, type Message } from "@plumbline/messaging";
+import type { Message } from "@plumbline/messaging";
 import type { Database } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
-import { group } from "../event-messages.ts";
-import type { Abortable, Inbox, Orders } from "../use-cases/ports.ts";
+import type { Abortable, Decide, Inbox } from "../use-cases/ports.ts";
 import { OrderTransaction } from "./order-transaction.ts";
 
 /** The handled messages, stored in the transaction of their effect. */
@@ -15,16 +14,14 @@ export class PostgresInbox implements Inbox {
     this.#telemetry = telemetry;
   }
 
-  async once(
+  async changeOnce(
     message: Pick<Message, "id" | "source">,
-    effect: (orders: Pick<Orders, "change">) => Promise<void>,
+    id: string,
+    decide: Decide,
     { signal }: Abortable = {},
   ): Promise<void> {
-    await handleOnce(
-      this.#database,
-      group,
-      message,
-      async (tx) => await effect(new OrderTransaction(tx, this.#telemetry)),
+    await this.#database.transaction(
+      async (tx) => await new OrderTransaction(tx, this.#telemetry).changeOnce(message, id, decide, { signal }),
       { signal },
     );
   }

@@ -1,10 +1,10 @@
 import { ordersEvents } from "@plumbline/contracts";
-import { appendToOutbox } from "@plumbline/messaging";
-import type { Transaction } from "@plumbline/postgres";
+import { inboxNote, type Message, outboxAppend } from "@plumbline/messaging";
+import type { NamedStatement, Transaction } from "@plumbline/postgres";
 import type { Telemetry, Tracer } from "@plumbline/telemetry";
 import { costOf, type Order } from "../domain/order.ts";
-import { toMessage } from "../event-messages.ts";
-import { type Abortable, type OrderEvent, OrderNotFoundError, type Orders, type Owned } from "../use-cases/ports.ts";
+import { group, toMessage } from "../event-messages.ts";
+import { type Abortable, type Decide, type OrderEvent, OrderNotFoundError, type Owned } from "../use-cases/ports.ts";
 import {
   assignments,
   columns,
@@ -22,8 +22,11 @@ import {
  */
 export const channel = "order_changed";
 
-/** The changes of orders within one transaction, of a request or of a message with its inbox. */
-export class OrderTransaction implements Pick<Orders, "change"> {
+/**
+ * The change of an order within one transaction, which it ends: the last statements take one round
+ * trip with the COMMIT. They wait for no lock, so it does not matter that they are not cancelled.
+ */
+export class OrderTransaction {
   readonly #tx: Transaction;
   readonly #tracer: Tracer;
 
@@ -32,45 +35,44 @@ export class OrderTransaction implements Pick<Orders, "change"> {
     this.#tracer = tracer;
   }
 
-  async insert(
-    order: Order,
-    events: readonly OrderEvent[],
-    { signal, shareKey = "" }: Abortable & { readonly shareKey?: string | undefined } = {},
-  ): Promise<void> {
+  async insert(order: Order, events: readonly OrderEvent[], shareKey = ""): Promise<void> {
     const values = toValues(order);
     const share = `$${values.length + 1}, $${values.length + 2}`;
-    await this.#tx.query(
-      `insert into orders (${columns}, share_key, cost) values (${placeholders}, ${share})`,
-      [...values, shareKey, costOf(order)],
-      { signal, name: "insert_order" },
-    );
-    await this.#append(events, { signal });
+    const text = `insert into orders (${columns}, share_key, cost) values (${placeholders}, ${share})`;
+    const insert = { name: "insert_order", text, values: [...values, shareKey, costOf(order)] };
+    await this.#tx.commit([insert, ...this.#appends(events)]);
   }
 
-  async change(
+  async change(id: string, decide: Decide, { owner, signal }: Owned): Promise<Order> {
+    const [rows] = await this.#tx.queryAll([lockOrder(id, owner)], { signal });
+    return await this.#store(rows, decide);
+  }
+
+  /** Does nothing if the message is recorded. */
+  async changeOnce(
+    message: Pick<Message, "id" | "source">,
     id: string,
-    decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
-    { owner, signal }: Owned = {},
-  ): Promise<Order> {
-    // With the lock, the second of a cancel and an outcome reads what the first wrote.
-    const [row] = await this.#tx.query<OrderRow>(
-      `select ${columns} from orders where id = $1 and ($2::text is null or customer_id = $2) for update`,
-      [id, owner ?? null],
-      { signal, name: "lock_order" },
-    );
+    decide: Decide,
+    options: Abortable,
+  ): Promise<void> {
+    const [noted = [], rows] = await this.#tx.queryAll([inboxNote(group, message), lockOrder(id)], options);
+    if (noted.length > 0) await this.#store(rows, decide);
+  }
+
+  /** Stores what `decide` returns for the locked order. */
+  async #store(rows: readonly unknown[] = [], decide: Decide): Promise<Order> {
+    const [row] = rows as readonly OrderRow[];
     if (row === undefined) throw new OrderNotFoundError("there is no such order");
     const order = toOrder(row);
     const next = decide(order);
     if (next.order === order) return order;
 
     // The commit sends the NOTIFY, so a watcher never reads before the change is visible.
-    await this.#tx.query(
-      `update orders set ${assignments}, share_key = case when $2 in ('fulfilled', 'rejected') then '' else share_key end
-       where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $${nextPlaceholder}::text))`,
-      [...toChange(next.order), this.#traceparent()],
-      { signal, name: "update_order" },
-    );
-    await this.#append(next.events, { signal });
+    const text = `update orders
+       set ${assignments}, share_key = case when $2 in ('fulfilled', 'rejected') then '' else share_key end
+       where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $${nextPlaceholder}::text))`;
+    const update = { name: "update_order", text, values: [...toChange(next.order), this.#traceparent()] };
+    await this.#tx.commit([update, ...this.#appends(next.events)]);
     return next.order;
   }
 
@@ -80,8 +82,13 @@ export class OrderTransaction implements Pick<Orders, "change"> {
     return context["traceparent"] ?? null;
   }
 
-  async #append(events: readonly OrderEvent[], { signal }: Abortable): Promise<void> {
-    const options = { signal, tracer: this.#tracer };
-    for (const event of events) await appendToOutbox(this.#tx, ordersEvents.topic, toMessage(event), options);
+  #appends(events: readonly OrderEvent[]): NamedStatement[] {
+    return events.map((event) => outboxAppend(ordersEvents.topic, toMessage(event), { tracer: this.#tracer }));
   }
+}
+
+/** With the lock, the second of a cancel and an outcome reads what the first wrote. */
+function lockOrder(id: string, owner?: string): NamedStatement {
+  const text = `select ${columns} from orders where id = $1 and ($2::text is null or customer_id = $2) for update`;
+  return { name: "lock_order", text, values: [id, owner ?? null] };
 }

@@ -4,6 +4,7 @@ import { asPlaced, type Order } from "../domain/order.ts";
 import type {
   Abortable,
   AddOptions,
+  Decide,
   OrderEvent,
   Orders,
   OrdersFound,
@@ -11,10 +12,10 @@ import type {
   Owned,
   Pending,
 } from "../use-cases/ports.ts";
-import { claimKey } from "./idempotency-keys.ts";
+import { claimOf, placedUnder } from "./idempotency-keys.ts";
 import { columns, type OrderRow, toOrder } from "./order-row.ts";
 import { OrderTransaction } from "./order-transaction.ts";
-import { pendingOf } from "./pending-counts.ts";
+import { countPendingOf, pendingIn } from "./pending-counts.ts";
 
 /**
  * Orders in Postgres. An aborted signal cancels the statement on the server, but never a commit.
@@ -71,22 +72,23 @@ export class PostgresOrders implements Orders {
   ): Promise<Order> {
     return await this.#database.transaction(
       async (tx) => {
-        const placedBefore = idempotencyKey && (await claimKey(tx, order, idempotencyKey, { signal }));
+        const claim = idempotencyKey && claimOf(order, idempotencyKey);
+        const count = admit && shareKey !== undefined ? countPendingOf(shareKey) : undefined;
+        const rows = await tx.queryAll(
+          [claim, count].filter((one) => one !== undefined),
+          { signal },
+        );
+        const placedBefore = claim && (await placedUnder(tx, order, rows.shift(), { signal }));
         if (placedBefore !== undefined) return asPlaced(placedBefore);
-        if (admit !== undefined)
-          admit({ ofClient: await pendingOf(tx, shareKey, { signal }), inAll: this.#pendingInAll() });
-        await new OrderTransaction(tx, this.#telemetry).insert(order, events, { signal, shareKey });
+        admit?.({ ofClient: pendingIn(rows.shift()), inAll: this.#pendingInAll() });
+        await new OrderTransaction(tx, this.#telemetry).insert(order, events, shareKey);
         return order;
       },
       { signal },
     );
   }
 
-  async change(
-    id: string,
-    decide: (order: Order) => { order: Order; events: readonly OrderEvent[] },
-    { owner, signal }: Owned = {},
-  ): Promise<Order> {
+  async change(id: string, decide: Decide, { owner, signal }: Owned = {}): Promise<Order> {
     return await this.#database.transaction(
       async (tx) => await new OrderTransaction(tx, this.#telemetry).change(id, decide, { owner, signal }),
       { signal },

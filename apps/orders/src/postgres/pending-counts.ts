@@ -1,5 +1,5 @@
 import { repeat } from "@plumbline/concurrency";
-import type { Database, Queryable } from "@plumbline/postgres";
+import type { Database, NamedStatement, Queryable } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Abortable, Pending } from "../use-cases/ports.ts";
 
@@ -20,13 +20,18 @@ const nothing: Pending = { orders: 0, cost: 0 };
 /** The pause between two reads of the count of all orders. */
 const everyMs = 1_000;
 
-/** Returns the unanswered orders of one client, from an index that holds no answered ones. */
-export async function pendingOf(tx: Queryable, shareKey: string | undefined, { signal }: Abortable): Promise<Pending> {
-  if (shareKey === undefined) return nothing;
-  const [found = nothing] = await tx.query<Row>(`${sums} from orders where share_key = $1 and ${counted}`, [shareKey], {
-    signal,
+/** Counts the unanswered orders of one client, by an index that holds no answered ones. */
+export function countPendingOf(shareKey: string): NamedStatement {
+  return {
     name: "count_pending_of_client",
-  });
+    text: `${sums} from orders where share_key = $1 and ${counted}`,
+    values: [shareKey],
+  };
+}
+
+/** Returns the count in the rows of `countPendingOf`. */
+export function pendingIn(rows: readonly unknown[] = []): Pending {
+  const [found = nothing] = rows as readonly Row[];
   return found;
 }
 

@@ -91,12 +91,11 @@ export interface Orders {
    * `decide` returns the order itself, nothing is stored. Throws OrderNotFoundError, for an order
    * of another owner too, and the errors of `decide`.
    */
-  change(
-    id: OrderId,
-    decide: (order: Order) => { readonly order: Order; readonly events: readonly OrderEvent[] },
-    options?: Owned,
-  ): Promise<Order>;
+  change(id: OrderId, decide: Decide, options?: Owned): Promise<Order>;
 }
+
+/** Returns the changed order with the events of the change, or the order itself. */
+export type Decide = (order: Order) => { readonly order: Order; readonly events: readonly OrderEvent[] };
 
 export interface OrdersQuery {
   readonly customerId: string;
@@ -113,10 +112,14 @@ export interface OrdersFound {
 
 /** The record of handled messages, which gives each one effect however often it is delivered. */
 export interface Inbox {
-  /** Runs `effect` unless the message is recorded, and records it in the same transaction. */
-  once(
+  /**
+   * Changes an order as `Orders.change` does, unless the message is recorded, and records it in the
+   * same transaction.
+   */
+  changeOnce(
     message: { readonly id: string; readonly source: string },
-    effect: (orders: Pick<Orders, "change">) => Promise<void>,
+    id: OrderId,
+    decide: Decide,
     options?: Abortable,
   ): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { type Outcome, settle } from "../domain/order.ts";
+import { type Order, type Outcome, settle } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
 import type { Abortable, Ports } from "./ports.ts";
 
@@ -19,11 +19,6 @@ export async function settleOrder(
   { message, orderId, outcome }: Answer,
   { signal }: Abortable = {},
 ): Promise<void> {
-  await inbox.once(
-    message,
-    async (orders) => {
-      await orders.change(orderId, (order) => ({ order: settle(order, outcome, clock.now()), events: [] }), { signal });
-    },
-    { signal },
-  );
+  const decide = (order: Order) => ({ order: settle(order, outcome, clock.now()), events: [] });
+  await inbox.changeOnce(message, orderId, decide, { signal });
 }
