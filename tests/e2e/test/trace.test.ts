@@ -37,10 +37,7 @@ gateway server POST /v1/orders
           orders client postgres lock_order
           orders client postgres update_order
           orders internal tell watchers
-        worker client postgres COMMIT
-        worker client postgres inbox_note
-        worker client postgres insert_fulfilment
-        worker client postgres outbox_append
+        worker client postgres settle_order
         worker client postgres status_of_order
         worker internal ask suppliers
           worker client GET /v1/quotes/{sku}
@@ -69,10 +66,7 @@ gateway server POST /v1/orders
               orders client postgres inbox_note
               orders client postgres lock_order
               orders client postgres update_order
-            worker client postgres COMMIT
-            worker client postgres inbox_note
-            worker client postgres insert_fulfilment
-            worker client postgres outbox_append
+            worker client postgres settle_order
             worker client postgres status_of_order
             worker internal ask suppliers
               worker client GET /v1/quotes/{sku}
