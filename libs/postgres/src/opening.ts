@@ -13,7 +13,8 @@ type Prepare = (wire: object) => void;
 const { prepare } = Query.prototype as unknown as { prepare: Prepare };
 
 class GroupQuery extends Query {
-  readonly #before: readonly QueryConfig[];
+  /** The statements before this one. */
+  readonly before: readonly QueryConfig[];
 
   constructor(
     before: readonly QueryConfig[],
@@ -21,14 +22,14 @@ class GroupQuery extends Query {
     callback: (error?: Error, results?: unknown) => void,
   ) {
     super({ ...config, queryMode: "extended" } as QueryConfig, callback as never);
-    this.#before = before;
+    this.before = before;
   }
 
   /** Called by pg to write the messages of the extended protocol. */
   prepare(wire: object): void {
     // Each writes what it would alone, but its Sync.
     const withoutSync = Object.create(wire, { sync: { value: () => {} } }) as object;
-    for (const config of this.#before) prepare.call(new Query(config), withoutSync);
+    for (const config of this.before) prepare.call(new Query(config), withoutSync);
     prepare.call(this, wire);
   }
 }

@@ -39,32 +39,42 @@ interface Connection {
 }
 interface PgClient {
   connection: Connection;
-  /** The tables that the open transaction has written. */
-  wrote?: Set<string>;
+  /** The tables that the open transaction has written. Undefined outside of transactions. */
+  wrote?: Set<string> | undefined;
+}
+interface Statement {
+  readonly text?: string;
+  readonly name?: string;
+  /** The statements that are sent with this one, before it. */
+  readonly before?: readonly Statement[];
 }
 
 const pgClient = Client.prototype as unknown as { query(this: PgClient, ...args: unknown[]): unknown };
 // oxlint-disable-next-line typescript/unbound-method -- it is called with the client it belongs to.
 const { query } = pgClient;
 pgClient.query = function (this: PgClient, ...args: unknown[]) {
-  const first = args[0] as string | { text?: string; name?: string };
-  const text = typeof first === "string" ? first : (first?.text ?? "");
-  const name = typeof first === "string" ? "" : (first?.name ?? "");
-  const table = /insert into (\w+)/i.exec(text)?.[1];
-  if (/^\s*begin/i.test(text)) this.wrote = new Set();
-  if (table !== undefined) this.wrote?.add(table);
-  if (/delete from outbox/i.test(text)) pass("after the send, before the mark");
-  if (name === "messaging_publish") pass("before the relay sends");
-  if (!/\bcommit\b/i.test(text)) return query.apply(this, args);
+  const last = typeof args[0] === "string" ? { text: args[0] } : (args[0] as Statement | undefined);
+  const committed = new Set<string>();
+  for (const { text = "", name = "" } of [...(last?.before ?? []), ...(last === undefined ? [] : [last])]) {
+    const tables = [...text.matchAll(/insert into (\w+)/gi)].map(([, table]) => table ?? "");
+    if (/^\s*begin/i.test(text)) this.wrote = new Set();
+    // A statement outside of a transaction is one by itself.
+    for (const table of tables) (this.wrote ?? committed).add(table);
+    if (/delete from outbox/i.test(text)) pass("after the send, before the mark");
+    if (name === "messaging_publish") pass("before the relay sends");
+    if (!/^\s*(commit|rollback)\b/i.test(text)) continue;
+    if (/commit/i.test(text)) for (const table of this.wrote ?? []) committed.add(table);
+    this.wrote = undefined;
+  }
+  if (committed.size === 0) return query.apply(this, args);
 
-  const wrote = this.wrote ?? new Set();
-  if (service === "orders" && wrote.has("orders")) pass("before the order commits");
-  if (service === "orders" && wrote.has("inbox")) pass("before the answer commits");
-  if (service === "worker" && wrote.has("inbox")) pass("before the effect commits");
+  if (service === "orders" && committed.has("orders")) pass("before the order commits");
+  if (service === "orders" && committed.has("inbox")) pass("before the answer commits");
+  if (service === "worker" && committed.has("inbox")) pass("before the effect commits");
   const result = query.apply(this, args);
   this.connection.once("readyForQuery", () => {
-    if (service === "orders" && wrote.has("orders")) pass("after the order commits");
-    if (service === "worker" && wrote.has("inbox")) pass("after the effect commits, before the offset");
+    if (service === "orders" && committed.has("orders")) pass("after the order commits");
+    if (service === "worker" && committed.has("inbox")) pass("after the effect commits, before the offset");
   });
   return result;
 };
