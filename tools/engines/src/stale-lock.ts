@@ -18,8 +18,9 @@ interface Lock {
  * PostgreSQL start if the number now belongs to another program.
  */
 export async function passStaleLock(dataDir: string): Promise<Record<string, string>> {
-  // A server whose parent was killed needs a moment to notice, and to stop.
-  const patience = { notice: Date.now() + 1000, stop: Date.now() + 30_000 };
+  // A server whose parent was killed needs a moment to notice, and to stop. On a busy machine the
+  // first takes seconds.
+  const patience = { notice: Date.now() + 10_000, stop: Date.now() + 30_000 };
   for (;;) {
     const lock = readLock(dataDir);
     if (lock === undefined || !isAlive(lock.pid)) return {};
