@@ -7,6 +7,7 @@ import { choice, oneOf, runCommand, text, UsageError, whole } from "@plumbline/t
 const words = {
   competitors: "our services beside their Go twins and other Node stacks",
   orders: "an order from placed to its end, beside the same by hand on kafkajs and pg",
+  curves: "orders, lists and the relay over ever more stored rows",
   replicas: "two replicas of a service beside one, each limited to a share of a core",
   gc: "gateway and greeter with young generations of several sizes",
   telemetry: "the gateway with and without 10 % of its traces exported",
@@ -25,11 +26,12 @@ const takers: Readonly<Record<string, readonly Word[]>> = {
   names: ["competitors", "orders", "against"],
   ms: ["competitors", "replicas", "gc", "telemetry", "overload", "against"],
   rate: ["competitors", "orders", "gc"],
-  orders: ["orders"],
+  orders: ["orders", "curves"],
+  rows: ["curves"],
   client: ["orders"],
   profile: ["orders", "telemetry"],
   checkout: ["against"],
-  json: ["competitors", "orders", "replicas", "gc", "telemetry", "against", "micro"],
+  json: ["competitors", "orders", "curves", "replicas", "gc", "telemetry", "against", "micro"],
 };
 const of = (option: string) => ` [${takers[option]?.join(", ")}]`;
 
@@ -47,6 +49,7 @@ await runCommand(
       ms: whole(`length of a measurement, 1200 by default${of("ms")}`, { least: 100, most: 20_000 }),
       rate: whole(`calls a second at the fixed rate, 0 skips it${of("rate")}`, { least: 0, most: 50_000 }),
       orders: whole(`orders in the closed loop, 800 by default${of("orders")}`, { least: 1, most: 20_000 }),
+      rows: whole(`most rows of a curve, 1000000 by default${of("rows")}`, { least: 1_000, most: 10_000_000 }),
       client: choice(`client library for Kafka${of("client")}`, kafkaClients),
       profile: text(`writes CPU profiles there${of("profile")}`, { takes: "FOLDER" }),
       checkout: text(`the other checkout, after npm ci there${of("checkout")}`, { takes: "FOLDER" }),
@@ -81,6 +84,11 @@ await runCommand(
         const chosen = only(["fulfilled", "rejected"]);
         const { orders } = await import("./orders/orders.ts");
         return () => orders({ rounds, only: chosen, names, orders: count, rate, json, client, profile });
+      },
+      async curves() {
+        const { orders: count = 800, rows = 1_000_000 } = values;
+        const { curves } = await import("./curves/curves.ts");
+        return () => curves({ rounds, orders: count, rows, json });
       },
       async replicas() {
         const { replicas } = await import("./replicas/replicas.ts");

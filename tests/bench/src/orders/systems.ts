@@ -18,6 +18,8 @@ export interface System {
   readonly prefix: string;
   /** The database with its table `orders`: id, customer_id, status, update_time. */
   readonly databaseUrl: string;
+  /** The database of its worker. */
+  readonly workerUrl: string;
   readonly services: readonly Service[];
 }
 
@@ -44,28 +46,33 @@ export interface Site {
   readonly flags: readonly string[];
 }
 
+const serviceNames = ["orders", "worker"] as const;
+type ServiceName = (typeof serviceNames)[number];
+
 export type Adapter = "kafka" | "postgres";
 
 /**
  * Returns orders and worker as they are deployed: bundles, default settings, log lines of level
- * info, written to /dev/null.
+ * info, written to /dev/null. Creates the tables and topics of both, also if only one is named.
  */
 export async function startOurs(
   site: Site,
   name: string,
   adapter: Adapter,
   stack: AsyncDisposableStack,
+  names: readonly ServiceName[] = serviceNames,
 ): Promise<System> {
   const urls = await databases(site, adapter);
   const services: Service[] = [];
-  for (const service of ["orders", "worker"] as const) {
+  for (const service of serviceNames) {
     const program = await programOf(site, adapter, urls, service);
     await migrate(site, program);
+    if (!names.includes(service)) continue;
     const opsPort = Number(program.env[`${service.toUpperCase()}_OPS_PORT`]);
     services.push({ name: service, opsPort, ...(await start(site, program, stack)) });
   }
   const rpcPort = services[0]?.running.port ?? 0;
-  return { name, rpcPort, prefix: `${adapter}_`, databaseUrl: urls.orders, services };
+  return { name, rpcPort, prefix: `${adapter}_`, databaseUrl: urls.orders, workerUrl: urls.worker, services };
 }
 
 /** Returns one worker within each control group, on Kafka, with one database. */
@@ -96,7 +103,7 @@ export async function startBare(
 ): Promise<System> {
   const services: Service[] = [];
   const urls: string[] = [];
-  for (const service of ["orders", "worker"] as const) {
+  for (const service of serviceNames) {
     const owner = `bare_${service}`;
     const url = await createDatabase(site.engines.postgresUrl, owner, { owner });
     urls.push(url);
@@ -113,9 +120,9 @@ export async function startBare(
     const program = node(site, join(competitors, `bare-${service}.js`), env, port, flags);
     services.push({ name: service, ...(await start(site, program, stack)) });
   }
-  const [databaseUrl = ""] = urls;
+  const [databaseUrl = "", workerUrl = ""] = urls;
   const rpcPort = services[0]?.running.port ?? 0;
-  return { name, rpcPort, prefix: "bare_", databaseUrl, services };
+  return { name, rpcPort, prefix: "bare_", databaseUrl, workerUrl, services };
 }
 
 /** Starts the supplier that all systems ask. */
@@ -143,7 +150,7 @@ async function databases({ engines }: Site, adapter: Adapter): Promise<Urls> {
 }
 
 /** Returns the program as `npm start` would start it, on other ports and from its bundle. */
-async function programOf(site: Site, adapter: Adapter, urls: Urls, name: "orders" | "worker"): Promise<Program> {
+async function programOf(site: Site, adapter: Adapter, urls: Urls, name: ServiceName): Promise<Program> {
   const ports = { ...(await freeStackPorts()), kafka: site.engines.kafkaPort ?? 0 };
   const found = programs(ports, urls, { adapter, entry: "bundle" }).find((program) => program.name === name);
   if (found === undefined) throw new Error(`the stack has no program "${name}"`);
