@@ -31,6 +31,7 @@ test("the limits of gateway hold for each client behind Envoy, whatever it says 
   await using gateway = await startService("gateway", {
     GATEWAY_HTTP_HOST: "127.0.0.1",
     GATEWAY_HTTP_PORT: "0",
+    GATEWAY_AUTH_OFF: "true",
     GATEWAY_OPS_PORT: "0",
     GATEWAY_HTTP_TRUST_PROXY: "1",
     GATEWAY_UPSTREAMS_GREETER: `dns:///127.0.0.1:${greeter.port}`,

@@ -70,6 +70,7 @@ test("gateway calls and watches the services through Envoy, and one that drains 
     await using gateway = await startService("gateway", {
       GATEWAY_HTTP_HOST: "127.0.0.1",
       GATEWAY_HTTP_PORT: "0",
+      GATEWAY_AUTH_OFF: "true",
       GATEWAY_OPS_PORT: "0",
       GATEWAY_TRANSPORT: transport,
       GATEWAY_UPSTREAMS_GREETER: envoy.target,

@@ -133,7 +133,11 @@ export function gatewayConfig(registry: FileRegistry) {
         .string()
         .min(1)
         .optional()
-        .describe("the issuer of access tokens, exactly as they name it; without it everybody may call everything"),
+        .describe("the issuer of access tokens, exactly as they name it; required unless auth.off is true"),
+      off: z
+        .boolean()
+        .default(false)
+        .describe("asks for no tokens: everybody may call everything, so only for a gateway on loopback"),
       audience: z.string().min(1).default("plumbline").describe("the name of this API in the tokens' aud"),
       jwksUri: z
         .string()
@@ -182,10 +186,19 @@ export function gatewayConfig(registry: FileRegistry) {
     }),
     telemetry: settings.telemetry(),
     ...settings.shutdown(),
-  }).refine(({ rateLimit }) => rateLimit.store !== "redis" || rateLimit.redisUrl !== undefined, {
-    path: ["rateLimit", "redisUrl"],
-    message: "required if rateLimit.store is redis",
-  });
+  })
+    .refine(({ rateLimit }) => rateLimit.store !== "redis" || rateLimit.redisUrl !== undefined, {
+      path: ["rateLimit", "redisUrl"],
+      message: "required if rateLimit.store is redis",
+    })
+    .refine(({ auth }) => auth.off || auth.issuer !== undefined, {
+      path: ["auth", "issuer"],
+      message: "the issuer of access tokens; or auth.off true, on loopback only, to let everybody call everything",
+    })
+    .refine(({ auth }) => !auth.off || auth.issuer === undefined, {
+      path: ["auth", "off"],
+      message: "expected false with an issuer: leave out one of auth.off and auth.issuer",
+    });
 }
 
 /** Returns true for a setting that does not trust every client. */

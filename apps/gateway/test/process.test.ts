@@ -65,6 +65,21 @@ test("the process asks for tokens, and does not start with an issuer for develop
   assert.equal((await fetch(`${allowed.url}/v1/orders/7`)).status, 401);
 });
 
+test("without an issuer the process starts only if a setting says that everybody may call, and warns", async () => {
+  const ports = { GATEWAY_HTTP_HOST: "127.0.0.1", GATEWAY_HTTP_PORT: "0", GATEWAY_OPS_PORT: "0" };
+  const unset = await runService("gateway", ports);
+  assert.equal(unset.code, 1);
+  assert.match(unset.output, /auth\.issuer[^]*GATEWAY_AUTH_ISSUER[^]*the issuer of access tokens; or auth\.off/);
+  const both = { GATEWAY_AUTH_OFF: "true", GATEWAY_AUTH_ISSUER: "https://id.example.com" };
+  const contradiction = await runService("gateway", { ...ports, ...both });
+  assert.equal(contradiction.code, 1);
+  assert.match(contradiction.output, /auth\.off[^]*expected false with an issuer/);
+  await using open = await start({}, { GATEWAY_AUTH_OFF: "true" });
+  assert.equal((await fetch(`${open.url}/v1/orders/7`)).status, 200);
+  const [warning] = open.process.lines("auth.off is true");
+  assert.equal(warning?.["level"], "warn");
+});
+
 describe("SIGTERM", () => {
   test("under load answers every accepted request and exits with 0 within the grace period", async () => {
     const accepted = new Set<string>();
@@ -144,6 +159,7 @@ test("a port in use is reported, with exit code 1", async () => {
     GATEWAY_HTTP_HOST: "127.0.0.1",
     GATEWAY_HTTP_PORT: String(gateway.port),
     GATEWAY_OPS_PORT: "0",
+    GATEWAY_AUTH_OFF: "true",
   });
   assert.equal(code, 1);
   assert.match(output, new RegExp(`port ${gateway.port} of 127\\.0\\.0\\.1 cannot be opened: another process uses it`));

@@ -141,6 +141,7 @@ for (const { kind, transport, skip, open, store, registered } of [
     await using gateway = await startService("gateway", {
       GATEWAY_HTTP_HOST: "127.0.0.1",
       GATEWAY_HTTP_PORT: "0",
+      GATEWAY_AUTH_OFF: "true",
       GATEWAY_OPS_HOST: "127.0.0.1",
       GATEWAY_OPS_PORT: "0",
       GATEWAY_TRANSPORT: transport,

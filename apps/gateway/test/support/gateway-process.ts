@@ -26,6 +26,7 @@ export async function startGateway(
       GATEWAY_UPSTREAMS_FULFILMENT: target,
       GATEWAY_RATE_LIMIT_PER_CLIENT_PER_SECOND: "0",
       GATEWAY_RATE_LIMIT_GLOBAL_PER_SECOND: "0",
+      ...(settings["GATEWAY_AUTH_ISSUER"] === undefined && { GATEWAY_AUTH_OFF: "true" }),
       ...settings,
     }),
   );

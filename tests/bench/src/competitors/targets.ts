@@ -127,6 +127,8 @@ export function gateway(parts: Pick<Parts, "root" | "folder" | "collector">, mod
     const env: Record<string, string> = {
       GATEWAY_HTTP_HOST: "127.0.0.1",
       GATEWAY_HTTP_PORT: `${port}`,
+      // The servers beside it know no callers either.
+      GATEWAY_AUTH_OFF: "true",
       GATEWAY_OPS_HOST: "127.0.0.1",
       GATEWAY_OPS_PORT: "0",
       GATEWAY_TRANSPORT: transport,

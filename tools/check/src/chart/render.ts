@@ -66,11 +66,17 @@ export function podsOf(objects: readonly KubeObject[]): readonly { readonly app:
   });
 }
 
-/** The values that a first install needs at least: the Secrets of the databases. */
+/** The values that a first install needs at least: the issuer, and the Secrets of the databases. */
 export const leastValues = {
-  services: Object.fromEntries(
-    databaseOwners.map((owner) => [owner, { secrets: { "database.url": { name: `${owner}-database`, key: "url" } } }]),
-  ),
+  services: {
+    gateway: { settings: { auth: { issuer: "https://id.example.com" } } },
+    ...Object.fromEntries(
+      databaseOwners.map((owner) => [
+        owner,
+        { secrets: { "database.url": { name: `${owner}-database`, key: "url" } } },
+      ]),
+    ),
+  },
 };
 
 export interface Rendered {

@@ -148,7 +148,12 @@ export function programs(
     if (row.upstreams === true) Object.assign(own, upstreams());
     if (tokens !== undefined && service === "issuer") own["FOLDER"] = tokens;
     if (tokens !== undefined && row.packages !== undefined) own["RPC_PRINCIPAL_PEERS"] = "loopback";
-    if (tokens !== undefined && service === "gateway") own["AUTH_ISSUER"] = `http://${addressesOf("issuer")[0]}`;
+    if (service === "gateway") {
+      Object.assign(
+        own,
+        tokens === undefined ? { AUTH_OFF: "true" } : { AUTH_ISSUER: `http://${addressesOf("issuer")[0]}` },
+      );
+    }
     const prefix = settingsPrefix(service);
     const prefixed = Object.entries(own).map(([key, value]) => [`${prefix}_${key}`, value]);
     if (row.standIn === true) return Object.fromEntries(prefixed);

@@ -67,6 +67,7 @@ export function systemOf(namespace: string, tag: string): readonly ReturnType<ty
       image: image("gateway"),
       ports: { http: 8_080 },
       settings: {
+        "auth.off": "true",
         "rateLimit.store": "redis",
         "upstreams.greeter": upstream("greeter", 50_051),
         "upstreams.orders": upstream("orders", 50_052),
