@@ -41,7 +41,7 @@ export async function addOrders(stores: Stores, count: number, customerId?: stri
       await store.query(inboxSql, [group, rows]);
     }
   }
-  // As autovacuum does after a while.
+  // Autovacuum does the same after a while.
   for (const store of [stores.orders, stores.worker]) await store.query("vacuum (analyze)");
 }
 
