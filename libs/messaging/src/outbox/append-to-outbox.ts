@@ -4,7 +4,7 @@ import type { Tracer } from "@plumbline/telemetry";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
 import type { Message } from "../message.ts";
 import { messageColumns, rowValues } from "../message-row.ts";
-import { outboxChannel } from "./migration.ts";
+import { asleepLock, outboxChannel } from "./migration.ts";
 
 export interface StoreOptions {
   /**
@@ -20,16 +20,18 @@ export interface AppendOptions extends StoreOptions, Abortable {}
 const columnTypes = ["text", "text", "text", "text", "text", "timestamptz", "text", "bytea", "jsonb"];
 
 /**
- * Returns SQL that stores a message for each row of the CTE `from` and notifies the relay, as the
+ * Returns SQL that stores a message for each row of the CTE `from` and wakes the relay, as the
  * end of a statement whose other CTEs make the change that it announces. Its parameters, from
  * `$first` on, are `outboxValues`. Each `from` is a name of the code, never data.
  */
 export function outboxSql(from: string, first: number): string {
   const values = columnTypes.map((type, index) => `$${first + index}::${type}`).join(", ");
   // The notification is part of the transaction. The commit sends it once, however many rows there
-  // are, and a rollback sends none.
+  // are, and a rollback sends none. Commits that notify take turns on the whole server, so none does
+  // while the relay is awake.
   return `stored AS (INSERT INTO outbox (topic, message_id, ${messageColumns}) SELECT ${values} FROM ${from})
-    SELECT pg_notify('${outboxChannel}', '') FROM ${from}`;
+    SELECT CASE WHEN NOT pg_try_advisory_xact_lock_shared(${asleepLock}) THEN pg_notify('${outboxChannel}', '') END
+    FROM ${from}`;
 }
 
 const appendSql = `WITH message AS (SELECT), ${outboxSql("message", 1)}`;

@@ -23,5 +23,12 @@ export const outboxMigration = {
   `,
 } as const;
 
-/** The channel that the commit of a new row notifies. */
+/** The channel that the commit of a new row notifies while the relay sleeps. */
 export const outboxChannel = "plumbline_outbox";
+
+/**
+ * The advisory lock that the active relay holds while it sleeps. A transaction that stores a row
+ * tries it, shared. If the relay has it, the commit must notify. If not, the relay cannot sleep
+ * before the transaction has ended, and reads once more before it does.
+ */
+export const asleepLock = "hashtextextended('plumbline.outbox.asleep', 0)";

@@ -14,7 +14,7 @@ import { eventually, group, message, messages, Received } from "../conformance/t
 import { openMemoryBroker } from "../memory/broker.ts";
 import type { Message } from "../message.ts";
 import { appendToOutbox } from "./append-to-outbox.ts";
-import { outboxMigration } from "./migration.ts";
+import { asleepLock, outboxChannel, outboxMigration } from "./migration.ts";
 import { relayOutbox } from "./relay-outbox.ts";
 
 const engines = new AsyncDisposableStack();
@@ -139,6 +139,49 @@ test("the commit wakes the relay before the next poll", async () => {
   }
 });
 
+test("a commit notifies only while the relay sleeps, and none that does not is overlooked", async () => {
+  await using service = await openService();
+  const { database, broker, received } = service;
+  const sending = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const publisher: Publisher = {
+    publish: async (...publishing) => {
+      sending.resolve();
+      await gate.promise;
+      await broker.publish(...publishing);
+    },
+  };
+  await using listener = await database.listen(outboxChannel);
+  const notified = listener[Symbol.asyncIterator]();
+  const next = async () => (await notified.next()).value?.payload;
+  await using _ = await relayOutbox(database, publisher, noTelemetry, { ...fast, pollMs: 60_000 });
+  await untilAsleep(database);
+  const sent = messages(3);
+  await append(database, sent.slice(0, 1));
+  assert.equal(await next(), "");
+
+  // The relay is awake, and so are those that commit meanwhile or after it found no more rows.
+  await sending.promise;
+  await append(database, sent.slice(1, 2));
+  await database.transaction(async (tx) => {
+    await appendToOutbox(tx, "events", sent[2] as Message);
+    gate.resolve();
+    await received.all(sent.slice(0, 2));
+  });
+  await received.all(sent);
+  await database.query("SELECT pg_notify($1, 'no other before')", [outboxChannel]);
+  assert.equal(await next(), "no other before");
+});
+
+/** Waits until a relay asks to be notified. */
+async function untilAsleep(database: Database): Promise<void> {
+  const sql = `SELECT count(*)::int AS held FROM pg_locks, (SELECT ${asleepLock} AS key) AS lock
+    WHERE locktype = 'advisory' AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND classid::bigint = ((key >> 32) & 4294967295) AND objid::bigint = (key & 4294967295)`;
+  const limit = AbortSignal.timeout(30_000);
+  while ((await database.query<{ held: number }>(sql))[0]?.held !== 1) limit.throwIfAborted();
+}
+
 test("with a thousand pairs of overlapping transactions and two relays, no message is skipped and each key is in order", async () => {
   await using service = await openService();
   const { url, database, broker, received } = service;
@@ -146,8 +189,10 @@ test("with a thousand pairs of overlapping transactions and two relays, no messa
   await database.query("CREATE TABLE items (key text PRIMARY KEY, version int NOT NULL DEFAULT 0)");
   await database.query("INSERT INTO items SELECT 'key-' || n FROM generate_series(0, $1::int - 1) AS n", [keys]);
   await using other = await openDatabase({ url, applicationName: "other" }, noTelemetry);
-  await using _first = await relayOutbox(database, broker, noTelemetry, fast);
-  await using _second = await relayOutbox(other, broker, noTelemetry, fast);
+  // Polls would hide a commit that should have woken the relay.
+  const unpolled = { ...fast, pollMs: 60_000 };
+  await using _first = await relayOutbox(database, broker, noTelemetry, unpolled);
+  await using _second = await relayOutbox(other, broker, noTelemetry, unpolled);
 
   // The update locks the row until the commit, so transactions of one key exclude each other, as in
   // a service.

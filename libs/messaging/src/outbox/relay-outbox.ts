@@ -3,7 +3,7 @@ import type { Database, Listener } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Publisher } from "../broker.ts";
 import { type HeldSession, holdSession } from "../hold-session.ts";
-import { outboxChannel } from "./migration.ts";
+import { asleepLock, outboxChannel } from "./migration.ts";
 import { outboxGauges } from "./outbox-gauges.ts";
 import { oldestRows, outboxAgeMs } from "./outbox-rows.ts";
 import { BatchPublisher } from "./publish-batch.ts";
@@ -32,6 +32,8 @@ export interface RelayOptions {
 }
 
 const statementMs = 10_000;
+/** The pause between two reads while transactions that do not notify are open. */
+const writerMs = 5;
 /** The pause between two looks of a relay that stands by at the age of the oldest message. */
 const lookMs = 5_000;
 
@@ -47,6 +49,8 @@ export interface OutboxRelay extends AsyncDisposable {
  *
  * The active relay reads and deletes on the session that holds the lock, so a relay that lost the
  * lock deletes nothing. While the broker is unavailable the rows wait, and none is lost.
+ *
+ * A relay that found no row sleeps until a commit notifies it. Commits notify only then.
  */
 export async function relayOutbox(
   database: Database,
@@ -154,11 +158,19 @@ class Relay implements OutboxRelay {
     this.#telemetry.logger.info("outbox relay active");
     using sending = derive({ signal: session.signal });
     using _ = onAbort(this.#scope.signal, () => sending.abort(this.#scope.signal.reason));
+    let isAsleep = false;
     for (let attempt = 1; !closing.aborted; ) {
       const rows = await oldestRows(session, batchSize, batchBytes);
       try {
-        if (rows.length === 0) await this.#rows.wait({ ms: pollMs, signal: sending.signal });
-        else await this.#batches.send(session, rows, sending);
+        if (rows.length > 0) {
+          if (isAsleep) await wake(session);
+          isAsleep = false;
+          await this.#batches.send(session, rows, sending);
+        } else if (isAsleep) await this.#rows.wait({ ms: pollMs, signal: sending.signal });
+        else {
+          isAsleep = await fallAsleep(session);
+          if (!isAsleep) await this.#rows.wait({ ms: writerMs, signal: sending.signal });
+        }
         attempt = 1;
       } catch (error) {
         session.signal.throwIfAborted();
@@ -176,4 +188,18 @@ class Relay implements OutboxRelay {
     const pauseMs = fullJitter(attempt, this.#options.backoff ?? { baseMs: 100, maxMs: 10_000 });
     await sleep(pauseMs, { signal: closing }).catch(() => undefined);
   }
+}
+
+/**
+ * Asks writers to notify from now on. Returns false while a transaction is open that stored a row
+ * and does not notify. If it returns true, such rows are visible to the next read.
+ */
+async function fallAsleep(session: HeldSession): Promise<boolean> {
+  const sql = `SELECT pg_try_advisory_lock(${asleepLock}) AS asleep`;
+  const [row] = await session.query<{ asleep: boolean }>(sql, [], { name: "outbox_fall_asleep" });
+  return row?.asleep === true;
+}
+
+async function wake(session: HeldSession): Promise<void> {
+  await session.query(`SELECT pg_advisory_unlock(${asleepLock})`, [], { name: "outbox_wake" });
 }
