@@ -14,6 +14,7 @@ import { type Adapter, type Site, type System, startOurs, startSupplier } from "
 import { residentMiB } from "../processes.ts";
 import { addOrders, addToOutbox, crowded, openStores, type Stores, waiting } from "./fill.ts";
 import { Reader, type Reads } from "./reads.ts";
+import { measureWriters, type Writers } from "./writers.ts";
 
 export interface CurvesOptions {
   readonly rounds: number;
@@ -65,9 +66,11 @@ export async function curves(options: CurvesOptions): Promise<void> {
       if (one !== undefined) drained.push(one);
     }
   }
-  console.log(drainedTable(drained));
+  console.log(`${drainedTable(drained)}\n`);
+  const writers = await withSite(({ engines }) => measureWriters(engines, options.rounds));
+  console.log(writersTable(writers));
   if (options.json !== undefined)
-    writeFileSync(options.json, `${JSON.stringify({ machine, options, stored, drained }, undefined, 2)}\n`);
+    writeFileSync(options.json, `${JSON.stringify({ machine, options, stored, drained, writers }, undefined, 2)}\n`);
 }
 
 /** Runs `work` with engines of its own, on new data. */
@@ -175,4 +178,9 @@ function drainedTable(all: readonly Drained[]): string {
     `${whole(before)} -> ${whole(most)}`,
   ]);
   return markdown([["relay to", "rows in the outbox", "published/s", "MiB of orders, before -> most"], ...rows]);
+}
+
+function writersTable(all: readonly Writers[]): string {
+  const rows = all.map(({ writers, outbox, notifying }) => [`${writers}`, spread(outbox), spread(notifying)]);
+  return markdown([["writers of one outbox", "transactions/s", "if each commit notifies"], ...rows]);
 }
