@@ -38,19 +38,22 @@ describe("a watch", { skip: whyNoConsul() ?? false }, () => {
       key,
       seen,
       faults,
-      /** Sets the key at the agent. Resolves with the time until the watch has seen it. */
-      async change(value: string, ms = 5_000): Promise<number> {
+      /** Sets the key at the agent. Resolves with the number of requests until the watch sees it. */
+      async change(value: string): Promise<number> {
+        const before = front.requests.length;
         await putKey(direct, key, value);
-        return await this.sees(value, ms);
+        await this.sees(value);
+        return front.requests.length - before;
       },
-      async sees(value: string | undefined, ms = 5_000): Promise<number> {
-        const from = performance.now();
+      /** Resolves with the number of requests until the watch sees the value. */
+      async sees(value: string | undefined): Promise<number> {
+        const before = front.requests.length;
         await eventually(
           () => seen,
           () => seen.length > 0 && seen.at(-1) === value,
-          ms,
+          30_000,
         );
-        return performance.now() - from;
+        return front.requests.length - before;
       },
       /** Ends the watch and checks that it leaves no connection. */
       async end(): Promise<void> {
@@ -128,7 +131,7 @@ describe("a watch", { skip: whyNoConsul() ?? false }, () => {
       };
     },
   };
-  describe("asks at most once a second, and sees the next change within 2 s,", { concurrency: true }, () => {
+  describe("asks at most once a second, and sees the next change by the second request,", { concurrency: true }, () => {
     for (const [name, begin] of Object.entries(faults)) {
       test(`during and after ${name}`, async () => {
         await using watched = await watching({ waitMs: 500, timeoutMs: 500 });
@@ -140,7 +143,7 @@ describe("a watch", { skip: whyNoConsul() ?? false }, () => {
         if (name.startsWith("an index")) {
           // The answers themselves are right, so changes are seen during the fault.
           await sleep(1_500);
-          for (const value of ["2", "3"]) assert.ok((await watched.change(value)) <= 2_000);
+          for (const value of ["2", "3"]) assert.ok((await watched.change(value)) <= 2);
           if (!/back|stays/.test(name)) assert.ok(watched.faults.some((fault) => fault.includes("an index below 1")));
         } else {
           await putKey(direct, watched.key, "3");
@@ -149,14 +152,15 @@ describe("a watch", { skip: whyNoConsul() ?? false }, () => {
           assert.ok(watched.faults.length > 0);
           for (const fault of watched.faults) assert.ok(fault.includes(front.url), fault);
         }
-        // The first request of the fault follows the pace of before.
+        // The first request of the fault follows the pace of before. On a busy machine requests
+        // arrive late, so they are counted, and one may be late from before.
+        const seconds = (performance.now() - from) / 1_000 - 1;
         const during = front.requests.filter((at) => at > from + 1_000);
         assert.ok(during.length >= 1);
-        // The times are those of arrival, so a request that is late comes close to the next one.
-        assert.equal(mostWithin(during, 700), 1);
+        assert.ok(during.length <= seconds + 2, `${during.length} requests in ${seconds} s`);
         Object.assign(front, { answer, index });
-        assert.ok((await watched.sees("3")) <= 2_000);
-        assert.ok((await watched.change("4")) <= 2_000);
+        assert.ok((await watched.sees("3")) <= 2);
+        assert.ok((await watched.change("4")) <= 2);
         await watched.end();
       });
     }
@@ -174,7 +178,7 @@ describe("a watch", { skip: whyNoConsul() ?? false }, () => {
     await Promise.all(Array.from({ length: 8 }, writer));
     const seconds = (performance.now() - from) / 1_000;
     await putKey(direct, watched.key, "last");
-    await watched.sees("last", 2_000);
+    await watched.sees("last");
     const read = mostWithin(requests, 1_000);
     console.log(`    ${Math.round(written / seconds)} writes/s, at most ${read} reads/s`);
     assert.ok(read <= 10, `${read} reads`);
