@@ -38,7 +38,7 @@ describe("a watch", { skip: whyNoConsul() ?? false }, () => {
       key,
       seen,
       faults,
-      /** Sets the key at the agent. Resolves with the number of requests until the watch sees it. */
+      /** Sets the key. Resolves with the number of requests until the watch has seen it. */
       async change(value: string): Promise<number> {
         const before = front.requests.length;
         await putKey(direct, key, value);

@@ -27,8 +27,8 @@ const columnTypes = ["text", "text", "text", "text", "text", "timestamptz", "tex
 export function outboxSql(from: string, first: number): string {
   const values = columnTypes.map((type, index) => `$${first + index}::${type}`).join(", ");
   // The notification is part of the transaction. The commit sends it once, however many rows there
-  // are, and a rollback sends none. Commits that notify take turns on the whole server, so none does
-  // while the relay is awake.
+  // are, and a rollback sends none. Commits that notify take turns on the whole server, so none
+  // does while the relay is awake.
   return `stored AS (INSERT INTO outbox (topic, message_id, ${messageColumns}) SELECT ${values} FROM ${from})
     SELECT CASE WHEN NOT pg_try_advisory_xact_lock_shared(${asleepLock}) THEN pg_notify('${outboxChannel}', '') END
     FROM ${from}`;
