@@ -1,7 +1,7 @@
 /**
  * An interceptor of calls: it runs, calls `next`, and goes on when the call has ended, after the
- * last message of a stream. It may pass on a changed call, and it sees the errors of inner
- * interceptors.
+ * last message of a stream. It passes on the call that it got, and may change its metadata. A copy
+ * by spread would lack the methods of the call. It sees the errors of inner interceptors.
  */
 export type Interceptor<C> = (call: C, next: (call: C) => Promise<void>) => Promise<void>;
 

@@ -20,7 +20,8 @@ export function limit(calls: Admission, streams: Admission): Interceptor<ServerC
       if (kind !== "unary") return await next(call);
       await calls.run(method, deadline - steadyNow(), () => next(call));
       // An answer that is not read stays in memory, so the call keeps its place.
-      await call.sent?.();
+      const sent = call.sent?.();
+      if (sent !== undefined) await sent;
     } finally {
       admission.leave(share);
     }

@@ -15,7 +15,11 @@ export function accept(
   isLast: boolean,
   acceptor: Acceptor,
 ): StreamHandler {
-  let [httpMethod, path, type, timeout, encoding] = ["", "", "", "", "identity"];
+  let httpMethod = "";
+  let path = "";
+  let type = "";
+  let timeout = "";
+  let encoding = "identity";
   for (const { name, value } of fields) {
     switch (name) {
       case ":method":
