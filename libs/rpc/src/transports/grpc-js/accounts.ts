@@ -12,7 +12,7 @@ type WithAccount = { [ofSession]?: SessionAccount };
 type WithCallAccount = { [ofStream]?: CallAccount };
 
 /** The octets held for one connection, in the account of its peer. */
-class SessionAccount implements Holder {
+export class SessionAccount implements Holder {
   readonly #session: ServerHttp2Session;
   readonly #peer: Peer;
   readonly calls = new Set<CallAccount>();

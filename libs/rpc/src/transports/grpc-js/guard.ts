@@ -13,7 +13,7 @@ import type { ServerMethod, ServerTransportOptions } from "../../transport.ts";
 import { isGrpc } from "../content-type.ts";
 import { ownerOf } from "../owner.ts";
 import { parseTimeout } from "../timeout.ts";
-import { type CallAccount, openCall, openSession } from "./accounts.ts";
+import { accountOf, type CallAccount, openCall, openSession, type SessionAccount } from "./accounts.ts";
 
 type GuardOptions = Pick<ServerTransportOptions, "defaultTimeoutMs" | "stallMs" | "memory" | "places">;
 
@@ -38,30 +38,29 @@ export function guard(server: Server, methods: readonly ServerMethod[], options:
   Object.assign(internals.commonServerOptions, { streamResetBurst: 100_000, streamResetRate: 10_000 });
   internals.createHttp2Server = (...args) => {
     const http2Server = createHttp2Server.apply(server, args);
-    const calls = new Set<CallAccount>();
-    const sweep = setInterval(() => endStalled(calls, options.stallMs), options.stallMs / 4).unref();
+    const sessions = new Set<SessionAccount>();
+    const sweep = setInterval(() => endStalled(sessions, options.stallMs), options.stallMs / 4).unref();
     http2Server.once("close", () => clearInterval(sweep));
     http2Server.prependListener("session", (session: ServerHttp2Session) => {
       const account = openSession(session, peers);
+      sessions.add(account);
+      session.once("close", () => sessions.delete(account));
       const owner = ownerOf(options, session.socket.remoteAddress);
       placeSocket(options.places, owner, session, () => account.calls.size === 0);
     });
     const emit = http2Server.emit.bind(http2Server) as (event: string, ...args: unknown[]) => boolean;
     http2Server.emit = (event: string, ...rest: unknown[]): boolean => {
       if (event !== "stream") return emit(event, ...rest);
-      const [stream, headers] = rest as [ServerHttp2Stream, IncomingHttpHeaders];
+      // An array that is only read by index and passed on is never made.
+      const stream = rest[0] as ServerHttp2Stream;
+      const headers = rest[1] as IncomingHttpHeaders;
       const call = openCall(stream);
       if (call === undefined) {
         stream.on("error", () => {});
         stream.close(constants.NGHTTP2_REFUSED_STREAM);
         return true;
       }
-      calls.add(call);
-      stream.once("close", () => {
-        calls.delete(call);
-        call.end();
-        call.charge();
-      });
+      stream.on("close", endCall);
       const refusal = refusalOf(headers);
       if (refusal !== undefined) {
         refuse(call, refusal);
@@ -76,10 +75,18 @@ export function guard(server: Server, methods: readonly ServerMethod[], options:
   };
 }
 
+function endCall(this: ServerHttp2Stream): void {
+  const call = accountOf(this);
+  call?.end();
+  call?.charge();
+}
+
 /** Ends the calls whose client has taken no answer for `stallMs`. */
-function endStalled(calls: Iterable<CallAccount>, stallMs: number): void {
+function endStalled(sessions: Iterable<SessionAccount>, stallMs: number): void {
   const time = performance.now() - stallMs;
-  for (const call of calls) if (call.waitsSince(time)) call.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  for (const { calls } of sessions) {
+    for (const call of calls) if (call.waitsSince(time)) call.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
 }
 
 interface Refusal {

@@ -87,7 +87,7 @@ call.decompressAndMaybePush = function (this: Call, entry: QueueEntry): Promise<
 
 /** Gives back the octets of a message that is read. */
 call.maybePushNextMessage = function (this: Call): void {
-  const [first] = this.readQueue;
+  const first = this.readQueue[0];
   maybePushNextMessage.call(this);
   if (first === undefined || first === this.readQueue[0]) return;
   const { compressedMessage } = first;
@@ -116,7 +116,10 @@ call.sendStatus = function (this: Call, status: SentStatus): void {
   const isFirst = !this.wantTrailers && !this.cancelled;
   sendStatus.call(this, status.code === 0 ? { ...status, details: "" } : status);
   if (!isFirst || this.receivedHalfClose || stream.destroyed) return;
-  const close = (): void => void setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
-  if (metadataSent) stream.once("wantTrailers", close);
-  else close();
+  if (metadataSent) stream.once("wantTrailers", () => closeSoon(stream));
+  else closeSoon(stream);
 };
+
+function closeSoon(stream: ServerHttp2Stream): void {
+  setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+}
