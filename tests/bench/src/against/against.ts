@@ -12,6 +12,7 @@ import { gateway, greeter } from "../competitors/targets.ts";
 import { openWorkshop, root, type Workshop } from "../competitors/workshop.ts";
 import { eachRound } from "../each-round.ts";
 import { markdown, whole } from "../markdown.ts";
+import { knownSettings, onlyKnown } from "./known-settings.ts";
 import { type PairedRatio, pairedRatio } from "./paired-ratio.ts";
 
 export interface AgainstOptions {
@@ -52,7 +53,7 @@ const starts = 4;
  */
 export async function against({ checkout, rounds, ms, names, json }: AgainstOptions): Promise<void> {
   const other = resolve(checkout);
-  for (const part of ["apps/greeter", "apps/gateway", "node_modules"]) {
+  for (const part of ["apps/greeter", "apps/gateway", "docs/settings.md", "node_modules"]) {
     if (!existsSync(join(other, part))) throw new Error(`${other} has no ${part}: name a checkout after npm ci there`);
   }
   await using workshop = await openWorkshop("bench against", { competitors: false });
@@ -105,8 +106,10 @@ async function measurePairs(
       service === "greeter"
         ? greeter(of, "full", transport)(port)
         : gateway(of, "full", transport)(port, parts.upstream);
+    const known = knownSettings(readFileSync(join(checkout, "docs/settings.md"), "utf8"));
     const allocatedFile = join(parts.folder, `allocated-${port}`);
-    return { running: await Running.start(counted(program, allocatedFile), 0, parts.folder), allocatedFile };
+    const counting = counted({ ...program, env: onlyKnown(program.env, known) }, allocatedFile);
+    return { running: await Running.start(counting, 0, parts.folder), allocatedFile };
   };
   const startBoth = async (stack: AsyncDisposableStack, order: typeof sides) => {
     const started = [];
