@@ -14,7 +14,7 @@ import { type Adapter, type Site, type System, startOurs, startSupplier } from "
 import { residentMiB } from "../processes.ts";
 import { addOrders, addToOutbox, crowded, openStores, type Stores, waiting } from "./fill.ts";
 import { Reader, type Reads } from "./reads.ts";
-import { measureWriters, type Writers } from "./writers.ts";
+import { type Announcements, measureAnnouncements, measureWriters, type Writers } from "./writers.ts";
 
 export interface CurvesOptions {
   readonly rounds: number;
@@ -68,9 +68,14 @@ export async function curves(options: CurvesOptions): Promise<void> {
   }
   console.log(`${drainedTable(drained)}\n`);
   const writers = await withSite(({ engines }) => measureWriters(engines, options.rounds));
-  console.log(writersTable(writers));
+  console.log(`${writersTable(writers)}\n`);
+  const announcements = await withSite(({ engines }) => measureAnnouncements(engines, options.rounds));
+  console.log(announcementsTable(announcements));
   if (options.json !== undefined)
-    writeFileSync(options.json, `${JSON.stringify({ machine, options, stored, drained, writers }, undefined, 2)}\n`);
+    writeFileSync(
+      options.json,
+      `${JSON.stringify({ machine, options, stored, drained, writers, announcements }, undefined, 2)}\n`,
+    );
 }
 
 /** Runs `work` with engines of its own, on new data. */
@@ -183,4 +188,9 @@ function drainedTable(all: readonly Drained[]): string {
 function writersTable(all: readonly Writers[]): string {
   const rows = all.map(({ writers, outbox, notifying }) => [`${writers}`, spread(outbox), spread(notifying)]);
   return markdown([["writers of one outbox", "transactions/s", "if each commit notifies"], ...rows]);
+}
+
+function announcementsTable(all: readonly Announcements[]): string {
+  const rows = all.map(({ listeners, perSecond, postgres }) => [`${listeners}`, spread(perSecond), spread(postgres)]);
+  return markdown([["replicas that listen", "changes/s", "CPU of Postgres, us a change"], ...rows]);
 }

@@ -4,6 +4,7 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { createDatabase } from "@plumbline/tools-engines";
 import { eachRound } from "../each-round.ts";
 import type { Engines } from "../orders/engines.ts";
+import { cpuSecondsOfAll } from "../processes.ts";
 
 /** Transactions a second of so many concurrent writers. */
 export interface Writers {
@@ -14,7 +15,18 @@ export interface Writers {
   readonly notifying: readonly number[];
 }
 
+/** Changes that are announced to all replicas, as orders does for its watchers. */
+export interface Announcements {
+  /** The replicas that listen. */
+  readonly listeners: number;
+  readonly perSecond: readonly number[];
+  /** CPU microseconds of Postgres for each change. */
+  readonly postgres: readonly number[];
+}
+
 const counts = [1, 4, 16, 64];
+const listenerCounts = [1, 4, 16, 64];
+const announcingWriters = 16;
 const lengthMs = 2_000;
 
 /** A broker that accepts all at once and keeps nothing. */
@@ -37,6 +49,35 @@ export async function measureWriters(engines: Engines, rounds: number): Promise<
           await tx.query("select pg_notify('plumbline_outbox', '')", [], { name: "notify" });
         }),
       );
+    }
+    all.push(one);
+  }
+  return all;
+}
+
+/** Measures how many changes can be announced, with ever more replicas that listen. */
+export async function measureAnnouncements(engines: Engines, rounds: number): Promise<Announcements[]> {
+  const url = await createDatabase(engines.postgresUrl, "announcements", { owner: "announcements" });
+  const all: Announcements[] = [];
+  for (const listeners of listenerCounts) {
+    await using stack = new AsyncDisposableStack();
+    const open = async (poolSize: number) =>
+      stack.use(await openDatabase({ url, applicationName: "bench", poolSize }, noTelemetry));
+    const database = await open(announcingWriters);
+    await database.query(
+      "create table if not exists changes (id bigint generated always as identity, time timestamptz)",
+    );
+    for (let n = 0; n < listeners; n++) stack.use(await (await open(1)).listen("changes"));
+    const one = { listeners, perSecond: [] as number[], postgres: [] as number[] };
+    for (const _ of eachRound(rounds, `${listeners} listeners`)) {
+      const before = cpuSecondsOfAll(engines.postgresPid);
+      const perSecond = await commits(database, announcingWriters, async (tx) => {
+        await tx.query("insert into changes (time) values (now())", [], { name: "change" });
+        await tx.query("select pg_notify('changes', gen_random_uuid()::text)", [], { name: "notify" });
+      });
+      const changes = (perSecond * lengthMs) / 1_000;
+      one.perSecond.push(perSecond);
+      one.postgres.push(((cpuSecondsOfAll(engines.postgresPid) - before) * 1e6) / changes);
     }
     all.push(one);
   }
