@@ -167,6 +167,25 @@ test("each client has a file that only its owner may read, and that goes with th
   }
 });
 
+test("it is healthy once its files are there", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "issuer-"));
+  try {
+    const before = await startIssuer({ port: 0 });
+    const { port } = before;
+    await before[Symbol.asyncDispose]();
+    const starting = startIssuer({ port, folder });
+    for (;;) {
+      const health = await ask(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
+      if (health === undefined) continue; // It does not listen yet.
+      assert.deepEqual([health.status, readdirSync(folder).sort()], [200, ["ada", "bob", "operator"]]);
+      break;
+    }
+    await (await starting)[Symbol.asyncDispose]();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("the files are written again at half the life of their tokens", async () => {
   const folder = mkdtempSync(join(tmpdir(), "issuer-"));
   try {

@@ -122,7 +122,10 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
       await rotate();
       return { keys: keys.published.length };
     }
-    if (pathname === "/healthz") return { status: "ok" };
+    if (pathname === "/healthz") {
+      await writing; // Who waits for this answer then reads a file.
+      return { status: "ok" };
+    }
     const name = pathname.slice(1);
     if (clientNamed(clients, name) !== undefined) return `${await headerOf(name)}\n`;
     throw new Refusal(404, "invalid_request", `there are ${discoveryPath}, /jwks, /token, /rotate and /CLIENT`);
