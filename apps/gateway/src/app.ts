@@ -18,14 +18,17 @@ import { inOrder } from "./http/in-order.ts";
 import { observe } from "./http/observe.ts";
 import { boundPipeline } from "./http/pipeline.ts";
 import { strict } from "./http/strict.ts";
-import { limitRate } from "./rate-limit/limit-rate.ts";
+import { limitPrincipal, limitRate } from "./rate-limit/limit-rate.ts";
 import type { Rate, RateLimiter, RateLimits } from "./rate-limit/rate-limiter.ts";
 import { type StreamTimes, streamer } from "./streams/stream.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** The settings that may change while the gateway runs. */
 export interface LiveSettings {
-  readonly rateLimit: RateLimits;
+  readonly rateLimit: RateLimits & {
+    /** The rate of one caller, all its tokens together; no limit if absent. */
+    readonly perPrincipal?: Rate | undefined;
+  };
   readonly limits: Limits;
   readonly streams: StreamTimes;
   readonly auth: { readonly newTokens: Rate };
@@ -92,6 +95,7 @@ export function createApp(options: AppOptions): Express {
       api({
         upstreamOf,
         admit,
+        limitPrincipal: limitPrincipal(options.limiter, () => settings().rateLimit.perPrincipal),
         limits: () => settings().limits,
         stallMs: () => settings().streams.stallMs,
         metrics: telemetry.metrics,

@@ -70,6 +70,7 @@ export function gatewayConfig(registry: FileRegistry) {
     upstreamTls: clientTlsSettings(),
     rateLimit: z.object({
       perClient: live(rate(500, 1_000)),
+      perPrincipal: live(rate(50, 100)),
       global: live(rate(5_000, 10_000)),
       store: z
         .enum(["memory", "redis"])
@@ -104,6 +105,7 @@ export function gatewayConfig(registry: FileRegistry) {
           ),
         streams: count(1_000, 100_000).describe("streams at once; more are refused with 503"),
         streamsPerClient: count(100, 100_000).describe("streams of one client at once; more are refused with 429"),
+        streamsPerPrincipal: count(20, 100_000).describe("the same of one caller, once its token says who it is"),
         hangUpsPerSecond: count(20, 100_000).describe("requests that one client may give up per second, on average"),
         hangUpsBurst: count(200, 100_000).describe("requests that one client may give up at once after a pause"),
         bodiesPerClient: count(256, 100_000).describe("bodies of one client that are not complete"),

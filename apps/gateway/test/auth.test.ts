@@ -232,6 +232,72 @@ test("the shares are the caller's: one customer at its bound takes nothing from 
   assert.equal((await slow).status, 200);
 });
 
+describe("the rate of a caller", () => {
+  const rateLimit = {
+    perClient: { perSecond: 0.001, burst: 40 },
+    perPrincipal: { perSecond: 0.001, burst: 3 },
+    global: { perSecond: 0, burst: 1 },
+  };
+
+  test("is its own: a flood takes nothing from another behind the address (negative 34)", async () => {
+    let calls = 0;
+    await using run = await open({ settings: { rateLimit }, handlers: { GetOrder: () => (calls++, order) } });
+    const [ada, again, bob] = await Promise.all([
+      run.issuer.token("ada", both),
+      run.issuer.token("ada", both, { claims: { jti: "2" } }),
+      run.issuer.token("bob", both),
+    ]);
+    const statuses: number[] = [];
+    for (let sent = 0; sent < 30; sent++) {
+      statuses.push((await run.get("/v1/orders/7", sent % 2 === 0 ? ada : again)).status);
+    }
+    assert.deepEqual(statuses, [200, 200, 200, ...Array<number>(27).fill(429)]);
+    for (let sent = 0; sent < 3; sent++) assert.equal((await run.get("/v1/orders/7", bob)).status, 200);
+    assert.equal(calls, 6);
+    const refused = await run.get("/v1/orders/7", ada);
+    assert.equal((await body(refused))["reason"], "RATE_LIMITED");
+    assert.ok(Number(refused.headers.get("retry-after")) > 0);
+    assert.match(refused.headers.get("ratelimit-policy") ?? "", /^"principal";q=3;/);
+    assert.match(refused.headers.get("ratelimit") ?? "", /^"principal";r=0;/);
+  });
+
+  test("is asked after the scope, and before the body is read", async () => {
+    await using run = await open({ settings: { rateLimit } });
+    const [ada, reader] = await Promise.all([run.issuer.token("ada", both), run.issuer.token("eve", "orders:write")]);
+    for (let sent = 0; sent < 4; sent++) assert.equal((await run.get("/v1/orders/7", reader)).status, 403);
+    for (let sent = 0; sent < 3; sent++) assert.equal((await run.get("/v1/orders/7", ada)).status, 200);
+    using connection = await rawConnection(run.gateway.port);
+    connection.write(
+      `POST /v1/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ada}\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{`,
+    );
+    assert.equal(answerIn(await connection.received(/\}$/)).status, 429);
+  });
+
+  test("takes nothing from those who need no token", async () => {
+    await using run = await open({ settings: { rateLimit }, handlers: { SayHello: () => ({ message: "Hello" }) } });
+    const token = await run.issuer.token("ada", both);
+    for (let sent = 0; sent < 5; sent++) assert.equal((await run.get("/v1/greetings/Ada", token)).status, 200);
+  });
+});
+
+test("200 forged tokens of one address: 401, then 429, and a known token passes (negative 36)", async () => {
+  const auth = { newTokens: { perSecond: 10, burst: 50 } };
+  await using run = await open({ settings: { auth } });
+  const known = await run.issuer.token("ada", both);
+  assert.equal((await run.get("/v1/orders/7", known)).status, 200);
+  const forged = await run.issuer.token("eve", both, { forged: true });
+  const from = performance.now();
+  const statuses = await Promise.all(
+    // A cut signature is another token each time, and costs no signing.
+    Array.from({ length: 200 }, async (_, at) => (await run.get("/v1/orders/7", `${forged}${at}`)).status),
+  );
+  const passed = statuses.filter((status) => status === 401).length;
+  const most = 50 + (10 * (performance.now() - from)) / 1_000 + 1;
+  assert.ok(passed >= 49 && passed <= most, `${passed} of 200 were looked at, ${most} at most`);
+  assert.equal(statuses.filter((status) => status === 429).length, 200 - passed);
+  assert.equal((await run.get("/v1/orders/7", known)).status, 200);
+});
+
 describe("a stream", () => {
   /** A watch that never ends by itself. */
   const handlers = {
@@ -240,6 +306,25 @@ describe("a stream", () => {
       await new Promise(() => {});
     },
   };
+
+  test("is one of 20 at once of its caller; others behind the address have theirs (negative 37)", async () => {
+    await using run = await open({ handlers });
+    const [ada, bob] = await Promise.all([run.issuer.token("ada", both), run.issuer.token("bob", both)]);
+    const opened: Response[] = [];
+    const watch = async (token: string): Promise<Response> => {
+      const response = await run.get("/v1/orders/7:watch", token);
+      opened.push(response);
+      return response;
+    };
+    for (let open = 0; open < 20; open++) assert.equal((await watch(ada)).status, 200);
+    const refused = await watch(ada);
+    assert.deepEqual([refused.status, (await body(refused))["reason"]], [429, "OVERLOADED"]);
+    assert.equal((await watch(bob)).status, 200);
+    await opened.shift()?.body?.cancel();
+    const limit = AbortSignal.timeout(20_000);
+    while ((await watch(ada)).status !== 200) limit.throwIfAborted();
+    await Promise.all(opened.map(async ({ body, bodyUsed }) => bodyUsed || (await body?.cancel())));
+  });
 
   test("ends with its token, and asks its client to come back with another", async () => {
     await using run = await open({ handlers });

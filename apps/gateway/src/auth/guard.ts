@@ -82,6 +82,12 @@ export function guard({ rules, auth, newTokens, telemetry }: GuardOptions): Guar
 }
 
 const keys = new WeakMap<Principal, string>();
+const keyPrefix = "p:";
+
+/** Returns true for a key of `principalKey`. No address starts so. */
+export function isPrincipalKey(key: string): boolean {
+  return key.startsWith(keyPrefix);
+}
 
 /**
  * Returns the key that a caller's shares are counted under: 45 visible characters, which no address
@@ -90,7 +96,7 @@ const keys = new WeakMap<Principal, string>();
 export function principalKey(principal: Principal): string {
   let key = keys.get(principal);
   if (key === undefined) {
-    key = `p:${createHash("sha256").update(principal.subject).digest("base64url")}`;
+    key = `${keyPrefix}${createHash("sha256").update(principal.subject).digest("base64url")}`;
     keys.set(principal, key);
   }
   return key;

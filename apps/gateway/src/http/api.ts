@@ -5,7 +5,7 @@ import { Admission, isAtDeadline, type MetadataInit } from "@plumbline/rpc";
 import type { Metrics } from "@plumbline/telemetry";
 import { answerOf, type Binding, bindRequest, maxJsonBytes } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
-import { type Guard, principalKey } from "../auth/guard.ts";
+import { type Guard, isPrincipalKey, principalKey } from "../auth/guard.ts";
 import type { Upstream } from "../upstream.ts";
 import { Answers } from "./answers.ts";
 import { Bodies, noBody } from "./body.ts";
@@ -34,6 +34,8 @@ export interface Limits {
   readonly streams: number;
   /** Streams of one client at once; 100 if absent. */
   readonly streamsPerClient?: number | undefined;
+  /** Streams of one caller at once; 20 if absent. */
+  readonly streamsPerPrincipal?: number | undefined;
   /**
    * Requests per second that one client may give up while they are answered, and the number at
    * once; 20 and 200 if absent.
@@ -60,6 +62,8 @@ export interface ApiOptions {
   readonly upstreamOf: (binding: Binding) => Upstream;
   /** Admits callers by the access rules; everybody if absent. */
   readonly admit?: Guard | undefined;
+  /** Throws or rejects for a caller that sends requests too fast. */
+  readonly limitPrincipal: (key: string, response: Response) => void | Promise<void>;
   readonly limits: () => Limits;
   /** The longest that a client may read nothing of an answer. */
   readonly stallMs: () => number;
@@ -78,10 +82,18 @@ export interface StreamCall {
 }
 
 /**
- * Serves every RPC that has an HTTP form: match, admit, body, bind, call, answer. Failures are
- * thrown.
+ * Serves every RPC that has an HTTP form: match, admit, limit, body, bind, call, answer. Failures
+ * are thrown.
  */
-export function api({ upstreamOf, admit, limits, stallMs, metrics, stream }: ApiOptions): RequestHandler {
+export function api({
+  upstreamOf,
+  admit,
+  limitPrincipal,
+  limits,
+  stallMs,
+  metrics,
+  stream,
+}: ApiOptions): RequestHandler {
   const adaptive = () => limits().adaptive ?? false;
   const calls = new Admission({
     max: () => limits().concurrent,
@@ -93,7 +105,8 @@ export function api({ upstreamOf, admit, limits, stallMs, metrics, stream }: Api
   });
   const streams = new Admission({
     max: () => limits().streams,
-    maxPerShare: () => limits().streamsPerClient ?? 100,
+    maxPerShare: (key) =>
+      isPrincipalKey(key) ? (limits().streamsPerPrincipal ?? 20) : (limits().streamsPerClient ?? 100),
     refusal: refusalOf("streams"),
     shareRefusal: tooManyStreams,
     adaptive,
@@ -133,6 +146,10 @@ export function api({ upstreamOf, admit, limits, stallMs, metrics, stream }: Api
     const principal = admitted instanceof Promise ? await admitted : admitted;
     // From here on the shares are those of the caller: others behind its address keep theirs.
     const client = principal === undefined ? exchange.clientKey : principalKey(principal);
+    if (principal !== undefined) {
+      const limited = limitPrincipal(client, response);
+      if (limited !== undefined) await limited;
+    }
     const { timeoutMs, maxTimeoutMs } = limits();
     const metadata = metadataOf(request.headers, exchange.requestId, client, principal);
     const timeout = timeoutOf(request.get("grpc-timeout"), timeoutMs, maxTimeoutMs);

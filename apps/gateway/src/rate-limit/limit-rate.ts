@@ -13,7 +13,7 @@ export function limitRate(limiter: RateLimiter, limits: () => RateLimits): Reque
     const { perClient, global } = limits();
     if (perClient.perSecond === 0 && global.perSecond === 0) return next();
     const decide = (verdict: Verdict): void => {
-      if (perClient.perSecond > 0) describe(response, perClient, verdict.client);
+      if (perClient.perSecond > 0) describe(response, "client", perClient, verdict.client);
       if (!verdict.client.allowed) throw limited("This client sends", perClient, verdict.client);
       if (verdict.global?.allowed === false) throw limited("All clients together send", global, verdict.global);
       next();
@@ -23,9 +23,38 @@ export function limitRate(limiter: RateLimiter, limits: () => RateLimits): Reque
   };
 }
 
-function describe(response: Response, { perSecond, burst }: Rate, { remaining, resetMs }: Decision): void {
-  response.setHeader("RateLimit-Policy", `"client";q=${burst};w=${Math.ceil(burst / perSecond)}`);
-  response.setHeader("RateLimit", `"client";r=${remaining};t=${Math.ceil(resetMs / 1000)}`);
+const unlimited: Rate = { perSecond: 0, burst: 1 };
+
+/**
+ * Refuses requests of a caller that come too fast, with RATE_LIMITED too. The rate of its address
+ * is far higher and was checked before, so a caller that floods takes nothing from others behind
+ * its address. The headers name the caller's rate once it refuses.
+ */
+export function limitPrincipal(
+  limiter: RateLimiter,
+  rate: () => Rate | undefined,
+): (key: string, response: Response) => void | Promise<void> {
+  return (key, response) => {
+    const perPrincipal = rate() ?? unlimited;
+    if (perPrincipal.perSecond === 0) return;
+    const decide = ({ client }: Verdict): void => {
+      if (client.allowed) return;
+      describe(response, "principal", perPrincipal, client);
+      throw limited("This caller sends", perPrincipal, client);
+    };
+    const verdict = limiter.take(key, { perClient: perPrincipal, global: unlimited });
+    return verdict instanceof Promise ? verdict.then(decide) : decide(verdict);
+  };
+}
+
+function describe(
+  response: Response,
+  policy: string,
+  { perSecond, burst }: Rate,
+  { remaining, resetMs }: Decision,
+): void {
+  response.setHeader("RateLimit-Policy", `"${policy}";q=${burst};w=${Math.ceil(burst / perSecond)}`);
+  response.setHeader("RateLimit", `"${policy}";r=${remaining};t=${Math.ceil(resetMs / 1000)}`);
 }
 
 function limited(who: string, { perSecond }: Rate, { retryAfterMs }: Decision): ServiceError {

@@ -5,8 +5,8 @@ import type { Counter, Gauge, Metrics } from "@plumbline/telemetry";
 export interface AdmissionOptions {
   /** The most calls in flight, of all methods. Called each time, so it may follow the settings. */
   readonly max: () => number;
-  /** The most of them of one share. A share with the name "" has no bound of its own. */
-  readonly maxPerShare: () => number;
+  /** Returns the most of them of one share. A share with the name "" has no bound of its own. */
+  readonly maxPerShare: (share: string) => number;
   /** Returns true if `run` applies the adaptive limit and deadlines. Called each time. */
   readonly adaptive: () => boolean;
   /** Creates the error of a refused call: `unavailable`, with a retry delay. */
@@ -64,7 +64,7 @@ export class Admission {
    */
   enter(method: string, share: string): void {
     const ofShare = share === "" ? 0 : (this.#shares.get(share) ?? 0);
-    if (ofShare >= this.#options.maxPerShare()) {
+    if (ofShare >= this.#options.maxPerShare(share)) {
       this.#shed.inc({ method, reason: "client" });
       throw this.#options.shareRefusal("too many calls of one client at once");
     }
