@@ -79,7 +79,8 @@ test("the rate limit follows its file without a restart, and an invalid file kee
     await writeFile(`${path}.new`, text);
     await rename(`${path}.new`, path);
   };
-  const yaml = (perSecond: unknown): string => `rateLimit: {perClient: {perSecond: ${String(perSecond)}, burst: 1}}`;
+  const yaml = (perSecond: unknown): string =>
+    `auth: {off: true}\nrateLimit: {perClient: {perSecond: ${String(perSecond)}, burst: 1}}`;
   const warnings: string[] = [];
   const logger = { ...noTelemetry.logger, warn: (message: string) => void warnings.push(message) };
   try {
