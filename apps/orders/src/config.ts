@@ -27,6 +27,16 @@ export const OrdersConfig = serviceConfig(
         costInAll: count(200_000, 1_000_000_000).describe("the same in items"),
       }),
     ),
+    quota: live(
+      z.object({
+        ordersPerMinute: z
+          .int()
+          .min(0)
+          .max(1_000)
+          .default(60)
+          .describe("orders that one caller places within a minute; more are refused with 429; 0 sets no limit"),
+      }),
+    ),
     watch: z.object({
       maxAgeMs: live(
         durationMs(15 * 60_000).describe("then WatchOrder ends as unavailable, and its client reconnects"),

@@ -119,6 +119,26 @@ export function ownersSuite(adapter: string, open: () => Promise<TestContext>): 
         assert.equal((await client.placeOrder({ customerId: ada, items }, as(ada, key))).id, first.id);
       });
 
+      run("the 61st order of a minute is one too many, also if all were cancelled (negative 43)", async (client) => {
+        const [ada, bob] = [newCustomer(), newCustomer()];
+        const key = { "idempotency-key": `key-${ada}` };
+        const first = await client.placeOrder({ customerId: "", items }, as(ada, key));
+        for (let count = 1; count < 60; count++) {
+          const { id: orderId } = await client.placeOrder({ customerId: "", items }, as(ada));
+          await client.cancelOrder({ orderId }, as(ada));
+        }
+        const refused: unknown = await client.placeOrder({ customerId: "", items }, as(ada)).catch((error) => error);
+        assert.ok(isServiceError(refused));
+        const { code, reason, retryAfterMs = 0 } = refused;
+        assert.deepEqual([code, reason], ["resource_exhausted", "ORDER_QUOTA"]);
+        assert.ok(retryAfterMs > 0 && retryAfterMs <= 60_000, `${retryAfterMs} ms`);
+        // A repeat is no new order, and others have quotas of their own.
+        assert.equal((await client.placeOrder({ customerId: "", items }, as(ada, key))).id, first.id);
+        assert.equal((await client.placeOrder({ customerId: "", items }, as(bob))).customerId, bob);
+        const operator = as("operator", {}, [...both, "orders:operate"]);
+        assert.equal((await client.placeOrder({ customerId: ada, items }, operator)).customerId, ada);
+      });
+
       run("an operator sees and changes the orders of all customers", async (client) => {
         const ada = newCustomer();
         const operator = as("operator", {}, [...both, "orders:operate"]);

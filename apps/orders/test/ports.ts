@@ -10,8 +10,9 @@ import { eventually } from "@plumbline/tools-engines";
 import { newOrderId } from "../src/app.ts";
 import { money } from "../src/domain/money.ts";
 import { asPlaced, cancel, type Order, settle } from "../src/domain/order.ts";
-import { uuidV7 } from "../src/domain/order-id.ts";
+import { type OrderId, timeOf, uuidV7 } from "../src/domain/order-id.ts";
 import {
+  type Before,
   IdempotencyKeyReusedError,
   OrderNotFoundError,
   type Pending,
@@ -224,6 +225,24 @@ export function portsContract(adapter: string, open: () => Promise<TestContext>)
       await add(shareKey);
       const none = { orders: 0, cost: 0 };
       assert.deepEqual(seen, [none, { orders: 1, cost: 3 }, { orders: 1, cost: 3 }, none, { orders: 2, cost: 6 }]);
+    });
+
+    test("a new order's rules see when its customer placed the nth last, whatever became of it", async () => {
+      const customerId = newCustomer();
+      const seen: (number | undefined)[] = [];
+      const orders: Order[] = [];
+      const add = async (lookBack: number): Promise<void> => {
+        const order = pendingOrder({ customerId });
+        const admit = ({ nthLastMs }: Before): void => void seen.push(nthLastMs);
+        orders.push(await context.orders.add(order, placed(order), { admit, lookBack }));
+        const other = pendingOrder();
+        await context.orders.add(other, placed(other));
+      };
+      for (const lookBack of [1, 2, 2, 2, 0]) await add(lookBack);
+      await context.orders.change(orders[4]?.id as OrderId, cancelled);
+      await add(1);
+      const times = orders.map(({ id }) => timeOf(id)).toSorted((a, b) => a - b);
+      assert.deepEqual(seen, [undefined, undefined, times[0], times[1], undefined, times[4]]);
     });
 
     test("events have the share key of the client that asked for the change, and its cost", async () => {

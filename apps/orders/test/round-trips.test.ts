@@ -27,20 +27,21 @@ async function openCounted() {
     await work();
     return proxy.requests() - before;
   };
-  const place = async (key?: string) => {
+  const place = async (key?: string, lookBack?: number) => {
     const order = pendingOrder();
     const idempotencyKey = key === undefined ? undefined : { key, bodyHash: Buffer.from("body") };
-    await orders.add(order, placed(order), { shareKey: "10.0.0.1", admit: () => {}, idempotencyKey });
+    await orders.add(order, placed(order), { shareKey: "10.0.0.1", admit: () => {}, idempotencyKey, lookBack });
     return order;
   };
   const owned = stack.move();
   return { inbox, place, tripsOf, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-test("placing an order takes two round trips, with an idempotency key too", async () => {
+test("placing an order takes two round trips, with an idempotency key and a quota too", async () => {
   await using counted = await openCounted();
   assert.equal(await counted.tripsOf(() => counted.place()), 2);
   assert.equal(await counted.tripsOf(() => counted.place(crypto.randomUUID())), 2);
+  assert.equal(await counted.tripsOf(() => counted.place(crypto.randomUUID(), 60)), 2);
 });
 
 test("settling an order takes two round trips, and two if the message was handled", async () => {

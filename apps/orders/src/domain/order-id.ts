@@ -15,6 +15,11 @@ export function parseOrderId(text: string): OrderId | undefined {
   return pattern.test(text) ? (text as OrderId) : undefined;
 }
 
+/** Returns the Unix milliseconds at which an id was made. */
+export function timeOf(id: OrderId): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
 /**
  * Creates a UUID of RFC 9562, section 5.7: 48 bits of Unix milliseconds, the version, 12 random
  * bits, the variant, 62 random bits. `random` is ten random bytes. Ids of one millisecond have no

@@ -1,5 +1,6 @@
 import { Semaphore } from "@plumbline/concurrency";
 import { asPlaced, costOf, type Order } from "../domain/order.ts";
+import { timeOf } from "../domain/order-id.ts";
 import {
   type Abortable,
   type AddOptions,
@@ -60,7 +61,7 @@ export class MemoryOrders implements Orders, Inbox {
   async add(
     order: Order,
     events: readonly OrderEvent[],
-    { signal, idempotencyKey, shareKey = "", admit }: AddOptions = {},
+    { signal, idempotencyKey, shareKey = "", admit, lookBack = 0 }: AddOptions = {},
   ): Promise<Order> {
     using _ = await this.#oneAtATime.acquire({ signal });
     const name = JSON.stringify([order.customerId, idempotencyKey?.key]);
@@ -74,6 +75,7 @@ export class MemoryOrders implements Orders, Inbox {
     admit?.({
       ofClient: this.#pendingOf((_, key) => shareKey !== "" && key === shareKey),
       inAll: this.#pendingOf(() => true),
+      nthLastMs: this.#nthLastMs(order.customerId, lookBack),
     });
     this.#shareKeys.set(order.id, shareKey);
     if (idempotencyKey) this.#keys.set(name, { bodyHash: idempotencyKey.bodyHash, orderId: order.id });
@@ -105,6 +107,12 @@ export class MemoryOrders implements Orders, Inbox {
     const next = decide(order);
     if (next.order !== order) this.#commit(new Map([[id, next.order]]), next.events);
     return next.order;
+  }
+
+  #nthLastMs(customerId: string, nth: number): number | undefined {
+    const ids = [...this.#orders.values()].filter((order) => order.customerId === customerId).map(({ id }) => id);
+    const id = ids.toSorted().at(-nth);
+    return nth === 0 || nth > ids.length || id === undefined ? undefined : timeOf(id);
   }
 
   #pendingOf(counts: (order: Order, shareKey: string) => boolean): Pending {

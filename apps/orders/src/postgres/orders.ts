@@ -1,6 +1,7 @@
-import type { Database } from "@plumbline/postgres";
+import type { Database, NamedStatement } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import { asPlaced, type Order } from "../domain/order.ts";
+import { type OrderId, timeOf } from "../domain/order-id.ts";
 import type {
   Abortable,
   AddOptions,
@@ -68,19 +69,21 @@ export class PostgresOrders implements Orders {
   async add(
     order: Order,
     events: readonly OrderEvent[],
-    { signal, idempotencyKey, shareKey, admit }: AddOptions = {},
+    { signal, idempotencyKey, shareKey, admit, lookBack = 0 }: AddOptions = {},
   ): Promise<Order> {
     return await this.#database.transaction(
       async (tx) => {
         const claim = idempotencyKey && claimOf(order, idempotencyKey);
         const count = admit && shareKey !== undefined ? countPendingOf(shareKey) : undefined;
+        const nth = admit && lookBack > 0 ? nthLastOf(order.customerId, lookBack) : undefined;
         const rows = await tx.queryAll(
-          [claim, count].filter((one) => one !== undefined),
+          [claim, count, nth].filter((one) => one !== undefined),
           { signal },
         );
         const placedBefore = claim && (await placedUnder(tx, order, rows.shift(), { signal }));
         if (placedBefore !== undefined) return asPlaced(placedBefore);
-        admit?.({ ofClient: pendingIn(rows.shift()), inAll: this.#pendingInAll() });
+        const ofClient = pendingIn(count && rows.shift());
+        admit?.({ ofClient, inAll: this.#pendingInAll(), nthLastMs: timeIn(rows.shift()) });
         await new OrderTransaction(tx, this.#telemetry).insert(order, events, shareKey);
         return order;
       },
@@ -94,4 +97,19 @@ export class PostgresOrders implements Orders {
       { signal },
     );
   }
+}
+
+/** Reads the index of a customer's orders alone: an id has its time. */
+function nthLastOf(customerId: string, nth: number): NamedStatement {
+  return {
+    name: "find_nth_last_order",
+    text: "select id from orders where customer_id = $1 order by id desc offset $2::int - 1 limit 1",
+    values: [customerId, nth],
+  };
+}
+
+/** Returns the time of the order in the rows of `nthLastOf`. */
+function timeIn(rows: readonly unknown[] = []): number | undefined {
+  const [found] = rows as readonly { readonly id: OrderId }[];
+  return found && timeOf(found.id);
 }

@@ -2,7 +2,7 @@ import { type Code, ServiceError } from "@plumbline/errors";
 import { InvalidOrderError, OrderAlreadyFulfilledError, OrderAlreadyRejectedError } from "../domain/order.ts";
 import { CustomerMismatchError } from "../use-cases/caller.ts";
 import { InvalidListError } from "../use-cases/list-orders.ts";
-import { InvalidIdempotencyKeyError, TooManyPendingError } from "../use-cases/place-order.ts";
+import { InvalidIdempotencyKeyError, OrderQuotaError, TooManyPendingError } from "../use-cases/place-order.ts";
 import { IdempotencyKeyReusedError, OrderNotFoundError, TooManyWatchersError } from "../use-cases/ports.ts";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the constructors differ in what they take, and only `instanceof` is asked
@@ -30,6 +30,10 @@ export function toServiceError(error: unknown): unknown {
       ? (["unavailable", "TOO_MANY_PENDING_ORDERS"] as const)
       : (["resource_exhausted", "TOO_MANY_PENDING_ORDERS_OF_CLIENT"] as const);
     return new ServiceError(code, error.message, { cause: error, reason, retryAfterMs: 1_000 });
+  }
+  if (error instanceof OrderQuotaError) {
+    const { message, retryAfterMs } = error;
+    return new ServiceError("resource_exhausted", message, { cause: error, reason: "ORDER_QUOTA", retryAfterMs });
   }
   for (const [type, code, reason] of names) {
     if (!(error instanceof type)) continue;

@@ -1,6 +1,6 @@
 import { costOf, newOrder, type Order, type OrderRequest } from "../domain/order.ts";
 import { type Caller, customerFor } from "./caller.ts";
-import type { Abortable, PendingLimits, PendingOrders, Ports } from "./ports.ts";
+import type { Abortable, Before, PendingLimits, PendingOrders, Ports } from "./ports.ts";
 
 export interface PlaceOrderOptions extends Abortable {
   /** The client's key for this attempt. A repeat returns the first order, as it was placed. */
@@ -29,6 +29,18 @@ export class TooManyPendingError extends Error {
   }
 }
 
+/** The error for an order of a caller that has placed as many as a minute may have. */
+export class OrderQuotaError extends Error {
+  override readonly name = "OrderQuotaError";
+  /** The time until the caller may place another order. */
+  readonly retryAfterMs: number;
+
+  constructor(ordersPerMinute: number, retryAfterMs: number) {
+    super(`this caller has placed ${ordersPerMinute} orders within a minute; place it again later`);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
 /** The error for text that cannot be an idempotency key. */
 export class InvalidIdempotencyKeyError extends Error {
   override readonly name = "InvalidIdempotencyKeyError";
@@ -36,7 +48,7 @@ export class InvalidIdempotencyKeyError extends Error {
 
 /**
  * Places an order, which is pending until the suppliers answered. Throws InvalidOrderError,
- * InvalidIdempotencyKeyError, IdempotencyKeyReusedError, TooManyPendingError and
+ * InvalidIdempotencyKeyError, IdempotencyKeyReusedError, TooManyPendingError, OrderQuotaError and
  * CustomerMismatchError.
  */
 export async function placeOrder(
@@ -48,9 +60,22 @@ export async function placeOrder(
   const request = { ...rest, customerId: customerFor(caller, customerId) };
   const order = newOrder(newOrderId(), request, clock.now());
   const key = idempotencyKey === undefined ? undefined : { key: checkKey(idempotencyKey), bodyHash: requestHash };
-  const admit = (pending: PendingOrders): void => refuseTooMany(order, pending, settings().pending);
+  const { pending, quota } = settings();
+  // Operators place for others, and callers that are not known have no name to count by.
+  const lookBack = caller === undefined || caller.isOperator ? 0 : quota.ordersPerMinute;
+  const admit = (before: Before): void => {
+    refuseTooMany(order, before, pending);
+    if (lookBack > 0) refuseTooSoon(order, before, lookBack);
+  };
   const events = [{ type: "placed", order, shareKey }] as const;
-  return await orders.add(order, events, { signal, idempotencyKey: key, shareKey, admit });
+  return await orders.add(order, events, { signal, idempotencyKey: key, shareKey, admit, lookBack });
+}
+
+const minuteMs = 60_000;
+
+function refuseTooSoon(order: Order, { nthLastMs = 0 }: Before, ordersPerMinute: number): void {
+  const leftMs = nthLastMs + minuteMs - order.createTime.getTime();
+  if (leftMs > 0) throw new OrderQuotaError(ordersPerMinute, leftMs);
 }
 
 function refuseTooMany(order: Order, { ofClient, inAll }: PendingOrders, limits: PendingLimits): void {

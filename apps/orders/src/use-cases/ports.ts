@@ -34,6 +34,15 @@ export interface PendingOrders {
   readonly inAll: Pending;
 }
 
+/** The orders before a new one, as its rules see them. */
+export interface Before extends PendingOrders {
+  /**
+   * The Unix milliseconds at which the customer placed its nth order, counted back from the last,
+   * where n is `lookBack`. Undefined if there are fewer, whatever became of them.
+   */
+  readonly nthLastMs: number | undefined;
+}
+
 /** A client's key for one attempt to place an order, so that a repeat places nothing. */
 export interface IdempotencyKey {
   /** Unique for one customer and one method. */
@@ -60,7 +69,9 @@ export interface AddOptions extends Abortable {
    * key stays free. It gets the orders that are unanswered before this one. Those in all may be two
    * seconds old, and orders that are placed at the same moment do not see each other.
    */
-  readonly admit?: ((pending: PendingOrders) => void) | undefined;
+  readonly admit?: ((before: Before) => void) | undefined;
+  /** The number of the customer's last orders that `admit` looks back; none if absent. */
+  readonly lookBack?: number | undefined;
   /**
    * The key of the client that the order counts for until it is answered, or for a minute after its
    * cancel: the worker may be at it still. It is not part of the order.
@@ -151,6 +162,8 @@ export interface Clock {
 /** The settings that may change while the service runs. */
 export interface LiveSettings {
   readonly pending: PendingLimits;
+  /** The orders that one caller may place in a minute; 0 sets no limit. */
+  readonly quota: { readonly ordersPerMinute: number };
   readonly watch: { readonly maxAgeMs: number };
 }
 
