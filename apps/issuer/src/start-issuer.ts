@@ -123,7 +123,7 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
       return { keys: keys.published.length };
     }
     if (pathname === "/healthz") {
-      await writing; // Who waits for this answer then reads a file.
+      await writing; // A caller that waits for this answer reads a file next.
       return { status: "ok" };
     }
     const name = pathname.slice(1);

@@ -85,7 +85,7 @@ export class InFlight {
   }
 }
 
-/** What a call has from its server. */
+/** The parts of a call that come from its server. */
 interface FromServer {
   readonly shareKeys: ShareKeys;
   readonly drain: AbortSignal;
