@@ -5,6 +5,7 @@ import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
 import { type Binding, bindingsOf, routerOf } from "@plumbline/transcoding";
 import express, { type Express, type RequestHandler } from "express";
+import type { AuditLog } from "./audit/audit-log.ts";
 import { guard } from "./auth/guard.ts";
 import type { Auth } from "./auth/open-auth.ts";
 import { resourceMetadata } from "./auth/resource-metadata.ts";
@@ -57,6 +58,8 @@ export interface AppOptions {
   readonly hosts?: string | undefined;
   /** The identity of callers. Without it everybody may call, and no token is looked at. */
   readonly auth?: Auth | undefined;
+  /** Records who was refused, and what operators did; nothing if absent. */
+  readonly audit?: Pick<AuditLog, "record"> | undefined;
 }
 
 /** Builds the gateway as an Express application. Throws if an annotated service has no upstream. */
@@ -87,7 +90,7 @@ export function createApp(options: AppOptions): Express {
       boundPipeline(),
       commonHeaders(drain),
       healthRoutes(options.health),
-      observe(router, isTrusted, options.trustTrace ?? false, telemetry),
+      observe(router, isTrusted, options.trustTrace ?? false, telemetry, options.audit),
       limitRate(options.limiter, () => settings().rateLimit),
       strict(hostsOf(options.hosts)),
       ...(auth === undefined ? [] : [resourceMetadata(auth.issuer, rules)]),

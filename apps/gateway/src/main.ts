@@ -12,6 +12,7 @@ import {
 } from "@plumbline/service-defaults";
 import { startTelemetry } from "@plumbline/telemetry";
 import { createApp } from "./app.ts";
+import { openAuditLog } from "./audit/audit-log.ts";
 import { openAuth } from "./auth/open-auth.ts";
 import { openClients } from "./clients.ts";
 import { GatewayConfig, registry } from "./config.ts";
@@ -47,6 +48,8 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
       ? undefined
       : await openAuth({ ...auth, issuer, ca }, http.host, () => settings.current().auth.denied, telemetry);
 
+  await using audit = openAuditLog(telemetry);
+
   const drain = new AbortController();
   const app = createApp({
     registry,
@@ -61,6 +64,7 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
     trustTrace: http.trustTrace,
     hosts: http.hosts,
     auth: identity,
+    audit,
   });
   await using server = await listen(app, {
     ...http,

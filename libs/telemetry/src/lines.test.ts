@@ -41,6 +41,24 @@ test("a slow reader costs lines, not memory, and the lines are counted", async (
   assert.deepEqual(lost, Array(15).fill("slow"));
 });
 
+test("lines of the audit log have room when a slow reader has none for others, up to a bound", () => {
+  const { stream } = slow();
+  const lines = new Lines(stream, String);
+  const line = `${"x".repeat(1024 * 1024 - 1)}\n`;
+  for (let count = 0; count < 20; count++) lines.write(line);
+  const audited = Array.from({ length: 20 }, () => lines.writeAudit(`${"a".repeat(512 * 1024)}\n`));
+  assert.ok(audited[0], "the first line of the audit log is written");
+  assert.ok(!audited.at(-1), "the last one is not");
+  assert.ok(stream.writableLength <= 7 * 1024 * 1024, `${stream.writableLength} bytes wait`);
+});
+
+test("lines of the audit log are written at any level of the log", () => {
+  const out = new Memory();
+  const { audit } = startTelemetry({ service: "test", destination: out, logLevel: "error" });
+  assert.ok(audit({ reason: "TOKEN_INVALID" }));
+  assert.match(out.raw.join(""), /"message":"audit","reason":"TOKEN_INVALID"/);
+});
+
 test("lines that are dropped have a metric, by what their reader is", async () => {
   const stuck = new Writable({ write: () => undefined });
   const { logger, metrics } = startTelemetry({ service: "test", destination: stuck });

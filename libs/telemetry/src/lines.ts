@@ -6,6 +6,8 @@ export type Destination = NodeJS.WritableStream & { readonly writableLength?: nu
  * afterwards.
  */
 const maxWaitingBytes = 4 * 1024 * 1024;
+/** The bytes beyond those that only lines of the audit log may take. */
+const auditBytes = 1024 * 1024;
 
 /** The reason for which a reader gets no more lines. */
 export type LostReader = "slow" | "closed";
@@ -45,6 +47,13 @@ export class Lines {
       this.#dropped++;
       this.onDropped?.("slow");
     } else this.#destination.write(line);
+  }
+
+  /** Writes a line of the audit log. Returns false if there is no room: its writer keeps it. */
+  writeAudit(line: string): boolean {
+    if (this.#broken || (this.#destination.writableLength ?? 0) > maxWaitingBytes + auditBytes) return false;
+    this.#destination.write(line);
+    return true;
   }
 
   /** Resolves when all lines written so far have left the process, or cannot. */

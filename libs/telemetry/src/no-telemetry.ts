@@ -41,4 +41,10 @@ const metrics: Metrics = {
  * Telemetry that discards everything, at no cost. For tests, and for a library used without a
  * service.
  */
-export const noTelemetry: Telemetry = { logger, tracer, metrics, [Symbol.asyncDispose]: async () => {} };
+export const noTelemetry: Telemetry = {
+  logger,
+  audit: () => true,
+  tracer,
+  metrics,
+  [Symbol.asyncDispose]: async () => {},
+};

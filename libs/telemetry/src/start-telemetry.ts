@@ -52,7 +52,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     options.otlpLogs === true && otlpEndpoint !== undefined
       ? new OtlpLogs({ endpoint: otlpEndpoint, service, version, signal: lateLogs.signal })
       : undefined;
-  const { logger, flush, onDropped } = winstonLogger({
+  const { logger, audit, flush, onDropped } = winstonLogger({
     service: options.service,
     level: options.logLevel ?? "info",
     destination: options.destination ?? process.stdout,
@@ -85,6 +85,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
 
   return {
     logger,
+    audit,
     metrics,
     tracer: traced?.tracer ?? ids,
     async [Symbol.asyncDispose]() {

@@ -28,6 +28,7 @@ const levels = { error: 0, warn: 1, info: 2, debug: 3 } as const;
  */
 export function winstonLogger(options: LoggerOptions): {
   readonly logger: Logger;
+  readonly audit: (fields: Fields) => boolean;
   readonly flush: () => Promise<void>;
   /** Sets a function that is called for each line that is dropped. */
   readonly onDropped: (callback: (reader: LostReader) => void) => void;
@@ -51,12 +52,15 @@ export function winstonLogger(options: LoggerOptions): {
     transports: [new LineTransport(lines)],
   });
 
+  const ids = (): string => {
+    const active = options.current();
+    return active === undefined ? "" : `,"trace_id":"${active.traceId}","span_id":"${active.spanId}"`;
+  };
+
   const write: Write = (level, message, bound, fields, error) => {
     if (levels[level] > levels[options.level]) return; // Before any work, since most debug lines are never written.
     const budget = newBudget();
-    let line = head(level, messageText(message, budget));
-    const active = options.current();
-    if (active !== undefined) line += `,"trace_id":"${active.traceId}","span_id":"${active.spanId}"`;
+    let line = head(level, messageText(message, budget)) + ids();
     // The error before the fields, so that a full line has it.
     if (error !== undefined) line += `,${JSON.stringify(errorFields(error, budget)).slice(1, -1)}`;
     if (bound !== none) line = addFields(line, bound, budget);
@@ -66,8 +70,16 @@ export function winstonLogger(options: LoggerOptions): {
     options.forward?.(level, line);
   };
 
+  const audit = (fields: Fields): boolean => {
+    const line = `${addFields(head("info", '"audit"') + ids(), fields, newBudget())}}`;
+    const isWritten = lines.writeAudit(`${line}\n`);
+    if (isWritten) options.forward?.("info", line);
+    return isWritten;
+  };
+
   return {
     logger: bind(write, none),
+    audit,
     flush: () => lines.flush(),
     onDropped: (callback) => {
       lines.onDropped = callback;

@@ -67,12 +67,14 @@ export function guard({ rules, auth, newTokens, telemetry }: GuardOptions): Guar
     const rule = rules.get(binding.rpcPath);
     if (rule?.kind === "public") return undefined;
     const scopes = rule?.kind === "scopes" ? rule.scopes : [];
+    const exchange = exchangeOf(response);
     const withScopes = (principal: Principal): Principal => {
+      exchange.principal = principal;
       requireScopes(principal, scopes);
       return principal;
     };
     try {
-      const principal = principalOf(request, exchangeOf(response).clientKey);
+      const principal = principalOf(request, exchange.clientKey);
       if (!(principal instanceof Promise)) return withScopes(principal);
       return principal.then(withScopes).catch((error: unknown) => refuse(error, scopes, request, response));
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { Principal } from "@plumbline/auth";
 import type { Span } from "@plumbline/telemetry";
 import type { Binding, Match } from "@plumbline/transcoding";
 import type { Response } from "express";
@@ -11,6 +12,8 @@ export interface Exchange {
   readonly clientKey: string;
   /** Returns the route that matches. Throws if the path cannot be decoded. */
   readonly match: () => Match<Binding>;
+  /** The caller, once its token says who it is. */
+  principal?: Principal;
   /** The request's span, for events while it is answered. */
   span?: Pick<Span, "addEvent">;
   /** The error, if the request failed. */

@@ -2,6 +2,8 @@ import type { Socket } from "node:net";
 import type { Span, Telemetry } from "@plumbline/telemetry";
 import type { Binding, Match, Router } from "@plumbline/transcoding";
 import type { Request, RequestHandler, Response } from "express";
+import type { AuditLog } from "../audit/audit-log.ts";
+import { decisionOf } from "../audit/decision.ts";
 import { metadataPath } from "../auth/resource-metadata.ts";
 import { clientAddress, clientKey, type IsTrusted, plainAddress } from "./client-address.ts";
 import { type Exchange, setExchange } from "./exchange.ts";
@@ -30,6 +32,7 @@ export function observe(
   isTrusted: IsTrusted,
   trustTrace: boolean,
   { tracer, metrics, logger }: Telemetry,
+  audit: Pick<AuditLog, "record"> | undefined,
 ): RequestHandler {
   const requests = metrics.counter("http_requests_total", "HTTP requests answered.", ["method", "code"]);
   const durations = metrics.histogram(
@@ -70,6 +73,8 @@ export function observe(
       durations.observe({ method, route, code }, seconds);
       span.setAttribute("http.response.status_code", status);
       if (status >= 500) span.fail(exchange.failure ?? new Error(`status ${status}`));
+      const decision = audit && decisionOf(exchange, method, route, request.path);
+      if (decision !== undefined) audit?.record(decision);
       logger.info("request", {
         method,
         route,

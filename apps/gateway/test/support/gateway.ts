@@ -2,6 +2,7 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { Health } from "@plumbline/lifecycle";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { createApp, type LiveSettings } from "../../src/app.ts";
+import type { AuditLog } from "../../src/audit/audit-log.ts";
 import type { Auth } from "../../src/auth/open-auth.ts";
 import type { TrustProxy } from "../../src/http/client-address.ts";
 import { expressMessages } from "../../src/http/express-messages.ts";
@@ -31,6 +32,7 @@ export interface TestOptions {
   readonly trustTrace?: boolean;
   readonly hosts?: string;
   readonly auth?: Auth;
+  readonly audit?: Pick<AuditLog, "record">;
 }
 
 export const defaults: LiveSettings = {
@@ -61,6 +63,7 @@ export async function openGateway(registry: FileRegistry, options: TestOptions):
     trustTrace: options.trustTrace,
     hosts: options.hosts,
     auth: options.auth,
+    audit: options.audit,
   });
   const server = await listen(app, {
     host: "127.0.0.1",
