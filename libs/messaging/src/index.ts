@@ -35,6 +35,8 @@ export { outboxMigration } from "./outbox/migration.ts";
 export { type RelayOptions, relayOutbox } from "./outbox/relay-outbox.ts";
 export { partitionOf } from "./partition-of.ts";
 export { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/broker.ts";
+export { grantTopics } from "./postgres/grants.ts";
+export { type Declared, type Rights, rightsOf } from "./rights.ts";
 export { type MessageShare, shareHeaders, shareOf } from "./share.ts";
 export { type RetryingOptions, subscribeWithRetries } from "./subscribe-with-retries.ts";
 export { deadTopic, retryAndDeadLetterTopics, retryTopic } from "./topics.ts";

@@ -1,14 +1,15 @@
 import { repeat } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
-import { type Database, type DatabaseOptions, type Listener, migrate, openDatabase } from "@plumbline/postgres";
+import { type Database, type DatabaseOptions, type Listener, openDatabase } from "@plumbline/postgres";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Broker } from "../broker.ts";
 import { type Backlog, createBacklog, isStuck } from "../consuming/backlog.ts";
 import { consumerGauges } from "../consuming/consumer-gauges.ts";
 import { closedError } from "../errors.ts";
 import { defaultMaxMessageBytes, refuseLarge } from "../limits.ts";
+import { migrateOrRequire } from "./grants.ts";
 import { groupLag } from "./lag.ts";
-import { membersChannel, messagesChannel, migrations } from "./migrations.ts";
+import { membersChannel, messagesChannel } from "./migrations.ts";
 import { publishTo } from "./publish.ts";
 import { deleteExpiredMessages } from "./retention.ts";
 import { Subscription, type SubscriptionTimes } from "./subscription.ts";
@@ -17,7 +18,8 @@ import { Topics } from "./topics.ts";
 /** The settings of a broker on PostgreSQL. */
 export interface PostgresBrokerOptions extends Partial<SubscriptionTimes> {
   /**
-   * A database of the broker's own, not one of a service. The role must be allowed to migrate it.
+   * A database of the broker's own, not one of a service. Its role is the owner of the tables, or
+   * has the rights of `grantTopics`.
    * Takes what `openDatabase` takes: the URL, a secret that reveals it, or one that may change.
    */
   readonly url: DatabaseOptions["url"];
@@ -60,8 +62,7 @@ export async function openPostgresBroker(options: PostgresBrokerOptions, telemet
       telemetry,
     ),
   );
-  // During a rollout an older version may start after a newer one has migrated.
-  await migrate(database, migrations, { allowNewer: true });
+  await migrateOrRequire(database);
   const broker = new PostgresBroker(database, options, telemetry);
   await broker.listen();
   opened.move();

@@ -1,4 +1,5 @@
-import type { Queryable } from "@plumbline/postgres";
+import { type Queryable, sqlStateOf } from "@plumbline/postgres";
+import { notAllowed } from "./grants.ts";
 import { membersChannel } from "./migrations.ts";
 
 /** The partitions that a member should hold and may take. */
@@ -32,10 +33,12 @@ export class GroupShare {
   }
 
   static async join(session: Queryable, topic: string, group: string, partitions: number): Promise<GroupShare> {
-    await session.query("INSERT INTO consumer_groups (topic, name) VALUES ($1, $2) ON CONFLICT DO NOTHING", [
-      topic,
-      group,
-    ]);
+    const insert = "INSERT INTO consumer_groups (topic, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    try {
+      await session.query(insert, [topic, group]);
+    } catch (error) {
+      throw sqlStateOf(error) === "42501" ? notAllowed("CONSUME_NOT_ALLOWED", error) : error;
+    }
     const sql = "SELECT id FROM consumer_groups WHERE topic = $1 AND name = $2";
     const [row] = await session.query<{ id: number }>(sql, [topic, group]);
     const share = new GroupShare(session, topic, row?.id ?? 0, partitions);
