@@ -38,6 +38,15 @@ test("the adapter postgres needs the url of its database; the others do not", as
   for (const adapter of ["kafka", "memory"]) await load({ X_DATABASE_URL, X_MESSAGING_ADAPTER: adapter });
 });
 
+test("a role of messaging is for the adapter postgres alone", async () => {
+  const config = await load({ ...least, X_MESSAGING_ROLE: "x" });
+  assert.equal(config.messaging.role, "x");
+  const kafka = load({ ...least, X_MESSAGING_ADAPTER: "kafka", X_MESSAGING_ROLE: "x" });
+  assert.deepEqual(await problemsOf(kafka), [
+    "messaging.role: nothing, because only the adapter postgres gives a role its topics",
+  ]);
+});
+
 test("a URL that is none of a database is refused without showing it", async () => {
   const problems = await problemsOf(load({ ...least, X_DATABASE_URL: "mysql://role:hunter2@a", X_MESSAGING_URL: "b" }));
   assert.deepEqual(problems, [

@@ -118,6 +118,12 @@ export const settings = {
           .describe(`carries events between services${memory ? "; memory: within this process only" : ""}`),
         url: live(databaseUrl()).optional().describe("the database of the postgres adapter"),
         password: live(secret()).optional().describe(passwordPurpose),
+        role: z
+          .string()
+          .min(1)
+          .max(63)
+          .optional()
+          .describe("the role of url while the service runs; migrate, as the owner, gives it the service's topics"),
       })
       .superRefine(requireHost),
     kafka: z.object({
@@ -212,6 +218,9 @@ export function serviceConfig<Shape extends z.ZodRawShape>(
     const refuse = (path: string[], message: string): void => context.addIssue({ code: "custom", path, message });
     if (messaging?.adapter === "postgres" && messaging.url === undefined) {
       refuse(["messaging", "url"], "required by the adapter postgres");
+    }
+    if (messaging?.adapter !== "postgres" && messaging?.role !== undefined) {
+      refuse(["messaging", "role"], "nothing, because only the adapter postgres gives a role its topics");
     }
     const removalMs = registration === undefined ? 0 : withdrawalMs(registration);
     if (drainMs !== undefined && graceMs !== undefined && removalMs + drainMs + leastGraceMs > graceMs) {

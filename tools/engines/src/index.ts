@@ -37,6 +37,7 @@ export { freePort, freePorts } from "./free-ports.ts";
 export { javaProblem, mavenProblem } from "./kafka/java.ts";
 export { type KafkaBroker, type KafkaOptions, startKafka } from "./kafka/start-kafka.ts";
 export { startTemporaryKafka, testKafka, whyNoKafka } from "./kafka/test-kafka.ts";
+export { createRole, type LoginRole } from "./login-role.ts";
 export { type Direction, type Proxy, proxyTo } from "./proxy.ts";
 export { type TestRedis, testRedis, whyNoRedis } from "./redis/test-redis.ts";
 export { type Login, openRotatingRoles, type RotatingRoles, type Rotation, rotateAndLock } from "./rotating-roles.ts";

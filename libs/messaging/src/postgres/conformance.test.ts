@@ -1,8 +1,7 @@
 import { after } from "node:test";
 import { openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
-import { testDatabase } from "@plumbline/tools-engines";
-import { createRole } from "../../test/login-role.ts";
+import { createRole, testDatabase } from "@plumbline/tools-engines";
 import type { Broker } from "../broker.ts";
 import { conformance } from "../conformance.ts";
 import type { Rights } from "../rights.ts";

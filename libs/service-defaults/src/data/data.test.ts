@@ -9,11 +9,12 @@ import {
   handleOnce,
   inboxMigration,
   type Message,
+  openPostgresBroker,
   outboxMigration,
 } from "@plumbline/messaging";
 import { type Database, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
-import { testDatabase } from "@plumbline/tools-engines";
+import { createRole, testDatabase } from "@plumbline/tools-engines";
 import { serviceConfig, settings } from "../settings.ts";
 import { consume } from "./consume.ts";
 import { migrateData } from "./migrate-data.ts";
@@ -49,11 +50,15 @@ const context = {
 const stack = new AsyncDisposableStack();
 after(() => stack.disposeAsync());
 let config: Config<typeof Sample>;
+/** The settings of `migrate`: those of the owner of the broker's tables. */
+let ofOwner: Config<typeof Sample>;
 let database: Database;
 let broker: Broker;
+let owner: Broker;
 
 before(async () => {
   const [own, messaging] = [stack.use(await testDatabase()), stack.use(await testDatabase())];
+  const login = stack.use(await createRole(messaging.url));
   const environment = {
     ...passwordApart("X_DATABASE", own.url),
     ...passwordApart("X_MESSAGING", messaging.url),
@@ -61,8 +66,10 @@ before(async () => {
     X_RETRIES_ATTEMPTS: "2",
     X_TELEMETRY_LOG_LEVEL: "error",
   };
-  config = await loadConfig(Sample, [env("X", environment)]);
-  await migrate(config, context);
+  ofOwner = await loadConfig(Sample, [env("X", { ...environment, X_MESSAGING_ROLE: login.role })]);
+  await migrate(ofOwner, context);
+  config = await loadConfig(Sample, [env("X", { ...environment, ...passwordApart("X_MESSAGING", login.url) })]);
+  owner = stack.use(await openPostgresBroker({ url: messaging.url }, noTelemetry));
   database = stack.use(await openDatabase({ url: own.url, applicationName: "test" }, noTelemetry));
   broker = stack.use(await openBroker("sample", config, noTelemetry));
 });
@@ -92,14 +99,18 @@ test("migrateData creates the tables and all topics, and does nothing the second
   for (const topic of ["sample.events", "other.events", "other.events.sample.retry.50ms", "other.events.sample.dead"]) {
     assert.ok((await broker.retentionMs(topic)) > 0);
   }
-  await migrate(config, context);
+  await migrate(ofOwner, context);
+});
+
+test("the role of the service publishes its topic, and not the one that it consumes", async () => {
+  await assert.rejects(broker.publish("other.events", [message("forged")]), { code: "permission_denied" });
 });
 
 test("an event has one effect, what its handler writes to the outbox is published, and an event that fails is dead-lettered", async () => {
   const subscription = { group: "test", concurrency: 1 };
   const dead: Message[] = [];
   const collect = (topic: string, into: Message[]) =>
-    broker.subscribe(topic, async ({ message }) => void into.push(message), subscription);
+    owner.subscribe(topic, async ({ message }) => void into.push(message), subscription);
   await using _own = await collect("sample.events", received);
   await using _dead = await collect(deadTopic("other.events", "sample"), dead);
   {
@@ -121,12 +132,12 @@ test("an event has one effect, what its handler writes to the outbox is publishe
       { ...config, grace: { events: 1_000, relay: 1_000 }, backoff: { baseMs: 1, maxMs: 2 } },
     );
     const good = message("good");
-    await broker.publish("other.events", [good, good, message("broken")]);
+    await owner.publish("other.events", [good, good, message("broken")]);
     await until(() => received.length === 1 && dead.length === 1);
   }
   assert.deepEqual(effects, ["good"]);
   assert.equal(dead[0]?.key, "broken");
-  await broker.publish("other.events", [message("late")]);
+  await owner.publish("other.events", [message("late")]);
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert.deepEqual(effects, ["good"], "nothing is handled once it is disposed");
 });

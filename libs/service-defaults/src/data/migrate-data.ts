@@ -1,5 +1,5 @@
 import { type Secret, urlWithPassword } from "@plumbline/config";
-import { retryAndDeadLetterTopics } from "@plumbline/messaging";
+import { grantTopics, retryAndDeadLetterTopics, rightsOf } from "@plumbline/messaging";
 import { type DatabaseOptions, type Migration, migrate, openDatabase } from "@plumbline/postgres";
 import { startTelemetry, type TelemetryOptions } from "@plumbline/telemetry";
 import type { ServiceContext } from "../run-service.ts";
@@ -30,8 +30,9 @@ interface MigrateSettings extends BrokerSettings {
 
 /**
  * Returns the work of a service's argument `migrate`: brings the database and the topics to what
- * this version needs. Run it before a version starts. A database that a later version has migrated
- * stays as it is, so that a rollback starts.
+ * this version needs, and gives the role of `messaging.role` the right to use these topics. Run it
+ * before a version starts. A database that a later version has migrated stays as it is, so that a
+ * rollback starts.
  */
 export function migrateData({ migrations, publishes, consumes }: MigrateOptions) {
   return async (config: MigrateSettings, { name, signal }: ServiceContext): Promise<void> => {
@@ -49,6 +50,17 @@ export function migrateData({ migrations, publishes, consumes }: MigrateOptions)
     const consumed = [topic, ...retryAndDeadLetterTopics(topic, name, config.retries.delaysMs)];
     await broker.createTopics([publishes.topic], { partitions: publishes.partitions, signal });
     await broker.createTopics(consumed, { partitions, signal });
+    const { role, url: brokerUrl, password } = config.messaging;
+    if (role !== undefined && brokerUrl !== undefined) {
+      const rights = rightsOf({
+        publishes: publishes.topic,
+        consumes: { topic, group: name },
+        retryDelaysMs: config.retries.delaysMs,
+      });
+      const owner = { url: urlWithPassword(brokerUrl, password), applicationName: `${name}-messaging` };
+      await grantTopics(owner, role, rights, telemetry);
+      telemetry.logger.info("the role has the service's topics", { role });
+    }
     telemetry.logger.info(`${name} is migrated`, { applied, topics: consumed.length + 1 });
   };
 }

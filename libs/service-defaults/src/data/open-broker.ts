@@ -13,6 +13,7 @@ export interface BrokerSettings {
     readonly adapter: BrokerOptions["adapter"];
     readonly url?: Secret | undefined;
     readonly password?: Secret | undefined;
+    readonly role?: string | undefined;
   };
   readonly kafka: Omit<KafkaSettings, "clientId" | "sasl" | "tls"> & {
     readonly sasl?: Sasl | undefined;

@@ -2,7 +2,6 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { deadline } from "@plumbline/concurrency";
-import { settingsPrefix } from "@plumbline/config";
 import {
   createDatabase,
   type EtcdProgram,
@@ -23,9 +22,11 @@ import {
   type DatabaseName,
   databases,
   type ExtraReplica,
+  migrationSettings,
   type Program,
   type ProgramsOptions,
   programs,
+  roleOf,
   scriptOf,
 } from "./programs.ts";
 import { generateContracts, runScript } from "./run-script.ts";
@@ -124,7 +125,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   const urls = Object.fromEntries(
     await Promise.all(
       databases.map(async (name) => {
-        const role = settingsPrefix(name).toLowerCase();
+        const role = roleOf(name);
         return [name, await createDatabase(postgres.url, role, { owner: role })];
       }),
     ),
@@ -134,7 +135,9 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   const firsts = programs(ports, urls, settings);
   const owners = firsts.filter(({ service }) => databaseOwners.some((owner) => owner === service));
   onWait(`the migrations of ${owners.map(({ name }) => name).join(", ")}`);
-  await Promise.all(owners.map((program) => runScript(root, program.entry, ["migrate"], program.environment)));
+  await Promise.all(
+    owners.map((program) => runScript(root, program.entry, ["migrate"], migrationSettings(program, urls))),
+  );
   signal?.throwIfAborted();
 
   const running = resources.use(new Programs(settings, urls));

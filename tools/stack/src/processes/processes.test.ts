@@ -13,7 +13,7 @@ import { prettyLine } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
 import { openProcesses } from "./open-processes.ts";
 import { checkPorts } from "./preflight.ts";
-import { type DatabaseName, databases, givenTransport, type Program, programs } from "./programs.ts";
+import { type DatabaseName, databases, givenTransport, migrationSettings, type Program, programs } from "./programs.ts";
 import { Supervised } from "./supervised.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
@@ -63,7 +63,7 @@ test("a taken port is named with its use and what to do; free ones pass", async 
   server.close();
 });
 
-const urls = Object.fromEntries(databases.map((name) => [name, `postgresql:///${name}`])) as Record<
+const urls = Object.fromEntries(databases.map((name) => [name, `postgresql://${name}@localhost/${name}`])) as Record<
   DatabaseName,
   string
 >;
@@ -92,6 +92,28 @@ test("with a folder for tokens an issuer runs, the gateway asks it, and services
   assert.deepEqual(believing.map(({ service }) => service).toSorted(), called.toSorted());
   const without = programs(ports, urls);
   assert.doesNotMatch(JSON.stringify(without), /issuer|_PEERS/);
+});
+
+test("a service reaches the events by its own role, and migrates them as their owner", async () => {
+  const table = programs(await freeStackPorts(), urls);
+  const events = table.filter(({ environment }) => Object.keys(environment).some((key) => key.includes("MESSAGING")));
+  assert.deepEqual(
+    events.map(({ service }) => service),
+    ["orders", "worker"],
+  );
+  for (const program of events) {
+    const prefix = `${settingsPrefix(program.service)}_MESSAGING`;
+    assert.equal(program.environment[`${prefix}_URL`], `postgresql://${program.service}@localhost/messaging`);
+    assert.equal(program.environment[`${prefix}_ROLE`], undefined);
+    const migration = migrationSettings(program, urls);
+    assert.equal(migration[`${prefix}_URL`], "postgresql://messaging@localhost/messaging");
+    assert.equal(migration[`${prefix}_ROLE`], program.service);
+  }
+  const [onKafka] = programs(await freeStackPorts(), urls, { adapter: "kafka" }).filter(
+    ({ service }) => service === "orders",
+  );
+  assert.ok(onKafka !== undefined);
+  assert.deepEqual(migrationSettings(onKafka, urls), onKafka.environment);
 });
 
 test("the gateway serves the names of this machine only", async () => {

@@ -31,6 +31,11 @@ export interface Program {
 export const databases = [...databaseOwners, "messaging"] as const;
 export type DatabaseName = (typeof databases)[number];
 
+/** Returns the role of a service, for its own database and for the events, or of the events' owner. */
+export function roleOf(name: string): string {
+  return settingsPrefix(name).toLowerCase();
+}
+
 /**
  * The carrier of the events: a database of the embedded Postgres, or Apache Kafka on the local JVM.
  */
@@ -143,7 +148,7 @@ export function programs(
       });
     }
     if (row.database === true) own["DATABASE_URL"] = urls[service as DatabaseName];
-    if (row.publishes !== undefined || row.consumes !== undefined) Object.assign(own, messaging());
+    if (row.publishes !== undefined || row.consumes !== undefined) Object.assign(own, messaging(service));
     for (const [setting, called] of Object.entries(row.calls ?? {})) own[setting] = `http://${addressesOf(called)[0]}`;
     if (row.upstreams === true) Object.assign(own, upstreams());
     if (tokens !== undefined && service === "issuer") own["FOLDER"] = tokens;
@@ -166,8 +171,13 @@ export function programs(
     };
   }
 
-  function messaging(): Environment {
-    if (adapter === "postgres") return { MESSAGING_ADAPTER: "postgres", MESSAGING_URL: urls.messaging };
+  function messaging(service: ServiceName): Environment {
+    if (adapter === "postgres") {
+      // The role of its own database. The owner of the events' tables only migrates.
+      const { pathname } = new URL(urls.messaging);
+      const url = Object.assign(new URL(urls[service as DatabaseName]), { pathname }).href;
+      return { MESSAGING_ADAPTER: "postgres", MESSAGING_URL: url };
+    }
     // The partitions of a killed process are given to others after this: 30 s is long in front of a
     // terminal.
     return { MESSAGING_ADAPTER: "kafka", KAFKA_BROKERS: `${loopback}:${ports.kafka}`, KAFKA_SESSION_MS: "6000" };
@@ -191,6 +201,23 @@ function documentsIn(etcdUrl: string, prefix: string): Environment {
     [`${prefix}_CONFIG_ETCD_ENDPOINTS`]: etcdUrl,
     // Most services have no document until somebody puts one.
     [`${prefix}_CONFIG_OPTIONAL`]: "true",
+  };
+}
+
+/**
+ * Returns the settings of a program's argument `migrate`. As the owner of the events' tables it
+ * creates them and the topics, and gives the service's role its own topics.
+ */
+export function migrationSettings(
+  { service, environment }: Program,
+  urls: Readonly<Record<DatabaseName, string>>,
+): Environment {
+  const prefix = settingsPrefix(service);
+  if (environment[`${prefix}_MESSAGING_ADAPTER`] !== "postgres") return environment;
+  return {
+    ...environment,
+    [`${prefix}_MESSAGING_URL`]: urls.messaging,
+    [`${prefix}_MESSAGING_ROLE`]: roleOf(service),
   };
 }
 

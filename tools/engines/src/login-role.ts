@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { openDatabase } from "@plumbline/postgres";
-import { noTelemetry } from "@plumbline/telemetry";
+import { Client } from "pg";
 
 /** A role that may log in, and has no other right. */
 export interface LoginRole extends AsyncDisposable {
@@ -11,21 +10,19 @@ export interface LoginRole extends AsyncDisposable {
 
 /** Creates a role, optionally as a member of another. Disposing drops it and what it was granted. */
 export async function createRole(adminUrl: string, memberOf?: string): Promise<LoginRole> {
-  await using opened = new AsyncDisposableStack();
-  const admin = opened.use(await openDatabase({ url: adminUrl, applicationName: "roles", poolSize: 1 }, noTelemetry));
   const role = `role_${randomBytes(6).toString("hex")}`;
   const password = randomBytes(12).toString("hex");
   const member = memberOf === undefined ? "" : ` IN ROLE ${memberOf}`;
-  await admin.query(`CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${password}'${member}`);
   const url = Object.assign(new URL(adminUrl), { username: role, password }).href;
-  const owned = opened.move();
-  return {
-    role,
-    url,
-    async [Symbol.asyncDispose]() {
-      await admin.query(`DROP OWNED BY ${role}`);
-      await admin.query(`DROP ROLE ${role}`);
-      await owned.disposeAsync();
-    },
+  const run = async (sql: string): Promise<void> => {
+    const client = new Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 });
+    await client.connect();
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
   };
+  await run(`CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${password}'${member}`);
+  return { role, url, [Symbol.asyncDispose]: () => run(`DROP OWNED BY ${role}; DROP ROLE ${role}`) };
 }
