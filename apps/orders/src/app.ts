@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { eventTypes, orderFulfilled, orderRejected } from "@plumbline/contracts";
-import { byType, type Handler } from "@plumbline/messaging";
+import { eventTypes, fulfilmentEvents, orderFulfilled, orderRejected } from "@plumbline/contracts";
+import { byType, fromSource, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
 import type { Telemetry } from "@plumbline/telemetry";
 import { type OrderId, uuidV7 } from "./domain/order-id.ts";
@@ -24,13 +24,16 @@ export function createApp(
   const ports = { ...adapters, clock: systemClock, newOrderId };
   return {
     service: ordersService(ports),
-    onFulfilmentEvent: byType(
-      {
-        [orderFulfilled.type]: onOrderFulfilled(ports),
-        [orderRejected.type]: onOrderRejected(ports),
-      },
-      telemetry,
-      eventTypes,
+    onFulfilmentEvent: fromSource(
+      fulfilmentEvents.source,
+      byType(
+        {
+          [orderFulfilled.type]: onOrderFulfilled(ports),
+          [orderRejected.type]: onOrderRejected(ports),
+        },
+        telemetry,
+        eventTypes,
+      ),
     ),
   };
 }

@@ -1,4 +1,4 @@
-import { orderCancelled, orderPlaced } from "@plumbline/contracts";
+import { orderCancelled, orderPlaced, ordersEvents } from "@plumbline/contracts";
 import { eventMessage, type Message, shareHeaders } from "@plumbline/messaging";
 import { costOf } from "./domain/order.ts";
 import { toOrderMessage } from "./order-message.ts";
@@ -13,6 +13,6 @@ export function toMessage({ type, order, shareKey }: OrderEvent): Message {
   // An event has the fields of the order that its proto names; the codec writes no others.
   const event = { ...toOrderMessage(order), orderId, occurTime };
   const headers = shareKey === undefined ? {} : shareHeaders(shareKey, type === "placed" ? costOf(order) : 1);
-  const fields = { source: "/plumbline/orders", key: orderId, time: occurTime, headers };
+  const fields = { source: ordersEvents.source, key: orderId, time: occurTime, headers };
   return type === "cancelled" ? eventMessage(orderCancelled, event, fields) : eventMessage(orderPlaced, event, fields);
 }

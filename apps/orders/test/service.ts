@@ -211,6 +211,11 @@ export function serviceSuite(adapter: string, open: () => Promise<TestContext>):
         code: "invalid_argument",
       },
       { name: "with text that is no order id", message: answer("no-id", { reason: "x" }), code: "invalid_argument" },
+      {
+        name: "of another source",
+        message: { ...answer(newOrderId(), { reason: "x" }), source: "/plumbline/orders" },
+        code: "invalid_argument",
+      },
       { name: "for an order that was never placed", message: answer(newOrderId(), { reason: "x" }), code: "internal" },
     ]) {
       test(`an event ${name} is not acknowledged`, async () =>

@@ -1,5 +1,5 @@
-import { eventTypes, orderCancelled, orderPlaced } from "@plumbline/contracts";
-import { byType, type Handler } from "@plumbline/messaging";
+import { eventTypes, orderCancelled, orderPlaced, ordersEvents } from "@plumbline/contracts";
+import { byType, fromSource, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
 import type { Telemetry } from "@plumbline/telemetry";
 import { onOrderCancelled } from "./events/order-cancelled.ts";
@@ -19,13 +19,16 @@ export function createApp(adapters: Omit<Ports, "clock">, telemetry: Pick<Teleme
   const ports = { ...adapters, clock: { now: () => new Date() } };
   return {
     service: fulfilmentService(ports.fulfilments),
-    onOrderEvent: byType(
-      {
-        [orderPlaced.type]: onOrderPlaced(ports),
-        [orderCancelled.type]: onOrderCancelled(ports),
-      },
-      telemetry,
-      eventTypes,
+    onOrderEvent: fromSource(
+      ordersEvents.source,
+      byType(
+        {
+          [orderPlaced.type]: onOrderPlaced(ports),
+          [orderCancelled.type]: onOrderCancelled(ports),
+        },
+        telemetry,
+        eventTypes,
+      ),
     ),
   };
 }

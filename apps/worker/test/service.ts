@@ -249,6 +249,20 @@ export function serviceSuite(store: string, openStore: OpenStore): void {
       assert.deepEqual(context.dead.map(({ id }) => id).sort(), bad.map(({ id }) => id).sort());
     });
 
+    test("an event of another source is dead-lettered without effect", async () => {
+      await using context = await openTestContext(openStore);
+      const [forged, orderId] = [newOrderId(), newOrderId()];
+      const strange = { ...placedMessage(forged), source: "/plumbline/worker" };
+      await context.publish(strange, placedMessage(orderId));
+      await context.answer(orderId);
+      await eventually(
+        () => context.dead.length,
+        (count) => count === 1,
+      );
+      assert.equal(context.dead[0]?.id, strange.id);
+      assert.deepEqual(context.answersOf(forged), []);
+    });
+
     test("events of unknown types are acknowledged without effect", async () => {
       await using context = await openTestContext(openStore);
       const orderId = newOrderId();

@@ -21,6 +21,8 @@ export const orderRejected = eventType("fulfilment.v1.OrderRejected", OrderRejec
 /** The topic that orders writes. Its key is the id of the order. */
 export const ordersEvents = {
   topic: "orders.events",
+  /** The source of its messages. Readers refuse any other. */
+  source: "/plumbline/orders",
   /** Fixed when the topic is created: another number would reorder the events of an order. */
   partitions: 6,
   types: [orderPlaced, orderCancelled],
@@ -29,6 +31,7 @@ export const ordersEvents = {
 /** The topic that worker writes. Its key is the id of the order. */
 export const fulfilmentEvents = {
   topic: "fulfilment.events",
+  source: "/plumbline/worker",
   partitions: 6,
   types: [orderFulfilled, orderRejected],
 } as const;

@@ -13,6 +13,7 @@ export { byType } from "./by-type.ts";
 export { type BrokerOptions, connectBroker } from "./connect-broker.ts";
 export { decodeEvent, type EventDecoder } from "./decode-event.ts";
 export { type EventEncoder, eventMessage, invalidEvent } from "./event-message.ts";
+export { fromSource } from "./from-source.ts";
 export { type InboxOptions, startInboxCleanup } from "./inbox/cleanup.ts";
 export { handleOnce, inboxNote } from "./inbox/handle-once.ts";
 export { inboxMigration } from "./inbox/migration.ts";

@@ -192,6 +192,7 @@ function addToContracts(tree: Tree, { name, parts }: NewService): void {
       `/** The topic that ${name} writes. Its key is the id of the ${name.replaceAll("-", " ")}. */`,
       `export const ${plural.camel}Events = {`,
       `  topic: "${plural.kebab}.events",`,
+      `  source: "/plumbline/${name}",`,
       "  partitions: 6,",
       `  types: [${camel}Created],`,
       "} as const;",

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "@plumbline/concurrency";
-import { OrderPlaced } from "@plumbline/contracts";
+import { OrderPlaced, ordersEvents } from "@plumbline/contracts";
 import { type Broker, connectBroker, createMessage } from "@plumbline/messaging";
 import { defaultKafkaClient } from "@plumbline/messaging/settings";
 import { type Database, openDatabase } from "@plumbline/postgres";
@@ -84,7 +84,7 @@ function placed() {
   const items = [{ sku: "tea", quantity: 2 }];
   const event = { orderId, customerId: "bench", items, version: 1n, occurTime: new Date() };
   return createMessage({
-    source: "/plumbline/bench",
+    source: ordersEvents.source,
     type: "orders.v1.OrderPlaced",
     key: orderId,
     contentType: "application/protobuf",

@@ -1,5 +1,5 @@
-import { eventTypes, orderPlaced } from "@plumbline/contracts";
-import { byType, type Handler } from "@plumbline/messaging";
+import { eventTypes, orderPlaced, ordersEvents } from "@plumbline/contracts";
+import { byType, fromSource, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
 import type { Telemetry } from "@plumbline/telemetry";
 import { onOrderPlaced } from "./events/order-placed.ts";
@@ -18,6 +18,7 @@ export function createApp(adapters: Omit<Ports, "clock">): App {
   const ports = { ...adapters, clock: { now: () => new Date() } };
   return {
     service: sparePartService(ports),
-    onOrderEvent: (telemetry) => byType({ [orderPlaced.type]: onOrderPlaced(ports) }, telemetry, eventTypes),
+    onOrderEvent: (telemetry) =>
+      fromSource(ordersEvents.source, byType({ [orderPlaced.type]: onOrderPlaced(ports) }, telemetry, eventTypes)),
   };
 }

@@ -53,7 +53,7 @@ export class PostgresSpareParts implements SpareParts {
     if (row === undefined) throw new Error("the insert returned no row");
     const { isNew, ...stored } = row;
     if (isNew) {
-      const fields = { source: "/plumbline/spare-part", key: id, time: createTime };
+      const fields = { source: sparePartsEvents.source, key: id, time: createTime };
       const event = eventMessage(sparePartCreated, { sparePartId: id, name, occurTime: createTime }, fields);
       await appendToOutbox(tx, sparePartsEvents.topic, event, { signal, tracer: this.#tracer });
     }
