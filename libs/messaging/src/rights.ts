@@ -1,12 +1,12 @@
 import { retryAndDeadLetterTopics, retryTopic } from "./topics.ts";
 
-/** What one service may do at a broker. */
+/** The rights of one service at a broker. */
 export interface Rights {
   readonly publishes: readonly string[];
   readonly consumes: readonly { readonly topic: string; readonly group: string }[];
 }
 
-/** What a service says of itself. */
+/** A service as its own source describes it. */
 export interface Declared {
   /** The topic that it writes. */
   readonly publishes: string;

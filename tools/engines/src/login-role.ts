@@ -8,7 +8,9 @@ export interface LoginRole extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Creates a role, optionally as a member of another. Disposing drops it and what it was granted. */
+/**
+ * Creates a role, optionally as a member of another. Disposing drops it and what it was granted.
+ */
 export async function createRole(adminUrl: string, memberOf?: string): Promise<LoginRole> {
   const role = `role_${randomBytes(6).toString("hex")}`;
   const password = randomBytes(12).toString("hex");

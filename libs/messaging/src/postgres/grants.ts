@@ -80,7 +80,7 @@ const grantSql = `
   GRANT INSERT, UPDATE ON positions TO %1$s;
   GRANT EXECUTE ON FUNCTION publish_messages, delete_expired_messages TO %1$s;`;
 
-/** Returns the error for what the database refused to the role. Its cause says which role and topic. */
+/** Returns the error for what the database refused to a role. */
 export function notAllowed(reason: string, cause: unknown): ServiceError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ServiceError(

@@ -1,7 +1,7 @@
 import type { Abortable } from "@plumbline/concurrency";
 import type { Database } from "@plumbline/postgres";
 
-/** As many as the function deletes at most. */
+/** The most that one call of the function deletes. */
 const batch = 1_000;
 const maxRounds = 100;
 

@@ -93,6 +93,16 @@ test("the topics of the table are those of the contracts", () => {
     assert.ok(topics.includes(topic as "orders.events"));
 });
 
+test("the topics that migrate gives a service's role are those of the table", () => {
+  for (const { name, publishes, consumes } of ownServices) {
+    if ((publishes ?? consumes) === undefined) continue;
+    const [, written = "", consumed = ""] =
+      /migrateData\(\{[^}]*\bpublishes: (\w+), consumes: (\w+) \}\)/.exec(read(`apps/${name}/src/main.ts`)) ?? [];
+    const topicOf = (event: string) => (contracts as unknown as Record<string, { topic?: string }>)[event]?.topic;
+    assert.deepEqual([publishes, consumes], [[topicOf(written)], [topicOf(consumed)]], `apps/${name}/src/main.ts`);
+  }
+});
+
 for (const [service, want] of [
   ["orders", "OrdersConfig"],
   ["control-plane", "ControlPlaneConfig"],

@@ -31,7 +31,7 @@ export interface Program {
 export const databases = [...databaseOwners, "messaging"] as const;
 export type DatabaseName = (typeof databases)[number];
 
-/** Returns the role of a service, for its own database and for the events, or of the events' owner. */
+/** Returns the role of a service, or that of the owner of the events, from its name. */
 export function roleOf(name: string): string {
   return settingsPrefix(name).toLowerCase();
 }
@@ -205,8 +205,8 @@ function documentsIn(etcdUrl: string, prefix: string): Environment {
 }
 
 /**
- * Returns the settings of a program's argument `migrate`. As the owner of the events' tables it
- * creates them and the topics, and gives the service's role its own topics.
+ * Returns the settings of a program's argument `migrate`. It runs as the owner of the events'
+ * tables, creates them and the topics, and gives the service's role its own topics.
  */
 export function migrationSettings(
   { service, environment }: Program,
