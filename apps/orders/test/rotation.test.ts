@@ -42,8 +42,9 @@ test("two roles in turns, rotated five times under load: no request fails, and t
   const over = new AbortController();
   using _end = { [Symbol.dispose]: () => over.abort() };
   async function load(): Promise<void> {
-    const customerId = newCustomer();
     while (!over.signal.aborted) {
+      // One each: nothing settles the orders, and those of one customer are bounded.
+      const customerId = newCustomer();
       try {
         const { id } = await orders.client.placeOrder({ customerId, items: tea });
         placed.push(id);
