@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { decodePrincipal, encodePrincipal, IssuerError, principalName } from "@plumbline/auth";
 import { startIssuer } from "@plumbline/issuer";
 import type { MetadataInit } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
+import { decodeProtectedHeader } from "jose";
 import { type DeniedSettings, openAuth } from "../src/auth/open-auth.ts";
 import { script } from "../src/docs/script.ts";
 import { runPage } from "./support/fake-dom.ts";
@@ -298,6 +300,34 @@ test("200 forged tokens of one address: 401, then 429, and a known token passes 
   assert.equal((await run.get("/v1/orders/7", known)).status, 200);
 });
 
+test("a key that is rotated under load fails no request (negative 25)", { timeout: 120_000 }, async () => {
+  await using run = await open();
+  const statuses: number[] = [];
+  const kids = new Set<string>();
+  const over = new AbortController();
+  const send = async (client: number): Promise<void> => {
+    for (let sent = 0; !over.signal.aborted; sent++) {
+      const token = await run.issuer.token("ada", both, { claims: { jti: `${client}-${sent}` } });
+      kids.add(String(decodeProtectedHeader(token).kid));
+      // A new token is verified, and then known.
+      for (let again = 0; again < 3; again++) statuses.push((await run.get("/v1/orders/7", token)).status);
+    }
+  };
+  const sentAfter = async (more: number): Promise<void> => {
+    for (const until = statuses.length + more; statuses.length < until; ) await setImmediate();
+  };
+  const clients = Promise.all(Array.from({ length: 8 }, (_, client) => send(client)));
+  await sentAfter(150);
+  await run.issuer.publishNext();
+  await sentAfter(150);
+  run.issuer.useNext();
+  await sentAfter(300);
+  over.abort();
+  await clients;
+  assert.deepEqual([...kids], ["first", "second"]);
+  assert.deepEqual([...new Set(statuses)], [200]);
+});
+
 describe("a stream", () => {
   /** A watch that never ends by itself. */
   const handlers = {
@@ -326,14 +356,21 @@ describe("a stream", () => {
     await Promise.all(opened.map(async ({ body, bodyUsed }) => bodyUsed || (await body?.cancel())));
   });
 
-  test("ends with its token, and asks its client to come back with another", async () => {
-    await using run = await open({ handlers });
+  test("ends with its token, and its client comes back with another one only (negative 31)", async () => {
+    await using run = await open({ handlers: { ...handlers, GetOrder: () => order } });
     const now = Math.floor(Date.now() / 1_000);
     const token = await run.issuer.token("ada", both, { claims: { exp: now + 4 } });
     const text = await (await run.get("/v1/orders/7:watch", token)).text();
     assert.match(text, /"id":"7"[^]*: reconnect\n\n$/);
     // A timer may be a millisecond early.
     assert.ok(Date.now() / 1_000 >= now + 3.9);
+    while (Date.now() / 1_000 < now + 4) await setImmediate();
+    const headers = { authorization: `Bearer ${token}`, "last-event-id": "1" };
+    const resumed = await run.gateway.fetch("/v1/orders/7:watch", { headers });
+    assert.deepEqual([resumed.status, (await body(resumed))["reason"]], [401, "TOKEN_EXPIRED"]);
+    assert.match(resumed.headers.get("www-authenticate") ?? "", /error="invalid_token"$/);
+    // Clocks differ, so another request has the tolerance.
+    assert.equal((await run.get("/v1/orders/7", token)).status, 200);
   });
 
   test("ends when its caller is denied, whose next request is refused", async () => {

@@ -71,6 +71,10 @@ export function guard({ rules, auth, newTokens, telemetry }: GuardOptions): Guar
     const withScopes = (principal: Principal): Principal => {
       exchange.principal = principal;
       requireScopes(principal, scopes);
+      // Such a stream would end at once, and its client come back until the tolerance is over.
+      if (binding.streams && principal.expiresMs <= Date.now()) {
+        throw new TokenError("TOKEN_EXPIRED", "exp", "a time in the future, for a stream");
+      }
       return principal;
     };
     try {

@@ -15,12 +15,18 @@ export interface TokenChanges {
 
 /** An issuer that signs whatever a test wants, at an address of its own. */
 export async function startTokenIssuer() {
-  const [own, strange] = await Promise.all([generateKeyPair("ES256"), generateKeyPair("ES256")]);
-  const jwk = { ...(await exportJWK(own.publicKey)), kid: "first", use: "sig", alg: "ES256" };
+  const [first, second, strange] = await Promise.all([
+    generateKeyPair("ES256"),
+    generateKeyPair("ES256"),
+    generateKeyPair("ES256"),
+  ]);
+  const jwkOf = async (kid: string, key: CryptoKey) => ({ ...(await exportJWK(key)), kid, use: "sig", alg: "ES256" });
+  const keys = [await jwkOf("first", first.publicKey)];
+  let current = { kid: "first", key: first.privateKey };
   const server = createServer((request, response) => {
     const documents: Record<string, object> = {
       "/.well-known/openid-configuration": { issuer: url, jwks_uri: `${url}/jwks` },
-      "/jwks": { keys: [jwk] },
+      "/jwks": { keys },
     };
     response.end(JSON.stringify(documents[request.url ?? ""] ?? {}));
   }).listen(0, "127.0.0.1");
@@ -31,6 +37,7 @@ export async function startTokenIssuer() {
     /** Returns a token of a subject with scopes, separated by spaces. */
     async token(sub: string, scope: string, { claims = {}, header = {}, forged = false }: TokenChanges = {}) {
       const now = Math.floor(Date.now() / 1_000);
+      const { kid, key } = current;
       return await new SignJWT({
         iss: url,
         aud: "plumbline",
@@ -41,8 +48,16 @@ export async function startTokenIssuer() {
         scope,
         ...claims,
       })
-        .setProtectedHeader({ alg: "ES256", typ: "at+jwt", kid: "first", ...header })
-        .sign((forged ? strange : own).privateKey);
+        .setProtectedHeader({ alg: "ES256", typ: "at+jwt", kid, ...header })
+        .sign(forged ? strange.privateKey : key);
+    },
+    /** Publishes a second key, which signs nothing yet. */
+    async publishNext() {
+      keys.push(await jwkOf("second", second.publicKey));
+    },
+    /** Signs with the second key from now on. */
+    useNext() {
+      current = { kid: "second", key: second.privateKey };
     },
     /** Opens the identity of a gateway that trusts this issuer. */
     auth: (denied: () => DeniedSettings = () => none, telemetry = noTelemetry) =>
