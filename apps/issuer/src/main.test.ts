@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { testCa, testServer } from "@plumbline/rpc/conformance";
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 
@@ -17,12 +23,55 @@ function start(environment: Record<string, string>) {
 test("the process answers until SIGTERM, and exits with 0", async () => {
   const { child, out } = start({ ISSUER_PORT: "0" });
   const limit = AbortSignal.timeout(30_000);
-  while (!/http:\S+/.test(out.text)) await once(child.stdout, "data", { signal: limit });
-  const url = /http:\S+/.exec(out.text)?.[0];
+  while (!/on port \d+/.test(out.text)) await once(child.stdout, "data", { signal: limit });
+  const url = /http:[^\s,]+/.exec(out.text)?.[0];
   assert.equal((await fetch(`${url}/healthz`)).status, 200);
   child.kill("SIGTERM");
   const [code] = await once(child, "close", { signal: limit });
   assert.equal(code, 0);
+});
+
+test("with a certificate it speaks https, also by another name that it was given", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "issuer-tls-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [certificate, key] = [join(folder, "certificate.pem"), join(folder, "key.pem")];
+  writeFileSync(certificate, testServer.certificate);
+  writeFileSync(key, testServer.key);
+  const { child, out } = start({
+    ISSUER_PORT: "0",
+    ISSUER_URL: "https://id.test",
+    ISSUER_HOSTS: "issuer,other",
+    ISSUER_CERTIFICATE_FILE: certificate,
+    ISSUER_KEY_FILE: key,
+  });
+  t.after(() => child.kill("SIGKILL"));
+  const limit = AbortSignal.timeout(30_000);
+  while (!/on port \d+/.test(out.text)) await once(child.stdout, "data", { signal: limit });
+  const port = Number(/on port (\d+)/.exec(out.text)?.[1]);
+  const ask = async (host: string, ca?: string) => {
+    const at = { host: "localhost", servername: "localhost", port, path: "/jwks", agent: false } as const;
+    const sent = request({ ...at, ca, headers: { host }, signal: limit }).end();
+    const [response] = await once(sent, "response");
+    await text(response);
+    return response.statusCode as number;
+  };
+  assert.deepEqual(
+    [await ask("id.test", testCa), await ask("issuer", testCa), await ask("evil.test", testCa)],
+    [200, 200, 421],
+  );
+  await assert.rejects(ask("issuer"), /unable to verify the first certificate/);
+  child.kill("SIGTERM");
+  const [code] = await once(child, "close", { signal: limit });
+  assert.equal(code, 0);
+});
+
+test("a certificate without its key is refused at the start", async () => {
+  const { child, out } = start({ ISSUER_PORT: "0", ISSUER_CERTIFICATE_FILE: "certificate.pem" });
+  const [code] = await once(child, "close");
+  assert.deepEqual(
+    [code, out.text.trim()],
+    [1, "issuer: ISSUER_CERTIFICATE_FILE and ISSUER_KEY_FILE: expected both or none"],
+  );
 });
 
 test("a port in use is one line that says what to do, and exit code 1", async () => {

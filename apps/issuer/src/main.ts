@@ -1,8 +1,9 @@
 /**
- * The issuer as a process. Settings: ISSUER_HOST, _PORT, _URL, _AUDIENCE, _TOKEN_SECONDS, _FOLDER,
- * _GRACE_MS.
+ * The issuer as a process. Settings: ISSUER_HOST, _PORT, _URL, _HOSTS, _CERTIFICATE_FILE,
+ * _KEY_FILE, _AUDIENCE, _TOKEN_SECONDS, _FOLDER, _GRACE_MS.
  */
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { startIssuer } from "./start-issuer.ts";
 
 const stop = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
@@ -12,16 +13,26 @@ try {
     host: process.env.ISSUER_HOST ?? "127.0.0.1",
     port: whole("PORT", 8_091, { least: 0, most: 65_535 }),
     url: process.env.ISSUER_URL,
+    hosts: process.env.ISSUER_HOSTS?.split(","),
+    tls: tlsFiles(process.env.ISSUER_CERTIFICATE_FILE, process.env.ISSUER_KEY_FILE),
     audience: process.env.ISSUER_AUDIENCE,
     tokenSeconds: whole("TOKEN_SECONDS", 3_600, { least: 60, most: 86_400 }),
     folder: process.env.ISSUER_FOLDER,
     graceMs: whole("GRACE_MS", 5_000, { least: 0, most: 60_000 }),
   });
-  console.log(`issuer for development, whose tokens anybody may get, is ${issuer.url}`);
+  console.log(`issuer for development, whose tokens anybody may get, is ${issuer.url}, on port ${issuer.port}`);
   await stop;
 } catch (error) {
   console.error(`issuer: ${explained(error)}`);
   process.exitCode = 1;
+}
+
+function tlsFiles(certificateFile: string | undefined, keyFile: string | undefined) {
+  if (certificateFile === undefined && keyFile === undefined) return undefined;
+  if (certificateFile === undefined || keyFile === undefined) {
+    throw new RangeError("ISSUER_CERTIFICATE_FILE and ISSUER_KEY_FILE: expected both or none");
+  }
+  return { certificate: readFileSync(certificateFile, "utf8"), key: readFileSync(keyFile, "utf8") };
 }
 
 function whole(name: string, preset: number, { least, most }: { least: number; most: number }): number {

@@ -1,6 +1,7 @@
 import { randomUUID, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { SignJWT } from "jose";
 import { type Client, type Clients, defaultClients } from "./clients.ts";
@@ -15,6 +16,10 @@ export interface IssuerOptions {
   readonly port: number;
   /** The address as its clients know it. The default is that of the host and the port. */
   readonly url?: string | undefined;
+  /** Other host names that requests may have, beside that of `url` and this machine's. */
+  readonly hosts?: readonly string[] | undefined;
+  /** The certificate and its key in PEM. With them it speaks https only. */
+  readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
   /** The name of the service that tokens are for. The default is "plumbline". */
   readonly audience?: string | undefined;
   readonly clients?: Clients | undefined;
@@ -46,7 +51,7 @@ const discoveryPath = "/.well-known/openid-configuration";
  */
 export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
   const { host = "127.0.0.1", port, audience = "plumbline", clients = defaultClients, graceMs = 5_000 } = options;
-  const { tokenSeconds = 3_600, folder } = options;
+  const { tokenSeconds = 3_600, folder, tls, hosts = [] } = options;
   if (!(Number.isInteger(tokenSeconds) && tokenSeconds >= 1 && tokenSeconds <= 86_400)) {
     throw new RangeError(`tokenSeconds: expected 1 to 86400, found ${tokenSeconds}`);
   }
@@ -107,7 +112,8 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
 
   const route = async (request: IncomingMessage): Promise<string | object> => {
     // A page of another site may bind its name to this machine, or post to it.
-    if (!isOurs(request, url)) throw new Refusal(421, "invalid_request", `this issuer is ${url}`);
+    if (!isOurs(request, [new URL(url).hostname, ...hosts]))
+      throw new Refusal(421, "invalid_request", `this issuer is ${url}`);
     if (request.headers.origin !== undefined) throw new Refusal(403, "invalid_request", "pages may not ask for tokens");
     const { pathname } = new URL(request.url ?? "/", url);
     const method = pathname === "/token" || pathname === "/rotate" ? "POST" : "GET";
@@ -139,13 +145,18 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
     else send(response, 200, body);
   };
 
-  const server = createServer({ maxHeaderSize: 8_192 }, (request, response) => void answer(request, response));
+  const listener = (request: IncomingMessage, response: ServerResponse) => void answer(request, response);
+  const bounds = { maxHeaderSize: 8_192 };
+  const server =
+    tls === undefined
+      ? createServer(bounds, listener)
+      : createTlsServer({ ...bounds, handshakeTimeout: 10_000, cert: tls.certificate, key: tls.key }, listener);
   server.maxConnections = maxConnections;
   server.requestTimeout = 10_000;
   server.listen(port, host);
   await once(server, "listening"); // Rejects on "error".
   const address = server.address() as AddressInfo;
-  const bound = `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
+  const bound = `${tls === undefined ? "http" : "https"}://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
   url = options.url ?? bound;
 
   const close = async (): Promise<void> => {
@@ -189,10 +200,10 @@ function discoveryOf(url: string, clients: Clients): object {
   };
 }
 
-/** Returns true for a request whose Host is that of the issuer's address, or of this machine. */
-function isOurs({ headers }: IncomingMessage, url: string): boolean {
+/** Returns true for a request whose Host is one of the names, or this machine's. */
+function isOurs({ headers }: IncomingMessage, names: readonly string[]): boolean {
   const host = URL.parse(`http://${headers.host ?? ""}`)?.hostname;
-  return host !== undefined && [new URL(url).hostname, "localhost", "127.0.0.1", "[::1]"].includes(host);
+  return host !== undefined && [...names, "localhost", "127.0.0.1", "[::1]"].includes(host);
 }
 
 /** Returns the name of the client that the request proves to be. Throws a Refusal. */
