@@ -219,7 +219,7 @@ test("an RPC for services only has no route, with a token and without", async ()
   }
 });
 
-test("a gateway that asks for tokens does not start with an RPC that has no rule", async () => {
+test("a gateway that asks for tokens does not start with an RPC that has no rule (negative 42)", async () => {
   await using issuer = await startTokenIssuer();
   await using auth = await issuer.auth();
   const registry = withRule();

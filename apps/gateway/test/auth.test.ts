@@ -48,7 +48,7 @@ describe("a protected route", () => {
     assert.equal((await run.get("/v1/orders/7", token)).status, 200);
   });
 
-  test("asks for a token, and names the metadata that say where to get one", async () => {
+  test("asks for a token, and names the metadata that say where to get one (negative 11)", async () => {
     await using run = await open();
     const response = await run.get("/v1/orders/7");
     assert.equal(response.status, 401);
@@ -83,7 +83,7 @@ describe("a protected route", () => {
     assert.equal(details.size, 1);
   });
 
-  test("refuses a token without the scope, and names the scope", async () => {
+  test("refuses a token without the scope, and names the scope (negative 38)", async () => {
     await using run = await open();
     const response = await run.get("/v1/orders/7", await run.issuer.token("ada", "orders:write orders:readx"));
     assert.equal(response.status, 403);
@@ -91,7 +91,7 @@ describe("a protected route", () => {
     assert.equal((await body(response))["reason"], "INSUFFICIENT_SCOPE");
   });
 
-  test("refuses two Authorization headers, and a token in the query", async () => {
+  test("refuses two Authorization headers, and a token in the query (negatives 11, 23)", async () => {
     await using run = await open();
     const token = await run.issuer.token("ada", both);
     using connection = await rawConnection(run.gateway.port);
@@ -147,7 +147,7 @@ test("the OpenAPI document states the scopes of each operation", async () => {
   assert.ok(!("401" in operation("/v1/greetings/{name}", "get").responses));
 });
 
-test("a service gets the caller from the token, and nothing that a client says of itself", async () => {
+test("a service gets the caller from the token, and nothing that a client says of itself (negative 56)", async () => {
   const seen: unknown[] = [];
   const told = (_: unknown, { metadata }: { readonly metadata: MetadataInit }) => {
     const bytes = metadata[principalName];
@@ -373,7 +373,7 @@ describe("a stream", () => {
     assert.equal((await run.get("/v1/orders/7", token)).status, 200);
   });
 
-  test("ends when its caller is denied, whose next request is refused", async () => {
+  test("ends when its caller is denied, whose next request is refused (negative 30)", async () => {
     let denied = nobody;
     await using run = await open({ handlers, denied: () => denied });
     const [ada, bob] = await Promise.all([run.issuer.token("ada", both), run.issuer.token("bob", both)]);
@@ -387,7 +387,7 @@ describe("a stream", () => {
   });
 });
 
-test("tokens that were issued before a time are refused", async () => {
+test("tokens that were issued before a time are refused (negative 30)", async () => {
   let denied = nobody;
   await using run = await open({ denied: () => denied });
   const token = await run.issuer.token("ada", both);
@@ -397,7 +397,7 @@ test("tokens that were issued before a time are refused", async () => {
   while ((await run.get("/v1/orders/7", token)).status !== 401) limit.throwIfAborted();
 });
 
-test("an issuer for development is taken on loopback, and elsewhere only by a setting", async () => {
+test("an issuer for development is taken on loopback, and elsewhere only by a setting (negative 48)", async () => {
   await using issuer = await startIssuer({ port: 0 });
   const settings = { issuer: issuer.url, audience: "plumbline", tokenTypes: ["at+jwt"], developmentIssuer: false };
   for (const host of ["0.0.0.0", "::", "192.0.2.1", "gateway.example.com"]) {
@@ -421,7 +421,7 @@ test("an issuer for development is taken on loopback, and elsewhere only by a se
   assert.deepEqual([await status(await issuer.token("ada")), await status(before)], [200, 200]);
 });
 
-test("while the issuer was never reached, protected routes are unavailable and public ones answer", async () => {
+test("while the issuer was never reached, protected routes are unavailable and public ones answer (negative 27)", async () => {
   const gone = await startTokenIssuer();
   await gone[Symbol.asyncDispose]();
   await using auth = await gone.auth();

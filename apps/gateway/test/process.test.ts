@@ -65,7 +65,7 @@ test("the process asks for tokens, and does not start with an issuer for develop
   assert.equal((await fetch(`${allowed.url}/v1/orders/7`)).status, 401);
 });
 
-test("without an issuer the process starts only if a setting says that everybody may call, and warns", async () => {
+test("without an issuer the process starts only if a setting says that everybody may call, and warns (negative 48)", async () => {
   const ports = { GATEWAY_HTTP_HOST: "127.0.0.1", GATEWAY_HTTP_PORT: "0", GATEWAY_OPS_PORT: "0" };
   const unset = await runService("gateway", ports);
   assert.equal(unset.code, 1);

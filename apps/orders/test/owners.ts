@@ -54,28 +54,31 @@ export function ownersSuite(adapter: string, open: () => Promise<TestContext>): 
       });
 
     void describe(`owners over ${adapter} and ${transport}`, () => {
-      run("another customer's order is one that does not exist, to read, watch and cancel", async (client, context) => {
-        const [ada, bob] = [newCustomer(), newCustomer()];
-        const order = await client.placeOrder({ customerId: ada, items }, as(ada));
-        const missing = { orderId: "01890000-0000-7000-8000-000000000000", afterVersion: 0n };
-        const foreign = { orderId: order.id, afterVersion: 0n };
-        const malformed = { orderId: "../x", afterVersion: 0n };
-        for (const call of [
-          (request: typeof foreign) => client.getOrder(request, as(bob)),
-          (request: typeof foreign) => client.cancelOrder(request, as(bob)),
-          (request: typeof foreign) => client.watchOrder(request, as(bob)),
-        ]) {
-          const failure = await failureOf(call(foreign));
-          assert.deepEqual(failure, await failureOf(call(missing)));
-          assert.deepEqual(failure, await failureOf(call(malformed)));
-          assert.equal((failure as { reason: string }).reason, "ORDER_NOT_FOUND");
-        }
-        assert.deepEqual(await client.getOrder(foreign, as(ada)), order);
-        assert.equal((await client.cancelOrder(foreign, as(ada))).version, 2n);
-        assert.deepEqual((await context.orders.find(order.id as never))?.version, 2n);
-      });
+      run(
+        "another customer's order is one that does not exist, to read, watch and cancel (negatives 1, 2, 3, 9)",
+        async (client, context) => {
+          const [ada, bob] = [newCustomer(), newCustomer()];
+          const order = await client.placeOrder({ customerId: ada, items }, as(ada));
+          const missing = { orderId: "01890000-0000-7000-8000-000000000000", afterVersion: 0n };
+          const foreign = { orderId: order.id, afterVersion: 0n };
+          const malformed = { orderId: "../x", afterVersion: 0n };
+          for (const call of [
+            (request: typeof foreign) => client.getOrder(request, as(bob)),
+            (request: typeof foreign) => client.cancelOrder(request, as(bob)),
+            (request: typeof foreign) => client.watchOrder(request, as(bob)),
+          ]) {
+            const failure = await failureOf(call(foreign));
+            assert.deepEqual(failure, await failureOf(call(missing)));
+            assert.deepEqual(failure, await failureOf(call(malformed)));
+            assert.equal((failure as { reason: string }).reason, "ORDER_NOT_FOUND");
+          }
+          assert.deepEqual(await client.getOrder(foreign, as(ada)), order);
+          assert.equal((await client.cancelOrder(foreign, as(ada))).version, 2n);
+          assert.deepEqual((await context.orders.find(order.id as never))?.version, 2n);
+        },
+      );
 
-      run("a customer that is left out is the caller, and another one is refused", async (client) => {
+      run("a customer that is left out is the caller, and another one is refused (negatives 5, 7)", async (client) => {
         const [ada, bob] = [newCustomer(), newCustomer()];
         const order = await client.placeOrder({ customerId: "", items }, as(ada));
         assert.equal(order.customerId, ada);
@@ -96,7 +99,7 @@ export function ownersSuite(adapter: string, open: () => Promise<TestContext>): 
         assert.deepEqual([await list("", ada), await list("", bob)], [[order.id], []]);
       });
 
-      run("a page token of another customer shows only the caller's own orders", async (client) => {
+      run("a page token of another customer shows only the caller's own orders (negative 6)", async (client) => {
         const [ada, bob] = [newCustomer(), newCustomer()];
         const own = await client.placeOrder({ customerId: "", items }, as(bob));
         for (let count = 0; count < 2; count++) await client.placeOrder({ customerId: "", items }, as(ada));
@@ -107,17 +110,20 @@ export function ownersSuite(adapter: string, open: () => Promise<TestContext>): 
         assert.deepEqual(orders, [own]);
       });
 
-      run("an idempotency key is the caller's: another's repeat places an order of its own", async (client) => {
-        const [ada, bob] = [newCustomer(), newCustomer()];
-        const key = { "idempotency-key": `key-${ada}` };
-        const first = await client.placeOrder({ customerId: "", items }, as(ada, key));
-        const other = await client.placeOrder({ customerId: "", items }, as(bob, key));
-        assert.deepEqual([first.customerId, other.customerId], [ada, bob]);
-        assert.notEqual(other.id, first.id);
-        // The same request, whether it names its customer or leaves it out.
-        assert.equal((await client.placeOrder({ customerId: "", items }, as(ada, key))).id, first.id);
-        assert.equal((await client.placeOrder({ customerId: ada, items }, as(ada, key))).id, first.id);
-      });
+      run(
+        "an idempotency key is the caller's: another's repeat places an order of its own (negative 8)",
+        async (client) => {
+          const [ada, bob] = [newCustomer(), newCustomer()];
+          const key = { "idempotency-key": `key-${ada}` };
+          const first = await client.placeOrder({ customerId: "", items }, as(ada, key));
+          const other = await client.placeOrder({ customerId: "", items }, as(bob, key));
+          assert.deepEqual([first.customerId, other.customerId], [ada, bob]);
+          assert.notEqual(other.id, first.id);
+          // The same request, whether it names its customer or leaves it out.
+          assert.equal((await client.placeOrder({ customerId: "", items }, as(ada, key))).id, first.id);
+          assert.equal((await client.placeOrder({ customerId: ada, items }, as(ada, key))).id, first.id);
+        },
+      );
 
       run("the 61st order of a minute is one too many, also if all were cancelled (negative 43)", async (client) => {
         const [ada, bob] = [newCustomer(), newCustomer()];

@@ -31,7 +31,7 @@ export function serviceSuite(store: string, openStore: OpenStore): void {
       assert.equal(readBarcode(label.data, 160), orderId);
     });
 
-    test("a label is for the customer of its order and for operators; for others there is none", async () => {
+    test("a label is for the customer of its order and for operators; for others there is none (negatives 4, 9)", async () => {
       await using context = await openTestContext(openStore, { principalPeers: "loopback" });
       const orderId = newOrderId();
       await context.publish(placedMessage(orderId));

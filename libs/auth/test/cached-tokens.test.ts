@@ -80,7 +80,7 @@ test("refused tokens are not cached", async () => {
   assert.deepEqual(run.outcomes(), ["invalid miss", "invalid miss", "invalid miss"]);
 });
 
-test("a key that the issuer removes takes its cached tokens along", async () => {
+test("a key that the issuer removes takes its cached tokens along (negative 24)", async () => {
   await using run = await opened();
   const token = run.token();
   await run.verifier.verify(token);
@@ -105,7 +105,7 @@ test("a key that is published before it is used rotates without a refused token"
   assert.deepEqual(run.outcomes(), ["ok miss", "ok miss", "ok hit"]);
 });
 
-test("an issuer that is away for 15 minutes fails no token, new or cached", async () => {
+test("an issuer that is away for 15 minutes fails no token, new or cached (negative 26)", async () => {
   await using run = await opened();
   const cached = run.token();
   await run.verifier.verify(cached);
@@ -129,7 +129,7 @@ test("cached tokens are refused once the keys are older than a day", async () =>
   assert.deepEqual(run.outcomes(), ["ok miss", "unavailable miss"]);
 });
 
-test("a denied subject is refused from the next call on, although its token is cached", async () => {
+test("a denied subject is refused from the next call on, although its token is cached (negative 30)", async () => {
   await using run = await opened();
   const [ada, bob] = [run.token(), run.token({ sub: "bob" })];
   await run.verifier.verify(ada);

@@ -70,7 +70,7 @@ function privateJwk(kid: string): object {
   return { ...testKey("ES256").privateKey.export({ format: "jwk" }), kid, use: "sig", alg: "ES256" };
 }
 
-test("tokens of oidc-provider are taken, refused for another audience, and survive a rotation", async () => {
+test("tokens of oidc-provider are taken, refused for another audience, and survive a rotation (negatives 19, 25)", async () => {
   await using provider = await startProvider();
   const [first, second] = [privateJwk("first"), privateJwk("second")];
   provider.use(first);

@@ -96,7 +96,7 @@ test("an unknown key id fetches the keys at once, and finds a new key", async ()
   assert((await source.keys.find("other", "ES256")).key.equals(other.publicKey));
 });
 
-test("1,000 unknown key ids cause one fetch in 30 s while the issuer answers", async () => {
+test("1,000 unknown key ids cause one fetch in 30 s while the issuer answers (negative 15)", async () => {
   await using issuer = await startIssuer(one);
   await using source = await opened(issuer.url);
   const ask = async (): Promise<void> => {
@@ -116,7 +116,7 @@ test("1,000 unknown key ids cause one fetch in 30 s while the issuer answers", a
   assert.equal(issuer.requests.get(jwksPath), 3);
 });
 
-test("unknown key ids cause one fetch in 30 s while the issuer fails, and known keys stay", async () => {
+test("unknown key ids cause one fetch in 30 s while the issuer fails, and known keys stay (negative 15)", async () => {
   await using issuer = await startIssuer(one);
   await using source = await opened(issuer.url);
   issuer.jwks = (_: unknown, response: ServerResponse) => response.writeHead(500).end();
@@ -173,7 +173,7 @@ test("an issuer that is away for 23 hours fails no look-up, and then all until i
   assert.equal(await source.keys.find("es", "ES256"), key);
 });
 
-test("an issuer that is away at the start is unavailable, and is found within 10 s", async () => {
+test("an issuer that is away at the start is unavailable, and is found within 10 s (negative 27)", async () => {
   const issuer = await startIssuer(one);
   await issuer[Symbol.asyncDispose]();
   await using source = await opened(issuer.url);
@@ -229,7 +229,7 @@ const answers: Readonly<Record<string, readonly [answer: unknown, problem: RegEx
 };
 
 for (const [name, [answer, problem]] of Object.entries(answers)) {
-  test(`keys that are ${name} leave the last good ones, and are reported once`, async () => {
+  test(`keys that are ${name} leave the last good ones, and are reported once (negative 28)`, async () => {
     await using issuer = await startIssuer(one);
     await using source = await opened(issuer.url);
     const key = await source.keys.find("es", "ES256");
@@ -304,7 +304,7 @@ const contradictions: Readonly<Record<string, readonly [change: object, error: R
 };
 
 for (const [name, [change, error]] of Object.entries(contradictions)) {
-  test(`discovery with ${name} refuses the start`, async () => {
+  test(`discovery with ${name} refuses the start (negative 29)`, async () => {
     await using issuer = await startIssuer(one);
     issuer.discovery = { ...(issuer.discovery as object), ...change };
     await assert.rejects(openKeySource({ issuer: issuer.url }), (problem: unknown) => {

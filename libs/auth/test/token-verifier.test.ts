@@ -249,8 +249,31 @@ const refused: readonly (readonly [name: string, part: string, make: () => strin
   ["101 scopes", "scope", () => token({ scope: Array.from({ length: 101 }, (_, index) => `s${index}`).join(" ") })],
 ];
 
+/** The negative case that a refused part is, by its number in `npm run negatives`. */
+const negatives: Readonly<Record<string, number>> = {
+  alg: 12,
+  signature: 13,
+  kid: 16,
+  crit: 17,
+  b64: 17,
+  payload: 17,
+  exp: 18,
+  iat: 18,
+  nbf: 18,
+  iss: 19,
+  aud: 19,
+  typ: 20,
+  cnf: 21,
+  sub: 22,
+};
+
+function tagOf(name: string, part: string): string {
+  const negative = name.startsWith("another key") ? 14 : negatives[part];
+  return negative === undefined ? "" : ` (negative ${negative})`;
+}
+
 for (const [name, part, make] of refused) {
-  test(`the verifier refuses ${name}`, async () => {
+  test(`the verifier refuses ${name}${tagOf(name, part)}`, async () => {
     const bad = make();
     await assert.rejects(verifier.verify(bad), (error: unknown) => {
       assert(error instanceof TokenError);

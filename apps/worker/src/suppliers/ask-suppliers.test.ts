@@ -203,7 +203,7 @@ for (const { name, status = 200, headers = json, body, code } of [
   { name: "stock as text", body: { ...quote, inStock: "true" }, code: "internal" },
   { name: "an answer larger than a quote can be", body: { ...quote, more: "x".repeat(20_000) }, code: "internal" },
 ]) {
-  test(`${name} ${code === "ok" ? "is a quote" : `is a failure: ${code}`}`, async () => {
+  test(`${name} ${code === "ok" ? "is a quote" : `is a failure: ${code} (negative 51)`}`, async () => {
     await using server = await serving((_request, response) => {
       const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
       response.writeHead(status, headers).end(text);
@@ -212,7 +212,7 @@ for (const { name, status = 200, headers = json, body, code } of [
   });
 }
 
-test("an answer that never ends is cut off at the bound", async () => {
+test("an answer that never ends is cut off at the bound (negative 51)", async () => {
   const { promise: closed, resolve: onClose } = Promise.withResolvers<void>();
   await using server = await serving((_request, response) => {
     response.writeHead(200, json);

@@ -58,7 +58,7 @@ export const identityCases: readonly Case[] = [
     },
   },
   {
-    name: "bytes that are no principal are none",
+    name: "bytes that are no principal are none (negative 55)",
     run: async (context) => {
       const { client } = await context.open({}, { server, access: scoped });
       const right = principal();
@@ -82,7 +82,7 @@ export const identityCases: readonly Case[] = [
     },
   },
   {
-    name: "a principal without the scope, or whose token has expired, is refused",
+    name: "a principal without the scope, or whose token has expired, is refused (negative 55)",
     run: async (context) => {
       let calls = 0;
       const { client } = await context.open({ unary: async () => String(calls++) }, { server, access: scoped });
