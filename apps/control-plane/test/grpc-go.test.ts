@@ -6,10 +6,10 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { eventually, freePort } from "@plumbline/tools-engines";
-import { interopProgram, whyNoInteropPrograms } from "@plumbline/tools-go";
+import { interopProgram, whyNoInteropProgram } from "@plumbline/tools-go";
 import { startControlPlane } from "./support.ts";
 
-const skip = whyNoInteropPrograms() ?? false;
+const skip = whyNoInteropProgram("interop-client") ?? false;
 
 async function startGoServer(): Promise<AsyncDisposable & { readonly endpoint: string }> {
   const port = await freePort();

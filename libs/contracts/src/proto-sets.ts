@@ -40,6 +40,11 @@ export const protoSets: readonly ProtoSet[] = [
   },
   { name: "etcd", folder: "libs/etcd/src/gen", protos: ["protos/third_party/etcd/etcd/api/etcdserverpb/rpc.proto"] },
   { name: "interop", folder: "libs/rpc/test/gen", protos: ["protos/third_party/grpc/grpc/testing/*.proto"] },
+  {
+    name: "connect-conformance",
+    folder: "libs/rpc/test/connect/gen",
+    protos: ["protos/third_party/connectrpc/connectrpc/conformance/v1/{client,server}_compat.proto"],
+  },
   { name: "telemetry", folder: "libs/telemetry/test/gen", protos: [`${otlp}/trace/v1/*.proto`] },
   {
     name: "control-plane",

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { interopProgram, whyNoInteropPrograms } from "@plumbline/tools-go";
+import { interopProgram, whyNoInteropProgram } from "@plumbline/tools-go";
 import { certificate, privateKey } from "./certificate.ts";
 import { startEcho } from "./programs/echo-server.ts";
 
 const run = promisify(execFile);
-const missing = whyNoInteropPrograms();
+const missing = whyNoInteropProgram("h2spec");
 const h2spec = missing === undefined ? interopProgram("h2spec") : "";
 const skip = missing === undefined ? false : `NOT TESTED: ${missing}`;
 

@@ -1,2 +1,2 @@
 export { generate, goBuild, goProblem, whyNoGo } from "./go.ts";
-export { type InteropProgram, interopProgram, whyNoInteropPrograms } from "./interop-program.ts";
+export { type InteropProgram, interopProgram, whyNoInteropProgram } from "./interop-program.ts";

@@ -3,15 +3,16 @@ import { join, resolve } from "node:path";
 import { goBuild, whyNoGo } from "./go.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
-const folder = resolve(import.meta.dirname, "../interop-programs");
 
 /**
- * The Go packages of other projects' programs for interop tests, at the versions that go.mod pins.
+ * The Go packages of other projects' programs for interop tests, each in the module whose go.mod
+ * pins its version.
  */
 const packages = {
-  h2spec: "github.com/summerwind/h2spec/cmd/h2spec",
-  "interop-client": "google.golang.org/grpc/interop/client",
-  "interop-server": "google.golang.org/grpc/interop/server",
+  connectconformance: ["connect-conformance", "connectrpc.com/conformance/cmd/connectconformance"],
+  h2spec: ["interop-programs", "github.com/summerwind/h2spec/cmd/h2spec"],
+  "interop-client": ["interop-programs", "google.golang.org/grpc/interop/client"],
+  "interop-server": ["interop-programs", "google.golang.org/grpc/interop/server"],
 } as const;
 
 export type InteropProgram = keyof typeof packages;
@@ -19,11 +20,11 @@ export type InteropProgram = keyof typeof packages;
 const built = new Map<InteropProgram, string>();
 
 /**
- * Returns the reason why the programs cannot be built here: Go is missing or too old, or its
- * modules cannot be downloaded.
+ * Returns the reason why a program cannot be built here: Go is missing or too old, or its modules
+ * cannot be downloaded.
  */
-export function whyNoInteropPrograms(): string | undefined {
-  return whyNoGo(folder);
+export function whyNoInteropProgram(name: InteropProgram): string | undefined {
+  return whyNoGo(folderOf(name));
 }
 
 /**
@@ -35,7 +36,11 @@ export function interopProgram(name: InteropProgram): string {
   if (known !== undefined) return known;
   const cache = join(root, "node_modules/.cache/interop-programs");
   mkdirSync(cache, { recursive: true });
-  const path = goBuild(folder, packages[name], join(cache, name));
+  const path = goBuild(folderOf(name), packages[name][1], join(cache, name));
   built.set(name, path);
   return path;
+}
+
+function folderOf(name: InteropProgram): string {
+  return resolve(import.meta.dirname, "..", packages[name][0]);
 }

@@ -4,10 +4,10 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { interopProgram, whyNoInteropPrograms } from "@plumbline/tools-go";
+import { interopProgram, whyNoInteropProgram } from "@plumbline/tools-go";
 import { startEcho } from "./echo-server.ts";
 
-const missing = whyNoInteropPrograms();
+const missing = whyNoInteropProgram("h2spec");
 if (missing !== undefined) {
   console.error(`h2spec was NOT RUN: ${missing}`);
   process.exit(1);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { noTelemetry } from "@plumbline/telemetry";
-import { interopProgram, whyNoInteropPrograms } from "@plumbline/tools-go";
+import { interopProgram, whyNoInteropProgram } from "@plumbline/tools-go";
 import { connect } from "../../src/client/connect.ts";
 import { createClient } from "../../src/client/create-client.ts";
 import { ca, server as pair } from "../../src/conformance/certificates.ts";
@@ -16,7 +16,7 @@ import { cases } from "./cases.ts";
 import { goClient, startGoServer } from "./go.ts";
 import { serveInterop } from "./server.ts";
 
-const missing = whyNoInteropPrograms();
+const missing = whyNoInteropProgram("interop-client");
 // Built before the first case, since that takes a minute or two without Go's build cache.
 if (missing === undefined) for (const name of ["interop-client", "interop-server"] as const) interopProgram(name);
 const skip = missing === undefined ? false : `NOT TESTED: ${missing}`;

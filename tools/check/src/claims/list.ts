@@ -171,5 +171,11 @@ export const claims: readonly Claim[] = [
     cost: "slow",
     needs: "go",
   },
+  {
+    claim: "The gRPC transport passes Connect's conformance suite for gRPC, as a server and as a client",
+    command: "npm run connect -w libs/rpc",
+    cost: "slow",
+    needs: "go",
+  },
   { claim: "Random frames and header blocks break neither side", command: "npm run fuzz -w libs/http2", cost: "slow" },
 ];
