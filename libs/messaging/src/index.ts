@@ -10,7 +10,7 @@ export {
   type TopicOptions,
 } from "./broker.ts";
 export { byType } from "./by-type.ts";
-export { type BrokerOptions, connectBroker } from "./connect-broker.ts";
+export { type BrokerOptions, connectBroker, grantTopics } from "./connect-broker.ts";
 export { decodeEvent, type EventDecoder } from "./decode-event.ts";
 export { type EventEncoder, eventMessage, invalidEvent } from "./event-message.ts";
 export { fromSource } from "./from-source.ts";
@@ -36,7 +36,6 @@ export { outboxMigration } from "./outbox/migration.ts";
 export { type RelayOptions, relayOutbox } from "./outbox/relay-outbox.ts";
 export { partitionOf } from "./partition-of.ts";
 export { openPostgresBroker, type PostgresBrokerOptions } from "./postgres/broker.ts";
-export { grantTopics } from "./postgres/grants.ts";
 export { type Declared, type Rights, rightsOf } from "./rights.ts";
 export { type MessageShare, shareHeaders, shareOf } from "./share.ts";
 export { type RetryingOptions, subscribeWithRetries } from "./subscribe-with-retries.ts";

@@ -38,7 +38,7 @@ export const settings = {
         service: z
           .string()
           .min(1)
-          .max(63)
+          .max(200)
           .optional()
           .describe("the name that clients look for; the service's own if not set"),
         host: z
@@ -121,9 +121,11 @@ export const settings = {
         role: z
           .string()
           .min(1)
-          .max(63)
+          .max(200)
           .optional()
-          .describe("the role of url while the service runs; migrate, as the owner, gives it the service's topics"),
+          .describe(
+            "the role or user of the running service; migrate, as an administrator, gives it the service's topics",
+          ),
       })
       .superRefine(requireHost),
     kafka: z.object({
@@ -219,8 +221,8 @@ export function serviceConfig<Shape extends z.ZodRawShape>(
     if (messaging?.adapter === "postgres" && messaging.url === undefined) {
       refuse(["messaging", "url"], "required by the adapter postgres");
     }
-    if (messaging?.adapter !== "postgres" && messaging?.role !== undefined) {
-      refuse(["messaging", "role"], "nothing, because only the adapter postgres gives a role its topics");
+    if (messaging?.adapter === "memory" && messaging.role !== undefined) {
+      refuse(["messaging", "role"], "nothing, because the adapter memory knows no roles");
     }
     const removalMs = registration === undefined ? 0 : withdrawalMs(registration);
     if (drainMs !== undefined && graceMs !== undefined && removalMs + drainMs + leastGraceMs > graceMs) {

@@ -3,7 +3,8 @@ import { missingTopicError } from "../errors.ts";
 
 /**
  * Returns our error for one of a client library: a missing topic, a message too large for the
- * broker, or `unavailable`, with the addresses of the brokers if they are given.
+ * broker, what no ACL allows, or `unavailable`, with the addresses of the brokers if they are
+ * given.
  */
 export function fromKafka(error: unknown, topic: string, brokers: readonly string[] = []): unknown {
   if (isUnknownTopic(error)) return missingTopicError(topic);
@@ -11,6 +12,13 @@ export function fromKafka(error: unknown, topic: string, brokers: readonly strin
     return new ServiceError("invalid_argument", "the message is larger than the broker allows", {
       reason: "MESSAGE_TOO_LARGE",
       cause: error,
+    });
+  }
+  if (["TOPIC", "GROUP", "CLUSTER"].some((kind) => hasCode(error, `${kind}_AUTHORIZATION_FAILED`))) {
+    const what = topic === "" ? "Kafka refuses this to the user" : `Kafka refuses this to the user: topic ${topic}`;
+    return new ServiceError("permission_denied", `${what}; an ACL must allow it`, {
+      reason: "KAFKA_NOT_ALLOWED",
+      cause: lastAttempt(error),
     });
   }
   const fault = tlsFaultOf(error);

@@ -1,11 +1,11 @@
 /** Clients that log in, against a broker that asks for it. */
 import assert from "node:assert/strict";
-import { pbkdf2Sync, randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { alterUserScramCredentialsV0, Connection } from "@platformatic/kafka";
 import { isServiceError } from "@plumbline/errors";
 import { noTelemetry } from "@plumbline/telemetry";
 import { eventually, type SaslKafka, saslUser, startSaslKafka, whyNoSaslKafka } from "@plumbline/tools-engines";
+import { alterScramUsers, type ScramMechanism, type UserChange } from "../../test/scram-users.ts";
 import { createMessage } from "../message.ts";
 import { openKafkaBroker } from "./broker.ts";
 import { kafkaClients, type SaslOptions } from "./options.ts";
@@ -26,40 +26,9 @@ const open = async (client: (typeof kafkaClients)[number], sasl: SaslOptions) =>
     noTelemetry,
   );
 
-const mechanisms = {
-  "scram-sha-256": { id: 1, digest: "sha256", bytes: 32 },
-  "scram-sha-512": { id: 2, digest: "sha512", bytes: 64 },
-} as const;
-const iterations = 4096;
 const rotations = 3;
 
-/** Changes users of SCRAM on the listener that asks for no login. */
-async function alterUsers(
-  mechanism: keyof typeof mechanisms,
-  { remove = [], add = {} }: { readonly remove?: readonly string[]; readonly add?: Readonly<Record<string, string>> },
-): Promise<void> {
-  const { id, digest, bytes } = mechanisms[mechanism];
-  const connection = new Connection("users");
-  const [host = "", port] = kafka.brokers.split(":");
-  await connection.connect(host, Number(port));
-  try {
-    const upsertions = Object.entries(add).map(([name, password]) => {
-      const salt = randomBytes(16);
-      return {
-        name,
-        mechanism: id,
-        iterations,
-        salt,
-        saltedPassword: pbkdf2Sync(password, salt, iterations, bytes, digest),
-      };
-    });
-    const deletions = remove.map((name) => ({ name, mechanism: id }));
-    const { results } = await alterUserScramCredentialsV0.api.async(connection, deletions, upsertions);
-    for (const { errorCode, errorMessage } of results) assert.equal(errorCode, 0, String(errorMessage));
-  } finally {
-    await connection.close();
-  }
-}
+const alterUsers = (mechanism: ScramMechanism, change: UserChange) => alterScramUsers(kafka.brokers, mechanism, change);
 
 for (const client of kafkaClients) {
   for (const mechanism of ["plain", "scram-sha-256", "scram-sha-512"] as const) {

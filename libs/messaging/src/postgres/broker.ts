@@ -19,7 +19,7 @@ import { Topics } from "./topics.ts";
 export interface PostgresBrokerOptions extends Partial<SubscriptionTimes> {
   /**
    * A database of the broker's own, not one of a service. Its role is the owner of the tables, or
-   * has the rights of `grantTopics`.
+   * has the rights of `grantOnPostgres`.
    * Takes what `openDatabase` takes: the URL, a secret that reveals it, or one that may change.
    */
   readonly url: DatabaseOptions["url"];

@@ -6,7 +6,7 @@ import type { Broker } from "../broker.ts";
 import { conformance } from "../conformance.ts";
 import type { Rights } from "../rights.ts";
 import { openPostgresBroker } from "./broker.ts";
-import { grantTopics } from "./grants.ts";
+import { grantOnPostgres } from "./grants.ts";
 
 const stack = new AsyncDisposableStack();
 after(() => stack.disposeAsync());
@@ -35,7 +35,7 @@ conformance(
 /** A role without rights of its own. The suite's names of topics and groups are made as it goes. */
 const login = stack.use(await createRole(engine.url));
 const allow = (rights: Partial<Rights>) =>
-  grantTopics({ url: engine.url }, login.role, { publishes: [], consumes: [], ...rights }, noTelemetry);
+  grantOnPostgres({ url: engine.url }, login.role, { publishes: [], consumes: [], ...rights }, noTelemetry);
 await allow({});
 
 conformance(

@@ -9,7 +9,7 @@ import { eventually, group, message, messages, Received } from "../conformance/t
 import { type Rights, rightsOf } from "../rights.ts";
 import { deadTopic, retryTopic } from "../topics.ts";
 import { openPostgresBroker } from "./broker.ts";
-import { grantTopics } from "./grants.ts";
+import { grantOnPostgres } from "./grants.ts";
 import { deleteExpiredMessages } from "./retention.ts";
 
 const declared = {
@@ -43,7 +43,7 @@ let worker: Service;
 async function openService(name: keyof typeof declared): Promise<Service> {
   const login = stack.use(await createRole(engine.url));
   const rights = rightsOf(declared[name]);
-  await grantTopics({ url: engine.url }, login.role, rights, noTelemetry);
+  await grantOnPostgres({ url: engine.url }, login.role, rights, noTelemetry);
   return {
     login,
     rights,
@@ -185,13 +185,15 @@ test("a role creates no topic, and one without rights opens no broker", async ()
 });
 
 test("a missing role is named with what to do, and grants at once do not fail", async () => {
-  const missing = grantTopics({ url: engine.url }, "nobody_here", orders.rights, noTelemetry);
+  const missing = grantOnPostgres({ url: engine.url }, "nobody_here", orders.rights, noTelemetry);
   await assert.rejects(
     missing,
     (error: Error) => codeOf(error) === "failed_precondition" && /"nobody_here"/.test(error.message),
   );
   const both = [orders, worker, orders, worker];
-  await Promise.all(both.map(({ login, rights }) => grantTopics({ url: engine.url }, login.role, rights, noTelemetry)));
+  await Promise.all(
+    both.map(({ login, rights }) => grantOnPostgres({ url: engine.url }, login.role, rights, noTelemetry)),
+  );
 });
 
 test("a refused subscription says so in the log, and goes on once the right is there", async () => {
@@ -202,13 +204,13 @@ test("a refused subscription says so in the log, and goes on once the right is t
   };
   await using login = await createRole(engine.url);
   const rights = { publishes: [], consumes: [{ topic: "fulfilment.events", group: "other" }] };
-  await grantTopics({ url: engine.url }, login.role, rights, noTelemetry);
+  await grantOnPostgres({ url: engine.url }, login.role, rights, noTelemetry);
   await using broker = await openPostgresBroker({ url: login.url, pollMs: 50 }, { ...noTelemetry, logger });
   const received = new Received();
   await using _ = await broker.subscribe("fulfilment.events", received.handler(), group("late"));
   await eventually(() => warnings.some((line) => line.includes("consumer_groups")), "a warning");
   const late = { publishes: [], consumes: [{ topic: "fulfilment.events", group: "late" }] };
-  await grantTopics({ url: engine.url }, login.role, late, noTelemetry);
+  await grantOnPostgres({ url: engine.url }, login.role, late, noTelemetry);
   const sent = messages(2);
   await owner.publish("fulfilment.events", sent);
   await received.all(sent);

@@ -35,8 +35,11 @@ export async function migrateOrRequire(database: Database): Promise<void> {
  * has and takes nothing away, because the version before still runs during a rollout. The URL is
  * that of the owner of the tables. Rejects with `failed_precondition` if there is no such role.
  */
-export async function grantTopics(
-  { url, applicationName = "messaging" }: Pick<DatabaseOptions, "url"> & { readonly applicationName?: string },
+export async function grantOnPostgres(
+  {
+    url,
+    applicationName = "messaging",
+  }: Pick<DatabaseOptions, "url"> & { readonly applicationName?: string | undefined },
   role: string,
   { publishes, consumes }: Rights,
   telemetry: Telemetry,

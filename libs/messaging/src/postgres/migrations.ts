@@ -3,7 +3,7 @@ import type { Migration } from "@plumbline/postgres";
 /**
  * The schema of the adapter's database: a log per partition, the position of each group in it, and
  * which role may publish and consume what. Its owner may do everything. Other roles write messages
- * through a function alone, and see the rows of their own subscriptions (`grantTopics`).
+ * through a function alone, and see the rows of their own subscriptions (`grantOnPostgres`).
  *
  * Rights belong to the role that logged in, or to one that it is a member of. So two roles that
  * take turns have the rights of the one that both are members of.

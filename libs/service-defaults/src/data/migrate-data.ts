@@ -1,10 +1,10 @@
 import { type Secret, urlWithPassword } from "@plumbline/config";
-import { grantTopics, retryAndDeadLetterTopics, rightsOf } from "@plumbline/messaging";
+import { retryAndDeadLetterTopics, rightsOf } from "@plumbline/messaging";
 import { type DatabaseOptions, type Migration, migrate, openDatabase } from "@plumbline/postgres";
 import { startTelemetry, type TelemetryOptions } from "@plumbline/telemetry";
 import type { ServiceContext } from "../run-service.ts";
 import { version } from "../version.ts";
-import { type BrokerSettings, openBroker } from "./open-broker.ts";
+import { type BrokerSettings, grantToRole, openBroker } from "./open-broker.ts";
 
 interface Topic {
   readonly topic: string;
@@ -50,17 +50,9 @@ export function migrateData({ migrations, publishes, consumes }: MigrateOptions)
     const consumed = [topic, ...retryAndDeadLetterTopics(topic, name, config.retries.delaysMs)];
     await broker.createTopics([publishes.topic], { partitions: publishes.partitions, signal });
     await broker.createTopics(consumed, { partitions, signal });
-    const { role, url: brokerUrl, password } = config.messaging;
-    if (role !== undefined && brokerUrl !== undefined) {
-      const rights = rightsOf({
-        publishes: publishes.topic,
-        consumes: { topic, group: name },
-        retryDelaysMs: config.retries.delaysMs,
-      });
-      const owner = { url: urlWithPassword(brokerUrl, password), applicationName: `${name}-messaging` };
-      await grantTopics(owner, role, rights, telemetry);
-      telemetry.logger.info("the role has the service's topics", { role });
-    }
+    const retryDelaysMs = config.retries.delaysMs;
+    const declared = { publishes: publishes.topic, consumes: { topic, group: name }, retryDelaysMs };
+    await grantToRole(name, config, rightsOf(declared), telemetry);
     telemetry.logger.info(`${name} is migrated`, { applied, topics: consumed.length + 1 });
   };
 }

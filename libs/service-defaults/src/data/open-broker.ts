@@ -1,5 +1,5 @@
 import { type Secret, urlWithPassword } from "@plumbline/config";
-import { type Broker, type BrokerOptions, connectBroker } from "@plumbline/messaging";
+import { type Broker, type BrokerOptions, connectBroker, grantTopics, type Rights } from "@plumbline/messaging";
 import { followClientTls } from "@plumbline/rpc/settings";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { Followed } from "../live-settings.ts";
@@ -74,4 +74,22 @@ export async function openBroker(
       await owned.disposeAsync();
     },
   });
+}
+
+/**
+ * Lets the role of `messaging.role` publish and consume what belongs to the service. Does nothing
+ * without it. The other settings are those of an administrator of the broker.
+ */
+export async function grantToRole(
+  service: string,
+  { messaging: { adapter, url, password, role }, kafka }: BrokerSettings,
+  rights: Rights,
+  telemetry: Telemetry,
+): Promise<void> {
+  if (role === undefined) return;
+  await using certificates = await followClientTls(adapter === "kafka" ? kafka.tls : undefined, telemetry.logger);
+  const postgres = url && { url: urlWithPassword(url, password), applicationName: `${service}-messaging` };
+  const tls = certificates?.current;
+  await grantTopics({ adapter, postgres, kafka: { ...kafka, tls, clientId: service } }, role, rights, telemetry);
+  telemetry.logger.info("the role has the service's topics", { role });
 }

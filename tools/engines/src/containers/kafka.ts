@@ -24,8 +24,11 @@ export function whyNoSaslKafka(): string | undefined {
   return `needs a Kafka with a login: no Docker engine has the image ${kafkaImage} (TEST_ENGINES=docker allows pulling it)`;
 }
 
-/** Starts a broker whose clients log in, in a container. */
-export async function startSaslKafka(): Promise<SaslKafka> {
+/**
+ * Starts a broker whose clients log in, in a container. With `acls` it allows them nothing but what
+ * its ACLs say. Clients of the listener without a login may do everything.
+ */
+export async function startSaslKafka({ acls = false }: { readonly acls?: boolean } = {}): Promise<SaslKafka> {
   const port = await freePort();
   const saslPort = await freePort();
   const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
@@ -40,6 +43,10 @@ export async function startSaslKafka(): Promise<SaslKafka> {
     KAFKA_LISTENER_NAME_LOGIN_SCRAM___SHA___256_SASL_JAAS_CONFIG: scram,
     KAFKA_LISTENER_NAME_LOGIN_SCRAM___SHA___512_SASL_JAAS_CONFIG: scram,
     KAFKA_CONNECTIONS_MAX_REAUTH_MS: "12000",
+    ...(acls && {
+      KAFKA_AUTHORIZER_CLASS_NAME: "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+      KAFKA_SUPER_USERS: "User:ANONYMOUS",
+    }),
   })
     .withExposedPorts({ container: 9095, host: saslPort })
     .start();

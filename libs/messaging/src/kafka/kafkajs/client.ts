@@ -101,7 +101,7 @@ function isLoginRefused(error: unknown): boolean {
  * Creates a kafkajs client that logs to our logger. kafkajs logs errors that it retries, so they
  * are warnings here.
  */
-function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
+export function createKafka(options: KafkaOptions, logger: Logger): kafkajs.Kafka {
   quietRequestQueue();
   closeSilentConnections();
   readableFetches();
