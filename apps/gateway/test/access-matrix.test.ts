@@ -131,6 +131,36 @@ test("every RPC has a rule and a route, so that the matrix has all of them", () 
   assert.deepEqual(new Set(bindings.map(({ rpcPath }) => rpcPath)), new Set(rules.keys()));
 });
 
+test("routes, the document and the access table are the same set, and other paths are 404 (negative 50)", async () => {
+  await using issuer = await startTokenIssuer();
+  await using auth = await issuer.auth();
+  await using gateway = await openGateway(plumbline, { upstream: new MemoryUpstream(plumbline, {}), auth });
+  const { paths } = (await (await gateway.fetch("/openapi.json")).json()) as {
+    paths: Record<string, Record<string, { operationId: string; security: unknown }>>;
+  };
+  const documented = Object.values(paths).flatMap((methods) =>
+    Object.entries(methods).map(([method, { operationId, security }]) => [operationId, method, security]),
+  );
+  const expected = bindings.map(({ rpcPath, method, httpMethod, index }) => {
+    const scopes = scopesOf(rules.get(rpcPath));
+    const id = `${method.parent.name}_${method.name}${index === 0 ? "" : `_${index + 1}`}`;
+    return [id, httpMethod.toLowerCase(), scopes.length === 0 ? [] : [{ accessToken: scopes }]];
+  });
+  const sorted = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).toSorted();
+  assert.deepEqual(sorted(documented), sorted(expected));
+
+  const authorization = `Bearer ${await issuer.token("ada", "orders:read orders:write")}`;
+  const words = ["v1", "v2", "orders", "greetings", "labels", "admin", "internal", "users", "7", "label", "x:watch"];
+  let state = 7;
+  const next = (bound: number): number => (state = (state * 48_271) % 2_147_483_647) % bound;
+  for (let tried = 0; tried < 500; tried++) {
+    const parts = Array.from({ length: 1 + next(4) }, () => words[next(words.length)] ?? "");
+    // A last part that no template has, behind one that matches no variable of a single part.
+    const path = `/${[...parts, "none", "such"].join("/")}`;
+    assert.equal((await gateway.fetch(path, { headers: { authorization } })).status, 404, path);
+  }
+});
+
 for (const transport of transportNames) {
   test(`REST over ${transport}: every RPC admits the callers of its rule, in each state of a token`, async (context) => {
     await using issuer = await startTokenIssuer();

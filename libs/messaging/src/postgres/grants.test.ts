@@ -69,7 +69,7 @@ async function stored(): Promise<bigint> {
   return row?.n ?? 0n;
 }
 
-test("a role publishes its own topics, its retries and its dead letters, and nothing else", async () => {
+test("a role publishes its own topics, its retries and its dead letters, and nothing else (negative 10)", async () => {
   for (const [one, other] of [
     [orders, worker],
     [worker, orders],
