@@ -52,7 +52,7 @@ async function openUser(client: KafkaClientName, rights: Rights): Promise<Broker
 }
 
 for (const client of kafkaClients) {
-  test(`${client}: each user publishes its own topics and consumes its own subscriptions, and forges nothing`, {
+  test(`${client}: each user publishes its own topics and consumes its own subscriptions, and forges nothing (negative 10)`, {
     skip,
     timeout: 90_000,
   }, async () => {
