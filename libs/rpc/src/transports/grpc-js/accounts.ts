@@ -159,12 +159,28 @@ function pushCompact(this: Readable, data: Buffer | null): boolean {
   return push.call(this, data === null ? null : compact(data));
 }
 
+/** The memory that data of any size may keep. Less than that counts for each call anyway. */
+const smallRead = 4_096;
+let slab = Buffer.allocUnsafeSlow(smallRead);
+let used = 0;
+
 /** Returns `data`, or a copy of it: 13 octets would keep a read of 64 KiB in memory. */
 function compact(data: Buffer): Buffer {
   const { byteLength } = data.buffer;
-  if (byteLength <= 4_096 || byteLength <= data.length * 4) return data;
-  // Not from a pool, whose slabs are as large as a read.
-  const copy = Buffer.allocUnsafeSlow(data.length);
+  const { length } = data;
+  if (byteLength <= smallRead || byteLength <= length * 4) return data;
+  // Not from the pool of Node, whose slabs are as large as a read.
+  if (length > smallRead / 4) {
+    const copy = Buffer.allocUnsafeSlow(length);
+    data.copy(copy);
+    return copy;
+  }
+  if (used + length > smallRead) {
+    slab = Buffer.allocUnsafeSlow(smallRead);
+    used = 0;
+  }
+  const copy = slab.subarray(used, used + length);
+  used += length;
   data.copy(copy);
   return copy;
 }

@@ -184,12 +184,25 @@ class StreamIncoming extends GrpcIncoming<Duplex> {
 }
 
 function unary(method: ServerMethod) {
-  return (call: UnaryCall, callback: sendUnaryData<Buffer>): void => void setImmediate(start, method, call, callback);
+  return (call: UnaryCall, callback: sendUnaryData<Buffer>): void => {
+    if (arrived.push({ method, call, callback }) === 1) setImmediate(startArrived);
+  };
 }
 
-/** Hands a call on, unless it was reset in the read that brought it. */
-function start(method: ServerMethod, call: UnaryCall, callback: sendUnaryData<Buffer>): void {
-  if (!call.cancelled) method.accept(new UnaryIncoming(call, callback));
+interface Arrived {
+  readonly method: ServerMethod;
+  readonly call: UnaryCall;
+  readonly callback: sendUnaryData<Buffer>;
+}
+
+/** The unary calls that arrived in this turn of the event loop. */
+let arrived: Arrived[] = [];
+
+/** Hands calls on, unless they were reset in the read that brought them. */
+function startArrived(): void {
+  const calls = arrived;
+  arrived = [];
+  for (const { method, call, callback } of calls) if (!call.cancelled) method.accept(new UnaryIncoming(call, callback));
 }
 
 function stream(method: ServerMethod) {
