@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
 import { generateContracts } from "@plumbline/tools-stack";
-import { choice, oneOf, runCommand, text, UsageError, whole } from "@plumbline/tools-stack/command";
+import { choice, flag, oneOf, runCommand, text, UsageError, whole } from "@plumbline/tools-stack/command";
 
 const words = {
   competitors: "our services beside their Go twins and other Node stacks",
@@ -13,6 +13,7 @@ const words = {
   telemetry: "the gateway with and without 10 % of its traces exported",
   overload: "the gateway at up to twice its peak, with its limit and without",
   against: "greeter and gateway of this checkout beside another, in pairs",
+  allocations: "bytes that greeter and gateway allocate for a call, beside the baseline",
   micro: "our libraries beside npm packages, and the cost of a flag",
 };
 type Word = keyof typeof words;
@@ -31,8 +32,11 @@ const takers: Readonly<Record<string, readonly Word[]>> = {
   client: ["orders"],
   profile: ["orders", "telemetry"],
   checkout: ["against"],
+  update: ["allocations"],
   json: ["competitors", "orders", "curves", "replicas", "gc", "telemetry", "against", "micro"],
 };
+/** Rounds where five are too few for an interval that says something. */
+const moreRounds: Partial<Record<Word, number>> = { competitors: 8, telemetry: 10, against: 8 };
 const of = (option: string) => ` [${takers[option]?.join(", ")}]`;
 
 await runCommand(
@@ -43,32 +47,37 @@ await runCommand(
     words: { ...words, peers: "the former name of competitors" },
     wordsAs: "[COMMAND]",
     options: {
-      rounds: whole("rounds of each measurement", { least: 1, most: 100, preset: 5 }),
+      rounds: whole("rounds of each measurement; 5, or 8 to 10 for ratios, by default", { least: 1, most: 100 }),
       only: text(`parts: rpc,gateway,chain,start or fulfilled,rejected${of("only")}`, { takes: "A,B" }),
       names: text(`only targets with one of these in their name${of("names")}`, { takes: "A,B" }),
-      ms: whole(`length of a measurement, 1200 by default${of("ms")}`, { least: 100, most: 20_000 }),
+      ms: whole(`length of a measurement, 1200 by default, 800 for competitors${of("ms")}`, {
+        least: 100,
+        most: 20_000,
+      }),
       rate: whole(`calls a second at the fixed rate, 0 skips it${of("rate")}`, { least: 0, most: 50_000 }),
       orders: whole(`orders in the closed loop, 800 by default${of("orders")}`, { least: 1, most: 20_000 }),
       rows: whole(`most rows of a curve, 1000000 by default${of("rows")}`, { least: 1_000, most: 10_000_000 }),
       client: choice(`client library for Kafka${of("client")}`, kafkaClients),
       profile: text(`writes CPU profiles there${of("profile")}`, { takes: "FOLDER" }),
       checkout: text(`the other checkout, after npm ci there${of("checkout")}`, { takes: "FOLDER" }),
+      update: flag(`writes the baseline${of("update")}`),
       json: text("writes every sample there", { takes: "FILE" }),
     },
     notes: [
-      "Exit codes: 0 measured, 1 a claim about messaging, an aim of against or the limit of a flag is missed, 2 wrong command line.",
+      "Exit codes: 0 measured, 1 a claim about messaging, an aim of against, the baseline or the limit of a flag is missed, 2 wrong command line.",
     ],
   },
   async ({ words: [word, ...more], values }) => {
     if (more.length > 0) throw new UsageError(`it takes one command, not also ${JSON.stringify(more[0])}`);
     const command = word === "peers" ? "competitors" : (word as Word | undefined);
     for (const [option, belongsTo] of Object.entries(takers)) {
-      const isGiven = values[option as keyof typeof values] !== undefined;
-      if (isGiven && (command === undefined || !belongsTo.includes(command))) {
+      const value = values[option as keyof typeof values];
+      if (value !== undefined && value !== false && (command === undefined || !belongsTo.includes(command))) {
         throw new UsageError(`--${option} belongs to ${belongsTo.join(", ")}`);
       }
     }
-    const { rounds, ms = 1_200, json, profile } = values;
+    const { ms = 1_200, json, profile } = values;
+    const { rounds = (command && moreRounds[command]) ?? 5 } = values;
     const names = (values.names ?? "").split(",");
     const only = <T extends string>(parts: readonly T[]) =>
       values.only?.split(",").map((part) => oneOf(part, parts, "--only takes")) ?? [...parts];
@@ -76,7 +85,8 @@ await runCommand(
       async competitors() {
         const chosen = only(["rpc", "gateway", "chain", "start"]);
         const { competitors } = await import("./competitors/competitors.ts");
-        return () => competitors({ rounds, only: chosen, names, ms, rate: values.rate ?? 1_000, json });
+        return () =>
+          competitors({ rounds, only: chosen, names, ms: values.ms ?? 800, rate: values.rate ?? 1_000, json });
       },
       async orders() {
         const { rate = 50, orders: count = 800, client = defaultKafkaClient } = values;
@@ -111,6 +121,11 @@ await runCommand(
         if (checkout === undefined) throw new UsageError("against needs --checkout FOLDER");
         const { against } = await import("./against/against.ts");
         return () => against({ checkout, rounds, names, ms, json });
+      },
+      async allocations() {
+        await generateContracts(root);
+        const { guardAllocations } = await import("./allocations/guard.ts");
+        return () => guardAllocations(root, { update: values.update });
       },
       async micro() {
         const { micro } = await import("./micro/micro.ts");

@@ -33,6 +33,10 @@ const steps: Readonly<Record<string, { readonly about: string; readonly command:
     about: "packages of others: hashes, no install scripts, exact versions, a least age",
     command: ours("lockfile", "check"),
   },
+  allocations: {
+    about: "greeter and gateway allocate for a call what the baseline says, or 5 % more",
+    command: [process.execPath, "-C", "source", "tests/bench/src/main.ts", "allocations"],
+  },
   unused: { about: "no unused file, export or dependency, by knip", command: ["knip", "--no-config-hints"] },
 };
 

@@ -1,19 +1,21 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { sleep } from "@plumbline/concurrency";
 import { transportNames } from "@plumbline/rpc";
 import { freePort } from "@plumbline/tools-engines";
+import { allocatedBytes, type Counted, startCounted } from "../allocations/counted.ts";
 import { median } from "../compare.ts";
 import { buildOurs } from "../competitors/build.ts";
 import { load } from "../competitors/load.ts";
 import { machineOf } from "../competitors/machine.ts";
-import { type Program, Running } from "../competitors/program.ts";
 import { gateway, greeter } from "../competitors/targets.ts";
 import { openWorkshop, root, type Workshop } from "../competitors/workshop.ts";
 import { eachRound } from "../each-round.ts";
 import { markdown, whole } from "../markdown.ts";
+import { type CalmPairs, calmPairs, calmRule } from "../pairs/calm-pairs.ts";
+import { type Watched, watched } from "../pairs/surroundings.ts";
+import { warmUp } from "../pairs/warm-up.ts";
+import { atMost, interval, type Ratio } from "../ratio.ts";
 import { knownSettings, onlyKnown } from "./known-settings.ts";
-import { type PairedRatio, pairedRatio } from "./paired-ratio.ts";
 
 export interface AgainstOptions {
   /** The other checkout, with its dependencies installed. */
@@ -25,21 +27,14 @@ export interface AgainstOptions {
   readonly json: string | undefined;
 }
 
-/** The samples of one side, in the order of the rounds. */
-interface Samples {
-  readonly cpuMicros: number[];
-  readonly bytes: number[];
-}
-
-/** A started service, and where it writes how much it has allocated. */
-interface Started {
-  readonly running: Running;
-  readonly allocatedFile: string;
+/** One measurement of one side, for each call. */
+interface Sample extends Watched {
+  readonly cpuMicros: number;
+  readonly bytes: number;
 }
 
 const mostCpu = 1.05;
 const mostBytes = 1.02;
-const warmCalls = 60_000;
 /**
  * The number of times that both sides are started. The one that starts second costs some percent
  * more in all of its rounds, so the order changes each time.
@@ -61,22 +56,34 @@ export async function against({ checkout, rounds, ms, names, json }: AgainstOpti
   buildOurs(other, ["gateway", "greeter"]);
   console.log(machineOf());
 
-  const rows = [["target", "CPU us per call", "ratio (95 %)", "", "bytes per call", "ratio (95 %)", ""]];
+  const rows = [["target", "CPU us per call", "ratio (95 %)", "pairs", "", "bytes per call", "ratio (95 %)", ""]];
   const samples: Record<string, unknown> = {};
   for (const transport of transportNames) {
     for (const service of ["greeter", "gateway"] as const) {
       const name = `${service} (${transport})`;
       if (!names.some((part) => name.includes(part))) continue;
       const [before, after] = await measurePairs(workshop, { other, service, transport, rounds, ms });
-      const cpu = pairedRatio(before.cpuMicros, after.cpuMicros);
-      const bytes = pairedRatio(before.bytes, after.bytes);
+      const calm = calmPairs(before, after);
+      // Allocations do not depend on other work of the machine.
+      const all: typeof calm = { pairs: before.map((one, at) => [one, after[at] as Sample]), thrown: {} };
+      const cpu = atMost(mostCpu, "CPU", calm, ({ cpuMicros }) => cpuMicros);
+      const bytes = atMost(mostBytes, "bytes", all, (sample) => sample.bytes);
       samples[name] = { before, after };
-      rows.push([name, ...cells(before.cpuMicros, after.cpuMicros, cpu, mostCpu)]);
-      rows.at(-1)?.push(...cells(before.bytes, after.bytes, bytes, mostBytes));
-      if (cpu.low > mostCpu || bytes.low > mostBytes) process.exitCode = 1;
+      const pairs = `${cpu.pairs} of ${cpu.measured}`;
+      rows.push([
+        name,
+        medians(calm, ({ cpuMicros }) => cpuMicros),
+        interval(cpu),
+        pairs,
+        verdict(cpu),
+        medians(all, (sample) => sample.bytes),
+        interval(bytes),
+        verdict(bytes),
+      ]);
+      if (cpu.verdict === "missed" || bytes.verdict === "missed") process.exitCode = 1;
     }
   }
-  console.log(markdown(rows));
+  console.log(`${markdown(rows)}\n\n${calmRule}`);
   if (json !== undefined) writeFileSync(json, JSON.stringify(samples, undefined, 2));
 }
 
@@ -89,17 +96,16 @@ async function measurePairs(
     readonly rounds: number;
     readonly ms: number;
   },
-): Promise<readonly [Samples, Samples]> {
+): Promise<readonly [Sample[], Sample[]]> {
   const { service, transport, rounds, ms } = plan;
   const kind = service === "greeter" ? "grpc" : "http";
-  const before: Samples = { cpuMicros: [], bytes: [] };
-  const after: Samples = { cpuMicros: [], bytes: [] };
+  const [before, after]: [Sample[], Sample[]] = [[], []];
   const sides = [
     { checkout: plan.other, samples: before },
     { checkout: root, samples: after },
   ];
 
-  const start = async (checkout: string): Promise<Started> => {
+  const start = async (checkout: string): Promise<Counted> => {
     const port = await freePort();
     const of = { ...parts, root: checkout };
     const program =
@@ -107,9 +113,7 @@ async function measurePairs(
         ? greeter(of, "full", transport)(port)
         : gateway(of, "full", transport)(port, parts.upstream);
     const known = knownSettings(readFileSync(join(checkout, "docs/settings.md"), "utf8"));
-    const allocatedFile = join(parts.folder, `allocated-${port}`);
-    const counting = counted({ ...program, env: onlyKnown(program.env, known) }, allocatedFile);
-    return { running: await Running.start(counting, 0, parts.folder), allocatedFile };
+    return await startCounted({ ...program, env: onlyKnown(program.env, known) }, 0, parts.folder);
   };
   const startBoth = async (stack: AsyncDisposableStack, order: typeof sides) => {
     const started = [];
@@ -119,9 +123,14 @@ async function measurePairs(
       started.push({ ...side, samples });
     }
     for (const { running } of started) {
-      for (let calls = 0; calls < warmCalls; ) calls += (await load(generator, kind, running.port, 1_000)).calls;
+      await warmUp(`${service} over ${transport}`, async () => await cpuPerCall(running, 1_000));
     }
     return started;
+  };
+  const cpuPerCall = async (running: Counted["running"], time: number): Promise<number> => {
+    const cpu = running.cpuSeconds();
+    const { calls } = await load(generator, kind, running.port, time);
+    return ((running.cpuSeconds() - cpu) * 1e6) / calls;
   };
 
   for (let at = 0; at < starts; at++) {
@@ -133,37 +142,22 @@ async function measurePairs(
         await load(generator, kind, side.running.port, 150);
         const bytes = await allocatedBytes(side);
         const cpu = side.running.cpuSeconds();
-        const { calls } = await load(generator, kind, side.running.port, ms);
-        samples.cpuMicros.push(((side.running.cpuSeconds() - cpu) * 1e6) / calls);
-        samples.bytes.push(((await allocatedBytes(side)) - bytes) / calls);
+        const sample = await watched(async () => {
+          const { calls } = await load(generator, kind, side.running.port, ms);
+          return { calls, cpuMicros: ((side.running.cpuSeconds() - cpu) * 1e6) / calls };
+        });
+        samples.push({ ...sample, bytes: ((await allocatedBytes(side)) - bytes) / sample.calls });
       }
     }
   }
   return [before, after];
 }
 
-function counted(program: Program, file: string): Program {
-  const preload = ["--import", join(import.meta.dirname, "allocated.ts")];
-  return { ...program, args: [...preload, ...program.args], env: { ...program.env, ALLOCATED_FILE: file } };
+function medians({ pairs }: CalmPairs<Sample>, of: (sample: Sample) => number): string {
+  const side = (index: 0 | 1) => (pairs.length === 0 ? "?" : whole(median(pairs.map((pair) => of(pair[index])))));
+  return `${side(0)} -> ${side(1)}`;
 }
 
-/**
- * Returns the bytes that the process has allocated since its start; rejects if it does not say so
- * within 5 s.
- */
-async function allocatedBytes({ running, allocatedFile }: Started): Promise<number> {
-  rmSync(allocatedFile, { force: true });
-  running.signal("SIGUSR2");
-  for (let waited = 0; waited < 5_000; waited += 5) {
-    await sleep(5);
-    if (existsSync(allocatedFile)) return Number(readFileSync(allocatedFile, "utf8"));
-  }
-  throw new Error("the measured process does not report its allocations");
-}
-
-function cells(before: readonly number[], after: readonly number[], ratio: PairedRatio, most: number): string[] {
-  const { mean, low, high } = ratio;
-  const verdict = high <= most ? `<= ${most} met` : low > most ? `<= ${most} missed` : `<= ${most} unsure`;
-  const interval = `${mean.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`;
-  return [`${whole(median(before))} -> ${whole(median(after))}`, interval, verdict];
+function verdict({ aim, verdict: found }: Ratio): string {
+  return `${aim} ${found}`;
 }

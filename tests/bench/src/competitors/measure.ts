@@ -1,11 +1,13 @@
 import { eachRound } from "../each-round.ts";
+import { type Watched, watched } from "../pairs/surroundings.ts";
+import { warmUp } from "../pairs/warm-up.ts";
 import { gcFile, pausesOf } from "./gc-file.ts";
 import { type Load, load } from "./load.ts";
 import { Running } from "./program.ts";
 import type { Target } from "./targets.ts";
 
 /** One measurement of one target. */
-export interface Sample {
+export interface Sample extends Watched {
   readonly perSecond: number;
   /** User and system time of the measured processes for each call, in microseconds. */
   readonly cpuMicros: number;
@@ -57,7 +59,7 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
     const running: Running[] = [];
     for (const program of target.programs) running.push(stack.use(await Running.start(program, 0, plan.folder)));
     all.push({ target, running, closed: [], atRate: [] });
-    await attempt(target, () => warmUp(target, plan.generator));
+    await attempt(target, () => warmUp(`${target.name}, ${target.mode}`, () => cpuOfSlice(target, running, plan)));
   }
   for (const round of eachRound(plan.rounds, `${targets.length} targets`)) {
     const turn = round % Math.max(1, all.length);
@@ -77,27 +79,24 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
   return measured;
 }
 
-const warmCalls = 25_000;
+function cpuOf(running: readonly Running[]): number {
+  return running.reduce((sum, process) => sum + process.cpuSeconds(), 0);
+}
 
-/**
- * Calls a target until its code is compiled, which takes tens of thousands of calls, or for 40
- * seconds; the latter is printed.
- */
-async function warmUp(target: Target, generator: string): Promise<void> {
-  const giveUpAt = performance.now() + 40_000;
-  let calls = 0;
-  while (calls < warmCalls && performance.now() < giveUpAt) {
-    calls += (await load(generator, kindOf(target), portOf(target), 1_000)).calls;
-  }
-  if (calls < warmCalls)
-    console.log(`NOT WARM  ${target.name}, ${target.mode}: ${calls} calls of ${warmCalls} before it is measured`);
+/** Calls a target for a second, and returns its CPU seconds per call. */
+async function cpuOfSlice(target: Target, running: readonly Running[], { generator }: Plan): Promise<number> {
+  const before = cpuOf(running);
+  const { calls } = await load(generator, kindOf(target), portOf(target), 1_000);
+  return (cpuOf(running) - before) / calls;
 }
 
 async function sample(target: Target, running: readonly Running[], plan: Plan, rate: number): Promise<Sample> {
-  const cpu = (): number => running.reduce((sum, process) => sum + process.cpuSeconds(), 0);
-  const before = cpu();
-  const seen = await load(plan.generator, kindOf(target), portOf(target), plan.ms, rate);
-  return { perSecond: seen.calls / seen.seconds, cpuMicros: ((cpu() - before) * 1e6) / seen.calls, load: seen };
+  return await watched(async () => {
+    const before = cpuOf(running);
+    const seen = await load(plan.generator, kindOf(target), portOf(target), plan.ms, rate);
+    const cpuMicros = ((cpuOf(running) - before) * 1e6) / seen.calls;
+    return { perSecond: seen.calls / seen.seconds, cpuMicros, load: seen };
+  });
 }
 
 async function pausesOfCalled(target: Target, running: readonly Running[], folder: string): Promise<number[]> {

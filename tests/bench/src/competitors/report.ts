@@ -48,12 +48,8 @@ function byMode(a: Measured, b: Measured): number {
   return modes.indexOf(a.target.mode) - modes.indexOf(b.target.mode);
 }
 
-export function cpuOf({ closed }: Measured): number {
+function cpuOf({ closed }: Measured): number {
   return median(closed.map(({ cpuMicros }) => cpuMicros));
-}
-
-export function rateOf({ closed }: Measured): number {
-  return median(closed.map(({ perSecond }) => perSecond));
 }
 
 function latencies(samples: readonly Sample[]): string {

@@ -1,5 +1,6 @@
 import { openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
+import { type Watched, watched } from "../pairs/surroundings.ts";
 import { cpuSecondsOfAll } from "../processes.ts";
 import type { Engines } from "./engines.ts";
 import type { Customer, Ending, Flow } from "./flow.ts";
@@ -13,7 +14,7 @@ export interface Cpu {
   readonly kafka: number;
 }
 
-export interface Closed {
+export interface Closed extends Watched {
   readonly perSecond: number;
   readonly cpu: Cpu;
   /** Transactions of its databases for each order, including those of polls. */
@@ -38,13 +39,13 @@ export async function closedLoop(
   count: number,
 ): Promise<Closed> {
   const [before, operationsBefore] = [await spent(system, engines), await operationsOf(system.services)];
-  const { perSecond } = await customer.closed(ending, count);
+  const { perSecond, around } = await watched(() => customer.closed(ending, count));
   const [after, operationsAfter] = [await spent(system, engines), await operationsOf(system.services)];
   const micros = (key: keyof Cpu): number => ((after[key] - before[key]) * 1e6) / count;
   const cpu = { services: micros("services"), postgres: micros("postgres"), kafka: micros("kafka") };
   const each = [...operationsAfter].map(([key, n]) => [key, (n - (operationsBefore.get(key) ?? 0)) / count] as const);
   const operations = Object.fromEntries(each.filter(([, n]) => n > 0.1));
-  return { perSecond, cpu, commits: (after.commits - before.commits) / count, operations };
+  return { perSecond, around, cpu, commits: (after.commits - before.commits) / count, operations };
 }
 
 /** Returns seconds of CPU so far, and transactions of the system's databases. */

@@ -7,6 +7,7 @@ import { installCompetitors } from "../competitors/install.ts";
 import { machineOf } from "../competitors/machine.ts";
 import { root } from "../competitors/workshop.ts";
 import { eachRound } from "../each-round.ts";
+import { warmUp } from "../pairs/warm-up.ts";
 import { ratioTable } from "../ratio.ts";
 import { startEngines } from "./engines.ts";
 import { Customer, type Ending } from "./flow.ts";
@@ -34,11 +35,8 @@ export interface OrdersOptions {
 const allEndings = ["fulfilled", "rejected"] as const satisfies readonly Ending[];
 /** The seconds of one measurement of latency. */
 const rateSeconds = 5;
-/**
- * The orders before the first measurement, for each system: V8 compiles the hot code, and groups
- * are joined.
- */
-const warmOrders = 1_000;
+/** The orders of a slice of the warm-up. */
+const warmOrders = 250;
 
 /**
  * Measures an order from placed to its end, beside the same by hand: throughput, latency, CPU of
@@ -59,7 +57,9 @@ export async function orders(options: OrdersOptions): Promise<void> {
   const all: Seen[] = [];
   for (const system of await startAll(site, options.names, stack)) {
     const customer = stack.use(await Customer.open(system));
-    for (const ending of endings) await customer.closed(ending, warmOrders);
+    for (const ending of endings) {
+      await warmUp(`${system.name}, ${ending}`, async () => 1 / (await customer.closed(ending, warmOrders)).perSecond);
+    }
     const none = () => ({ fulfilled: [], rejected: [] });
     all.push({ system, customer, closed: none(), atRate: none() });
   }

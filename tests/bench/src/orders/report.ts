@@ -1,6 +1,7 @@
 import { median } from "../compare.ts";
 import { pausesOf } from "../competitors/gc-file.ts";
 import { at, markdown, ms, spread } from "../markdown.ts";
+import { calmPairs } from "../pairs/calm-pairs.ts";
 import { atLeast, type Ratio } from "../ratio.ts";
 import type { Ending } from "./flow.ts";
 import type { Closed, Cpu, Seen } from "./measure.ts";
@@ -61,10 +62,7 @@ export async function processTable(all: readonly Seen[]): Promise<string> {
   return markdown(rows);
 }
 
-/**
- * Returns the median of the rounds' ratios, because other work on the machine affects all
- * measurements of a round alike.
- */
+/** Returns the ratios to the loop by hand, paired by rounds. */
 export function ratios(all: readonly Seen[], endings: readonly Ending[]): Ratio[] {
   const bare = all.find(({ system }) => system.prefix === "bare_");
   if (bare === undefined) return [];
@@ -73,15 +71,11 @@ export function ratios(all: readonly Seen[], endings: readonly Ending[]): Ratio[
     all
       .filter((one) => one !== bare)
       .flatMap(({ system, closed }) => {
-        const rounds = closed[ending].flatMap((ours, round) => {
-          const theirs = bare.closed[ending][round];
-          return theirs === undefined ? [] : [{ ours, theirs }];
-        });
-        const rates = rounds.map(({ ours, theirs }) => ours.perSecond / theirs.perSecond);
-        const cpu = rounds.map(({ ours, theirs }) => cpuOf(theirs) / cpuOf(ours));
+        const both = calmPairs(bare.closed[ending], closed[ending]);
+        const [ours, theirs] = [system.name, bare.system.name];
         return [
-          atLeast(0.7, `${system.name} / ${bare.system.name}, ${ending}: orders/s`, median(rates)),
-          atLeast(0.7, `${bare.system.name} / ${system.name}, ${ending}: CPU an order`, median(cpu)),
+          atLeast(0.8, `${ours} / ${theirs}, ${ending}: orders/s`, both, ({ perSecond }) => perSecond),
+          atLeast(0.8, `${theirs} / ${ours}, ${ending}: CPU an order`, both, (one) => 1 / cpuOf(one)),
         ];
       }),
   );

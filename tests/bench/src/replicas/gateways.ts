@@ -5,10 +5,9 @@ import { gateway } from "../competitors/targets.ts";
 import { openWorkshop } from "../competitors/workshop.ts";
 import { ControlGroup } from "../control-group.ts";
 import { eachRound } from "../each-round.ts";
+import { watched } from "../pairs/surroundings.ts";
+import { warmUp } from "../pairs/warm-up.ts";
 import { type ReplicasOptions, type Scaling, type Shared, share } from "./scaling.ts";
-
-const warmCalls = 25_000;
-const warmMs = 40_000;
 
 /**
  * Measures two gateways in front of one greeter beside one, with connections divided evenly as by a
@@ -26,18 +25,18 @@ export async function gateways({ rounds, ms }: ReplicasOptions): Promise<Scaling
     all.push(stack.use(await Running.start(group.holding(program), core, parts.folder)));
   }
 
-  const measure = async (running: readonly Running[], time: number): Promise<Shared & { readonly calls: number }> => {
-    const cpu = () => running.reduce((sum, one) => sum + one.cpuSeconds(), 0);
-    const before = cpu();
-    const ports = running.map(({ port }) => port);
-    const { calls, seconds, cpuSeconds } = await load(generator, "http", ports, time);
-    return { calls, perSecond: calls / seconds, cores: (cpu() - before) / seconds, callerCores: cpuSeconds / seconds };
-  };
-  const giveUpAt = performance.now() + warmMs;
-  let warm = 0;
-  while (warm < 2 * warmCalls && performance.now() < giveUpAt) warm += (await measure(all, 1_000)).calls;
-  if (warm < 2 * warmCalls)
-    console.log(`NOT WARM  gateways: ${warm} calls of ${2 * warmCalls} before they are measured`);
+  const measure = (running: readonly Running[], time: number): Promise<Shared> =>
+    watched(async () => {
+      const cpu = () => running.reduce((sum, one) => sum + one.cpuSeconds(), 0);
+      const before = cpu();
+      const ports = running.map(({ port }) => port);
+      const { calls, seconds, cpuSeconds } = await load(generator, "http", ports, time);
+      return { perSecond: calls / seconds, cores: (cpu() - before) / seconds, callerCores: cpuSeconds / seconds };
+    });
+  await warmUp("gateways", async () => {
+    const { perSecond, cores } = await measure(all, 1_000);
+    return cores / perSecond;
+  });
 
   const [one, two]: [Shared[], Shared[]] = [[], []];
   for (const round of eachRound(rounds, "gateways")) {

@@ -3,6 +3,7 @@ import { median } from "../compare.ts";
 import { machineOf } from "../competitors/machine.ts";
 import { whyNoControlGroups } from "../control-group.ts";
 import { markdown, spread } from "../markdown.ts";
+import { calmPairs } from "../pairs/calm-pairs.ts";
 import { atLeast, type Ratio, ratioTable } from "../ratio.ts";
 import { gateways } from "./gateways.ts";
 import { type ReplicasOptions, type Scaling, share } from "./scaling.ts";
@@ -34,8 +35,6 @@ export async function replicas(options: ReplicasOptions): Promise<void> {
   }
 }
 
-/** Returns the median of the rounds' ratios. */
 function ratioOf({ name, one, two }: Scaling): Ratio {
-  const values = two.map(({ perSecond }, round) => perSecond / (one[round]?.perSecond ?? Number.NaN));
-  return atLeast(1.8, `2 x ${name} / 1`, median(values));
+  return atLeast(1.8, `2 x ${name} / 1`, calmPairs(one, two), ({ perSecond }) => perSecond);
 }

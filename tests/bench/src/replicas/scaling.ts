@@ -1,3 +1,5 @@
+import type { Watched } from "../pairs/surroundings.ts";
+
 export interface ReplicasOptions {
   readonly rounds: number;
   readonly ms: number;
@@ -12,7 +14,7 @@ export interface Scaling {
   readonly two: readonly Shared[];
 }
 
-export interface Shared {
+export interface Shared extends Watched {
   readonly perSecond: number;
   /** Cores that the replicas used together. */
   readonly cores: number;

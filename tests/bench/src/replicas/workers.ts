@@ -15,11 +15,14 @@ import { ControlGroup } from "../control-group.ts";
 import { eachRound } from "../each-round.ts";
 import { startEngines } from "../orders/engines.ts";
 import { type Site, startSupplier, startWorkers } from "../orders/systems.ts";
+import { watched } from "../pairs/surroundings.ts";
+import { warmUp } from "../pairs/warm-up.ts";
 import { type ReplicasOptions, type Scaling, type Shared, share } from "./scaling.ts";
 
 const topic = "orders.events";
 const count = 400;
-const warmCount = 600;
+/** The orders of a slice of the warm-up, for each worker. */
+const warmCount = 200;
 const giveUpMs = 60_000;
 
 interface Group {
@@ -50,7 +53,10 @@ export async function workers({ rounds }: ReplicasOptions): Promise<Scaling | un
     const kafka = { brokers: [`127.0.0.1:${engines.kafkaPort}`], clientId: "bench" };
     const broker = stack.use(await connectBroker({ adapter: "kafka", kafka }, noTelemetry));
     const group = { running, database, broker };
-    await fulfil(group, warmCount * size);
+    await warmUp(`${size} x worker`, async () => {
+      const { perSecond, cores } = await fulfil(group, warmCount * size);
+      return cores / perSecond;
+    });
     groups.push(group);
   }
   const samples: [Shared[], Shared[]] = [[], []];
@@ -60,16 +66,20 @@ export async function workers({ rounds }: ReplicasOptions): Promise<Scaling | un
   return { name: "worker on Kafka", unit: "orders/s", one: samples[0], two: samples[1] };
 }
 
-async function fulfil({ running, database, broker }: Group, orders: number): Promise<Shared> {
-  const fulfilled = async (): Promise<number> => {
+async function fulfil(group: Group, orders: number): Promise<Shared> {
+  return await watched(() => fulfilled(group, orders));
+}
+
+async function fulfilled({ running, database, broker }: Group, orders: number): Promise<Omit<Shared, "around">> {
+  const rows = async (): Promise<number> => {
     const [row] = await database.query<{ count: number }>("select count(*)::int as count from fulfilments");
     return row?.count ?? 0;
   };
-  const wanted = (await fulfilled()) + orders;
+  const wanted = (await rows()) + orders;
   const cpu = () => running.reduce((sum, one) => sum + one.cpuSeconds(), 0);
   const [before, ours, start] = [cpu(), process.cpuUsage(), performance.now()];
   await broker.publish(topic, Array.from({ length: orders }, placed));
-  while ((await fulfilled()) < wanted) {
+  while ((await rows()) < wanted) {
     if (performance.now() - start > giveUpMs) throw new Error(`${orders} orders were not fulfilled in ${giveUpMs} ms`);
     await sleep(25);
   }
