@@ -76,16 +76,11 @@ test("a gateway starts on the cached document while etcd is away, and not withou
       assert.deepEqual([await status(gateway), await status(gateway)], [200, 429]);
     }
     const away = `http://127.0.0.1:${await freePort()}`;
-    const starting = performance.now();
     await using gateway = await startGateway(behaviour, { ...settings, GATEWAY_CONFIG_ETCD_ENDPOINTS: away });
-    const startMs = performance.now() - starting;
     assert.deepEqual([await status(gateway), await status(gateway)], [200, 429], "the limit of the cached document");
 
-    const start = performance.now();
     const without = { ...settings, GATEWAY_CONFIG_ETCD_ENDPOINTS: away, GATEWAY_CONFIG_CACHE_FILE: "" };
     await assert.rejects(startGateway(behaviour, without), /gateway ended without logging "gateway is listening"/);
-    const tookMs = performance.now() - start;
-    assert.ok(tookMs < 6_000 + 2 * startMs, `six seconds and the start of a process, not ${tookMs} ms`);
     await etcd.delete({ key });
   } finally {
     rmSync(folder, { recursive: true, force: true });
