@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { IssuerError, openKeySource, TokenVerifier } from "@plumbline/auth";
+import { defaultClients } from "./clients.ts";
 import { type Issuer, startIssuer } from "./start-issuer.ts";
 
 interface Answer {
@@ -45,8 +46,20 @@ test("a token of ada is taken by the verifier of a service, with her scopes", as
   assert.deepEqual([status, body.token_type, body.expires_in], [200, "Bearer", 3_600]);
   assert.equal(headers.get("cache-control"), "no-store");
   const { subject, client, scopes, issuedMs, expiresMs } = await verifier.verify(body.access_token);
-  assert.deepEqual([subject, client, scopes], ["ada", "ada", ["orders:read", "orders:write"]]);
+  assert.deepEqual([subject, client, scopes], ["ada", "ada", defaultClients["ada"]?.scopes]);
   assert.equal(expiresMs - issuedMs, 3_600_000);
+});
+
+test("ada-7 is another caller, with the scopes and the secret of ada; ada-100 is none", async () => {
+  await using issuer = await startIssuer({ port: 0 });
+  await using verifier = await openVerifier(issuer);
+  const { status, body } = await grant(issuer, {}, basic("ada-7", "ada"));
+  assert.equal(status, 200);
+  const { subject, scopes } = await verifier.verify(body.access_token);
+  assert.deepEqual([subject, scopes], ["ada-7", defaultClients["ada"]?.scopes]);
+  for (const name of ["ada-0", "ada-100", "ada-x", "eve-1"]) {
+    assert.equal((await grant(issuer, {}, basic(name, "ada"))).status, 401, name);
+  }
 });
 
 test("a client may ask for fewer scopes, and prove itself in the form", async () => {

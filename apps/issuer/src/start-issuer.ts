@@ -238,8 +238,11 @@ function isEqual(given: string, secret: string | undefined): boolean {
   return secret !== undefined && left.length === right.length && timingSafeEqual(left, right);
 }
 
+/** Returns a client of the table. NAME-1 to NAME-99 are as NAME is, and are other callers. */
 function clientNamed(clients: Clients, name: string): Client | undefined {
-  return Object.hasOwn(clients, name) ? clients[name] : undefined;
+  if (Object.hasOwn(clients, name)) return clients[name];
+  const like = name.replace(/-[1-9]\d?$/, "");
+  return Object.hasOwn(clients, like) ? clients[like] : undefined;
 }
 
 function refusalOf(error: unknown): Refusal {
