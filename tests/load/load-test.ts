@@ -4,8 +4,10 @@
  * it against http://127.0.0.1:8080, or BASE_URL.
  *
  * All users have one address, for which the gateway allows 500 requests a second and a burst of
- * 1,000 (config/gateway.yaml, rateLimit.perClient). With a pause of a second they stay below it.
- * For more load, shorten PAUSE_MS and raise that limit, which applies as soon as the file is saved.
+ * 1,000 (config/gateway.yaml, rateLimit.perClient), and 60 callers, for each of which it allows 50
+ * and 100 (perPrincipal) and orders 60 orders a minute. With a pause of a second they stay below
+ * all of it. For more load, shorten PAUSE_MS and raise those limits, which applies as soon as the
+ * file is saved.
  */
 import { check, sleep } from "k6";
 import exec from "k6/execution";
@@ -13,6 +15,8 @@ import http, { type RefinedResponse, type ResponseType } from "k6/http";
 import type { Options } from "k6/options";
 
 const base = __ENV["BASE_URL"] ?? "http://127.0.0.1:8080";
+/** The fields that say who sends a request: those of operators, who act for each user. */
+const callers = JSON.parse(__ENV["CALLERS"] ?? "[]") as Record<string, string>[];
 const pauseMs = Number(__ENV["PAUSE_MS"] ?? 1000);
 const skus = ["tea", "pot", "cup"];
 
@@ -53,6 +57,7 @@ export function setup(): Run {
 /** Runs the requests of one user. */
 export default function visit({ run }: Run): void {
   if (exec.vu.iterationInScenario === 0) sleep((pauseMs / 1000) * 4 * Math.random()); // Users arrive at different times.
+  const identity = callers[exec.vu.idInTest % callers.length] ?? {};
   const customer = `load-${run}-${exec.vu.idInTest}`;
   expect(http.get(`${base}/v1/greetings/${customer}`, { tags: { name: "greet" } }), 200);
   pause();
@@ -62,16 +67,23 @@ export default function visit({ run }: Run): void {
     items: [{ sku: skus[exec.vu.iterationInScenario % skus.length], quantity: 1 }],
   });
   const placed = http.post(`${base}/v1/orders`, order, {
-    headers: { "Content-Type": "application/json", "Idempotency-Key": `${customer}-${exec.vu.iterationInScenario}` },
+    headers: {
+      ...identity,
+      "Content-Type": "application/json",
+      "Idempotency-Key": `${customer}-${exec.vu.iterationInScenario}`,
+    },
     tags: { name: "place" },
   });
   if (!expect(placed, 200)) return pause();
   pause();
 
-  expect(http.get(`${base}/v1/orders/${String(placed.json("id"))}`, { tags: { name: "get" } }), 200);
+  expect(http.get(`${base}/v1/orders/${String(placed.json("id"))}`, { headers: identity, tags: { name: "get" } }), 200);
   pause();
 
-  expect(http.get(`${base}/v1/orders?customerId=${customer}&pageSize=10`, { tags: { name: "list" } }), 200);
+  expect(
+    http.get(`${base}/v1/orders?customerId=${customer}&pageSize=10`, { headers: identity, tags: { name: "list" } }),
+    200,
+  );
   pause();
 }
 

@@ -1,4 +1,4 @@
-import { type Stack, table } from "@plumbline/tools-stack";
+import { fetchAs, type Stack, table } from "@plumbline/tools-stack";
 import type { Report } from "./report.ts";
 
 const orders = 20;
@@ -16,12 +16,12 @@ export async function scale(stack: Stack, print: (text: string) => void): Promis
   await stack.up(replicas);
   const [watched = "", cancelled = ""] = await stack.gateways();
   const supplier = await stack.supplier();
-  await send(`${supplier}/v1/settings`, "PATCH", { latencyMs });
+  await send(fetch, `${supplier}/v1/settings`, "PATCH", { latencyMs });
   let ends: string[];
   try {
     ends = await Promise.all(Array.from({ length: orders }, () => watchAndCancel(watched, cancelled)));
   } finally {
-    await send(`${supplier}/v1/settings`, "PATCH", { latencyMs: 0 });
+    await send(fetch, `${supplier}/v1/settings`, "PATCH", { latencyMs: 0 });
   }
   const seen = ends.filter((end) => end === "ORDER_STATUS_CANCELLED").length;
   const running = await Promise.all(
@@ -41,12 +41,12 @@ export async function scale(stack: Stack, print: (text: string) => void): Promis
 
 /** Returns the last status that the watcher saw before its stream ended. */
 async function watchAndCancel(watched: string, cancelled: string): Promise<string> {
-  const placed = await send(`${watched}/v1/orders`, "POST", {
+  const placed = await send(fetchAs, `${watched}/v1/orders`, "POST", {
     customerId: "chaos-scale",
     items: [{ sku: "tea", quantity: 1 }],
   });
   const { id } = (await placed.json()) as { id: string };
-  const stream = await fetch(`${watched}/v1/orders/${id}:watch`, {
+  const stream = await fetchAs(`${watched}/v1/orders/${id}:watch`, {
     headers: { accept: "text/event-stream" },
     signal: AbortSignal.timeout(requestMs),
   });
@@ -57,13 +57,13 @@ async function watchAndCancel(watched: string, cancelled: string): Promise<strin
     text += decoder.decode(chunk, { stream: true });
     if (isCancelled || !text.includes("ORDER_STATUS_PENDING")) continue;
     isCancelled = true;
-    await send(`${cancelled}/v1/orders/${id}:cancel`, "POST", {});
+    await send(fetchAs, `${cancelled}/v1/orders/${id}:cancel`, "POST", {});
   }
   return text.match(/ORDER_STATUS_[A-Z]+/g)?.at(-1) ?? `nothing: ${stream.status} ${text}`;
 }
 
-async function send(url: string, method: string, body: unknown): Promise<Response> {
-  const response = await fetch(url, {
+async function send(by: typeof fetchAs, url: string, method: string, body: unknown): Promise<Response> {
+  const response = await by(url, {
     method,
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),

@@ -1,4 +1,4 @@
-import { type Entry, givenTransport, ownServices, settingsPrefix } from "@plumbline/tools-stack";
+import { authorizationFor, type Entry, givenTransport, ownServices, settingsPrefix } from "@plumbline/tools-stack";
 import { type Receiver, startReceiver } from "./otlp/receiver.ts";
 import { type Running, runStack } from "./stack.ts";
 
@@ -33,6 +33,7 @@ export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => 
     throw new Error(`E2E_BASE_URL needs E2E_SUPPLIER_URL, E2E_OTLP_PORT, and E2E_OPS_URLS for ${services.join(", ")}`);
   }
   return async () => {
+    await authorizationFor(base);
     const receiver = await startReceiver({ host: "0.0.0.0", port: Number(E2E_OTLP_PORT) });
     const ops = Object.fromEntries(services.map((name, index) => [name, urls[index] ?? ""]));
     return {
@@ -46,6 +47,19 @@ export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => 
   };
 }
 
+/** Returns the settings with which every service sends its spans and logs to a receiver. */
+export function telemetryTo(receiver: Receiver): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    services.flatMap((name) => {
+      const prefix = `${settingsPrefix(name)}_TELEMETRY_OTLP`;
+      return [
+        [`${prefix}_ENDPOINT`, receiver.endpoint],
+        [`${prefix}_LOGS`, "true"],
+      ];
+    }),
+  );
+}
+
 /**
  * Starts the embedded stack, which sends its telemetry here. The bundles must exist: `nx test`
  * builds them.
@@ -53,16 +67,9 @@ export function givenTier(environment: NodeJS.ProcessEnv = process.env): (() => 
 export async function embeddedTier(entry: Entry, transport = givenTransport()): Promise<Tier> {
   await using stack = new AsyncDisposableStack();
   const receiver = stack.use(await startReceiver());
-  const telemetry = services.flatMap((name) => {
-    const prefix = `${settingsPrefix(name)}_TELEMETRY_OTLP`;
-    return [
-      [`${prefix}_ENDPOINT`, receiver.endpoint],
-      [`${prefix}_LOGS`, "true"],
-    ];
-  });
   const retries = { WORKER_RETRIES_ATTEMPTS: "1", WORKER_RETRIES_DELAYS_MS: "[2000]" };
   const running = stack.use(
-    await runStack({ environment: { ...Object.fromEntries(telemetry), ...retries }, entry, transport }),
+    await runStack({ environment: { ...telemetryTo(receiver), ...retries }, entry, transport }),
   );
   const { ports } = running;
   const at = (port: number) => `http://127.0.0.1:${port}`;

@@ -1,11 +1,14 @@
 /**
  * The journeys against a running system:
- * `E2E_URL=http://localhost:8080 npx nx journeys @plumbline/e2e`.
+ * `E2E_URL=http://localhost:8080 npx nx journeys @plumbline/e2e`. The gateway names its issuer, which
+ * must be one for development.
  */
+import { authorizationFor } from "@plumbline/tools-stack";
 import { httpJourneys } from "./journeys.ts";
 
 const url = process.env["E2E_URL"];
 if (url === undefined) throw new Error("E2E_URL must say where the gateway is: http://localhost:8080");
 const base = url.replace(/\/$/, "");
 
+await authorizationFor(base);
 httpJourneys(() => base);

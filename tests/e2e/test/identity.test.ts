@@ -4,8 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { noCredentials, useCredentials } from "@plumbline/tools-stack";
 import { type Answer, call, eventually, post } from "../src/http.ts";
+import { startReceiver } from "../src/otlp/receiver.ts";
 import { runStack } from "../src/stack.ts";
+import { telemetryTo } from "../src/tier.ts";
 import { transports } from "../src/transports.ts";
 
 const items = [{ sku: "tea", quantity: 2 }];
@@ -15,6 +18,10 @@ const missing = "01890000-0000-7000-8000-000000000000";
 function seen({ status, json }: Answer, id: string): unknown {
   const { requestId: _, ...problem } = json;
   return JSON.parse(JSON.stringify({ status, problem }).replaceAll(id, "ID"));
+}
+
+function asText(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => (typeof part === "bigint" ? `${part}` : part));
 }
 
 for (const transport of transports) {
@@ -28,10 +35,18 @@ for (const transport of transports) {
       return { authorization };
     };
     try {
-      await using running = await runStack({ transport, tokens: folder });
+      await using receiver = await startReceiver();
+      await using running = await runStack({ transport, tokens: folder, environment: telemetryTo(receiver) });
       const { base, lines, ports, stack } = running;
+      useCredentials(base, noCredentials); // Each request says who sends it.
       const orders = `${base}/v1/orders`;
-      const get = (url: string, name: string) => call(url, { headers: as(name) });
+      const answers: string[] = [];
+      const kept = async (asked: Promise<Answer>) => {
+        const answer = await asked;
+        answers.push(answer.text, JSON.stringify([...answer.headers]));
+        return answer;
+      };
+      const get = (url: string, name: string) => kept(call(url, { headers: as(name) }));
       const idsOf = ({ json }: Answer) => (json["orders"] as { id: string }[]).map(({ id }) => id);
 
       assert.equal((await call(`${base}/v1/greetings/World`)).status, 200);
@@ -55,7 +70,7 @@ for (const transport of transports) {
         assert.deepEqual(foreign, seen(await get(`${orders}/${missing}${rest}`, "bob"), missing));
         assert.equal((foreign as { status: number }).status, 404, rest);
       }
-      const cancel = (name: string, of: string) => post(`${orders}/${of}:cancel`, {}, as(name));
+      const cancel = (name: string, of: string) => kept(post(`${orders}/${of}:cancel`, {}, as(name)));
       assert.deepEqual(seen(await cancel("bob", id), id), seen(await cancel("bob", missing), missing));
       assert.equal((await cancel("ada", id)).json["reason"], "ORDER_ALREADY_FULFILLED");
       assert.deepEqual([idsOf(await get(orders, "ada")), idsOf(await get(orders, "bob"))], [[id], []]);
@@ -84,11 +99,24 @@ for (const transport of transports) {
       assert.notEqual(as("ada").authorization, before);
       assert.equal((await get(`${orders}/${id}`, "ada")).status, 200);
 
-      const output = lines.map(({ line }) => line).join("\n");
-      assert.match(output, /CUSTOMER_MISMATCH/, "the output is that of the requests");
-      for (const token of tokens) {
-        // The signature alone would be enough to tell.
-        assert.ok(!output.includes(token.slice(-40)), "a token was written");
+      // A token that is refused is a secret too: another gateway may take it.
+      const forged = `${as("bob").authorization.slice(0, -6)}AAAAAA`;
+      const refused = await kept(call(orders, { headers: { authorization: forged } }));
+      assert.deepEqual([refused.status, refused.json["reason"]], [401, "TOKEN_INVALID"]);
+      await stack.stop();
+      const written: Readonly<Record<string, string>> = {
+        output: lines.map(({ line }) => line).join("\n"),
+        spans: asText(receiver.spans),
+        logs: asText(receiver.logs),
+        answers: answers.join("\n"),
+      };
+      const passwords = Object.values(stack.databaseUrls).flatMap((url) => new URL(url).password || []);
+      for (const [where, text] of Object.entries(written)) {
+        assert.match(text, /CUSTOMER_MISMATCH|PlaceOrder/, `${where} are those of the requests`);
+        // Each part of a token is base64url of JSON; its signature alone would be enough to tell.
+        assert.doesNotMatch(text, /eyJ[\w-]{8,}|PRIVATE KEY|Bearer ey/, `a token or a key is in the ${where}`);
+        for (const token of tokens) assert.ok(!text.includes(token.slice(-40)), `a token is in the ${where}`);
+        for (const password of passwords) assert.ok(!text.includes(password), `a password is in the ${where}`);
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });

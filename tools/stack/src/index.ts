@@ -13,6 +13,17 @@ export { parseBytes } from "./compose/memory-report.ts";
 export { type ComposeStack, openCompose, runtimeImage, whyNoCompose } from "./compose/open-compose.ts";
 export { sizes } from "./compose/sizes.ts";
 export { table } from "./compose/table.ts";
+export {
+  type Authorization,
+  authorizationFor,
+  type Credentials,
+  credentialsIn,
+  credentialsOf,
+  fetchAs,
+  hasCredentials,
+  noCredentials,
+  useCredentials,
+} from "./identity.ts";
 export { defaultPorts, freeStackPorts, type Ports } from "./ports.ts";
 export { proportionalSetSize } from "./processes/memory.ts";
 export { openProcesses, type ProcessesOptions, type ProcessStack } from "./processes/open-processes.ts";

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
+import { noCredentials, useCredentials } from "@plumbline/tools-stack/identity";
 import { runArrivals } from "./run-arrivals.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -20,7 +21,9 @@ async function gateway(t: TestContext, handler: Handler): Promise<string> {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  useCredentials(url, noCredentials);
+  return url;
 }
 
 /** Returns a signal that aborts once `reached` is called. */

@@ -1,3 +1,4 @@
+import { authorizationFor } from "@plumbline/tools-stack/identity";
 import { percentile } from "../demo/verdict.ts";
 import { type Request, steadyLoad } from "../steady/steady-load.ts";
 import { type Call, Client } from "./client.ts";
@@ -48,7 +49,12 @@ export async function runArrivals(
     const { status, body } = await client.send({
       method: "POST",
       path: "/v1/orders",
-      headers: { ...patience, "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
+      headers: {
+        ...patience,
+        ...(await authorizationFor(url)),
+        "content-type": "application/json",
+        "idempotency-key": crypto.randomUUID(),
+      },
       body: JSON.stringify({ customerId, items: [{ sku: "tea", quantity: 1 }] }),
       keepAlive,
     });
@@ -58,7 +64,7 @@ export async function runArrivals(
     return id;
   };
   const read = async (call: Call) => {
-    const { status, body } = await client.send({ ...call, headers: patience });
+    const { status, body } = await client.send({ ...call, headers: { ...patience, ...(await authorizationFor(url)) } });
     if (status !== 200) throw new Error(`GET ${call.path} ${status} ${body.slice(0, 200)}`);
   };
   const ask = async (index: number) => {
@@ -82,7 +88,11 @@ export async function runArrivals(
     }
   };
 
-  const followed = new Watchers(client, () => place(false));
+  const followed = new Watchers(
+    client,
+    () => place(false),
+    () => authorizationFor(url),
+  );
   const [load] = await Promise.all([steadyLoad(rate, one, signal), followed.run(watchers, signal)]);
   const watches = followed.report;
   const at = (share: number) => Math.round(percentile(load.ms, share));

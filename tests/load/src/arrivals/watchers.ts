@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { sleep } from "@plumbline/concurrency";
+import type { Authorization } from "@plumbline/tools-stack/identity";
 import type { Client } from "./client.ts";
 
 /** The longest from the start of a watch until it has seen the end of its order. */
@@ -33,6 +34,7 @@ export interface Failure {
 export class Watchers {
   readonly #client: Client;
   readonly #place: () => Promise<string>;
+  readonly #authorization: () => Promise<Authorization>;
   #begun = 0;
   #ended = 0;
   #reconnected = 0;
@@ -40,10 +42,11 @@ export class Watchers {
   #unplaced = 0;
   readonly #failures: Failure[] = [];
 
-  /** `place` places an order and returns its id. */
-  constructor(client: Client, place: () => Promise<string>) {
+  /** `place` places an order and returns its id. `authorization` says who watches. */
+  constructor(client: Client, place: () => Promise<string>, authorization: () => Promise<Authorization>) {
     this.#client = client;
     this.#place = place;
+    this.#authorization = authorization;
   }
 
   get report(): WatchReport {
@@ -102,10 +105,11 @@ export class Watchers {
 
   /** Reads one stream. A broken one is continued, a refused one is a fault. */
   async #stream(order: string, lastId: string | undefined, limit: AbortSignal) {
-    const headers = { accept: "text/event-stream", ...(lastId !== undefined && { "last-event-id": lastId }) };
+    const resumed = lastId !== undefined && { "last-event-id": lastId };
     let last: string | undefined;
     let retry = retryMs;
     try {
+      const headers = { accept: "text/event-stream", ...resumed, ...(await this.#authorization()) };
       const response = await this.#client.open({ path: `/v1/orders/${order}:watch`, headers, keepAlive: false }, limit);
       const { statusCode: status = 0 } = response;
       if (status === 204) return { isOver: true, lastId: last, retryMs: retry };

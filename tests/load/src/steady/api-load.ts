@@ -1,3 +1,4 @@
+import { fetchAs } from "@plumbline/tools-stack/identity";
 import type { Balancer } from "./balancer.ts";
 import { type LoadResult, type Request, steadyLoad } from "./steady-load.ts";
 
@@ -40,7 +41,7 @@ export class ApiLoad {
   }
 
   async #place(gateway: string): Promise<string | undefined> {
-    const response = await fetch(`${gateway}/v1/orders`, {
+    const response = await fetchAs(`${gateway}/v1/orders`, {
       method: "POST",
       headers: { "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
       body: JSON.stringify({ customerId: this.customerId, items: [{ sku: "tea", quantity: 1 }] }),
@@ -53,7 +54,7 @@ export class ApiLoad {
 }
 
 async function read(url: string): Promise<string | undefined> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(requestMs) });
+  const response = await fetchAs(url, { signal: AbortSignal.timeout(requestMs) });
   const body = await response.text();
   return response.ok ? undefined : `GET ${url} ${response.status} ${body}`;
 }

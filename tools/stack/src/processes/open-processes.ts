@@ -12,6 +12,7 @@ import {
   startPostgres,
   startStackEtcd,
 } from "@plumbline/tools-engines";
+import { credentialsOf, noCredentials, useCredentials } from "../identity.ts";
 import type { Ports } from "../ports.ts";
 import { databaseOwners, flagRows, ownServices, rows, serviceRow } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
@@ -72,6 +73,12 @@ export interface ProcessStack extends Stack {
   readonly readyAfterMs: number;
 }
 
+/** For programs that start before Postgres, and use none of these. */
+const noUrls = Object.fromEntries(databases.map((name) => [name, "postgresql://127.0.0.1"])) as Record<
+  DatabaseName,
+  string
+>;
+
 /** The lines that Postgres writes on an ordinary day: starts, stops, checkpoints. */
 const routine = / LOG: |^\s*$/;
 
@@ -82,6 +89,7 @@ const routine = / LOG: |^\s*$/;
  */
 export async function openProcesses(options: ProcessesOptions): Promise<ProcessStack> {
   const { root, ports, onLine, signal, adapter = "postgres", entry = "source" } = options;
+  const { tokens } = options;
   const began = performance.now();
   await using resources = new AsyncDisposableStack();
 
@@ -90,7 +98,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     ...others,
     ...(adapter === "kafka" && { kafka: kafkaPort }),
     ...(options.etcd && { etcd: etcdPort }),
-    ...(options.tokens !== undefined && { issuer: issuerPort }),
+    ...(tokens !== undefined && { issuer: issuerPort }),
   });
   if (entry === "bundle") requireBundles(root);
   limitCompileCache(root);
@@ -103,6 +111,12 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   const onWait = options.onWait ?? (() => {});
   const engines = ["Postgres", ...(adapter === "kafka" ? ["Kafka"] : []), ...(options.etcd ? ["etcd"] : [])];
   onWait(`${engines.join(", ")} and the contracts`);
+  // The issuer needs nothing, and the others wait for it.
+  const early = programs(ports, noUrls, { ...options, tokens })
+    .filter(isFirst)
+    .map((program) => supervised(program, options));
+  resources.defer(async () => void (await Promise.all(early.map((program) => program.stop()))));
+  for (const program of early) program.start();
   const own = async <T extends AsyncDisposable>(starting: Promise<T>): Promise<T> => resources.use(await starting);
   const [postgres, kafka, etcd] = await allEnded([
     own(
@@ -131,7 +145,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     ),
   ) as Record<DatabaseName, string>;
 
-  const settings = { ...options, etcdUrl: etcd?.url };
+  const settings = { ...options, tokens, etcdUrl: etcd?.url };
   const firsts = programs(ports, urls, settings);
   const owners = firsts.filter(({ service }) => databaseOwners.some((owner) => owner === service));
   onWait(`the migrations of ${owners.map(({ name }) => name).join(", ")}`);
@@ -140,13 +154,13 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   );
   signal?.throwIfAborted();
 
-  const running = resources.use(new Programs(settings, urls));
+  const running = resources.use(new Programs(settings, urls, early));
   await running.up(options.scale);
 
   const owned = resources.move();
   return {
     kind: "processes",
-    killable: [...rows, ...(options.tokens === undefined ? [] : flagRows)].map(({ name }) => name),
+    killable: [...rows, ...(tokens === undefined ? [] : flagRows)].map(({ name }) => name),
     programs: running.byName,
     ports,
     gateways: async () => running.of("gateway").map(({ program }) => program.url),
@@ -171,7 +185,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   };
 }
 
-type ProgramsSettings = ProcessesOptions & Pick<ProgramsOptions, "etcdUrl">;
+type ProgramsSettings = Omit<ProcessesOptions, "tokens"> & Pick<ProgramsOptions, "etcdUrl" | "tokens">;
 
 /** The programs that run, brought to the number of replicas that is asked for. */
 class Programs implements AsyncDisposable {
@@ -183,9 +197,10 @@ class Programs implements AsyncDisposable {
    */
   readonly #extra = new Map<string, ExtraReplica>();
 
-  constructor(options: ProgramsSettings, urls: Readonly<Record<DatabaseName, string>>) {
+  constructor(options: ProgramsSettings, urls: Readonly<Record<DatabaseName, string>>, running: readonly Supervised[]) {
     this.#options = options;
     this.#urls = urls;
+    for (const program of running) this.byName.set(program.name, program);
   }
 
   of(service: string): Supervised[] {
@@ -198,15 +213,15 @@ class Programs implements AsyncDisposable {
     const surplus = [...this.byName].filter(([name]) => !table.some((program) => program.name === name));
     await Promise.all(surplus.map(([name, program]) => (this.byName.delete(name), program.stop())));
     using limit = deadline(this.#options.readyMs ?? 60_000, { signal: this.#options.signal });
-    const [first = [], others = []] = [true, false].map((isFirst) =>
-      table.filter(({ service }) => (serviceRow(service).flag !== undefined) === isFirst),
-    );
-    for (const program of first) {
+    for (const program of table.filter(isFirst)) {
       await this.#run(program);
       // The others ask it at their start, and would wait for seconds if it did not answer.
       await this.byName.get(program.name)?.ready({ signal: limit.signal });
     }
-    await Promise.all(others.map((program) => this.#run(program)));
+    await Promise.all(table.filter((program) => !isFirst(program)).map((program) => this.#run(program)));
+    const [issuer] = this.of("issuer");
+    const credentials = issuer === undefined ? noCredentials : credentialsOf(issuer.program.url);
+    for (const { program } of this.of("gateway")) useCredentials(program.url, credentials);
     const waiting = new Set(this.byName.keys());
     const tell = () => waiting.size > 0 && this.#options.onWait?.([...waiting].join(", "));
     tell();
@@ -230,10 +245,9 @@ class Programs implements AsyncDisposable {
       return;
     }
     await known?.stop();
-    const { root, imports = [], onLine, stopMs = 12_000 } = this.#options;
-    const supervised = new Supervised(program, { root, imports, onLine, stopMs });
-    this.byName.set(program.name, supervised);
-    supervised.start();
+    const started = supervised(program, this.#options);
+    this.byName.set(program.name, started);
+    started.start();
   }
 
   async restart(replica: Replica): Promise<Ended> {
@@ -270,6 +284,16 @@ class Programs implements AsyncDisposable {
     }
     return names.map(({ name }) => this.#extra.get(name) as ExtraReplica);
   }
+}
+
+/** Returns true for a program that the others ask at their start. */
+function isFirst({ service }: Program): boolean {
+  return serviceRow(service).flag !== undefined;
+}
+
+function supervised(program: Program, options: Omit<ProcessesOptions, "tokens">): Supervised {
+  const { root, imports = [], onLine, stopMs = 12_000 } = options;
+  return new Supervised(program, { root, imports, onLine, stopMs });
 }
 
 function ended({ program: { service, name }, exitCode = null }: Supervised): Ended {

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { authorizationFor, credentialsIn, fetchAs, hasCredentials, useCredentials } from "./identity.ts";
+
+/** A gateway and its issuer at one address. A client's first token is NAME-1. */
+async function system({ asks = true, isForDevelopment = true, refused = [] as readonly string[] } = {}) {
+  const tokens: string[] = [];
+  const bad = new Set(refused.map((token) => `Bearer ${token}`));
+  const server = createServer(({ url: path = "", headers }, response) => {
+    const documents: Record<string, object> = {
+      "/.well-known/oauth-protected-resource": { authorization_servers: [url] },
+      "/.well-known/openid-configuration": { issuer: url, plumbline_development_issuer: isForDevelopment },
+      "/v1/orders": { sentBy: headers.authorization ?? "nobody" },
+    };
+    if (!asks && path !== "/v1/orders") return response.writeHead(404).end();
+    if (path === "/v1/orders" && bad.has(headers.authorization ?? "")) return response.writeHead(401).end();
+    const document = documents[path];
+    if (document !== undefined) return response.end(JSON.stringify(document));
+    tokens.push(`${path.slice(1)}-${tokens.length + 1}`);
+    return response.end(`Authorization: Bearer ${tokens.at(-1)}\n`);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const senderOf = async (...client: string[]) =>
+    ((await (await fetchAs(`${url}/v1/orders`, {}, ...client)).json()) as { sentBy: string }).sentBy;
+  const close = async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+  };
+  const refuse = (...more: readonly string[]) => more.forEach((token) => bad.add(`Bearer ${token}`));
+  return { url, tokens, senderOf, refuse, [Symbol.asyncDispose]: close };
+}
+
+test("a gateway names its issuer, and each client gets one token of it for many requests", async () => {
+  await using running = await system();
+  assert.equal(hasCredentials(running.url), false);
+  assert.equal(await running.senderOf("operator"), "Bearer operator-1");
+  assert.equal(await running.senderOf("ada"), "Bearer ada-2");
+  assert.equal(await running.senderOf("operator"), "Bearer operator-1");
+  assert.deepEqual(running.tokens, ["operator-1", "ada-2"]);
+  assert.equal(hasCredentials(running.url), true);
+});
+
+test("requests share 20 operators, and those with one idempotency key have one", async () => {
+  await using running = await system();
+  const callers = new Set<string>();
+  for (let index = 0; index < 400; index++) callers.add(await running.senderOf());
+  assert.equal(callers.size, 20);
+  const keyed = { headers: { "idempotency-key": "one" } };
+  const answers = await Promise.all(Array.from({ length: 10 }, () => fetchAs(`${running.url}/v1/orders`, keyed)));
+  assert.equal(new Set(await Promise.all(answers.map((answer) => answer.text()))).size, 1);
+});
+
+test("a token that is refused is replaced once", async () => {
+  await using running = await system({ refused: ["ada-1"] });
+  assert.equal(await running.senderOf("ada"), "Bearer ada-2");
+  assert.equal((await fetchAs(`${running.url}/v1/orders`, {}, "bob")).status, 200);
+  running.refuse("bob-3", "bob-4");
+  assert.equal((await fetchAs(`${running.url}/v1/orders`, {}, "bob")).status, 401);
+});
+
+test("a gateway that asks for no tokens gets none", async () => {
+  await using running = await system({ asks: false });
+  assert.equal(await running.senderOf(), "nobody");
+  assert.deepEqual(await authorizationFor(running.url), {});
+});
+
+test("an issuer that is not for development is named, and not asked for a token", async () => {
+  await using running = await system({ isForDevelopment: false });
+  await assert.rejects(running.senderOf(), /takes tokens of http:\S+, which is no issuer for development/);
+  assert.deepEqual(running.tokens, []);
+});
+
+test("the files of an issuer are read for each request, and the gateway is not asked", async () => {
+  await using running = await system();
+  const folder = mkdtempSync(join(tmpdir(), "tokens-"));
+  try {
+    useCredentials(running.url, credentialsIn(folder));
+    for (const token of ["one", "two"]) {
+      writeFileSync(join(folder, "bob"), `Authorization: Bearer ${token}\n`);
+      assert.equal(await running.senderOf("bob"), `Bearer ${token}`);
+    }
+    assert.deepEqual(running.tokens, []);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
