@@ -30,7 +30,7 @@ variable "SERVICES" {
 }
 
 variable "STAND_INS" {
-  default = ["supplier"]
+  default = ["supplier", "issuer"]
 }
 # end: npm run services
 

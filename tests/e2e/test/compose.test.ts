@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { runDemo, table } from "@plumbline/load";
 import { eventually } from "@plumbline/tools-engines";
 import {
+  authorizationFor,
   type ComposeStack,
   containers,
   databaseOwners,
@@ -20,6 +21,7 @@ import {
   sizes,
   whyNoCompose,
 } from "@plumbline/tools-stack";
+import { type Answer, call, post } from "../src/http.ts";
 import { root } from "../src/stack.ts";
 import { httpJourneys } from "./journeys.ts";
 
@@ -50,6 +52,52 @@ function inContainers(): void {
   after(() => stack?.[Symbol.asyncDispose]());
 
   httpJourneys(() => base);
+
+  test("a customer has its own orders, and a client without a token has none", async () => {
+    const orders = `${base}/v1/orders`;
+    const as = async (client: string) => await authorizationFor(base, client);
+    const items = [{ sku: "tea", quantity: 2 }];
+    assert.equal((await fetch(`${base}/v1/greetings/World`)).status, 200);
+    for (const init of [{}, { method: "POST", body: JSON.stringify({ items }) }]) {
+      const refused = await fetch(orders, { ...init, headers: { "content-type": "application/json" } });
+      assert.deepEqual([refused.status, ((await refused.json()) as Answer["json"])["reason"]], [401, "TOKEN_MISSING"]);
+    }
+    const placed = await post(orders, { items }, await as("ada"));
+    assert.deepEqual([placed.status, placed.json["customerId"]], [200, "ada"], placed.text);
+    const one = `${orders}/${placed.json["id"]}`;
+    assert.equal((await call(one, { headers: await as("ada") })).status, 200);
+    assert.equal((await call(one, { headers: await as("bob") })).status, 404);
+    assert.equal((await call(`${orders}?customerId=ada`, { headers: await as("bob") })).status, 403);
+
+    // The line of the documents.
+    const curl = async (...args: readonly string[]) => (await promisify(execFile)("curl", ["-sS", ...args])).stdout;
+    const line = await curl("--cacert", stack.authority, `${stack.issuer}/ada`);
+    assert.ok((await curl("-H", line.trim(), orders)).includes(String(placed.json["id"])));
+    assert.match(await stack.logs("gateway", 500), /auth\.developmentIssuer is true/);
+  });
+
+  test("no container writes a token or shows a key", async () => {
+    const tokens = await Promise.all(["ada", "bob", "operator"].map((name) => authorizationFor(base, name)));
+    const all = await stack.compose("logs", "--no-color");
+    assert.match(all, /TOKEN_MISSING/);
+    const shown = await docker(["inspect", ...(await containers(stack.variables)).map(({ ID }) => ID)]);
+    for (const { authorization = "" } of tokens) {
+      for (const text of [all, shown]) assert.ok(!text.includes(authorization.slice(-40)), "a token was written");
+    }
+    for (const text of [all, shown]) assert.doesNotMatch(text, /PRIVATE KEY/);
+    // The key is the issuer's alone.
+    const read = (service: string) =>
+      stack.compose(
+        "exec",
+        "-T",
+        service,
+        "/nodejs/bin/node",
+        "-e",
+        'console.log(fs.readFileSync("/identity/key.pem").length)',
+      );
+    assert.match(await read("issuer"), /^\d+\s*$/);
+    await assert.rejects(read("gateway"), /ENOENT/);
+  });
 
   test("the images are within their size limits", async () => {
     const printed: string[] = [];
@@ -102,6 +150,9 @@ function inContainers(): void {
       (await stack.compose("exec", "-T", from, "/nodejs/bin/node", "-e", connect, host, port)).trim();
     assert.equal(await reach("orders", "postgres", "5432"), "connected");
     assert.equal(await reach("worker", "kafka", "9092"), "connected");
+    assert.equal(await reach("gateway", "issuer", "8091"), "connected");
+    // A service takes the word of all that reach it by this network about who calls.
+    for (const from of ["supplier", "issuer"]) assert.equal(await reach(from, "orders", "50052"), "nothing", from);
     for (const from of ["gateway", "greeter", "supplier"]) {
       assert.equal(await reach(from, "postgres", "5432"), "nothing", from);
       assert.equal(await reach(from, "kafka", "9092"), "nothing", from);
@@ -147,7 +198,7 @@ function inContainers(): void {
       60_000,
     );
     await admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'orders'");
-    const list = async () => (await fetch(`${base}/v1/orders?customerId=ada`)).status;
+    const list = async () => (await call(`${base}/v1/orders?customerId=ada`)).status;
     await eventually(list, (status) => status === 200, 30_000);
   });
 

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 
 /** The field of a request that says who sends it; none where a gateway asks for no tokens. */
 export type Authorization = Readonly<Record<string, string>>;
@@ -94,12 +95,25 @@ export async function fetchAs(url: string, init: RequestInit = {}, client?: stri
   return (await send(true)).response;
 }
 
+/** The authority of the issuer's certificate in compose (deploy/compose/certificates.sh). */
+const authority = resolve(import.meta.dirname, "../../../.plumbline/ca.pem");
+
+/** Makes requests of this process trust the authority of a PEM file too. */
+export async function trustAuthority(file: string): Promise<void> {
+  setDefaultCACertificates([...getCACertificates("default"), await readFile(file, "utf8")]);
+}
+
 /** Asks a gateway who issues its tokens (RFC 9728). */
 async function discovered(gateway: string): Promise<Credentials> {
   const answer = await ask(`${gateway}/.well-known/oauth-protected-resource`);
   if (answer.status === 404) return noCredentials;
   const { authorization_servers: [issuer] = [] } = (await json(answer)) as { authorization_servers?: string[] };
   if (issuer === undefined) throw new Error(`${gateway} names no issuer of its tokens`);
+  if (/^https:\/\/localhost[:/]/.test(issuer)) {
+    await trustAuthority(authority).catch((cause: unknown) => {
+      throw new Error(`the issuer ${issuer} needs ${authority}, which docker compose up writes`, { cause });
+    });
+  }
   const discovery = await json(await ask(`${issuer}/.well-known/openid-configuration`));
   if ((discovery as Record<string, unknown>)["plumbline_development_issuer"] !== true) {
     throw new Error(`${gateway} takes tokens of ${issuer}, which is no issuer for development: it gives none to this`);

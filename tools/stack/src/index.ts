@@ -22,6 +22,7 @@ export {
   fetchAs,
   hasCredentials,
   noCredentials,
+  trustAuthority,
   useCredentials,
 } from "./identity.ts";
 export { defaultPorts, freeStackPorts, type Ports } from "./ports.ts";

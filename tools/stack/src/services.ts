@@ -33,7 +33,9 @@ export interface ServiceRow {
   readonly profile?: string;
   /** It plays another company's service: no settings of ours, no metrics, no release. */
   readonly standIn?: true;
-  /** The flag of `npm start` that starts it, before the others. Compose and the chart have none. */
+  /** The compose network of a stand-in, which it shares with its callers alone. */
+  readonly network?: string;
+  /** The flag of `npm start` that starts it, before the others. Compose always has it. */
   readonly flag?: string;
 }
 
@@ -59,7 +61,7 @@ const services = [
     consumes: ["orders.events"],
     calls: { SUPPLIERS_URL: "supplier" },
   },
-  { name: "supplier", port: 8090, http: true, standIn: true },
+  { name: "supplier", port: 8090, http: true, standIn: true, network: "quotes" },
 ] as const satisfies readonly ServiceRow[];
 
 /** The table as a type: names and ports as they are written. */
@@ -73,7 +75,7 @@ export const ownServices = rows.filter(({ standIn }) => standIn !== true);
 
 /** The programs that `npm start` starts with a flag. */
 export const flagRows: readonly (ServiceRow & { readonly name: ServiceName })[] = [
-  { name: "issuer", port: 8_091, http: true, standIn: true, flag: "auth" },
+  { name: "issuer", port: 8_091, http: true, standIn: true, network: "identity", flag: "auth" },
 ];
 
 /** The services of compose profiles: they have settings, metrics and an image. */

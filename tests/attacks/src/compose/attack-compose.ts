@@ -107,7 +107,7 @@ export async function attackCompose(
 ): Promise<ComposeRun> {
   // Fixed, so that a run removes what an interrupted one left.
   const project = "plumbline-attacks";
-  await using stack = await openCompose({ project, tag: "attacks", transport });
+  await using stack = await openCompose({ project, tag: "attacks", transport, auth: false });
   await using clients = await EdgeClients.open(project);
   const started = (await containers(stack.variables)).filter(({ State }) => State === "running");
   await using watch = new ContainerWatch(started);

@@ -1,5 +1,13 @@
 /** Compares docker-compose.yml, which is written by hand, with the table of services. */
-import { ownServices, profileRows, rows, type ServiceRow, serviceRow, settingsPrefix } from "@plumbline/tools-stack";
+import {
+  flagRows,
+  ownServices,
+  profileRows,
+  rows,
+  type ServiceRow,
+  serviceRow,
+  settingsPrefix,
+} from "@plumbline/tools-stack";
 import { parse } from "yaml";
 
 interface ComposeService {
@@ -22,7 +30,7 @@ interface ComposeFile {
 /** The passwords for development. */
 export const secretsFolder = "deploy/compose/secrets";
 
-const defaultTable: readonly ServiceRow[] = [...rows, ...profileRows];
+const defaultTable: readonly ServiceRow[] = [...rows, ...flagRows, ...profileRows];
 
 /** Returns one sentence for each difference. `files` are the names in the folder of passwords. */
 export function checkCompose(text: string, files: ReadonlySet<string>, table = defaultTable): string[] {
@@ -59,7 +67,18 @@ function problemsOf(row: ServiceRow, { services, secrets }: ComposeFile, files: 
   const prefix = settingsPrefix(name);
   const onEvents = row.publishes !== undefined || row.consumes !== undefined;
   const stores = [...(row.database === true ? ["data"] : []), ...(onEvents ? ["events"] : [])];
-  expectNetworks(name, [...(row.upstreams === true ? ["edge"] : []), "calls", ...stores]);
+  const called = Object.values(row.calls ?? {}).map((one) => serviceRow(one).network ?? "calls");
+  const calls = row.network === undefined ? ["calls", ...stores, ...called] : [row.network];
+  // The gateway has the tokens of clients, and shares its counts with its replicas.
+  expectNetworks(name, row.upstreams === true ? ["edge", ...calls, "identity", "limits"] : calls);
+  if (row.packages !== undefined) {
+    // It believes the gateway, which is one of these addresses, about who the client is.
+    const subnet = "${PLUMBLINE_CALLS_SUBNET}";
+    expect(
+      service.environment?.[`${prefix}_RPC_PRINCIPAL_PEERS`] === subnet,
+      `needs ${prefix}_RPC_PRINCIPAL_PEERS: ${subnet}`,
+    );
+  }
   for (const [setting, called] of Object.entries(row.calls ?? {})) {
     expectAddress(service, `${prefix}_${setting}`, `http://${address(serviceRow(called))}`);
   }

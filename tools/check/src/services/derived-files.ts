@@ -6,6 +6,7 @@
 import {
   clusterRows,
   databaseOwners,
+  flagRows,
   ownServices,
   profileRows,
   rows,
@@ -52,7 +53,7 @@ function bakeVariables(): string[] {
     "}",
     "",
     'variable "STAND_INS" {',
-    `  default = ${names(rows.filter(({ standIn }) => standIn))}`,
+    `  default = ${names([...rows, ...flagRows].filter(({ standIn }) => standIn))}`,
     "}",
   ];
 }

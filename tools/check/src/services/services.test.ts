@@ -3,12 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import test from "node:test";
 import * as contracts from "@plumbline/contracts";
-import { rows as defaultRows, ownServices, profileRows } from "@plumbline/tools-stack";
+import { rows as defaultRows, flagRows, ownServices, profileRows } from "@plumbline/tools-stack";
 import { configName } from "../settings/services.ts";
 import { checkCompose, secretsFolder } from "./check-compose.ts";
 import { derivedFiles, withBlock } from "./derived-files.ts";
 
-const rows = [...defaultRows, ...profileRows];
+const rows = [...defaultRows, ...flagRows, ...profileRows];
 const root = resolve(import.meta.dirname, "../../../..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 const compose = read("docker-compose.yml");
@@ -51,6 +51,16 @@ for (const { name, text = compose, files = passwords, table = rows, want } of [
     ],
   },
   {
+    name: "a service that believes no caller about its client is named",
+    text: compose.replace(/ *ORDERS_RPC_PRINCIPAL_PEERS: .*\n/, ""),
+    want: ["docker-compose.yml: orders needs ORDERS_RPC_PRINCIPAL_PEERS: ${PLUMBLINE_CALLS_SUBNET}"],
+  },
+  {
+    name: "a stand-in among the callers that are believed is named",
+    text: compose.replace("networks: [quotes]", "networks: [quotes, calls]"),
+    want: ["docker-compose.yml: supplier needs networks: [quotes]"],
+  },
+  {
     name: "a password without a file is named",
     files: new Set([...passwords].filter((file) => file !== "worker-password")),
     want: ["docker-compose.yml: worker needs a file deploy/compose/secrets/worker-password"],
@@ -70,7 +80,7 @@ for (const { name, text = compose, files = passwords, table = rows, want } of [
   },
   {
     name: "a service without its folder of settings is named",
-    text: compose.replace('volumes: ["./config:/app/config:ro"]', "volumes: []"),
+    text: compose.replaceAll("./config:/app/config:ro", "./config:/app/other:ro"),
     want: [...ownServices, ...profileRows].map(
       ({ name: service }) => `docker-compose.yml: ${service} does not mount ./config at /app/config`,
     ),

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { flagRows, rows } from "@plumbline/tools-stack";
 import { parse } from "yaml";
 import type { Started } from "./started.ts";
 
@@ -15,6 +16,11 @@ interface ComposeService {
 
 const root = resolve(import.meta.dirname, "../../../..");
 
+/** They stand in for other companies' services: they have no schema of ours. */
+const standIns: ReadonlySet<string> = new Set(
+  [...rows, ...flagRows].filter(({ standIn }) => standIn === true).map(({ name }) => name),
+);
+
 /**
  * Returns the apps that a compose file starts, with the environment of their containers.
  * `variables` are those of `.env`. The path of a secret becomes that of its file here. Throws if
@@ -25,8 +31,7 @@ export function composeServices(text: string, variables: ReadonlyMap<string, str
   const { services, secrets = {} } = parse(text, { merge: true }) as ComposeFile;
   return Object.entries(services).flatMap(([name, { build, environment = {}, secrets: listed = [] }]) => {
     const app = build?.args?.APP;
-    // The supplier stands in for another company's service: it has no schema of ours.
-    if (app === undefined || app === "supplier") return [];
+    if (app === undefined || standIns.has(app)) return [];
     if (Array.isArray(environment)) throw new Error(`${name}: write environment as a map, NAME: value, not as a list`);
     const values = Object.entries(environment).map(([key, value]) => {
       const where = `${name}: ${key}`;

@@ -20,6 +20,8 @@ interface Service {
   readonly mem_limit?: string;
   readonly pids_limit?: number;
   readonly networks?: readonly string[];
+  readonly network_mode?: string;
+  readonly cap_add?: readonly string[];
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
@@ -36,7 +38,7 @@ const { services, secrets } = parse(readFileSync(join(root, "docker-compose.yml"
   services: Readonly<Record<string, Service>>;
   secrets: Readonly<Record<string, { readonly file: string }>>;
 };
-const isStep = (name: string) => name.endsWith("-migrate");
+const isStep = (name: string) => name.endsWith("-migrate") || name === "certificates";
 const scaled = ownServices.map(({ name }) => name);
 
 for (const [name, service] of Object.entries(services)) {
@@ -46,6 +48,8 @@ for (const [name, service] of Object.entries(services)) {
 
   test(`${name} may not become more than it is`, () => {
     assert.deepEqual(service.cap_drop, ["ALL"]);
+    // It gives a key to the user of the issuer, and is on no network.
+    assert.deepEqual(service.cap_add, name === "certificates" ? ["CHOWN", "DAC_OVERRIDE"] : undefined);
     assert.deepEqual(service.security_opt, ["no-new-privileges:true"]);
     assert.equal(service.privileged, undefined);
     // Kafka's image writes its settings beside its programs when it starts.
@@ -100,22 +104,35 @@ const callers: Readonly<Record<string, readonly string[]>> = {
   ),
   supplier: ["worker"],
   redis: ["gateway"],
+  issuer: ["gateway"],
 };
 
-test("an engine shares networks with its callers, and PostgreSQL and Kafka with no other container", () => {
+test("an engine or a stand-in shares networks with its callers, and with no other container", () => {
   for (const [engine, wanted] of Object.entries(callers)) {
     const sharing = Object.keys(services).filter(
       (name) => name !== engine && services[name]?.networks?.some((one) => services[engine]?.networks?.includes(one)),
     );
     for (const caller of wanted) assert.ok(sharing.includes(caller), `${caller} does not reach ${engine}`);
-    if (engine === "postgres" || engine === "kafka") assert.deepEqual(sharing.toSorted(), [...wanted].toSorted());
+    assert.deepEqual(sharing.toSorted(), [...wanted].toSorted());
   }
 });
 
 test("only gateway is where clients are", () => {
   const names = Object.keys(services).filter((name) => services[name]?.networks?.includes("edge"));
   assert.deepEqual(names, ["gateway"]);
-  for (const [name, { networks }] of Object.entries(services)) assert.ok(networks !== undefined, name);
+  for (const [name, { networks, network_mode }] of Object.entries(services)) {
+    assert.ok(networks !== undefined || network_mode === "none", name);
+  }
+});
+
+test("those whose word is taken about who calls are gateway and what it calls", () => {
+  const names = Object.keys(services).filter((name) => services[name]?.networks?.includes("calls"));
+  const called = rows.filter(({ packages }) => packages !== undefined).map(({ name }) => name);
+  assert.deepEqual(names.toSorted(), ["gateway", ...called, "control-plane"].toSorted());
+  for (const name of called) {
+    const subnet = "${PLUMBLINE_CALLS_SUBNET}";
+    assert.equal(services[name]?.environment?.[`${settingsPrefix(name)}_RPC_PRINCIPAL_PEERS`], subnet);
+  }
 });
 
 test("the limits of what stays up add to the budget at most", () => {

@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
 import { parseEnv } from "node:util";
 import { sleep } from "@plumbline/concurrency";
 import { freePorts, hasContainer } from "@plumbline/tools-engines";
+import { credentialsOf, noCredentials, trustAuthority, useCredentials } from "../identity.ts";
 import type { Transport } from "../processes/programs.ts";
 import { serviceRow } from "../services.ts";
 import type { Scale, Stack } from "../stack.ts";
@@ -43,6 +45,8 @@ export interface ComposeOptions {
   readonly profile?: ComposeProfile | undefined;
   /** The transport of calls, if it is not the default. */
   readonly transport?: Transport;
+  /** False: gateway asks for no tokens. By default the gateway asks for tokens of the issuer. */
+  readonly auth?: false;
   /** The folder of the passwords, if it is not that of `.env`. */
   readonly secrets?: string;
 }
@@ -52,6 +56,10 @@ export interface ComposeStack extends Stack {
   readonly kind: "compose";
   /** The environment that makes `docker compose` mean this stack. */
   readonly variables: Readonly<Record<string, string>>;
+  /** The address of the issuer. This process trusts its certificate. */
+  readonly issuer: string;
+  /** The file of the authority that signed it. */
+  readonly authority: string;
   /** Runs `docker compose` with this stack and returns what it printed. */
   compose(...args: readonly string[]): Promise<string>;
 }
@@ -65,13 +73,18 @@ export async function openCompose({
   tag,
   profile,
   transport,
+  auth,
   secrets,
 }: ComposeOptions): Promise<ComposeStack> {
-  const ports = (await freePorts(gatewayPorts + 5)).map(String);
-  const [postgres = "", kafka = "", redis = "", supplier = "", consul = ""] = ports.slice(gatewayPorts);
+  const exported = mkdtempSync(join(tmpdir(), "plumbline-exports-"));
+  const removeExported = async () => rmSync(exported, { recursive: true, force: true });
+  const ports = (await freePorts(gatewayPorts + 6)).map(String);
+  const [postgres = "", kafka = "", redis = "", supplier = "", consul = "", issuerPort = ""] =
+    ports.slice(gatewayPorts);
   const variables = {
     ...(profile !== undefined && parseEnv(readFileSync(join(root, `deploy/compose/${profile}.env`), "utf8"))),
     COMPOSE_PROJECT_NAME: project,
+    ...(auth === false && { COMPOSE_FILE: ["docker-compose.yml", "deploy/compose/open.yml"].join(delimiter) }),
     COMPOSE_PROGRESS: "quiet",
     ...(tag !== undefined && { PLUMBLINE_TAG: tag }),
     ...(transport !== undefined && { PLUMBLINE_TRANSPORT: transport }),
@@ -82,6 +95,9 @@ export async function openCompose({
     HOST_PORT_REDIS: redis,
     HOST_PORT_SUPPLIER: supplier,
     HOST_PORT_CONSUL: consul,
+    HOST_PORT_ISSUER: issuerPort,
+    PLUMBLINE_EXPORTS: exported,
+    PLUMBLINE_CALLS_SUBNET: subnetOf(Number(issuerPort)),
   };
   const compose = (...args: readonly string[]) => docker(["compose", ...args], variables);
   const down = async () => void (await compose("down", "--volumes", "--remove-orphans", "--timeout", "2"));
@@ -99,6 +115,7 @@ export async function openCompose({
     });
 
   await using opening = new AsyncDisposableStack();
+  opening.defer(removeExported);
   if (tag !== undefined) opening.defer(removeImages);
   await compose("build");
   opening.defer(down);
@@ -109,14 +126,26 @@ export async function openCompose({
     const logs = await compose("logs", "--tail", "20").catch(String);
     throw new Error(`the stack did not become healthy; its last lines:\n${logs}`, { cause: error });
   }
+  const authority = join(exported, "ca.pem");
+  await trustAuthority(authority);
+  const issuer = `https://localhost:${issuerPort}`;
+  const credentials = auth === false ? noCredentials : credentialsOf(issuer);
+  const gateways = async () => {
+    const urls = await addresses("gateway");
+    for (const url of urls) useCredentials(url, credentials);
+    return urls;
+  };
+  await gateways();
   const opened = opening.move();
   let closing: Promise<void> | undefined;
   return {
     kind: "compose",
     killable: (await compose("config", "--services")).trim().split("\n"),
     variables,
+    issuer,
+    authority,
     compose,
-    gateways: () => addresses("gateway"),
+    gateways,
     supplier: async () => (await addresses("supplier"))[0] as string,
     replicas: async (service) => (await running(service)).map(({ Name }) => ({ service, name: Name })),
     // Docker takes this for a stop by hand: the container stays down whatever its restart policy.
@@ -139,6 +168,11 @@ export async function openCompose({
     // gone.
     [Symbol.asyncDispose]: () => (closing ??= opened.disposeAsync()),
   };
+}
+
+/** Returns a subnet that no other stack of this machine has, as no other has the port. */
+function subnetOf(port: number): string {
+  return `10.${192 + (port >> 10)}.${(port >> 2) & 255}.${(port & 3) << 6}/26`;
 }
 
 async function healthy(name: string): Promise<void> {
