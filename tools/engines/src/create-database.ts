@@ -31,9 +31,10 @@ export async function createDatabase(adminUrl: string, name: string, options: Da
     await takeLock(client, options.waitMs ?? 30_000);
     const owner = escapeIdentifier(options.owner);
     const database = escapeIdentifier(name);
-    const password = secret === "" ? "" : ` PASSWORD ${escapeLiteral(secret)}`;
-    await unlessThere(client, `CREATE ROLE ${owner} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE${password}`);
-    if (password !== "") await client.query(`ALTER ROLE ${owner}${password}`);
+    // The log has every statement that fails, as this one does if the role exists.
+    await unlessThere(client, `CREATE ROLE ${owner} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE`);
+    await client.query("SET log_min_error_statement = panic");
+    if (secret !== "") await client.query(`ALTER ROLE ${owner} PASSWORD ${escapeLiteral(secret)}`);
     await unlessThere(client, `CREATE DATABASE ${database} OWNER ${owner}`);
     // By default every role may connect to every database.
     await client.query(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC`);

@@ -200,6 +200,22 @@ test("a database that another program is creating for too long is an error that 
   await createDatabase(server.url, "orders", { owner: "orders", waitMs: 10_000 });
 });
 
+test("the log of the server has no password of a role, also when the role exists", async () => {
+  await using folder = await temporaryFolder();
+  const log: string[] = [];
+  const options = { dataDir: join(folder.path, "data"), port: await freePort(), settings };
+  await using server = await startPostgres({ ...options, onLog: (line) => log.push(line) });
+  const password = "a password to look for";
+  for (let time = 0; time < 2; time++) await createDatabase(server.url, "orders", { owner: "orders", password });
+  await eventually("the error is logged", async () =>
+    log.some((line) => line.includes('role "orders" already exists')),
+  );
+  assert.deepEqual(
+    log.filter((line) => line.includes(password)),
+    [],
+  );
+});
+
 test("each service's role reaches its own database, with its password, and no other", async () => {
   await using folder = await temporaryFolder();
   const options = { dataDir: join(folder.path, "data"), port: await freePort(), settings, password: "s3cret/:@ ü" };
