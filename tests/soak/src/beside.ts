@@ -24,7 +24,7 @@ export function besideExpected(transport: TransportName): Readonly<Record<string
     "a new client": { must: ["ok"] },
     "its call when it is let go": { must: ["cancelled"] },
     "a client that was let go": { must: ["unavailable"] },
-    "a compressed request": { must: [transport === "http2" ? "refused with 12" : "refused with 13"] },
+    "a compressed request": { must: ["refused with 13"] },
     "a connection that is lost": { must: ["unavailable"] },
     "the call after the loss": { must: ["ok"] },
     "a peer that falls silent": { must: ["unavailable"] },

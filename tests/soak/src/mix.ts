@@ -215,7 +215,7 @@ export function mix(transport: TransportName): readonly Kind[] {
       run: async ({ flaky }) => void (await flaky.unary("there?", { timeoutMs: 5_000 })),
     },
     // "cut" ends the connection, and with it other calls on it.
-    odd("compressed", transport === "http2" ? "unimplemented" : "unknown"),
+    odd("compressed", transport === "http2" ? "internal" : "unknown"),
     odd("reset", "internal"),
     odd("http", "unavailable"),
     odd("unfinished", "internal"),

@@ -144,15 +144,13 @@ export const itemsBound: readonly FileChange[] = [
     file: "apps/orders/src/use-cases/place-order.ts",
     edits: [
       { at: "import { costOf, newOrder,", instead: "import { costOf, InvalidOrderError, newOrder," },
+      { at: "  const { pending, quota } = settings();", instead: "  const { limits, pending, quota } = settings();" },
       {
-        at: "  const admit = (pending: PendingOrders): void => refuseTooMany(order, pending, settings().pending);\n",
-        instead: `  const admit = (pending: PendingOrders): void => {
-    const most = settings().limits.itemsPerOrder;
+        at: "    refuseTooMany(order, before, pending);\n",
+        before: `    const most = limits.itemsPerOrder;
     if (order.items.length > most) {
       throw new InvalidOrderError([{ field: "items", description: \`must have 1 to \${most} entries\` }]);
     }
-    refuseTooMany(order, pending, settings().pending);
-  };
 `,
       },
     ],
