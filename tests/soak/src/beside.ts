@@ -19,7 +19,7 @@ export interface Beside {
   readonly silent: () => Promise<void>;
 }
 
-export function besideExpected(transport: TransportName): Readonly<Record<string, Expected>> {
+export function besideExpected(): Readonly<Record<string, Expected>> {
   return {
     "a new client": { must: ["ok"] },
     "its call when it is let go": { must: ["cancelled"] },

@@ -31,8 +31,8 @@ export interface Load extends AsyncDisposable {
  */
 const mostRunning = 500;
 
-export function expectedOf(transport: TransportName): Readonly<Record<string, Expected>> {
-  return { ...Object.fromEntries(mix(transport).map((kind) => [kind.name, kind])), ...besideExpected(transport) };
+export function expectedOf(): Readonly<Record<string, Expected>> {
+  return { ...Object.fromEntries(mix().map((kind) => [kind.name, kind])), ...besideExpected() };
 }
 
 /**
@@ -43,7 +43,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   const { transport, ports, perSecond, pace, gate } = options;
   const stop = new AbortController();
   const { signal } = stop;
-  const outcomes = new Outcomes(expectedOf(transport));
+  const outcomes = new Outcomes(expectedOf());
   const stack = new AsyncDisposableStack();
   const open = async (target: string, maxBytes: number) => {
     const { interceptors } = options;
@@ -62,7 +62,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   };
 
   const arrivals = async (): Promise<void> => {
-    const kinds = inShares(mix(transport));
+    const kinds = inShares(mix());
     let count = 0;
     let since = performance.now();
     let made = 0;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { sleep } from "@plumbline/concurrency";
 import type { Code } from "@plumbline/errors";
-import type { Channel, Client, TransportName } from "@plumbline/rpc";
+import type { Channel, Client } from "@plumbline/rpc";
 import type { Conformance } from "@plumbline/rpc/internals";
 import { type Expected, givenUp } from "./outcomes.ts";
 import { block, kib, maxMessageBytes } from "./service.ts";
@@ -46,7 +46,7 @@ const refusals: readonly Code[] = [
 const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
 
 /** The kinds of calls, with their frequency and outcome. All but the last few are common. */
-export function mix(transport: TransportName): readonly Kind[] {
+export function mix(): readonly Kind[] {
   return [
     {
       name: "small",
@@ -215,7 +215,7 @@ export function mix(transport: TransportName): readonly Kind[] {
       run: async ({ flaky }) => void (await flaky.unary("there?", { timeoutMs: 5_000 })),
     },
     // "cut" ends the connection, and with it other calls on it.
-    odd("compressed", transport === "http2" ? "internal" : "unknown"),
+    odd("compressed", "internal"),
     odd("reset", "internal"),
     odd("http", "unavailable"),
     odd("unfinished", "internal"),

@@ -96,7 +96,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
 
   const verdicts = { client: judge(samples.client), server: judge(samples.server) };
   const problems = [
-    ...problemsOf(counts, expectedOf(transport)),
+    ...problemsOf(counts, expectedOf()),
     ...sides.flatMap((side) => censusProblems(side, census[side])),
   ];
   const isFlat = sides.every((side) => verdicts[side].every((verdict) => verdict.isFlat));
