@@ -131,6 +131,9 @@ test("a registry needs its store, and time for the deregistration", async () => 
   assert.deepEqual(await problems({ ...consul, X_GRACE_MS: "3999" }), [
     "graceMs: at least 2000 more than drainMs, and the 2000 of a deregistration, not 3999",
   ]);
+  // A registered name is a label of DNS.
+  assert.equal((await problems({ ...consul, X_GRACE_MS: "4000", X_REGISTRATION_SERVICE: "a".repeat(64) })).length, 1);
+  await loadConfig(config, [env("X", { ...consul, X_GRACE_MS: "4000", X_REGISTRATION_SERVICE: "a".repeat(63) })]);
   const mutual = { X_RPC_TLS_CERTIFICATE_FILE: "a", X_RPC_TLS_KEY_FILE: "b", X_RPC_TLS_CLIENT_CA_FILE: "c" };
   assert.deepEqual(await problems({ ...consul, ...mutual }), [
     "registration.check: expected readyz, because Consul has no client certificate for rpc.tls",

@@ -38,7 +38,7 @@ export const settings = {
         service: z
           .string()
           .min(1)
-          .max(200)
+          .max(63)
           .optional()
           .describe("the name that clients look for; the service's own if not set"),
         host: z
