@@ -88,8 +88,7 @@ const routine = / LOG: |^\s*$/;
  * with a message that says what to do, and then leaves nothing running.
  */
 export async function openProcesses(options: ProcessesOptions): Promise<ProcessStack> {
-  const { root, ports, onLine, signal, adapter = "postgres", entry = "source" } = options;
-  const { tokens } = options;
+  const { root, ports, onLine, signal, tokens, adapter = "postgres", entry = "source" } = options;
   const began = performance.now();
   await using resources = new AsyncDisposableStack();
 
@@ -112,7 +111,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   const engines = ["Postgres", ...(adapter === "kafka" ? ["Kafka"] : []), ...(options.etcd ? ["etcd"] : [])];
   onWait(`${engines.join(", ")} and the contracts`);
   // The issuer needs nothing, and the others wait for it.
-  const early = programs(ports, noUrls, { ...options, tokens })
+  const early = programs(ports, noUrls, options)
     .filter(isFirst)
     .map((program) => supervised(program, options));
   resources.defer(async () => void (await Promise.all(early.map((program) => program.stop()))));
@@ -145,7 +144,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     ),
   ) as Record<DatabaseName, string>;
 
-  const settings = { ...options, tokens, etcdUrl: etcd?.url };
+  const settings = { ...options, etcdUrl: etcd?.url };
   const firsts = programs(ports, urls, settings);
   const owners = firsts.filter(({ service }) => databaseOwners.some((owner) => owner === service));
   onWait(`the migrations of ${owners.map(({ name }) => name).join(", ")}`);
@@ -185,7 +184,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   };
 }
 
-type ProgramsSettings = Omit<ProcessesOptions, "tokens"> & Pick<ProgramsOptions, "etcdUrl" | "tokens">;
+type ProgramsSettings = ProcessesOptions & Pick<ProgramsOptions, "etcdUrl">;
 
 /** The programs that run, brought to the number of replicas that is asked for. */
 class Programs implements AsyncDisposable {
@@ -291,7 +290,7 @@ function isFirst({ service }: Program): boolean {
   return serviceRow(service).flag !== undefined;
 }
 
-function supervised(program: Program, options: Omit<ProcessesOptions, "tokens">): Supervised {
+function supervised(program: Program, options: ProcessesOptions): Supervised {
   const { root, imports = [], onLine, stopMs = 12_000 } = options;
   return new Supervised(program, { root, imports, onLine, stopMs });
 }
