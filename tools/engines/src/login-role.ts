@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { Client } from "pg";
+import { admin } from "./test-database.ts";
 
 /** A role that may log in, and has no other right. */
 export interface LoginRole extends AsyncDisposable {
@@ -16,15 +16,9 @@ export async function createRole(adminUrl: string, memberOf?: string): Promise<L
   const password = randomBytes(12).toString("hex");
   const member = memberOf === undefined ? "" : ` IN ROLE ${memberOf}`;
   const url = Object.assign(new URL(adminUrl), { username: role, password }).href;
-  const run = async (sql: string): Promise<void> => {
-    const client = new Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 });
-    await client.connect();
-    try {
-      await client.query(sql);
-    } finally {
-      await client.end();
-    }
-  };
-  await run(`CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${password}'${member}`);
-  return { role, url, [Symbol.asyncDispose]: () => run(`DROP OWNED BY ${role}; DROP ROLE ${role}`) };
+  await admin(
+    adminUrl,
+    `CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${password}'${member}`,
+  );
+  return { role, url, [Symbol.asyncDispose]: () => admin(adminUrl, `DROP OWNED BY ${role}; DROP ROLE ${role}`) };
 }

@@ -94,7 +94,8 @@ export async function startTemporaryPostgres() {
   }
 }
 
-async function admin(url: string, sql: string): Promise<void> {
+/** Runs one statement on a connection of its own. */
+export async function admin(url: string, sql: string): Promise<void> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
