@@ -110,9 +110,10 @@ export class MemoryOrders implements Orders, Inbox {
   }
 
   #nthLastMs(customerId: string, nth: number): number | undefined {
+    if (nth === 0) return undefined;
     const ids = [...this.#orders.values()].filter((order) => order.customerId === customerId).map(({ id }) => id);
     const id = ids.toSorted().at(-nth);
-    return nth === 0 || nth > ids.length || id === undefined ? undefined : timeOf(id);
+    return id && timeOf(id);
   }
 
   #pendingOf(counts: (order: Order, shareKey: string) => boolean): Pending {
