@@ -12,9 +12,9 @@ import { Customer } from "../orders/flow.ts";
 import { type Closed, closedLoop } from "../orders/measure.ts";
 import { type Adapter, type Site, type System, startOurs, startSupplier } from "../orders/systems.ts";
 import { residentMiB } from "../processes.ts";
+import { type Announcements, measureAnnouncements, measureWriters, type Writers } from "./commits.ts";
 import { addOrders, addToOutbox, crowded, openStores, type Stores, waiting } from "./fill.ts";
 import { Reader, type Reads } from "./reads.ts";
-import { type Announcements, measureAnnouncements, measureWriters, type Writers } from "./writers.ts";
 
 export interface CurvesOptions {
   readonly rounds: number;
@@ -59,14 +59,14 @@ export async function curves(options: CurvesOptions): Promise<void> {
   const upTo = sizes.filter((size) => size <= options.rows);
   const stored = await withSite((site, stack) => overStored(site, stack, upTo, options));
   console.log(`${storedTable(stored)}\n`);
-  const drained: Drained[] = [];
+  const backlogs: Drained[] = [];
   for (const backlog of upTo.filter((size) => size >= 10_000)) {
     for (const adapter of ["postgres", "kafka"] as const) {
       const one = await withSite((site, stack) => drain(site, stack, adapter, backlog));
-      if (one !== undefined) drained.push(one);
+      if (one !== undefined) backlogs.push(one);
     }
   }
-  console.log(`${drainedTable(drained)}\n`);
+  console.log(`${drainedTable(backlogs)}\n`);
   const writers = await withSite(({ engines }) => measureWriters(engines, options.rounds));
   console.log(`${writersTable(writers)}\n`);
   const announcements = await withSite(({ engines }) => measureAnnouncements(engines, options.rounds));
@@ -74,7 +74,7 @@ export async function curves(options: CurvesOptions): Promise<void> {
   if (options.json !== undefined)
     writeFileSync(
       options.json,
-      `${JSON.stringify({ machine, options, stored, drained, writers, announcements }, undefined, 2)}\n`,
+      `${JSON.stringify({ machine, options, stored, backlogs, writers, announcements }, undefined, 2)}\n`,
     );
 }
 
@@ -128,24 +128,24 @@ async function drain(
   const system = await startOurs(site, "orders", adapter, stack, ["orders"]);
   const stores = stack.use(await openStores(system));
   await addToOutbox(stores, warmOrders);
-  await shrinkTo(stores, 0, () => {});
+  await drained(stores);
   const before = residentOf(system);
   let most = before;
   await addToOutbox(stores, backlog);
   const start = performance.now();
-  await shrinkTo(stores, 0, () => (most = Math.max(most, residentOf(system))));
+  await drained(stores, () => (most = Math.max(most, residentOf(system))));
   const perSecond = (backlog * 1_000) / (performance.now() - start);
   return { adapter, backlog, perSecond, resident: [before, most] };
 }
 
-/** Waits until so many rows are left. Rejects if their number does not fall for a while. */
-async function shrinkTo(stores: Stores, rows: number, look: () => void): Promise<void> {
+/** Waits until the outbox is empty. Rejects if the number of its rows does not fall for a while. */
+async function drained(stores: Stores, look: () => void = () => {}): Promise<void> {
   let least = Number.POSITIVE_INFINITY;
   let giveUpAt = performance.now() + stuckMs;
   for (;;) {
     const left = await waiting(stores);
     look();
-    if (left <= rows) return;
+    if (left === 0) return;
     if (left < least) {
       least = left;
       giveUpAt = performance.now() + stuckMs;
