@@ -42,7 +42,7 @@ export const protoSets: readonly ProtoSet[] = [
   { name: "interop", folder: "libs/rpc/test/gen", protos: ["protos/third_party/grpc/grpc/testing/*.proto"] },
   {
     name: "connect-conformance",
-    folder: "libs/rpc/test/connect/gen",
+    folder: "libs/rpc/test/connect-conformance/gen",
     protos: ["protos/third_party/connectrpc/connectrpc/conformance/v1/{client,server}_compat.proto"],
   },
   { name: "telemetry", folder: "libs/telemetry/test/gen", protos: [`${otlp}/trace/v1/*.proto`] },

@@ -1,7 +1,7 @@
 /**
- * Our client as Connect's conformance suite drives it: `node -C source test/connect/client.ts
- * TRANSPORT`. It reads a ClientCompatRequest for each call from its standard input, makes the call,
- * and writes what came of it.
+ * Our client as Connect's conformance suite drives it: `node -C source
+ * test/connect-conformance/client.ts TRANSPORT`. It reads a ClientCompatRequest for each call from
+ * its standard input, makes the call, and writes what came of it.
  */
 import { Semaphore } from "@plumbline/concurrency";
 import { codeOf, codeToNumber, isServiceError } from "@plumbline/errors";

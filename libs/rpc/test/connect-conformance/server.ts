@@ -1,7 +1,7 @@
 /**
- * Connect's conformance service over our server: `node -C source test/connect/server.ts TRANSPORT`.
- * Its answers are what each request asks for. It reads one ServerCompatRequest from its standard
- * input and writes one ServerCompatResponse.
+ * Connect's conformance service over our server: `node -C source
+ * test/connect-conformance/server.ts TRANSPORT`. Its answers are what each request asks for. It
+ * reads one ServerCompatRequest from its standard input and writes one ServerCompatResponse.
  */
 import { once } from "node:events";
 import { deadlineOf, sleep } from "@plumbline/concurrency";

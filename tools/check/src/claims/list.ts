@@ -173,7 +173,7 @@ export const claims: readonly Claim[] = [
   },
   {
     claim: "The gRPC transport passes Connect's conformance suite for gRPC, as a server and as a client",
-    command: "npm run connect -w libs/rpc",
+    command: "npm run connect-conformance -w libs/rpc",
     cost: "slow",
     needs: "go",
   },
