@@ -4,17 +4,19 @@
  *
  * ts-proto writes types, codecs and service definitions, as buf.gen.yaml sets it up. A set is made
  * in a folder beside and moved into place at the end: a failed run leaves the old code, and a
- * removed proto leaves nothing behind.
+ * removed proto leaves nothing behind. Runs at the same time are safe: a set that would come out
+ * the same stays as it is, and otherwise the last run's is kept.
  */
 import { execFile } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { delimiter, dirname, join, relative } from "node:path";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { delimiter, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { type ProtoSet, protoSets } from "./proto-sets.ts";
 import { type Bounds, readBounds } from "./read-bounds.ts";
+import { replaceFolder } from "./replace-folder.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const bin = join(root, "node_modules/.bin");
@@ -44,9 +46,7 @@ async function generate({ name, folder, protos, descriptors }: ProtoSet): Promis
       const bounds = readBounds(createFileRegistry(fromBinary(FileDescriptorSetSchema, set)));
       if (Object.keys(bounds).length > 0) await writeFile(join(fresh, "gen/bounds.ts"), boundsModule(bounds));
     }
-    await mkdir(dirname(join(root, folder)), { recursive: true });
-    await rm(join(root, folder), { recursive: true, force: true });
-    await rename(join(fresh, "gen"), join(root, folder));
+    await replaceFolder(join(root, folder), join(fresh, "gen"));
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
