@@ -174,6 +174,9 @@ function run<Request extends { readonly nonce: string }, Response>(
       stream = open(ledger);
       streams += 1;
       toClient.length = 0;
+      // A nonce counts on its own stream: no client answers on the next one before its first
+      // request, which says what it holds.
+      delivered.length = 0;
       client.connect();
     } else {
       // An answer to a response of long ago, as a slow client sends it.
@@ -299,6 +302,22 @@ const runs = Number(process.env["XDS_RUNS"] ?? 400);
 
 for (const variant of variants) {
   describe(`any interleaving of a ${variant.name} stream`, () => {
+    test("removes a cluster of an earlier stream that the ledger no longer has", () => {
+      // The cluster leaves the ledger once its endpoints are rejected, and the snapshot later.
+      const rejected = snapshot([
+        resource("cluster", "a", encode("1"), [{ type: "endpoints", name: "a" }]),
+        resource("endpoints", "a", encode("bad 1")),
+      ]);
+      const all: readonly Step[] = [
+        { kind: "put", snapshot: rejected },
+        { kind: "settle" },
+        { kind: "reconnect" },
+        { kind: "stale" },
+      ];
+      const { client } = variant.run(false, 5_000, all, snapshot([]));
+      assert.deepEqual([...client.held.cluster.keys()], []);
+    });
+
     for (const partial of [false, true]) {
       const how = partial ? "applies the good part of what it rejects" : "rejects a response as a whole";
       test(`ends with the last acceptable snapshot at a client that ${how}`, () => {
