@@ -12,8 +12,10 @@ export interface ModelClient<Request, Response> {
   readonly held: Readonly<Record<ResourceType, ReadonlyMap<string, Resource>>>;
   /** Clusters that got no endpoints since they changed. */
   readonly warming: ReadonlySet<string>;
-  /** The keys of the resources that were rejected at some time. */
+  /** The keys of the resources that were bad at some time. */
   readonly rejected: ReadonlySet<string>;
+  /** The keys of the resources that arrived and were not applied: bad ones, and others with them. */
+  readonly dropped: ReadonlySet<string>;
   /** The keys that rejected responses refer to. The server cannot know which of them apply. */
   readonly doubted: ReadonlySet<string>;
   /** Rejected resources, by type, name and version, and the number of times. */
@@ -29,6 +31,7 @@ interface Core {
   readonly held: Record<ResourceType, Map<string, Resource>>;
   readonly warming: Set<string>;
   readonly rejected: Set<string>;
+  readonly dropped: Set<string>;
   readonly doubted: Set<string>;
   readonly rejections: Map<string, number>;
   /** Applies what is good. Returns the error of what is not. */
@@ -41,12 +44,14 @@ function core(partial: boolean): Core {
   const held: Core["held"] = { cluster: new Map(), endpoints: new Map(), listener: new Map(), route: new Map() };
   const warming = new Set<string>();
   const rejected = new Set<string>();
+  const dropped = new Set<string>();
   const doubted = new Set<string>();
   const rejections = new Map<string, number>();
   return {
     held,
     warming,
     rejected,
+    dropped,
     doubted,
     rejections,
     apply(type, resources, gone) {
@@ -57,6 +62,7 @@ function core(partial: boolean): Core {
         rejections.set(key, (rejections.get(key) ?? 0) + 1);
       }
       if (bad.length > 0) for (const { references } of resources) for (const to of references) doubted.add(keyOf(to));
+      for (const one of bad.length === 0 || partial ? bad : resources) dropped.add(keyOf(one));
       // Envoy applies the good clusters and listeners of a response that it rejects.
       if (bad.length === 0 || partial) {
         for (const resource of resources) {
