@@ -203,7 +203,7 @@ export function openStream(
     let waiting = 0;
     for (const newest of wanted(state.type, subscription)) {
       const { name } = newest;
-      const held = state.held.get(name);
+      const held = recognize(state, newest);
       const parked = state.parked.get(name) === newest.version;
       const resource = parked ? held?.resource : newest;
       if (parked) state.suspects.delete(name);
@@ -217,6 +217,19 @@ export function openStream(
       else waiting += 1;
     }
     return { ready: sends, waiting };
+  }
+
+  /**
+   * Returns what the client holds of that name. A version of an earlier stream becomes known once
+   * the ledger has it again; until then the client may need anything that its type refers to.
+   */
+  function recognize(state: TypeState, newest: Resource): Held | undefined {
+    const held = state.held.get(newest.name);
+    if (held === undefined || held.resource !== undefined || held.version !== newest.version) return held;
+    const known = { ...held, resource: newest };
+    state.held.set(newest.name, known);
+    ledger.accept(newest);
+    return known;
   }
 
   function* wanted(type: ResourceType, subscription: Subscription): Generator<Resource> {

@@ -342,6 +342,23 @@ for (const variant of variants) {
       assertHolds(variant.run(false, 5_000, all, last), last, { newest: true, nothingElse: true });
     });
 
+    test("removes a cluster once a listener of an earlier stream is in the ledger again", () => {
+      const listener = resource("listener", "l", encode("1 s"), [{ type: "route", name: "s" }]);
+      const all: readonly Step[] = [
+        { kind: "put", snapshot: snapshot([resource("route", "s", encode("bad 1")), listener]) },
+        { kind: "settle" },
+        {
+          kind: "put",
+          snapshot: snapshot([resource("cluster", "a", encode("1")), resource("listener", "l", encode("bad 1"))]),
+        },
+        { kind: "reconnect" },
+        { kind: "settle" },
+      ];
+      const last = snapshot([resource("route", "s", encode("1")), listener]);
+      const { client } = variant.run(true, 5_000, all, last);
+      assert.deepEqual([...client.held.cluster.keys()], []);
+    });
+
     for (const partial of [false, true]) {
       const how = partial ? "applies the good part of what it rejects" : "rejects a response as a whole";
       test(`ends with the last acceptable snapshot at a client that ${how}`, () => {
