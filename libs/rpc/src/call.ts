@@ -1,5 +1,6 @@
 import type { Principal } from "@plumbline/auth";
 import type { CallKind } from "./definition.ts";
+import type { CallerIdentity } from "./identity/spiffe.ts";
 import type { Metadata, MetadataValue } from "./metadata.ts";
 import type { Requests } from "./transport.ts";
 
@@ -24,12 +25,17 @@ export interface Call {
   /** The client's address, for the log. */
   readonly peer: string;
   /**
+   * The SPIFFE id in the certificate of the connection's client. Undefined if that gives none, and
+   * while no trust domain is set.
+   */
+  readonly caller: string | undefined;
+  /**
    * The key that the client is counted under, with at most 45 characters: the one that a trusted
    * peer names (`trustedPeers`), else that of the peer's address.
    */
   readonly shareKey: string;
   /**
-   * Who calls, as a believed peer says (`principalPeers`). Undefined for public methods, and while
+   * Who calls, as a believed peer says (`principalPeers`, `callers`). Undefined for public methods, and while
    * no peer is believed: then everybody may call everything.
    */
   readonly principal: Principal | undefined;
@@ -42,6 +48,8 @@ export interface Call {
 /** The same call as interceptors see it, in bytes. */
 export interface ServerCall extends Call {
   readonly kind: CallKind;
+  /** The caller, or the reason why it has no identity; undefined while no trust domain is set. */
+  readonly identity: CallerIdentity | undefined;
   /** The share that bounds count the call for: `shareKey`, or "" for one without such bounds. */
   readonly share: string;
   /** The deadline in milliseconds since the epoch; Infinity if there is none. */

@@ -2,21 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodePrincipal, principalName } from "@plumbline/auth";
 import { Metadata } from "../metadata.ts";
-import { Principals } from "./principals.ts";
+import { believedPeers, Principals } from "./principals.ts";
 
 const ada = encodePrincipal({ subject: "ada", client: "cli", scopes: [], issuedMs: 0, expiresMs: 1 });
 const received = (...all: Uint8Array[]) =>
   Metadata.received(all.map((bytes): [string, Uint8Array] => [principalName, bytes]));
 
 test("a call with two principals has none: a client may have sent one of them", () => {
-  const principals = new Principals("loopback");
-  assert.equal(principals.of(received(ada), "127.0.0.1:80")?.subject, "ada");
-  assert.equal(principals.of(received(ada, ada), "127.0.0.1:80"), undefined);
-  assert.equal(principals.of(received(), "127.0.0.1:80"), undefined);
+  const principals = new Principals(believedPeers("loopback"));
+  assert.equal(principals.of({ metadata: received(ada), peer: "127.0.0.1:80", identity: undefined })?.subject, "ada");
+  assert.equal(principals.of({ metadata: received(ada, ada), peer: "127.0.0.1:80", identity: undefined }), undefined);
+  assert.equal(principals.of({ metadata: received(), peer: "127.0.0.1:80", identity: undefined }), undefined);
 });
 
 test("peers are believed by their addresses", () => {
-  const principals = new Principals("10.0.0.0/8");
+  const principals = new Principals(believedPeers("10.0.0.0/8"));
   for (const [peer, isBelieved] of [
     ["10.1.2.3:80", true],
     ["[::ffff:10.1.2.3]:80", true],
@@ -25,7 +25,11 @@ test("peers are believed by their addresses", () => {
     ["unknown", false],
     ["", false],
   ] as const) {
-    assert.equal(principals.isBelieved(peer), isBelieved, peer);
-    assert.equal(principals.of(received(ada), peer) !== undefined, isBelieved, peer);
+    assert.equal(principals.isBelieved({ peer, identity: undefined }), isBelieved, peer);
+    assert.equal(
+      principals.of({ metadata: received(ada), peer: peer, identity: undefined }) !== undefined,
+      isBelieved,
+      peer,
+    );
   }
 });

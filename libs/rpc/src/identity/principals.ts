@@ -1,27 +1,92 @@
 import { decodePrincipal, type Principal, principalName } from "@plumbline/auth";
-import type { Metadata } from "../metadata.ts";
+import { ServiceError } from "@plumbline/errors";
 import { ShareKeys } from "../shares/share-keys.ts";
+import type { IncomingCall } from "../transport.ts";
+import { type CallerIdentity, callerNamePattern, identityOf, noCertificate, trustDomainPattern } from "./spiffe.ts";
 
-/** The principals of calls, by the setting that says which peers are believed about them. */
+/** The connection of a call, as far as it says who is at its other end. */
+type Origin = Pick<IncomingCall, "peer" | "identity">;
+
+/** The callers that are believed about principals. */
+export interface Believed {
+  isBelieved(call: Origin): boolean;
+  /** Throws `unauthenticated` or `permission_denied` for a caller that may call nothing here. */
+  admit?(call: Origin): void;
+}
+
+/** The principals of calls, by the setting that says which callers are believed about them. */
 export class Principals {
-  readonly #peers: ShareKeys;
+  readonly #believed: Believed;
 
-  /** Throws an Error for a list that `addressList` cannot read. */
-  constructor(believedPeers: string) {
-    this.#peers = new ShareKeys(believedPeers);
+  constructor(believed: Believed) {
+    this.#believed = believed;
   }
 
-  isBelieved(peer: string): boolean {
-    return this.#peers.peer(peer).trusted;
+  isBelieved(call: Origin): boolean {
+    return this.#believed.isBelieved(call);
+  }
+
+  admit(call: Origin): void {
+    this.#believed.admit?.(call);
   }
 
   /**
-   * Returns the principal that a believed peer names; undefined if it names none, several, or bytes
-   * that are none. The word of another peer counts for nothing.
+   * Returns the principal that a believed caller names; undefined if it names none, several, or
+   * bytes that are none. The word of another caller counts for nothing.
    */
-  of(metadata: Metadata, peer: string): Principal | undefined {
-    if (!this.isBelieved(peer)) return undefined;
-    const [bytes, ...others] = metadata.getAllBinary(principalName);
+  of(call: Origin & Pick<IncomingCall, "metadata">): Principal | undefined {
+    if (!this.isBelieved(call)) return undefined;
+    const [bytes, ...others] = call.metadata.getAllBinary(principalName);
     return bytes === undefined || others.length > 0 ? undefined : decodePrincipal(bytes);
+  }
+}
+
+/** Believes callers by their addresses. Throws an Error for a list that cannot be read. */
+export function believedPeers(list: string): Believed {
+  const peers = new ShareKeys(list);
+  return { isBelieved: ({ peer }) => peers.peer(peer).trusted };
+}
+
+/** The callers of a server by their certificates. */
+export class Callers implements Believed {
+  readonly #trustDomain: string;
+  readonly #names: ReadonlySet<string>;
+
+  /** Throws a TypeError for a trust domain or a name that is none. */
+  constructor(trustDomain: string, names: readonly string[]) {
+    if (!trustDomainPattern.test(trustDomain)) {
+      throw new TypeError(`trustDomain: expected lower-case letters, digits, ".", "-" and "_": ${trustDomain}`);
+    }
+    const wrong = names.find((name) => !callerNamePattern.test(name));
+    if (wrong !== undefined) throw new TypeError(`callers: expected paths of SPIFFE ids, such as gateway: ${wrong}`);
+    this.#trustDomain = trustDomain;
+    this.#names = new Set(names);
+  }
+
+  /** Returns the identity that a client's certificate gives, which TLS has verified. */
+  identify(socket: {
+    readonly authorized: boolean;
+    getPeerX509Certificate(): { readonly raw: Uint8Array } | undefined;
+  }): CallerIdentity {
+    const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
+    return certificate === undefined ? noCertificate : identityOf(certificate.raw, this.#trustDomain);
+  }
+
+  isBelieved({ identity }: Origin): boolean {
+    return identity !== undefined && "name" in identity && this.#names.has(identity.name);
+  }
+
+  admit(call: Origin): void {
+    const { identity = noCertificate } = call;
+    if ("fault" in identity) {
+      throw new ServiceError("unauthenticated", `the caller has no identity: ${identity.detail}`, {
+        reason: identity.fault === "missing" ? "CALLER_MISSING" : "CALLER_INVALID",
+      });
+    }
+    if (!this.isBelieved(call)) {
+      throw new ServiceError("permission_denied", "this service is not for the caller", {
+        reason: "CALLER_NOT_ALLOWED",
+      });
+    }
   }
 }

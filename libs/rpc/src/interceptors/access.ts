@@ -16,6 +16,8 @@ export type AccessTable = ReadonlyMap<string, MethodAccess>;
 
 /** The methods of gRPC itself: health checks, and reflection, which has a setting of its own. */
 const ownMethods = /^grpc\.(?:health|reflection)\./;
+/** The methods for callers without an identity. */
+const probes = /^grpc\.health\./;
 
 /**
  * Refuses callers that the access rule of a method does not name, as the gateway does before: a
@@ -29,9 +31,10 @@ export function requireAccess(
 ): Interceptor<ServerCall> {
   const denied = metrics.counter("rpc_server_denied_total", "Calls refused for who makes them.", ["method", "reason"]);
   return async (call, next) => {
-    if (ownMethods.test(call.method)) return next(call);
+    if (probes.test(call.method)) return next(call);
     try {
-      check(table.get(`/${call.method}`), call, principals);
+      principals.admit(call);
+      if (!ownMethods.test(call.method)) check(table.get(`/${call.method}`), call, principals);
     } catch (error) {
       denied.inc({ method: call.method, reason: (error as ServiceError).reason ?? "DENIED" });
       throw error;
@@ -43,7 +46,7 @@ export function requireAccess(
 function check(access: MethodAccess | undefined, call: ServerCall, principals: Principals): void {
   if (access?.kind === "public") return;
   if (access?.kind !== "scopes") {
-    if (access !== undefined && principals.isBelieved(call.peer)) return;
+    if (access !== undefined && principals.isBelieved(call)) return;
     throw new ServiceError("permission_denied", "this method is for other services", { reason: "CALLER_NOT_ALLOWED" });
   }
   const { principal } = call;

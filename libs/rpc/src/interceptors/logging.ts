@@ -20,6 +20,7 @@ export function logging(logger: Logger): Interceptor<ServerCall> {
       code,
       durationMs: Math.round((performance.now() - start) * 1000) / 1000,
       peer: call.peer,
+      ...(call.caller !== undefined && { caller: call.caller }),
     });
     try {
       await next(call);

@@ -5,6 +5,7 @@ import type { ServerCall } from "../call.ts";
 import { isAtDeadline } from "../deadline.ts";
 import { type CallKind, methodName } from "../definition.ts";
 import type { Principals } from "../identity/principals.ts";
+import type { CallerIdentity } from "../identity/spiffe.ts";
 import { Metadata, type MetadataValue } from "../metadata.ts";
 import type { ShareKeys } from "../shares/share-keys.ts";
 import { ok, type Status, statusOf } from "../status.ts";
@@ -36,7 +37,7 @@ export class InFlight {
     const call = new RunningCall(path, kind, incoming, {
       shareKeys: this.#shareKeys,
       drain: this.#drain.signal,
-      principal: this.#principals?.of(incoming.metadata, incoming.peer),
+      principal: this.#principals?.of(incoming),
     });
     this.#running++;
     this.#inTime.add(call);
@@ -103,6 +104,7 @@ class RunningCall implements ServerCall, Expiring {
   readonly drain: AbortSignal;
   readonly metadata: Metadata;
   readonly peer: string;
+  readonly identity: CallerIdentity | undefined;
   readonly principal: Principal | undefined;
   readonly requests: Requests;
   readonly #incoming: IncomingCall;
@@ -123,6 +125,7 @@ class RunningCall implements ServerCall, Expiring {
     this.drain = drain;
     this.metadata = incoming.metadata;
     this.peer = incoming.peer;
+    this.identity = incoming.identity;
     this.principal = principal;
     this.requests = incoming.requests;
     this.#incoming = incoming;
@@ -136,6 +139,11 @@ class RunningCall implements ServerCall, Expiring {
       if (this.#isAborted) this.#scope.abort(this.#reason);
     }
     return this.#scope.signal;
+  }
+
+  get caller(): string | undefined {
+    const { identity } = this;
+    return identity !== undefined && "id" in identity ? identity.id : undefined;
   }
 
   get shareKey(): string {

@@ -3,7 +3,7 @@ import { ServiceError } from "@plumbline/errors";
 import type { Health } from "@plumbline/lifecycle";
 import type { Telemetry } from "@plumbline/telemetry";
 import type { ServerCall } from "../call.ts";
-import { Principals } from "../identity/principals.ts";
+import { believedPeers, Callers, Principals } from "../identity/principals.ts";
 import { type AccessTable, requireAccess } from "../interceptors/access.ts";
 import { Admission } from "../interceptors/admission.ts";
 import { errors } from "../interceptors/errors.ts";
@@ -119,6 +119,14 @@ export interface ServeOptions {
    */
   readonly principalPeers?: string | undefined;
   /**
+   * The SPIFFE trust domain of callers, which makes them known by their certificates
+   * (`call.caller`): all but health checks is for `callers` only, and they are believed about who
+   * calls. Needs `tls.clientCa` and `access`, and excludes `principalPeers`. None if not given.
+   */
+  readonly trustDomain?: string | undefined;
+  /** The callers, by the paths of their SPIFFE ids: "gateway". Needs `trustDomain`. */
+  readonly callers?: readonly string[] | undefined;
+  /**
    * The time that `drain` waits for unary calls before it aborts their signals; 10 s if not given.
    */
   readonly graceMs?: number | undefined;
@@ -135,7 +143,7 @@ export interface ServeParts {
   readonly descriptors?: Uint8Array | undefined;
   /** The memory that calls of heavy methods may hold while they run; they wait for it. */
   readonly weights?: CallWeights | undefined;
-  /** Returns the access rules of the methods. Called only if `principalPeers` names some. */
+  /** Returns the access rules of the methods. Called only with `principalPeers` or `trustDomain`. */
   readonly access?: (() => AccessTable) | undefined;
   /** Interceptors around the handlers, inside the server's own. The first is the outermost. */
   readonly interceptors?: readonly Interceptor<ServerCall>[] | undefined;
@@ -173,7 +181,8 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
 
   const memory = memoryOf(options, parts.weights);
   const shareKeys = new ShareKeys(options.trustedPeers);
-  const principals = (options.principalPeers ?? "") === "" ? undefined : new Principals(options.principalPeers ?? "");
+  const callers = callersOf(options);
+  const principals = principalsOf(options, callers);
   const inFlight = new InFlight(shareKeys, principals);
   const { maxConcurrent = 1_000, maxStreams = 1_000 } = options;
   const admissionOf = (max: number, perClient = Math.ceil(max / 4)): Admission =>
@@ -220,6 +229,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
       port: options.port,
       tls: options.tls,
       onTlsFailure: options.tls && tlsFailures(telemetry),
+      identify: callers && ((socket) => callers.identify(socket)),
       maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
       maxConcurrentStreams: options.maxConcurrentStreams ?? 1_000,
       places,
@@ -261,9 +271,26 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   return { port: listening.port, recycle: () => listening.recycle(), drain, [Symbol.asyncDispose]: drain };
 }
 
+function callersOf({ trustDomain, callers = [], principalPeers = "", tls }: ServeOptions): Callers | undefined {
+  if (trustDomain === undefined) {
+    if (callers.length > 0) throw new TypeError("callers: expected trustDomain too, which their ids begin with");
+    return undefined;
+  }
+  if (principalPeers !== "")
+    throw new TypeError("principalPeers: expected none with trustDomain: list them in callers");
+  const { clientCa } = (typeof tls === "function" ? tls() : tls) ?? {};
+  if (clientCa === undefined) throw new TypeError("trustDomain: expected tls.clientCa too, which verifies callers");
+  return new Callers(trustDomain, callers);
+}
+
+function principalsOf({ principalPeers = "" }: ServeOptions, callers: Callers | undefined): Principals | undefined {
+  if (callers !== undefined) return new Principals(callers);
+  return principalPeers === "" ? undefined : new Principals(believedPeers(principalPeers));
+}
+
 function accessOf({ access }: ServeParts): AccessTable {
   if (access === undefined)
-    throw new TypeError("principalPeers needs the access rules of the methods, and there are none");
+    throw new TypeError("principalPeers and trustDomain need the access rules of the methods, and there are none");
   return access();
 }
 

@@ -14,8 +14,9 @@ import { isGrpc } from "../content-type.ts";
 import { ownerOf } from "../owner.ts";
 import { parseTimeout } from "../timeout.ts";
 import { accountOf, type CallAccount, openCall, openSession, type SessionAccount } from "./accounts.ts";
+import { identifySession } from "./identities.ts";
 
-type GuardOptions = Pick<ServerTransportOptions, "defaultTimeoutMs" | "stallMs" | "memory" | "places">;
+type GuardOptions = Pick<ServerTransportOptions, "defaultTimeoutMs" | "identify" | "stallMs" | "memory" | "places">;
 
 interface Internals {
   createHttp2Server: (this: Server, ...args: unknown[]) => Http2Server;
@@ -42,6 +43,7 @@ export function guard(server: Server, methods: readonly ServerMethod[], options:
     const sweep = setInterval(() => endStalled(sessions, options.stallMs), options.stallMs / 4).unref();
     http2Server.once("close", () => clearInterval(sweep));
     http2Server.prependListener("session", (session: ServerHttp2Session) => {
+      if (options.identify !== undefined) identifySession(session, options.identify);
       const account = openSession(session, peers);
       sessions.add(account);
       session.once("close", () => sessions.delete(account));

@@ -8,6 +8,7 @@ import {
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { ServiceError } from "@plumbline/errors";
+import type { CallerIdentity } from "../../identity/spiffe.ts";
 import type { Metadata } from "../../metadata.ts";
 import type { Status } from "../../status.ts";
 import { detailsName, pushbackName } from "../../status.ts";
@@ -20,6 +21,7 @@ import { UntilOver } from "../until-over.ts";
 import { toBuffer } from "./bytes.ts";
 import { fromGrpcDeadline } from "./clock.ts";
 import { guard } from "./guard.ts";
+import { identityOfCall } from "./identities.ts";
 import "./incoming-data.ts";
 import { fromGrpc, toGrpc } from "./metadata.ts";
 
@@ -101,6 +103,7 @@ type Surface = EventEmitter & Pick<UnaryCall, "cancelled" | "metadata" | "getPee
 abstract class GrpcIncoming<C extends Surface> implements IncomingCall {
   readonly metadata: Metadata;
   readonly peer: string;
+  readonly identity: CallerIdentity | undefined;
   readonly deadline: number;
   protected readonly call: C;
   protected isOver = false;
@@ -110,6 +113,7 @@ abstract class GrpcIncoming<C extends Surface> implements IncomingCall {
     this.call = call;
     this.metadata = fromGrpc(call.metadata);
     this.peer = call.getPeer();
+    this.identity = identityOfCall(call);
     this.deadline = fromGrpcDeadline(Number(call.getDeadline()));
     // grpc-js emits "cancelled" at the end of every call, answered or not.
     call.on("cancelled", () => {
