@@ -30,8 +30,8 @@ function authority(name: string, subject: string): string {
   return `export const ${name} = ${pem(`${name}.pem`)};\n`;
 }
 
-function certify(name: string, by: string, names: string, days = century): string {
-  const extensions = ["-addext", `subjectAltName=${names}`, "-addext", "basicConstraints=CA:FALSE"];
+function certify(name: string, by: string, names: string, days = century, more = "basicConstraints=CA:FALSE"): string {
+  const extensions = ["-addext", `subjectAltName=${names}`, "-addext", more];
   openssl("req", "-new", ...newKey(name, name), ...extensions, "-out", path(`${name}.csr`));
   const signer = ["-CA", path(`${by}.pem`), "-CAkey", path(`${by}.key`), "-CAcreateserial", "-copy_extensions", "copy"];
   openssl("x509", "-req", "-in", path(`${name}.csr`), ...signer, "-days", days, "-out", path(`${name}.pem`));
@@ -48,7 +48,19 @@ const parts = [
   certify("expired", "ca", here, "-1"),
   `/** For another host. */\n${certify("elsewhere", "ca", "DNS:elsewhere.test")}`,
   certify("caller", "ca", "DNS:client.test"),
+  certify("gateway", "ca", "URI:spiffe://plumbline.test/gateway"),
+  `/** The replacement of \`gateway\`. */\n${certify("nextGateway", "ca", "URI:spiffe://plumbline.test/gateway")}`,
+  certify("worker", "ca", "URI:spiffe://plumbline.test/worker"),
+  certify("twoUris", "ca", "URI:spiffe://plumbline.test/gateway,URI:spiffe://plumbline.test/worker"),
+  certify("otherDomain", "ca", "URI:spiffe://other.test/gateway"),
+  certify("rootPath", "ca", "URI:spiffe://plumbline.test/"),
+  certify("overHttp", "ca", "URI:http://plumbline.test/gateway"),
+  `/** Its one name is a DNS name that looks like a URI. */\n${certify("disguised", "ca", "DNS:spiffe://plumbline.test/gateway")}`,
+  certify("authorityLeaf", "ca", "URI:spiffe://plumbline.test/gateway", century, "basicConstraints=CA:TRUE"),
+  certify("serverOnly", "ca", "URI:spiffe://plumbline.test/gateway", century, "extendedKeyUsage=serverAuth"),
+  certify("expiredGateway", "ca", "URI:spiffe://plumbline.test/gateway", "-1"),
   `/** A client of \`otherCa\`. */\n${certify("stranger", "otherCa", "DNS:client.test")}`,
+  certify("otherGateway", "otherCa", "URI:spiffe://plumbline.test/gateway"),
 ];
 writeFileSync(join(import.meta.dirname, "../../src/conformance/certificates.ts"), parts.join("\n"));
 rmSync(folder, { recursive: true });

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { encodePrincipal, principalName } from "@plumbline/auth";
+import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
+import { connect } from "../client/connect.ts";
+import { createClient } from "../client/create-client.ts";
+import * as certificates from "../conformance/certificates.ts";
+import { Conformance, echo } from "../conformance/test-context.ts";
+import type { AccessTable, MethodAccess } from "../interceptors/access.ts";
+import { type ServeOptions, serve } from "../server/serve.ts";
+import { service } from "../server/service.ts";
+import type { ClientTls, Reloadable } from "../tls/options.ts";
+import { type TransportName, transportNames } from "../transports/index.ts";
+
+const { ca, server, gateway, nextGateway, worker } = certificates;
+const timeout = 60_000;
+
+const tableOf = (access: MethodAccess): AccessTable =>
+  new Map(Object.values(Conformance.methods).map(({ name }) => [`/${Conformance.fullName}/${name}`, access]));
+const scoped = tableOf({ kind: "scopes", scopes: ["a:read"] });
+const internal = tableOf({ kind: "internal" });
+
+function carried() {
+  const now = Date.now();
+  const who = { subject: "ada", client: "cli", scopes: ["a:read"], issuedMs: now, expiresMs: now + 3_600_000 };
+  return { [principalName]: encodePrincipal(who) };
+}
+
+const only = { tls: { ...server, clientCa: ca }, trustDomain: "plumbline.test", callers: ["gateway"] };
+
+function open(
+  transport: TransportName,
+  access: AccessTable,
+  options: Partial<ServeOptions> = only,
+  telemetry: Telemetry = noTelemetry,
+) {
+  const handlers = {
+    ...echo,
+    unary: async (_request: string, call: { caller: string | undefined; principal: { subject: string } | undefined }) =>
+      `${call.caller} ${call.principal?.subject}`,
+  };
+  return serve(
+    { services: [service(Conformance, handlers)], telemetry, access: () => access },
+    { host: "127.0.0.1", port: 0, transport, graceMs: 1_000, ...options },
+  );
+}
+
+async function call(
+  transport: TransportName,
+  port: number,
+  tls: Reloadable<ClientTls>,
+  metadata: Record<string, Uint8Array> = {},
+): Promise<string> {
+  await using channel = await connect(`127.0.0.1:${port}`, noTelemetry, { transport, tls, timeoutMs: 10_000 });
+  return await createClient(Conformance, channel).unary("", { metadata });
+}
+
+for (const transport of transportNames) {
+  void describe(`callers by certificate over ${transport}`, { timeout }, () => {
+    void test("a caller that is named is known, and believed about principals", async () => {
+      await using running = await open(transport, scoped);
+      const answer = await call(transport, running.port, { ca, ...gateway }, carried());
+      assert.equal(answer, "spiffe://plumbline.test/gateway ada");
+      await assert.rejects(call(transport, running.port, { ca, ...gateway }), { reason: "PRINCIPAL_MISSING" });
+    });
+
+    void test("another service is refused, whatever principal it names (negatives 54 and 55)", async () => {
+      for (const access of [scoped, internal]) {
+        await using running = await open(transport, access);
+        await assert.rejects(call(transport, running.port, { ca, ...worker }, carried()), {
+          code: "permission_denied",
+          reason: "CALLER_NOT_ALLOWED",
+        });
+      }
+    });
+
+    void test("a certificate that gives no identity is refused (negative 53)", async () => {
+      await using running = await open(transport, internal);
+      for (const name of ["twoUris", "otherDomain", "rootPath", "overHttp", "disguised", "caller"] as const) {
+        await assert.rejects(
+          call(transport, running.port, { ca, ...certificates[name] }, carried()),
+          { code: "unauthenticated", reason: "CALLER_INVALID" },
+          name,
+        );
+      }
+    });
+
+    void test("health checks need no identity, and refusals of other calls are counted", async () => {
+      const denied: unknown[] = [];
+      const metrics = {
+        ...noTelemetry.metrics,
+        counter: (name: string) => ({
+          inc: (labels?: object) => void (name.endsWith("_denied_total") && denied.push(labels)),
+        }),
+      };
+      await using running = await open(transport, internal, only, { ...noTelemetry, metrics });
+      const tls = { ca, ...certificates.caller };
+      await using channel = await connect(`127.0.0.1:${running.port}`, noTelemetry, { transport, tls });
+      const health = {
+        fullName: "grpc.health.v1.Health",
+        methods: { check: { ...Conformance.methods.unary, name: "Check" } },
+      };
+      await createClient(health, channel).check("");
+      await assert.rejects(createClient(Conformance, channel).unary(""), { reason: "CALLER_INVALID" });
+      assert.deepEqual(denied, [{ method: "plumbline.rpc.Conformance/Unary", reason: "CALLER_INVALID" }]);
+    });
+
+    void test("a certificate that TLS refuses makes no call (negative 52)", async () => {
+      await using running = await open(transport, internal);
+      await assert.rejects(call(transport, running.port, { ca }), { code: "unavailable" }, "none");
+      for (const name of ["otherGateway", "expiredGateway", "serverOnly"] as const) {
+        const refused = call(transport, running.port, { ca, ...certificates[name] });
+        await assert.rejects(refused, { code: "unavailable" }, name);
+      }
+      await assert.rejects(call(transport, running.port, { ca, ...certificates.authorityLeaf }), {
+        code: /unavailable|unauthenticated/,
+      });
+    });
+
+    void test("a renewed certificate is the same caller, and no call fails (negative 57)", async () => {
+      await using running = await open(transport, internal);
+      let tls = { ca, ...gateway };
+      const target = `127.0.0.1:${running.port}`;
+      await using channel = await connect(target, noTelemetry, { transport, tls: () => tls, timeoutMs: 20_000 });
+      const client = createClient(Conformance, channel);
+      for (let i = 0; i < 100; i++) {
+        if (i === 30) tls = { ca, ...nextGateway };
+        if (i === 50) running.recycle();
+        const answers = await Promise.all([client.unary(""), client.unary(""), client.unary("")]);
+        assert.deepEqual(new Set(answers), new Set(["spiffe://plumbline.test/gateway undefined"]));
+      }
+    });
+
+    void test("settings that do not fit together are refused at the start", async () => {
+      const refusals: readonly [Partial<ServeOptions>, RegExp][] = [
+        [{ ...only, tls: server }, /trustDomain: expected tls\.clientCa too/],
+        [{ ...only, tls: undefined }, /trustDomain: expected tls\.clientCa too/],
+        [{ ...only, trustDomain: undefined }, /callers: expected trustDomain too/],
+        [{ ...only, trustDomain: "a/b" }, /trustDomain: expected/],
+        [{ ...only, callers: ["/gateway"] }, /callers: expected paths/],
+        [{ ...only, principalPeers: "loopback" }, /principalPeers: expected none with trustDomain/],
+      ];
+      for (const [options, message] of refusals) await assert.rejects(open(transport, internal, options), { message });
+    });
+  });
+}
