@@ -26,7 +26,7 @@ export interface Call {
   readonly peer: string;
   /**
    * The SPIFFE id in the certificate of the connection's client. Undefined if that gives none, and
-   * while no trust domain is set.
+   * while the server has no `callers`.
    */
   readonly caller: string | undefined;
   /**
@@ -35,8 +35,8 @@ export interface Call {
    */
   readonly shareKey: string;
   /**
-   * Who calls, as a believed peer says (`principalPeers`, `callers`). Undefined for public methods, and while
-   * no peer is believed: then everybody may call everything.
+   * Who calls, as a believed peer says (`principalPeers`, `callers`). Undefined for public methods,
+   * and while no peer is believed: then everybody may call everything.
    */
   readonly principal: Principal | undefined;
   /** Sets a header. Throws once the first message is sent. */
@@ -48,7 +48,7 @@ export interface Call {
 /** The same call as interceptors see it, in bytes. */
 export interface ServerCall extends Call {
   readonly kind: CallKind;
-  /** The caller, or the reason why it has no identity; undefined while no trust domain is set. */
+  /** The caller, or the reason why it has no identity; undefined without `callers`. */
   readonly identity: CallerIdentity | undefined;
   /** The share that bounds count the call for: `shareKey`, or "" for one without such bounds. */
   readonly share: string;

@@ -3,6 +3,7 @@
  */
 import { durationMs, port } from "@plumbline/config";
 import { z } from "zod";
+import { callerIds } from "./identity/principals.ts";
 import { addressList } from "./shares/address.ts";
 import { defaultTrustedPeers } from "./shares/share-keys.ts";
 import { transportNames } from "./transports/index.ts";
@@ -66,6 +67,16 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
       .describe(
         "callers that are believed about who calls: addresses and subnets, with commas; everybody may call everything if empty",
       ),
+    callers: z
+      .string()
+      .default("")
+      .refine(
+        isCallerList,
+        "expected SPIFFE ids of one trust domain, such as spiffe://example.org/gateway, with commas",
+      )
+      .describe(
+        "SPIFFE ids of callers, by their certificates, with commas: others may only check health; in the place of principalPeers",
+      ),
     maxHeldBytes: z
       .int()
       .min(1024 * 1024)
@@ -91,6 +102,15 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
 function isAddressList(list: string): boolean {
   try {
     if (list !== "") addressList(list);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isCallerList(list: string): boolean {
+  try {
+    if (list !== "") callerIds(list);
     return true;
   } catch {
     return false;

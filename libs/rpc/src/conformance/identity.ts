@@ -122,7 +122,7 @@ export const identityCases: readonly Case[] = [
   {
     name: "a server that believes peers does not start without access rules",
     run: async (context) => {
-      await assert.rejects(context.open({}, { server }), /principalPeers and trustDomain need the access rules/);
+      await assert.rejects(context.open({}, { server }), /principalPeers and callers need the access rules/);
     },
   },
 ];

@@ -1,18 +1,35 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { encodePrincipal, principalName } from "@plumbline/auth";
+import { descriptorSet } from "@plumbline/contracts";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { connect } from "../client/connect.ts";
 import { createClient } from "../client/create-client.ts";
-import * as certificates from "../conformance/certificates.ts";
+import {
+  authorityLeaf,
+  ca,
+  caller,
+  disguised,
+  expiredGateway,
+  gateway,
+  nextGateway,
+  otherDomain,
+  otherGateway,
+  overHttp,
+  rootPath,
+  server,
+  serverOnly,
+  twoUris,
+  worker,
+} from "../conformance/certificates.ts";
 import { Conformance, echo } from "../conformance/test-context.ts";
+import { ServerReflectionDefinition } from "../gen/grpc/reflection/v1/reflection.ts";
 import type { AccessTable, MethodAccess } from "../interceptors/access.ts";
 import { type ServeOptions, serve } from "../server/serve.ts";
 import { service } from "../server/service.ts";
 import type { ClientTls, Reloadable } from "../tls/options.ts";
 import { type TransportName, transportNames } from "../transports/index.ts";
 
-const { ca, server, gateway, nextGateway, worker } = certificates;
 const timeout = 60_000;
 
 const tableOf = (access: MethodAccess): AccessTable =>
@@ -26,7 +43,7 @@ function carried() {
   return { [principalName]: encodePrincipal(who) };
 }
 
-const only = { tls: { ...server, clientCa: ca }, trustDomain: "plumbline.test", callers: ["gateway"] };
+const only = { tls: { ...server, clientCa: ca }, callers: "spiffe://plumbline.test/gateway" };
 
 function open(
   transport: TransportName,
@@ -40,7 +57,7 @@ function open(
       `${call.caller} ${call.principal?.subject}`,
   };
   return serve(
-    { services: [service(Conformance, handlers)], telemetry, access: () => access },
+    { services: [service(Conformance, handlers)], descriptors: descriptorSet, telemetry, access: () => access },
     { host: "127.0.0.1", port: 0, transport, graceMs: 1_000, ...options },
   );
 }
@@ -76,9 +93,16 @@ for (const transport of transportNames) {
 
     void test("a certificate that gives no identity is refused (negative 53)", async () => {
       await using running = await open(transport, internal);
-      for (const name of ["twoUris", "otherDomain", "rootPath", "overHttp", "disguised", "caller"] as const) {
+      for (const [name, certificate] of Object.entries({
+        twoUris,
+        otherDomain,
+        rootPath,
+        overHttp,
+        disguised,
+        caller,
+      })) {
         await assert.rejects(
-          call(transport, running.port, { ca, ...certificates[name] }, carried()),
+          call(transport, running.port, { ca, ...certificate }, carried()),
           { code: "unauthenticated", reason: "CALLER_INVALID" },
           name,
         );
@@ -94,7 +118,7 @@ for (const transport of transportNames) {
         }),
       };
       await using running = await open(transport, internal, only, { ...noTelemetry, metrics });
-      const tls = { ca, ...certificates.caller };
+      const tls = { ca, ...caller };
       await using channel = await connect(`127.0.0.1:${running.port}`, noTelemetry, { transport, tls });
       const health = {
         fullName: "grpc.health.v1.Health",
@@ -105,14 +129,29 @@ for (const transport of transportNames) {
       assert.deepEqual(denied, [{ method: "plumbline.rpc.Conformance/Unary", reason: "CALLER_INVALID" }]);
     });
 
+    void test("reflection answers callers that are named, and no others", async () => {
+      await using running = await open(transport, internal);
+      async function* request() {
+        yield { host: "", messageRequest: { $case: "listServices" as const, value: "" } };
+      }
+      const list = async (tls: Reloadable<ClientTls>): Promise<number> => {
+        await using channel = await connect(`127.0.0.1:${running.port}`, noTelemetry, { transport, tls });
+        const reflection = createClient(ServerReflectionDefinition, channel);
+        return (await Array.fromAsync(reflection.serverReflectionInfo(request()))).length;
+      };
+      assert.equal(await list({ ca, ...gateway }), 1);
+      await assert.rejects(list({ ca, ...worker }), { reason: "CALLER_NOT_ALLOWED" });
+      await assert.rejects(list({ ca, ...caller }), { reason: "CALLER_INVALID" });
+    });
+
     void test("a certificate that TLS refuses makes no call (negative 52)", async () => {
       await using running = await open(transport, internal);
       await assert.rejects(call(transport, running.port, { ca }), { code: "unavailable" }, "none");
-      for (const name of ["otherGateway", "expiredGateway", "serverOnly"] as const) {
-        const refused = call(transport, running.port, { ca, ...certificates[name] });
+      for (const [name, certificate] of Object.entries({ otherGateway, expiredGateway, serverOnly })) {
+        const refused = call(transport, running.port, { ca, ...certificate });
         await assert.rejects(refused, { code: "unavailable" }, name);
       }
-      await assert.rejects(call(transport, running.port, { ca, ...certificates.authorityLeaf }), {
+      await assert.rejects(call(transport, running.port, { ca, ...authorityLeaf }), {
         code: /unavailable|unauthenticated/,
       });
     });
@@ -133,12 +172,12 @@ for (const transport of transportNames) {
 
     void test("settings that do not fit together are refused at the start", async () => {
       const refusals: readonly [Partial<ServeOptions>, RegExp][] = [
-        [{ ...only, tls: server }, /trustDomain: expected tls\.clientCa too/],
-        [{ ...only, tls: undefined }, /trustDomain: expected tls\.clientCa too/],
-        [{ ...only, trustDomain: undefined }, /callers: expected trustDomain too/],
-        [{ ...only, trustDomain: "a/b" }, /trustDomain: expected/],
-        [{ ...only, callers: ["/gateway"] }, /callers: expected paths/],
-        [{ ...only, principalPeers: "loopback" }, /principalPeers: expected none with trustDomain/],
+        [{ ...only, tls: server }, /callers: expected tls\.clientCa too/],
+        [{ ...only, tls: undefined }, /callers: expected tls\.clientCa too/],
+        [{ ...only, callers: "gateway" }, /callers: expected SPIFFE ids with commas, .*not "gateway"/],
+        [{ ...only, callers: "spiffe://a/b," }, /callers: expected SPIFFE ids .*not ""/],
+        [{ ...only, callers: "spiffe://a/b,spiffe://c/b" }, /callers: expected one trust domain, not a and c/],
+        [{ ...only, principalPeers: "loopback" }, /principalPeers: expected none with callers/],
       ];
       for (const [options, message] of refusals) await assert.rejects(open(transport, internal, options), { message });
     });

@@ -2,7 +2,7 @@ import { decodePrincipal, type Principal, principalName } from "@plumbline/auth"
 import { ServiceError } from "@plumbline/errors";
 import { ShareKeys } from "../shares/share-keys.ts";
 import type { IncomingCall } from "../transport.ts";
-import { type CallerIdentity, callerNamePattern, identityOf, noCertificate, trustDomainPattern } from "./spiffe.ts";
+import { type CallerIdentity, identityOf, noCertificate, trustDomainOf } from "./spiffe.ts";
 
 /** The connection of a call, as far as it says who is at its other end. */
 type Origin = Pick<IncomingCall, "peer" | "identity">;
@@ -47,20 +47,24 @@ export function believedPeers(list: string): Believed {
   return { isBelieved: ({ peer }) => peers.peer(peer).trusted };
 }
 
+/** Reads SPIFFE ids with commas. Throws a TypeError unless all are of one trust domain. */
+export function callerIds(list: string): { readonly ids: readonly string[]; readonly trustDomain: string } {
+  const ids = list.split(",").map((id) => id.trim());
+  const [trustDomain = "", ...others] = new Set(ids.map((id) => trustDomainOf(id) ?? wrongId(id)));
+  if (others.length > 0) throw new TypeError(`callers: expected one trust domain, not ${trustDomain} and ${others[0]}`);
+  return { ids, trustDomain };
+}
+
 /** The callers of a server by their certificates. */
 export class Callers implements Believed {
+  readonly #ids: ReadonlySet<string>;
   readonly #trustDomain: string;
-  readonly #names: ReadonlySet<string>;
 
-  /** Throws a TypeError for a trust domain or a name that is none. */
-  constructor(trustDomain: string, names: readonly string[]) {
-    if (!trustDomainPattern.test(trustDomain)) {
-      throw new TypeError(`trustDomain: expected lower-case letters, digits, ".", "-" and "_": ${trustDomain}`);
-    }
-    const wrong = names.find((name) => !callerNamePattern.test(name));
-    if (wrong !== undefined) throw new TypeError(`callers: expected paths of SPIFFE ids, such as gateway: ${wrong}`);
+  /** Throws a TypeError for a list that `callerIds` cannot read. */
+  constructor(list: string) {
+    const { ids, trustDomain } = callerIds(list);
+    this.#ids = new Set(ids);
     this.#trustDomain = trustDomain;
-    this.#names = new Set(names);
   }
 
   /** Returns the identity that a client's certificate gives, which TLS has verified. */
@@ -73,7 +77,7 @@ export class Callers implements Believed {
   }
 
   isBelieved({ identity }: Origin): boolean {
-    return identity !== undefined && "name" in identity && this.#names.has(identity.name);
+    return identity !== undefined && "id" in identity && this.#ids.has(identity.id);
   }
 
   admit(call: Origin): void {
@@ -89,4 +93,8 @@ export class Callers implements Believed {
       });
     }
   }
+}
+
+function wrongId(id: string): never {
+  throw new TypeError(`callers: expected SPIFFE ids with commas, such as spiffe://example.org/gateway, not "${id}"`);
 }

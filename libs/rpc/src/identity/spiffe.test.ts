@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { ca, caller, server } from "../conformance/certificates.ts";
-import { callerNamePattern, identityOf, urisOf } from "./spiffe.ts";
+import { identityOf, trustDomainOf, urisOf } from "./spiffe.ts";
 
 /** Returns an element of DER. */
 function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
@@ -46,11 +46,25 @@ test("bytes that are not exactly a certificate's are refused", () => {
   assert.throws(() => urisOf(Buffer.from([0x30, 0x81, 2, 0x30, 0])), "a length that is not the shortest");
 });
 
-test("a path has segments, and none of them is empty or dots", () => {
-  for (const right of ["gateway", "ns/a/sa/b", "a.b", "..a", "a_-"]) assert.match(right, callerNamePattern);
-  for (const wrong of ["", "/", "a/", "/a", "a//b", ".", "..", "a/..", "../a", "a/./b", "a b", "a%2fb", "a?b", "a#b"]) {
-    assert.doesNotMatch(wrong, callerNamePattern);
+test("an id has a trust domain and a path, whose segments are neither empty nor dots", () => {
+  for (const right of ["gateway", "ns/a/sa/b", "a.b", "..a", "a_-"]) {
+    assert.equal(trustDomainOf(`spiffe://d.test/${right}`), "d.test", right);
   }
+  for (const wrong of ["", "/", "a/", "/a", "a//b", ".", "..", "a/..", "../a", "a/./b", "a b", "a%2fb", "a?b", "a#b"]) {
+    assert.equal(trustDomainOf(`spiffe://d.test/${wrong}`), undefined, wrong);
+  }
+  for (const wrong of [
+    "",
+    "gateway",
+    "http://d/a",
+    "spiffe://D/a",
+    "spiffe:///a",
+    "spiffe://d:1/a",
+    "spiffe://u@d/a",
+  ]) {
+    assert.equal(trustDomainOf(wrong), undefined, wrong);
+  }
+  assert.equal(trustDomainOf(`spiffe://d/${"a".repeat(2_048)}`), undefined);
 });
 
 test("certificates without a URI, of an authority, and other bytes give no identity", () => {

@@ -2,18 +2,20 @@ import { X509Certificate } from "node:crypto";
 
 /** The identity of a connection's client: its SPIFFE id, or the reason why it has none. */
 export type CallerIdentity =
-  | { readonly id: string; readonly name: string }
+  | { readonly id: string }
   | { readonly fault: "missing" | "invalid"; readonly detail: string };
 
 export const noCertificate: CallerIdentity = { fault: "missing", detail: "the client showed no certificate" };
 
-/** A trust domain (SPIFFE-ID, 2.1). */
-export const trustDomainPattern = /^[a-z0-9._-]{1,255}$/;
-
-/** The path of an id without its first slash: segments that are no dots (SPIFFE-ID, 2.2). */
-export const callerNamePattern = /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)*$/;
+/** An id: its trust domain, then a path of segments that are no dots (SPIFFE-ID, 2.1 and 2.2). */
+const pattern = /^spiffe:\/\/([a-z0-9._-]{1,255})(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/;
 
 const longestId = 2_048;
+
+/** Returns the trust domain of a SPIFFE id with a path; undefined for any other text. */
+export function trustDomainOf(id: string): string | undefined {
+  return id.length > longestId ? undefined : pattern.exec(id)?.[1];
+}
 
 /**
  * Returns the identity that a leaf certificate in DER gives (X509-SVID, 2 and 4): exactly one URI
@@ -27,11 +29,9 @@ export function identityOf(der: Uint8Array, trustDomain: string): CallerIdentity
     const [uri = "", ...others] = uris;
     if (uris.length === 0) return invalid("the certificate has no URI");
     if (others.length > 0) return invalid(`the certificate has ${uris.length} URIs, expected one`);
-    const prefix = `spiffe://${trustDomain}/`;
-    if (uri.length > longestId || !uri.startsWith(prefix)) return invalid("the URI is not of this trust domain");
-    const name = uri.slice(prefix.length);
-    if (!callerNamePattern.test(name)) return invalid("the URI's path is empty or malformed");
-    return { id: uri, name };
+    const domain = trustDomainOf(uri);
+    if (domain === undefined) return invalid("the certificate's URI is no SPIFFE id");
+    return domain === trustDomain ? { id: uri } : invalid("the SPIFFE id is of another trust domain");
   } catch {
     return invalid("the certificate is malformed");
   }

@@ -119,13 +119,12 @@ export interface ServeOptions {
    */
   readonly principalPeers?: string | undefined;
   /**
-   * The SPIFFE trust domain of callers, which makes them known by their certificates
-   * (`call.caller`): all but health checks is for `callers` only, and they are believed about who
-   * calls. Needs `tls.clientCa` and `access`, and excludes `principalPeers`. None if not given.
+   * The SPIFFE ids of callers, with commas: "spiffe://example.org/gateway". With it callers are
+   * known by their certificates (`call.caller`): all but health checks is for these only, and they
+   * are believed about who calls. Needs `tls.clientCa` and `access`, and excludes `principalPeers`.
+   * None if not given.
    */
-  readonly trustDomain?: string | undefined;
-  /** The callers, by the paths of their SPIFFE ids: "gateway". Needs `trustDomain`. */
-  readonly callers?: readonly string[] | undefined;
+  readonly callers?: string | undefined;
   /**
    * The time that `drain` waits for unary calls before it aborts their signals; 10 s if not given.
    */
@@ -143,7 +142,7 @@ export interface ServeParts {
   readonly descriptors?: Uint8Array | undefined;
   /** The memory that calls of heavy methods may hold while they run; they wait for it. */
   readonly weights?: CallWeights | undefined;
-  /** Returns the access rules of the methods. Called only with `principalPeers` or `trustDomain`. */
+  /** Returns the access rules of the methods. Called only with `principalPeers` or `callers`. */
   readonly access?: (() => AccessTable) | undefined;
   /** Interceptors around the handlers, inside the server's own. The first is the outermost. */
   readonly interceptors?: readonly Interceptor<ServerCall>[] | undefined;
@@ -271,16 +270,12 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   return { port: listening.port, recycle: () => listening.recycle(), drain, [Symbol.asyncDispose]: drain };
 }
 
-function callersOf({ trustDomain, callers = [], principalPeers = "", tls }: ServeOptions): Callers | undefined {
-  if (trustDomain === undefined) {
-    if (callers.length > 0) throw new TypeError("callers: expected trustDomain too, which their ids begin with");
-    return undefined;
-  }
-  if (principalPeers !== "")
-    throw new TypeError("principalPeers: expected none with trustDomain: list them in callers");
+function callersOf({ callers = "", principalPeers = "", tls }: ServeOptions): Callers | undefined {
+  if (callers === "") return undefined;
+  if (principalPeers !== "") throw new TypeError("principalPeers: expected none with callers, which are believed");
   const { clientCa } = (typeof tls === "function" ? tls() : tls) ?? {};
-  if (clientCa === undefined) throw new TypeError("trustDomain: expected tls.clientCa too, which verifies callers");
-  return new Callers(trustDomain, callers);
+  if (clientCa === undefined) throw new TypeError("callers: expected tls.clientCa too, which verifies certificates");
+  return new Callers(callers);
 }
 
 function principalsOf({ principalPeers = "" }: ServeOptions, callers: Callers | undefined): Principals | undefined {
@@ -290,7 +285,7 @@ function principalsOf({ principalPeers = "" }: ServeOptions, callers: Callers | 
 
 function accessOf({ access }: ServeParts): AccessTable {
   if (access === undefined)
-    throw new TypeError("principalPeers and trustDomain need the access rules of the methods, and there are none");
+    throw new TypeError("principalPeers and callers need the access rules of the methods, and there are none");
   return access();
 }
 

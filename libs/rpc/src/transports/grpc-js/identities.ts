@@ -4,13 +4,17 @@ import type { CallerIdentity } from "../../identity/spiffe.ts";
 
 /** The identities of clients by connection. grpc-js would parse the certificate for each call. */
 const identities = new WeakMap<Http2Session, CallerIdentity>();
+/** True once a server of this process identifies its clients. Until then calls look nothing up. */
+let isUsed = false;
 
 export function identifySession(session: Http2Session, identify: (socket: TLSSocket) => CallerIdentity): void {
+  isUsed = true;
   identities.set(session, identify(session.socket as TLSSocket));
 }
 
 /** Returns the identity of a call's connection; undefined if there is none, or it is closed. */
 export function identityOfCall(call: object): CallerIdentity | undefined {
+  if (!isUsed) return undefined;
   const { stream } = (call as { call?: { stream?: Http2Stream } }).call ?? {};
   return stream?.session === undefined ? undefined : identities.get(stream.session);
 }
