@@ -138,10 +138,13 @@ for (const transport of transportNames) {
       const { telemetry, reasons, until } = remembering();
       await using running = await open(transport, { ...server, clientCa: ca }, telemetry);
       assert.equal(await call(transport, running.port, { ca, ...caller }), "hi");
+      // A client that connects again is counted too, as "closed" if it gives up before its handshake.
+      const refused = () => reasons.filter((reason) => reason === "certificate").length;
       assert.match(await whyNot(transport, running.port, { ca }), /requires a client certificate, and there is none/);
+      await until(() => refused() > 0);
+      const before = refused();
       await whyNot(transport, running.port, { ca, ...stranger });
-      await until(() => reasons.length >= 2);
-      assert.deepEqual(new Set(reasons), new Set(["certificate"]));
+      await until(() => refused() > before);
     });
 
     void test("a server that does not agree on HTTP/2 is rejected, whether it offers something else or nothing", async () => {
