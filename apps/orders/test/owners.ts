@@ -100,6 +100,30 @@ export function ownersSuite(adapter: string, open: () => Promise<TestContext>): 
         assert.deepEqual([await list("", ada), await list("", bob)], [[order.id], []]);
       });
 
+      run("a SKU that is an address, a path or a line of a header is refused by name (negative 44)", async (client) => {
+        const ada = newCustomer();
+        for (const sku of [
+          "http://169.254.169.254/latest/meta-data",
+          "//169.254.169.254",
+          "../../admin",
+          "..%2fadmin",
+          "@169.254.169.254",
+          "tea?quantity=1",
+          "tea#",
+          "tea\r\nHost: evil.example.com",
+          "tea\u0000",
+          "\u202etea",
+        ]) {
+          const failure = await failureOf(
+            client.placeOrder({ customerId: "", items: [{ sku, quantity: 1 }] }, as(ada)),
+          );
+          const { code, violations } = failure as { code: string; violations: { field: string }[] };
+          assert.deepEqual([code, violations.map(({ field }) => field)], ["invalid_argument", ["items[0].sku"]], sku);
+        }
+        const { orders } = await client.listOrders({ customerId: "", pageSize: 0, pageToken: "" }, as(ada));
+        assert.deepEqual(orders, []);
+      });
+
       run("a page token of another customer shows only the caller's own orders (negative 6)", async (client) => {
         const [ada, bob] = [newCustomer(), newCustomer()];
         const own = await client.placeOrder({ customerId: "", items }, as(bob));

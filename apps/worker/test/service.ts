@@ -58,7 +58,7 @@ export function serviceSuite(store: string, openStore: OpenStore): void {
       { name: "an unknown item", items: { socks: 1 }, reason: "not sold here: socks" },
       { name: "two currencies", items: { tea: 1, matcha: 1 }, reason: "priced in several currencies: EUR, JPY" },
     ]) {
-      test(`an order of ${name} is rejected with a reason, and has no label`, async () => {
+      test(`an order of ${name} is rejected with a reason, and has no label (negative 33)`, async () => {
         await using context = await openTestContext(openStore);
         const orderId = newOrderId();
         await context.publish(placedMessage(orderId, items));

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { codeOf } from "@plumbline/errors";
 import { type QuoteEvent, startSupplier } from "@plumbline/supplier";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
@@ -200,6 +201,15 @@ for (const { name, status = 200, headers = json, body, code } of [
   { name: "a price of half a cent", body: price("4.5"), code: "internal" },
   { name: "a price of a thousand digits", body: price("9".repeat(1_000)), code: "internal" },
   { name: "a currency that does not exist", body: price("450", "euro"), code: "internal" },
+  { name: "a price of 1e308", body: price(1e308), code: "internal" },
+  { name: "a price that is no number", body: price("NaN"), code: "internal" },
+  { name: "a currency in HTML", body: price("450", "<b>"), code: "internal" },
+  { name: "a currency of half a character", body: price("450", "\ud83d"), code: "internal" },
+  {
+    name: "a price of the prototype",
+    body: `{"sku":"tea","inStock":true,"__proto__":${JSON.stringify(price("450"))}}`,
+    code: "internal",
+  },
   { name: "stock as text", body: { ...quote, inStock: "true" }, code: "internal" },
   { name: "an answer larger than a quote can be", body: { ...quote, more: "x".repeat(20_000) }, code: "internal" },
 ]) {
@@ -225,6 +235,69 @@ test("an answer that never ends is cut off at the bound (negative 51)", async ()
   });
   assert.equal(await codeFrom(asker(server.url)(itemsOf("tea"))), "internal");
   await closed;
+});
+
+test("an answer that inflates beyond the bound is cut off (negative 51)", async () => {
+  const bomb = gzipSync(Buffer.alloc(64 * 1_024 * 1_024, "x"));
+  await using server = await serving((_request, response) =>
+    response.writeHead(200, { ...json, "content-encoding": "gzip" }).end(bomb),
+  );
+  assert.equal(await codeFrom(asker(server.url)(itemsOf("tea"))), "internal");
+});
+
+test("an answer that comes a byte at a time ends at the time limit (negative 51)", async () => {
+  const { promise: closed, resolve: onClose } = Promise.withResolvers<void>();
+  await using server = await serving((_request, response) => {
+    response.writeHead(200, json);
+    const drip = setInterval(() => response.write(" "), 20);
+    response.on("close", () => {
+      clearInterval(drip);
+      onClose();
+    });
+  });
+  assert.equal(await codeFrom(asker(server.url, { timeoutMs: 200 })(itemsOf("tea"))), "deadline_exceeded");
+  await closed;
+});
+
+test("a supplier that redirects is not followed, whatever the status and the address (negative 44)", async () => {
+  const asked: string[] = [];
+  await using inside = await serving((request, response) => {
+    asked.push(request.url ?? "");
+    response.writeHead(200, json).end(JSON.stringify(quote));
+  });
+  for (const location of [`${inside.url}/latest/meta-data`, "http://169.254.169.254/", "file:///etc/passwd", "/v1/x"]) {
+    for (const status of [301, 302, 303, 307, 308]) {
+      let requests = 0;
+      await using server = await serving((_request, response) => {
+        requests += 1;
+        response.writeHead(status, { location }).end();
+      });
+      // An order that cannot be supplied now is retried later.
+      assert.equal(await codeFrom(asker(server.url)(itemsOf("tea"))), "unavailable", `${status} to ${location}`);
+      assert.equal(requests, 1);
+    }
+  }
+  assert.deepEqual(asked, []);
+});
+
+test("a SKU is one part of the path, whatever it holds (negative 44)", async () => {
+  const paths: string[] = [];
+  await using server = await serving((request, response) => {
+    paths.push(request.url ?? "");
+    response.writeHead(404, { "content-type": "application/problem+json" }).end("{}");
+  });
+  for (const sku of [
+    "http://169.254.169.254/",
+    "//evil.example.com",
+    "../../admin",
+    "@evil",
+    "tea?x=1#",
+    "t\r\nX: 1",
+  ]) {
+    await asker(server.url)(itemsOf(sku));
+    assert.equal(paths.at(-1), `/v1/quotes/${encodeURIComponent(sku)}?quantity=1`);
+  }
+  assert.equal(paths.length, 6);
 });
 
 /** Starts a server for answers that no supplier should give. */
