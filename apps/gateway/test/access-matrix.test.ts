@@ -237,14 +237,18 @@ function withRule(rule?: object) {
   return createFileRegistry(fromBinary(FileDescriptorSetSchema, toBinary(FileDescriptorSetSchema, set)));
 }
 
-test("an RPC for services only has no route, with a token and without", async () => {
+test("an RPC for services only has no route, with a token and without (negative 39)", async () => {
   await using issuer = await startTokenIssuer();
   await using auth = await issuer.auth();
   const registry = withRule({ internal: true });
   for (const identity of [{}, { auth }]) {
     await using gateway = await openGateway(registry, { upstream: new MemoryUpstream(registry, {}), ...identity });
-    const authorization = `Bearer ${await issuer.token("ada", "orders:read orders:write")}`;
-    assert.equal((await gateway.fetch("/v1/orders/7", { headers: { authorization } })).status, 404);
+    const authorization = `Bearer ${await issuer.token("ada", "orders:read orders:write orders:operate")}`;
+    const headers = { authorization, "content-type": "application/json" };
+    for (const path of ["/v1/orders/7", "/orders.v1.OrdersService/GetOrder", "/admin.v1.AdminService/Replay"]) {
+      assert.equal((await gateway.fetch(path, { headers })).status, 404);
+      assert.equal((await gateway.fetch(path, { headers, method: "POST", body: "{}" })).status, 404);
+    }
     assert.ok(!(await (await gateway.fetch("/openapi.json")).text()).includes("GetOrder"));
   }
 });
