@@ -30,7 +30,7 @@ const steps: Readonly<Record<string, { readonly about: string; readonly command:
   access: { about: "every RPC has an access rule, and docs/access.md is fresh", command: ours("access", "--check") },
   prose: { about: "the language of comments, texts and documents", command: ours("prose") },
   packages: {
-    about: "packages of others: hashes, no install scripts, exact versions, a least age",
+    about: "packages, actions and images of others: hashes, versions, licences, no scripts, a least age",
     command: ours("lockfile", "check"),
   },
   allocations: {

@@ -1,6 +1,8 @@
 /** The parts of package-lock.json that the checks read. */
 
 export interface LockEntry {
+  /** The package's own name, where the folder has another one. */
+  readonly name?: string;
   readonly version?: string;
   readonly resolved?: string;
   readonly integrity?: string;
@@ -8,6 +10,7 @@ export interface LockEntry {
   readonly dev?: boolean;
   readonly optional?: boolean;
   readonly hasInstallScript?: boolean;
+  readonly license?: string;
   readonly os?: readonly string[];
   readonly cpu?: readonly string[];
   readonly libc?: readonly string[];
@@ -22,8 +25,8 @@ export interface Release {
 }
 
 /** Returns the release of an entry; undefined for a folder of this repository. */
-export function releaseOf(path: string, { link, version }: LockEntry): Release | undefined {
-  const name = path.split("node_modules/").at(-1);
+export function releaseOf(path: string, { link, version, name: own }: LockEntry): Release | undefined {
+  const name = own ?? path.split("node_modules/").at(-1);
   if (!path.includes("node_modules/") || link === true || name === undefined) return undefined;
   return { name, version: version ?? "" };
 }

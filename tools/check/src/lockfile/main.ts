@@ -8,9 +8,12 @@ import { dirname, join, resolve } from "node:path";
 import { paint, runCommand } from "@plumbline/tools-stack/command";
 import { checkAges, inParallel, leastAgeDays } from "./age.ts";
 import { complete, missingEntries, withHashes, withoutHash } from "./complete.ts";
+import { checkImages } from "./images.ts";
+import { checkLicences } from "./licences.ts";
 import { type LockPackages, type Release, releasesOf } from "./lock.ts";
 import { checkPolicy, type Manifest, policy } from "./policy.ts";
 import { askRegistry } from "./registry.ts";
+import { checkWorkflows } from "./workflows.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
 const file = join(root, "package-lock.json");
@@ -22,7 +25,8 @@ await runCommand(
     words: { check: "writes nothing, fails when the packages break the policy or are too young" },
     notes: [
       "Run it after a dependency changed. The policy: every entry has a hash and no address, no install",
-      `script runs, versions are exact, and each release is ${leastAgeDays} days old.`,
+      `script runs, versions are exact, licences are free, and each release is ${leastAgeDays} days old. Actions`,
+      "of workflows are named by their commit, and images by a version.",
     ],
   },
   async ({ words: [word] }) => (word === "check" ? await check() : await write()),
@@ -57,13 +61,21 @@ async function check(): Promise<number> {
       ...globSync(["{apps,libs,tests,tools}/*/package.json", "deploy/docker/package.json"], { cwd: root }),
     ].map((path) => [path, JSON.parse(readFileSync(join(root, path), "utf8")) as Manifest]),
   );
-  const workflows = Object.fromEntries(
-    globSync(".github/workflows/*.yml", { cwd: root }).map((path) => [path, readFileSync(join(root, path), "utf8")]),
+  const texts = (...patterns: readonly string[]) =>
+    Object.fromEntries(globSync(patterns, { cwd: root }).map((path) => [path, readFileSync(join(root, path), "utf8")]));
+  const workflows = texts(".github/workflows/*.yml");
+  const images = texts(
+    "deploy/docker/*Dockerfile",
+    "docker-compose.yml",
+    "deploy/compose/*.yml",
+    "deploy/helm/*/values.yaml",
   );
-  const problems = checkPolicy(
-    { packages, manifests, npmrc: readFileSync(join(root, ".npmrc"), "utf8"), workflows },
-    policy,
-  );
+  const problems = [
+    ...checkPolicy({ packages, manifests, npmrc: readFileSync(join(root, ".npmrc"), "utf8") }, policy),
+    ...checkLicences(packages, (path) => readJson(join(root, path, "package.json"))),
+    ...checkWorkflows(workflows),
+    ...checkImages(images),
+  ];
 
   const memory = join(root, "node_modules/.cache/release-dates.json");
   const dates = new Map(Object.entries(readJson(memory)));

@@ -2,6 +2,7 @@
  * The policy for packages of others. Each package is exactly the archive that was there when it was
  * locked, it comes from the registry, and none of its code runs during the installation.
  */
+import { leastAgeDays } from "./age.ts";
 import { type LockPackages, releaseOf } from "./lock.ts";
 
 export interface Policy {
@@ -24,8 +25,6 @@ export interface Installation {
   /** The manifests of this repository, by their path. */
   readonly manifests: Readonly<Record<string, Manifest>>;
   readonly npmrc: string;
-  /** The texts of workflows, by their path. */
-  readonly workflows?: Readonly<Record<string, string>>;
 }
 
 export const policy: Policy = {
@@ -43,10 +42,7 @@ export const policy: Policy = {
 };
 
 /** Returns one sentence for each thing that breaks the policy. */
-export function checkPolicy(
-  { packages, manifests, npmrc, workflows = {} }: Installation,
-  { scriptsThatStayOff }: Policy,
-): string[] {
+export function checkPolicy({ packages, manifests, npmrc }: Installation, { scriptsThatStayOff }: Policy): string[] {
   return [
     ...Object.entries(packages).flatMap(([path, entry]) => {
       const release = releaseOf(path, entry);
@@ -75,14 +71,7 @@ export function checkPolicy(
           ),
       )
       .map((name) => `policy.ts: ${name} brings no install script: take it off the list`),
-    ...(setting(npmrc, "ignore-scripts") === "true"
-      ? []
-      : [".npmrc: ignore-scripts is not true, so install scripts run"]),
-    ...Object.entries(workflows).flatMap(([path, text]) =>
-      [...text.matchAll(/\buses: *([^\s#]+)/g)]
-        .filter(([, action = ""]) => !action.startsWith("./") && !/@[\da-f]{40}$/.test(action))
-        .map(([, action]) => `${path}: ${action} is not named by its commit`),
-    ),
+    ...checkNpmrc(npmrc),
     ...Object.entries(manifests).flatMap(([path, manifest]) => checkManifest(path, manifest)),
   ];
 }
@@ -104,7 +93,25 @@ function escapes(target = ""): boolean {
   return target.startsWith("/") || target.split("/").includes("..") || /^[a-z+]+:/.test(target);
 }
 
-function setting(npmrc: string, key: string): string | undefined {
-  const line = npmrc.split("\n").findLast((one) => one.split("=")[0]?.trim() === key);
-  return line?.slice(line.indexOf("=") + 1).trim();
+function checkNpmrc(npmrc: string): string[] {
+  // The last line with a key wins in npm too.
+  const settings = new Map(
+    npmrc.split("\n").flatMap((line) => {
+      const [, key, value = ""] = /^\s*([^#;=\s][^=]*?)\s*(?:=\s*(.*?)\s*)?$/.exec(line) ?? [];
+      return key === undefined ? [] : [[key, value] as const];
+    }),
+  );
+  const wanted = {
+    "ignore-scripts": ["true", "install scripts run"],
+    "min-release-age": [String(leastAgeDays), "`npm install` takes releases that npm run check refuses"],
+    "save-exact": ["true", "`npm install` writes ranges"],
+  } as const;
+  return [
+    ...Object.entries(wanted)
+      .filter(([key, [value]]) => settings.get(key) !== value)
+      .map(([key, [value, effect]]) => `.npmrc: ${key} is not ${value}, so ${effect}`),
+    ...[...settings.keys()]
+      .filter((key) => /registry$|^\/\/|_auth|^proxy$|^https-proxy$|^cafile$|^strict-ssl$/.test(key))
+      .map((key) => `.npmrc: ${key} decides where packages come from: that belongs to each user`),
+  ];
 }
