@@ -39,7 +39,7 @@ async function main(config: Config<typeof ControlPlaneConfig>, context: ServiceC
     { ...config.rpc, graceMs: config.graceMs - config.drainMs - 1_000 },
   );
   await serveUntilStopped(
-    { name, ops, port: server.port, recycle: server.recycle, drainMs: config.drainMs },
+    { name, ops, port: server.port, transport: config.rpc.transport, recycle: server.recycle, drainMs: config.drainMs },
     telemetry,
     { signal },
   );

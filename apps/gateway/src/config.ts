@@ -1,7 +1,7 @@
 import type { FileRegistry } from "@bufbuild/protobuf";
 import { count, durationMs, live, port, type Secret, secret } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
-import { transportNames } from "@plumbline/rpc";
+import { defaultTransport, transportNames } from "@plumbline/rpc";
 import { balancings, clientTlsSettings } from "@plumbline/rpc/settings";
 import { serviceConfig, settings } from "@plumbline/service-defaults";
 import { annotatedPackages, readDescriptors } from "@plumbline/transcoding";
@@ -59,7 +59,10 @@ export function gatewayConfig(registry: FileRegistry) {
     }),
     ops: settings.ops({ port: 9464 }),
     upstreams: upstreams(registry),
-    transport: z.enum(transportNames).default("grpc-js").describe("implementation of gRPC that calls the services"),
+    transport: z
+      .enum(transportNames)
+      .default(defaultTransport)
+      .describe("implementation of gRPC that calls the services"),
     balancing: z
       .enum(balancings)
       .default("round_robin")

@@ -76,7 +76,7 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
     refusals: recordRefusals(limiter, () => settings.current().rateLimit, telemetry),
   });
   // Streams end when the drain begins: their clients reconnect to another gateway.
-  const service = { name, ops, port: server.port, drainMs, onDrain: () => drain.abort() };
+  const service = { name, ops, port: server.port, transport, drainMs, onDrain: () => drain.abort() };
   await serveUntilStopped(service, telemetry, context);
 }
 

@@ -24,4 +24,4 @@ export { Metadata, type MetadataInit, type MetadataValue } from "./metadata.ts";
 export { type RpcServer, type ServeOptions, type ServeParts, serve } from "./server/serve.ts";
 export { type Handlers, type ServiceImplementation, type ServiceMethod, service } from "./server/service.ts";
 export type { ClientTls, Pem, Reloadable, ServerTls } from "./tls/options.ts";
-export { type TransportName, transportNames } from "./transports/index.ts";
+export { defaultTransport, type TransportName, transportNames } from "./transports/index.ts";

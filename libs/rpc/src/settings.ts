@@ -6,7 +6,7 @@ import { z } from "zod";
 import { callerIds } from "./identity/principals.ts";
 import { addressList } from "./shares/address.ts";
 import { defaultTrustedPeers } from "./shares/share-keys.ts";
-import { transportNames } from "./transports/index.ts";
+import { defaultTransport, transportNames } from "./transports/index.ts";
 
 export { type CertificateFiles, followClientTls, followServerTls } from "./tls/files.ts";
 export { balancings } from "./transport.ts";
@@ -18,7 +18,7 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
   return z.object({
     host: z.string().default("0.0.0.0"),
     port: port(preset.port),
-    transport: z.enum(transportNames).default("grpc-js").describe("the gRPC transport"),
+    transport: z.enum(transportNames).default(defaultTransport).describe("the gRPC transport"),
     maxConcurrent: z
       .int()
       .min(1)

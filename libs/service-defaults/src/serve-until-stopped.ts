@@ -9,10 +9,17 @@ export interface OpenService {
   readonly ops: Pick<OpsPort, "health" | "port">;
   /** The port that its clients call. */
   readonly port: number;
+  /** The carrier of its gRPC calls, for the log; that of `registered` if not given. */
+  readonly transport?: string | undefined;
   /** The milliseconds that the service still serves after it has reported that it drains. */
   readonly drainMs: number;
   /** The registry in which its clients find it, and the settings of its server. */
-  readonly registered?: { readonly registration: RegistrationSettings; readonly rpc: Listening["rpc"] } | undefined;
+  readonly registered?:
+    | {
+        readonly registration: RegistrationSettings;
+        readonly rpc: Listening["rpc"] & { readonly transport?: string };
+      }
+    | undefined;
   /** Called when the drain begins. */
   readonly onDrain?: (() => void) | undefined;
   /**
@@ -28,14 +35,14 @@ export interface OpenService {
  * and load balancers need a moment to take it out. The removal takes two seconds at most.
  */
 export async function serveUntilStopped(
-  { name, ops, port, drainMs, registered, onDrain, recycle }: OpenService,
+  { name, ops, port, drainMs, registered, transport = registered?.rpc.transport, onDrain, recycle }: OpenService,
   { logger }: Pick<Telemetry, "logger">,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
   await using registration =
     registered && (await keepRegistered(registered.registration, { name, ops, port, rpc: registered.rpc }, logger));
   ops.health.ready();
-  logger.info(`${name} is listening`, { port, opsPort: ops.port });
+  logger.info(`${name} is listening`, { port, opsPort: ops.port, transport });
   await aborted(signal);
   await registration?.withdraw();
   ops.health.drain();

@@ -15,11 +15,15 @@ test("a service is ready while it serves, and not ready while it drains", async 
   assert.equal(await readiness(ops.port), 503);
   const stop = new AbortController();
   const steps: string[] = [];
-  const logger = { ...noTelemetry.logger, info: (message: string) => void steps.push(message) };
+  const logger = {
+    ...noTelemetry.logger,
+    info: (message: string, fields?: object) => void steps.push(`${message} ${JSON.stringify(fields)}`),
+  };
   const service = {
     name: "sample",
     ops,
     port: 7,
+    transport: "http2",
     drainMs: 50,
     onDrain: () => void steps.push("drains"),
     recycle: () => void steps.push("recycles"),
@@ -29,7 +33,12 @@ test("a service is ready while it serves, and not ready while it drains", async 
   stop.abort();
   assert.equal(await readiness(ops.port), 503);
   await serving;
-  assert.deepEqual(steps, ["sample is listening", "drains", "recycles", "recycles"]);
+  assert.deepEqual(steps, [
+    `sample is listening {"port":7,"opsPort":${ops.port},"transport":"http2"}`,
+    "drains",
+    "recycles",
+    "recycles",
+  ]);
 });
 
 test("a service is not ready before its dependencies answer", async () => {

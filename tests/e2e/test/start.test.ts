@@ -24,12 +24,23 @@ interface Start extends AsyncDisposable {
 async function start(
   dataDir = mkdtempSync(join(tmpdir(), "plumbline-start-")),
   given?: Ports,
+  options: readonly string[] = [],
 ): Promise<Start & { dataDir: string }> {
   const ports = given ?? (await freeStackPorts());
   const { gateway: port } = ports;
   const child = spawn(
     "sh",
-    ["tools/with-node.sh", "-C", "source", "tools/stack/src/main.ts", "--ports-from", String(port), "--data", dataDir],
+    [
+      "tools/with-node.sh",
+      "-C",
+      "source",
+      "tools/stack/src/main.ts",
+      "--ports-from",
+      String(port),
+      "--data",
+      dataDir,
+      ...options,
+    ],
     {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
@@ -77,7 +88,9 @@ async function gone(base: string, ms = 20_000): Promise<void> {
   }
 }
 
-test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the next start has the data", async () => {
+const carrier = /^ {2}calls between services +(http2|grpc-js) /m;
+
+test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the next start, on the other transport, has the data", async () => {
   const first = await start();
   await first.printed(/Ready after/);
   const curls = [...first.output().matchAll(/^ {2}(curl .*)$/gm)].map((match) => match[1] as string);
@@ -88,12 +101,16 @@ test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the
     });
     assert.equal(await new Promise((resolve) => curl.once("close", resolve)), 0, line);
   }
+  const [, ofDefault = ""] = carrier.exec(first.output()) ?? [];
+  assert.notEqual(ofDefault, "", first.output());
   first.process.kill("SIGINT");
   assert.deepEqual(await first.ended, { code: 0, signal: null }, first.output());
   await gone(first.base, 1_000);
 
-  await using second = await start(first.dataDir);
+  const other = ofDefault === "http2" ? "grpc-js" : "http2";
+  await using second = await start(first.dataDir, undefined, ["--transport", other]);
   await second.printed(/Ready after/);
+  assert.equal(carrier.exec(second.output())?.[1], other, second.output());
   const listed = await call(`${second.base}/v1/orders?customerId=me`);
   assert.equal((listed.json["orders"] as unknown[]).length, 1);
 });

@@ -67,7 +67,7 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
         ]
       : []),
     `${upper}_OPS_PORT: 9464`,
-    `${upper}_RPC_TRANSPORT: \${PLUMBLINE_TRANSPORT:-grpc-js}`,
+    `${upper}_RPC_TRANSPORT: \${PLUMBLINE_TRANSPORT:-}`,
     `${upper}_RPC_PRINCIPAL_PEERS: \${PLUMBLINE_CALLS_SUBNET}`,
     `${upper}_TELEMETRY_OTLP_ENDPOINT: \${OTLP_ENDPOINT}`,
   ];

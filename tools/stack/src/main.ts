@@ -4,7 +4,7 @@ import { aborted, sleep } from "@plumbline/concurrency";
 import { findEtcd, howToGetEtcd } from "@plumbline/tools-engines";
 import { choice, flag, hasColors, Progress, runCommand, text, UsageError, whole } from "./command/index.ts";
 import { defaultPorts, type Ports, portsFrom } from "./ports.ts";
-import { prettyLine } from "./processes/log-lines.ts";
+import { prettyLine, transportIn } from "./processes/log-lines.ts";
 import { proportionalSetSize } from "./processes/memory.ts";
 import { openProcesses, type ProcessStack } from "./processes/open-processes.ts";
 import { dataFolder, givenTransport, transports } from "./processes/programs.ts";
@@ -32,7 +32,7 @@ const spec = {
   notes: ["Exit codes: 0 stopped, 1 not started, 2 wrong command line. `npm run doctor` looks for what is missing."],
 };
 
-function banner(stack: ProcessStack, ports: Ports, asksForTokens: boolean): string {
+function banner(stack: ProcessStack, ports: Ports, asksForTokens: boolean, carriers: Carriers): string {
   const base = `http://localhost:${ports.gateway}`;
   const token = asksForTokens ? "-H @.plumbline/ada " : "";
   const others = ownServices
@@ -44,7 +44,7 @@ Ready after ${(stack.readyAfterMs / 1_000).toFixed(1)} s.
 
   API and a page to try it   ${base}/docs
   OpenAPI document           ${base}/openapi.json
-  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (${others})${settingsLine(stack)}${asksForTokens ? issuerLine(ports) : ""}
+  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (${others})${carrierLine(carriers)}${settingsLine(stack)}${asksForTokens ? issuerLine(ports) : ""}
 
 Try:
 
@@ -54,6 +54,17 @@ Try:
 ${putLine(stack)}
 Then, in another terminal: npm run demo${ports.gateway === defaultPorts.gateway ? "" : ` -- --url ${base}`}. Ctrl-C stops everything and keeps the data.
 `;
+}
+
+/** The transport that each service runs, by its own word. */
+type Carriers = ReadonlyMap<string, string>;
+
+function carrierLine(carriers: Carriers): string {
+  const [first, ...others] = new Set(carriers.values());
+  if (first === undefined) return "";
+  const other = transports.find((name) => name !== first);
+  const each = [...carriers].map(([name, carrier]) => `${name} ${carrier}`).join(", ");
+  return `\n  calls between services     ${others.length > 0 ? each : `${first} (npm start -- --transport ${other} takes the other)`}`;
 }
 
 function settingsLine({ etcd }: ProcessStack): string {
@@ -115,6 +126,7 @@ await runCommand(spec, async ({ values }) => {
   const from = values["ports-from"];
   const ports = from === undefined ? defaultPorts : portsFrom(from);
   const names: string[] = [];
+  const carriers = new Map<string, string>();
   const etcd = values.etcd ? findEtcd() : undefined;
   if (values.etcd && etcd === undefined) throw new UsageError(`--etcd finds no etcd: ${howToGetEtcd}`);
   using progress = new Progress();
@@ -132,11 +144,15 @@ await runCommand(spec, async ({ values }) => {
       transport: values.transport ?? givenTransport(),
       onLine: (name, line) => {
         if (!names.includes(name)) names.push(name);
+        const carrier = transportIn(line);
+        if (carrier !== undefined) carriers.set(name, carrier);
         progress.line(prettyLine(name, line, names.indexOf(name), hasColors(process.stdout)));
       },
       onWait: (what) => progress.show(`waiting for ${what}`),
     });
-    progress.line(banner(stack, ports, values.auth));
+    // A service that is ready has written its line, which may still be on its way.
+    for (let waits = 0; waits < 40 && carriers.size < ownServices.length; waits++) await sleep(25);
+    progress.line(banner(stack, ports, values.auth, carriers));
     if (values.measure) {
       await Promise.race([sleep(idleMs), aborted(signal)]);
       const { text: report, isWithin } = measured(stack);

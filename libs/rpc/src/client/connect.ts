@@ -10,7 +10,7 @@ import { clientTracing } from "../interceptors/tracing.ts";
 import { Metadata } from "../metadata.ts";
 import type { ClientTls, Reloadable } from "../tls/options.ts";
 import type { Balancing, ClientTransport, OutgoingCall } from "../transport.ts";
-import { type TransportName, transport } from "../transports/index.ts";
+import { defaultTransport, type TransportName, transport } from "../transports/index.ts";
 import type { CallOptions, Channel, UnaryResponse } from "./channel.ts";
 import { interceptStream } from "./intercept-stream.ts";
 import { RetryThrottle, type RetryThrottling } from "./retry-throttle.ts";
@@ -57,7 +57,7 @@ export interface ConnectOptions {
  * with `invalid_argument` for a target or certificates that cannot be used.
  */
 export async function connect(target: string, telemetry: Telemetry, options: ConnectOptions = {}): Promise<Channel> {
-  const connection = transport(options.transport ?? "grpc-js").connect({
+  const connection = transport(options.transport ?? defaultTransport).connect({
     target,
     resolvers: options.resolvers,
     onResolution: resolutionLog(target, telemetry),

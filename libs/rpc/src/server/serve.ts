@@ -17,7 +17,7 @@ import { ShareKeys } from "../shares/share-keys.ts";
 import { tlsFailures } from "../tls/failures.ts";
 import type { Reloadable, ServerTls } from "../tls/options.ts";
 import type { ServerMethod } from "../transport.ts";
-import { type TransportName, transport } from "../transports/index.ts";
+import { defaultTransport, type TransportName, transport } from "../transports/index.ts";
 import { healthService } from "./health.ts";
 import { InFlight } from "./in-flight.ts";
 import { memoryOf } from "./memory.ts";
@@ -222,7 +222,7 @@ export async function serve(parts: ServeParts, options: ServeOptions): Promise<R
   );
   const { maxConnections: inAll = 10_000, connectionsPerPeer: perPeer = 100 } = options;
   const places = new Places({ inAll, perPeer, onRefused: (reason) => refused.inc({ reason }) });
-  const listening = await transport(options.transport ?? "grpc-js").listen(
+  const listening = await transport(options.transport ?? defaultTransport).listen(
     {
       host: options.host ?? "0.0.0.0",
       port: options.port,

@@ -7,6 +7,9 @@ const transports = { "grpc-js": grpcJs, http2 } satisfies Record<string, Transpo
 /** A transport's name in settings. */
 export type TransportName = keyof typeof transports;
 
+/** The transport of servers, clients and services that name none. */
+export const defaultTransport: TransportName = "grpc-js";
+
 export const transportNames = Object.keys(transports) as TransportName[];
 
 export function transport(name: TransportName): Transport {

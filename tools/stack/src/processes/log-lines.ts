@@ -37,6 +37,12 @@ export function prettyLine(name: string, line: string, index: number, color: boo
   return `${paint(90, time)} ${prefix}${paint(levels[level] ?? 0, message)}${fields === "" ? "" : `  ${paint(90, fields)}`}`;
 }
 
+/** Returns the transport that a line names, which a service writes once it listens. */
+export function transportIn(line: string): string | undefined {
+  const transport = line.includes('"transport"') ? parse(line)?.["transport"] : undefined;
+  return typeof transport === "string" ? transport : undefined;
+}
+
 function parse(line: string): Record<string, unknown> | undefined {
   if (!line.startsWith("{")) return undefined;
   try {

@@ -9,7 +9,7 @@ import { settingsPrefix } from "@plumbline/config";
 import { freePort } from "@plumbline/tools-engines";
 import { freeStackPorts } from "../ports.ts";
 import { ownServices } from "../services.ts";
-import { prettyLine } from "./log-lines.ts";
+import { prettyLine, transportIn } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
 import { openProcesses } from "./open-processes.ts";
 import { checkPorts } from "./preflight.ts";
@@ -58,6 +58,18 @@ for (const { name, line, want } of [
 ]) {
   test(name, () => assert.equal(prettyLine("orders", line, 0, false), want));
 }
+
+test("the transport is read from the line of a service that listens, and from no other", () => {
+  assert.equal(transportIn('{"message":"greeter is listening","port":1,"transport":"http2"}'), "http2");
+  for (const line of [
+    '{"message":"call","transport":7}',
+    '{"message":"call"}',
+    '{"transport":',
+    'a "transport" here',
+  ]) {
+    assert.equal(transportIn(line), undefined, line);
+  }
+});
 
 test("a taken port is named with its use and what to do; free ones pass", async () => {
   const ports = await freeStackPorts();
