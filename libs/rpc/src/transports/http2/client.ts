@@ -114,10 +114,7 @@ class Http2Client implements ClientTransport, Dispatcher {
   }
 
   #dispatchWaiting(): void {
-    for (const call of this.#waiting.keys()) {
-      if (!this.#tryDispatch(call)) return;
-      this.#waiting.delete(call);
-    }
+    for (const call of this.#waiting.keys()) if (!this.#tryDispatch(call)) return;
   }
 
   /** Returns false if the call has to wait. */
@@ -125,6 +122,8 @@ class Http2Client implements ClientTransport, Dispatcher {
     try {
       const connection = this.#balancer.pick();
       if (connection === undefined) return false;
+      // Before the attempt: within it the call may end, or others may get their turn.
+      this.#waiting.delete(call);
       call.attempt(connection);
     } catch (error) {
       call.fail(error);
