@@ -33,7 +33,8 @@ export interface TargetOptions {
 /**
  * Starts the embedded stack on free ports, with a data folder of its own. No trace is sampled, and
  * a collector in this process counts the spans that arrive all the same. The
- * services trust 127.0.0.1 only, so an attacker's address is that of a stranger.
+ * services trust 127.0.0.1 only, so an attacker's address is that of a stranger. The gateway asks
+ * for no tokens, since the address alone sets an attacker apart from other clients here.
  */
 export async function openTarget(
   transport: Transport,
@@ -65,7 +66,8 @@ export async function openTarget(
   const dataDir = mkdtempSync(join(tmpdir(), "plumbline-attacks-"));
   opening.defer(() => rmSync(dataDir, { recursive: true, force: true }));
   const ports = await freeStackPorts();
-  const stack = await openProcesses({ root, dataDir, ports, transport, entry, environment, onLine: () => {} });
+  const options = { root, dataDir, ports, transport, entry, environment, tokens: false } as const;
+  const stack = await openProcesses({ ...options, onLine: () => {} });
   opening.defer(() => stack[Symbol.asyncDispose]());
   const opened = opening.move();
   const pidOf = (name: string) => {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
-import { freeStackPorts, type Ports } from "@plumbline/tools-stack";
+import { credentialsOf, freeStackPorts, type Ports, useCredentials } from "@plumbline/tools-stack";
 import { call, post } from "../src/http.ts";
 import { root } from "../src/stack.ts";
 
@@ -28,18 +28,12 @@ async function start(
 ): Promise<Start & { dataDir: string }> {
   const ports = given ?? (await freeStackPorts());
   const { gateway: port } = ports;
+  useCredentials(`http://127.0.0.1:${port}`, credentialsOf(`http://127.0.0.1:${ports.issuer}`));
   const child = spawn(
     "sh",
     [
-      "tools/with-node.sh",
-      "-C",
-      "source",
-      "tools/stack/src/main.ts",
-      "--ports-from",
-      String(port),
-      "--data",
-      dataDir,
-      ...options,
+      ...["tools/with-node.sh", "-C", "source", "tools/stack/src/main.ts"],
+      ...["--ports-from", String(port), "--data", dataDir, ...options],
     ],
     {
       cwd: root,
@@ -75,6 +69,19 @@ async function start(
   };
 }
 
+/** Returns the lines of curl that do not work as they are printed. */
+async function failing(lines: readonly string[]): Promise<string[]> {
+  const failed: string[] = [];
+  for (const line of lines) {
+    const curl = spawn("sh", ["-c", `${line} --fail --silent --max-time 20`], {
+      cwd: root,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    if ((await new Promise((resolve) => curl.once("close", resolve))) !== 0) failed.push(line);
+  }
+  return failed;
+}
+
 async function gone(base: string, ms = 20_000): Promise<void> {
   const until = performance.now() + ms;
   while (
@@ -95,12 +102,11 @@ test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the
   await first.printed(/Ready after/);
   const curls = [...first.output().matchAll(/^ {2}(curl .*)$/gm)].map((match) => match[1] as string);
   assert.equal(curls.length, 3);
-  for (const line of curls) {
-    const curl = spawn("sh", ["-c", `${line} --fail --silent --max-time 20`], {
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    assert.equal(await new Promise((resolve) => curl.once("close", resolve)), 0, line);
-  }
+  assert.deepEqual(await failing(curls), []);
+  assert.doesNotMatch(first.output(), /WARNING/);
+  const anonymous = await fetch(`${first.base}/v1/orders`);
+  assert.equal(anonymous.status, 401);
+  for (const name of ["ada", "bob"]) assert.equal(statSync(join(first.dataDir, "tokens", name)).mode & 0o777, 0o600);
   const [, ofDefault = ""] = carrier.exec(first.output()) ?? [];
   assert.notEqual(ofDefault, "", first.output());
   first.process.kill("SIGINT");
@@ -111,8 +117,18 @@ test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the
   await using second = await start(first.dataDir, undefined, ["--transport", other]);
   await second.printed(/Ready after/);
   assert.equal(carrier.exec(second.output())?.[1], other, second.output());
-  const listed = await call(`${second.base}/v1/orders?customerId=me`);
+  const listed = await call(`${second.base}/v1/orders?customerId=ada`);
   assert.equal((listed.json["orders"] as unknown[]).length, 1);
+});
+
+test("--no-auth warns, asks for no token, and its curl lines work", async () => {
+  await using open = await start(undefined, undefined, ["--no-auth"]);
+  await open.printed(/Ctrl-C stops everything/);
+  assert.match(open.output(), /WARNING: --no-auth asks for no access tokens/);
+  const curls = [...open.output().matchAll(/^ {2}(curl .*)$/gm)].map((match) => match[1] as string);
+  assert.equal(curls.length, 3);
+  assert.ok(!curls.some((line) => line.includes("-H @")));
+  assert.deepEqual(await failing(curls), []);
 });
 
 const otherAddresses = Object.values(networkInterfaces())

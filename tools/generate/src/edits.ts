@@ -29,6 +29,7 @@ export function addToStack(tree: Tree, service: NewService, ports: Ports): void 
   addToCompose(tree, service, ports);
   addToChart(tree, service);
   addToContracts(tree, service);
+  addToIssuer(tree, service);
   addToLockFile(tree, service.name);
 }
 
@@ -44,6 +45,14 @@ function addRow(tree: Tree, { name, parts }: NewService, { port, opsPort }: Port
     ...(parts.includes("events") ? [`publishes: ["${pluralOf(name)}.events"]`, 'consumes: ["orders.events"]'] : []),
   ];
   edit(tree, tablePath, (text) => insertBefore(text, /^ {2}\{.*standIn: true/, [`  { ${fields.join(", ")} },`]));
+}
+
+/** Lets the clients of the issuer for development call the service. */
+function addToIssuer(tree: Tree, { name }: NewService): void {
+  const scopes = ["read", "write"].map((word) => `"${pluralOf(name)}:${word}"`);
+  edit(tree, "apps/issuer/src/clients.ts", (text) =>
+    text.replace(/^(const own = \[.*)\];$/m, `$1, ${scopes.join(", ")}];`),
+  );
 }
 
 function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports): void {

@@ -68,7 +68,10 @@ function finish(root: string, { name, parts: chosen, port, written }: Finished):
     const { status, stdout, stderr } = spawnSync("npm", args, { cwd: root, encoding: "utf8" });
     if (status !== 0) throw new Error(`npm ${args.join(" ")} failed:\n${stdout}${stderr}`);
   };
-  const edited = ["libs/contracts/src/index.ts", "libs/contracts/src/events.ts", "tools/stack/src/services.ts"];
+  const edited = [
+    ...["libs/contracts/src/index.ts", "libs/contracts/src/events.ts"],
+    ...["tools/stack/src/services.ts", "apps/issuer/src/clients.ts"],
+  ];
   const code = written.filter((file) => /\.(ts|json)$/.test(file));
   npm("exec", "--", "biome", "check", "--write", ...edited, ...code);
   if (chosen.includes("events")) npm("run", "fixtures");
@@ -84,7 +87,8 @@ function finish(root: string, { name, parts: chosen, port, written }: Finished):
       "",
       "  npm install                     links it into the workspace",
       `  npx nx test @plumbline/${name}`.padEnd(34) + "runs its tests",
-      "  npm start".padEnd(34) + `starts it with the others; then curl http://localhost:8080${route}`,
+      "  npm start".padEnd(34) +
+        `starts it with the others; then curl -H @.plumbline/ada http://localhost:8080${route}`,
       "  npm run check".padEnd(34) + "lint, types, builds, boundaries, settings, compose, chart",
       "",
       `Its contract is protos/${name.replaceAll("-", "_")}/v1, its code apps/${name}, its port ${port}.`,

@@ -97,21 +97,20 @@ test("under npm start they answer REST through the gateway, and an order's event
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
       output += text;
-      if (/\bready\b/i.test(output)) ready.resolve();
+      if (/^Ready after/m.test(output)) ready.resolve();
     });
   }
   closed.then(() => ready.reject(new Error(`npm start ended:\n${output.slice(-4_000)}`))).catch(() => {});
   try {
     await ready.promise;
     const gateway = `http://127.0.0.1:${first}`;
+    const authorization = copy.read(".plumbline/ada").trim().replace("Authorization: ", "");
+    assert.equal((await fetch(`${gateway}/v1/parcels/a`)).status, 401);
     const call = async (path: string, body?: object): Promise<Record<string, unknown>> => {
       const response = await fetch(gateway + path, {
         signal: AbortSignal.timeout(10_000),
-        ...(body && {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify(body),
-        }),
+        headers: { authorization, "content-type": "application/json" },
+        ...(body && { method: "POST", body: JSON.stringify(body) }),
       });
       return { status: response.status, ...((await response.json()) as object) };
     };

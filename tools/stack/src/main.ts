@@ -1,5 +1,5 @@
 /** `npm start`: the whole system on this machine until Ctrl-C. */
-import { resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { aborted, sleep } from "@plumbline/concurrency";
 import { findEtcd, howToGetEtcd } from "@plumbline/tools-engines";
 import { choice, flag, hasColors, Progress, runCommand, text, UsageError, whole } from "./command/index.ts";
@@ -23,7 +23,7 @@ const spec = {
     fresh: flag("begins without the data of earlier runs"),
     kafka: flag("carries the events on Apache Kafka; needs Java 17 and Maven"),
     etcd: flag("keeps settings and feature flags in etcd: one on PATH, else a container"),
-    auth: flag("asks for access tokens: a development issuer writes them to .plumbline/ada, bob and operator"),
+    "no-auth": flag("asks for no access tokens: everybody on this machine may call everything"),
     transport: choice("carrier of the calls; PLUMBLINE_TRANSPORT where not given", transports),
     "ports-from": whole("takes all ports in a row from this one", { least: 1_024, most: 65_000 }),
     data: text("folder of the data (.plumbline/data)", { takes: "FOLDER" }),
@@ -32,9 +32,14 @@ const spec = {
   notes: ["Exit codes: 0 stopped, 1 not started, 2 wrong command line. `npm run doctor` looks for what is missing."],
 };
 
-function banner(stack: ProcessStack, ports: Ports, asksForTokens: boolean, carriers: Carriers): string {
+const noTokens = `
+WARNING: --no-auth asks for no access tokens. Everybody on this machine may call everything, as any customer.
+`;
+
+function banner(stack: ProcessStack, ports: Ports, tokens: string | false, carriers: Carriers): string {
   const base = `http://localhost:${ports.gateway}`;
-  const token = asksForTokens ? "-H @.plumbline/ada " : "";
+  const token = tokens === false ? "" : `-H @${join(relative("", tokens), "ada")} `;
+  const customer = tokens === false ? '"customerId":"me",' : "";
   const others = ownServices
     .filter(({ name }) => name !== "gateway")
     .map(({ name }) => `${name} ${ports[`${name}Ops` as keyof Ports]}`)
@@ -44,14 +49,14 @@ Ready after ${(stack.readyAfterMs / 1_000).toFixed(1)} s.
 
   API and a page to try it   ${base}/docs
   OpenAPI document           ${base}/openapi.json
-  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (${others})${carrierLine(carriers)}${settingsLine(stack)}${asksForTokens ? issuerLine(ports) : ""}
+  metrics and health         http://localhost:${ports.gatewayOps}/metrics, /healthz, /readyz (${others})${carrierLine(carriers)}${settingsLine(stack)}${tokens === false ? "" : issuerLine(ports, tokens)}
 
 Try:
 
   curl ${base}/v1/greetings/World
-  curl ${token}-X POST ${base}/v1/orders -H 'content-type: application/json' -d '{${asksForTokens ? "" : '"customerId":"me",'}"items":[{"sku":"tea","quantity":2}]}'
-  curl ${token}'${base}/v1/orders${asksForTokens ? "" : "?customerId=me"}'
-${putLine(stack)}
+  curl ${token}-X POST ${base}/v1/orders -H 'content-type: application/json' -d '{${customer}"items":[{"sku":"tea","quantity":2}]}'
+  curl ${token}'${base}/v1/orders${tokens === false ? "?customerId=me" : ""}'
+${putLine(stack)}${tokens === false ? noTokens : ""}
 Then, in another terminal: npm run demo${ports.gateway === defaultPorts.gateway ? "" : ` -- --url ${base}`}. Ctrl-C stops everything and keeps the data.
 `;
 }
@@ -72,8 +77,8 @@ function settingsLine({ etcd }: ProcessStack): string {
   return `\n  settings and flags         ${etcd.url}: plumbline/config/SERVICE.yaml, plumbline/flags/SERVICE.json`;
 }
 
-function issuerLine({ issuer }: Ports): string {
-  return `\n  access tokens              .plumbline/ada, bob, operator; issuer http://127.0.0.1:${issuer} (for development)`;
+function issuerLine({ issuer }: Ports, tokens: string): string {
+  return `\n  access tokens              ${join(relative("", tokens), "ada")}, bob, operator; issuer http://127.0.0.1:${issuer} (for development)`;
 }
 
 function putLine({ etcd }: ProcessStack): string {
@@ -129,6 +134,10 @@ await runCommand(spec, async ({ values }) => {
   const carriers = new Map<string, string>();
   const etcd = values.etcd ? findEtcd() : undefined;
   if (values.etcd && etcd === undefined) throw new UsageError(`--etcd finds no etcd: ${howToGetEtcd}`);
+  const dataDir = values.data ?? dataFolder(root);
+  // Beside the data of a folder that was given, so that two stacks do not share the files.
+  const tokens =
+    !values["no-auth"] && (values.data === undefined ? resolve(root, ".plumbline") : join(dataDir, "tokens"));
   using progress = new Progress();
   progress.line("Starting Postgres, the services and a supplier…");
   try {
@@ -136,11 +145,11 @@ await runCommand(spec, async ({ values }) => {
       root,
       signal,
       ports,
-      dataDir: values.data ?? dataFolder(root),
+      dataDir,
       fresh: values.fresh,
       adapter: values.kafka ? "kafka" : "postgres",
       etcd,
-      tokens: values.auth ? resolve(root, ".plumbline") : undefined,
+      tokens,
       transport: values.transport ?? givenTransport(),
       onLine: (name, line) => {
         if (!names.includes(name)) names.push(name);
@@ -152,7 +161,7 @@ await runCommand(spec, async ({ values }) => {
     });
     // A service that is ready has written its line, which may still be on its way.
     for (let waits = 0; waits < 40 && carriers.size < ownServices.length; waits++) await sleep(25);
-    progress.line(banner(stack, ports, values.auth, carriers));
+    progress.line(banner(stack, ports, tokens, carriers));
     if (values.measure) {
       await Promise.race([sleep(idleMs), aborted(signal)]);
       const { text: report, isWithin } = measured(stack);

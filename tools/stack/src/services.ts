@@ -35,7 +35,7 @@ export interface ServiceRow {
   readonly standIn?: true;
   /** The compose network of a stand-in, which it shares with its callers alone. */
   readonly network?: string;
-  /** The flag of `npm start` that starts it, before the others. Compose always has it. */
+  /** It starts first, and this flag of `npm start` leaves it out. Compose always has it. */
   readonly flag?: string;
 }
 
@@ -73,9 +73,9 @@ export const rows: readonly (ServiceRow & { readonly name: ServiceName })[] = se
 /** The services that are ours: they have settings, metrics and a release. */
 export const ownServices = rows.filter(({ standIn }) => standIn !== true);
 
-/** The programs that `npm start` starts with a flag. */
+/** The programs that a flag of `npm start` leaves out. */
 export const flagRows: readonly (ServiceRow & { readonly name: ServiceName })[] = [
-  { name: "issuer", port: 8_091, http: true, standIn: true, network: "identity", flag: "auth" },
+  { name: "issuer", port: 8_091, http: true, standIn: true, network: "identity", flag: "no-auth" },
 ];
 
 /** The services of compose profiles: they have settings, metrics and an image. */

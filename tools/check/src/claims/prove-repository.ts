@@ -60,7 +60,7 @@ export async function proveRepository({ root, claims, chosen, pages, write, log 
       // The stack that carries the blocks and the claims is itself a claim.
       const start = onStack.find(({ command }) => command === "npm start");
       if (start) record(start, judge(start, { code: 0, output: stack.output }), startedAt);
-      const environment = shimmedEnvironment(scratch, stack.port);
+      const environment = shimmedEnvironment(scratch, stack);
       for (const { path, block } of blocks) {
         const startedAt = performance.now();
         const problem = await runBlock(block, root, environment);

@@ -29,9 +29,13 @@ export function problemOf(block: Block, { code, output }: Ran): string | undefin
 
 /**
  * Writes programs that stand before curl and npm on the path. This curl fails on an error status,
- * and finds the stack that the tool started at localhost:8080. The demo finds that stack too.
+ * and finds the stack that the tool started at localhost:8080, and its token files in .plumbline.
+ * The demo finds that stack too.
  */
-export function shimmedEnvironment(folder: string, port: number): NodeJS.ProcessEnv {
+export function shimmedEnvironment(
+  folder: string,
+  { port, tokens }: { readonly port: number; readonly tokens: string },
+): NodeJS.ProcessEnv {
   mkdirSync(folder, { recursive: true });
   const path = process.env["PATH"] ?? "";
   const shim = (name: string, body: string) => {
@@ -39,7 +43,15 @@ export function shimmedEnvironment(folder: string, port: number): NodeJS.Process
     writeFileSync(join(folder, name), script);
     chmodSync(join(folder, name), 0o755);
   };
-  shim("curl", `exec curl --fail-with-body -sS --max-time 30 --connect-to localhost:8080:localhost:${port} "$@"`);
+  shim(
+    "curl",
+    `for given; do
+  shift
+  case "$given" in @.plumbline/*) given="@${tokens}/\${given#@.plumbline/}" ;; esac
+  set -- "$@" "$given"
+done
+exec curl --fail-with-body -sS --max-time 30 --connect-to localhost:8080:localhost:${port} "$@"`,
+  );
   shim(
     "npm",
     `case "$1 $2" in

@@ -13,6 +13,8 @@ const stopMs = 30_000;
 /** A stack as `npm start` gives it, with no data, on ports that are free. */
 export interface RunningStack extends AsyncDisposable {
   readonly port: number;
+  /** The folder of the token files. */
+  readonly tokens: string;
   /** The text that it printed until it was ready. */
   readonly output: string;
 }
@@ -52,7 +54,7 @@ export async function startStack(root: string): Promise<RunningStack> {
   } finally {
     clearTimeout(timer);
   }
-  return { port, output, [Symbol.asyncDispose]: stop };
+  return { port, tokens: join(data, "tokens"), output, [Symbol.asyncDispose]: stop };
 }
 
 // Ports below those that the system gives to outgoing connections.

@@ -33,10 +33,15 @@ import {
 import { generateContracts, runScript } from "./run-script.ts";
 import { Supervised } from "./supervised.ts";
 
-export interface ProcessesOptions extends Omit<ProgramsOptions, "extra" | "etcdUrl"> {
+export interface ProcessesOptions extends Omit<ProgramsOptions, "extra" | "etcdUrl" | "tokens"> {
   readonly root: string;
   readonly dataDir: string;
   readonly ports: Ports;
+  /**
+   * The folder of the token files, `tokens` in dataDir by default. False asks for no tokens:
+   * everybody may call everything.
+   */
+  readonly tokens?: string | false | undefined;
   /** Removes the data of earlier runs first. */
   readonly fresh?: boolean;
   /**
@@ -88,7 +93,9 @@ const routine = / LOG: |^\s*$/;
  * with a message that says what to do, and then leaves nothing running.
  */
 export async function openProcesses(options: ProcessesOptions): Promise<ProcessStack> {
-  const { root, ports, onLine, signal, tokens, adapter = "postgres", entry = "source" } = options;
+  const { root, ports, onLine, signal, adapter = "postgres", entry = "source" } = options;
+  const { tokens: folder = join(options.dataDir, "tokens") } = options;
+  const tokens = folder === false ? undefined : folder;
   const began = performance.now();
   await using resources = new AsyncDisposableStack();
 
@@ -111,7 +118,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   const engines = ["Postgres", ...(adapter === "kafka" ? ["Kafka"] : []), ...(options.etcd ? ["etcd"] : [])];
   onWait(`${engines.join(", ")} and the contracts`);
   // The issuer needs nothing, and the others wait for it.
-  const early = programs(ports, noUrls, options)
+  const early = programs(ports, noUrls, { ...options, tokens })
     .filter(isFirst)
     .map((program) => supervised(program, options));
   resources.defer(async () => void (await Promise.all(early.map((program) => program.stop()))));
@@ -144,7 +151,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     ),
   ) as Record<DatabaseName, string>;
 
-  const settings = { ...options, etcdUrl: etcd?.url };
+  const settings = { ...options, tokens, etcdUrl: etcd?.url };
   const firsts = programs(ports, urls, settings);
   const owners = firsts.filter(({ service }) => databaseOwners.some((owner) => owner === service));
   onWait(`the migrations of ${owners.map(({ name }) => name).join(", ")}`);
@@ -184,7 +191,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   };
 }
 
-type ProgramsSettings = ProcessesOptions & Pick<ProgramsOptions, "etcdUrl">;
+type ProgramsSettings = Omit<ProcessesOptions, "tokens"> & Pick<ProgramsOptions, "etcdUrl" | "tokens">;
 
 /** The programs that run, brought to the number of replicas that is asked for. */
 class Programs implements AsyncDisposable {
