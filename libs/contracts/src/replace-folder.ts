@@ -6,7 +6,7 @@ const tries = 100;
 
 /**
  * Moves the folder `fresh` to `target`, unless `target` has the same files already: then it is not
- * touched, so that whoever reads it at this moment finds it.
+ * touched, so that a program that reads it at this moment finds it.
  *
  * Other processes may replace the same target. The old folder is moved away, beside `fresh`, and
  * removed there. Before the new one is in its place another process can put its own there: then
