@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { test } from "node:test";
 import { ServiceError } from "@plumbline/errors";
+import type { Upstream } from "../src/upstream.ts";
 import { openGateway } from "./support/gateway.ts";
 import { MemoryUpstream } from "./support/memory-upstream.ts";
 import { plumbline } from "./support/orders.ts";
@@ -112,6 +113,63 @@ test("fields that only an answer has are refused by name in a request (negative 
   const { violations } = JSON.parse(answer.text) as { violations: readonly { field: string }[] };
   assert.deepEqual(new Set(violations.map(({ field }) => field)), new Set(fields));
   assert.deepEqual(run.calls, []);
+});
+
+test("an answer has the fields of the contract, whatever else a service sends (negative 33)", async () => {
+  const whole = {
+    ...order,
+    items: [{ sku: "tea", quantity: 2 }],
+    total: { currencyCode: "EUR", minorUnits: "900" },
+    rejectionReason: "out of stock: tea",
+    createTime: "2026-11-29T08:00:00Z",
+    updateTime: "2026-11-29T08:00:01Z",
+  };
+  const upstream = new MemoryUpstream(plumbline, {
+    GetOrder: () => whole,
+    PlaceOrder: () => whole,
+    CancelOrder: () => whole,
+    ListOrders: () => ({ orders: [whole], nextPageToken: "next" }),
+    async *WatchOrder() {
+      yield whole;
+    },
+    SayHello: () => ({ message: "Hello" }),
+  });
+  // Fields 99 and 100, as a service that is newer than the gateway, or careless, may send.
+  const more = Buffer.concat([
+    Buffer.from([0x9a, 0x06, 22]),
+    Buffer.from("postgres://db/internal"),
+    Buffer.from([0xa0, 0x06, 7]),
+  ]);
+  const careless: Upstream = {
+    unary: async (...call) => ({ message: Buffer.concat([(await upstream.unary(...call)).message, more]) }),
+    async *serverStream(...call) {
+      for await (const message of upstream.serverStream(...call)) yield Buffer.concat([message, more]);
+    },
+  };
+  await using issuer = await startTokenIssuer();
+  await using auth = await issuer.auth();
+  await using gateway = await openGateway(plumbline, { upstream: careless, auth });
+  const authorization = `Bearer ${await issuer.token("ada", both)}`;
+  const text = async (path: string, init: RequestInit = {}): Promise<string> => {
+    const headers = { authorization, "content-type": "application/json", ...init.headers };
+    const response = await gateway.fetch(path, { ...init, headers });
+    assert.equal(response.status, 200, path);
+    return await response.text();
+  };
+  const post = { method: "POST", body: "{}" };
+  for (const [path, init] of [
+    ["/v1/orders/7", {}],
+    ["/v1/orders", post],
+    ["/v1/orders/7:cancel", post],
+  ] as const) {
+    assert.deepEqual(JSON.parse(await text(path, init)), whole, path);
+  }
+  assert.deepEqual(JSON.parse(await text("/v1/orders")), { orders: [whole], nextPageToken: "next" });
+  assert.deepEqual(JSON.parse(await text("/v1/greetings/Ada")), { message: "Hello" });
+  const lines = await text("/v1/orders/7:watch", { headers: { accept: "application/x-ndjson" } });
+  assert.deepEqual(JSON.parse(lines.split("\n")[0] ?? ""), { result: whole });
+  const data = /^data: (.*)$/m.exec(await text("/v1/orders/7:watch"))?.[1];
+  assert.deepEqual(JSON.parse(data ?? ""), whole);
 });
 
 test("a method is the one of the request line, and no other one is a way around a scope (negative 40)", async () => {
