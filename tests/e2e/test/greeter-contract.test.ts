@@ -21,6 +21,7 @@ import {
 } from "@plumbline/rpc";
 import { testCa, testClient, testServer } from "@plumbline/rpc/conformance";
 import { noTelemetry } from "@plumbline/telemetry";
+import { type CertificateRequest, newAuthority } from "@plumbline/tools-engines";
 import { whyNoGo } from "@plumbline/tools-go";
 import { contract } from "../src/greeter-contract.ts";
 import { buildGreeterInGo, Greeter, greeterInTypeScript, type Program } from "../src/greeter-process.ts";
@@ -255,6 +256,77 @@ for (const { language, transport } of pairs) {
         }
         secured.child.kill("SIGTERM");
         assert.deepEqual(await secured.exited, [0, null]);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
+    test("with callers it serves those that are named, by their certificates", options, async () => {
+      const folder = await mkdtemp(join(tmpdir(), "greeter-callers-"));
+      const put = async (name: string, text: string): Promise<string> => {
+        await writeFile(join(folder, name), text);
+        return join(folder, name);
+      };
+      const authority = newAuthority("tests");
+      const { certificate: ca } = authority;
+      const own = authority.issue({ name: "greeter", addresses: ["127.0.0.1"] });
+      try {
+        using named = new Greeter(program, {
+          GREETER_RPC_TRANSPORT: transport,
+          GREETER_RPC_TLS_CERTIFICATE_FILE: await put("tls.crt", own.certificate),
+          GREETER_RPC_TLS_KEY_FILE: await put("tls.key", own.key),
+          GREETER_RPC_TLS_CLIENT_CA_FILE: await put("ca.crt", ca),
+          GREETER_RPC_CALLERS: "spiffe://plumbline.test/console,spiffe://plumbline.test/gateway",
+        });
+        const { rpc, ops } = await named.addresses;
+        const open = (request: Omit<CertificateRequest, "name">) =>
+          connect(rpc, noTelemetry, {
+            transport,
+            tls: { ca, ...authority.issue({ name: "caller", ...request }) },
+            timeoutMs: 5_000,
+          });
+        const ids = (...paths: readonly string[]) => paths.map((path) => `spiffe://plumbline.test/${path}`);
+
+        await using gateway = await open({ uris: ids("gateway") });
+        assert.deepEqual(await createClient(GreeterService, gateway).sayHello({ name: "Ada" }), {
+          message: "Hello Ada",
+        });
+        const line = await named.line((line) => line["method"] === "greeter.v1.Greeter/SayHello");
+        assert.equal(line["caller"], "spiffe://plumbline.test/gateway");
+
+        const refusals: readonly [Omit<CertificateRequest, "name">, string, string][] = [
+          [{ uris: ids("worker") }, "permission_denied", "CALLER_NOT_ALLOWED"],
+          [{ uris: ids("gateway", "worker") }, "unauthenticated", "CALLER_INVALID"],
+          [{ uris: ids("") }, "unauthenticated", "CALLER_INVALID"],
+          [{ uris: ["spiffe://other.test/gateway"] }, "unauthenticated", "CALLER_INVALID"],
+          [{ uris: ["http://plumbline.test/gateway"] }, "unauthenticated", "CALLER_INVALID"],
+          [{ dnsNames: ["spiffe://plumbline.test/gateway"] }, "unauthenticated", "CALLER_INVALID"],
+          [{}, "unauthenticated", "CALLER_INVALID"],
+        ];
+        for (const [request, code, reason] of refusals) {
+          await using channel = await open(request);
+          const about = JSON.stringify(request);
+          const greet = createClient(GreeterService, channel).sayHello({ name: "Ada" });
+          await assert.rejects(greet, { code, reason }, about);
+          const reflect = channel.bidiStream(
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            (async function* () {
+              yield Uint8Array.from([0x3a, 0]);
+            })(),
+            {},
+          );
+          await assert.rejects(Array.fromAsync(reflect), { code, reason }, about);
+          const { status } = await createClient(HealthService, channel).check({ service: "" });
+          assert.equal(status, servingStatus.SERVING, about);
+        }
+        const metrics = await (await fetch(`${ops}/metrics`)).text();
+        const denied = (reason: string, count: number) =>
+          new RegExp(
+            `^rpc_server_denied_total\\{method="greeter\\.v1\\.Greeter/SayHello",reason="${reason}"\\} ${count}$`,
+            "m",
+          );
+        assert.match(metrics, denied("CALLER_NOT_ALLOWED", 1));
+        assert.match(metrics, denied("CALLER_INVALID", 6));
       } finally {
         await rm(folder, { recursive: true });
       }

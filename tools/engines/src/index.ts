@@ -1,4 +1,5 @@
 export { type ApiProxy, type ApiServer, proxyToApi } from "./api-proxy.ts";
+export { type Authority, type CertificateRequest, type Certified, newAuthority } from "./certificates.ts";
 export { checkPostgres } from "./check-postgres.ts";
 export type { ConsulAgent, ConsulOptions } from "./consul/agent.ts";
 export {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,14 @@ type RPC struct {
 	MaxConcurrent int // Unary calls in flight; more are shed as unavailable.
 	MaxStreams    int // Streams in flight; more are shed as unavailable.
 	TLS           TLS
+	Callers       Callers
+}
+
+// Callers are the SPIFFE ids of the callers of all methods but health checks, by their
+// certificates. If none is given, everybody may call everything.
+type Callers struct {
+	TrustDomain string
+	IDs         []string
 }
 
 // TLS names PEM files, which are read again when they change. Without them there is no TLS.
@@ -75,6 +84,7 @@ func FromEnvironment(environment []string) (Settings, error) {
 				KeyFile:         r.text("RPC_TLS_KEY_FILE", ""),
 				ClientCAFile:    r.text("RPC_TLS_CLIENT_CA_FILE", ""),
 			},
+			Callers: r.callers("RPC_CALLERS"),
 		},
 		Ops: Listen{Host: r.text("OPS_HOST", "0.0.0.0"), Port: r.number("OPS_PORT", 9465, 0, 65_535)},
 		Telemetry: Telemetry{
@@ -95,6 +105,9 @@ func FromEnvironment(environment []string) (Settings, error) {
 		if files.KeyFile == "" {
 			r.refuse("RPC_TLS_KEY_FILE", "a PEM file, as the other files of rpc.tls are set")
 		}
+	}
+	if len(settings.RPC.Callers.IDs) > 0 && settings.RPC.TLS.ClientCAFile == "" {
+		r.refuse("RPC_TLS_CLIENT_CA_FILE", "a PEM file, as it verifies the certificates of rpc.callers")
 	}
 	if settings.Drain+2*time.Second > settings.Grace {
 		r.refuse("GRACE_MS", "at least two seconds more than drainMs")
@@ -160,6 +173,42 @@ func (r *reader) level(name string, preset slog.Level) slog.Level {
 	}
 	r.refuse(name, "one of debug, info, warn, error")
 	return preset
+}
+
+// spiffeID is a trust domain, then a path of segments that are no dots.
+var spiffeID = regexp.MustCompile(`^spiffe://([a-z0-9._-]{1,255})((?:/[A-Za-z0-9._-]+)+)$`)
+
+// TrustDomainOf returns the trust domain of a SPIFFE id with a path, and "" for any other text.
+func TrustDomainOf(id string) string {
+	parts := spiffeID.FindStringSubmatch(id)
+	if parts == nil || len(id) > 2_048 {
+		return ""
+	}
+	for _, segment := range strings.Split(parts[2], "/") {
+		if segment == "." || segment == ".." {
+			return ""
+		}
+	}
+	return parts[1]
+}
+
+func (r *reader) callers(name string) Callers {
+	list := r.text(name, "")
+	if list == "" {
+		return Callers{}
+	}
+	callers := Callers{}
+	for _, id := range strings.Split(list, ",") {
+		id = strings.TrimSpace(id)
+		domain := TrustDomainOf(id)
+		if domain == "" || callers.TrustDomain != "" && domain != callers.TrustDomain {
+			r.refuse(name, "SPIFFE ids of one trust domain, such as spiffe://example.org/gateway, with commas")
+			return Callers{}
+		}
+		callers.TrustDomain = domain
+		callers.IDs = append(callers.IDs, id)
+	}
+	return callers
 }
 
 func (r *reader) url(name string) string {

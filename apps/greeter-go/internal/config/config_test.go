@@ -31,3 +31,25 @@ func TestEveryProblemIsNamedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestCallersAreSPIFFEIDsOfOneTrustDomainAndNeedAnAuthority(t *testing.T) {
+	files := []string{
+		"GREETER_RPC_TLS_CERTIFICATE_FILE=c", "GREETER_RPC_TLS_KEY_FILE=k", "GREETER_RPC_TLS_CLIENT_CA_FILE=ca",
+	}
+	got, err := FromEnvironment(append(files, "GREETER_RPC_CALLERS=spiffe://d.test/gateway, spiffe://d.test/ns/a"))
+	if err != nil || got.RPC.Callers.TrustDomain != "d.test" || len(got.RPC.Callers.IDs) != 2 {
+		t.Fatalf("got %+v, %v", got.RPC.Callers, err)
+	}
+	for _, wrong := range []string{
+		"gateway", "spiffe://d.test", "spiffe://d.test/", "spiffe://d.test/a/..", "http://d.test/a", "spiffe://D/a",
+		"spiffe://d.test/a,", "spiffe://a/b,spiffe://c/b",
+	} {
+		if _, err := FromEnvironment(append(files, "GREETER_RPC_CALLERS="+wrong)); err == nil {
+			t.Errorf("%s is accepted", wrong)
+		}
+	}
+	if _, err := FromEnvironment([]string{"GREETER_RPC_CALLERS=spiffe://d.test/gateway"}); err == nil ||
+		!strings.Contains(err.Error(), "GREETER_RPC_TLS_CLIENT_CA_FILE") {
+		t.Errorf("accepted without an authority: %v", err)
+	}
+}

@@ -18,15 +18,19 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/plumbline/plumbline/apps/greeter-go/internal/config"
 	"github.com/plumbline/plumbline/apps/greeter-go/internal/telemetry"
 )
 
 // The buckets that OpenTelemetry recommends for durations in seconds.
 var buckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 
-// layers wrap every call, the outermost first: a span, metrics, the limit, one log line.
+// layers wrap every call, the outermost first: a span, metrics, the limit, one log line, callers.
 type layers struct {
 	tel      *telemetry.Telemetry
+	callers  map[string]bool // Callers by their SPIFFE ids. All may call if there is none.
+	domain   string
+	denied   *prometheus.CounterVec
 	draining context.Context
 	calls    chan struct{} // The places of unary calls.
 	streams  chan struct{} // Streams last as long as their clients like, so they have places of their own.
@@ -42,12 +46,18 @@ type method struct {
 	ok      prometheus.Observer
 }
 
-func newLayers(maxConcurrent, maxStreams int, tel *telemetry.Telemetry, draining context.Context) *layers {
+func newLayers(settings config.RPC, tel *telemetry.Telemetry, draining context.Context) *layers {
 	l := &layers{
 		tel:      tel,
+		callers:  map[string]bool{},
+		domain:   settings.Callers.TrustDomain,
 		draining: draining,
-		calls:    make(chan struct{}, maxConcurrent),
-		streams:  make(chan struct{}, maxStreams),
+		calls:    make(chan struct{}, settings.MaxConcurrent),
+		streams:  make(chan struct{}, settings.MaxStreams),
+		denied: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rpc_server_denied_total",
+			Help: "Calls refused for who makes them.",
+		}, []string{"method", "reason"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "rpc_server_call_duration_seconds",
 			Help:    "Duration of the gRPC calls served, streams to their end, by method and status code.",
@@ -58,7 +68,10 @@ func newLayers(maxConcurrent, maxStreams int, tel *telemetry.Telemetry, draining
 			Help: "gRPC calls being served now, by method.",
 		}, []string{"method"}),
 	}
-	tel.Registry.MustRegister(l.duration, l.running)
+	for _, id := range settings.Callers.IDs {
+		l.callers[id] = true
+	}
+	tel.Registry.MustRegister(l.duration, l.running, l.denied)
 	return l
 }
 
@@ -106,8 +119,11 @@ func (l *layers) around(ctx context.Context, path string, places chan struct{}, 
 
 	err := l.limited(ctx, m, places, func() error {
 		start := time.Now()
-		err := work(ctx)
-		l.log(ctx, m, err, time.Since(start))
+		caller, err := l.admitted(ctx, m)
+		if err == nil {
+			err = work(ctx)
+		}
+		l.log(ctx, m, caller, err, time.Since(start))
 		return err
 	})
 
@@ -120,6 +136,23 @@ func (l *layers) around(ctx context.Context, path string, places chan struct{}, 
 		l.duration.WithLabelValues(m.name, words[code]).Observe(seconds)
 	}
 	return err
+}
+
+// admitted returns the id of the caller, which may be empty for a probe, and where no callers are
+// named.
+func (l *layers) admitted(ctx context.Context, m *method) (string, error) {
+	if len(l.callers) == 0 {
+		return "", nil
+	}
+	caller := identityOf(ctx, l.domain)
+	if m.isProbe {
+		return caller.id, nil
+	}
+	reason, err := admit(caller, l.callers)
+	if err != nil {
+		l.denied.WithLabelValues(m.name, reason).Inc()
+	}
+	return caller.id, err
 }
 
 // limited sheds calls above the limit: under overload a fast refusal is better than a slow
@@ -146,13 +179,16 @@ func (l *layers) limited(ctx context.Context, m *method, places chan struct{}, w
 }
 
 // log writes one line per call, when it ends. Probes are logged at debug.
-func (l *layers) log(ctx context.Context, m *method, err error, took time.Duration) {
+func (l *layers) log(ctx context.Context, m *method, caller string, err error, took time.Duration) {
 	code := status.Code(err)
 	address := "unknown"
 	if from, ok := peer.FromContext(ctx); ok {
 		address = from.Addr.String()
 	}
 	fields := []any{"method", m.name, "code", words[code], "durationMs", telemetry.Milliseconds(took), "peer", address}
+	if caller != "" {
+		fields = append(fields, "caller", caller)
+	}
 	switch {
 	case code == codes.Internal || code == codes.Unknown || code == codes.DataLoss:
 		l.tel.Log.ErrorContext(ctx, "call failed", append(fields, "error.message", err.Error())...)

@@ -45,7 +45,7 @@ func Serve(settings config.RPC, health *ops.Health, tel *telemetry.Telemetry) (*
 		return nil, fmt.Errorf("the rpc address %s cannot be opened: %w", settings.Address(), err)
 	}
 	draining, drain := context.WithCancel(context.Background())
-	layers := newLayers(settings.MaxConcurrent, settings.MaxStreams, tel, draining)
+	layers := newLayers(settings, tel, draining)
 	server := grpc.NewServer(
 		grpc.Creds(secured),
 		grpc.ConnectionTimeout(handshake),
