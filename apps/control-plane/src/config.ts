@@ -5,7 +5,8 @@ import { z } from "zod";
 
 /** The settings of the control plane. In the environment `rpc.port` is CONTROL_PLANE_RPC_PORT. */
 export const ControlPlaneConfig = serviceConfig({
-  rpc: serverSettings({ port: 18_000, maxConnectionAgeGraceMs: 60_000 }),
+  // Proxies call for no client, so there is no principal to believe.
+  rpc: serverSettings({ port: 18_000, maxConnectionAgeGraceMs: 60_000 }).omit({ principalPeers: true }),
   ops: settings.ops({ port: 9469 }),
   telemetry: settings.telemetry(),
   routes: z.object({

@@ -2,6 +2,7 @@
 {{- define "plumbline.deployment" -}}
 {{- $service := .service }}
 {{- $secrets := $service.secrets | default dict }}
+{{- $files := $service.files | default dict }}
 {{- $migration := $service.migration | default dict }}
 {{- $migrates := and .row.migrates $migration.enabled }}
 {{- $migrationSecrets := merge (dict) ($migration.secrets | default dict) $secrets }}
@@ -104,6 +105,9 @@ spec:
           volumeMounts:
             - { name: config, mountPath: /app/config, readOnly: true }
             - { name: migration-secrets, mountPath: /run/plumbline/secrets, readOnly: true }
+            {{- if $files }}
+            - { name: files, mountPath: /run/plumbline/files, readOnly: true }
+            {{- end }}
             {{- with $mounts }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
@@ -138,6 +142,9 @@ spec:
             {{- if $secrets }}
             - { name: secrets, mountPath: /run/plumbline/secrets, readOnly: true }
             {{- end }}
+            {{- if $files }}
+            - { name: files, mountPath: /run/plumbline/files, readOnly: true }
+            {{- end }}
             {{- if $watches }}
             - { name: kubernetes, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true }
             {{- end }}
@@ -149,6 +156,9 @@ spec:
           configMap: { name: {{ include "plumbline.name" . }} }
         {{- if $secrets }}
         {{- include "plumbline.secretVolume" (dict "volume" "secrets" "secrets" $secrets) | nindent 8 }}
+        {{- end }}
+        {{- if $files }}
+        {{- include "plumbline.secretVolume" (dict "volume" "files" "secrets" $files) | nindent 8 }}
         {{- end }}
         {{- if $migrates }}
         {{- include "plumbline.secretVolume" (dict "volume" "migration-secrets" "secrets" $migrationSecrets) | nindent 8 }}

@@ -156,6 +156,9 @@ are those of plumbline.settings.
 {{- if hasKey $.secrets $key }}
 - name: {{ $setting.env }}_FILE
   value: /run/plumbline/secrets/{{ $key }}
+{{- else if hasKey ($.service.files | default dict) $key }}
+- name: {{ $setting.env }}
+  value: /run/plumbline/files/{{ $key }}
 {{- else if and (hasKey $settings $key) (not $setting.live) }}
 - name: {{ $setting.env }}
   value: {{ include "plumbline.envValue" (get $settings $key) | quote }}

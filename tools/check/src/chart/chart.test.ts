@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import test from "node:test";
+import { ownServices, type ServiceRow } from "@plumbline/tools-stack";
 import { findServices } from "../settings/services.ts";
 import { checkChart } from "./check-chart.ts";
 import { examples } from "./examples.ts";
 import { chartFiles, rowProblems } from "./files.ts";
 import { helm, whyNoHelm } from "./programs.ts";
-import { type Container, chartFolder, type KubeObject, podsOf, render, tryRender } from "./render.ts";
+import { type Container, chartFolder, type KubeObject, notes, podsOf, render, tryRender } from "./render.ts";
 import { brokenRules } from "./rules.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
@@ -134,6 +135,65 @@ test("only the init container mounts the secret of the migrating role", { skip }
     [mounting(pod?.initContainers).map(({ name }) => name), mounting(pod?.containers)],
     [["migrate"], []],
   );
+});
+
+test("a file of a setting is a mounted key of a Secret, also for the init container", { skip }, () => {
+  const { objects } = render(examples["everything"] ?? {});
+  assert.equal(variables(objects, "gateway")["GATEWAY_AUTH_CA_FILE"], "/run/plumbline/files/auth.caFile");
+  const pod = podsOf(objects).find(({ app }) => app === "orders")?.pod;
+  const volume = pod?.volumes?.find(({ name }) => name === "files");
+  assert.match(JSON.stringify(volume), /"orders-tls","items":\[\{"key":"tls.key","path":"rpc.tls.keyFile"\}\]/);
+  const all = [...(pod?.initContainers ?? []), ...(pod?.containers ?? [])];
+  assert.deepEqual(
+    all.map(({ volumeMounts = [] }) => volumeMounts.some(({ name }) => name === "files")),
+    [true, true],
+  );
+  assert.equal(
+    variables(objects, "orders", "migrate")["ORDERS_RPC_TLS_KEY_FILE"],
+    "/run/plumbline/files/rpc.tls.keyFile",
+  );
+});
+
+test("the chart takes no issuer for development, and asks for tokens", () => {
+  const auth = { issuer: "https://id.example.com", developmentIssuer: true };
+  const files = readdirSync("deploy/helm", { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".yaml"),
+  );
+  assert.deepEqual(
+    files.filter((file) =>
+      /developmentIssuer: *true|auth: *\{ *off/.test(readFileSync(join("deploy/helm", file), "utf8")),
+    ),
+    ["examples/issuer-for-tests.yaml"],
+  );
+  if (skip === false) {
+    assert.equal(variables(render().objects, "gateway")["GATEWAY_AUTH_DEVELOPMENT_ISSUER"], undefined);
+    const asked = render({ services: { gateway: { settings: { auth } } } });
+    assert.equal(variables(asked.objects, "gateway")["GATEWAY_AUTH_DEVELOPMENT_ISSUER"], "true");
+  }
+});
+
+test("an install warns about a service that asks for no principal, and a gateway that asks for no token", {
+  skip,
+}, () => {
+  const warnings = (...values: readonly object[]) => notes(...values).match(/WARNING: .*/g) ?? [];
+  const open = ownServices.filter(({ packages = [] }: ServiceRow) => packages.length > 0).map(({ name }) => name);
+  const one = /^WARNING: (\S+) asks for no principal, so any token with the scope/;
+  assert.deepEqual(
+    warnings()
+      .map((line) => one.exec(line)?.[1])
+      .toSorted(),
+    open.toSorted(),
+  );
+  const peers = { settings: { rpc: { principalPeers: "10.244.0.0/16" } } };
+  assert.deepEqual(warnings(peers), []);
+  assert.deepEqual(warnings({ settings: { rpc: { callers: "spiffe://shop.example/gateway" } } }), []);
+  const gateway = (auth: object) => ({ services: { gateway: { settings: { auth } } } });
+  assert.deepEqual(warnings(peers, gateway({ issuer: undefined, off: true })), [
+    "WARNING: gateway asks for no tokens: everybody who reaches it may call everything.",
+  ]);
+  assert.deepEqual(warnings(peers, gateway({ developmentIssuer: true })), [
+    "WARNING: gateway takes tokens of an issuer for development, which anybody may get.",
+  ]);
 });
 
 test("a pod has 5 s more than its service to end", { skip }, () => {

@@ -19,7 +19,10 @@ export const examples: Readonly<Record<string, object>> = {
   },
   everything: {
     image: { prefix: "registry.example/team/", tag: "1.2.3", pullSecrets: ["registry"] },
-    settings: { rpc: { transport: "http2" }, telemetry: { otlpEndpoint: "http://collector.tracing:4318" } },
+    settings: {
+      rpc: { transport: "http2", principalPeers: "10.244.0.0/16" },
+      telemetry: { otlpEndpoint: "http://collector.tracing:4318" },
+    },
     pods: {
       labels: { team: "shop" },
       annotations: { note: "x" },
@@ -37,8 +40,10 @@ export const examples: Readonly<Record<string, object>> = {
           transport: "http2",
           rateLimit: { store: "redis", perClient: { perSecond: 1_000_000, burst: 1_000_000 } },
           upstreamTls: { caFile: "/tls/ca.crt" },
+          auth: { issuer: "https://id.example.com", audience: "shop" },
         },
         secrets: { "rateLimit.redisUrl": { name: "redis", key: "url" } },
+        files: { "auth.caFile": { name: "issuer-authority", key: "ca.crt" } },
         image: { digest: `sha256:${"0".repeat(64)}` },
       },
       orders: {
@@ -49,6 +54,10 @@ export const examples: Readonly<Record<string, object>> = {
           watch: { maxAgeMs: 600_000 },
         },
         migration: { secrets: { "database.url": { name: "orders-owner", key: "url" } } },
+        files: {
+          "rpc.tls.certificateFile": { name: "orders-tls", key: "tls.crt" },
+          "rpc.tls.keyFile": { name: "orders-tls", key: "tls.key" },
+        },
         spread: false,
       },
       worker: { settings: { suppliers: { url: "https://suppliers.example" } } },

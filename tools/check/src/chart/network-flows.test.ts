@@ -18,7 +18,9 @@ function peersOf(objects: readonly KubeObject[]): readonly Peer[] {
   });
   return [
     ...services,
-    ...["postgres", "kafka", "redis", "supplier", "stranger"].map((name) => pod(name, namespace)),
+    ...["postgres", "kafka", "redis", "supplier", "issuer", "stranger"].map((name) =>
+      pod(name, namespace, { "app.kubernetes.io/name": name }),
+    ),
     pod("dns", "kube-system", { "k8s-app": "kube-dns" }),
     pod("other-dns", "elsewhere", {}),
     pod("prometheus", "monitoring"),
@@ -27,7 +29,7 @@ function peersOf(objects: readonly KubeObject[]): readonly Peer[] {
   ];
 }
 
-const ports = [53, 80, 443, 5432, 6379, 6443, 8000, 8080, 8090, 9092, 9464, 18_000, 50_051, 50_052, 50_053];
+const ports = [53, 80, 443, 5432, 6379, 6443, 8000, 8080, 8090, 8091, 9092, 9464, 18_000, 50_051, 50_052, 50_053];
 
 /** Returns each allowed flow from or to a service as "from > to:port". */
 function allowedFlows(...values: readonly object[]): readonly string[] {
@@ -56,6 +58,7 @@ const named = {
     kafka: engine("kafka"),
     redis: engine("redis"),
     suppliers: engine("supplier"),
+    issuer: engine("issuer"),
   },
 };
 
@@ -96,7 +99,17 @@ test("each engine's port is open to the services that use it, and to no other", 
   assert.deepEqual(used(5432), ["orders", "worker"]);
   assert.deepEqual(used(9092), ["orders", "worker"]);
   assert.deepEqual(used(6379), ["gateway"]);
-  assert.deepEqual(used(443), ["worker"]);
+  assert.deepEqual(used(443), ["gateway", "worker"]);
+});
+
+test("the gateway reaches its issuer, and no port of one if it asks for no tokens", { skip }, () => {
+  const issuer = { to: [{ podSelector: { matchLabels: { "app.kubernetes.io/name": "issuer" } } }], ports: [8091] };
+  const flows = (auth: object) =>
+    allowedFlows(named, { services: { gateway: { settings: { auth } } }, networkPolicy: { issuer } }).filter((flow) =>
+      flow.includes(" > issuer:"),
+    );
+  assert.deepEqual(flows({}), ["gateway > issuer:8091 TCP"]);
+  assert.deepEqual(flows({ issuer: undefined, off: true }), []);
 });
 
 test("anyone may call the gateway, and a stranger calls nothing else but metrics", { skip }, () => {

@@ -93,8 +93,19 @@ export function render(...values: readonly object[]): Rendered {
 
 /** Renders the chart as `release` in the namespace `shop`, and returns how helm ended. */
 export function tryRender(...values: readonly object[]): Ran {
+  return withValues("template", [], values);
+}
+
+/** Returns what an install prints for its reader. Throws helm's complaint. */
+export function notes(...values: readonly object[]): string {
+  const { ok, out, complaint } = withValues("install", ["--dry-run=client"], values);
+  if (!ok) throw new Error(complaint);
+  return out.slice(out.lastIndexOf("\nNOTES:"));
+}
+
+function withValues(command: string, options: readonly string[], values: readonly object[]): Ran {
   const all = [leastValues, ...values].reduce(merged, {});
-  const args = ["template", "release", chartFolder, "--namespace", "shop", "--values", "-"];
+  const args = [command, "release", chartFolder, "--namespace", "shop", "--values", "-", ...options];
   return run("helm", args, JSON.stringify(all));
 }
 

@@ -65,6 +65,7 @@ export function valuesSchema(services: readonly Service[]): string {
         apiServer: { $ref: "#/$defs/peer" },
         suppliers: { $ref: "#/$defs/peer" },
         collector: { $ref: "#/$defs/peer" },
+        issuer: { $ref: "#/$defs/peer" },
       }),
       ingress: map({
         enabled: flag,
@@ -119,19 +120,27 @@ function podProperties(): Readonly<Record<string, JsonSchema>> {
 }
 
 function serviceSchema({ name, schema }: Service, settings: JsonSchema = {}): JsonSchema {
-  const secrets = listSettings(schema, settingsPrefix(name)).filter(({ secret }) => secret);
-  const references = map(Object.fromEntries(secrets.map(({ key }) => [key, { $ref: "#/$defs/secret" }])));
+  const all = listSettings(schema, settingsPrefix(name));
+  const secrets = all.filter(({ secret }) => secret);
+  const references = referencesTo(secrets);
+  const files = referencesTo(all.filter(({ key }) => key.endsWith("File")));
   const migrates = secrets.some(({ key }) => key === "database.url");
   return map({
     enabled: flag,
     image: map({ name: text, tag: text, digest: { type: "string", pattern: "^(sha256:[0-9a-f]{64})?$" } }),
     settings,
     secrets: references,
+    files,
     ...(migrates && { migration: map({ enabled: flag, secrets: references }) }),
     autoscaling: { $ref: "#/$defs/metric" },
     service: map({ port, annotations: textMap }),
     ...podProperties(),
   });
+}
+
+/** Returns the schema of keys of Secrets, by the settings that take them. */
+function referencesTo(settings: readonly { readonly key: string }[]): JsonSchema {
+  return map(Object.fromEntries(settings.map(({ key }) => [key, { $ref: "#/$defs/secret" }])));
 }
 
 function metricSchema(): JsonSchema {
