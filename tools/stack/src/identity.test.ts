@@ -1,12 +1,21 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { authorizationFor, credentialsIn, fetchAs, hasCredentials, useCredentials } from "./identity.ts";
+import {
+  authorizationFor,
+  credentialsIn,
+  fetchAs,
+  hasCredentials,
+  issuerVariables,
+  useCredentials,
+} from "./identity.ts";
 
 /** A gateway and its issuer at one address. A client's first token is NAME-1. */
 async function system({ asks = true, isForDevelopment = true, refused = [] as readonly string[] } = {}) {
@@ -91,4 +100,38 @@ test("the files of an issuer are read for each request, and the gateway is not a
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("an issuer whose name leads nowhere is asked at its address, with its name in the certificate", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "plumbline-identity-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const pair = (name: string) => {
+    const [key, certificate] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
+    const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`, "-days", "2"];
+    const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", key];
+    execFileSync("openssl", ["req", "-x509", ...made, ...subject, "-out", certificate], { stdio: "ignore" });
+    return { key: readFileSync(key), cert: readFileSync(certificate), file: certificate };
+  };
+  const own = pair("issuer.invalid");
+  let issuer = "";
+  const server = createTlsServer(own, ({ url = "" }, response) => {
+    const isDocument = url === "/.well-known/openid-configuration";
+    response.end(
+      isDocument ? JSON.stringify({ issuer, plumbline_development_issuer: true }) : `Bearer ${url.slice(1)}`,
+    );
+  }).listen(0, "127.0.0.1");
+  const gateway = createServer((_request, response) => {
+    response.end(JSON.stringify({ authorization_servers: [issuer] }));
+  }).listen(0, "127.0.0.1");
+  t.after(() => [server, gateway].forEach((one) => one.close()));
+  await Promise.all([server, gateway].map((one) => once(one, "listening")));
+  issuer = `https://issuer.invalid:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
+  t.after(() => Object.values(issuerVariables).forEach((name) => delete process.env[name]));
+
+  process.env[issuerVariables.address] = "127.0.0.1";
+  process.env[issuerVariables.authority] = pair("another").file;
+  await assert.rejects(authorizationFor(url, "ada"), /self-signed certificate/);
+  process.env[issuerVariables.authority] = own.file;
+  assert.deepEqual(await authorizationFor(url, "ada"), { authorization: "Bearer ada" });
 });

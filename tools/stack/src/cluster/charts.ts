@@ -11,18 +11,36 @@ export function chartOf(): string {
   return join(charts, "plumbline");
 }
 
-/**
- * Returns the arguments that give the services the engines for tests, and images of a tag. There is
- * no issuer among those engines, so the gateway asks for no tokens.
- */
-export function valuesOf(tag: string): readonly string[] {
-  const identity = ["--set", "services.gateway.settings.auth.off=true"];
+/** The arguments that give the gateway the issuer of the engines for tests. */
+const tokens = ["--values", join(charts, "examples/issuer-for-tests.yaml")];
+
+/** Returns the arguments that give the services the engines for tests, and images of a tag. */
+export function valuesOf(tag: string, identity: readonly string[] = tokens): readonly string[] {
   return ["--values", join(charts, "examples/kafka.yaml"), "--set-string", `image.tag=${tag}`, ...identity];
 }
 
-/** Returns the chart of the engines for tests, and arguments that give its supplier an image. */
+/**
+ * Returns the arguments about tokens for a chart of an earlier commit, and for this one after it:
+ * those of the issuer, if the earlier one takes them. Its gateway asks for no tokens otherwise, and
+ * so does this one's, or its clients would need tokens in the middle of the upgrade.
+ */
+export function identityAfter(schema: string): { readonly before: readonly string[]; readonly now: readonly string[] } {
+  const root = JSON.parse(schema) as Schema;
+  const has = (...path: readonly string[]) =>
+    path.reduce<Schema | undefined>((at, name) => at?.properties?.[name], root) !== undefined;
+  if (has("networkPolicy", "issuer")) return { before: tokens, now: tokens };
+  const off = ["--set", "services.gateway.settings.auth.off=true"];
+  return { before: has("services", "gateway", "settings", "auth") ? off : [], now: off };
+}
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
+
+/** Returns the chart of the engines for tests, and arguments that give its own programs images. */
 export function enginesOf(tag: string): readonly string[] {
-  return [join(charts, "engines-for-tests"), "--set-string", `images.supplier=plumbline/supplier:${tag}`];
+  const images = ["supplier", "issuer"].map((name) => `images.${name}=plumbline/${name}:${tag}`);
+  return [join(charts, "engines-for-tests"), "--set-string", images.join(",")];
 }
 
 /** Returns the arguments that put an Ingress, Envoy or both in front of the gateway. */

@@ -17,8 +17,21 @@ export async function installAndLeave(
   await reach.helm(["upgrade", "engines", ...enginesOf(tag), ...into]);
   const ready = performance.now();
   print(await reach.helm(["upgrade", release, chartOf(), ...into, ...valuesOf(tag)]));
+  print(tokenHelp(namespace));
   print(`engines after ${seconds(ready - began)}, services ${seconds(performance.now() - ready)} later`);
   return 0;
+}
+
+/** Returns how a token is had from outside of the cluster. */
+function tokenHelp(namespace: string): string {
+  const kubectl = `kubectl --namespace ${namespace}`;
+  return [
+    "A token, whose issuer is for development:",
+    `  ${kubectl} get secret issuer-authority --output 'jsonpath={.data.ca\\.crt}' | base64 --decode >ca.pem`,
+    `  ${kubectl} port-forward service/issuer 8091`,
+    "  curl --cacert ca.pem https://localhost:8091/ada",
+    "",
+  ].join("\n");
 }
 
 function seconds(ms: number): string {

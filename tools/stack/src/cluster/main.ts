@@ -1,7 +1,7 @@
 /** `npm run cluster`: the stack on Kubernetes, from the charts in deploy/helm. */
 import { choices, flag, paint, runCommand, text, UsageError, whole } from "../command/index.ts";
 import { docker, dockerShown, haveImages } from "../compose/docker.ts";
-import { clusterRows, ownServices, profileRows, rows } from "../services.ts";
+import { clusterRows, flagRows, ownServices, profileRows, rows } from "../services.ts";
 import { runAll } from "./all.ts";
 import { autoscale } from "./autoscale.ts";
 import { drain } from "./drain.ts";
@@ -115,7 +115,7 @@ async function up(cluster: TestCluster, tag: string): Promise<number> {
     const build = ["build", "--file", "deploy/docker/node.Dockerfile", "--build-arg", `APP=${name}`];
     await dockerShown([...build, "--tag", `plumbline/${name}:${built}`, "."]);
   }
-  const images = [...rows, ...profileRows, ...clusterRows].map(({ name }) => name);
+  const images = [...rows, ...flagRows, ...profileRows, ...clusterRows].map(({ name }) => name);
   if (tag !== built) {
     for (const name of images) await docker(["tag", `plumbline/${name}:${built}`, `plumbline/${name}:${tag}`]);
   }

@@ -1,6 +1,7 @@
 import { ownServices, rows, serviceRow } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
 import { chartOf, enginesOf, frontValues, release, valuesOf } from "./charts.ts";
+import { reachIssuer } from "./issuer.ts";
 import { installPlatform, type Platform } from "./platform.ts";
 import type { Reach } from "./reach.ts";
 
@@ -27,6 +28,8 @@ export interface ClusterOptions {
   readonly replicas?: number;
   /** The chart of the services, if it is not this commit's: a folder or a package. */
   readonly chart?: string;
+  /** Arguments of helm about tokens. Default: those of the issuer of the engines for tests. */
+  readonly identity?: readonly string[];
   /** More arguments of helm for the services: values. */
   readonly values?: readonly string[];
   /** Puts Envoy and the control plane in front, and lets clients watch EndpointSlices. */
@@ -69,6 +72,7 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterStack
     const state = await unreadyPods(kubectl).catch(String);
     throw new Error(`the stack did not become ready:\n${state}`, { cause: error });
   });
+  opening.use(await reachIssuer(kubectl));
   if (options.platform !== undefined) opening.use(await installPlatform(reach, namespace, options.platform));
   const opened = opening.move();
 
@@ -223,7 +227,7 @@ async function dryRun(options: ClusterOptions): Promise<readonly string[]> {
       options.chart ?? chartOf(),
       "--namespace",
       namespace,
-      ...valuesOf(options.tag),
+      ...valuesOf(options.tag, options.identity),
       ...fixed(options),
     ]),
   ]);
@@ -260,7 +264,7 @@ async function install(options: ClusterOptions): Promise<number> {
     release,
     options.chart ?? chartOf(),
     ...wait,
-    ...valuesOf(options.tag),
+    ...valuesOf(options.tag, options.identity),
     ...fixed(options),
   ]);
   return performance.now() - began;

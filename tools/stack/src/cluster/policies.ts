@@ -5,14 +5,14 @@ import type { ClusterStack } from "./open-cluster.ts";
 import type { Report } from "./report.ts";
 
 const connectMs = 3_000;
-/** A pod that no policy selects, and so a stranger to the services. */
+/** A pod that no policy selects, and so a stranger to the services and the issuer. */
 const stranger = "supplier";
 const engines = { postgres: 5_432, kafka: 9_092, redis: 6_379 };
 const services = ["gateway", "greeter", "orders", "worker"] as const;
 
 /** The arrows of the architecture. A stranger may call no service but the gateway. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  gateway: ["greeter", "orders", "worker", "redis"],
+  gateway: ["greeter", "orders", "worker", "redis", "issuer"],
   greeter: [],
   orders: ["postgres", "kafka"],
   worker: ["postgres", "kafka", stranger],
@@ -25,7 +25,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
  */
 export async function checkPolicies(stack: ClusterStack, report: Report, print: Print): Promise<void> {
   const targets = [
-    ...[...services, stranger].map((name) => [name, (serviceRow(name) as ServiceRow).port] as const),
+    ...[...services, stranger, "issuer"].map((name) => [name, (serviceRow(name) as ServiceRow).port] as const),
     ...Object.entries(engines),
   ];
   const addresses = await Promise.all(

@@ -1,6 +1,6 @@
 /** A release before this one: the chart and the images of an earlier commit. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { docker } from "../compose/docker.ts";
@@ -73,6 +73,11 @@ async function addMigration(name: string, tag: string, migrated: string): Promis
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Returns the schema of the values of the earlier commit's chart. */
+export function schemaBefore({ folder }: Versions): string {
+  return readFileSync(join(folder, "deploy/helm/plumbline/values.schema.json"), "utf8");
 }
 
 /** Packages the chart of the earlier commit, and returns the path of the package. */

@@ -1,10 +1,10 @@
 import { sleep } from "@plumbline/concurrency";
 import { databaseOwners } from "../services.ts";
 import { serviceUrl, startArrivals, warmUp } from "./arrivals.ts";
-import { chartOf, release, valuesOf } from "./charts.ts";
+import { chartOf, identityAfter, release, valuesOf } from "./charts.ts";
 import { inNamespace, type Print } from "./in-namespace.ts";
 import type { ClusterStack } from "./open-cluster.ts";
-import { packageChart, type Versions } from "./previous.ts";
+import { packageChart, schemaBefore, type Versions } from "./previous.ts";
 import type { Reach } from "./reach.ts";
 import { recordReplicas } from "./replicas.ts";
 import { explain, type Report, seconds } from "./report.ts";
@@ -38,7 +38,9 @@ export interface UpgradeOptions {
  */
 export async function upgrade({ reach, tag, versions, rate, watchers }: UpgradeOptions, print: Print): Promise<number> {
   const chart = await packageChart(reach, versions);
-  const options = { reach, tag: versions.before, supplierTag: tag, chart, values: scaling };
+  const identity = identityAfter(schemaBefore(versions));
+  const before = { tag: versions.before, supplierTag: tag, chart, identity: identity.before };
+  const options = { reach, ...before, values: scaling };
   return await inNamespace("upgrade", options, print, async (stack, report) => {
     await slowSupplier(stack);
     await stack.kubectl("scale", "deployment/plumbline-gateway", `--replicas=${scaledTo}`);
@@ -49,7 +51,7 @@ export async function upgrade({ reach, tag, versions, rate, watchers }: UpgradeO
     await using replicas = recordReplicas(reach, stack.namespace, "gateway");
     const helm = (...args: readonly string[]) => reach.helm([...args, "--namespace", stack.namespace]);
     const migrated = databaseOwners.flatMap((name) => ["--set", `services.${name}.image.tag=${versions.migrated}`]);
-    const next = [...valuesOf(tag), ...scaling, "--set", "settings.graceMs=21000", ...migrated];
+    const next = [...valuesOf(tag, identity.now), ...scaling, "--set", "settings.graceMs=21000", ...migrated];
     const underLoad = async (what: string, work: () => Promise<void>) => {
       await using load = startArrivals({ url, rate, watchers });
       await sleep(calmMs);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { UsageError } from "../../command/index.ts";
 import { charts } from "../charts.ts";
 import type { Print } from "../in-namespace.ts";
+import { reachIssuer } from "../issuer.ts";
 import { namespaceObject, removeNamespace } from "../open-cluster.ts";
 import type { Reach } from "../reach.ts";
 import { namespaceFor, Report, watchLeftovers } from "../report.ts";
@@ -68,6 +69,7 @@ export async function operator(options: OperatorOptions, print: Print): Promise<
   await attempt(systemParts, async (cluster) => {
     await installOperator(reach, cluster);
     await openSystem(reach, cluster, report);
+    using _issuer = await reachIssuer(cluster.kubectl);
     if (parts.includes("journeys")) await journeys(cluster, report);
     if (parts.includes("traces")) await traces(cluster, report);
     if (parts.includes("database")) await rotateDatabase(reach, cluster, report, print);

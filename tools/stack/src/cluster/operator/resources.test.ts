@@ -27,6 +27,7 @@ test("the resources of the system have images of the tag, and name each other", 
       "worker-database all",
       "worker-owner-database init",
       "redis all",
+      "issuer-authority all",
     ],
   );
 });

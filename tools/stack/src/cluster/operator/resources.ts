@@ -26,7 +26,9 @@ export function smallSpec(tag: string): Spec {
 /** Returns the services of the chart as resources, for the engines for tests. */
 export function systemOf(namespace: string, tag: string): readonly ReturnType<typeof backendService>[] {
   const upstream = (service: string, port: number) => `dns:///${service}.${namespace}.svc.cluster.local:${port}`;
-  const kafka = { "messaging.adapter": "kafka", "kafka.brokers": "kafka:9092" };
+  // The policies of the resources let only the gateway in.
+  const believes = { "rpc.principalPeers": "uniquelocal" };
+  const kafka = { ...believes, "messaging.adapter": "kafka", "kafka.brokers": "kafka:9092" };
   const database = (service: string) => [
     {
       name: "database",
@@ -41,11 +43,16 @@ export function systemOf(namespace: string, tag: string): readonly ReturnType<ty
       settings: { "database.url": "url" },
     },
   ];
+  const engines = [
+    { program: "postgres", port: 5_432 },
+    { program: "kafka", port: 9_092 },
+  ];
   const image = (service: string) => `plumbline/${service}:${tag}`;
   return [
     backendService("greeter", {
       image: image("greeter"),
       ports: { grpc: 50_051 },
+      settings: believes,
       resources: { cpu: "50m", memory: "128Mi" },
       network: { from: ["gateway"] },
     }),
@@ -55,6 +62,7 @@ export function systemOf(namespace: string, tag: string): readonly ReturnType<ty
       settings: kafka,
       init: ["migrate"],
       secrets: database("orders"),
+      network: { from: ["gateway"], to: engines },
     }),
     backendService("worker", {
       image: image("worker"),
@@ -62,18 +70,24 @@ export function systemOf(namespace: string, tag: string): readonly ReturnType<ty
       settings: { ...kafka, "suppliers.url": "http://supplier:8090" },
       init: ["migrate"],
       secrets: database("worker"),
+      network: { from: ["gateway"], to: [...engines, { program: "supplier", port: 8_090 }] },
     }),
     backendService("gateway", {
       image: image("gateway"),
       ports: { http: 8_080 },
       settings: {
-        "auth.off": "true",
+        "auth.issuer": "https://issuer:8091",
+        "auth.developmentIssuer": "true",
+        "auth.caFile": "/run/plumbline/secrets/authority/ca.crt",
         "rateLimit.store": "redis",
         "upstreams.greeter": upstream("greeter", 50_051),
         "upstreams.orders": upstream("orders", 50_052),
         "upstreams.fulfilment": upstream("worker", 50_053),
       },
-      secrets: [{ name: "redis", secretRef: "redis", settings: { "rateLimit.redisUrl": "url" } }],
+      secrets: [
+        { name: "redis", secretRef: "redis", settings: { "rateLimit.redisUrl": "url" } },
+        { name: "authority", secretRef: "issuer-authority", follow: "restart" },
+      ],
     }),
   ];
 }
