@@ -23,6 +23,7 @@ import {
 } from "@plumbline/tools-stack";
 import { type Answer, call, post } from "../src/http.ts";
 import { root } from "../src/stack.ts";
+import { accessMatrix } from "./access-matrix.ts";
 import { httpJourneys } from "./journeys.ts";
 
 const why = whyNoCompose();
@@ -52,6 +53,7 @@ function inContainers(): void {
   after(() => stack?.[Symbol.asyncDispose]());
 
   httpJourneys(() => base);
+  accessMatrix(() => base);
 
   test("a customer has its own orders, and a client without a token has none", async () => {
     const orders = `${base}/v1/orders`;

@@ -106,10 +106,30 @@ export async function trustAuthority(file: string): Promise<void> {
   setDefaultCACertificates([...getCACertificates("default"), await readFile(file, "utf8")]);
 }
 
-/** Asks a gateway who issues its tokens (RFC 9728). */
 async function discovered(gateway: string): Promise<Credentials> {
+  const issuer = await issuerOf(gateway);
+  return issuer === undefined ? noCredentials : credentialsOf(issuer);
+}
+
+/**
+ * Returns a token of a client, with these of its scopes. Rejects for a gateway that asks for no
+ * tokens, or of an issuer that is none for development.
+ */
+export async function tokenOf(gateway: string, client: string, scopes: readonly string[]): Promise<string> {
+  const issuer = await issuerOf(gateway);
+  if (issuer === undefined) throw new Error(`${gateway} asks for no tokens`);
+  const form = { grant_type: "client_credentials", client_id: client, client_secret: client, scope: scopes.join(" ") };
+  const answer = await ask(`${issuer}/token`, new URLSearchParams(form));
+  return String(((await json(answer)) as Record<string, unknown>)["access_token"]);
+}
+
+/**
+ * Asks a gateway who issues its tokens (RFC 9728). Undefined means that it asks for none. Rejects
+ * if the issuer is none for development.
+ */
+async function issuerOf(gateway: string): Promise<string | undefined> {
   const answer = await ask(`${gateway}/.well-known/oauth-protected-resource`);
-  if (answer.status === 404) return noCredentials;
+  if (answer.status === 404) return process.env[issuerVariables.url];
   const { authorization_servers: [issuer] = [] } = (await json(answer)) as { authorization_servers?: string[] };
   if (issuer === undefined) throw new Error(`${gateway} names no issuer of its tokens`);
   if (/^https:\/\/localhost[:/]/.test(issuer)) {
@@ -121,7 +141,7 @@ async function discovered(gateway: string): Promise<Credentials> {
   if ((discovery as Record<string, unknown>)["plumbline_development_issuer"] !== true) {
     throw new Error(`${gateway} takes tokens of ${issuer}, which is no issuer for development: it gives none to this`);
   }
-  return credentialsOf(issuer);
+  return issuer;
 }
 
 /** Returns the field of a line that curl reads. */
@@ -130,31 +150,38 @@ function fieldOf(line: string): Authorization {
 }
 
 /**
- * Variables for an issuer whose name leads nowhere from here, as that of a cluster does: its
- * address, and the PEM file of its authority.
+ * Variables for an issuer whose name leads nowhere from here, as that of a cluster does: its URL,
+ * its address, and the PEM file of its authority. The URL is that of gateways that name no issuer,
+ * and may ask for tokens later: in the middle of an upgrade.
  */
-export const issuerVariables = { address: "PLUMBLINE_ISSUER_ADDRESS", authority: "PLUMBLINE_ISSUER_CA_FILE" } as const;
+export const issuerVariables = {
+  url: "PLUMBLINE_ISSUER_URL",
+  address: "PLUMBLINE_ISSUER_ADDRESS",
+  authority: "PLUMBLINE_ISSUER_CA_FILE",
+} as const;
 
-async function ask(url: string): Promise<Response> {
+/** Asks by GET, or sends a form. */
+async function ask(url: string, form?: URLSearchParams): Promise<Response> {
   const address = process.env[issuerVariables.address];
-  if (address !== undefined && url.startsWith("https://")) return await askAt(address, url);
-  return await fetch(url, { signal: AbortSignal.timeout(askMs) });
+  if (address !== undefined && url.startsWith("https://")) return await askAt(address, url, form);
+  return await fetch(url, { signal: AbortSignal.timeout(askMs), ...(form && { method: "POST", body: form }) });
 }
 
 /** Asks for a URL at an address. The certificate must still be that of the name. */
-async function askAt(address: string, url: string): Promise<Response> {
+async function askAt(address: string, url: string, form: URLSearchParams | undefined): Promise<Response> {
   const file = process.env[issuerVariables.authority];
   const sent = request(url, {
     agent: false,
     signal: AbortSignal.timeout(askMs),
     lookup: (_name, _options, found) => found(null, [{ address, family: isIP(address) }]),
     ...(file !== undefined && { ca: await readFile(file, "utf8") }),
+    ...(form && { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" } }),
   });
   const { promise, resolve: answered, reject } = Promise.withResolvers<Response>();
   sent.on("error", reject).on("response", (response) => {
     textOf(response).then((body) => answered(new Response(body, { status: response.statusCode ?? 500 })), reject);
   });
-  sent.end();
+  sent.end(form?.toString());
   return await promise;
 }
 

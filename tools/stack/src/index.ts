@@ -22,6 +22,7 @@ export {
   fetchAs,
   hasCredentials,
   noCredentials,
+  tokenOf,
   trustAuthority,
   useCredentials,
 } from "./identity.ts";

@@ -20,9 +20,9 @@ export function valuesOf(tag: string, identity: readonly string[] = tokens): rea
 }
 
 /**
- * Returns the arguments about tokens for a chart of an earlier commit, and for this one after it:
- * those of the issuer, if the earlier one takes them. Its gateway asks for no tokens otherwise, and
- * so does this one's, or its clients would need tokens in the middle of the upgrade.
+ * Returns the arguments about tokens for a chart of an earlier commit, and for this one after it.
+ * An earlier gateway without a way to an issuer asks for no tokens, and names no caller to the
+ * services: during the upgrade they must take its calls too.
  */
 export function identityAfter(schema: string): { readonly before: readonly string[]; readonly now: readonly string[] } {
   const root = JSON.parse(schema) as Schema;
@@ -30,7 +30,8 @@ export function identityAfter(schema: string): { readonly before: readonly strin
     path.reduce<Schema | undefined>((at, name) => at?.properties?.[name], root) !== undefined;
   if (has("networkPolicy", "issuer")) return { before: tokens, now: tokens };
   const off = ["--set", "services.gateway.settings.auth.off=true"];
-  return { before: has("services", "gateway", "settings", "auth") ? off : [], now: off };
+  const before = has("services", "gateway", "settings", "auth") ? off : [];
+  return { before, now: [...tokens, "--set", "settings.rpc.principalPeers="] };
 }
 
 interface Schema {

@@ -16,6 +16,7 @@ export async function reachIssuer(kubectl: Kubectl): Promise<Disposable> {
   const folder = mkdtempSync(join(tmpdir(), "plumbline-issuer-"));
   const file = join(folder, "ca.pem");
   writeFileSync(file, Buffer.from(authority, "base64"));
+  process.env[issuerVariables.url] = "https://issuer:8091";
   process.env[issuerVariables.address] = address;
   process.env[issuerVariables.authority] = file;
   return {
