@@ -34,8 +34,7 @@ RUN node /src/tools/build/app.ts && rm dist/*.map && mkdir dist/compile-cache &&
 
 FROM app AS bill
 RUN node /src/tools/build/sbom.ts
-# `docker build --target sbom --output .` writes sbom.cdx.json. It is not in the image, because its
-# date and serial number differ each time.
+# `docker build --target sbom --output .` writes sbom.cdx.json. A release signs it beside the image.
 FROM scratch AS sbom
 COPY --from=bill /src/*/*/dist/sbom.cdx.json /
 

@@ -21,11 +21,12 @@ export const options = {
   logLevel: "warning",
 } satisfies BuildOptions;
 
-/** The options for the bundle of the app in the current folder. */
-export function appOptions() {
+/** Returns the options for the bundle of the app in a folder. */
+export function appOptions(folder = process.cwd()) {
   return {
     ...options,
-    entryPoints: ["src/main.ts", ...globSync("src/*-agent.ts")],
+    absWorkingDir: folder,
+    entryPoints: ["src/main.ts", ...globSync("src/*-agent.ts", { cwd: folder }).toSorted()],
     entryNames: "[name]",
     // CommonJS dependencies inside an ES module call `require` for Node's own modules.
     banner: {

@@ -33,6 +33,10 @@ const steps: Readonly<Record<string, { readonly about: string; readonly command:
     about: "packages, actions and images of others: hashes, versions, licences, no scripts, a least age",
     command: ours("lockfile", "check"),
   },
+  bundles: {
+    about: "a bundle built in two folders has the same bytes, and its bill names what is in it",
+    command: ours("bundles"),
+  },
   allocations: {
     about: "greeter and gateway allocate for a call what the baseline says, or 5 % more",
     command: [process.execPath, "-C", "source", "tests/bench/src/main.ts", "allocations"],

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import test from "node:test";
-import { allows, checkLicences, freeLicences, type Licensed } from "./licences.ts";
+import type { Licensed } from "@plumbline/tools-build/licence";
+import { allows, checkLicences, freeLicences } from "./licences.ts";
 
 const root = resolve(import.meta.dirname, "../../../..");
 const manifest = (path: string): Licensed | undefined => {

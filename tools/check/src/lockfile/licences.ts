@@ -3,6 +3,7 @@
  * the code without opening their own. The list holds for code that is copied into a bundle and for
  * code that only builds it.
  */
+import { type Licensed, licenceOf } from "@plumbline/tools-build/licence";
 import { type LockPackages, releaseOf } from "./lock.ts";
 
 /** Identifiers of SPDX. */
@@ -17,20 +18,6 @@ export const freeLicences: ReadonlySet<string> = new Set([
   "Python-2.0",
   "Unlicense",
 ]);
-
-/** The parts of a manifest that name its licence, in the forms that npm has had. */
-export interface Licensed {
-  readonly license?: string | { readonly type?: string };
-  readonly licenses?: readonly { readonly type?: string }[];
-}
-
-/** Returns the licence of a manifest as an expression of SPDX; undefined if it names none. */
-export function licenceOf({ license, licenses }: Licensed): string | undefined {
-  if (typeof license === "string") return license;
-  if (license?.type !== undefined) return license.type;
-  const types = licenses?.flatMap(({ type }) => type ?? []) ?? [];
-  return types.length === 0 ? undefined : types.join(" OR ");
-}
 
 /** Returns true if one of the allowed licences is enough for an expression of SPDX. */
 export function allows(allowed: ReadonlySet<string>, expression: string): boolean {
