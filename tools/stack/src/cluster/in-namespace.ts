@@ -1,5 +1,5 @@
 import { type ClusterOptions, type ClusterStack, openCluster } from "./open-cluster.ts";
-import { namespaceFor, Report, watchLeftovers } from "./report.ts";
+import { checkLeftovers, namespaceFor, Report } from "./report.ts";
 
 export type Print = (text: string) => void;
 
@@ -14,10 +14,10 @@ export async function inNamespace(
   work: (stack: ClusterStack, report: Report) => Promise<void>,
 ): Promise<number> {
   const report = new Report();
-  const leftovers = await watchLeftovers(options.reach);
+  const namespace = namespaceFor(verb);
   let removedAt = 0;
   {
-    await using stack = await openCluster({ ...options, namespace: namespaceFor(verb) });
+    await using stack = await openCluster({ ...options, namespace });
     // A verb that fails midway has seen what its rows say.
     await work(stack, report).catch((error: unknown) => {
       report.check(
@@ -30,7 +30,7 @@ export async function inNamespace(
     });
     removedAt = performance.now();
   }
-  await leftovers(report, removedAt);
+  await checkLeftovers(options.reach, { namespaces: [namespace] }, report, removedAt);
   print(`${report}`);
   return report.ok ? 0 : 1;
 }

@@ -65,22 +65,46 @@ export function namespaceFor(verb: string): string {
   return `plumbline-${verb}-${randomBytes(3).toString("hex")}`;
 }
 
-/** Returns a function that adds rows about what a namespace has left behind. */
-export async function watchLeftovers(reach: Reach): Promise<(report: Report, removedAt: number) => Promise<void>> {
-  const list = async () => (await reach.kubectl(["get", wide, "--output", "name"])).split("\n").filter(Boolean);
-  const before = await list();
-  return async (report, removedAt) => {
-    // Volumes go a little after the namespace.
-    const remaining = async () => (await list()).filter((name) => !before.includes(name));
-    let left = await remaining();
-    while (left.length > 0 && performance.now() - removedAt < goneS * 1_000) {
-      await sleep(500);
-      left = await remaining();
-    }
-    const took = performance.now() - removedAt;
-    report.check("namespace gone", seconds(took), `<= ${goneS} s`, took <= goneS * 1_000);
-    report.check("objects left", left.length === 0 ? "0" : left.join(", "), "0", left.length === 0);
-  };
+/** A run, by what belongs to it alone: another run on the same cluster has its own. */
+export interface Belongings {
+  readonly namespaces: readonly string[];
+  /** Names of objects of no namespace that no chart has installed. */
+  readonly objects?: readonly string[];
+}
+
+/** Adds rows: a run has left nothing behind, a while after it began to remove its last namespace. */
+export async function checkLeftovers(reach: Reach, run: Belongings, report: Report, removedAt: number): Promise<void> {
+  const remaining = async () => leftBy(run, await reach.kubectl(["get", wide, "--output", `jsonpath=${belongingOf}`]));
+  // Volumes go a little after the namespace.
+  let left = await remaining();
+  while (left.length > 0 && performance.now() - removedAt < goneS * 1_000) {
+    await sleep(500);
+    left = await remaining();
+  }
+  const took = performance.now() - removedAt;
+  report.check("namespace gone", seconds(took), `<= ${goneS} s`, took <= goneS * 1_000);
+  report.check("objects left", left.length === 0 ? "0" : left.join(", "), "0", left.length === 0);
+}
+
+/** The kind and the name of an object, the namespace of its release, and that of a volume's claim. */
+const belongingOf = [
+  "{range .items[*]}{.kind}",
+  "{.metadata.name}",
+  "{.metadata.annotations.meta\\.helm\\.sh/release-namespace}",
+  '{.spec.claimRef.namespace}{"\\n"}{end}',
+].join("|");
+
+/** Returns the objects of a run, as `kind/name`, among lines in the form of `belongingOf`. */
+export function leftBy({ namespaces, objects = [] }: Belongings, lines: string): readonly string[] {
+  return lines.split("\n").flatMap((line) => {
+    const [kind = "", name = "", release = "", claim = ""] = line.split("|");
+    const isOwn =
+      (kind === "Namespace" && namespaces.includes(name)) ||
+      namespaces.includes(release) ||
+      namespaces.includes(claim) ||
+      objects.includes(name);
+    return isOwn ? [`${kind.toLowerCase()}/${name}`] : [];
+  });
 }
 
 export function seconds(ms: number): string {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { placedOf } from "./demo.ts";
+import { leftBy } from "./report.ts";
 import { sumOf } from "./shares.ts";
 
 test("the placed orders are read from the demo's progress, and from no other line", () => {
@@ -17,4 +18,26 @@ test("a counter is summed over its series, without those whose names begin alike
     "http_requests_total 1 1700000000000",
   ].join("\n");
   assert.equal(sumOf(page, "http_requests_total"), 10.5);
+});
+
+test("a run has left its namespaces, their volumes and releases, and what it names, but nothing of another run", () => {
+  const lines = [
+    "Namespace|e2e-1||",
+    "Namespace|e2e-2||",
+    "PersistentVolume|pv-1||e2e-1",
+    "PersistentVolume|pv-2||e2e-2",
+    "ClusterRole|adapter|e2e-1|",
+    "ClusterRole|view||",
+    "APIService|v1beta1.custom|e2e-2|",
+    "CustomResourceDefinition|backends.example||",
+    "",
+  ].join("\n");
+  assert.deepEqual(leftBy({ namespaces: ["e2e-1"] }, lines), [
+    "namespace/e2e-1",
+    "persistentvolume/pv-1",
+    "clusterrole/adapter",
+  ]);
+  assert.deepEqual(leftBy({ namespaces: [], objects: ["backends.example"] }, lines), [
+    "customresourcedefinition/backends.example",
+  ]);
 });

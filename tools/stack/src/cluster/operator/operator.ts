@@ -5,7 +5,7 @@ import type { Print } from "../in-namespace.ts";
 import { reachIssuer } from "../issuer.ts";
 import { namespaceObject, removeNamespace } from "../open-cluster.ts";
 import type { Reach } from "../reach.ts";
-import { namespaceFor, Report, watchLeftovers } from "../report.ts";
+import { checkLeftovers, namespaceFor, Report } from "../report.ts";
 import { drift, handover, kills, pause, prepare, wrong } from "./keeps.ts";
 import { startLocalOperators } from "./local-operators.ts";
 import { remove, upgradeDefinition } from "./removal.ts";
@@ -43,17 +43,18 @@ export async function operator(options: OperatorOptions, print: Print): Promise<
   const { reach, tag, parts } = options;
   if (!reach.isDirect) throw new UsageError("operator needs a test cluster, whose network this process shares");
   const report = new Report();
-  const leftovers = await watchLeftovers(reach);
   const one = ["customresourcedefinition", definition];
   const had = await reach.kubectl(["get", ...one, "--ignore-not-found", "--output", "name"]);
   const file = join(charts, "plumbline-operator/files/backendservices.yaml");
   await reach.kubectl(["apply", "--server-side", "--force-conflicts", "--filename", file]);
 
+  const namespaces: string[] = [];
   let removedAt = performance.now();
   /** Works in a namespace of its own. A part that fails midway has seen what its rows say. */
   const attempt = async (wanted: readonly Part[], work: (cluster: Cluster) => Promise<void>) => {
     if (!wanted.some((part) => parts.includes(part))) return;
     const namespace = namespaceFor("operator");
+    namespaces.push(namespace);
     await reach.kubectl(["create", "--filename", "-"], JSON.stringify(namespaceObject(namespace)));
     const cluster = openedIn(reach, namespace, tag);
     await work(cluster).catch(async (error: unknown) => {
@@ -89,7 +90,7 @@ export async function operator(options: OperatorOptions, print: Print): Promise<
     await attempt(["remove"], (cluster) => remove(reach, cluster, order, report));
   }
   if (had === "") await reach.kubectl(["delete", ...one]);
-  await leftovers(report, removedAt);
+  await checkLeftovers(reach, { namespaces, objects: had === "" ? [definition] : [] }, report, removedAt);
   print(`${report}`);
   return report.ok ? 0 : 1;
 }
