@@ -359,6 +359,27 @@ for (const variant of variants) {
       assert.deepEqual([...client.held.cluster.keys()], []);
     });
 
+    test("keeps a cluster of a route that a rejected response may have left as it was", () => {
+      const to = (...names: string[]): Reference[] => names.map((name) => ({ type: "cluster", name }));
+      const listener = (name: string, route: string) =>
+        resource("listener", name, encode(`1 ${route}`), [{ type: "route", name: route }]);
+      const first = snapshot([
+        resource("cluster", "c", encode("1")),
+        resource("cluster", "a", encode("1")),
+        resource("route", "r", encode("1 c a"), to("c", "a")),
+        resource("route", "s", encode("bad 1 a"), to("a")),
+        listener("m", "s"),
+        listener("l", "r"),
+      ]);
+      const all: readonly Step[] = [
+        { kind: "put", snapshot: first },
+        { kind: "blink", cluster: "a" },
+        { kind: "blink", cluster: "c" },
+      ];
+      const last = snapshot([resource("route", "r", encode("bad 1")), listener("l", "r")]);
+      assertHolds(variant.run(true, 5_000, all, last), last, { newest: true, nothingElse: true });
+    });
+
     for (const partial of [false, true]) {
       const how = partial ? "applies the good part of what it rejects" : "rejects a response as a whole";
       test(`ends with the last acceptable snapshot at a client that ${how}`, () => {

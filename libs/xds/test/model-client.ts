@@ -16,7 +16,10 @@ export interface ModelClient<Request, Response> {
   readonly rejected: ReadonlySet<string>;
   /** The keys of the resources that arrived and were not applied: bad ones, and others with them. */
   readonly dropped: ReadonlySet<string>;
-  /** The keys that rejected responses refer to. The server cannot know which of them apply. */
+  /**
+   * The keys that rejected responses refer to, and those that the resources before them refer to.
+   * The server cannot know which of them the client applied.
+   */
   readonly doubted: ReadonlySet<string>;
   /** Rejected resources, by type, name and version, and the number of times. */
   readonly rejections: ReadonlyMap<string, number>;
@@ -61,7 +64,10 @@ function core(partial: boolean): Core {
         const key = `${type}/${name}/${version}`;
         rejections.set(key, (rejections.get(key) ?? 0) + 1);
       }
-      if (bad.length > 0) for (const { references } of resources) for (const to of references) doubted.add(keyOf(to));
+      if (bad.length > 0) {
+        const before = [...resources.map(({ name }) => name), ...gone].map((name) => held[type].get(name));
+        for (const one of [...resources, ...before]) for (const to of one?.references ?? []) doubted.add(keyOf(to));
+      }
       for (const one of bad.length === 0 || partial ? bad : resources) dropped.add(keyOf(one));
       // Envoy applies the good clusters and listeners of a response that it rejects.
       if (bad.length === 0 || partial) {
