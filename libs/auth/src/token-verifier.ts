@@ -73,8 +73,8 @@ export class TokenVerifier {
    * undefined for all others, which `verify` takes or refuses.
    */
   known(token: string): Principal | undefined {
-    if (token.length > maxTokenLength) return undefined;
-    const principal = this.#cached(digestOf(token))?.principal;
+    const digest = boundedDigestOf(token);
+    const principal = digest === undefined ? undefined : this.#cached(digest)?.principal;
     if (principal === undefined || this.#denied.denies(principal)) return undefined;
     this.#options.onVerified?.({ outcome: "ok", cache: "hit" });
     return principal;
@@ -88,9 +88,8 @@ export class TokenVerifier {
   async verify(token: string, { signal }: Abortable = {}): Promise<Principal> {
     let cache: Verification["cache"] = "miss";
     try {
-      // First, so that no more than this is hashed.
-      if (token.length > maxTokenLength) throw invalid("token", `at most ${maxTokenLength} characters`);
-      const digest = digestOf(token);
+      const digest = boundedDigestOf(token);
+      if (digest === undefined) throw invalid("token", `at most ${maxTokenLength} characters`);
       const known = this.#cached(digest);
       if (known !== undefined) cache = "hit";
       const { principal } = known ?? (await within(this.#verifyOnce(token, digest), { signal }));
@@ -151,6 +150,11 @@ export class TokenVerifier {
     // The header's own keys and addresses (jwk, jku, x5c, x5u) are never read.
     return { algorithm, type, keyId };
   }
+}
+
+/** Returns the digest of a token, or undefined for one that is too long to be hashed. */
+function boundedDigestOf(token: string): string | undefined {
+  return token.length > maxTokenLength ? undefined : digestOf(token);
 }
 
 async function payloadOf(token: string, { key }: VerificationKey, algorithm: Algorithm): Promise<Uint8Array> {

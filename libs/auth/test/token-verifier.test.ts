@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
 import { after, before, test } from "node:test";
-import { bearerToken, type KeySource, openKeySource, TokenError, TokenVerifier } from "../src/index.ts";
+import {
+  bearerToken,
+  type KeySource,
+  openKeySource,
+  TokenError,
+  TokenVerifier,
+  type Verification,
+} from "../src/index.ts";
 import { startIssuer, type TestIssuer } from "./issuer.ts";
 import { base64url, hmacSigned, jwkOf, signature, signed, TestClock, testKey } from "./tokens.ts";
 
@@ -296,6 +303,22 @@ for (const [name, exp] of [
     await assert.rejects(verifier.verify(token({ exp })), { reason: "TOKEN_EXPIRED", part: "exp" });
   });
 }
+
+test("a fault of the verifier is not blamed on the token", async () => {
+  const wrong = { id: "es", algorithms: ["ES256"], key: rs.publicKey, text: "" } as const;
+  const broken = {
+    issuer: issuer.url,
+    ageMs: 0,
+    find: async () => wrong,
+    isCurrent: () => true,
+    [Symbol.asyncDispose]: async () => {},
+  };
+  const outcomes: string[] = [];
+  const onVerified = ({ outcome }: Verification) => outcomes.push(outcome);
+  const faulty = new TokenVerifier({ keys: broken, audience: "plumbline", clock, onVerified });
+  await assert.rejects(faulty.verify(token()), (error) => !(error instanceof TokenError));
+  assert.deepEqual(outcomes, ["unavailable"]);
+});
 
 test("the error of a wrong audience says which one was expected", async () => {
   await assert.rejects(verifier.verify(token({ aud: "other" })), { part: "aud", expected: '"plumbline"' });
