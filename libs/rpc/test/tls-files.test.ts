@@ -9,7 +9,8 @@ import { connect as dialTls } from "node:tls";
 import { ConfigError } from "@plumbline/config";
 import { type Logger, noTelemetry } from "@plumbline/telemetry";
 import { ca, caller, nextServer, otherCa, server } from "../src/conformance/certificates.ts";
-import { serve } from "../src/index.ts";
+import { Conformance, echo } from "../src/conformance/test-context.ts";
+import { connect, createClient, serve, service, transportNames } from "../src/index.ts";
 import { followClientTls, followServerTls } from "../src/settings.ts";
 
 const timeout = 20_000;
@@ -117,3 +118,61 @@ test("a client reloads its files too, and without files there is nothing to relo
   assert.equal(await followClientTls(undefined, logger), undefined);
   assert.equal(await followServerTls(undefined, logger), undefined);
 });
+
+for (const transport of transportNames) {
+  test(`certificates that are renewed under load fail no call over ${transport} (negative 57)`, {
+    timeout: 120_000,
+  }, async () => {
+    await using folder = await Folder.open();
+    const { logger, lines } = remembering();
+    const put = async (name: string, pair: { readonly certificate: string; readonly key: string }) => ({
+      certificateFile: await folder.put(`${name}.crt`, pair.certificate),
+      keyFile: await folder.put(`${name}.key`, pair.key),
+    });
+    const caFile = await folder.put("ca.crt", ca);
+    await using servers = await followServerTls({ ...(await put("server", server)), clientCaFile: caFile }, logger);
+    await using clients = await followClientTls({ ...(await put("client", caller)), caFile }, logger);
+    await using running = await serve(
+      { services: [service(Conformance, echo)], telemetry: noTelemetry },
+      { host: "127.0.0.1", port: 0, transport, tls: servers?.current, graceMs: 1_000 },
+    );
+    const open = () =>
+      connect(`127.0.0.1:${running.port}`, noTelemetry, { transport, tls: clients?.current, timeoutMs: 30_000 });
+    await using kept = await open();
+    const client = createClient(Conformance, kept);
+    const { promise: renewed, resolve: over } = Promise.withResolvers<void>();
+    // One stream lives through all renewals, as a watch does.
+    const stream = client.bidiStream(
+      (async function* () {
+        yield "before";
+        await renewed;
+        yield "after";
+      })(),
+    );
+    const echoed = Array.fromAsync(stream);
+    const stop = new AbortController();
+    let calls = 0;
+    const callers = Array.from({ length: 4 }, async (_, name) => {
+      for (; !stop.signal.aborted; calls++) assert.equal(await client.unary(`${name}`), `${name}`);
+    });
+    for (let renewal = 1; renewal <= 6; renewal++) {
+      const seen = lines.length;
+      await put("server", renewal % 2 === 0 ? server : nextServer);
+      await put("client", caller);
+      await folder.put("ca.crt", renewal % 2 === 0 ? ca : `${ca}${otherCa}`);
+      const name = renewal % 2 === 0 ? "server" : "nextServer";
+      const isLoaded = (line: string) => line.startsWith("certificate loaded") && line.includes(`CN=${name}`);
+      await until(() => lines.slice(seen).some(isLoaded));
+      assert.equal(await shown(running.port), name);
+      const before = calls;
+      // A connection that begins now has the new certificates, and the old one serves on.
+      await using fresh = await open();
+      assert.equal(await createClient(Conformance, fresh).unary("new"), "new");
+      await until(() => calls > before);
+    }
+    over();
+    stop.abort();
+    await Promise.all(callers);
+    assert.deepEqual(await echoed, ["before", "after"]);
+  });
+}

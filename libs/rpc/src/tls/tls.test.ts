@@ -212,7 +212,7 @@ for (const transport of transportNames) {
       await closed;
     });
 
-    void test("a certificate is replaced under load, and no call is lost", async () => {
+    void test("a certificate is replaced under load, and no call is lost (negative 57)", async () => {
       let tls: ServerTls = server;
       await using running = await open(transport, () => tls);
       const options = { transport, tls: { ca }, timeoutMs: 10_000 };
