@@ -162,7 +162,7 @@ test("routes, the document and the access table are the same set, and other path
 });
 
 for (const transport of transportNames) {
-  test(`REST over ${transport}: every RPC admits the callers of its rule, in each state of a token`, async (context) => {
+  test(`REST over ${transport}: every RPC admits the callers of its rule, in each state of a token (access matrix)`, async (context) => {
     await using issuer = await startTokenIssuer();
     await using auth = await issuer.auth();
     await using services = await serveAll(transport, "loopback");
@@ -190,7 +190,7 @@ for (const transport of transportNames) {
     for (const line of table(rows)) context.diagnostic(line);
   });
 
-  test(`gRPC over ${transport}: every RPC admits the callers of its rule, in each state of a principal`, async (context) => {
+  test(`gRPC over ${transport}: every RPC admits the callers of its rule, in each state of a principal (access matrix)`, async (context) => {
     await using believing = await serveAll(transport, "loopback");
     await using unbelieving = await serveAll(transport, "192.0.2.1");
     await using channel = await connect(`127.0.0.1:${believing.port}`, noTelemetry, { transport });

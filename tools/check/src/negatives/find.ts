@@ -3,6 +3,9 @@ import { dirname, join } from "node:path";
 
 const tag = /\(negatives? (\d+(?:, \d+)*)\)/;
 
+/** The end of the names of the tests that print who gets what from each RPC. */
+export const matrixTag = "(access matrix)";
+
 /** Returns the numbers of the negative cases that a test's name has. */
 export function negativesOf(name: string): readonly number[] {
   return tag.exec(name)?.[1]?.split(", ").map(Number) ?? [];
@@ -27,7 +30,7 @@ export function filesWithNegatives(root: string): readonly string[] {
     const imports = text.matchAll(/from "(\.[^"]+\.ts)"/g);
     return [...imports].some(([, path = ""]) => has(join(dirname(file), path), seen));
   };
-  return globSync("{apps,libs}/*/{src,test}/**/*.test.ts", { cwd: root })
+  return globSync("{apps,libs,tests}/*/{src,test}/**/*.test.ts", { cwd: root })
     .filter((file) => has(join(root, file), new Set()))
     .toSorted();
 }
