@@ -17,7 +17,7 @@ export interface Identity {
   readonly trustedRoot?: string;
 }
 
-/** A key pair in files. Nothing but the key vouches for such a signature: it is in no public log. */
+/** A key in a file. Nothing else vouches for such a signature: it is in no public log. */
 export interface Key {
   readonly key: string;
 }

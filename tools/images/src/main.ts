@@ -17,8 +17,8 @@ await runCommand(
     },
     take: "one",
     notes: [
-      "verify takes --identity with --issuer, or --key: that somebody signed says nothing. Provenance is",
-      "attached by GitHub's workflow alone, so --key does not ask for it.",
+      "verify takes --identity with --issuer, or --key: that somebody signed says nothing.",
+      "Provenance is attached by GitHub's workflow alone, so --key does not ask for it.",
       `Exit codes: 0 done, 1 refused, 2 wrong command line, ${skipped} there is no cosign 3.`,
     ],
   },
