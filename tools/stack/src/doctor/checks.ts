@@ -94,7 +94,7 @@ export const checks: readonly Check[] = [
     neededFor: start,
     required: true,
     look: async ({ ports, busyPorts }) => {
-      const { kafka: _kafka, etcd: _etcd, issuer: _issuer, ...needed } = ports;
+      const { kafka: _kafka, etcd: _etcd, ...needed } = ports;
       const busy = await busyPorts(needed);
       const [first, ...fix] = busy.length === 0 ? [] : describeBusy(busy).split("\n");
       if (first !== undefined) throw new Missing([first, ...fix.slice(0, -1)].join("\n"), fix.at(-1) ?? "");

@@ -147,6 +147,15 @@ for (const [name, change, found, fix] of failures) {
   });
 }
 
+test("the ports of npm start are looked at, and not those of its options", async () => {
+  const asked: string[] = [];
+  const busyPorts: Machine["busyPorts"] = async (ports) => (asked.push(...Object.keys(ports)), []);
+  await findingOf("ports", { ...whole, busyPorts });
+  const { kafka: _kafka, etcd: _etcd, ...started } = defaultPorts;
+  assert.deepEqual(asked, Object.keys(started));
+  assert.ok(asked.includes("issuer"));
+});
+
 test("every check has a test that makes it fail", () => {
   assert.deepEqual([...new Set(failures.map(([name]) => name))].toSorted(), checks.map(({ name }) => name).toSorted());
 });
