@@ -14,6 +14,8 @@ import {
   fetchAs,
   hasCredentials,
   issuerVariables,
+  tokenOf,
+  trustAuthority,
   useCredentials,
 } from "./identity.ts";
 
@@ -102,17 +104,19 @@ test("the files of an issuer are read for each request, and the gateway is not a
   }
 });
 
+/** Writes a certificate that is its own authority, for a name. */
+function pairOf(folder: string, name: string) {
+  const [key, certificate] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
+  const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`, "-days", "2"];
+  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", key];
+  execFileSync("openssl", ["req", "-x509", ...made, ...subject, "-out", certificate], { stdio: "ignore" });
+  return { key: readFileSync(key), cert: readFileSync(certificate), file: certificate };
+}
+
 test("an issuer whose name leads nowhere is asked at its address, with its name in the certificate", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "plumbline-identity-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  const pair = (name: string) => {
-    const [key, certificate] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
-    const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`, "-days", "2"];
-    const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", key];
-    execFileSync("openssl", ["req", "-x509", ...made, ...subject, "-out", certificate], { stdio: "ignore" });
-    return { key: readFileSync(key), cert: readFileSync(certificate), file: certificate };
-  };
-  const own = pair("issuer.invalid");
+  const own = pairOf(folder, "issuer.invalid");
   let issuer = "";
   const server = createTlsServer(own, ({ url = "" }, response) => {
     const isDocument = url === "/.well-known/openid-configuration";
@@ -130,8 +134,31 @@ test("an issuer whose name leads nowhere is asked at its address, with its name 
   t.after(() => Object.values(issuerVariables).forEach((name) => delete process.env[name]));
 
   process.env[issuerVariables.address] = "127.0.0.1";
-  process.env[issuerVariables.authority] = pair("another").file;
+  process.env[issuerVariables.authority] = pairOf(folder, "another").file;
   await assert.rejects(authorizationFor(url, "ada"), /self-signed certificate/);
   process.env[issuerVariables.authority] = own.file;
   assert.deepEqual(await authorizationFor(url, "ada"), { authorization: "Bearer ada" });
+});
+
+test("an issuer on localhost is asked if its authority was trusted before, whatever compose has written", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "plumbline-identity-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const own = pairOf(folder, "localhost");
+  let issuer = "";
+  const server = createTlsServer(own, ({ method }, response) => {
+    response.end(JSON.stringify(method === "POST" ? { access_token: "t" } : { plumbline_development_issuer: true }));
+  }).listen(0);
+  const gateway = createServer((_request, response) => {
+    response.end(JSON.stringify({ authorization_servers: [issuer] }));
+  }).listen(0, "127.0.0.1");
+  t.after(() => {
+    server.closeAllConnections();
+    for (const one of [server, gateway]) one.close();
+  });
+  await Promise.all([server, gateway].map((one) => once(one, "listening")));
+  issuer = `https://localhost:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
+  await assert.rejects(tokenOf(url, "ada", []), /docker compose up writes|fetch failed/);
+  await trustAuthority(own.file);
+  assert.equal(await tokenOf(url, "ada", ["orders:read"]), "t");
 });
