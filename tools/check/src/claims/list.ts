@@ -172,6 +172,11 @@ export const claims: readonly Claim[] = [
     needs: "go",
   },
   {
+    claim: "grpcio and grpc-java call our servers, and our clients theirs, on both transports",
+    command: "npm run peers -w libs/rpc",
+    cost: "slow",
+  },
+  {
     claim: "The gRPC transport passes Connect's conformance suite for gRPC, as a server and as a client",
     command: "npm run connect-conformance -w libs/rpc",
     cost: "slow",

@@ -1,4 +1,4 @@
-/** Tests of the calls that wait for a connection, and of connections that come and go under calls. */
+/** Tests of calls that wait for a connection, and of connections that come and go under calls. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -17,14 +17,13 @@ function start(handlers: Partial<ConformanceHandlers>, port = 0): Promise<RpcSer
 }
 
 test("a call that is given up as its first request is read leaves nothing on the server", async () => {
-  let begun = 0;
-  let ended = 0;
+  const handlers = { begun: 0, ended: 0 };
   const lasting = async (call: Parameters<ConformanceHandlers["unary"]>[1]): Promise<never> => {
-    begun++;
+    handlers.begun++;
     try {
       return await untilAborted(call);
     } finally {
-      ended++;
+      handlers.ended++;
     }
   };
   await using server = await start({ clientStream: (_, call) => lasting(call) });
@@ -40,8 +39,8 @@ test("a call that is given up as its first request is read leaves nothing on the
   await assert.rejects(client.clientStream(requests(), { signal: controller.signal }), reason);
   assert.equal(await client.unary("a later call"), "a later call");
   const until = performance.now() + 5_000;
-  while (ended < begun && performance.now() < until) await delay(10);
-  assert.equal(ended, begun, "handlers that began have ended");
+  while (handlers.ended < handlers.begun && performance.now() < until) await delay(10);
+  assert.equal(handlers.ended, handlers.begun, "handlers that began have ended");
 });
 
 /** Makes calls one after the other, several at a time, until `done`. Counts how they end. */
