@@ -45,10 +45,9 @@ export class TokenCache {
     return undefined;
   }
 
+  /** Adds a result. `get` has found none, so that the order of entries is that of their ages. */
   set(digest: string, { principal, key }: Verified): void {
     const { maxEntries, maxAgeMs, clock } = this.#options;
-    // Deleted first, so that the order of the entries is the order of their ages.
-    this.#entries.delete(digest);
     const oldest = this.#entries.size < maxEntries ? undefined : this.#entries.keys().next().value;
     if (oldest !== undefined) this.#entries.delete(oldest);
     this.#entries.set(digest, { principal, key, endsAt: clock.elapsedMs() + maxAgeMs });

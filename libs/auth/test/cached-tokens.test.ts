@@ -250,6 +250,7 @@ test("a token is known once it was verified, until its key goes or its subject i
   assert.equal(run.verifier.known(token), principal);
   run.clock.advance(301_000);
   assert.equal(run.verifier.known(token), undefined);
+  assert.equal(run.verifier.cachedTokens, 0);
 });
 
 test("a challenge can name the metadata of the service", () => {
