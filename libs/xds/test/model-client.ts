@@ -14,7 +14,7 @@ export interface ModelClient<Request, Response> {
   readonly warming: ReadonlySet<string>;
   /** The keys of the resources that were bad at some time. */
   readonly rejected: ReadonlySet<string>;
-  /** The keys of the resources that arrived and were not applied: bad ones, and others with them. */
+  /** The keys of the resources that arrived and were not applied: bad ones, and those with them. */
   readonly dropped: ReadonlySet<string>;
   /**
    * The keys that rejected responses refer to, and those that the resources before them refer to.
