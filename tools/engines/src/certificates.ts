@@ -19,7 +19,7 @@ export interface CertificateRequest {
   readonly to?: Date;
   /** True for a certificate that may sign others. */
   readonly isAuthority?: boolean;
-  /** What TLS may use it for; both if not given. */
+  /** The uses of it by TLS; both if not given. */
   readonly usages?: readonly ("server" | "client")[];
 }
 
@@ -30,7 +30,7 @@ export interface Authority {
   issue(request: CertificateRequest): Certified;
 }
 
-/** Makes an authority. Node cannot make certificates, so they are written as DER here (RFC 5280). */
+/** Makes an authority. Node cannot make certificates, so this writes them, as RFC 5280 says. */
 export function newAuthority(name: string): Authority {
   const keys = newKeys();
   const issuer = { name, key: keys.privateKey, keyId: keyIdOf(keys.publicKey) };
@@ -38,7 +38,7 @@ export function newAuthority(name: string): Authority {
     certificate: certify({ name, isAuthority: true }, keys.publicKey, issuer),
     issue(request) {
       const { publicKey, privateKey } = newKeys();
-      const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+      const key = privateKey.export({ type: "pkcs8", format: "pem" });
       return { certificate: certify(request, publicKey, issuer), key };
     },
   };
@@ -107,15 +107,8 @@ function nameOf(text: string): Buffer {
 
 /** Returns a time before 2050, which has two digits for the year. */
 function timeOf(date: Date): Buffer {
-  return element(
-    0x17,
-    Buffer.from(
-      `${date
-        .toISOString()
-        .replaceAll(/[-:T]|\.\d+/g, "")
-        .slice(2)}`,
-    ),
-  );
+  const digits = date.toISOString().replaceAll(/[-:T]|\.\d+/g, "");
+  return element(0x17, Buffer.from(digits.slice(2)));
 }
 
 function extension(id: string, value: Buffer): Buffer {

@@ -81,7 +81,7 @@ for (const transport of transportNames) {
       await assert.rejects(call(transport, running.port, { ca, ...gateway }), { reason: "PRINCIPAL_MISSING" });
     });
 
-    void test("another service is refused, whatever principal it names (negatives 54 and 55)", async () => {
+    void test("another service is refused, whatever principal it names (negatives 54, 55)", async () => {
       for (const access of [scoped, internal]) {
         await using running = await open(transport, access);
         await assert.rejects(call(transport, running.port, { ca, ...worker }, carried()), {

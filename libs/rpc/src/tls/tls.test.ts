@@ -138,7 +138,7 @@ for (const transport of transportNames) {
       const { telemetry, reasons, until } = remembering();
       await using running = await open(transport, { ...server, clientCa: ca }, telemetry);
       assert.equal(await call(transport, running.port, { ca, ...caller }), "hi");
-      // A client that connects again is counted too, as "closed" if it gives up before its handshake.
+      // A client that connects again is counted too, as "closed" if it gives up in its handshake.
       const refused = () => reasons.filter((reason) => reason === "certificate").length;
       assert.match(await whyNot(transport, running.port, { ca }), /requires a client certificate, and there is none/);
       await until(() => refused() > 0);
