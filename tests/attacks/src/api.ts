@@ -1,6 +1,7 @@
 /** The requests of an honest client, from 127.0.0.1. */
 import { sleep } from "@plumbline/concurrency";
 import type { Outcome, Target } from "./attack.ts";
+import { nextCaller } from "./callers.ts";
 import { Tally } from "./sockets.ts";
 
 type Item = { readonly sku: string; readonly quantity: number };
@@ -19,6 +20,13 @@ export async function call(url: string, init: RequestInit = {}): Promise<{ statu
   }
 }
 
+/** Sends a request as the next caller. */
+export function callAs(url: string, init: RequestInit = {}): ReturnType<typeof call> {
+  const headers = new Headers(init.headers);
+  for (const [name, value] of Object.entries(nextCaller())) headers.set(name, value);
+  return call(url, { ...init, headers });
+}
+
 /** The stack of this machine, or the URL of a gateway. */
 type Gateway = Target | string;
 
@@ -27,7 +35,7 @@ export const base = (gateway: Gateway) =>
 
 export function place(target: Gateway, customerId: string, items: readonly Item[] = tea) {
   const body = JSON.stringify({ customerId, items });
-  return call(`${base(target)}/v1/orders`, { method: "POST", headers: json, body });
+  return callAs(`${base(target)}/v1/orders`, { method: "POST", headers: json, body });
 }
 
 /** Places an order, and throws if it is refused. */
@@ -49,7 +57,7 @@ export async function setSupplierAt(url: string, settings: object): Promise<void
 export async function settled(target: Target, id: string, ms: number): Promise<number | undefined> {
   const began = performance.now();
   while (performance.now() - began < ms) {
-    const { status, body } = await call(`${base(target)}/v1/orders/${id}`);
+    const { status, body } = await callAs(`${base(target)}/v1/orders/${id}`);
     if (status === 200 && !body.includes("ORDER_STATUS_PENDING")) return performance.now() - began;
     await sleep(100);
   }
@@ -60,7 +68,7 @@ export async function settled(target: Target, id: string, ms: number): Promise<n
 export const bigPage = "/v1/orders?customerId=big&pageSize=100";
 
 export async function seedBigPage(target: Gateway): Promise<void> {
-  if ((await call(`${base(target)}${bigPage}`)).body.length > 100_000) return;
+  if ((await callAs(`${base(target)}${bigPage}`)).body.length > 100_000) return;
   const items = Array.from({ length: 100 }, (_, index) => ({
     sku: `${String(index).padStart(3, "0")}${"z".repeat(61)}`,
     quantity: 1,
@@ -100,7 +108,7 @@ export async function beVictims(gateway: Gateway, until: AbortSignal): Promise<V
     do {
       for (const ask of [
         () => place(gateway, "victim"),
-        () => call(`${base(gateway)}/v1/orders/${id}`),
+        () => callAs(`${base(gateway)}/v1/orders/${id}`),
         () => call(`${base(gateway)}/v1/greetings/victim`, { headers: { connection: "close" } }),
       ]) {
         const began = performance.now();

@@ -14,18 +14,18 @@ export function open(to: Destination, localAddress = attacker): Socket {
   return socket;
 }
 
-/** Opens many connections, each with the same first bytes. Disposing closes all of them. */
+/** Opens many connections, each with first bytes. Disposing closes all of them. */
 export async function openMany(
   to: Destination,
   count: number,
-  first: string | Uint8Array,
+  first: string | Uint8Array | (() => string),
   onData?: (text: string) => void,
 ) {
   const sockets: Socket[] = [];
   for (let index = 0; index < count; index++) {
     const socket = open(to);
     socket.on("data", (chunk: Buffer) => onData?.(chunk.toString("latin1")));
-    socket.write(first);
+    socket.write(typeof first === "function" ? first() : first);
     sockets.push(socket);
     if (index % 50 === 49) await sleep(25);
   }

@@ -1,11 +1,11 @@
 import { sleep } from "@plumbline/concurrency";
-import { besideVictims, bigPage, call, outcomeOf, placed, seedBigPage, setSupplier } from "../api.ts";
+import { besideVictims, bigPage, call, callAs, outcomeOf, placed, seedBigPage, setSupplier } from "../api.ts";
 import type { Assault, Attack, Outcome, Target, Watched } from "../attack.ts";
+import { nextCallerLine } from "../callers.ts";
 import { open, openMany, Tally } from "../sockets.ts";
 import { pendingItem } from "./streams.ts";
 
-const requestOf = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
-const request = requestOf(bigPage);
+const requestOf = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${nextCallerLine()}\r\n`;
 
 /** Counts it as a miss if the memory of a service grows by more than `most` MiB. */
 async function growth(
@@ -36,7 +36,7 @@ export const leaveAnswers: Assault = async (gateway, full) => {
   for (let index = 0; index < count; index++) {
     const socket = open(gateway);
     socket.pause();
-    socket.write(request.repeat(12));
+    socket.write(requestOf(bigPage).repeat(12));
     held.sockets.push(socket);
     await sleep(50);
   }
@@ -61,7 +61,7 @@ export const askPages: Assault = async (gateway, full) => {
   const statuses = new Tally();
   for (let round = 0; round < rounds; round++) {
     await Promise.all(
-      Array.from({ length: clients }, async () => statuses.add((await call(`${url}${bigPage}`)).status)),
+      Array.from({ length: clients }, async () => statuses.add((await callAs(`${url}${bigPage}`)).status)),
     );
   }
   const answered = statuses.of(200) + statuses.of(429) + statuses.of(503);
@@ -101,7 +101,7 @@ export const hangUps: Attack = {
       const id = await placed(target, "streams", [pendingItem]);
       // The short form leaves the processor to others: streams of a pending order cost little.
       const watch = requestOf(`/v1/orders/${id}:watch`);
-      const given = full ? [request, watch] : [watch];
+      const given = full ? [requestOf(bigPage), watch] : [watch];
       const before = await streamsOf(target);
       let sent = 0;
       let took = 0;

@@ -1,6 +1,7 @@
 import { sleep } from "@plumbline/concurrency";
 import { besideVictims, outcomeOf } from "../api.ts";
 import type { Assault, Attack } from "../attack.ts";
+import { nextCallerLine } from "../callers.ts";
 import { openMany, statusOf, Tally } from "../sockets.ts";
 
 export const sendHeads: Assault = async (gateway, full) => {
@@ -9,8 +10,8 @@ export const sendHeads: Assault = async (gateway, full) => {
   const refused = () => answered.of(429) + answered.of(503);
   // While heads are sent to a busy gateway, the first ones may be too slow, and leave their places.
   const least = () => count - 256 - Math.min(answered.of(408), 256);
-  const head =
-    "POST /v1/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+  const fields = `Host: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n${nextCallerLine()}`;
+  const head = `POST /v1/orders HTTP/1.1\r\n${fields}\r\n{`;
   using _held = await openMany(gateway, count, head, (text) => answered.add(statusOf(text)));
   const began = performance.now();
   while (refused() < least() && performance.now() - began < 15_000) await sleep(100);

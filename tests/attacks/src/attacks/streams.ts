@@ -1,6 +1,7 @@
 import { sleep } from "@plumbline/concurrency";
 import { besideVictims, outcomeOf, placed, setSupplier } from "../api.ts";
 import type { Assault, Attack } from "../attack.ts";
+import { nextCallerLine } from "../callers.ts";
 import { openMany, statusOf, Tally } from "../sockets.ts";
 
 /** An item that stays out of reach while the supplier fails for it. */
@@ -10,7 +11,7 @@ export const pendingItem = { sku: "kettle", quantity: 1 };
 export const holdStreams: Assault = async (gateway, full, id) => {
   const count = full ? 1_000 : 400;
   const heads = new Tally();
-  const head = `GET /v1/orders/${id}:watch HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+  const head = () => `GET /v1/orders/${id}:watch HTTP/1.1\r\nHost: 127.0.0.1\r\n${nextCallerLine()}\r\n`;
   using _held = await openMany(gateway, count, head, (text) => {
     if (text.startsWith("HTTP/")) heads.add(statusOf(text));
   });

@@ -2,13 +2,22 @@
 
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ComposeStack, containers, openCompose, ownServices, type Transport, table } from "@plumbline/tools-stack";
+import {
+  authorizationFor,
+  type ComposeStack,
+  containers,
+  openCompose,
+  ownServices,
+  type Transport,
+  table,
+} from "@plumbline/tools-stack";
 import { placed, setSupplierAt, type VictimsReport } from "../api.ts";
 import type { Attack, Outcome } from "../attack.ts";
 import { bigPages, unreadAnswers } from "../attacks/answers.ts";
 import { slowBody } from "../attacks/bodies.ts";
 import { manyConnections } from "../attacks/connections.ts";
 import { idleStreams, pendingItem } from "../attacks/streams.ts";
+import { actAs } from "../callers.ts";
 import { composeLimits } from "../fairness/memory.ts";
 import type { Result } from "../run.ts";
 import type { Reached, Role } from "./client.ts";
@@ -71,6 +80,7 @@ async function besideVictim({ clients, full }: Surroundings, role: Role, ...give
 const ports: Readonly<Record<string, readonly number[]>> = {
   ...Object.fromEntries(ownServices.map(({ name, port }) => [name, [port, 9_464]])),
   supplier: [8_090],
+  issuer: [8_091],
   postgres: [5_432],
   kafka: [9_092, 9_093, 9_094, 19_092],
   redis: [6_379],
@@ -90,6 +100,12 @@ async function tryNetworks({ project, stack, clients }: Surroundings): Promise<O
   };
 }
 
+/** Returns the fields of ten callers, each with a rate and shares of its own. */
+async function operators(gateway: string, first: number): Promise<string[]> {
+  const names = Array.from({ length: 10 }, (_, index) => `operator-${first + index}`);
+  return await Promise.all(names.map(async (name) => (await authorizationFor(gateway, name))["authorization"] ?? ""));
+}
+
 export interface ComposeRun {
   readonly results: readonly Result[];
   /** The largest memory of each container beside its limit. */
@@ -107,8 +123,13 @@ export async function attackCompose(
 ): Promise<ComposeRun> {
   // Fixed, so that a run removes what an interrupted one left.
   const project = "plumbline-attacks";
-  await using stack = await openCompose({ project, tag: "attacks", transport, auth: false });
-  await using clients = await EdgeClients.open(project);
+  await using stack = await openCompose({ project, tag: "attacks", transport });
+  const [gateway = ""] = await stack.gateways();
+  const honest = await operators(gateway, 1);
+  const attackers = await operators(gateway, 11);
+  actAs(honest);
+  const isHonest = (role: Role) => role === "seed" || role === "victim";
+  await using clients = await EdgeClients.open(project, (role) => (isHonest(role) ? honest : attackers));
   const started = (await containers(stack.variables)).filter(({ State }) => State === "running");
   await using watch = new ContainerWatch(started);
   // Its orders are placed by another address than the attacker's or the victim's.

@@ -10,6 +10,7 @@ import { askPages, leaveAnswers } from "../attacks/answers.ts";
 import { sendHeads } from "../attacks/bodies.ts";
 import { holdConnections } from "../attacks/connections.ts";
 import { holdStreams } from "../attacks/streams.ts";
+import { actAs } from "../callers.ts";
 
 export type Role = "seed" | "victim" | "reach" | keyof typeof assaults;
 
@@ -56,6 +57,7 @@ async function reach(addresses: readonly string[]): Promise<Reached[]> {
   return (await Promise.all(tried)).flat();
 }
 
+actAs(JSON.parse(process.env["CALLERS"] ?? "[]") as readonly string[]);
 const [role = "", ...args] = process.argv.slice(2);
 const report = await play(role, args);
 process.stdout.write(`${JSON.stringify(report ?? null)}\n`, () => process.exit());

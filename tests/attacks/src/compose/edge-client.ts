@@ -14,20 +14,25 @@ export interface EdgeClient<T> {
   readonly end: () => Promise<T>;
 }
 
+/** Returns the values of `authorization` of the callers that a role acts as. */
+export type CallersOf = (role: Role) => readonly string[];
+
 /** Starts containers on network `edge`, one for each role. Disposing removes them. */
 export class EdgeClients implements AsyncDisposable {
   readonly #project: string;
   readonly #folder: string;
+  readonly #callersOf: CallersOf;
   readonly #names = new Set<string>();
   #started = 0;
 
-  private constructor(project: string, folder: string) {
+  private constructor(project: string, folder: string, callersOf: CallersOf) {
     this.#project = project;
     this.#folder = folder;
+    this.#callersOf = callersOf;
   }
 
   /** Builds their program. */
-  static async open(project: string): Promise<EdgeClients> {
+  static async open(project: string, callersOf: CallersOf): Promise<EdgeClients> {
     const folder = mkdtempSync(join(tmpdir(), "plumbline-edge-"));
     // Another user reads it in the container.
     chmodSync(folder, 0o755);
@@ -41,7 +46,7 @@ export class EdgeClients implements AsyncDisposable {
       conditions: ["source"],
       logLevel: "error",
     });
-    return new EdgeClients(project, folder);
+    return new EdgeClients(project, folder, callersOf);
   }
 
   start<T>(role: Role, args: readonly string[] = []): EdgeClient<T> {
@@ -50,8 +55,11 @@ export class EdgeClients implements AsyncDisposable {
     const limits = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--pids-limit=64"];
     const room = ["--memory=512m", "--ulimit=nofile=20000:20000", `--volume=${this.#folder}:/client:ro`];
     const run = ["run", "--rm", "--interactive", `--name=${name}`, `--network=${this.#project}_edge`];
+    const callers = `--env=CALLERS=${JSON.stringify(this.#callersOf(role))}`;
     const program = [runtimeImage, "/client/client.mjs", role, ...args];
-    const child = spawn("docker", [...run, ...limits, ...room, ...program], { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn("docker", [...run, ...limits, ...room, callers, ...program], {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
     // Awaited by `end` only, which may be called after a failure.
     ended.catch(() => {});

@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { sleep } from "@plumbline/concurrency";
 import { freePorts, hasContainer } from "@plumbline/tools-engines";
-import { credentialsOf, noCredentials, trustAuthority, useCredentials } from "../identity.ts";
+import { credentialsOf, trustAuthority, useCredentials } from "../identity.ts";
 import type { Transport } from "../processes/programs.ts";
 import { serviceRow } from "../services.ts";
 import type { Scale, Stack } from "../stack.ts";
@@ -45,8 +45,6 @@ export interface ComposeOptions {
   readonly profile?: ComposeProfile | undefined;
   /** The transport of calls, if it is not the default. */
   readonly transport?: Transport;
-  /** False: gateway asks for no tokens. By default the gateway asks for tokens of the issuer. */
-  readonly auth?: false;
   /** The folder of the passwords, if it is not that of `.env`. */
   readonly secrets?: string;
 }
@@ -73,7 +71,6 @@ export async function openCompose({
   tag,
   profile,
   transport,
-  auth,
   secrets,
 }: ComposeOptions): Promise<ComposeStack> {
   const exported = mkdtempSync(join(tmpdir(), "plumbline-exports-"));
@@ -84,7 +81,6 @@ export async function openCompose({
   const variables = {
     ...(profile !== undefined && parseEnv(readFileSync(join(root, `deploy/compose/${profile}.env`), "utf8"))),
     COMPOSE_PROJECT_NAME: project,
-    ...(auth === false && { COMPOSE_FILE: ["docker-compose.yml", "deploy/compose/open.yml"].join(delimiter) }),
     COMPOSE_PROGRESS: "quiet",
     ...(tag !== undefined && { PLUMBLINE_TAG: tag }),
     ...(transport !== undefined && { PLUMBLINE_TRANSPORT: transport }),
@@ -129,7 +125,7 @@ export async function openCompose({
   const authority = join(exported, "ca.pem");
   await trustAuthority(authority);
   const issuer = `https://localhost:${issuerPort}`;
-  const credentials = auth === false ? noCredentials : credentialsOf(issuer);
+  const credentials = credentialsOf(issuer);
   const gateways = async () => {
     const urls = await addresses("gateway");
     for (const url of urls) useCredentials(url, credentials);
