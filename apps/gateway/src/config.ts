@@ -6,6 +6,7 @@ import { balancings, clientTlsSettings } from "@plumbline/rpc/settings";
 import { serviceConfig, settings } from "@plumbline/service-defaults";
 import { annotatedPackages, readDescriptors } from "@plumbline/transcoding";
 import { z } from "zod";
+import { isLoopback } from "./auth/loopback.ts";
 import { type TrustProxy, trustOf } from "./http/client-address.ts";
 import { knownTargets } from "./known-targets.ts";
 import { upstreamName } from "./upstream.ts";
@@ -203,6 +204,10 @@ export function gatewayConfig(registry: FileRegistry) {
     .refine(({ auth }) => !auth.off || auth.issuer === undefined, {
       path: ["auth", "off"],
       message: "expected false with an issuer: leave out one of auth.off and auth.issuer",
+    })
+    .refine(({ auth, http }) => !auth.off || isLoopback(http.host), {
+      path: ["auth", "off"],
+      message: "expected false where other machines reach http.host: set auth.issuer, or http.host 127.0.0.1",
     });
 }
 

@@ -5,9 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { env, loadConfig } from "@plumbline/config";
 import { startIssuer } from "@plumbline/issuer";
 import { testCa, testClient, testServer } from "@plumbline/rpc/conformance";
 import { runService } from "@plumbline/tools-engines";
+import { GatewayConfig } from "../src/config.ts";
 import { readEvents } from "./support/event-stream.ts";
 import { startGateway as start } from "./support/gateway-process.ts";
 import { orderOf } from "./support/grpc-services.ts";
@@ -78,6 +80,21 @@ test("without an issuer the process starts only if a setting says that everybody
   assert.equal((await fetch(`${open.url}/v1/orders/7`)).status, 200);
   const [warning] = open.process.lines("auth.off is true");
   assert.equal(warning?.["level"], "warn");
+});
+
+test("without tokens the process starts at loopback addresses only (negative 48)", async () => {
+  const wanted = /auth\.off[^]*expected false where other machines reach http\.host: set auth\.issuer/;
+  for (const host of ["0.0.0.0", "::", "192.0.2.1", "gateway.example"]) {
+    const settings = env("GATEWAY", { GATEWAY_AUTH_OFF: "true", GATEWAY_HTTP_HOST: host });
+    await assert.rejects(loadConfig(GatewayConfig, [settings]), wanted, host);
+  }
+  // 0.0.0.0 is the default.
+  const settings = { GATEWAY_HTTP_PORT: "0", GATEWAY_OPS_PORT: "0", GATEWAY_AUTH_OFF: "true" };
+  const refused = await runService("gateway", settings);
+  assert.equal(refused.code, 1);
+  assert.match(refused.output, wanted);
+  await using local = await start({}, { GATEWAY_AUTH_OFF: "true", GATEWAY_HTTP_HOST: "localhost" });
+  assert.equal((await fetch(`http://localhost:${local.port}/v1/orders/7`)).status, 200);
 });
 
 describe("SIGTERM", () => {

@@ -80,7 +80,7 @@ test("the rate limit follows its file without a restart, and an invalid file kee
     await rename(`${path}.new`, path);
   };
   const yaml = (perSecond: unknown): string =>
-    `auth: {off: true}\nrateLimit: {perClient: {perSecond: ${String(perSecond)}, burst: 1}}`;
+    `auth: {off: true}\nhttp: {host: 127.0.0.1}\nrateLimit: {perClient: {perSecond: ${String(perSecond)}, burst: 1}}`;
   const warnings: string[] = [];
   const logger = { ...noTelemetry.logger, warn: (message: string) => void warnings.push(message) };
   try {
