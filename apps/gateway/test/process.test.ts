@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -95,6 +95,40 @@ test("without tokens the process starts at loopback addresses only (negative 48)
   assert.match(refused.output, wanted);
   await using local = await start({}, { GATEWAY_AUTH_OFF: "true", GATEWAY_HTTP_HOST: "localhost" });
   assert.equal((await fetch(`http://localhost:${local.port}/v1/orders/7`)).status, 200);
+});
+
+test("a caller that the file denies is refused while the process runs, and its watch ends (negative 30)", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "gateway-denied-"));
+  const path = join(folder, "gateway.yaml");
+  const deny = async (...subjects: string[]): Promise<void> => {
+    await writeFile(`${path}.new`, JSON.stringify({ auth: { denied: { subjects } } }));
+    await rename(`${path}.new`, path);
+  };
+  try {
+    await deny();
+    await using issuer = await startIssuer({ port: 0 });
+    await using gateway = await start({}, { GATEWAY_AUTH_ISSUER: issuer.url, GATEWAY_CONFIG_FILE: path });
+    const get = async (client: string, rest = "") =>
+      fetch(`${gateway.url}/v1/orders/7${rest}`, {
+        headers: { authorization: `Bearer ${await issuer.token(client)}` },
+      });
+    assert.deepEqual([(await get("ada")).status, (await get("bob")).status], [200, 200]);
+    const watch = await get("ada", ":watch");
+    assert.equal(watch.status, 200);
+
+    await deny("ada");
+    assert.match(await watch.text(), /: reconnect\n\n$/);
+    const refused = await get("ada");
+    assert.equal(refused.status, 401);
+    assert.equal(((await refused.json()) as { readonly reason: string }).reason, "TOKEN_INVALID");
+    assert.equal((await get("bob")).status, 200);
+
+    await deny();
+    const limit = AbortSignal.timeout(20_000);
+    while ((await get("ada")).status !== 200) limit.throwIfAborted();
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 describe("SIGTERM", () => {
