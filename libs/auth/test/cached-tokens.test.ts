@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { challenge, DenyList, openKeySource, requireScopes, TokenVerifier, type Verification } from "../src/index.ts";
+import { digestOf } from "../src/token-cache.ts";
 import { startIssuer } from "./issuer.ts";
 import { jwkOf, signed, TestClock, testKey } from "./tokens.ts";
 
@@ -71,6 +73,11 @@ test("a cached token ends when it expires, and is refused after the tolerance", 
   run.clock.advance(30_000);
   await assert.rejects(run.verifier.verify(token), { reason: "TOKEN_EXPIRED" });
   assert.deepEqual(run.outcomes(), ["ok miss", "ok hit", "ok miss", "expired miss"]);
+});
+
+test("a digest of a token is its SHA-256, and not the token", () => {
+  const token = "a.b.c";
+  assert.equal(digestOf(token), createHash("sha256").update(token).digest("base64"));
 });
 
 test("refused tokens are not cached", async () => {
