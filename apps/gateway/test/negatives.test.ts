@@ -150,8 +150,8 @@ test("an answer has the fields of the contract, whatever else a service sends (n
   await using auth = await issuer.auth();
   await using gateway = await openGateway(plumbline, { upstream: careless, auth });
   const authorization = `Bearer ${await issuer.token("ada", both)}`;
-  const text = async (path: string, init: RequestInit = {}): Promise<string> => {
-    const headers = { authorization, "content-type": "application/json", ...init.headers };
+  const text = async (path: string, init: RequestInit = {}, accept = "*/*"): Promise<string> => {
+    const headers = { authorization, accept, "content-type": "application/json" };
     const response = await gateway.fetch(path, { ...init, headers });
     assert.equal(response.status, 200, path);
     return await response.text();
@@ -166,7 +166,7 @@ test("an answer has the fields of the contract, whatever else a service sends (n
   }
   assert.deepEqual(JSON.parse(await text("/v1/orders")), { orders: [whole], nextPageToken: "next" });
   assert.deepEqual(JSON.parse(await text("/v1/greetings/Ada")), { message: "Hello" });
-  const lines = await text("/v1/orders/7:watch", { headers: { accept: "application/x-ndjson" } });
+  const lines = await text("/v1/orders/7:watch", {}, "application/x-ndjson");
   assert.deepEqual(JSON.parse(lines.split("\n")[0] ?? ""), { result: whole });
   const data = /^data: (.*)$/m.exec(await text("/v1/orders/7:watch"))?.[1];
   assert.deepEqual(JSON.parse(data ?? ""), whole);
