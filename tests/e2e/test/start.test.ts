@@ -29,17 +29,11 @@ async function start(
   const ports = given ?? (await freeStackPorts());
   const { gateway: port } = ports;
   useCredentials(`http://127.0.0.1:${port}`, credentialsOf(`http://127.0.0.1:${ports.issuer}`));
-  const child = spawn(
-    "sh",
-    [
-      ...["tools/with-node.sh", "-C", "source", "tools/stack/src/main.ts"],
-      ...["--ports-from", String(port), "--data", dataDir, ...options],
-    ],
-    {
-      cwd: root,
-      stdio: ["ignore", "pipe", "pipe"],
-    },
-  );
+  const program = ["tools/with-node.sh", "-C", "source", "tools/stack/src/main.ts"];
+  const child = spawn("sh", [...program, "--ports-from", String(port), "--data", dataDir, ...options], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
