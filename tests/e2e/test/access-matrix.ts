@@ -1,4 +1,4 @@
-/** Every RPC in each state of a token, against a running gateway whose issuer is for development. */
+/** Every RPC in each state of a token, against a gateway whose issuer is for development. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import test from "node:test";

@@ -72,7 +72,7 @@ export interface Belongings {
   readonly objects?: readonly string[];
 }
 
-/** Adds rows: a run has left nothing behind, a while after it began to remove its last namespace. */
+/** Adds rows: a run has left nothing behind, a while after its last namespace began to go. */
 export async function checkLeftovers(reach: Reach, run: Belongings, report: Report, removedAt: number): Promise<void> {
   const remaining = async () => leftBy(run, await reach.kubectl(["get", wide, "--output", `jsonpath=${belongingOf}`]));
   // Volumes go a little after the namespace.
@@ -86,7 +86,7 @@ export async function checkLeftovers(reach: Reach, run: Belongings, report: Repo
   report.check("objects left", left.length === 0 ? "0" : left.join(", "), "0", left.length === 0);
 }
 
-/** The kind and the name of an object, the namespace of its release, and that of a volume's claim. */
+/** The kind and name of an object, the namespace of its release, and that of a volume's claim. */
 const belongingOf = [
   "{range .items[*]}{.kind}",
   "{.metadata.name}",
