@@ -301,6 +301,8 @@ const contradictions: Readonly<Record<string, readonly [change: object, error: R
   "keys in a file": [{ jwks_uri: "file:///etc/passwd" }, /jwks_uri: expected an https URL/],
   "no address of keys": [{ jwks_uri: undefined }, /jwks_uri: expected a URL, found none/],
   "the mark of a development issuer": [{ plumbline_development_issuer: true }, /this is a development issuer/],
+  "a mark that is no boolean": [{ plumbline_development_issuer: "yes" }, /this is a development issuer/],
+  "an issuer of 10,000 characters": [{ issuer: "i".repeat(10_000) }, /^issuer: .{1,300}$/],
 };
 
 for (const [name, [change, error]] of Object.entries(contradictions)) {
