@@ -254,7 +254,7 @@ describe("a stream", () => {
     });
   }
 
-  test("counts against its own limit until it ends", async () => {
+  test("counts against its own limit until it ends (negative 37)", async () => {
     const settings = { limits: { ...defaults.limits, streams: 1 } };
     const upstream = new MemoryUpstream(plumbline, {
       WatchOrder: () => andThenSilence(1),

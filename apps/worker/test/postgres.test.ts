@@ -51,6 +51,19 @@ test("a withheld order is recorded", async () => {
   assert.deepEqual(rows, [{ order_id: orderId, status: "withheld", label: null }]);
 });
 
+test("a label of a row that is older than its customer is for operators only (negative 4)", async () => {
+  await using opened = await openTestDatabase();
+  const { database } = opened;
+  const fulfilments = new PostgresFulfilments(database, noTelemetry.tracer);
+  const orderId = newOrderId();
+  await fulfilments.settle(newMessageId(), fulfilmentOf(orderId));
+  await database.query("update fulfilments set customer_id = null");
+  for (const owner of ["customer-1", "", "null"]) {
+    assert.equal(await fulfilments.label(orderId, { owner }), undefined);
+  }
+  assert.ok(await fulfilments.label(orderId));
+});
+
 test("a second migration changes nothing", async () => {
   await using opened = await openTestDatabase();
   assert.equal(await migrate(opened.database, migrations), 0);
