@@ -7,8 +7,6 @@ import {
   type Attributes as OtelAttributes,
   type Span as OtelSpan,
   SpanKind as OtelSpanKind,
-  type SpanOptions as OtelSpanOptions,
-  type Tracer as OtelTracer,
   type SpanContext,
   SpanStatusCode,
   TraceFlags,
@@ -17,9 +15,10 @@ import {
 import { TRACE_PARENT_HEADER, TRACE_STATE_HEADER, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { codeOf } from "@plumbline/errors";
 import { messageOf, typeOf } from "./error-fields.ts";
-import { idSpan } from "./id-span.ts";
+import { idSpan, idsBelow } from "./id-span.ts";
 import { emptyContext } from "./linked-context.ts";
 import { newBudget, text } from "./printable.ts";
+import { maxOfSpan, RecordedSpan, type SpanSink } from "./recorded-span.ts";
 import { isKept } from "./sampling.ts";
 import type { Attributes, AttributeValue, Carrier, OpenSpan, Span, SpanKind, SpanOptions, Tracer } from "./tracer.ts";
 
@@ -33,20 +32,30 @@ const kinds: Readonly<Record<SpanKind, OtelSpanKind>> = {
 
 // W3C trace context only. Baggage would pass data of the caller on to every downstream system.
 const propagator = new W3CTraceContextPropagator();
-const maxLinks = 128;
+const noLinks: readonly Link[] = [];
 
 /**
- * Returns a Tracer over the SDK's, which gets the sampled spans: `sampleRatio` of new traces.
- * Without an SDK no span is recorded, but ids are still passed on.
+ * Returns a Tracer that hands the sampled spans to `sink` when they end: `sampleRatio` of new
+ * traces. Without a sink no span is recorded, but ids are still passed on.
  */
-export function otelTracer(sdk?: OtelTracer, sampleRatio = 0): Tracer {
-  const begin = (name: string, options: SpanOptions, parent: Context): OtelSpan => {
-    if (sdk === undefined) return idSpan(parent);
-    const links = (options.links ?? []).slice(0, maxLinks).flatMap(linkTo);
+export function otelTracer(sink?: SpanSink, sampleRatio = 0): Tracer {
+  const begin = (name: string, options: SpanOptions, context: Context): OtelSpan => {
+    const parent = trace.getSpanContext(context);
+    if (sink === undefined) return idSpan(parent);
+    const links = options.links === undefined ? noLinks : options.links.slice(0, maxOfSpan).flatMap(linkTo);
     if (!isKept(parent, links, sampleRatio)) return idSpan(parent);
+    const span = new RecordedSpan(sink, {
+      name,
+      kind: kinds[options.kind ?? "internal"],
+      ids: idsBelow(parent, TraceFlags.SAMPLED),
+      parent,
+      links,
+    });
     // After the decision, which is none of the stranger's.
-    if (options.stranger !== undefined && options.parent === undefined) links.push(...linkToStranger(options.stranger));
-    return sdk.startSpan(name, described(options, links), parent);
+    if (options.stranger !== undefined && options.parent === undefined) span.addLinks(linkToStranger(options.stranger));
+    const { attributes } = options;
+    if (attributes !== undefined) setAll(span, typeof attributes === "function" ? attributes() : attributes);
+    return span;
   };
   return {
     span(name, options, work) {
@@ -74,12 +83,11 @@ function parentOf({ parent, stranger }: SpanOptions): Context {
   return stranger === undefined ? context.active() : emptyContext;
 }
 
-function described({ kind = "internal", attributes }: SpanOptions, links: Link[]): OtelSpanOptions {
-  return {
-    kind: kinds[kind],
-    ...(attributes && { attributes: present(typeof attributes === "function" ? attributes() : attributes) }),
-    ...(links.length > 0 && { links }),
-  };
+function setAll(span: RecordedSpan, attributes: Attributes): void {
+  for (const key in attributes) {
+    const value = attributes[key];
+    if (value !== undefined) span.setAttribute(key, value);
+  }
 }
 
 /**

@@ -94,7 +94,7 @@ export class OtlpLogs {
     try {
       const { ProtobufLogsSerializer } = await import("@opentelemetry/otlp-transformer");
       const body = ProtobufLogsSerializer.serializeRequest(lines.map((line) => toOtlp(line, this.#resource)));
-      await postOtlp(this.#url, body ?? new Uint8Array(), this.#signal);
+      await postOtlp(this.#url, new Uint8Array(body ?? []), this.#signal);
       this.#counter?.inc({ outcome: "sent" }, lines.length);
     } catch (error) {
       this.#counter?.inc({ outcome: "lost" }, lines.length);

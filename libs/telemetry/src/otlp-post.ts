@@ -9,12 +9,12 @@ const busy = new Set([429, 502, 503, 504]);
  * reached. Rejects if it does not accept the body within 5 s, or once `signal` aborts: a collector
  * that never answers must not keep a process alive.
  */
-export async function postOtlp(url: string, body: Uint8Array, signal: AbortSignal): Promise<void> {
+export async function postOtlp(url: string, body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(sendMs)]);
   const headers = { "content-type": "application/x-protobuf" };
   await retry(
     async () => {
-      const answer = await fetch(url, { method: "POST", headers, body: new Uint8Array(body), signal: bounded });
+      const answer = await fetch(url, { method: "POST", headers, body, signal: bounded });
       await answer.body?.cancel();
       if (answer.ok) return;
       const code = busy.has(answer.status) ? "unavailable" : "failed_precondition";

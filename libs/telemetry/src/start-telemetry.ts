@@ -1,13 +1,12 @@
-import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { within } from "@plumbline/concurrency";
 import { enableContext } from "./active-context.ts";
 import type { Destination } from "./lines.ts";
 import type { LogLevel } from "./logger.ts";
 import { otelTracer } from "./otel-tracer.ts";
-import { otlpExporter, watched } from "./otlp-exporter.ts";
 import { OtlpLogs } from "./otlp-logs.ts";
+import { OtlpSpans } from "./otlp-spans.ts";
 import { PromMetrics } from "./prom-metrics.ts";
-import { sdkTracer } from "./sdk-tracer.ts";
+import type { SpanSink } from "./recorded-span.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { winstonLogger } from "./winston-logger.ts";
 
@@ -33,8 +32,8 @@ export interface TelemetryOptions {
   readonly flushMs?: number | undefined;
   /** The destination of log lines. Default: standard output. */
   readonly destination?: Destination | undefined;
-  /** Receives the spans instead of OTLP, as a console or a test. */
-  readonly exporter?: SpanExporter | undefined;
+  /** Receives the spans instead of OTLP, as a test. */
+  readonly sink?: SpanSink | undefined;
 }
 
 /**
@@ -72,26 +71,21 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     logger,
     metrics.counter("telemetry_exported_logs_total", "Log lines handed to the collector.", ["outcome"]),
   );
-  const exporter =
-    options.exporter ??
-    (options.otlpEndpoint === undefined ? undefined : otlpExporter(options.otlpEndpoint, lateSpans.signal));
-  const traced =
-    exporter &&
-    sdkTracer({
-      ...options,
-      sampleRatio: options.sampleRatio ?? 1,
-      exporter: watched(exporter, { logger, metrics, signal: lateSpans.signal }),
-    });
+  const spans =
+    options.sink !== undefined || otlpEndpoint === undefined
+      ? undefined
+      : new OtlpSpans({ endpoint: otlpEndpoint, service, version, logger, metrics, signal: lateSpans.signal });
+  const sink = options.sink ?? spans;
 
   return {
     logger,
     audit,
     metrics,
-    tracer: traced?.tracer ?? ids,
+    tracer: sink === undefined ? ids : otelTracer(sink, options.sampleRatio ?? 1),
     async [Symbol.asyncDispose]() {
       const limit = options.flushMs ?? 3_000;
       // Spans first, since their loss is logged. A failed flush must not fail the service.
-      if (traced && !(await endsWithin(limit, traced.shutdown()))) {
+      if (spans && !(await endsWithin(limit, spans.shutdown()))) {
         logger.warn("spans were lost: the collector was too slow");
         lateSpans.abort();
       }

@@ -30,14 +30,18 @@ export interface ReceivedSpan {
  */
 export async function collector(answer: (request: IncomingMessage) => number | Promise<number> = () => 200) {
   const spans: ReceivedSpan[] = [];
+  const bodies: Uint8Array[] = [];
   const requests: { readonly path: string | undefined; readonly type: string | undefined }[] = [];
   const server = createServer((request, response) => {
     void (async () => {
       requests.push({ path: request.url, type: request.headers["content-type"] });
       const body = await buffer(request);
       const status = await answer(request);
-      if (status === 200)
-        spans.push(...spansOf(request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body));
+      const plain = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+      if (status === 200) {
+        bodies.push(plain);
+        spans.push(...spansOf(plain));
+      }
       response.writeHead(status).end();
     })();
   });
@@ -46,6 +50,8 @@ export async function collector(answer: (request: IncomingMessage) => number | P
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
+    /** The accepted requests, as protobuf. */
+    bodies,
     requests,
     span(name: string): ReceivedSpan {
       const found = spans.find((span) => span.name === name);
