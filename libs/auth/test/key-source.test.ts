@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
-import type { ServerResponse } from "node:http";
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { newAuthority } from "@plumbline/tools-engines";
 import { IssuerError, type KeyFetch, type KeySourceOptions, openKeySource } from "../src/index.ts";
 import { discoveryPath, jwksPath, startIssuer } from "./issuer.ts";
 import { jwkOf, TestClock, testKey } from "./tokens.ts";
@@ -200,6 +204,10 @@ const answers: Readonly<Record<string, readonly [answer: unknown, problem: RegEx
   "an error": [(_: unknown, response: ServerResponse) => response.writeHead(500).end("{}"), /found 500/],
   "no content": [(_: unknown, response: ServerResponse) => response.writeHead(204).end(), /found 204/],
   HTML: ["<html></html>", /expected JSON/],
+  "behind headers of 20 KB": [
+    (_: unknown, response: ServerResponse) => response.writeHead(200, { x: "h".repeat(20_000) }).end("{}"),
+    /Header overflow/,
+  ],
   "10 MB": [`{"keys":[],"filler":"${"f".repeat(10_000_000)}"}`, /expected at most 65536 bytes/],
   "one byte too much": [JSON.stringify(two).padEnd(65_537), /expected at most 65536 bytes/],
   "compressed data": [
@@ -360,6 +368,44 @@ for (const url of [
     await assert.rejects(openKeySource({ issuer: url }), IssuerError);
   });
 }
+
+test("an issuer by https is believed by the authority that a setting names, and by no other", async () => {
+  const authority = newAuthority("Test issuer's authority");
+  const { certificate, key } = authority.issue({ name: "issuer", dnsNames: ["localhost"] });
+  const server = createServer({ cert: certificate, key }, (request, response) => {
+    const discovery = { issuer: url, jwks_uri: `${url}${jwksPath}` };
+    response.end(JSON.stringify(request.url === jwksPath ? one : discovery));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+  try {
+    await using source = await opened(url, { ca: authority.certificate });
+    await source.keys.find("es", "ES256");
+    for (const ca of [undefined, newAuthority("Another authority").certificate]) {
+      await using stranger = await opened(url, { ca });
+      assert.equal(stranger.fetches[0]?.outcome, "failed");
+      assert.match(stranger.fetches[0]?.problem ?? "", /certificate/);
+    }
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test("keys are asked for without compression, and a response that is not read to its end is closed", async () => {
+  await using issuer = await startIssuer(one);
+  await using source = await opened(issuer.url);
+  let encoding: unknown;
+  let closed = false;
+  issuer.jwks = (request: IncomingMessage, response: ServerResponse) => {
+    encoding = request.headers["accept-encoding"];
+    response.on("close", () => (closed = true));
+    response.writeHead(500).write("never ends");
+  };
+  assert.equal((await source.nextAttempt())?.outcome, "failed");
+  await until(() => closed);
+  assert.equal(encoding, "identity");
+});
 
 test("an issuer whose address has a path is asked below that path", async () => {
   await using issuer = await startIssuer(one);
