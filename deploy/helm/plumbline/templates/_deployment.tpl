@@ -7,6 +7,10 @@
 {{- $migrates := and .row.migrates $migration.enabled }}
 {{- $migrationSecrets := merge (dict) ($migration.secrets | default dict) $secrets }}
 {{- $settings := include "plumbline.settings" . | fromJson }}
+{{- $mtls := include "plumbline.mtls" . | fromJson }}
+{{- if and $mtls (hasKey $settings "rpc.principalPeers") }}
+{{- fail (printf "services.%s believes callers by their certificates: leave out rpc.principalPeers with mtls.enabled" .name) }}
+{{- end }}
 {{- $watches := include "plumbline.watchesEndpoints" . }}
 {{- $mounts := $service.extraVolumeMounts | default list }}
 apiVersion: apps/v1
@@ -145,6 +149,9 @@ spec:
             {{- if $files }}
             - { name: files, mountPath: /run/plumbline/files, readOnly: true }
             {{- end }}
+            {{- if $mtls }}
+            - { name: tls, mountPath: /run/plumbline/tls, readOnly: true }
+            {{- end }}
             {{- if $watches }}
             - { name: kubernetes, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true }
             {{- end }}
@@ -159,6 +166,9 @@ spec:
         {{- end }}
         {{- if $files }}
         {{- include "plumbline.secretVolume" (dict "volume" "files" "secrets" $files) | nindent 8 }}
+        {{- end }}
+        {{- if $mtls }}
+        - { name: tls, secret: { secretName: {{ printf .root.Values.mtls.secret (include "plumbline.name" .) | quote }}, defaultMode: 0440 } }
         {{- end }}
         {{- if $migrates }}
         {{- include "plumbline.secretVolume" (dict "volume" "migration-secrets" "secrets" $migrationSecrets) | nindent 8 }}

@@ -63,6 +63,7 @@ below those of the service. Keys that the service does not have are left out.
 {{- $common := .root.Values.settings | default dict }}
 {{- $domain := printf "%s.svc.%s" .root.Release.Namespace .root.Values.clusterDomain }}
 {{- $table := .root.Files.Get "files/services.json" | fromJson }}
+{{- $mtls := include "plumbline.mtls" . | fromJson }}
 {{- range $key, $setting := .row.settings }}
 {{- $found := dict }}
 {{- range $from := list $common $own }}
@@ -76,6 +77,8 @@ below those of the service. Keys that the service does not have are left out.
 {{- $_ := set $flat $key $found.value }}
 {{- else if eq $key "ops.port" }}
 {{- $_ := set $flat $key 9464 }}
+{{- else if hasKey $mtls $key }}
+{{- $_ := set $flat $key (get $mtls $key) }}
 {{- else if hasKey ($.row.upstreams | default dict) $key }}
 {{- $to := get $.row.upstreams $key }}
 {{- $host := include "plumbline.name" (dict "root" $.root "name" $to) }}
@@ -87,6 +90,39 @@ below those of the service. Keys that the service does not have are left out.
 {{- end }}
 {{- end }}
 {{- $flat | toJson }}
+{{- end }}
+
+{{/*
+The settings of mTLS as JSON, by key: the files of a service that calls others, of one that is
+called, and the SPIFFE ids of its callers. Empty without mTLS, and for a service that does neither.
+*/}}
+{{- define "plumbline.mtls" -}}
+{{- $found := dict }}
+{{- $mtls := .root.Values.mtls }}
+{{- if $mtls.enabled }}
+{{- if not (contains "%s" $mtls.identity) }}
+{{- fail "mtls.identity needs %s in the place of a service's name: spiffe://example.org/%s" }}
+{{- end }}
+{{- $files := "/run/plumbline/tls" }}
+{{- if .row.upstreams }}
+{{- range $part, $key := dict "ca" "ca.crt" "certificate" "tls.crt" "key" "tls.key" }}
+{{- $_ := set $found (printf "upstreamTls.%sFile" $part) (printf "%s/%s" $files $key) }}
+{{- end }}
+{{- end }}
+{{- $callers := list }}
+{{- range $caller, $row := .root.Files.Get "files/services.json" | fromJson }}
+{{- if has $.name (values ($row.upstreams | default dict)) }}
+{{- $callers = append $callers (printf $mtls.identity (include "plumbline.name" (dict "root" $.root "name" $caller))) }}
+{{- end }}
+{{- end }}
+{{- if $callers }}
+{{- range $part, $key := dict "clientCa" "ca.crt" "certificate" "tls.crt" "key" "tls.key" }}
+{{- $_ := set $found (printf "rpc.tls.%sFile" $part) (printf "%s/%s" $files $key) }}
+{{- end }}
+{{- $_ := set $found "rpc.callers" (join "," $callers) }}
+{{- end }}
+{{- end }}
+{{- $found | toJson }}
 {{- end }}
 
 {{/* "yes" if the service watches EndpointSlices: it has a target of Kubernetes, or the routes may. */}}

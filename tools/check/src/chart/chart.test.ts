@@ -154,6 +154,56 @@ test("a file of a setting is a mounted key of a Secret, also for the init contai
   );
 });
 
+test("with mTLS each service shows its certificate, and takes calls of those alone that call it", { skip }, () => {
+  const { objects } = render(examples["certificates of the services"] ?? {});
+  const files = { CA: "ca.crt", CERTIFICATE: "tls.crt", KEY: "tls.key" };
+  for (const { name, upstreams, packages } of ownServices as readonly ServiceRow[]) {
+    const own = variables(objects, name);
+    const prefix = `${name.toUpperCase().replaceAll("-", "_")}_`;
+    for (const [part, file] of Object.entries(files)) {
+      const path = `/run/plumbline/tls/${file}`;
+      const server = part === "CA" ? "CLIENT_CA" : part;
+      assert.equal(own[`${prefix}RPC_TLS_${server}_FILE`], packages === undefined ? undefined : path);
+      assert.equal(own[`${prefix}UPSTREAM_TLS_${part}_FILE`], upstreams === true ? path : undefined);
+    }
+    const callers = packages === undefined ? undefined : "spiffe://example.org/ns/shop/sa/release-gateway";
+    assert.equal(own[`${prefix}RPC_CALLERS`], callers);
+    const volumes = podsOf(objects).find(({ app }) => app === name)?.pod.volumes;
+    assert.match(
+      JSON.stringify(volumes?.find((volume) => volume.name === "tls")),
+      new RegExp(`"secretName":"release-${name}-tls"`),
+    );
+  }
+  // Envoy calls it in the clear.
+  assert.deepEqual(
+    Object.keys(variables(objects, "control-plane")).filter((key) => /TLS|CALLERS/.test(key)),
+    [],
+  );
+});
+
+for (const [name, values, want] of [
+  ["mTLS without an identity", { mtls: { enabled: true } }, /mtls\.identity needs %s/],
+  [
+    "an identity that all services share",
+    { mtls: { enabled: true, identity: "spiffe://example.org/all" } },
+    /at '\/mtls\/identity'.*does not match pattern/,
+  ],
+  [
+    "an address that is believed beside certificates",
+    {
+      mtls: { enabled: true, identity: "spiffe://example.org/%s" },
+      settings: { rpc: { principalPeers: "10.0.0.0/8" } },
+    },
+    /services\.\w+ believes callers by their certificates: leave out rpc\.principalPeers/,
+  ],
+] as const) {
+  test(`${name} is refused with what to change`, { skip }, () => {
+    const { ok, complaint } = tryRender(values);
+    assert.equal(ok, false);
+    assert.match(complaint, want);
+  });
+}
+
 test("the chart takes no issuer for development, and asks for tokens", () => {
   const auth = { issuer: "https://id.example.com", developmentIssuer: true };
   const files = readdirSync("deploy/helm", { recursive: true, encoding: "utf8" }).filter((file) =>

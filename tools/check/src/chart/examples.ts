@@ -17,6 +17,10 @@ export const examples: Readonly<Record<string, object>> = {
     ingress: { enabled: true },
     networkPolicy: { ingress: { from: [{ namespaceSelector: {} }] } },
   },
+  "certificates of the services": {
+    mtls: { enabled: true, identity: "spiffe://example.org/ns/shop/sa/%s" },
+    services: { "control-plane": { enabled: true } },
+  },
   everything: {
     image: { prefix: "registry.example/team/", tag: "1.2.3", pullSecrets: ["registry"] },
     settings: {

@@ -37,6 +37,11 @@ export function valuesSchema(services: readonly Service[]): string {
       services: map(
         Object.fromEntries(services.map((service, index) => [service.name, serviceSchema(service, settings[index])])),
       ),
+      mtls: map({
+        enabled: flag,
+        identity: { type: "string", pattern: "^(spiffe://[a-z0-9._-]+/[^%,]*%s[^%,]*)?$" },
+        secret: { type: "string", pattern: "^[a-z0-9.-]*%s[a-z0-9.-]*$" },
+      }),
       discovery: { enum: ["dns", "kubernetes"] },
       envoy: map({
         enabled: flag,

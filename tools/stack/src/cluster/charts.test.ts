@@ -16,9 +16,16 @@ test("the services of the tests ask for tokens, and no value turns that off", ()
 
 test("an upgrade from a gateway without an issuer brings tokens, and services that believe it all the same", () => {
   const today = identityAfter(schema);
-  for (const values of [today.before, today.now]) assert.match(values.join(" "), /issuer-for-tests\.yaml$/);
+  assert.deepEqual(today.before, today.now);
+  assert.deepEqual(valuesOf("dev", today.now), valuesOf("dev"));
+  assert.match(today.now.join(" "), /issuer-for-tests\.yaml --set mtls\.enabled=true/);
 
   const { properties } = JSON.parse(schema);
+  delete properties.mtls;
+  const inTheClear = identityAfter(JSON.stringify({ properties }));
+  assert.deepEqual(inTheClear.before, inTheClear.now);
+  assert.match(inTheClear.now.join(" "), /issuer-for-tests\.yaml$/);
+
   delete properties.networkPolicy.properties.issuer;
   const withoutWay = identityAfter(JSON.stringify({ properties }));
   assert.match(withoutWay.before.join(" "), off);

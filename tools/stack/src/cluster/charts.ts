@@ -14,20 +14,28 @@ export function chartOf(): string {
 /** The arguments that give the gateway the issuer of the engines for tests. */
 const tokens = ["--values", join(charts, "examples/issuer-for-tests.yaml")];
 
+/** The SPIFFE id of a service in the tests, by the name of its objects. */
+export const identityPattern = "spiffe://plumbline.internal/%s";
+
+/** The arguments that let services know each other by certificates, in the place of addresses. */
+const certificates = ["--set", `mtls.enabled=true,mtls.identity=${identityPattern},settings.rpc.principalPeers=`];
+
 /** Returns the arguments that give the services the engines for tests, and images of a tag. */
-export function valuesOf(tag: string, identity: readonly string[] = tokens): readonly string[] {
+export function valuesOf(tag: string, identity: readonly string[] = [...tokens, ...certificates]): readonly string[] {
   return ["--values", join(charts, "examples/kafka.yaml"), "--set-string", `image.tag=${tag}`, ...identity];
 }
 
 /**
- * Returns the arguments about tokens for a chart of an earlier commit, and for this one after it.
+ * Returns the arguments about callers for a chart of an earlier commit, and for this one after it.
  * An earlier gateway without a way to an issuer asks for no tokens, and names no caller to the
- * services: during the upgrade they must take its calls too.
+ * services: during the upgrade they must take its calls too. The same holds for certificates.
  */
 export function identityAfter(schema: string): { readonly before: readonly string[]; readonly now: readonly string[] } {
   const root = JSON.parse(schema) as Schema;
   const has = (...path: readonly string[]) =>
     path.reduce<Schema | undefined>((at, name) => at?.properties?.[name], root) !== undefined;
+  const all = [...tokens, ...certificates];
+  if (has("mtls")) return { before: all, now: all };
   if (has("networkPolicy", "issuer")) return { before: tokens, now: tokens };
   const off = ["--set", "services.gateway.settings.auth.off=true"];
   const before = has("services", "gateway", "settings", "auth") ? off : [];

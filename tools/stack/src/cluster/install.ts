@@ -1,3 +1,4 @@
+import { certificateSecrets } from "./certificates.ts";
 import { chartOf, enginesOf, release, valuesOf } from "./charts.ts";
 import type { Reach } from "./reach.ts";
 
@@ -15,6 +16,8 @@ export async function installAndLeave(
   const into = ["--install", "--create-namespace", "--namespace", namespace, "--wait", "--timeout=300s"];
   const began = performance.now();
   await reach.helm(["upgrade", "engines", ...enginesOf(tag), ...into]);
+  const secrets = { apiVersion: "v1", kind: "List", items: certificateSecrets(namespace) };
+  await reach.kubectl(["apply", "--filename", "-"], JSON.stringify(secrets));
   const ready = performance.now();
   print(await reach.helm(["upgrade", release, chartOf(), ...into, ...valuesOf(tag)]));
   print(tokenHelp(namespace));

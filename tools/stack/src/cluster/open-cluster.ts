@@ -1,5 +1,6 @@
 import { ownServices, rows, serviceRow } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
+import { certificateSecrets } from "./certificates.ts";
 import { chartOf, enginesOf, frontValues, release, valuesOf } from "./charts.ts";
 import { reachIssuer } from "./issuer.ts";
 import { installPlatform, type Platform } from "./platform.ts";
@@ -67,6 +68,8 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterStack
   await reach.kubectl(["create", "--filename", "-"], JSON.stringify(namespaceObject(namespace)));
   await using opening = new AsyncDisposableStack();
   opening.defer(async () => void (await removeNamespace(reach, namespace)));
+  const secrets = { apiVersion: "v1", kind: "List", items: certificateSecrets(namespace) };
+  await reach.kubectl(["create", "--filename", "-"], JSON.stringify(secrets));
   const warnings = await dryRun(options);
   const installMs = await install(options).catch(async (error: unknown) => {
     const state = await unreadyPods(kubectl).catch(String);
