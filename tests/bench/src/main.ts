@@ -11,6 +11,7 @@ const words = {
   replicas: "two replicas of a service beside one, each limited to a share of a core",
   gc: "gateway and greeter with young generations of several sizes",
   telemetry: "the gateway with and without 10 % of its traces exported",
+  mtls: "gateway and greeter with certificates beside the same in the clear",
   overload: "the gateway at up to twice its peak, with its limit and without",
   against: "greeter and gateway of this checkout beside another, in pairs",
   allocations: "bytes that greeter and gateway allocate for a call, beside the baseline",
@@ -25,7 +26,7 @@ type Word = keyof typeof words;
 const takers: Readonly<Record<string, readonly Word[]>> = {
   only: ["competitors", "orders"],
   names: ["competitors", "orders", "against"],
-  ms: ["competitors", "replicas", "gc", "telemetry", "overload", "against"],
+  ms: ["competitors", "replicas", "gc", "telemetry", "mtls", "overload", "against"],
   rate: ["competitors", "orders", "gc"],
   orders: ["orders", "curves"],
   rows: ["curves"],
@@ -33,10 +34,10 @@ const takers: Readonly<Record<string, readonly Word[]>> = {
   profile: ["orders", "telemetry"],
   checkout: ["against"],
   update: ["allocations"],
-  json: ["competitors", "orders", "curves", "replicas", "gc", "telemetry", "against", "micro"],
+  json: ["competitors", "orders", "curves", "replicas", "gc", "telemetry", "mtls", "against", "micro"],
 };
 /** Rounds where five are too few for an interval that says something. */
-const moreRounds: Partial<Record<Word, number>> = { competitors: 8, telemetry: 10, against: 8 };
+const moreRounds: Partial<Record<Word, number>> = { competitors: 8, telemetry: 10, mtls: 10, against: 8 };
 const of = (option: string) => ` [${takers[option]?.join(", ")}]`;
 
 await runCommand(
@@ -111,6 +112,10 @@ await runCommand(
       async telemetry() {
         const { telemetry } = await import("./telemetry/telemetry.ts");
         return () => telemetry({ rounds, ms, json, profile });
+      },
+      async mtls() {
+        const { mtls } = await import("./mtls/mtls.ts");
+        return () => mtls({ rounds, ms, json });
       },
       async overload() {
         const { overload } = await import("./overload/overload.ts");
