@@ -21,7 +21,10 @@ export interface Running extends AsyncDisposable {
   readonly lines: readonly { readonly name: string; readonly line: string }[];
 }
 
-export type RunOptions = Pick<ProcessesOptions, "environment" | "entry" | "scale" | "transport" | "etcd" | "tokens">;
+export type RunOptions = Pick<
+  ProcessesOptions,
+  "environment" | "entry" | "scale" | "transport" | "etcd" | "tokens" | "mtls"
+>;
 
 /**
  * Starts the whole system on free ports with a data folder of its own, which is removed at the end.

@@ -6,7 +6,12 @@ export function embeddedServices(): readonly Started[] {
   const urls = Object.fromEntries(databases.map((name) => [name, `postgresql://${name}@127.0.0.1/${name}`]));
   const etcdUrl = `http://127.0.0.1:${defaultPorts.etcd}`;
   return (["postgres", "kafka"] as const).flatMap((adapter) =>
-    programs(defaultPorts, urls as Record<(typeof databases)[number], string>, { adapter, etcdUrl })
+    programs(defaultPorts, urls as Record<(typeof databases)[number], string>, {
+      adapter,
+      etcdUrl,
+      tokens: "tokens",
+      certificates: "certificates",
+    })
       .filter(({ service }) => serviceRow(service).standIn !== true)
       .map(({ name, environment }) => ({
         where: `${name} in the embedded stack (${adapter})`,

@@ -16,6 +16,7 @@ import { credentialsOf, noCredentials, useCredentials } from "../identity.ts";
 import type { Ports } from "../ports.ts";
 import { databaseOwners, flagRows, ownServices, rows, serviceRow } from "../services.ts";
 import type { Ended, Replica, Scale, Stack } from "../stack.ts";
+import { writeCertificates } from "./certificates.ts";
 import { limitCompileCache } from "./compile-cache.ts";
 import { documentsOf } from "./documents.ts";
 import { checkPorts } from "./preflight.ts";
@@ -33,7 +34,7 @@ import {
 import { generateContracts, runScript } from "./run-script.ts";
 import { Supervised } from "./supervised.ts";
 
-export interface ProcessesOptions extends Omit<ProgramsOptions, "extra" | "etcdUrl" | "tokens"> {
+export interface ProcessesOptions extends Omit<ProgramsOptions, "extra" | "etcdUrl" | "tokens" | "certificates"> {
   readonly root: string;
   readonly dataDir: string;
   readonly ports: Ports;
@@ -42,6 +43,11 @@ export interface ProcessesOptions extends Omit<ProgramsOptions, "extra" | "etcdU
    * everybody may call everything.
    */
   readonly tokens?: string | false | undefined;
+  /**
+   * Calls between the services are over TLS, and both sides show a certificate of an authority that
+   * is made at the start. With tokens too, services are for the gateway alone.
+   */
+  readonly mtls?: boolean | undefined;
   /** Removes the data of earlier runs first. */
   readonly fresh?: boolean;
   /**
@@ -73,6 +79,8 @@ export interface ProcessStack extends Stack {
   readonly kafkaBrokers: string | undefined;
   /** The etcd that has the settings and the flags, if one runs. */
   readonly etcd: StackEtcd | undefined;
+  /** The folder of the services' certificates (`certificateFiles`), if they have some. */
+  readonly certificates: string | undefined;
   readonly databaseUrls: Readonly<Record<DatabaseName, string>>;
   /** The milliseconds from the call to everything ready. */
   readonly readyAfterMs: number;
@@ -96,6 +104,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   const { root, ports, onLine, signal, adapter = "postgres", entry = "source" } = options;
   const { tokens: folder = join(options.dataDir, "tokens") } = options;
   const tokens = folder === false ? undefined : folder;
+  const certificates = options.mtls === true ? join(options.dataDir, "certificates") : undefined;
   const began = performance.now();
   await using resources = new AsyncDisposableStack();
 
@@ -123,6 +132,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     .map((program) => supervised(program, options));
   resources.defer(async () => void (await Promise.all(early.map((program) => program.stop()))));
   for (const program of early) program.start();
+  if (certificates !== undefined) writeCertificates(certificates);
   using limit = deadline(options.readyMs ?? 60_000, { signal });
   const own = async <T extends AsyncDisposable>(starting: Promise<T>): Promise<T> => resources.use(await starting);
   const [postgres, kafka, etcd] = await allEnded([
@@ -153,7 +163,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     ),
   ) as Record<DatabaseName, string>;
 
-  const settings = { ...options, tokens, etcdUrl: etcd?.url };
+  const settings = { ...options, tokens, certificates, etcdUrl: etcd?.url };
   const firsts = programs(ports, urls, settings);
   const owners = firsts.filter(({ service }) => databaseOwners.some((owner) => owner === service));
   onWait(`the migrations of ${owners.map(({ name }) => name).join(", ")}`);
@@ -187,13 +197,14 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     kafkaPid: kafka?.pid,
     kafkaBrokers: kafka?.brokers,
     etcd,
+    certificates,
     databaseUrls: urls,
     readyAfterMs: performance.now() - began,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-type ProgramsSettings = Omit<ProcessesOptions, "tokens"> & Pick<ProgramsOptions, "etcdUrl" | "tokens">;
+type ProgramsSettings = Omit<ProcessesOptions, "tokens"> & Pick<ProgramsOptions, "etcdUrl" | "tokens" | "certificates">;
 
 /** The programs that run, brought to the number of replicas that is asked for. */
 class Programs implements AsyncDisposable {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -9,6 +10,7 @@ import { settingsPrefix } from "@plumbline/config";
 import { freePort } from "@plumbline/tools-engines";
 import { freeStackPorts } from "../ports.ts";
 import { ownServices } from "../services.ts";
+import { writeCertificates } from "./certificates.ts";
 import { prettyLine, transportIn } from "./log-lines.ts";
 import { proportionalSetSize } from "./memory.ts";
 import { openProcesses } from "./open-processes.ts";
@@ -112,6 +114,37 @@ test("with a folder for tokens an issuer runs, the gateway asks it, and services
   assert.deepEqual(believing.map(({ service }) => service).toSorted(), called.toSorted());
   const without = programs(ports, urls);
   assert.doesNotMatch(JSON.stringify(without), /issuer|_PEERS/);
+});
+
+test("with certificates both sides of a call show one, and services believe the gateway's alone", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "certificates-"));
+  try {
+    writeCertificates(folder);
+    const table = programs(await freeStackPorts(), urls, { tokens: "/tokens", certificates: folder });
+    assert.doesNotMatch(JSON.stringify(table), /_PEERS/);
+    for (const row of ownServices) {
+      const { name } = row;
+      const upstreams = "upstreams" in row;
+      const { environment } = table.find(({ service }) => service === name) ?? {};
+      const tls = `${settingsPrefix(name)}_${upstreams ? "UPSTREAM" : "RPC"}_TLS`;
+      const read = (file: string) => readFileSync(environment?.[`${tls}_${file}_FILE`] ?? "", "utf8");
+      const certificate = new X509Certificate(read("CERTIFICATE"));
+      const ca = new X509Certificate(read(upstreams ? "CA" : "CLIENT_CA"));
+      assert.ok(certificate.checkIssued(ca) && certificate.verify(ca.publicKey));
+      assert.ok(certificate.checkPrivateKey(createPrivateKey(read("KEY"))));
+      assert.match(
+        certificate.subjectAltName ?? "",
+        new RegExp(`^URI:spiffe://plumbline.internal/${name}, DNS:localhost`),
+      );
+      assert.equal(statSync(environment?.[`${tls}_KEY_FILE`] ?? "").mode & 0o777, 0o600);
+      const callers = environment?.[`${settingsPrefix(name)}_RPC_CALLERS`];
+      assert.equal(callers, upstreams ? undefined : "spiffe://plumbline.internal/gateway");
+    }
+    const open = programs(await freeStackPorts(), urls, { certificates: folder });
+    assert.doesNotMatch(JSON.stringify(open), /RPC_CALLERS/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a service reaches the events by its own role, and migrates them as their owner", async () => {

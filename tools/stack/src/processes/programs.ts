@@ -5,7 +5,16 @@
 import { join } from "node:path";
 import { settingsPrefix } from "@plumbline/config";
 import type { Ports } from "../ports.ts";
-import { databaseOwners, flagRows, ownServices, rows, type ServiceName, serviceRow } from "../services.ts";
+import {
+  databaseOwners,
+  flagRows,
+  ownServices,
+  rows,
+  type ServiceName,
+  type ServiceRow,
+  serviceRow,
+} from "../services.ts";
+import { type CertificateFiles, certificateFiles, identityOf } from "./certificates.ts";
 
 export type Environment = Readonly<Record<string, string>>;
 
@@ -66,6 +75,9 @@ export function givenTransport(environment: NodeJS.ProcessEnv = process.env): Tr
   return found;
 }
 
+/** The SPIFFE ids of the programs that call our services. */
+const callers = ownServices.filter(({ upstreams }) => upstreams === true).map(({ name }) => identityOf(name));
+
 /** A second, third, ... replica of a service, on ports of its own. */
 export interface ExtraReplica {
   readonly service: ServiceName;
@@ -88,6 +100,12 @@ export interface ProgramsOptions {
    * and the services believe it about who calls.
    */
   readonly tokens?: string | undefined;
+  /**
+   * The folder of `writeCertificates`. With it calls are over TLS and both sides show a
+   * certificate; with tokens too, services are for the gateway alone. Without it calls are in the
+   * clear.
+   */
+  readonly certificates?: string | undefined;
   /** Settings that every service gets. */
   readonly environment?: Environment | undefined;
   /** Replicas beside the first of each service. */
@@ -109,7 +127,7 @@ export function programs(
   urls: Readonly<Record<DatabaseName, string>>,
   options: ProgramsOptions = {},
 ): Program[] {
-  const { adapter = "postgres", entry = "source", transport, etcdUrl, tokens, extra = [] } = options;
+  const { adapter = "postgres", entry = "source", transport, etcdUrl, tokens, certificates, extra = [] } = options;
   const replicas = [
     ...[...(tokens === undefined ? [] : flagRows), ...rows].map(({ name }) => ({
       service: name,
@@ -152,7 +170,13 @@ export function programs(
     for (const [setting, called] of Object.entries(row.calls ?? {})) own[setting] = `http://${addressesOf(called)[0]}`;
     if (row.upstreams === true) Object.assign(own, upstreams());
     if (tokens !== undefined && service === "issuer") own["FOLDER"] = tokens;
-    if (tokens !== undefined && row.packages !== undefined) own["RPC_PRINCIPAL_PEERS"] = "loopback";
+    if (certificates !== undefined) Object.assign(own, tls(row, certificateFiles(certificates, service)));
+    if (tokens !== undefined && row.packages !== undefined) {
+      Object.assign(
+        own,
+        certificates === undefined ? { RPC_PRINCIPAL_PEERS: "loopback" } : { RPC_CALLERS: callers.join() },
+      );
+    }
     if (service === "gateway") {
       Object.assign(
         own,
@@ -168,6 +192,15 @@ export function programs(
       ...(etcdUrl !== undefined && documentsIn(etcdUrl, prefix)),
       ...options.environment,
       ...Object.fromEntries(prefixed),
+    };
+  }
+
+  function tls(row: ServiceRow, files: CertificateFiles): Environment {
+    const { certificate, key, ca } = files;
+    const pair = (prefix: string) => ({ [`${prefix}_CERTIFICATE_FILE`]: certificate, [`${prefix}_KEY_FILE`]: key });
+    return {
+      ...(row.packages !== undefined && { ...pair("RPC_TLS"), RPC_TLS_CLIENT_CA_FILE: ca }),
+      ...(row.upstreams === true && { ...pair("UPSTREAM_TLS"), UPSTREAM_TLS_CA_FILE: ca }),
     };
   }
 
