@@ -10,6 +10,7 @@ const root = resolve(import.meta.dirname, "../../..");
  */
 const packages = {
   connectconformance: ["connect-conformance", "connectrpc.com/conformance/cmd/connectconformance"],
+  grpcurl: ["interop-programs", "github.com/fullstorydev/grpcurl/cmd/grpcurl"],
   h2spec: ["interop-programs", "github.com/summerwind/h2spec/cmd/h2spec"],
   "interop-client": ["interop-programs", "google.golang.org/grpc/interop/client"],
   "interop-server": ["interop-programs", "google.golang.org/grpc/interop/server"],
