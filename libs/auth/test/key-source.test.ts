@@ -369,6 +369,13 @@ for (const url of [
   });
 }
 
+for (const host of ["localhost", "127.0.0.1", "[::1]"]) {
+  test(`an issuer by http on ${host} is a right setting, though nothing listens there`, async () => {
+    await using source = await opened(`http://${host}:1`);
+    assert.equal(source.fetches[0]?.outcome, "failed");
+  });
+}
+
 test("an issuer by https is believed by the authority that a setting names, and by no other", async () => {
   const authority = newAuthority("Test issuer's authority");
   const { certificate, key } = authority.issue({ name: "issuer", dnsNames: ["localhost"] });
