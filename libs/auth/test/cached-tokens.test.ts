@@ -13,7 +13,7 @@ const minute = 60_000;
 async function opened() {
   const clock = new TestClock();
   const issuer = await startIssuer({ keys: [jwkOf(es, "es")] });
-  const keys = await openKeySource({ issuer: issuer.url, clock, random: () => 0.5 });
+  const keys = await openKeySource({ issuer: issuer.url, clock, random: () => 0.5, fetchMs: 60_000 });
   const denied = new DenyList();
   const seen: Verification[] = [];
   const verifier = new TokenVerifier({

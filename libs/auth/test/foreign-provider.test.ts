@@ -75,7 +75,7 @@ test("tokens of oidc-provider are taken, refused for another audience, and survi
   const [first, second] = [privateJwk("first"), privateJwk("second")];
   provider.use(first);
   const clock = new TestClock(Date.now());
-  await using keys = await openKeySource({ issuer: provider.url, clock });
+  await using keys = await openKeySource({ issuer: provider.url, clock, fetchMs: 60_000 });
   const verifier = new TokenVerifier({ keys, audience: "https://plumbline.example.com", clock });
 
   const token = await provider.token();

@@ -33,7 +33,7 @@ before(async () => {
       jwkOf(testKey("RS256"), "rs-only", { alg: "RS256" }),
     ],
   });
-  keys = await openKeySource({ issuer: issuer.url, clock });
+  keys = await openKeySource({ issuer: issuer.url, clock, fetchMs: 60_000 });
   verifier = new TokenVerifier({ keys, audience: "plumbline", clock });
 });
 
@@ -338,7 +338,7 @@ for (const [scope, scopes] of [
 
 test("a token without a key id is taken while the issuer has one key", async () => {
   await using single = await startIssuer({ keys: [jwkOf(es, "es")] });
-  await using source = await openKeySource({ issuer: single.url, clock });
+  await using source = await openKeySource({ issuer: single.url, clock, fetchMs: 60_000 });
   const one = new TokenVerifier({ keys: source, audience: "plumbline", clock });
   await one.verify(token({ iss: single.url }, { kid: undefined }));
 });
