@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { noTelemetry } from "@plumbline/telemetry";
-import { eventually, open } from "../test/support.ts";
-import { type Migration, migrate, openDatabase, requireMigrated } from "./index.ts";
+import { eventually, open, running } from "../test/support.ts";
+import { type Migration, migrate, openDatabase, type Queryable, requireMigrated } from "./index.ts";
 
 const one: Migration = {
   id: 1,
@@ -143,6 +143,146 @@ test("waiting for another migrator says which one, and ends with that at the dea
     assert.equal(waited.length, 1);
     await session.query("SELECT pg_advisory_unlock(1)");
     assert.equal(await slow, 1);
+  });
+});
+
+const byCustomer: Migration = {
+  id: 3,
+  name: "by_customer",
+  sql: "CREATE INDEX CONCURRENTLY by_customer ON orders (customer) WHERE customer <> '';\n",
+};
+
+/** Returns the validity of the indexes of the table, without that of its key. */
+async function indexes(database: Queryable) {
+  return await database.query<{ name: string; valid: boolean }>(
+    `SELECT indexrelid::regclass::text AS name, indisvalid AS valid FROM pg_index
+     WHERE indrelid = 'orders'::regclass AND NOT indisprimary AND indexrelid <> 'orders_id_idx'::regclass`,
+  );
+}
+
+const build = "CREATE INDEX CONCURRENTLY by_customer";
+
+/** A transaction that has written the table: a build waits for its end. */
+async function openWriting(url: string) {
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(
+    await openDatabase({ url, applicationName: "writer", idleInTransactionMs: 120_000 }, noTelemetry),
+  );
+  const wrote = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<void>();
+  const writing = database.transaction(async (tx) => {
+    await tx.query("INSERT INTO orders VALUES (0, 'a')");
+    wrote.resolve();
+    await end.promise;
+  });
+  writing.catch(wrote.reject);
+  await wrote.promise;
+  stack.defer(async () => {
+    end.resolve();
+    await writing;
+  });
+  return stack.move();
+}
+
+test("an index is built concurrently while its table is written", { timeout: 180_000 }, async () => {
+  await using place = await open();
+  const { database } = place;
+  await migrate(database, [one, two]);
+  await database.query("INSERT INTO orders SELECT n, 'a' FROM generate_series(1, 1000) AS n");
+  let next = 1_000;
+  const insert = async () => {
+    next += 1;
+    await database.query("INSERT INTO orders VALUES ($1, 'b')", [next], { signal: AbortSignal.timeout(60_000) });
+  };
+  const writing = await openWriting(place.url);
+  const over = new AbortController();
+  const building = migrate(database, [one, two, byCustomer]).finally(() => over.abort());
+  building.catch(() => undefined);
+  try {
+    // The build waits for the transaction, and no writer waits for the build.
+    await eventually("it builds", async () => (await running(database, build)) === 1, 60_000);
+    for (let count = 0; count < 50; count++) await insert();
+    assert.equal(await running(database, build), 1);
+  } finally {
+    await writing.disposeAsync();
+  }
+  const writer = async () => {
+    while (!over.signal.aborted) await insert();
+  };
+  await Promise.all([building, writer(), writer()]);
+  assert.equal(await building, 1);
+  assert.deepEqual(await indexes(database), [{ name: "by_customer", valid: true }]);
+  const [row] = await database.query<{ count: bigint }>("SELECT count(*) FROM orders WHERE customer <> ''");
+  assert.equal(row?.count, BigInt(next + 1));
+  assert.equal(await migrate(database, [one, two, byCustomer]), 0);
+});
+
+test("an index that a killed migrator left behind is built again", { timeout: 180_000 }, async () => {
+  await using place = await open();
+  const { database } = place;
+  await migrate(database, [one, two]);
+  const kill = `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE query LIKE '${build}%' AND pid <> pg_backend_pid()`;
+  {
+    await using _writing = await openWriting(place.url);
+    const building = migrate(database, [one, two, byCustomer]);
+    building.catch(() => undefined);
+    await eventually("it builds", async () => (await running(database, build)) === 1, 60_000);
+    await database.query(kill);
+    await assert.rejects(building, { code: "unavailable" });
+  }
+  assert.deepEqual(await indexes(database), [{ name: "by_customer", valid: false }]);
+  assert.equal(await migrate(database, [one, two, byCustomer]), 1);
+  assert.deepEqual(await indexes(database), [{ name: "by_customer", valid: true }]);
+});
+
+test("an index of which no record was made is built again, as the migration has it", async () => {
+  await using place = await open();
+  const { database } = place;
+  await migrate(database, [one, two]);
+  await database.query("CREATE INDEX by_customer ON orders (customer)");
+  assert.equal(await migrate(database, [one, two, byCustomer]), 1);
+  const [row] = await database.query<{ definition: string }>(
+    "SELECT pg_get_indexdef('by_customer'::regclass) AS definition",
+  );
+  assert.match(row?.definition ?? "", /WHERE \(customer <> ''/);
+});
+
+test("an index that cannot be unique fails by name, leaves nothing behind, and can be tried again", async () => {
+  await using place = await open();
+  const { database } = place;
+  await migrate(database, [one, two]);
+  await database.query("INSERT INTO orders VALUES (1, 'a'), (2, 'a')");
+  const unique = { ...byCustomer, sql: byCustomer.sql.replace("INDEX", "UNIQUE INDEX") };
+  await assert.rejects(migrate(database, [one, two, unique]), {
+    reason: "MIGRATION_FAILED",
+    message: /3 \(by_customer\) failed: could not create unique index/,
+  });
+  assert.deepEqual(await indexes(database), []);
+  await database.query("UPDATE orders SET customer = 'b' WHERE id = 2");
+  assert.equal(await migrate(database, [one, two, unique]), 1);
+  assert.deepEqual(await indexes(database), [{ name: "by_customer", valid: true }]);
+});
+
+test("an index has a time of its own, after which its build ends", { timeout: 180_000 }, async () => {
+  await using place = await open();
+  const { database } = place;
+  await migrate(database, [one, two]);
+  {
+    await using _writing = await openWriting(place.url);
+    const options = { timeoutMs: 60_000, indexTimeoutMs: 500 };
+    await assert.rejects(migrate(database, [one, two, byCustomer], options), { name: "TimeoutError" });
+    await eventually("the server ends it", async () => (await running(database, build)) === 0, 60_000);
+  }
+  // The index may take longer than all else.
+  assert.equal(await migrate(database, [one, two, byCustomer], { indexTimeoutMs: 60_000 }), 1);
+});
+
+test("an index that is built concurrently beside other statements is refused with the remedy", async () => {
+  await using place = await open();
+  const both = { ...byCustomer, sql: `${byCustomer.sql}${byCustomer.sql}` };
+  await assert.rejects(migrate(place.database, [one, two, both]), {
+    reason: "MIGRATION_FAILED",
+    message: /cannot run inside a transaction block: write it as CREATE INDEX CONCURRENTLY name ON table, alone/,
   });
 });
 

@@ -3,13 +3,19 @@ import { type Abortable, deadline, sleep } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { escapeIdentifier } from "pg";
 import type { Database } from "./database.ts";
+import { sqlStateOf } from "./errors.ts";
 import type { Session } from "./session.ts";
 
 export interface Migration {
   /** Migrations are applied in this order. A number must not be reused. */
   readonly id: number;
   readonly name: string;
-  /** One or more statements, run in one transaction. They must not change once applied anywhere. */
+  /**
+   * One or more statements, run in one transaction. They must not change once applied anywhere.
+   *
+   * A single `CREATE INDEX CONCURRENTLY name ON table` runs outside of a transaction, so that the
+   * table can be written meanwhile.
+   */
   readonly sql: string;
 }
 
@@ -19,8 +25,10 @@ export interface MigrateOptions extends Abortable {
    * tables.
    */
   readonly table?: string | undefined;
-  /** The time for everything, also for waiting for other migrators. Default 60 s. */
+  /** The time for waiting for other migrators, and for each migration. Default 60 s. */
   readonly timeoutMs?: number | undefined;
+  /** The time for each index that is built while the table is written. Default 1 h. */
+  readonly indexTimeoutMs?: number | undefined;
   /**
    * Accepts unknown migrations after the known ones, for an older version that restarts during a
    * rollout.
@@ -40,7 +48,8 @@ interface Applied {
 }
 
 /**
- * Applies pending migrations in order, each in its own transaction, and returns their number.
+ * Applies pending migrations in order, each in its own transaction, and returns their number. An
+ * index that is built concurrently has none: what a failed attempt left of it is dropped first.
  * Forward only. Several processes may call it at once: one migrates, the others wait and find
  * nothing to do.
  *
@@ -54,22 +63,40 @@ export async function migrate(
   migrations: readonly Migration[],
   options: MigrateOptions = {},
 ): Promise<number> {
-  const { table = "schema_migrations", timeoutMs = 60_000 } = options;
+  const { table = "schema_migrations", timeoutMs = 60_000, indexTimeoutMs = 3_600_000 } = options;
   const known = inOrder(migrations);
-  using limit = deadline(timeoutMs, options);
   return await database.session(async (session) => {
-    await becomeMigrator(session, table, { ...options, signal: limit.signal, timeoutMs });
-    await session.query(
-      `CREATE TABLE IF NOT EXISTS ${escapeIdentifier(table)} (
-         id integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
-    );
-    const applied = await session.query<Applied>(
-      `SELECT id, name, checksum FROM ${escapeIdentifier(table)} ORDER BY id`,
-    );
-    const pending = pendingOf(known, applied, options.allowNewer ?? false);
-    for (const migration of pending) await apply(session, table, migration);
+    const pending = await within(session, timeoutMs, async (signal) => {
+      await becomeMigrator(session, table, { ...options, signal, timeoutMs });
+      await session.query(
+        `CREATE TABLE IF NOT EXISTS ${escapeIdentifier(table)} (
+           id integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
+        [],
+        { signal },
+      );
+      const applied = await session.query<Applied>(
+        `SELECT id, name, checksum FROM ${escapeIdentifier(table)} ORDER BY id`,
+        [],
+        { signal },
+      );
+      return pendingOf(known, applied, options.allowNewer ?? false);
+    });
+    for (const migration of pending) {
+      const index = concurrentIndexOf(migration.sql);
+      await within(session, index === undefined ? timeoutMs : indexTimeoutMs, async (signal) => {
+        await naming(migration, signal, async () => {
+          if (index === undefined) await apply(session, table, migration, signal);
+          else await build(session, table, { ...migration, index }, signal);
+        });
+      });
+    }
     return pending.length;
-  }, limit);
+  }, options);
+}
+
+async function within<T>(parent: Abortable, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  using limit = deadline(ms, parent);
+  return await work(limit.signal);
 }
 
 /**
@@ -118,21 +145,84 @@ async function holderOf(session: Session, lock: string, signal: AbortSignal | un
   return `"${row.name}" from ${row.address}, process ${row.pid} of the server, connected for ${row.seconds} s`;
 }
 
-async function apply(session: Session, table: string, migration: Migration): Promise<void> {
-  const { id, name, sql } = migration;
+async function apply(session: Session, table: string, migration: Migration, signal: AbortSignal): Promise<void> {
+  await session.transaction(
+    async (tx) => {
+      await tx.query(migration.sql);
+      await tx.query(...recordOf(table, migration));
+    },
+    { signal },
+  );
+}
+
+/** The index of a migration that builds one concurrently. */
+interface ConcurrentIndex {
+  readonly name: string;
+  readonly table: string;
+}
+
+/**
+ * Builds an index while its table is written, and records the migration. Drops an index of this
+ * name first, and again if the build fails. The server leaves an invalid one behind, which costs
+ * each write and enforces a unique index. A valid one is there if the process ended before the
+ * record: nothing says that it is the one of the migration.
+ */
+async function build(
+  session: Session,
+  table: string,
+  migration: Migration & { readonly index: ConcurrentIndex },
+  signal: AbortSignal,
+): Promise<void> {
+  await dropIndex(session, migration.index, signal);
   try {
-    await session.transaction(async (tx) => {
-      await tx.query(sql);
-      await tx.query(`INSERT INTO ${escapeIdentifier(table)} (id, name, checksum) VALUES ($1, $2, $3)`, [
-        id,
-        name,
-        checksumOf(sql),
-      ]);
-    });
+    await session.query(migration.sql, [], { signal });
+  } catch (error) {
+    // A session that is lost drops nothing: the next attempt does.
+    if (!signal.aborted) await dropIndex(session, migration.index, signal).catch(() => undefined);
+    throw error;
+  }
+  await session.query(...recordOf(table, migration), { signal });
+}
+
+/** Drops the index if it is there, and on the table. Waits for transactions that may use it. */
+async function dropIndex(session: Session, { name, table }: ConcurrentIndex, signal: AbortSignal): Promise<void> {
+  const [found] = await session.query<{ index: string }>(
+    `SELECT indexrelid::regclass::text AS index FROM pg_index JOIN pg_class AS c ON c.oid = indexrelid
+     WHERE c.relname = (parse_ident($1))[1] AND indrelid = to_regclass($2)`,
+    [name, table],
+    { signal },
+  );
+  if (found !== undefined) await session.query(`DROP INDEX CONCURRENTLY ${found.index}`, [], { signal });
+}
+
+const identifier = String.raw`(?:[a-z_][a-z0-9_$]*|"[^"]+")`;
+const concurrentIndex = new RegExp(
+  String.raw`^\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?<name>${identifier})\s+ON\s+` +
+    String.raw`(?<table>(?:${identifier}\.)?${identifier})[^;]*;?\s*$`,
+  "i",
+);
+
+/** Returns the index if the SQL is one statement that builds it concurrently and names it. */
+function concurrentIndexOf(sql: string): ConcurrentIndex | undefined {
+  const { name, table } = concurrentIndex.exec(sql)?.groups ?? {};
+  return name === undefined || table === undefined ? undefined : { name, table };
+}
+
+function recordOf(table: string, { id, name, sql }: Migration): [sql: string, values: readonly unknown[]] {
+  const insert = `INSERT INTO ${escapeIdentifier(table)} (id, name, checksum) VALUES ($1, $2, $3)`;
+  return [insert, [id, name, checksumOf(sql)]];
+}
+
+/** Does the work of a migration. Rejects with MIGRATION_FAILED and its name if it fails. */
+async function naming(migration: Migration, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (cause) {
-    session.signal.throwIfAborted();
+    signal.throwIfAborted();
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ServiceError("failed_precondition", `migration ${titleOf(migration)} failed: ${why}`, {
+    // The server refuses it within a transaction, which several statements are.
+    const alone = sqlStateOf(cause) === "25001" ? ": write it as CREATE INDEX CONCURRENTLY name ON table, alone" : "";
+    throw new ServiceError("failed_precondition", `migration ${titleOf(migration)} failed: ${why}${alone}`, {
       cause,
       reason: "MIGRATION_FAILED",
     });
