@@ -1,2 +1,2 @@
 /** The values that a settings schema needs, without loading the rest of the library. */
-export { defaultKafkaClient, type KafkaClientName, kafkaClients } from "./kafka/options.ts";
+export { defaultKafkaClient, type KafkaClientName, kafkaClients, saslMechanisms } from "./kafka/options.ts";

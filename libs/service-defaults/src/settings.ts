@@ -1,5 +1,5 @@
 import { count, durationMs, live, port, type Secret, secret } from "@plumbline/config";
-import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
+import { defaultKafkaClient, kafkaClients, saslMechanisms } from "@plumbline/messaging/settings";
 import { clientTlsSettings, serverSettings } from "@plumbline/rpc/settings";
 import { logLevels } from "@plumbline/telemetry";
 import { z } from "zod";
@@ -142,7 +142,7 @@ export const settings = {
       tls: clientTlsSettings(),
       sasl: z
         .object({
-          mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).default("scram-sha-512"),
+          mechanism: z.enum(saslMechanisms).default("scram-sha-512"),
           username: live(z.string().min(1)).describe("asked for again at each connection"),
           password: live(secret()).describe("asked for again at each connection"),
         })

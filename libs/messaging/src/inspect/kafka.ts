@@ -9,7 +9,7 @@ import type { KafkaOptions } from "../kafka/options.ts";
 import type { GroupLag, Inspector, LogEntry, TopicSummary } from "./inspector.ts";
 
 export async function openKafkaInspector(
-  options: Pick<KafkaOptions, "brokers" | "client">,
+  options: Pick<KafkaOptions, "brokers" | "client" | "sasl">,
   telemetry: Telemetry,
 ): Promise<Inspector> {
   try {

@@ -1,11 +1,11 @@
 import type { Telemetry } from "@plumbline/telemetry";
-import type { KafkaClientName } from "../kafka/options.ts";
+import type { KafkaOptions } from "../kafka/options.ts";
 import type { Inspector } from "./inspector.ts";
 import { openPostgresInspector } from "./postgres.ts";
 
 export type InspectorOptions =
   | { readonly adapter: "postgres"; readonly url: string | { reveal(): string } }
-  | { readonly adapter: "kafka"; readonly brokers: readonly string[]; readonly client?: KafkaClientName | undefined };
+  | ({ readonly adapter: "kafka" } & Pick<KafkaOptions, "brokers" | "client" | "sasl">);
 
 /**
  * Opens a reader of a broker. Rejects with `unavailable` if the engine is unreachable, and with

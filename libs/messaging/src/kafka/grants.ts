@@ -47,11 +47,12 @@ export function aclsOf(user: string, { publishes, consumes }: Rights): AclEntry[
       operation,
       permissionType: kafkajs.AclPermissionTypes.ALLOW,
     }));
+  // The inbox asks how long each topic keeps its messages, the dead letters included.
+  const describe = [operations.DESCRIBE, operations.DESCRIBE_CONFIGS];
   return [
-    ...publishes.flatMap((topic) => allow(resources.TOPIC, topic, [operations.WRITE, operations.DESCRIBE])),
+    ...publishes.flatMap((topic) => allow(resources.TOPIC, topic, [operations.WRITE, ...describe])),
     ...consumes.flatMap(({ topic, group }) => [
-      // The inbox asks how long the topic keeps its messages.
-      ...allow(resources.TOPIC, topic, [operations.READ, operations.DESCRIBE, operations.DESCRIBE_CONFIGS]),
+      ...allow(resources.TOPIC, topic, [operations.READ, ...describe]),
       ...allow(resources.GROUP, groupIdOf(topic, group), [operations.READ, operations.DESCRIBE]),
     ]),
   ];

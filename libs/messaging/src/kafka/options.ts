@@ -51,9 +51,11 @@ export const kafkaClients = ["kafkajs", "platformatic"] as const;
 export type KafkaClientName = (typeof kafkaClients)[number];
 export const defaultKafkaClient: KafkaClientName = "platformatic";
 
+export const saslMechanisms = ["plain", "scram-sha-256", "scram-sha-512"] as const;
+
 /** The credentials of a client. */
 export interface SaslOptions {
-  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly mechanism: (typeof saslMechanisms)[number];
   /**
    * The user, or a function that returns the one in force. It is called for each connection, and
    * when the broker wants a connection to authenticate again.
