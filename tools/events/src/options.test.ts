@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { defaultKafkaClient } from "@plumbline/messaging/settings";
 import { helpOf, readCommand, UsageError } from "@plumbline/tools-stack/command";
@@ -45,12 +48,37 @@ test("an option wins over the environment, which wins over the stack of npm star
   assert.deepEqual(connection([]), { adapter: "postgres", url: "postgresql://messaging@127.0.0.1:54329/messaging" });
   const kafka = ["--adapter", "kafka"];
   const client = defaultKafkaClient;
-  assert.deepEqual(connection(kafka), { adapter: "kafka", client, brokers: ["127.0.0.1:19092"] });
+  const sasl = undefined;
+  assert.deepEqual(connection(kafka), { adapter: "kafka", client, brokers: ["127.0.0.1:19092"], sasl });
   assert.deepEqual(connection(kafka, { EVENTS_KAFKA_BROKERS: "a:1, b:2", EVENTS_KAFKA_CLIENT: "kafkajs" }), {
     adapter: "kafka",
     client: "kafkajs",
     brokers: ["a:1", "b:2"],
+    sasl,
   });
+});
+
+test("a user of Kafka has its password in a file", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "events-login-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "password");
+  writeFileSync(file, "p w\n");
+  const sasl = (environment: NodeJS.ProcessEnv) => {
+    const { connection } = parse(["lag", "--adapter", "kafka"], environment);
+    return connection.adapter === "kafka" ? connection.sasl : undefined;
+  };
+  const login = { EVENTS_KAFKA_SASL_USERNAME: "u", EVENTS_KAFKA_SASL_PASSWORD_FILE: file };
+  assert.equal(sasl({}), undefined);
+  assert.deepEqual(sasl(login), { mechanism: "scram-sha-512", username: "u", password: "p w" });
+  assert.equal(sasl({ ...login, EVENTS_KAFKA_SASL_MECHANISM: "plain" })?.mechanism, "plain");
+  for (const [environment, says] of [
+    [{ EVENTS_KAFKA_SASL_USERNAME: "u" }, /belong together/],
+    [{ EVENTS_KAFKA_SASL_PASSWORD_FILE: file }, /belong together/],
+    [{ ...login, EVENTS_KAFKA_SASL_PASSWORD_FILE: join(folder, "none") }, /SASL_PASSWORD_FILE: .*ENOENT/],
+    [{ ...login, EVENTS_KAFKA_SASL_MECHANISM: "x" }, /SASL_MECHANISM takes plain, scram/],
+  ] as const) {
+    assert.throws(() => sasl(environment), says);
+  }
 });
 
 test("a broker that does not answer gives one line that names what to try", async () => {

@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import { type DeadLetterFilter, maxDeadLetters } from "@plumbline/messaging/dead-letters";
 import type { InspectorOptions } from "@plumbline/messaging/inspect";
-import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
+import { defaultKafkaClient, kafkaClients, saslMechanisms } from "@plumbline/messaging/settings";
 import { defaultPorts } from "@plumbline/tools-stack";
 import { choice, flag, type Line, oneOf, text, UsageError, whole } from "@plumbline/tools-stack/command";
 
@@ -49,7 +50,10 @@ export const spec = {
     client: choice("client library of the kafka adapter (EVENTS_KAFKA_CLIENT)", kafkaClients),
     timeout: whole("limit for the whole command", { least: 1, most: 3_600, preset: 60, takes: "SECONDS" }),
   },
-  notes: ["Exit codes: 0 done, 1 failed or not found, 2 wrong command line."],
+  notes: [
+    "A Kafka with users: EVENTS_KAFKA_SASL_USERNAME, _PASSWORD_FILE and _MECHANISM (scram-sha-512) log in.",
+    "Exit codes: 0 done, 1 failed or not found, 2 wrong command line.",
+  ],
 } as const;
 
 /** Returns the command that a line means. Throws UsageError. */
@@ -96,7 +100,28 @@ function connection(
     adapter,
     client: oneOf(name, kafkaClients, "EVENTS_KAFKA_CLIENT takes"),
     brokers: list.split(",").map((broker) => broker.trim()),
+    sasl: login(environment),
   };
+}
+
+/**
+ * Returns the user of Kafka, if the environment names one. The password is in a file, as for the
+ * services, so that no list of processes shows it.
+ */
+function login(environment: NodeJS.ProcessEnv) {
+  const username = environment["EVENTS_KAFKA_SASL_USERNAME"] ?? "";
+  const file = environment["EVENTS_KAFKA_SASL_PASSWORD_FILE"] ?? "";
+  if (username === "" && file === "") return undefined;
+  if (username === "" || file === "") {
+    throw new UsageError("EVENTS_KAFKA_SASL_USERNAME and EVENTS_KAFKA_SASL_PASSWORD_FILE belong together");
+  }
+  const written = environment["EVENTS_KAFKA_SASL_MECHANISM"] ?? "scram-sha-512";
+  const mechanism = oneOf(written, saslMechanisms, "EVENTS_KAFKA_SASL_MECHANISM takes");
+  try {
+    return { mechanism, username, password: readFileSync(file, "utf8").replace(/\r?\n$/, "") };
+  } catch (error) {
+    throw new UsageError(`EVENTS_KAFKA_SASL_PASSWORD_FILE: ${(error as Error).message}`);
+  }
 }
 
 function time(written: string): Date {

@@ -90,7 +90,7 @@ const commands: Readonly<Record<Command["name"], Run>> = {
 function brokerOptions(connection: InspectorOptions) {
   return connection.adapter === "postgres"
     ? { adapter: connection.adapter, postgres: { url: connection.url, applicationName: "events" } }
-    : { adapter: connection.adapter, kafka: { brokers: connection.brokers, clientId: "events" } };
+    : { adapter: connection.adapter, kafka: { ...connection, clientId: "events" } };
 }
 
 function count(shown: number, matching: number): string {
