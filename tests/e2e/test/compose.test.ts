@@ -7,7 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
 import { promisify } from "node:util";
+import { fulfilmentEvents, orderCancelled, orderFulfilled, ordersEvents } from "@plumbline/contracts";
 import { runDemo, table } from "@plumbline/load";
+import { connectBroker, deadTopic, eventMessage, type Message } from "@plumbline/messaging";
+import { openInspector } from "@plumbline/messaging/inspect";
+import { noTelemetry } from "@plumbline/telemetry";
 import { eventually } from "@plumbline/tools-engines";
 import {
   authorizationFor,
@@ -40,8 +44,8 @@ function inContainers(): void {
   const passwords = readdirSync(join(root, "deploy/compose/secrets")).filter((name) => name.endsWith("-password"));
   after(() => rmSync(secrets, { recursive: true }));
   const write = (name: string) => {
-    // A URL could not have these characters as they are.
-    const password = `${randomUUID()}/@%41:`;
+    // A URL could not have these characters as they are, nor Kafka's file of users.
+    const password = `${randomUUID()}/@%41:${name.includes("kafka") ? '\\"' : ""}`;
     writeFileSync(join(secrets, name), `${password}\n`, { mode: 0o644 });
     return password;
   };
@@ -167,6 +171,86 @@ function inContainers(): void {
       id,
     ]);
     assert.equal(await reach("gateway", networks.trim(), "5432"), "nothing", "by address");
+  });
+
+  const passwordOf = (user: string) =>
+    readFileSync(join(secrets, user === "kafka" ? "kafka-password" : `${user}-kafka-password`), "utf8").trim();
+  const kafkaAs = (user: string, password = passwordOf(user)) => ({
+    brokers: [`127.0.0.1:${stack.variables["HOST_PORT_KAFKA"]}`],
+    sasl: { mechanism: "plain", username: user, password } as const,
+  });
+  const publish = async (user: string, topic: string, message: Message) => {
+    const kafka = { ...kafkaAs(user), clientId: "e2e", giveUpMs: 60_000 };
+    await using broker = await connectBroker({ adapter: "kafka", kafka }, noTelemetry);
+    await broker.publish(topic, [message]);
+  };
+  const fulfilled = (orderId: string, source: string, type = orderFulfilled.type) =>
+    eventMessage(
+      { ...orderFulfilled, type },
+      { orderId, total: { currencyCode: "EUR", minorUnits: 1n }, occurTime: new Date() },
+      { source, key: orderId, time: new Date() },
+    );
+
+  test("Kafka knows who publishes and who reads, and refuses the events and the reads of others (negative 10)", async () => {
+    const refused = { code: "permission_denied" };
+    const answer = fulfilled(randomUUID(), fulfilmentEvents.source);
+    const order = eventMessage(
+      orderCancelled,
+      { orderId: randomUUID(), version: 2n, occurTime: new Date() },
+      { source: ordersEvents.source, key: "forged", time: new Date() },
+    );
+    await assert.rejects(publish("worker", ordersEvents.topic, order), refused);
+    await assert.rejects(publish("orders", fulfilmentEvents.topic, answer), refused);
+
+    for (const [user, topic] of [
+      ["orders", ordersEvents.topic],
+      ["worker", fulfilmentEvents.topic],
+    ] as const) {
+      await using inspector = await openInspector({ adapter: "kafka", ...kafkaAs(user) }, noTelemetry);
+      await assert.rejects(
+        inspector.read([topic], () => assert.fail(`${user} reads ${topic}`)),
+        refused,
+        topic,
+      );
+    }
+
+    for (const kafka of [kafkaAs("worker", "wrong"), { brokers: kafkaAs("worker").brokers }]) {
+      const connecting = connectBroker({ adapter: "kafka", kafka: { ...kafka, clientId: "e2e" } }, noTelemetry);
+      await assert.rejects(connecting, { code: "unavailable" });
+    }
+  });
+
+  test("an event that gets in all the same has no effect: that of another source is a dead letter", async () => {
+    await stack.compose("stop", "worker");
+    const placed = await post(`${base}/v1/orders`, { customerId: "ada", items: [{ sku: "tea", quantity: 2 }] });
+    const id = String(placed.json["id"]);
+    const stranger = fulfilled(id, ordersEvents.source);
+    const unknown = fulfilled(id, fulfilmentEvents.source, "fulfilment.v1.OrderGivenAway");
+    await publish("kafka", fulfilmentEvents.topic, stranger);
+    await publish("kafka", fulfilmentEvents.topic, unknown);
+    await eventually(
+      () => stack.logs("orders", 200),
+      (lines) => lines.includes("message ignored") && lines.includes(unknown.id),
+      60_000,
+    );
+    await using inspector = await openInspector({ adapter: "kafka", ...kafkaAs("kafka") }, noTelemetry);
+    const deadLetters = async () => {
+      const found: Message[] = [];
+      await inspector.read([deadTopic(fulfilmentEvents.topic, "orders")], ({ message }) => found.push(message));
+      return found.filter(({ key }) => key === id);
+    };
+    const letters = await eventually(deadLetters, (found) => found.length > 0, 60_000);
+    assert.deepEqual(
+      letters.map((letter) => letter.id),
+      [stranger.id],
+    );
+    const order = async () => (await call(`${base}/v1/orders/${id}`)).json;
+    assert.equal((await order())["status"], "ORDER_STATUS_PENDING");
+
+    await stack.compose("start", "worker");
+    const settled = await eventually(order, ({ status }) => status !== "ORDER_STATUS_PENDING", 60_000);
+    assert.equal(settled["status"], "ORDER_STATUS_FULFILLED");
+    assert.notEqual((settled["total"] as { minorUnits: string }).minorUnits, "1");
   });
 
   test("Redis wants its password", async () => {

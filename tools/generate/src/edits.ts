@@ -60,18 +60,26 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
   const stateful = parts.includes("postgres");
   const image = `plumbline/${name}:\${PLUMBLINE_TAG}`;
   const build = `{ context: ., dockerfile: deploy/docker/node.Dockerfile, args: { APP: ${name} } }`;
+  const withEvents = parts.includes("events");
   const passwords = [`${name}-password`, `${name}-owner-password`] as const;
+  const kafkaPassword = `${name}-kafka-password`;
   const loginAs = (role: string, password: string) => [
     `${upper}_DATABASE_URL: postgresql://${role}@\${${upper}_POSTGRES_ADDRESS:-postgres:5432}/${snake}`,
     `${upper}_DATABASE_PASSWORD_FILE: /run/secrets/${password}`,
   ];
-  const stores = [...(stateful ? ["data"] : []), ...(parts.includes("events") ? ["events"] : [])];
+  const userOfKafka = (user: string, password: string) => [
+    `${upper}_KAFKA_SASL_USERNAME: ${user}`,
+    `${upper}_KAFKA_SASL_PASSWORD_FILE: /run/secrets/${password}`,
+  ];
+  const stores = [...(stateful ? ["data"] : []), ...(withEvents ? ["events"] : [])];
   const environment = [
     ...(stateful ? loginAs(snake, passwords[0]) : []),
-    ...(parts.includes("events")
+    ...(withEvents
       ? [
           `${upper}_MESSAGING_ADAPTER: kafka`,
           `${upper}_KAFKA_BROKERS: \${KAFKA_ADDRESS:-kafka:9092}`,
+          `${upper}_KAFKA_SASL_MECHANISM: plain`,
+          ...userOfKafka(name, kafkaPassword),
           `${upper}_KAFKA_SESSION_MS: 6000`,
         ]
       : []),
@@ -88,7 +96,7 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     `    build: ${build}`,
     `    environment: &${anchor}`,
     ...environment.map((line) => `      ${line}`),
-    ...(stateful ? [`    secrets: [${passwords[0]}]`] : []),
+    ...(stateful ? [`    secrets: [${[passwords[0], ...(withEvents ? [kafkaPassword] : [])].join(", ")}]`] : []),
     `    networks: [${["calls", ...stores].join(", ")}]`,
     `    mem_limit: ${stateful ? 192 : 128}m`,
     ...(stateful
@@ -103,8 +111,11 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     "    command: [main.js, migrate]",
     "    environment:",
     `      <<: *${anchor}`,
-    ...loginAs(`${snake}_owner`, passwords[1]).map((line) => `      ${line}`),
-    `    secrets: [${passwords[1]}]`,
+    ...[
+      ...loginAs(`${snake}_owner`, passwords[1]),
+      ...(withEvents ? [`${upper}_MESSAGING_ROLE: ${name}`, ...userOfKafka("kafka", "kafka-password")] : []),
+    ].map((line) => `      ${line}`),
+    `    secrets: [${[passwords[1], ...(withEvents ? ["kafka-password"] : [])].join(", ")}]`,
     `    networks: [${stores.join(", ")}]`,
     "    mem_limit: 192m",
     "    healthcheck: { disable: true }",
@@ -124,16 +135,14 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
       /^ {6}- [\w-]+-owner-password$/,
       passwords.map((password) => `      - ${password}`),
     );
-    return insertAfterLast(
-      result,
-      /^ {2}[\w-]+-owner-password: /,
-      passwords.map((password) => `  ${password}: { file: "\${PLUMBLINE_SECRETS}/${password}" }`),
-    );
+    const secret = (password: string) => `  ${password}: { file: "\${PLUMBLINE_SECRETS}/${password}" }`;
+    result = insertAfterLast(result, /^ {2}[\w-]+-owner-password: /, passwords.map(secret));
+    if (!withEvents) return result;
+    result = insertAfterLast(result, /^ {2}[\w-]+-kafka-password: /, [secret(kafkaPassword)]);
+    return result.replace(/^( {4}secrets: \[kafka-password, .*)\]$/m, `$1, ${kafkaPassword}]`);
   });
-  if (stateful) {
-    for (const password of passwords) {
-      tree.write(`deploy/compose/secrets/${password}`, `${password.replace(/-password$/, "")}-development-only\n`);
-    }
+  for (const password of [...(stateful ? passwords : []), ...(withEvents ? [kafkaPassword] : [])]) {
+    tree.write(`deploy/compose/secrets/${password}`, `${password.replace(/-password$/, "")}-development-only\n`);
   }
 }
 

@@ -93,28 +93,32 @@ function problemsOf(row: ServiceRow, { services, secrets }: ComposeFile, files: 
       }
     }
   }
+  const step = `${name}-migrate`;
   if (row.database === true) {
     const role = prefix.toLowerCase();
-    const step = services[`${name}-migrate`];
-    expectLogin(name, role, `${name}-password`);
-    if (step !== undefined) {
-      expectLogin(`${name}-migrate`, `${role}_owner`, `${name}-owner-password`);
-      expectNetworks(`${name}-migrate`, stores);
+    expectRole(name, role, `${name}-password`);
+    expectSecret(`${name}-password`, "postgres");
+    if (services[step] !== undefined) {
+      expectRole(step, `${role}_owner`, `${name}-owner-password`);
+      expectSecret(`${name}-owner-password`, "postgres");
+      expectNetworks(step, stores);
+      expectSecrets(step, [`${name}-owner-password`, ...(onEvents ? ["kafka-password"] : [])]);
     }
-    for (const secret of [`${name}-password`, `${name}-owner-password`]) {
-      const file = `\${PLUMBLINE_SECRETS}/${secret}`;
-      if (secrets[secret]?.file !== file) problems.push(`secrets need ${secret}: { file: "${file}" }`);
-      expect(services["postgres"]?.secrets?.includes(secret) === true, `needs the secret ${secret} at postgres`);
-      expect(files.has(secret), `needs a file ${secretsFolder}/${secret}`);
-    }
-    expect(step?.image === image && step.command?.join(" ") === "main.js migrate", `needs a ${name}-migrate`);
+    expectSecrets(name, [`${name}-password`, ...(onEvents ? [`${name}-kafka-password`] : [])]);
+    const { image: stepImage, command } = services[step] ?? {};
+    expect(stepImage === image && command?.join(" ") === "main.js migrate", `needs a ${step}`);
     expect(
-      service.depends_on?.[`${name}-migrate`]?.condition === "service_completed_successfully",
-      `must depend on ${name}-migrate having completed`,
+      service.depends_on?.[step]?.condition === "service_completed_successfully",
+      `must depend on ${step} having completed`,
     );
   }
   if (onEvents) {
     expectAddress(service, `${prefix}_KAFKA_BROKERS`, `\${KAFKA_ADDRESS:-kafka:9092}`);
+    expectUser(name, name, `${name}-kafka-password`);
+    expectSecret(`${name}-kafka-password`, "kafka");
+    // It alone may create topics, and gives the service's user its own.
+    expectUser(step, "kafka", "kafka-password");
+    expectVariables(step, { [`${prefix}_MESSAGING_ROLE`]: name });
   }
   return problems;
 
@@ -123,15 +127,43 @@ function problemsOf(row: ServiceRow, { services, secrets }: ComposeFile, files: 
     if (!isRight) problems.push(`${one} needs networks: [${networks.join(", ")}]`);
   }
 
-  /** Expects a role, and its password from a file that the container lists. */
-  function expectLogin(one: string, role: string, secret: string): void {
-    const { environment = {}, secrets: listed } = services[one] ?? {};
+  /** Expects the role of a container at PostgreSQL, and its password from a file. */
+  function expectRole(one: string, role: string, secret: string): void {
     const url = `postgresql://${role}@\${${prefix}_POSTGRES_ADDRESS:-postgres:5432}/${prefix.toLowerCase()}`;
-    const wanted = { [`${prefix}_DATABASE_URL`]: url, [`${prefix}_DATABASE_PASSWORD_FILE`]: `/run/secrets/${secret}` };
+    expectVariables(one, {
+      [`${prefix}_DATABASE_URL`]: url,
+      [`${prefix}_DATABASE_PASSWORD_FILE`]: `/run/secrets/${secret}`,
+    });
+  }
+
+  /** Expects the user of a container at Kafka, and its password from a file. */
+  function expectUser(one: string, user: string, secret: string): void {
+    expectVariables(one, {
+      [`${prefix}_KAFKA_SASL_MECHANISM`]: "plain",
+      [`${prefix}_KAFKA_SASL_USERNAME`]: user,
+      [`${prefix}_KAFKA_SASL_PASSWORD_FILE`]: `/run/secrets/${secret}`,
+    });
+  }
+
+  function expectVariables(one: string, wanted: Readonly<Record<string, string>>): void {
     for (const [variable, value] of Object.entries(wanted)) {
-      if (environment[variable] !== value) problems.push(`${one} needs ${variable}: ${value}`);
+      if (services[one]?.environment?.[variable] !== value) problems.push(`${one} needs ${variable}: ${value}`);
     }
-    if (listed?.join(" ") !== secret) problems.push(`${one} needs secrets: [${secret}]`);
+  }
+
+  /** Expects that a container lists these secrets and no others. */
+  function expectSecrets(one: string, names: readonly string[]): void {
+    if (services[one]?.secrets?.join(" ") !== names.join(" ")) {
+      problems.push(`${one} needs secrets: [${names.join(", ")}]`);
+    }
+  }
+
+  /** Expects a file with a password, which the engine reads too. */
+  function expectSecret(secret: string, engine: string): void {
+    const file = `\${PLUMBLINE_SECRETS}/${secret}`;
+    if (secrets[secret]?.file !== file) problems.push(`secrets need ${secret}: { file: "${file}" }`);
+    expect(services[engine]?.secrets?.includes(secret) === true, `needs the secret ${secret} at ${engine}`);
+    expect(files.has(secret), `needs a file ${secretsFolder}/${secret}`);
   }
 
   function expectAddress({ environment }: ComposeService, variable: string, value: string): void {

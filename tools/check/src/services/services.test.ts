@@ -75,8 +75,28 @@ for (const { name, text = compose, files = passwords, table = rows, want } of [
   },
   {
     name: "a service that lists another secret is named",
-    text: compose.replace("secrets: [worker-password]", "secrets: [worker-password, redis-password]"),
-    want: ["docker-compose.yml: worker needs secrets: [worker-password]"],
+    text: compose.replace("secrets: [worker-password, ", "secrets: [worker-password, redis-password, "),
+    want: ["docker-compose.yml: worker needs secrets: [worker-password, worker-kafka-password]"],
+  },
+  {
+    name: "a service that logs in to Kafka as another one is named",
+    text: compose.replace("WORKER_KAFKA_SASL_USERNAME: worker", "WORKER_KAFKA_SASL_USERNAME: orders"),
+    want: ["docker-compose.yml: worker needs WORKER_KAFKA_SASL_USERNAME: worker"],
+  },
+  {
+    name: "a service that reads the password of Kafka's administrator is named",
+    text: compose.replace("/run/secrets/orders-kafka-password", "/run/secrets/kafka-password"),
+    want: ["docker-compose.yml: orders needs ORDERS_KAFKA_SASL_PASSWORD_FILE: /run/secrets/orders-kafka-password"],
+  },
+  {
+    name: "a user of Kafka whose password Kafka does not read is named",
+    text: compose.replace("secrets: [kafka-password, orders-kafka-password, ", "secrets: [kafka-password, "),
+    want: ["docker-compose.yml: orders needs the secret orders-kafka-password at kafka"],
+  },
+  {
+    name: "a migration that gives the rights to no user is named",
+    text: compose.replace(/ *WORKER_MESSAGING_ROLE: .*\n/, ""),
+    want: ["docker-compose.yml: worker-migrate needs WORKER_MESSAGING_ROLE: worker"],
   },
   {
     name: "a service without its folder of settings is named",

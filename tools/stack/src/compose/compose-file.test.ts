@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
-import test from "node:test";
+import test, { describe, type TestContext } from "node:test";
 import { settingsPrefix } from "@plumbline/config";
 import { parse } from "yaml";
 import { databaseOwners, ownServices, rows } from "../services.ts";
@@ -94,14 +94,89 @@ test("redis is the first process of its container, and no list of processes show
   assert.deepEqual(settings, [`requirepass ${password}`]);
 });
 
+describe("kafka", () => {
+  const start = readFileSync(join(root, "deploy/compose/kafka.sh"), "utf8");
+  const right = { "kafka-password": "a\n", "orders-kafka-password": "b\n", "other-password": "c\n" };
+
+  /** Runs the script that starts Kafka, with a Kafka that prints its process id and its users. */
+  function run(t: TestContext, files: Readonly<Record<string, string>>) {
+    const folder = mkdtempSync(join(tmpdir(), "kafka-command-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    writeFileSync(
+      join(folder, "kafka"),
+      '#!/bin/sh\nfile="${KAFKA_OPTS#-Djava.security.auth.login.config=}"\necho "$$ $(stat -c %a "$file")"\ncat "$file"\n',
+      { mode: 0o755 },
+    );
+    const script = start
+      .replaceAll("/run/secrets", folder)
+      .replaceAll("/dev/shm", folder)
+      .replaceAll("/etc/kafka/docker/run", join(folder, "kafka"));
+    return spawnSync("sh", ["-c", script], { encoding: "utf8" });
+  }
+
+  test("is the first process of its container, and its users are in a file that only it reads", (t) => {
+    const password = "a 'b' \"c\" $(echo d) `echo e` \\f %s";
+    const { stdout, pid } = run(t, { ...right, "orders-kafka-password": `${password}\n` });
+    assert.equal(
+      stdout,
+      [
+        `${pid} 600`,
+        "KafkaServer {",
+        "  org.apache.kafka.common.security.plain.PlainLoginModule required",
+        '  username="kafka" password="a" user_kafka="a"',
+        `  user_orders="${password.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}";`,
+        "};",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  for (const { name, files, says } of [
+    {
+      name: "a password that is empty",
+      files: { "orders-kafka-password": "" },
+      says: /orders-kafka-password: expected/,
+    },
+    { name: "an administrator without one", files: { "kafka-password": "" }, says: /\/kafka-password: expected/ },
+    {
+      name: "one that Java would read as a property",
+      files: { "orders-kafka-password": "a${user.name}\n" },
+      says: /orders-kafka-password: expected a password without \$\{/,
+    },
+  ]) {
+    test(`does not start with ${name}`, (t) => {
+      const { status, stdout, stderr } = run(t, { ...right, ...files });
+      assert.deepEqual([status, stdout], [1, ""]);
+      assert.match(stderr, says);
+    });
+  }
+
+  test("asks for a login on each listener, and allows what an ACL allows", () => {
+    const settings = services["kafka"]?.environment ?? {};
+    const protocols = String(settings["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"]).split(",");
+    const listeners = String(settings["KAFKA_LISTENERS"]).split(",");
+    assert.equal(protocols.length, listeners.length);
+    for (const protocol of protocols) assert.match(protocol, /:SASL_PLAINTEXT$/);
+    // The broker is its only client.
+    assert.ok(listeners.includes("CONTROLLER://127.0.0.1:9093"));
+    assert.equal(settings["KAFKA_SUPER_USERS"], "User:kafka");
+    assert.equal(settings["KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND"], "false");
+    assert.match(String(settings["KAFKA_AUTHORIZER_CLASS_NAME"]), /StandardAuthorizer$/);
+  });
+});
+
+/** The services that publish or consume events. */
+const onEvents = rows
+  .filter(({ publishes, consumes }) => (publishes ?? consumes) !== undefined)
+  .map(({ name }) => name);
+
 const withMigration = (names: readonly string[]) => names.flatMap((name) => [name, `${name}-migrate`]);
 
 /** The containers that open connections to another one. */
 const callers: Readonly<Record<string, readonly string[]>> = {
   postgres: withMigration(databaseOwners),
-  kafka: withMigration(
-    rows.filter(({ publishes, consumes }) => (publishes ?? consumes) !== undefined).map(({ name }) => name),
-  ),
+  kafka: withMigration(onEvents),
   supplier: ["worker"],
   redis: ["gateway"],
   issuer: ["gateway"],
@@ -146,6 +221,8 @@ test("each secret is a file that says that it is for development", () => {
   const names = [
     "postgres-password",
     ...databaseOwners.flatMap((name) => [`${name}-password`, `${name}-owner-password`]),
+    "kafka-password",
+    ...onEvents.map((name) => `${name}-kafka-password`),
     "redis-password",
   ];
   assert.deepEqual(Object.keys(secrets), names);
