@@ -42,6 +42,7 @@ test("an image is checked before it is built, and verified after it is signed", 
   const order = [
     "git merge-base --is-ancestor",
     "npm run check -- packages bundles",
+    "npm run images -- prove",
     "cosign verify",
     "docker buildx bake",
     "sha256sum --check --strict",

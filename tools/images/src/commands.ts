@@ -9,12 +9,14 @@ import {
   digestOf,
   type Identity,
   type Key,
+  type LocalSigner,
+  noAuthorities,
   noServices,
   predicatesOf,
-  type Signer,
+  type Statement,
   signArguments,
+  signature,
   verifyArguments,
-  verifyAttestationArguments,
 } from "./cosign.ts";
 
 export const options = {
@@ -40,11 +42,9 @@ export function readSign({ bill, identity, issuer, key, ...values }: Values): (c
   return (cosign) => {
     const folder = mkdtempSync(join(tmpdir(), "plumbline-images-"));
     try {
-      const signingConfig = join(folder, "signing-config.json");
-      writeFileSync(signingConfig, noServices);
-      const signer: Signer = key === undefined ? "identity" : { key, signingConfig };
+      const signer = key === undefined ? undefined : localSigner(key, folder);
       cosign(signArguments(image, signer));
-      cosign(attestArguments(image, signer, { type: "cyclonedx", file: bill }));
+      cosign(attestArguments(image, bill, signer));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -57,14 +57,15 @@ export function readVerify(values: Values): (cosign: Cosign) => string[] {
   const image = imageOf(values);
   const by = signerOf(values);
   return (cosign) => {
-    cosign(verifyArguments(image, by));
-    const bills = predicatesOf(cosign(verifyAttestationArguments(image, by, "cyclonedx")), image);
+    const predicates = (statement: Statement) => predicatesOf(cosign(verifyArguments(image, by, statement)), image);
+    predicates(signature);
+    const bills = predicates("cyclonedx");
     if (values.bill !== undefined) {
       const wanted: unknown = JSON.parse(readFileSync(values.bill, "utf8"));
       if (!bills.some((one) => isDeepStrictEqual(one, wanted)))
         throw new Error(`the signed bill of ${image} is not ${values.bill}`);
     }
-    if (!("key" in by)) predicatesOf(cosign(verifyAttestationArguments(image, by, "slsaprovenance1")), image);
+    if (!("key" in by)) predicates("slsaprovenance1");
     return [
       `verified  the signature of ${image}`,
       `verified  its bill of materials${values.bill === undefined ? "" : `, which is ${values.bill}`}`,
@@ -73,6 +74,14 @@ export function readVerify(values: Values): (cosign: Cosign) => string[] {
         : "verified  where it was built",
     ];
   };
+}
+
+/** Returns a signer with a key, and writes its files to a folder. */
+export function localSigner(key: string, folder: string): LocalSigner {
+  const [signingConfig, trustedRoot] = [join(folder, "signing-config.json"), join(folder, "trusted-root.json")];
+  writeFileSync(signingConfig, noServices);
+  writeFileSync(trustedRoot, noAuthorities);
+  return { key, signingConfig, trustedRoot };
 }
 
 function imageOf({ image }: Values): string {

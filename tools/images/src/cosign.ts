@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 
-/** The version that the release workflow installs. */
+/** The version that the release workflow installs. `npm run images -- prove` passes with it. */
 export const cosignVersion = "3.1.3";
 
 /** Somebody whom an identity provider knows: a workflow on GitHub, for instance. */
@@ -22,41 +22,56 @@ export interface Key {
   readonly key: string;
 }
 
-/** A document about an image, and its type by cosign's name. */
-export interface Attestation {
-  readonly type: "cyclonedx" | "slsaprovenance1";
-  readonly file: string;
+/** A statement about an image, by cosign's name of its type. */
+export type Statement = "https://sigstore.dev/cosign/sign/v1" | "cyclonedx" | "slsaprovenance1";
+
+/** The statement that a signature makes: this image, and nothing about it. */
+export const signature = "https://sigstore.dev/cosign/sign/v1";
+
+/** A key with the files that keep cosign from asking and telling the public Sigstore. */
+export interface LocalSigner extends Key {
+  readonly signingConfig: string;
+  readonly trustedRoot: string;
+  /** Says who has the key, by an authority in the trusted root. */
+  readonly certificate?: string;
 }
 
-/** A signing configuration without services: the signature goes nowhere but beside the image. */
+/** The content of a signing configuration without services. */
 export const noServices = `${JSON.stringify({
   mediaType: "application/vnd.dev.sigstore.signingconfig.v0.2+json",
   rekorTlogConfig: {},
   tsaConfig: {},
 })}\n`;
 
-/** The signer of this machine: its identity on GitHub, or a key and a file with `noServices`. */
-export type Signer = (Key & { readonly signingConfig: string }) | "identity";
+/** The content of a trusted root without authorities. */
+export const noAuthorities = `${JSON.stringify({
+  mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+})}\n`;
 
-export function signArguments(image: string, signer: Signer): string[] {
+/** Returns the flags to sign as the workflow that runs this, or with a key. */
+export function signArguments(image: string, signer?: LocalSigner): string[] {
   return ["sign", "--yes", ...signerArguments(signer), digestOf(image).image];
 }
 
-export function attestArguments(image: string, signer: Signer, { type, file }: Attestation): string[] {
-  return ["attest", "--yes", "--type", type, "--predicate", file, ...signerArguments(signer), digestOf(image).image];
+/** Returns the flags to attach a bill of materials. */
+export function attestArguments(image: string, bill: string, signer?: LocalSigner): string[] {
+  const about = ["--type", "cyclonedx", "--predicate", bill];
+  return ["attest", "--yes", ...about, ...signerArguments(signer), digestOf(image).image];
 }
 
-export function verifyArguments(image: string, by: Identity | Key): string[] {
-  return ["verify", "--check-claims=true", ...verifierArguments(by), digestOf(image).image];
-}
-
-export function verifyAttestationArguments(image: string, by: Identity | Key, type: Attestation["type"]): string[] {
-  const flags = ["--type", type, "--check-claims=true", "--output", "json"];
+/**
+ * Returns the flags to verify a statement. Also for a signature: `cosign verify` takes any
+ * statement of the signer for one.
+ */
+export function verifyArguments(image: string, by: Identity | Key, statement: Statement): string[] {
+  const flags = ["--type", statement, "--check-claims=true", "--output", "json"];
   return ["verify-attestation", ...flags, ...verifierArguments(by), digestOf(image).image];
 }
 
-function signerArguments(signer: Signer): string[] {
-  return signer === "identity" ? [] : ["--key", signer.key, "--signing-config", signer.signingConfig];
+function signerArguments(signer: LocalSigner | undefined): string[] {
+  if (signer === undefined) return [];
+  const files = ["--key", signer.key, "--signing-config", signer.signingConfig, "--trusted-root", signer.trustedRoot];
+  return signer.certificate === undefined ? files : [...files, "--certificate", signer.certificate];
 }
 
 function verifierArguments(by: Identity | Key): string[] {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { UsageError } from "@plumbline/tools-stack/command";
 import { readSign, readVerify } from "./commands.ts";
-import { predicatesOf, whyNoCosign } from "./cosign.ts";
+import { predicatesOf, signature, whyNoCosign } from "./cosign.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "plumbline-images-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -36,14 +36,24 @@ interface Fake {
 function cosignWith({ documents = {}, refuses }: Fake = {}) {
   const calls: string[][] = [];
   const cosign = (args: readonly string[]) => {
-    calls.push(args.map((one, index) => (args[index - 1] === "--signing-config" ? readFileSync(one, "utf8") : one)));
+    calls.push(
+      args.map((one, index) =>
+        ["--signing-config", "--trusted-root"].includes(args[index - 1] ?? "") && existsSync(one)
+          ? readFileSync(one, "utf8")
+          : one,
+      ),
+    );
     if (args[0] === refuses) throw new Error("no matching signatures");
     return documents[args[args.indexOf("--type") + 1] ?? ""] ?? "";
   };
   return { cosign, calls };
 }
 
-const whole = { cyclonedx: envelope(bill), slsaprovenance1: envelope({ builder: "GitHub" }) };
+const whole = {
+  [signature]: envelope({}),
+  cyclonedx: envelope(bill),
+  slsaprovenance1: envelope({ builder: "GitHub" }),
+};
 
 test("verify asks for signature, bill and provenance of exactly this signer, with the log", () => {
   const { cosign, calls } = cosignWith({ documents: whole });
@@ -52,7 +62,7 @@ test("verify asks for signature, bill and provenance of exactly this signer, wit
   const log = ["--insecure-ignore-tlog=false", "--insecure-ignore-sct=false"];
   const json = ["--check-claims=true", "--output", "json"];
   assert.deepEqual(calls, [
-    ["verify", "--check-claims=true", ...signer, ...log, image],
+    ["verify-attestation", "--type", signature, ...json, ...signer, ...log, image],
     ["verify-attestation", "--type", "cyclonedx", ...json, ...signer, ...log, image],
     ["verify-attestation", "--type", "slsaprovenance1", ...json, ...signer, ...log, image],
   ]);
@@ -61,10 +71,10 @@ test("verify asks for signature, bill and provenance of exactly this signer, wit
 test("verify by a key asks for no log, and says that provenance is not verified", () => {
   const { cosign, calls } = cosignWith({ documents: whole });
   assert.match(readVerify({ image, key: "ours.pub" })(cosign).at(-1) ?? "", /^NOT VERIFIED {2}where it was built/);
-  const key = ["--key", "ours.pub", "--insecure-ignore-tlog=true", image];
+  const rest = ["--check-claims=true", "--output", "json", "--key", "ours.pub", "--insecure-ignore-tlog=true", image];
   assert.deepEqual(calls, [
-    ["verify", "--check-claims=true", ...key],
-    ["verify-attestation", "--type", "cyclonedx", "--check-claims=true", "--output", "json", ...key],
+    ["verify-attestation", "--type", signature, ...rest],
+    ["verify-attestation", "--type", "cyclonedx", ...rest],
   ]);
 });
 
@@ -84,10 +94,10 @@ test("verify compares the bill with the one that is here", () => {
 });
 
 for (const [name, values, fake, says] of [
-  ["no valid signature", {}, { documents: whole, refuses: "verify" }, /no matching signatures/],
-  ["a bill of somebody else", {}, { documents: whole, refuses: "verify-attestation" }, /no matching signatures/],
-  ["no bill", {}, { documents: { slsaprovenance1: whole.slsaprovenance1 } }, /there is no document about/],
-  ["no provenance", {}, { documents: { cyclonedx: whole.cyclonedx } }, /there is no document about/],
+  ["what cosign refuses", {}, { documents: whole, refuses: "verify-attestation" }, /no matching signatures/],
+  ["no signature", {}, { documents: { ...whole, [signature]: "" } }, /there is no document about/],
+  ["no bill", {}, { documents: { ...whole, cyclonedx: "" } }, /there is no document about/],
+  ["no provenance", {}, { documents: { ...whole, slsaprovenance1: "" } }, /there is no document about/],
   [
     "another bill",
     { bill: file },
@@ -124,7 +134,11 @@ test("sign with a key sends nothing to public services", () => {
     rekorTlogConfig: {},
     tsaConfig: {},
   });
-  assert.deepEqual(attesting.slice(-5), ["--key", "ours.key", "--signing-config", signing[5], image]);
+  assert.equal(signing[6], "--trusted-root");
+  assert.deepEqual(JSON.parse(signing[7] ?? ""), {
+    mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+  });
+  assert.deepEqual(attesting.slice(-7), signing.slice(2));
 });
 
 const who = { identity, issuer };
