@@ -8,7 +8,7 @@ const transports = { "grpc-js": grpcJs, http2 } satisfies Record<string, Transpo
 export type TransportName = keyof typeof transports;
 
 /** The transport of servers, clients and services that name none. */
-export const defaultTransport: TransportName = "grpc-js";
+export const defaultTransport: TransportName = "http2";
 
 export const transportNames = Object.keys(transports) as TransportName[];
 
