@@ -25,7 +25,9 @@ function asText(value: unknown): string {
 }
 
 for (const transport of transports) {
-  test(`with calls over ${transport} each customer has its own orders and labels`, { timeout: 200_000 }, async () => {
+  test(`with calls over ${transport} each customer has its own orders and labels, and nothing shows a secret (negatives 1, 2, 3, 4, 5, 7, 8, 44, 49)`, {
+    timeout: 200_000,
+  }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "tokens-"));
     const tokens = new Set<string>();
     /** The header of a client's file, as curl reads it. */
@@ -52,6 +54,12 @@ for (const transport of transports) {
       assert.equal((await call(`${base}/v1/greetings/World`)).status, 200);
       for (const refused of [await post(orders, { items }), await call(orders), await call(`${orders}/${missing}`)]) {
         assert.deepEqual([refused.status, refused.json["reason"]], [401, "TOKEN_MISSING"]);
+      }
+
+      for (const sku of ["http://169.254.169.254/", "../../admin", "@evil", "tea\r\nHost: evil", "tea?x=1"]) {
+        const { status, json } = await kept(post(orders, { items: [{ sku, quantity: 1 }] }, as("ada")));
+        const fields = (json["violations"] as { field: string }[]).map(({ field }) => field);
+        assert.deepEqual([status, fields], [400, ["items[0].sku"]], sku);
       }
 
       const placed = await post(orders, { items }, as("ada"));

@@ -130,7 +130,7 @@ const otherAddresses = Object.values(networkInterfaces())
   .filter(({ family, internal }) => family === "IPv4" && !internal)
   .map(({ address }) => address);
 
-test("no port of the stack can be reached from another machine", {
+test("no port of the stack can be reached from another machine (negative 46)", {
   skip: otherAddresses.length === 0 && "this machine has no address beside the loopback",
 }, async () => {
   await using stack = await start();
