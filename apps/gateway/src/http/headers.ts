@@ -1,16 +1,16 @@
-import { randomUUIDv7 } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { encodePrincipal, type Principal, principalName } from "@plumbline/auth";
 import { ServiceError } from "@plumbline/errors";
 import type { MetadataInit } from "@plumbline/rpc";
 import { shareKeyName } from "@plumbline/rpc/shares";
+import { newUuid } from "./uuid.ts";
 
 /** The request ids that are accepted: no character in them can end a header or a log line. */
 const validRequestId = /^[\w.:=+/@~-]{1,128}$/;
 
 /** Returns the caller's `X-Request-Id` if it is valid, else a new UUIDv7, which sorts by time. */
 export function requestIdOf(header: string | undefined): string {
-  return header !== undefined && validRequestId.test(header) ? header : randomUUIDv7();
+  return header !== undefined && validRequestId.test(header) ? header : newUuid();
 }
 
 /**
