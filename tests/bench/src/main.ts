@@ -107,7 +107,7 @@ await runCommand(
       },
       async gc() {
         const { gc } = await import("./gc/gc.ts");
-        return () => gc({ rounds, ms, rate: values.rate ?? 0, json });
+        return () => gc({ rounds, ms, rate: values.rate ?? 1_000, json });
       },
       async telemetry() {
         const { telemetry } = await import("./telemetry/telemetry.ts");

@@ -9,15 +9,15 @@ export function gcFile(folder: string, port: number): string {
 }
 
 /**
- * Returns the pauses of a process so far in ms, in ascending order; none if it does not answer
- * within 2 s.
+ * Returns the pauses of a process since it was last asked, in ms; none if it does not answer within
+ * 2 s.
  */
 export async function pausesOf(running: Running, file: string): Promise<number[]> {
   rmSync(file, { force: true });
   running.signal("SIGUSR2");
   for (let waited = 0; waited < 2_000; waited += 20) {
     await sleep(20);
-    if (existsSync(file)) return (JSON.parse(readFileSync(file, "utf8")) as number[]).sort((a, b) => a - b);
+    if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as number[];
   }
   return [];
 }

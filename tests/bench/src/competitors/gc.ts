@@ -1,8 +1,8 @@
 /**
- * Runs inside a measured Node process: at SIGUSR2 it writes garbage collection pauses, in ms, to
- * GC_FILE.
+ * Runs inside a measured Node process: at SIGUSR2 it writes the garbage collection pauses since the
+ * last time, in ms, to GC_FILE.
  */
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { PerformanceObserver } from "node:perf_hooks";
 
 const pauses: number[] = [];
@@ -11,4 +11,8 @@ new PerformanceObserver((list) => {
   for (const { duration } of list.getEntries()) if (pauses.length < most) pauses.push(duration);
 }).observe({ entryTypes: ["gc"] });
 
-process.on("SIGUSR2", () => writeFileSync(process.env["GC_FILE"] ?? "gc.json", JSON.stringify(pauses)));
+process.on("SIGUSR2", () => {
+  const file = process.env["GC_FILE"] ?? "gc.json";
+  writeFileSync(`${file}.new`, JSON.stringify(pauses.splice(0)));
+  renameSync(`${file}.new`, file); // A reader never sees half a list.
+});

@@ -21,6 +21,8 @@ export interface Measured {
   readonly residentMiB: number;
   /** Pauses of the called process in ms, in ascending order; empty if it is not Node. */
   readonly pauses: readonly number[];
+  /** Those of the measurements at a fixed rate. */
+  readonly pausesAtRate: readonly number[];
 }
 
 export interface Plan {
@@ -42,7 +44,14 @@ export interface Plan {
  */
 export async function measure(targets: readonly Target[], plan: Plan): Promise<Measured[]> {
   await using stack = new AsyncDisposableStack();
-  const all: { target: Target; running: Running[]; closed: Sample[]; atRate: Sample[] }[] = [];
+  const all: {
+    readonly target: Target;
+    readonly running: Running[];
+    readonly closed: Sample[];
+    readonly atRate: Sample[];
+    readonly pauses: number[];
+    readonly pausesAtRate: number[];
+  }[] = [];
   const attempt = async (target: Target, work: () => Promise<unknown>): Promise<void> => {
     try {
       await work();
@@ -58,7 +67,7 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
   for (const target of targets) {
     const running: Running[] = [];
     for (const program of target.programs) running.push(stack.use(await Running.start(program, 0, plan.folder)));
-    all.push({ target, running, closed: [], atRate: [] });
+    all.push({ target, running, closed: [], atRate: [], pauses: [], pausesAtRate: [] });
     await attempt(target, () => warmUp(`${target.name}, ${target.mode}`, () => cpuOfSlice(target, running, plan)));
   }
   for (const round of eachRound(plan.rounds, `${targets.length} targets`)) {
@@ -67,14 +76,19 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
       await attempt(one.target, async () => {
         await load(plan.generator, kindOf(one.target), portOf(one.target), 200);
         one.closed.push(await sample(one.target, one.running, plan, 0));
-        if (plan.rate > 0) one.atRate.push(await sample(one.target, one.running, plan, plan.rate));
+        if (plan.rate === 0) return;
+        one.pauses.push(...(await pausesOfCalled(one.target, one.running, plan.folder)));
+        one.atRate.push(await sample(one.target, one.running, plan, plan.rate));
+        one.pausesAtRate.push(...(await pausesOfCalled(one.target, one.running, plan.folder)));
       });
     }
   }
   const measured: Measured[] = [];
-  for (const { target, running, closed, atRate } of all) {
+  for (const { target, running, closed, atRate, pauses, pausesAtRate } of all) {
     const residentMiB = running.reduce((sum, process) => sum + process.residentMiB(), 0);
-    measured.push({ target, closed, atRate, residentMiB, pauses: await pausesOfCalled(target, running, plan.folder) });
+    pauses.push(...(await pausesOfCalled(target, running, plan.folder)));
+    for (const list of [pauses, pausesAtRate]) list.sort((a, b) => a - b);
+    measured.push({ target, closed, atRate, residentMiB, pauses, pausesAtRate });
   }
   return measured;
 }

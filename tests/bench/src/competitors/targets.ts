@@ -70,11 +70,9 @@ export async function targets(parts: Parts): Promise<Target[]> {
   if (go !== undefined) {
     await add("grpc-go", "rpc", "bare", (port) => plain(join(go, "bare"), { PORT: `${port}` }, port));
     for (const mode of bareAndFull) {
-      const grpcGateway = (port: number, before: number): Program =>
-        plain(join(go, "gateway"), asCompetitor(mode, port, before), port);
       await add("greeter-go", "rpc", mode, greeterGo(go, mode));
-      await add("grpc-gateway", "gateway", mode, grpcGateway);
-      await add("grpc-gateway + greeter-go", "chain", mode, greeterGo(go, mode), grpcGateway);
+      await add("grpc-gateway", "gateway", mode, grpcGateway(go, mode));
+      await add("grpc-gateway + greeter-go", "chain", mode, greeterGo(go, mode), grpcGateway(go, mode));
     }
   }
   if (competitors !== undefined) {
@@ -110,7 +108,11 @@ function greeterEnvironment(mode: Mode, port: number): Record<string, string> {
   };
 }
 
-function greeterGo(go: string, mode: Mode) {
+export function grpcGateway(go: string, mode: Mode) {
+  return (port: number, before: number): Program => plain(join(go, "gateway"), asCompetitor(mode, port, before), port);
+}
+
+export function greeterGo(go: string, mode: Mode) {
   return (port: number): Program => plain(join(go, "greeter-go"), greeterEnvironment(mode, port), port);
 }
 

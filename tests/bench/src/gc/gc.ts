@@ -1,13 +1,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "@plumbline/tools-engines";
+import { median } from "../compare.ts";
+import type { Load } from "../competitors/load.ts";
 import { machineOf } from "../competitors/machine.ts";
 import { type Measured, measure } from "../competitors/measure.ts";
 import type { Program } from "../competitors/program.ts";
-import { gateway, greeter, type Target } from "../competitors/targets.ts";
+import { gateway, greeter, greeterGo, grpcGateway, type Target } from "../competitors/targets.ts";
 import { openWorkshop, root } from "../competitors/workshop.ts";
 import { ControlGroup, whyNoControlGroups } from "../control-group.ts";
 import { at, markdown, ms as milliseconds, spread } from "../markdown.ts";
+import { calmPairs } from "../pairs/calm-pairs.ts";
+import { atMost, type Ratio, ratioTable } from "../ratio.ts";
 
 export interface GcOptions {
   readonly rounds: number;
@@ -16,10 +20,22 @@ export interface GcOptions {
   readonly json: string | undefined;
 }
 
-/** Flags of Node; none means its defaults. */
+/** The flag that the images set, in all variants. */
+const ofImages = "--max-old-space-size-percentage=50";
+/** Further flags of Node; none means the image as it is. */
+const asIs = "as the image is";
+const alone = "--no-parallel-scavenge";
+const single = "--single-threaded-gc";
+const young = (mib: number): string => `--max-semi-space-size=${mib}`;
 const variants: readonly (readonly string[])[] = [
   [],
-  ...[4, 8, 16, 32, 64].map((mib) => [`--max-semi-space-size=${mib}`]),
+  [young(4)],
+  [alone],
+  [alone, young(4)],
+  [alone, young(8)],
+  [single],
+  [single, young(4)],
+  [single, young(8)],
 ];
 
 /**
@@ -45,10 +61,20 @@ export async function gc({ rounds, ms, rate, json }: GcOptions): Promise<void> {
     ["greeter", "rpc", greeter(parts, "full", "http2")],
   ] as const) {
     const targets: Target[] = [];
+    const { go } = parts;
+    if (go !== undefined) {
+      const program = (service === "gateway" ? grpcGateway : greeterGo)(go, "full")(await freePort(), parts.upstream);
+      targets.push({
+        name: service === "gateway" ? "grpc-gateway" : "greeter-go",
+        group,
+        mode: "full",
+        programs: [program],
+      });
+    }
     for (const flags of variants) {
-      const name = flags.join(" ") || "as Node comes";
+      const name = flags.join(" ") || asIs;
       const plain = make(await freePort(), parts.upstream);
-      const program = held(service, { ...plain, args: [...flags, ...plain.args] });
+      const program = held(service, { ...plain, args: [ofImages, ...flags, ...plain.args] });
       targets.push({ name, group, mode: "full", programs: [program] });
     }
     const onFailure = ({ name }: Target, reason: string): void =>
@@ -57,22 +83,49 @@ export async function gc({ rounds, ms, rate, json }: GcOptions): Promise<void> {
     const head = [
       `${service} (http2, full), ${memoryOf(service)} MiB`,
       "CPU us per call",
-      "pauses",
-      "p50 / p99 / max, ms",
+      "pauses p50 / p99 / max, ms",
+      `CPU us per call at ${rate}/s`,
+      `pauses p50 / p99 / max at ${rate}/s, ms`,
+      `calls p50 / p99 / p99.9 at ${rate}/s, ms`,
       "RSS MiB",
     ];
     console.log(`${markdown([head, ...measured.map(row)])}\n`);
+    console.log(`${ratioTable(ratios(measured))}\n`);
     all.push(...measured);
   }
   if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine, measured: all }, undefined, 2)}\n`);
 }
 
-function row({ target, closed, pauses, residentMiB }: Measured): string[] {
+/** Returns each variant beside the image as it is, and at the fixed rate beside Go. */
+function ratios(measured: readonly Measured[]): Ratio[] {
+  const found: Ratio[] = [];
+  const plain = measured.find(({ target }) => target.name === asIs);
+  const [first] = measured;
+  for (const one of measured) {
+    const { name } = one.target;
+    if (plain !== undefined && one !== plain && one !== first) {
+      const closed = calmPairs(plain.closed, one.closed);
+      const atRate = calmPairs(plain.atRate, one.atRate);
+      found.push(atMost(1, `${name} / ${asIs}: CPU per call`, closed, ({ cpuMicros }) => cpuMicros));
+      found.push(atMost(1, `${name} / ${asIs}: p99 at the rate`, atRate, ({ load }) => load.p99));
+    }
+    if (first === undefined || one === first) continue;
+    const besideGo = calmPairs(first.atRate, one.atRate);
+    found.push(atMost(1.2, `${name} / ${first.target.name}: p99 at the rate`, besideGo, ({ load }) => load.p99));
+  }
+  return found;
+}
+
+function row({ target, closed, atRate, pauses, pausesAtRate, residentMiB }: Measured): string[] {
+  const shares = (list: readonly number[]) => [0.5, 0.99, 1].map((share) => milliseconds(at(list, share))).join(" / ");
+  const latency = (of: (load: Load) => number) => milliseconds(median(atRate.map(({ load }) => of(load))) / 1_000);
   return [
     target.name,
     spread(closed.map(({ cpuMicros }) => cpuMicros)),
-    `${pauses.length}`,
-    [0.5, 0.99, 1].map((share) => milliseconds(at(pauses, share))).join(" / "),
+    shares(pauses),
+    spread(atRate.map(({ cpuMicros }) => cpuMicros)),
+    shares(pausesAtRate),
+    [({ p50 }: Load) => p50, ({ p99 }: Load) => p99, ({ p999 }: Load) => p999].map(latency).join(" / "),
     residentMiB.toFixed(0),
   ];
 }

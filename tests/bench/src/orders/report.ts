@@ -54,7 +54,7 @@ export async function processTable(all: readonly Seen[]): Promise<string> {
   const rows = [["process", "RSS MiB", "GC pauses, p50 / p99 / max ms"]];
   for (const { system } of all) {
     for (const { name, running, gcFile } of system.services) {
-      const pauses = await pausesOf(running, gcFile);
+      const pauses = (await pausesOf(running, gcFile)).sort((a, b) => a - b);
       const shares = [0.5, 0.99, 1].map((share) => ms(at(pauses, share))).join(" / ");
       rows.push([`${name} of ${system.name}`, running.residentMiB().toFixed(0), shares]);
     }
