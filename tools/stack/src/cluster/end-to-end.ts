@@ -1,4 +1,5 @@
 import { serviceUrl } from "./arrivals.ts";
+import { checkCallers } from "./callers.ts";
 import { checkDemo, startDemo } from "./demo.ts";
 import { inNamespace, type Print } from "./in-namespace.ts";
 import { recordMemory } from "./memory.ts";
@@ -27,6 +28,7 @@ export async function endToEnd(
     report.check("first install", seconds(stack.installMs), `<= ${installS} s`, stack.installMs <= installS * 1_000);
     await checkTls(stack, report);
     await checkPolicies(stack, report, print);
+    await checkCallers(stack, report);
     const base = await serviceUrl(stack, envoy);
     await using memory = await recordMemory(stack);
     const journeys = [process.execPath, "-C", "source", "--test", "tests/e2e/test/against-url.ts"];

@@ -1,14 +1,12 @@
 /** The parts of the verb `operator` that rotate what an agent delivers. */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { connect as connectHttp2 } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect } from "node:tls";
 import { background, sleep } from "@plumbline/concurrency";
 import { startArrivals, warmUp } from "../arrivals.ts";
+import { callEmpty } from "../call-empty.ts";
 import type { Print } from "../in-namespace.ts";
 import type { Reach } from "../reach.ts";
 import { explain, type Report, seconds } from "../report.ts";
@@ -22,7 +20,6 @@ const rotatedS = 5;
 const unusedS = 10;
 const agentMiB = 48;
 const callEveryMs = 50;
-const callMs = 5_000;
 const patienceMs = 60_000;
 const metricsMs = 60_000;
 const ratePerSecond = 20;
@@ -147,29 +144,13 @@ async function putPair({ apply }: Cluster): Promise<string> {
   }
 }
 
-/**
- * Asks a pod for its health over a connection of its own, and returns the serial number of the
- * certificate that it showed.
- */
+/** Asks a pod for its health, and returns the serial number of the certificate that it showed. */
 async function call(host: string): Promise<string> {
   // The certificate is its own authority, and its number is what is asked for.
-  const socket = connect({ host, port: 50_051, ALPNProtocols: ["h2"], rejectUnauthorized: false });
-  const signal = AbortSignal.timeout(callMs);
-  try {
-    await once(socket, "secureConnect", { signal });
-    const session = connectHttp2(`https://${host}`, { createConnection: () => socket });
-    session.on("error", () => undefined); // The request says so too.
-    const headers = { "content-type": "application/grpc", te: "trailers" };
-    const request = session.request({ ":method": "POST", ":path": "/grpc.health.v1.Health/Check", ...headers });
-    // An empty message: no compression, and a length of 0.
-    request.end(Buffer.alloc(5));
-    request.resume();
-    const [trailers] = (await once(request, "trailers", { signal })) as [Readonly<Record<string, string>>];
-    if (trailers["grpc-status"] !== "0") throw new Error(`grpc-status ${trailers["grpc-status"]}`);
-    return socket.getPeerCertificate().serialNumber;
-  } finally {
-    socket.destroy();
-  }
+  const server = { host, port: 50_051, rejectUnauthorized: false };
+  const { status, serial } = await callEmpty("/grpc.health.v1.Health/Check", server);
+  if (status !== "0") throw new Error(`grpc-status ${status}`);
+  return serial;
 }
 
 /** Adds the memory and the restarts of the agents. */
