@@ -69,8 +69,10 @@ function finish(root: string, { name, parts: chosen, port, written }: Finished):
     if (status !== 0) throw new Error(`npm ${args.join(" ")} failed:\n${stdout}${stderr}`);
   };
   const edited = [
-    ...["libs/contracts/src/index.ts", "libs/contracts/src/events.ts"],
-    ...["tools/stack/src/services.ts", "apps/issuer/src/clients.ts"],
+    "libs/contracts/src/index.ts",
+    "libs/contracts/src/events.ts",
+    "tools/stack/src/services.ts",
+    "apps/issuer/src/clients.ts",
   ];
   const code = written.filter((file) => /\.(ts|json)$/.test(file));
   npm("exec", "--", "biome", "check", "--write", ...edited, ...code);
