@@ -154,14 +154,12 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   if (etcd !== undefined) await putMissing(etcd.url, documentsOf(root));
 
   onWait(`the databases ${databases.join(", ")}`);
-  const urls = Object.fromEntries(
-    await Promise.all(
-      databases.map(async (name) => {
-        const role = roleOf(name);
-        return [name, await createDatabase(postgres.url, role, { owner: role })];
-      }),
-    ),
-  ) as Record<DatabaseName, string>;
+  const urls: Record<DatabaseName, string> = { ...noUrls };
+  // In turn: together each waits for the others, and gives up as if they were other programs.
+  for (const name of databases) {
+    const role = roleOf(name);
+    urls[name] = await createDatabase(postgres.url, role, { owner: role });
+  }
 
   const settings = { ...options, tokens, certificates, etcdUrl: etcd?.url };
   const firsts = programs(ports, urls, settings);
