@@ -6,9 +6,11 @@ import { leakTo } from "./leak.ts";
 import { type Load, startLoad } from "./load.ts";
 import { type ClientProtocol, obey } from "./processes.ts";
 import { takeSample } from "./sample.ts";
+import { Stalls } from "./stalls.ts";
 
 const gate = new Gate();
 const kept = new Set<ClientCall>();
+const stalls = new Stalls();
 let load: Load | undefined;
 
 obey<ClientProtocol>({
@@ -28,6 +30,6 @@ obey<ClientProtocol>({
   async end() {
     await load?.[Symbol.asyncDispose]();
     const { counts = {}, surprises = [], heldBack = 0 } = load?.outcomes ?? {};
-    return { counts, surprises, heldBack };
+    return { counts, surprises, heldBack, stalls: stalls.found };
   },
 });

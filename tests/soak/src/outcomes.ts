@@ -16,6 +16,7 @@ export const givenUp = new Error("given up");
 /** A count of the outcomes of each kind of calls. */
 export class Outcomes {
   readonly #expected: Readonly<Record<string, Expected>>;
+  readonly #began = performance.now();
   readonly #counts: Record<string, Record<string, number>> = {};
   /** The first unexpected outcomes, with their errors. */
   readonly surprises: string[] = [];
@@ -39,6 +40,7 @@ export class Outcomes {
    */
   async count(kind: string, call: () => Promise<string | void>): Promise<void> {
     this.running++;
+    const began = performance.now();
     let error: unknown;
     const outcome = await call().then(
       (label) => label ?? "ok",
@@ -53,7 +55,9 @@ export class Outcomes {
     of[outcome] = (of[outcome] ?? 0) + 1;
     const { must = [], may = [] } = this.#expected[kind] ?? {};
     if (must.includes(outcome) || may.includes(outcome) || this.surprises.length >= 20) return;
-    this.surprises.push(`${kind}: ${outcome}${error instanceof Error ? `\n${error.stack}` : ""}`);
+    const now = performance.now();
+    const when = `after ${((now - began) / 1_000).toFixed(1)} s, at minute ${((now - this.#began) / 60_000).toFixed(2)}`;
+    this.surprises.push(`${kind}: ${outcome} ${when}${error instanceof Error ? `\n${error.stack}` : ""}`);
   }
 }
 

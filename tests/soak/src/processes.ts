@@ -7,6 +7,7 @@ import type { Counts } from "./outcomes.ts";
 import type { Pace } from "./pace.ts";
 import type { Sample } from "./sample.ts";
 import type { Ports } from "./servers.ts";
+import type { Stall } from "./stalls.ts";
 
 /** The arguments of a process of the soak. */
 export interface Task {
@@ -32,7 +33,7 @@ interface Protocol {
 export interface ServerProtocol extends Protocol {
   begin: readonly [Task, Ports];
   sample: readonly [undefined, Sample];
-  end: readonly [undefined, void];
+  end: readonly [undefined, { readonly stalls: readonly Stall[] }];
 }
 
 export interface ClientProtocol extends Protocol {
@@ -42,7 +43,12 @@ export interface ClientProtocol extends Protocol {
   sample: readonly [undefined, Sample & { readonly made: number }];
   end: readonly [
     undefined,
-    { readonly counts: Counts; readonly surprises: readonly string[]; readonly heldBack: number },
+    {
+      readonly counts: Counts;
+      readonly surprises: readonly string[];
+      readonly heldBack: number;
+      readonly stalls: readonly Stall[];
+    },
   ];
 }
 

@@ -6,9 +6,11 @@ import { leakTo } from "./leak.ts";
 import { obey, type ServerProtocol } from "./processes.ts";
 import { takeSample } from "./sample.ts";
 import { type Servers, startServers } from "./servers.ts";
+import { Stalls } from "./stalls.ts";
 
 const gate = new Gate();
 const kept = new Set<ServerCall>();
+const stalls = new Stalls();
 let servers: Servers | undefined;
 
 obey<ServerProtocol>({
@@ -27,5 +29,6 @@ obey<ServerProtocol>({
   },
   async end() {
     await servers?.[Symbol.asyncDispose]();
+    return { stalls: stalls.found };
   },
 });

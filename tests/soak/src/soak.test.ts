@@ -1,13 +1,14 @@
 /** Tests of the soak itself: its verdicts, its expectations, and that it notices a leak. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { ServiceError } from "@plumbline/errors";
 import { Gate } from "./gate.ts";
 import { inShares, type Kind } from "./mix.ts";
 import { givenUp, Outcomes, problemsOf } from "./outcomes.ts";
 import { slope } from "./slope.ts";
 import { soak } from "./soak.ts";
+import { Stalls } from "./stalls.ts";
 import { judge, type Timed } from "./verdict.ts";
 
 const mib = 2 ** 20;
@@ -83,7 +84,10 @@ test("an unexpected outcome is a problem, and so is a missing one", async () => 
     "small: 1 times TypeError: a mistake",
     "late: never deadline_exceeded",
   ]);
-  assert.match(outcomes.surprises.join(), /^small: TypeError: a mistake\nTypeError: a mistake\n.*soak\.test\.ts/);
+  assert.match(
+    outcomes.surprises.join(),
+    /^small: TypeError: a mistake after 0\.\d s, at minute 0\.\d\d\nTypeError: a mistake\n.*soak\.test\.ts/,
+  );
   assert.deepEqual([outcomes.total, outcomes.running], [4, 0]);
 });
 
@@ -95,6 +99,14 @@ test("kinds have their shares, even among few calls", () => {
     kinds.map((kind) => names.filter((name) => name === kind.name).length),
     [200, 20, 2],
   );
+});
+
+test("a process that stands still is noticed", async () => {
+  const stalls = new Stalls();
+  const until = performance.now() + 1_500;
+  while (performance.now() < until);
+  while (stalls.found.length === 0 && performance.now() < until + 10_000) await delay(20);
+  assert.ok((stalls.found[0]?.ms ?? 0) > 1_000, JSON.stringify(stalls.found));
 });
 
 test("a closed gate holds callers until it opens", async () => {

@@ -6,6 +6,7 @@ import { type Counts, problemsOf } from "./outcomes.ts";
 import { paceOf } from "./pace.ts";
 import { type ClientProtocol, Remote, type ServerProtocol } from "./processes.ts";
 import type { Sample } from "./sample.ts";
+import type { Stall } from "./stalls.ts";
 import { censusProblems, judge, leastJudged, type Timed, type Verdict } from "./verdict.ts";
 
 export interface SoakOptions {
@@ -40,6 +41,8 @@ export interface SoakReport {
   readonly census: Readonly<Record<Side, Census>>;
   /** Unexpected outcomes, missing ones, and objects that remain at rest. */
   readonly problems: readonly string[];
+  /** The times in which a process stood still: calls may have ended by their deadline in them. */
+  readonly stalls: Readonly<Record<Side, readonly Stall[]>>;
   /** The first unexpected outcomes, with their errors. */
   readonly surprises: readonly string[];
   readonly isFlat: boolean;
@@ -91,8 +94,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   }
   await rest();
   const census = { client: await client.ask("census"), server: await server.ask("census") };
-  const { counts, surprises, heldBack } = await client.ask("end");
-  await server.ask("end");
+  const { counts, surprises, heldBack, stalls: ofClient } = await client.ask("end");
+  const { stalls: ofServer } = await server.ask("end");
 
   const verdicts = { client: judge(samples.client), server: judge(samples.server) };
   const problems = [
@@ -110,6 +113,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     verdicts,
     census,
     counts,
+    stalls: { client: ofClient, server: ofServer },
     problems,
     surprises,
     isFlat,

@@ -40,6 +40,12 @@ export function summary(report: SoakReport): string {
     }),
     ...report.problems.map((problem) => `  NOT EXPECTED  ${problem}`),
     ...report.surprises.map((surprise) => `\n${surprise}`),
+    ...sides.flatMap((side) =>
+      report.stalls[side].map(
+        ({ minute, ms }) =>
+          `the ${side} stood still for ${(ms / 1_000).toFixed(1)} s until minute ${minute.toFixed(2)}`,
+      ),
+    ),
     "",
     `growth over the last ${judged} of ${report.samples.client.length} samples (slope by Theil and Sen)`,
     `  ${["", "", "last", "per hour", "per million calls", "in these samples", "allowed", "flat"].map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("")}`,
