@@ -6,7 +6,7 @@ export interface Stall {
 }
 
 const lookMs = 100;
-/** The shortest delay that counts: no call of the soak has a deadline below it that must be kept. */
+/** The shortest delay that counts: no call of the soak must keep a deadline below it. */
 const leastMs = 1_000;
 const mostKept = 100;
 
