@@ -133,7 +133,6 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   resources.defer(async () => void (await Promise.all(early.map((program) => program.stop()))));
   for (const program of early) program.start();
   if (certificates !== undefined) writeCertificates(certificates);
-  using limit = deadline(options.readyMs ?? 60_000, { signal });
   const own = async <T extends AsyncDisposable>(starting: Promise<T>): Promise<T> => resources.use(await starting);
   const [postgres, kafka, etcd] = await allEnded([
     own(
@@ -148,7 +147,6 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
     adapter === "kafka" ? own(startKafka({ dataDir: join(options.dataDir, "kafka"), port: kafkaPort })) : undefined,
     options.etcd && own(startStackEtcd(options.etcd, { dataDir: join(options.dataDir, "etcd"), port: etcdPort })),
     generateContracts(root),
-    ...early.map((program) => program.ready({ signal: limit.signal })),
   ]);
   signal?.throwIfAborted();
   if (etcd !== undefined) await putMissing(etcd.url, documentsOf(root));
