@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -142,6 +151,51 @@ test("no port of the stack can be reached from another machine (negative 46)", {
       await assert.rejects(once(socket, "connect"), { code: "ECONNREFUSED" }, `${name} at ${host}:${port}`);
     }
   }
+});
+
+/** Looks into /proc. A process may end meanwhile, and then has nothing to show. */
+function unlessGone<T>(look: () => T, gone: T): T {
+  try {
+    return look();
+  } catch {
+    return gone;
+  }
+}
+
+/** Returns the processes below one, and itself. */
+function family(pid: number): number[] {
+  const children = unlessGone(() => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8"), "").trim();
+  return [pid, ...(children === "" ? [] : children.split(" ").flatMap((child) => family(Number(child))))];
+}
+
+/** Returns the addresses at which processes listen, as `ss -ltn` has them: in hexadecimal. */
+function listeningAddresses(pids: readonly number[]): Set<string> {
+  const sockets = new Set<string>();
+  for (const pid of pids) {
+    for (const fd of unlessGone(() => readdirSync(`/proc/${pid}/fd`), [])) {
+      const target = unlessGone(() => readlinkSync(`/proc/${pid}/fd/${fd}`), "");
+      const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
+      if (inode !== undefined) sockets.add(inode);
+    }
+  }
+  const rows = ["tcp", "tcp6"].flatMap((file) => readFileSync(`/proc/net/${file}`, "utf8").split("\n").slice(1));
+  const cells = rows.map((row) => row.trim().split(/\s+/));
+  const listening = cells.filter((row) => row[3] === "0A" && sockets.has(row[9] ?? ""));
+  return new Set(listening.map((row) => row[1]?.split(":")[0] ?? ""));
+}
+
+test("every socket of the stack listens on the loopback address only (negative 46)", {
+  skip: process.platform !== "linux" && "needs /proc",
+}, async () => {
+  await using stack = await start();
+  await stack.printed(/Ready after/);
+  const addresses = listeningAddresses(family(stack.process.pid ?? assert.fail("no process")));
+  const loopback = ["0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"];
+  assert.ok(addresses.has("0100007F"));
+  assert.deepEqual(
+    [...addresses].filter((address) => !loopback.includes(address)),
+    [],
+  );
 });
 
 test("when the supervisor is killed its children end, and the next start recovers the data folder", async () => {
