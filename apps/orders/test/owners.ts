@@ -5,7 +5,7 @@ import { encodePrincipal, principalName } from "@plumbline/auth";
 import { sleep } from "@plumbline/concurrency";
 import { descriptorSet, OrdersService } from "@plumbline/contracts";
 import { accessRulesOf } from "@plumbline/contracts/access";
-import { isServiceError } from "@plumbline/errors";
+import { isServiceError, type ServiceError } from "@plumbline/errors";
 import { noFlags } from "@plumbline/flags";
 import { type Client, connect, createClient, serve, transportNames } from "@plumbline/rpc";
 import { noTelemetry } from "@plumbline/telemetry";
@@ -19,6 +19,7 @@ const both = ["orders:read", "orders:write"];
 const items = [{ sku: "tea", quantity: 2 }];
 
 type OrdersClient = Client<typeof OrdersService>;
+type Failure = Pick<ServiceError, "code" | "violations">;
 type CallOptions = Parameters<OrdersClient["getOrder"]>[1];
 
 /** Returns the options of a call that a gateway makes for a customer. */
@@ -117,11 +118,17 @@ export function ownersSuite(adapter: string, open: () => Promise<TestContext>): 
           const failure = await failureOf(
             client.placeOrder({ customerId: "", items: [{ sku, quantity: 1 }] }, as(ada)),
           );
-          const { code, violations } = failure as { code: string; violations: { field: string }[] };
+          const { code, violations } = failure as Failure;
           assert.deepEqual([code, violations.map(({ field }) => field)], ["invalid_argument", ["items[0].sku"]], sku);
         }
         const { orders } = await client.listOrders({ customerId: "", pageSize: 0, pageToken: "" }, as(ada));
         assert.deepEqual(orders, []);
+      });
+
+      run("a page of 101 orders is refused (negative 37)", async (client) => {
+        const query = { customerId: "", pageSize: 101, pageToken: "" };
+        const { code, violations } = (await failureOf(client.listOrders(query, as(newCustomer())))) as Failure;
+        assert.deepEqual([code, violations.map(({ field }) => field)], ["invalid_argument", ["page_size"]]);
       });
 
       run("a page token of another customer shows only the caller's own orders (negative 6)", async (client) => {
