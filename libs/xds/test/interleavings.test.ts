@@ -231,7 +231,7 @@ function assertHolds(
   for (const type of resourceTypes) {
     for (const one of client.held[type].values()) assert.ok(!isBad(one), `the client applied a bad ${type}`);
   }
-  // A full response has no clusters that only an earlier stream knew, so a stuck client misses them.
+  // A full response has no clusters that only an earlier stream knew: a stuck client misses them.
   if (newest) assertNothingDangles(client, client.rejected);
   for (const name of client.warming) {
     assert.ok(
