@@ -66,7 +66,7 @@ export async function openTarget(
   const dataDir = mkdtempSync(join(tmpdir(), "plumbline-attacks-"));
   opening.defer(() => rmSync(dataDir, { recursive: true, force: true }));
   const ports = await freeStackPorts();
-  const options = { root, dataDir, ports, transport, entry, environment, tokens: false } as const;
+  const options = { root, dataDir, ports, transport, entry, environment, tokens: false, plain: true } as const;
   const stack = await openProcesses({ ...options, onLine: () => {} });
   opening.defer(() => stack[Symbol.asyncDispose]());
   const opened = opening.move();

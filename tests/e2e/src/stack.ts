@@ -23,7 +23,7 @@ export interface Running extends AsyncDisposable {
 
 export type RunOptions = Pick<
   ProcessesOptions,
-  "environment" | "entry" | "scale" | "transport" | "etcd" | "tokens" | "mtls"
+  "environment" | "entry" | "scale" | "transport" | "etcd" | "tokens" | "plain"
 >;
 
 /**

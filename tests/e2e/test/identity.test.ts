@@ -4,7 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { noCredentials, useCredentials } from "@plumbline/tools-stack";
+import { OrdersService } from "@plumbline/contracts";
+import { connect, createClient } from "@plumbline/rpc";
+import { noTelemetry } from "@plumbline/telemetry";
+import { certificateFiles, noCredentials, useCredentials } from "@plumbline/tools-stack";
 import { type Answer, call, eventually, post } from "../src/http.ts";
 import { startReceiver } from "../src/otlp/receiver.ts";
 import { runStack } from "../src/stack.ts";
@@ -38,7 +41,11 @@ for (const transport of transports) {
     };
     try {
       await using receiver = await startReceiver();
-      await using running = await runStack({ transport, tokens: folder, environment: telemetryTo(receiver) });
+      await using running = await runStack({
+        transport,
+        tokens: folder,
+        environment: telemetryTo(receiver),
+      });
       const { base, lines, ports, stack } = running;
       useCredentials(base, noCredentials); // Each request says who sends it.
       const orders = `${base}/v1/orders`;
@@ -93,6 +100,17 @@ for (const transport of transports) {
       const ofBob = await post(orders, { items }, { ...as("bob"), ...key });
       assert.notEqual(ofAda.json["id"], ofBob.json["id"]);
       assert.equal(ofBob.json["customerId"], "bob");
+
+      // A service is for the gateway alone.
+      const { ca, ...own } = certificateFiles(stack.certificates ?? "", "worker");
+      const tls = {
+        ca: readFileSync(ca),
+        certificate: readFileSync(own.certificate),
+        key: readFileSync(own.key),
+      };
+      await using channel = await connect(`127.0.0.1:${ports.orders}`, noTelemetry, { transport, tls });
+      const cancelled = createClient(OrdersService, channel).cancelOrder({ orderId: String(ofBob.json["id"]) });
+      await assert.rejects(cancelled, { code: "permission_denied", reason: "CALLER_NOT_ALLOWED" });
 
       // An operator has the orders of all.
       assert.equal((await get(`${orders}/${id}`, "operator")).status, 200);

@@ -16,6 +16,10 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
 import { sleep } from "@plumbline/concurrency";
+import { GreeterService } from "@plumbline/contracts";
+import { codeOf } from "@plumbline/errors";
+import { connect as connectRpc, createClient } from "@plumbline/rpc";
+import { noTelemetry } from "@plumbline/telemetry";
 import { credentialsOf, freeStackPorts, type Ports, useCredentials } from "@plumbline/tools-stack";
 import { call, post } from "../src/http.ts";
 import { root } from "../src/stack.ts";
@@ -85,6 +89,17 @@ async function failing(lines: readonly string[]): Promise<string[]> {
   return failed;
 }
 
+/** Returns true if greeter answers a client without TLS. */
+async function isPlain({ ports }: Start): Promise<boolean> {
+  await using channel = await connectRpc(`127.0.0.1:${ports.greeter}`, noTelemetry, { timeoutMs: 20_000 });
+  try {
+    return (await createClient(GreeterService, channel).sayHello({ name: "Ada" })).message === "Hello Ada";
+  } catch (error) {
+    assert.equal(codeOf(error), "unavailable");
+    return false;
+  }
+}
+
 async function gone(base: string, ms = 20_000): Promise<void> {
   const until = performance.now() + ms;
   while (
@@ -107,6 +122,7 @@ test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the
   assert.equal(curls.length, 3);
   assert.deepEqual(await failing(curls), []);
   assert.doesNotMatch(first.output(), /WARNING/);
+  assert.equal(await isPlain(first), false);
   const anonymous = await fetch(`${first.base}/v1/orders`);
   assert.equal(anonymous.status, 401);
   for (const name of ["ada", "bob"]) assert.equal(statSync(join(first.dataDir, "tokens", name)).mode & 0o777, 0o600);
@@ -124,13 +140,14 @@ test("the curl lines it prints work, Ctrl-C ends everything with code 0, and the
   assert.equal((listed.json["orders"] as unknown[]).length, 1);
 });
 
-test("--no-auth warns, asks for no token, and its curl lines work", async () => {
-  await using open = await start(undefined, undefined, ["--no-auth"]);
+test("--no-auth warns, asks for no token, and its curl lines work; --plain leaves TLS out", async () => {
+  await using open = await start(undefined, undefined, ["--no-auth", "--plain"]);
   await open.printed(/Ctrl-C stops everything/);
   assert.match(open.output(), /WARNING: --no-auth asks for no access tokens/);
   const curls = [...open.output().matchAll(/^ {2}(curl .*)$/gm)].map((match) => match[1] as string);
   assert.equal(curls.length, 3);
   assert.ok(!curls.some((line) => line.includes("-H @")));
+  assert.equal(await isPlain(open), true);
   assert.deepEqual(await failing(curls), []);
 });
 

@@ -24,7 +24,7 @@ const spec = {
     kafka: flag("carries the events on Apache Kafka; needs Java 17 and Maven"),
     etcd: flag("keeps settings and feature flags in etcd: one on PATH, else a container"),
     "no-auth": flag("asks for no access tokens: everybody on this machine may call everything"),
-    mtls: flag("calls between the services are over TLS, each with a certificate, and only the gateway may call"),
+    plain: flag("calls between the services are in the clear, for grpcurl and the like"),
     transport: choice("carrier of the calls; PLUMBLINE_TRANSPORT where not given", transports),
     "ports-from": whole("takes all ports in a row from this one", { least: 1_024, most: 65_000 }),
     data: text("folder of the data (.plumbline/data)", { takes: "FOLDER" }),
@@ -151,7 +151,7 @@ await runCommand(spec, async ({ values }) => {
       adapter: values.kafka ? "kafka" : "postgres",
       etcd,
       tokens,
-      mtls: values.mtls,
+      plain: values.plain,
       transport: values.transport ?? givenTransport(),
       onLine: (name, line) => {
         if (!names.includes(name)) names.push(name);

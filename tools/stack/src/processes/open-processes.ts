@@ -44,10 +44,11 @@ export interface ProcessesOptions extends Omit<ProgramsOptions, "extra" | "etcdU
    */
   readonly tokens?: string | false | undefined;
   /**
-   * Calls between the services are over TLS, and both sides show a certificate of an authority that
-   * is made at the start. With tokens too, services are for the gateway alone.
+   * Calls between the services are in the clear. By default they are over TLS, and both sides show
+   * a certificate of an authority that is made at the start; with tokens, services are for the
+   * gateway alone.
    */
-  readonly mtls?: boolean | undefined;
+  readonly plain?: boolean | undefined;
   /** Removes the data of earlier runs first. */
   readonly fresh?: boolean;
   /**
@@ -104,7 +105,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<ProcessS
   const { root, ports, onLine, signal, adapter = "postgres", entry = "source" } = options;
   const { tokens: folder = join(options.dataDir, "tokens") } = options;
   const tokens = folder === false ? undefined : folder;
-  const certificates = options.mtls === true ? join(options.dataDir, "certificates") : undefined;
+  const certificates = options.plain === true ? undefined : join(options.dataDir, "certificates");
   const began = performance.now();
   await using resources = new AsyncDisposableStack();
 
