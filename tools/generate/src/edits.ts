@@ -22,7 +22,8 @@ export function nextPorts(tree: Tree): Ports {
 
 /**
  * Adds the service to the files that list all services: the table of the stack,
- * docker-compose.yml, the values of the Helm chart, the contracts' exports and the lock file.
+ * docker-compose.yml, the values of the Helm chart, the contracts' exports, the clients of the
+ * issuer, the images of a release and the lock file.
  */
 export function addToStack(tree: Tree, service: NewService, ports: Ports): void {
   addRow(tree, service, ports);
@@ -30,6 +31,7 @@ export function addToStack(tree: Tree, service: NewService, ports: Ports): void 
   addToChart(tree, service);
   addToContracts(tree, service);
   addToIssuer(tree, service);
+  addToRelease(tree, service);
   addToLockFile(tree, service.name);
 }
 
@@ -53,6 +55,11 @@ function addToIssuer(tree: Tree, { name }: NewService): void {
   edit(tree, "apps/issuer/src/clients.ts", (text) =>
     text.replace(/^(const own = \[.*)\];$/m, `$1, ${scopes.join(", ")}];`),
   );
+}
+
+/** Lets a release build and sign the service's image. */
+function addToRelease(tree: Tree, { name }: NewService): void {
+  edit(tree, ".github/workflows/release.yml", (text) => text.replace(/^( {8}service: \[.*)\]$/m, `$1, ${name}]`));
 }
 
 function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports): void {
