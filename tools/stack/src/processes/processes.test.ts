@@ -248,6 +248,14 @@ test("a program that is killed is started again and says so", async () => {
   assert.match(running.lines.join("\n"), /ended \(SIGKILL\): starting it again in \d+ ms/);
 });
 
+test("a program has a small young generation, so that all of them fit in half a gigabyte", async () => {
+  const port = await freePort();
+  const script = `${server(port)} console.log(process.execArgv.join(" "));`;
+  await using running = supervise(script, `http://127.0.0.1:${port}`);
+  await running.program.ready(inTime());
+  assert.match(running.lines.join("\n"), /^--max-semi-space-size=8 /m);
+});
+
 test("a program that never gets ready is given up with its last lines", async () => {
   await using running = supervise('console.log("no licence"); process.exit(3);', "http://127.0.0.1:9");
   await assert.rejects(running.program.ready(inTime()), /program does not start \(exit code 3\)[^]*no licence/);
