@@ -6,19 +6,14 @@ import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
 import { connect } from "../client/connect.ts";
 import { createClient } from "../client/create-client.ts";
 import {
-  authorityLeaf,
   ca,
   caller,
   disguised,
-  expiredGateway,
   gateway,
-  nextGateway,
   otherDomain,
-  otherGateway,
   overHttp,
   rootPath,
   server,
-  serverOnly,
   twoUris,
   worker,
 } from "../conformance/certificates.ts";
@@ -142,32 +137,6 @@ for (const transport of transportNames) {
       assert.equal(await list({ ca, ...gateway }), 1);
       await assert.rejects(list({ ca, ...worker }), { reason: "CALLER_NOT_ALLOWED" });
       await assert.rejects(list({ ca, ...caller }), { reason: "CALLER_INVALID" });
-    });
-
-    void test("a certificate that TLS refuses makes no call (negative 52)", async () => {
-      await using running = await open(transport, internal);
-      await assert.rejects(call(transport, running.port, { ca }), { code: "unavailable" }, "none");
-      for (const [name, certificate] of Object.entries({ otherGateway, expiredGateway, serverOnly })) {
-        const refused = call(transport, running.port, { ca, ...certificate });
-        await assert.rejects(refused, { code: "unavailable" }, name);
-      }
-      await assert.rejects(call(transport, running.port, { ca, ...authorityLeaf }), {
-        code: /unavailable|unauthenticated/,
-      });
-    });
-
-    void test("a renewed certificate is the same caller, and no call fails (negative 57)", async () => {
-      await using running = await open(transport, internal);
-      let tls = { ca, ...gateway };
-      const target = `127.0.0.1:${running.port}`;
-      await using channel = await connect(target, noTelemetry, { transport, tls: () => tls, timeoutMs: 20_000 });
-      const client = createClient(Conformance, channel);
-      for (let i = 0; i < 100; i++) {
-        if (i === 30) tls = { ca, ...nextGateway };
-        if (i === 50) running.recycle();
-        const answers = await Promise.all([client.unary(""), client.unary(""), client.unary("")]);
-        assert.deepEqual(new Set(answers), new Set(["spiffe://plumbline.test/gateway undefined"]));
-      }
     });
 
     void test("settings that do not fit together are refused at the start", async () => {
