@@ -196,6 +196,11 @@ for (const [name, values, want] of [
     },
     /services\.\w+ believes callers by their certificates: leave out rpc\.principalPeers/,
   ],
+  [
+    "a gateway without tokens, which does not start in a pod,",
+    { services: { gateway: { settings: { auth: { issuer: undefined, off: true } } } } },
+    /at '\/services\/gateway\/settings\/auth'.*'off' not allowed/,
+  ],
 ] as const) {
   test(`${name} is refused with what to change`, { skip }, () => {
     const { ok, complaint } = tryRender(values);
@@ -222,9 +227,7 @@ test("the chart takes no issuer for development, and asks for tokens", () => {
   }
 });
 
-test("an install warns about a service that asks for no principal, and a gateway that asks for no token", {
-  skip,
-}, () => {
+test("an install warns about a service that asks for no principal, and an issuer for development", { skip }, () => {
   const warnings = (...values: readonly object[]) => notes(...values).match(/WARNING: .*/g) ?? [];
   const open = ownServices.filter(({ packages = [] }: ServiceRow) => packages.length > 0).map(({ name }) => name);
   const one = /^WARNING: (\S+) asks for no principal, so any token with the scope/;
@@ -238,9 +241,6 @@ test("an install warns about a service that asks for no principal, and a gateway
   assert.deepEqual(warnings(peers), []);
   assert.deepEqual(warnings({ settings: { rpc: { callers: "spiffe://shop.example/gateway" } } }), []);
   const gateway = (auth: object) => ({ services: { gateway: { settings: { auth } } } });
-  assert.deepEqual(warnings(peers, gateway({ issuer: undefined, off: true })), [
-    "WARNING: gateway asks for no tokens: everybody who reaches it may call everything.",
-  ]);
   assert.deepEqual(warnings(peers, gateway({ developmentIssuer: true })), [
     "WARNING: gateway takes tokens of an issuer for development, which anybody may get.",
   ]);

@@ -102,14 +102,14 @@ test("each engine's port is open to the services that use it, and to no other", 
   assert.deepEqual(used(443), ["gateway", "worker"]);
 });
 
-test("the gateway reaches its issuer, and no port of one if it asks for no tokens", { skip }, () => {
+test("the gateway reaches its issuer, and no port of one if it names none", { skip }, () => {
   const issuer = { to: [{ podSelector: { matchLabels: { "app.kubernetes.io/name": "issuer" } } }], ports: [8091] };
-  const flows = (auth: object) =>
-    allowedFlows(named, { services: { gateway: { settings: { auth } } }, networkPolicy: { issuer } }).filter((flow) =>
+  const flows = (settings: object) =>
+    allowedFlows(named, { services: { gateway: { settings } }, networkPolicy: { issuer } }).filter((flow) =>
       flow.includes(" > issuer:"),
     );
   assert.deepEqual(flows({}), ["gateway > issuer:8091 TCP"]);
-  assert.deepEqual(flows({ issuer: undefined, off: true }), []);
+  assert.deepEqual(flows({ auth: { issuer: undefined } }), []);
 });
 
 test("anyone may call the gateway, and a stranger calls nothing else but metrics", { skip }, () => {

@@ -11,8 +11,12 @@ export interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
 }
 
-/** Settings that the chart sets itself, because its ports and probes rely on them. */
+/**
+ * Settings that the chart sets itself, because its ports and probes rely on them, and `auth.off`,
+ * with which a gateway starts on loopback only.
+ */
 const ofTheChart: ReadonlySet<string> = new Set([
+  "auth.off",
   "http.host",
   "http.port",
   "rpc.host",
@@ -25,9 +29,8 @@ const ofTheChart: ReadonlySet<string> = new Set([
 const notes: ReadonlySet<string> = new Set(["default", "description", "live", "secret"]);
 
 /**
- * Returns the schema of `services.NAME.settings`: every setting but secrets and those that the
- * chart sets itself. Any other key is refused. No key is required, since defaults, Secrets and the
- * chart give the rest.
+ * Returns the schema of `services.NAME.settings`: every setting but secrets and those above. Any
+ * other key is refused. No key is required, since defaults, Secrets and the chart give the rest.
  */
 export function settingsSchema({ name, schema }: Service): JsonSchema {
   const secrets = listSettings(schema, settingsPrefix(name)).filter(({ secret }) => secret);
