@@ -1,7 +1,8 @@
 /** Certificates of the services on the test cluster, as cert-manager would write them. */
 import { newAuthority } from "@plumbline/tools-engines";
+import { identityOf } from "../processes/certificates.ts";
 import { ownServices } from "../services.ts";
-import { identityPattern, release } from "./charts.ts";
+import { release } from "./charts.ts";
 
 /**
  * Returns a Secret for each service: a certificate of an authority that is new each time, with the
@@ -14,7 +15,7 @@ export function certificateSecrets(namespace: string) {
     const dnsNames = ["", `.${namespace}`, `.${namespace}.svc`, `.${namespace}.svc.cluster.local`].map(
       (end) => name + end,
     );
-    const { certificate, key } = authority.issue({ name, uris: [identityPattern.replace("%s", name)], dnsNames });
+    const { certificate, key } = authority.issue({ name, uris: [identityOf(name)], dnsNames });
     const stringData = { "tls.crt": certificate, "tls.key": key, "ca.crt": authority.certificate };
     return {
       apiVersion: "v1",

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { identityOf } from "../processes/certificates.ts";
 
 /** The folder of the charts. */
 export const charts = resolve(import.meta.dirname, "../../../../deploy/helm");
@@ -14,11 +15,8 @@ export function chartOf(): string {
 /** The arguments that give the gateway the issuer of the engines for tests. */
 const tokens = ["--values", join(charts, "examples/issuer-for-tests.yaml")];
 
-/** The SPIFFE id of a service in the tests, by the name of its objects. */
-export const identityPattern = "spiffe://plumbline.internal/%s";
-
 /** The arguments that let services know each other by certificates, in the place of addresses. */
-const certificates = ["--set", `mtls.enabled=true,mtls.identity=${identityPattern},settings.rpc.principalPeers=`];
+const certificates = ["--set", `mtls.enabled=true,mtls.identity=${identityOf("%s")},settings.rpc.principalPeers=`];
 
 /** Returns the arguments that give the services the engines for tests, and images of a tag. */
 export function valuesOf(tag: string, identity: readonly string[] = [...tokens, ...certificates]): readonly string[] {
