@@ -42,13 +42,13 @@ test("an image is checked before it is built, and verified after it is signed", 
   const order = [
     "git merge-base --is-ancestor",
     "npm run check -- packages bundles",
-    "npm run images -- prove",
+    "npm run signing -- prove",
     "cosign verify",
     "docker buildx bake",
     "sha256sum --check --strict",
     "actions/attest-build-provenance@",
-    "npm run images -- sign",
-    "npm run images -- verify",
+    "npm run signing -- sign",
+    "npm run signing -- verify",
   ].map(indexOf);
   assert.deepEqual(
     order,
@@ -79,8 +79,8 @@ test("no step of a release uses a cache that another run has written", () => {
     assert.doesNotMatch(JSON.stringify(step), /"cache"|cache-from|actions\/cache/);
 });
 
-test("cosign is the version that tools/images names, and a pipe fails with its first program", () => {
-  const [, version] = /cosignVersion = "([^"]+)"/.exec(read("tools/images/src/cosign.ts")) ?? [];
+test("cosign is the version that tools/signing names, and a pipe fails with its first program", () => {
+  const [, version] = /cosignVersion = "([^"]+)"/.exec(read("tools/signing/src/cosign.ts")) ?? [];
   assert.equal(steps[indexOf("sigstore/cosign-installer@")]?.with?.["cosign-release"], `v${version}`);
   assert.equal(defaults.run.shell, "bash");
 });

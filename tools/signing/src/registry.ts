@@ -1,5 +1,5 @@
 /**
- * A registry of images in memory, for `npm run images -- prove`: the part of the OCI distribution
+ * A registry of images in memory, for `npm run signing -- prove`: the part of the OCI distribution
  * specification that cosign uses, without users. It listens on loopback.
  */
 import { createHash } from "node:crypto";

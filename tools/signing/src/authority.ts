@@ -1,4 +1,4 @@
-/** An authority for `npm run images -- prove`, with names of workflows as Fulcio gives them. */
+/** An authority for `npm run signing -- prove`, with names of workflows as Fulcio gives them. */
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

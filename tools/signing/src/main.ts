@@ -1,4 +1,4 @@
-/** `npm run images`: signs images and verifies them, with cosign. */
+/** `npm run signing`: signs images and verifies them, with cosign. */
 import { runCommand } from "@plumbline/tools-stack/command";
 import { options, readSign, readVerify } from "./commands.ts";
 import { cosign, whyNoCosign } from "./cosign.ts";
@@ -9,7 +9,7 @@ const skipped = 77;
 
 await runCommand(
   {
-    name: "npm run images",
+    name: "npm run signing",
     about: "Signs images, and verifies who signed them and what they are made of.",
     options,
     words: {

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 
-/** The version that the release workflow installs. `npm run images -- prove` passes with it. */
+/** The version that the release workflow installs. `npm run signing -- prove` passes with it. */
 export const cosignVersion = "3.1.3";
 
 /** Somebody whom an identity provider knows: a workflow on GitHub, for instance. */
