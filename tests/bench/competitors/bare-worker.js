@@ -3,7 +3,7 @@
  * item, a label, a row, an event. bare-orders.js lists what is missing.
  */
 import { createServer } from "node:net";
-import { drawLabel } from "../../../apps/worker/src/label/draw-label.ts";
+import { drawLabel } from "../../../apps/worker/src/labels/draw-label.ts";
 import { connectKafka, consume, pool } from "./bare-kafka.js";
 
 await pool.query(`create table if not exists fulfilments (
