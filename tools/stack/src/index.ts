@@ -31,7 +31,7 @@ export { type CertificateFiles, certificateFiles } from "./processes/certificate
 export { proportionalSetSize } from "./processes/memory.ts";
 export { openProcesses, type ProcessesOptions, type ProcessStack } from "./processes/open-processes.ts";
 export type { Adapter, Entry, Program, Transport } from "./processes/programs.ts";
-export { databases, givenTransport, programs, transports } from "./processes/programs.ts";
+export { databases, givenTransport, migrationSettings, programs, transports } from "./processes/programs.ts";
 export { generateContracts } from "./processes/run-script.ts";
 export {
   clusterRows,

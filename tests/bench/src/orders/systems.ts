@@ -1,9 +1,17 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { KafkaClientName } from "@plumbline/messaging/settings";
 import { createDatabase, freePort } from "@plumbline/tools-engines";
-import { databases as databaseNames, freeStackPorts, programs, settingsPrefix } from "@plumbline/tools-stack";
+import {
+  databases as databaseNames,
+  freeStackPorts,
+  migrationSettings,
+  programs,
+  settingsPrefix,
+} from "@plumbline/tools-stack";
+import { knownSettings, onlyKnown } from "../against/known-settings.ts";
 import { gcFile } from "../competitors/gc-file.ts";
 import { type Program, Running } from "../competitors/program.ts";
 import { node } from "../competitors/targets.ts";
@@ -65,8 +73,8 @@ export async function startOurs(
   const urls = await databases(site, adapter);
   const services: Service[] = [];
   for (const service of serviceNames) {
-    const program = await programOf(site, adapter, urls, service);
-    await migrate(site, program);
+    const { program, migration } = await programsOf(site, adapter, urls, service);
+    await migrate(site, migration);
     if (!names.includes(service)) continue;
     const opsPort = Number(program.env[`${service.toUpperCase()}_OPS_PORT`]);
     services.push({ name: service, opsPort, ...(await start(site, program, stack)) });
@@ -82,11 +90,11 @@ export async function startWorkers(
   stack: AsyncDisposableStack,
 ): Promise<{ readonly running: readonly Running[]; readonly databaseUrl: string }> {
   const urls = await databases(site, "kafka");
-  await migrate(site, await programOf(site, "kafka", urls, "worker"));
+  await migrate(site, (await programsOf(site, "kafka", urls, "worker")).migration);
   const running: Running[] = [];
   for (const group of groups) {
-    const program = group.holding(await programOf(site, "kafka", urls, "worker"));
-    running.push((await start(site, program, stack)).running);
+    const { program } = await programsOf(site, "kafka", urls, "worker");
+    running.push((await start(site, group.holding(program), stack)).running);
   }
   return { running, databaseUrl: urls.worker };
 }
@@ -143,27 +151,50 @@ type Urls = Parameters<typeof programs>[1];
 async function databases({ engines }: Site, adapter: Adapter): Promise<Urls> {
   const urls: Record<string, string> = {};
   for (const name of databaseNames) {
-    const role = `${adapter}_${settingsPrefix(name).toLowerCase()}`;
+    const role = roleIn(adapter, name);
     urls[name] = await createDatabase(engines.postgresUrl, role, { owner: role });
   }
   return urls as Urls;
 }
 
-/** Returns the program as `npm start` would start it, on other ports and from its bundle. */
-async function programOf(site: Site, adapter: Adapter, urls: Urls, name: ServiceName): Promise<Program> {
+/**
+ * Returns the program and its migration as `npm start` would start them, on other ports and from
+ * the bundle of the site's checkout, with the settings that this checkout knows.
+ */
+async function programsOf(
+  site: Site,
+  adapter: Adapter,
+  urls: Urls,
+  name: ServiceName,
+): Promise<{ readonly program: Program; readonly migration: Program }> {
   const ports = { ...(await freeStackPorts()), kafka: site.engines.kafkaPort ?? 0 };
   const found = programs(ports, urls, { adapter, entry: "bundle" }).find((program) => program.name === name);
   if (found === undefined) throw new Error(`the stack has no program "${name}"`);
   const prefix = name.toUpperCase();
-  const env = {
-    ...found.environment,
+  const common = {
     [`${prefix}_RPC_HOST`]: "127.0.0.1",
     [`${prefix}_OPS_HOST`]: "127.0.0.1",
+    [`${prefix}_RPC_TRANSPORT`]: "http2",
     [`${prefix}_KAFKA_CLIENT`]: site.kafkaClient,
     WORKER_SUPPLIERS_URL: site.supplier,
     NODE_ENV: "production",
   };
-  return node(site, join(site.root, found.entry), env, ports[name], site.flags);
+  const known = knownSettings(readFileSync(join(site.root, "docs/settings.md"), "utf8"));
+  const [url, role] = [`${prefix}_MESSAGING_URL`, `${prefix}_MESSAGING_ROLE`];
+  const owner = migrationSettings(found, urls);
+  // Before services had roles of their own there, each reached the events as their owner.
+  const asOwner = known.has(role) || adapter === "kafka" ? {} : { [url]: urls.messaging };
+  const run = (settings: Readonly<Record<string, string>>): Program =>
+    node(site, join(site.root, found.entry), onlyKnown({ ...settings, ...common }, known), ports[name], site.flags);
+  return {
+    program: run({ ...found.environment, ...asOwner }),
+    migration: run({ ...owner, ...(adapter === "postgres" && { [role]: roleIn(adapter, name) }) }),
+  };
+}
+
+/** The role that a service logs in by: systems of several adapters share a server. */
+function roleIn(adapter: Adapter, name: string): string {
+  return `${adapter}_${settingsPrefix(name).toLowerCase()}`;
 }
 
 /** Creates its tables and topics. */
