@@ -13,7 +13,7 @@ const words = {
   telemetry: "the gateway with and without 10 % of its traces exported",
   mtls: "gateway and greeter with certificates beside the same in the clear",
   overload: "the gateway at up to twice its peak, with its limit and without",
-  against: "greeter and gateway of this checkout beside another, in pairs",
+  against: "greeter, gateway and orders of this checkout beside another, in pairs",
   allocations: "bytes that greeter and gateway allocate for a call, beside the baseline",
   micro: "our libraries beside npm packages, and the cost of a flag",
 };
@@ -24,11 +24,11 @@ type Word = keyof typeof words;
  * --rounds only.
  */
 const takers: Readonly<Record<string, readonly Word[]>> = {
-  only: ["competitors", "orders"],
+  only: ["competitors", "orders", "against"],
   names: ["competitors", "orders", "against"],
   ms: ["competitors", "replicas", "gc", "telemetry", "mtls", "overload", "against"],
   rate: ["competitors", "orders", "gc"],
-  orders: ["orders", "curves"],
+  orders: ["orders", "curves", "against"],
   rows: ["curves"],
   client: ["orders"],
   profile: ["orders", "telemetry"],
@@ -49,7 +49,7 @@ await runCommand(
     wordsAs: "[COMMAND]",
     options: {
       rounds: whole("rounds of each measurement; 5, or 8 to 10 for ratios, by default", { least: 1, most: 100 }),
-      only: text(`parts: rpc,gateway,chain,start or fulfilled,rejected${of("only")}`, { takes: "A,B" }),
+      only: text(`parts: rpc,gateway,chain,start or fulfilled,rejected or calls,orders${of("only")}`, { takes: "A,B" }),
       names: text(`only targets with one of these in their name${of("names")}`, { takes: "A,B" }),
       ms: whole(`length of a measurement, 1200 by default, 800 for competitors${of("ms")}`, {
         least: 100,
@@ -122,10 +122,11 @@ await runCommand(
         return () => overload({ rounds, ms });
       },
       async against() {
-        const { checkout } = values;
+        const { checkout, orders = 800 } = values;
         if (checkout === undefined) throw new UsageError("against needs --checkout FOLDER");
+        const chosen = only(["calls", "orders"]);
         const { against } = await import("./against/against.ts");
-        return () => against({ checkout, rounds, names, ms, json });
+        return () => against({ checkout, only: chosen, rounds, orders, names, ms, json });
       },
       async allocations() {
         await generateContracts(root);

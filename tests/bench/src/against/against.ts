@@ -15,13 +15,18 @@ import { type CalmPairs, calmPairs, calmRule } from "../pairs/calm-pairs.ts";
 import { type Watched, watched } from "../pairs/surroundings.ts";
 import { warmUp } from "../pairs/warm-up.ts";
 import { atMost, interval, type Ratio } from "../ratio.ts";
+import { againstOrders } from "./against-orders.ts";
 import { knownSettings, onlyKnown } from "./known-settings.ts";
 
 export interface AgainstOptions {
   /** The other checkout, with its dependencies installed. */
   readonly checkout: string;
+  /** The parts to measure: calls, orders. */
+  readonly only: readonly string[];
   readonly rounds: number;
   readonly ms: number;
+  /** Orders of one closed loop. */
+  readonly orders: number;
   /** Measures only targets whose name has one of these. */
   readonly names: readonly string[];
   readonly json: string | undefined;
@@ -42,17 +47,36 @@ const mostBytes = 1.02;
 const starts = 4;
 
 /**
- * Measures the greeter and the gateway of this checkout beside those of another, in interleaved
- * pairs of short rounds over several starts. Prints CPU time and allocated bytes per call. Sets
- * exit code 1 if an interval lies above its aim.
+ * Measures greeter, gateway and orders of this checkout beside those of another, in interleaved
+ * pairs of short rounds over several starts. Prints CPU time and allocated bytes per call, and the
+ * rate, cost and latency of orders. Sets exit code 1 if an interval lies beyond its aim.
  */
-export async function against({ checkout, rounds, ms, names, json }: AgainstOptions): Promise<void> {
-  const other = resolve(checkout);
+export async function against(options: AgainstOptions): Promise<void> {
+  const { only, names, rounds, orders, json } = options;
+  const other = resolve(options.checkout);
   for (const part of ["apps/greeter", "apps/gateway", "docs/settings.md", "node_modules"]) {
     if (!existsSync(join(other, part))) throw new Error(`${other} has no ${part}: name a checkout after npm ci there`);
   }
+  const samples: Record<string, unknown> = {};
+  if (only.includes("calls")) Object.assign(samples, await againstCalls(other, options));
+  if (only.includes("orders")) {
+    for (const checkout of [other, root]) buildOurs(checkout, ["orders", "worker"]);
+    console.log(machineOf("processes on any core"));
+    const found = await againstOrders(other, { rounds, orders, names });
+    console.log(found.table);
+    Object.assign(samples, found.samples);
+    if (found.ratios.some((ratio) => ratio.verdict === "missed")) process.exitCode = 1;
+  }
+  if (json !== undefined) writeFileSync(json, JSON.stringify(samples, undefined, 2));
+}
+
+/** Returns the samples of greeter and gateway. */
+async function againstCalls(
+  other: string,
+  { rounds, ms, names }: AgainstOptions,
+): Promise<Readonly<Record<string, unknown>>> {
   await using workshop = await openWorkshop("bench against", { competitors: false });
-  if (workshop === undefined) return;
+  if (workshop === undefined) return {};
   buildOurs(other, ["gateway", "greeter"]);
   console.log(machineOf());
 
@@ -84,7 +108,7 @@ export async function against({ checkout, rounds, ms, names, json }: AgainstOpti
     }
   }
   console.log(`${markdown(rows)}\n\n${calmRule}`);
-  if (json !== undefined) writeFileSync(json, JSON.stringify(samples, undefined, 2));
+  return samples;
 }
 
 async function measurePairs(

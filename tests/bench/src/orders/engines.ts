@@ -16,7 +16,7 @@ export interface Engines extends AsyncDisposable {
 }
 
 /** Starts the engines of `npm start`, with its settings, on new data. */
-export async function startEngines(): Promise<Engines> {
+export async function startEngines({ kafka: wanted = true } = {}): Promise<Engines> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.adopt(mkdtempSync(join(tmpdir(), "plumbline-bench-data-")), (path) =>
     rmSync(path, { recursive: true, force: true }),
@@ -25,9 +25,10 @@ export async function startEngines(): Promise<Engines> {
   const postgres = stack.use(
     await startPostgres({ dataDir: join(folder, "postgres"), port: await freePort(), settings }),
   );
-  const why = whyNoKafka();
+  const why = wanted ? whyNoKafka() : undefined;
   if (why !== undefined) console.log(`SKIPPED  the systems on Kafka: ${why}`);
-  const kafka = why === undefined ? stack.use(await startKafka({ dataDir: join(folder, "kafka") })) : undefined;
+  const kafka =
+    wanted && why === undefined ? stack.use(await startKafka({ dataDir: join(folder, "kafka") })) : undefined;
   const owned = stack.move();
   return {
     postgresUrl: postgres.url,

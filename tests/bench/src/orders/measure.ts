@@ -33,7 +33,7 @@ export interface Seen {
 
 /** Places orders as fast as they are accepted, and measures their cost. */
 export async function closedLoop(
-  { system, customer }: Seen,
+  { system, customer }: Pick<Seen, "system" | "customer">,
   ending: Ending,
   engines: Engines,
   count: number,
