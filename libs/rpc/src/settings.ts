@@ -3,7 +3,7 @@
  */
 import { durationMs, port } from "@plumbline/config";
 import { z } from "zod";
-import { callerIds } from "./identity/principals.ts";
+import { SpiffeIds } from "./identity/spiffe-ids.ts";
 import { addressList } from "./shares/address.ts";
 import { defaultTrustedPeers } from "./shares/share-keys.ts";
 import { defaultTransport, transportNames } from "./transports/index.ts";
@@ -70,10 +70,7 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
     callers: z
       .string()
       .default("")
-      .refine(
-        isCallerList,
-        "expected SPIFFE ids of one trust domain, such as spiffe://example.org/gateway, with commas",
-      )
+      .refine(isIdList, "expected SPIFFE ids of one trust domain, such as spiffe://example.org/gateway, with commas")
       .describe(
         "SPIFFE ids of callers, by their certificates, with commas: others may only check health; in the place of principalPeers",
       ),
@@ -108,9 +105,9 @@ function isAddressList(list: string): boolean {
   }
 }
 
-function isCallerList(list: string): boolean {
+function isIdList(list: string): boolean {
   try {
-    if (list !== "") callerIds(list);
+    if (list !== "") void new SpiffeIds("ids", list);
     return true;
   } catch {
     return false;

@@ -40,6 +40,7 @@ export interface ClientTransportOptions {
   readonly balancing?: Balancing | undefined;
   /** No TLS if not given. */
   readonly tls?: Reloadable<ClientTls> | undefined;
+  readonly serverIds?: string | undefined;
   readonly maxMessageBytes: number;
   /** Doubled for new connections when a server answers "too_many_pings" (gRPC A8). */
   readonly keepaliveMs: number;

@@ -32,6 +32,12 @@ export interface ConnectOptions {
    * not given.
    */
   readonly tls?: Reloadable<ClientTls> | undefined;
+  /**
+   * The SPIFFE ids of the servers, with commas: "spiffe://example.org/orders". With it a server's
+   * certificate must have exactly one URI, which is one of these, in the place of the target's
+   * host. Needs `tls`, whose authorities must be those of the trust domain.
+   */
+  readonly serverIds?: string | undefined;
   /** The deadline of calls that set none; 30 s if not given. */
   readonly timeoutMs?: number | undefined;
   /**
@@ -63,6 +69,7 @@ export async function connect(target: string, telemetry: Telemetry, options: Con
     onResolution: resolutionLog(target, telemetry),
     balancing: options.balancing,
     tls: options.tls,
+    serverIds: options.serverIds,
     maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
     keepaliveMs: options.keepaliveMs ?? 30_000,
     keepaliveTimeoutMs: 10_000,

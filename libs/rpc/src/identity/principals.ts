@@ -2,7 +2,8 @@ import { decodePrincipal, type Principal, principalName } from "@plumbline/auth"
 import { ServiceError } from "@plumbline/errors";
 import { ShareKeys } from "../shares/share-keys.ts";
 import type { IncomingCall } from "../transport.ts";
-import { type CallerIdentity, identityOf, noCertificate, trustDomainOf } from "./spiffe.ts";
+import { type CallerIdentity, noCertificate } from "./spiffe.ts";
+import { SpiffeIds } from "./spiffe-ids.ts";
 
 /** The connection of a call, as far as it says who is at its other end. */
 type Origin = Pick<IncomingCall, "peer" | "identity">;
@@ -47,24 +48,13 @@ export function believedPeers(list: string): Believed {
   return { isBelieved: ({ peer }) => peers.peer(peer).trusted };
 }
 
-/** Reads SPIFFE ids with commas. Throws a TypeError unless all are of one trust domain. */
-export function callerIds(list: string): { readonly ids: readonly string[]; readonly trustDomain: string } {
-  const ids = list.split(",").map((id) => id.trim());
-  const [trustDomain = "", ...others] = new Set(ids.map((id) => trustDomainOf(id) ?? wrongId(id)));
-  if (others.length > 0) throw new TypeError(`callers: expected one trust domain, not ${trustDomain} and ${others[0]}`);
-  return { ids, trustDomain };
-}
-
 /** The callers of a server by their certificates. */
 export class Callers implements Believed {
-  readonly #ids: ReadonlySet<string>;
-  readonly #trustDomain: string;
+  readonly #ids: SpiffeIds;
 
-  /** Throws a TypeError for a list that `callerIds` cannot read. */
+  /** Throws a TypeError for a list that `SpiffeIds` cannot read. */
   constructor(list: string) {
-    const { ids, trustDomain } = callerIds(list);
-    this.#ids = new Set(ids);
-    this.#trustDomain = trustDomain;
+    this.#ids = new SpiffeIds("callers", list);
   }
 
   /** Returns the identity that a client's certificate gives, which TLS has verified. */
@@ -73,11 +63,11 @@ export class Callers implements Believed {
     getPeerX509Certificate(): { readonly raw: Uint8Array } | undefined;
   }): CallerIdentity {
     const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
-    return certificate === undefined ? noCertificate : identityOf(certificate.raw, this.#trustDomain);
+    return certificate === undefined ? noCertificate : this.#ids.identify(certificate.raw);
   }
 
   isBelieved({ identity }: Origin): boolean {
-    return identity !== undefined && "id" in identity && this.#ids.has(identity.id);
+    return identity !== undefined && this.#ids.includes(identity);
   }
 
   admit(call: Origin): void {
@@ -93,8 +83,4 @@ export class Callers implements Believed {
       });
     }
   }
-}
-
-function wrongId(id: string): never {
-  throw new TypeError(`callers: expected SPIFFE ids with commas, such as spiffe://example.org/gateway, not "${id}"`);
 }

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 
-/** The identity of a connection's client: its SPIFFE id, or the reason why it has none. */
+/** The identity of the other end of a connection: its SPIFFE id, or the reason why it has none. */
 export type CallerIdentity =
   | { readonly id: string }
   | { readonly fault: "missing" | "invalid"; readonly detail: string };

@@ -15,7 +15,7 @@ import { isAtDeadline } from "../../deadline.ts";
 import { parseTarget } from "../../discovery/target.ts";
 import { Metadata } from "../../metadata.ts";
 import { detailsName, errorOf } from "../../status.ts";
-import { clientTls } from "../../tls/options.ts";
+import { diallingTls } from "../../tls/dial.ts";
 import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../../transport.ts";
 import { noFreeStream, streamWaitMs } from "../stream-wait.ts";
 import { UntilOver } from "../until-over.ts";
@@ -48,9 +48,9 @@ class GrpcJsClient implements ClientTransport {
   #closed = false;
 
   constructor(options: ClientTransportOptions) {
-    const { tls } = options;
     const target = parseTarget(options.target, options.resolvers);
-    const secured = tls ? new TlsCredentials(clientTls(tls), target.host, this.#pending) : credentials.createInsecure();
+    const tls = diallingTls(options, target.host);
+    const secured = tls ? new TlsCredentials(tls, this.#pending) : credentials.createInsecure();
     this.#resolution = new Resolution(target, options);
     this.#authority = target.authority;
     this.#channel = new Channel(channelTarget(target), secured, {

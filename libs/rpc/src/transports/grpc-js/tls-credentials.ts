@@ -2,9 +2,10 @@ import type { Socket } from "node:net";
 import { CallCredentials, ChannelCredentials, type experimental } from "@grpc/grpc-js";
 import { onAbort } from "@plumbline/concurrency";
 import { handshakeMs } from "../../tls/defaults.ts";
-import { secure } from "../../tls/dial.ts";
-import type { clientTls } from "../../tls/options.ts";
+import { type diallingTls, secure } from "../../tls/dial.ts";
 import type { PendingConnections } from "./pending-connections.ts";
+
+type Tls = NonNullable<ReturnType<typeof diallingTls>>;
 
 /**
  * Credentials with the same TLS as the other transport. grpc-js's own never reload their
@@ -12,15 +13,12 @@ import type { PendingConnections } from "./pending-connections.ts";
  * one, and cannot verify a server by its address.
  */
 export class TlsCredentials extends ChannelCredentials {
-  readonly #tls: ReturnType<typeof clientTls>;
-  /** The name or address that the server's certificate must have. */
-  readonly #host: string;
+  readonly #tls: Tls;
   readonly #pending: PendingConnections;
 
-  constructor(tls: ReturnType<typeof clientTls>, host: string, pending: PendingConnections) {
+  constructor(tls: Tls, pending: PendingConnections) {
     super();
     this.#tls = tls;
-    this.#host = host;
     this.#pending = pending;
   }
 
@@ -47,7 +45,7 @@ export class TlsCredentials extends ChannelCredentials {
 
   async #secure(socket: Socket, signal: AbortSignal): Promise<experimental.SecureConnectResult> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const secured = secure(socket, { serverName: this.#host, ...this.#tls() });
+    const secured = secure(socket, this.#tls());
     const failed = (error: Error): void => {
       secured.destroy();
       reject(error);

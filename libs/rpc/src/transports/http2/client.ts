@@ -3,7 +3,7 @@ import { ServiceError } from "@plumbline/errors";
 import { HeaderField } from "@plumbline/http2";
 import type { UnaryResponse } from "../../client/channel.ts";
 import { parseTarget } from "../../discovery/target.ts";
-import { clientTls } from "../../tls/options.ts";
+import { diallingTls } from "../../tls/dial.ts";
 import type { ClientTransport, ClientTransportOptions, OutgoingCall } from "../../transport.ts";
 import { noFreeStream, streamWaitMs } from "../stream-wait.ts";
 import { Balancer } from "./balancer.ts";
@@ -42,9 +42,7 @@ class Http2Client implements ClientTransport, Dispatcher {
     this.scheme = tls === undefined ? http : https;
     this.authority = new HeaderField(":authority", target.authority, { repeats: true });
     const keepalive = { intervalMs: keepaliveMs, timeoutMs: keepaliveTimeoutMs };
-    const certificates = tls && clientTls(tls);
-    const secured = certificates && (() => ({ serverName: target.host, ...certificates() }));
-    const dialling = new Dialling({ keepalive, tls: secured, onTooManyPings });
+    const dialling = new Dialling({ keepalive, tls: diallingTls(options, target.host), onTooManyPings });
     this.#balancer = new Balancer(target, dialling, {
       ...options,
       onChange: () => this.#dispatchWaiting(),
