@@ -397,6 +397,36 @@ test("tokens that were issued before a time are refused (negative 30)", async ()
   while ((await run.get("/v1/orders/7", token)).status !== 401) limit.throwIfAborted();
 });
 
+test("a change of the deny list holds within a second, although it comes right after a look (negative 30)", async (t) => {
+  await using issuer = await startTokenIssuer();
+  const token = await issuer.token("ada", both);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let denied = nobody;
+  const seen: DeniedSettings[] = [];
+  await using auth = await issuer.auth(() => {
+    seen.push(denied);
+    return denied;
+  });
+  const principal = await auth.verifier.verify(token);
+  let ended = 0;
+  using _watch = auth.denied.watch(principal, () => (ended += 1));
+  /** Moves the clock by a millisecond, and lets what waits for it run. */
+  const advance = async (): Promise<void> => {
+    t.mock.timers.tick(1);
+    await setImmediate();
+  };
+  for (const { length } = seen; seen.length === length; ) await advance();
+  assert.equal(auth.verifier.known(token), principal);
+  denied = { subjects: ["ada"] };
+  // The watch of the settings' file waits for 100 ms of the second: a file is written in steps.
+  for (let passed = 0; passed < 900; passed += 1) await advance();
+  await assert.rejects(auth.verifier.verify(token), { reason: "TOKEN_INVALID", part: "deny list" });
+  assert.deepEqual([auth.verifier.known(token), ended], [undefined, 1]);
+  denied = nobody;
+  for (let passed = 0; passed < 900; passed += 1) await advance();
+  assert.equal(await auth.verifier.verify(token), principal);
+});
+
 test("an issuer for development is taken on loopback, and elsewhere only by a setting (negative 48)", async () => {
   await using issuer = await startIssuer({ port: 0 });
   const settings = { issuer: issuer.url, audience: "plumbline", tokenTypes: ["at+jwt"], developmentIssuer: false };

@@ -97,7 +97,7 @@ test("without tokens the process starts at loopback addresses only (negative 48)
   assert.equal((await fetch(`http://localhost:${local.port}/v1/orders/7`)).status, 200);
 });
 
-test("a caller that the file denies is refused while the process runs, and its watch ends (negative 30)", async () => {
+test("a caller that the file denies is refused while the process runs, and its watch ends (negative 30)", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "gateway-denied-"));
   const path = join(folder, "gateway.yaml");
   const deny = async (...subjects: string[]): Promise<void> => {
@@ -117,8 +117,10 @@ test("a caller that the file denies is refused while the process runs, and its w
     assert.equal(watch.status, 200);
 
     await deny("ada");
+    const saved = performance.now();
     assert.match(await watch.text(), /: reconnect\n\n$/);
     const refused = await get("ada");
+    t.diagnostic(`denied ${Math.round(performance.now() - saved)} ms after the file was saved`);
     assert.equal(refused.status, 401);
     assert.equal(((await refused.json()) as { readonly reason: string }).reason, "TOKEN_INVALID");
     assert.equal((await get("bob")).status, 200);
