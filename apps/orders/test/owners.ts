@@ -142,6 +142,22 @@ export function ownersSuite(adapter: string, open: () => Promise<TestContext>): 
         assert.notEqual(pageToken, "");
         const { orders } = await client.listOrders({ ...query, pageSize: 100, pageToken }, as(bob));
         assert.deepEqual(orders, [own]);
+        const named = await client.listOrders({ pageSize: 100, pageToken, customerId: bob }, as(bob));
+        assert.deepEqual(named.orders, [own]);
+      });
+
+      run("an operator's page token belongs to the customer whose page it ends", async (client) => {
+        const [ada, bob] = [newCustomer(), newCustomer()];
+        const operator = as("operator", {}, [...both, "orders:operate"]);
+        for (let count = 0; count < 2; count++) await client.placeOrder({ customerId: "", items }, as(ada));
+        const query = { customerId: ada, pageSize: 1, pageToken: "" };
+        const { nextPageToken: pageToken } = await client.listOrders(query, operator);
+        assert.equal((await client.listOrders({ ...query, pageToken }, operator)).orders.length, 1);
+        for (const customerId of [bob, "", "operator"]) {
+          const failure = await failureOf(client.listOrders({ ...query, customerId, pageToken }, operator));
+          const { code, violations } = failure as Failure;
+          assert.deepEqual([code, violations.map(({ field }) => field)], ["invalid_argument", ["page_token"]]);
+        }
       });
 
       run(

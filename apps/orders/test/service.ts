@@ -277,6 +277,27 @@ export function serviceSuite(adapter: string, open: () => Promise<TestContext>):
       assert.deepEqual(seen, ids.toSorted().toReversed());
     });
 
+    test("a page token belongs to the customer whose page it ends, and the size may change", async () => {
+      const [customerId, other] = [newCustomer(), newCustomer()];
+      for (let count = 0; count < 4; count++) await place(customerId);
+      await place(other);
+      const list = (query: object) => client.listOrders({ customerId, pageSize: 1, pageToken: "", ...query });
+      const { orders: all } = await list({ pageSize: 4 });
+      const { nextPageToken: pageToken } = await list({});
+      assert.deepEqual((await list({ pageSize: 2, pageToken })).orders, all.slice(1, 3));
+      const { code, reason, violations } = await errorOf(list({ customerId: other, pageToken }));
+      assert.deepEqual([code, reason], ["invalid_argument", "LIST_INVALID"]);
+      const description = "must be of a page with the same customerId; empty is the first page";
+      assert.deepEqual(violations, [{ field: "page_token", description }]);
+      // A token of an earlier version is the id alone.
+      const before = Buffer.from(all[1]?.id.replaceAll("-", "") ?? "", "hex").toString("base64url");
+      assert.deepEqual((await list({ pageSize: 4, pageToken: before })).orders, all.slice(2));
+      for (const size of [15, 17, 23, 25]) {
+        const cut = Buffer.alloc(size, Buffer.from(pageToken, "base64url")).toString("base64url");
+        assert.match((await errorOf(list({ pageToken: cut }))).violations[0]?.description ?? "", /nextPageToken/);
+      }
+    });
+
     for (const { name, query, field } of [
       { name: "without a customer", query: { customerId: "" }, field: "customer_id" },
       { name: "of -1 orders", query: { pageSize: -1 }, field: "page_size" },

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { type Violation, violationsOf } from "@plumbline/contracts/bounds";
 import { nameViolations, type Order } from "../domain/order.ts";
 import { type OrderId, parseOrderId } from "../domain/order-id.ts";
@@ -41,18 +42,27 @@ export async function listOrders(
   { signal }: Abortable = {},
 ): Promise<OrdersPage> {
   const query = { ...rest, customerId: customerFor(caller, named) };
-  const before = query.pageToken === "" ? undefined : readToken(query.pageToken);
-  const violations = [...violationsOf("orders.v1.ListOrdersRequest", query), ...nameViolations(query.customerId)];
-  if (query.pageToken !== "" && before === undefined) {
+  const { customerId } = query;
+  const digest = digestOf(customerId === caller?.subject ? "" : customerId);
+  const token = query.pageToken === "" ? undefined : readToken(query.pageToken);
+  const violations = [...violationsOf("orders.v1.ListOrdersRequest", query), ...nameViolations(customerId)];
+  if (query.pageToken !== "" && token === undefined) {
     violations.push({ field: "pageToken", description: "must be the nextPageToken of a page before" });
+  } else if (token?.digest !== undefined && token.digest !== digest) {
+    violations.push({
+      field: "pageToken",
+      description: "must be of a page with the same customerId; empty is the first page",
+    });
   }
   if (violations.length > 0) throw new InvalidListError(violations);
 
-  const size = query.pageSize === 0 ? rollouts.pageSize(query.customerId) : query.pageSize;
-  const { customerId } = query;
-  const found = await orders.list({ customerId, before, limit: size, maxBytes: maxPageBytes }, { signal });
+  const size = query.pageSize === 0 ? rollouts.pageSize(customerId) : query.pageSize;
+  const found = await orders.list({ customerId, before: token?.id, limit: size, maxBytes: maxPageBytes }, { signal });
   const last = found.orders.at(-1);
-  return { orders: found.orders, nextPageToken: found.more && last !== undefined ? writeToken(last.id) : "" };
+  return {
+    orders: found.orders,
+    nextPageToken: found.more && last !== undefined ? writeToken({ id: last.id, digest }) : "",
+  };
 }
 
 /**
@@ -61,15 +71,39 @@ export async function listOrders(
  */
 export const maxPageBytes = 128 * 1024;
 
-/** Returns the token after an id. It is opaque, so that its format can change. */
-function writeToken(id: OrderId): string {
-  return Buffer.from(id.replaceAll("-", ""), "hex").toString("base64url");
+/** The place in a list where a page begins. */
+interface PageToken {
+  /** The last order of the page before. */
+  readonly id: OrderId;
+  /** The digest of the list. Tokens of earlier versions have none, and are those of any list. */
+  readonly digest?: string | undefined;
 }
 
-/** Returns the id in a token, or undefined for text that `writeToken` did not write. */
-function readToken(token: string): OrderId | undefined {
-  const hex = Buffer.from(token, "base64url").toString("hex");
+/**
+ * Returns the digest of what a list is of: a customer, or the caller if empty. A client cannot turn
+ * the pages of one list into those of another by mistake. It keeps no secret: an attacker can make
+ * a token, and gets the orders that the caller may see.
+ */
+function digestOf(customerId: string): string {
+  return hash("sha256", JSON.stringify({ customerId })).slice(0, 2 * digestBytes);
+}
+
+const idBytes = 16;
+const digestBytes = 8;
+
+/** Returns the text of a token. It is opaque, so that its format can change. */
+function writeToken({ id, digest = "" }: PageToken): string {
+  return Buffer.from(id.replaceAll("-", "") + digest, "hex").toString("base64url");
+}
+
+/** Returns what a token says, or undefined for text that `writeToken` did not write. */
+function readToken(text: string): PageToken | undefined {
+  const bytes = Buffer.from(text, "base64url");
+  if (bytes.length !== idBytes && bytes.length !== idBytes + digestBytes) return undefined;
+  const hex = bytes.toString("hex", 0, idBytes);
   const id = parseOrderId(hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"));
-  // Decoding skips characters that are not base64url, so compare with the token of the id.
-  return id !== undefined && writeToken(id) === token ? id : undefined;
+  if (id === undefined) return undefined;
+  const token = { id, digest: bytes.toString("hex", idBytes) || undefined };
+  // Decoding skips characters that are not base64url, so compare with the text of the token.
+  return writeToken(token) === text ? token : undefined;
 }
