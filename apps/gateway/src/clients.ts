@@ -11,22 +11,29 @@ export interface Clients extends AsyncDisposable {
   readonly checks: Readonly<Record<string, Channel["ready"]>>;
 }
 
+interface ClientsOptions extends Pick<ConnectOptions, "transport" | "tls" | "balancing" | "resolvers"> {
+  /** The SPIFFE ids of services; those without are known by the host of their target. */
+  readonly ids?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
  * Opens two channels to each target: one for calls, one for streams. Services with the same target
- * share them. Each connects with its first call.
+ * and the same ids share them. Each connects with its first call.
  */
 export async function openClients(
   targets: Readonly<Record<string, string>>,
   telemetry: Telemetry,
-  options: Pick<ConnectOptions, "transport" | "tls" | "balancing" | "resolvers">,
+  { ids = {}, ...options }: ClientsOptions,
 ): Promise<Clients> {
   await using opening = new AsyncDisposableStack();
-  const byTarget = new Map<string, Service>();
+  const services = new Map<string, Service>();
   const byName = new Map<string, Service>();
-  const open = async (target: string): Promise<Channel> => opening.use(await connect(target, telemetry, options));
   for (const [name, target] of Object.entries(targets)) {
-    const service = byTarget.get(target) ?? new Service(await open(target), await open(target));
-    byTarget.set(target, service);
+    const serverIds = ids[name];
+    const open = async () => opening.use(await connect(target, telemetry, { ...options, serverIds }));
+    const key = JSON.stringify([target, serverIds]);
+    const service = services.get(key) ?? new Service(await open(), await open());
+    services.set(key, service);
     byName.set(name, service);
   }
   const opened = opening.move();

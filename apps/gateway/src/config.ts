@@ -2,7 +2,7 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { count, durationMs, live, port, type Secret, secret } from "@plumbline/config";
 import { descriptorSet } from "@plumbline/contracts";
 import { defaultTransport, transportNames } from "@plumbline/rpc";
-import { balancings, clientTlsSettings } from "@plumbline/rpc/settings";
+import { balancings, clientTlsSettings, spiffeIds } from "@plumbline/rpc/settings";
 import { serviceConfig, settings } from "@plumbline/service-defaults";
 import { annotatedPackages, readDescriptors } from "@plumbline/transcoding";
 import { z } from "zod";
@@ -59,7 +59,12 @@ export function gatewayConfig(registry: FileRegistry) {
         .describe("continues the trace of a request from a trusted proxy; other requests start one of their own"),
     }),
     ops: settings.ops({ port: 9464 }),
-    upstreams: upstreams(registry),
+    upstreams: forEach(registry, target),
+    upstreamIds: forEach(registry, (name) =>
+      spiffeIds().describe(
+        `SPIFFE ids of ${name}, by its certificate, with commas: in the place of the host of its address`,
+      ),
+    ),
     transport: z
       .enum(transportNames)
       .default(defaultTransport)
@@ -197,6 +202,14 @@ export function gatewayConfig(registry: FileRegistry) {
       path: ["rateLimit", "redisUrl"],
       message: "required if rateLimit.store is redis",
     })
+    .refine(
+      ({ upstreamIds, upstreamTls }) =>
+        upstreamTls !== undefined || Object.values(upstreamIds).every((ids) => ids === ""),
+      {
+        path: ["upstreamTls", "caFile"],
+        message: "required with upstreamIds: a service shows its certificate over TLS alone",
+      },
+    )
     .refine(({ auth }) => auth.off || auth.issuer !== undefined, {
       path: ["auth", "issuer"],
       message: "the issuer of access tokens; or auth.off true, on loopback only, to let everybody call everything",
@@ -227,17 +240,19 @@ function isRedisUrl(value: Secret): boolean {
   return url !== null && /^rediss?:$/.test(url.protocol) && url.host !== "";
 }
 
-function upstreams(registry: FileRegistry) {
+/** Returns a section with a setting for each upstream. */
+function forEach<T extends z.ZodType>(registry: FileRegistry, setting: (name: string) => T) {
   const names = new Set(annotatedPackages(registry).map(upstreamName));
-  const target = (name: string) => {
-    const required = z
-      .string()
-      .min(1)
-      .describe(`address of ${name}: dns:///host:port, or etcd, consul or kubernetes:///name`);
-    const known = knownTargets[name];
-    return known === undefined ? required : required.default(known);
-  };
-  return z.object(Object.fromEntries([...names].map((name) => [name, target(name)])));
+  return z.object(Object.fromEntries([...names].map((name) => [name, setting(name)])));
+}
+
+function target(name: string) {
+  const required = z
+    .string()
+    .min(1)
+    .describe(`address of ${name}: dns:///host:port, or etcd, consul or kubernetes:///name`);
+  const known = knownTargets[name];
+  return known === undefined ? required : required.default(known);
 }
 
 /** The descriptors of all contracts. */

@@ -27,7 +27,7 @@ import { upstreamName } from "./upstream.ts";
 /** Runs the gateway. Resources open in the order of the lines and close in reverse. */
 async function main(config: Config<typeof GatewayConfig>, context: ServiceContext): Promise<void> {
   const { name } = context;
-  const { upstreams, transport, balancing, upstreamTls, http, drainMs, graceMs } = config;
+  const { upstreams, upstreamIds, transport, balancing, upstreamTls, http, drainMs, graceMs } = config;
   await using telemetry = startTelemetry({ service: name, version, ...config.telemetry });
   await using certificates = await followClientTls(upstreamTls, telemetry.logger);
   await using discovery = await openResolvers(Object.values(upstreams), config.discovery, telemetry.logger);
@@ -36,6 +36,7 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
     balancing,
     resolvers: discovery.resolvers,
     tls: certificates?.current,
+    ids: upstreamIds,
   });
   await using ops = await openOps(config.ops, clients.checks, telemetry);
   await using settings = await followLiveSettings(GatewayConfig, config, context, telemetry.logger);

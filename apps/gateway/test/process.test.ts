@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { env, loadConfig } from "@plumbline/config";
 import { startIssuer } from "@plumbline/issuer";
 import { testCa, testClient, testServer } from "@plumbline/rpc/conformance";
-import { runService } from "@plumbline/tools-engines";
+import { newAuthority, runService } from "@plumbline/tools-engines";
 import { GatewayConfig } from "../src/config.ts";
 import { readEvents } from "./support/event-stream.ts";
 import { startGateway as start } from "./support/gateway-process.ts";
@@ -49,6 +49,33 @@ test("services are called over TLS if a CA is set, and without TLS if none is", 
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test("each service may be known by the SPIFFE id of its certificate, which then needs no DNS name", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "gateway-ids-"));
+  try {
+    const authority = newAuthority("gateway tests");
+    const tls = authority.issue({ name: "orders", uris: ["spiffe://plumbline.test/orders"] });
+    const caFile = join(folder, "ca.crt");
+    await writeFile(caFile, authority.certificate);
+    const settings = {
+      GATEWAY_UPSTREAM_TLS_CA_FILE: caFile,
+      GATEWAY_UPSTREAM_IDS_ORDERS: "spiffe://plumbline.test/orders",
+      GATEWAY_UPSTREAM_IDS_GREETER: "spiffe://plumbline.test/greeter",
+    };
+    await using gateway = await start({ tls }, settings);
+    const status = async (path: string) => (await fetch(`${gateway.url}${path}`)).status;
+    // All services of this test are one server.
+    assert.deepEqual([await status("/v1/orders/7"), await status("/v1/greetings/World")], [200, 503]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  const ids = { GATEWAY_AUTH_OFF: "true", GATEWAY_HTTP_HOST: "127.0.0.1", GATEWAY_UPSTREAM_IDS_ORDERS: "orders" };
+  const message = /upstreamIds\.orders[^]*expected SPIFFE ids of one trust domain/;
+  await assert.rejects(loadConfig(GatewayConfig, [env("GATEWAY", ids)]), message);
+  const plain = { ...ids, GATEWAY_UPSTREAM_IDS_ORDERS: "spiffe://plumbline.test/orders" };
+  const needed = /upstreamTls\.caFile[^]*required with upstreamIds/;
+  await assert.rejects(loadConfig(GatewayConfig, [env("GATEWAY", plain)]), needed);
 });
 
 test("the process asks for tokens, and does not start with an issuer for development that others can reach", async () => {

@@ -67,13 +67,9 @@ export function serverSettings(preset: { readonly port: number; readonly maxConn
       .describe(
         "callers that are believed about who calls: addresses and subnets, with commas; everybody may call everything if empty",
       ),
-    callers: z
-      .string()
-      .default("")
-      .refine(isIdList, "expected SPIFFE ids of one trust domain, such as spiffe://example.org/gateway, with commas")
-      .describe(
-        "SPIFFE ids of callers, by their certificates, with commas: others may only check health; in the place of principalPeers",
-      ),
+    callers: spiffeIds().describe(
+      "SPIFFE ids of callers, by their certificates, with commas: others may only check health; in the place of principalPeers",
+    ),
     maxHeldBytes: z
       .int()
       .min(1024 * 1024)
@@ -112,6 +108,14 @@ function isIdList(list: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Returns a setting that lists SPIFFE ids; none if empty. */
+export function spiffeIds() {
+  return z
+    .string()
+    .default("")
+    .refine(isIdList, "expected SPIFFE ids of one trust domain, such as spiffe://example.org/gateway, with commas");
 }
 
 /** Returns the TLS section of a service that makes calls. */

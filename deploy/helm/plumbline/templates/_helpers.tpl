@@ -87,6 +87,9 @@ below those of the service. Keys that the service does not have are left out.
 {{- else }}
 {{- $_ := set $flat $key (printf "dns:///%s.%s:%v" $host $domain (get $table $to).port) }}
 {{- end }}
+{{- /* A target that the values name may have another id, or none. Keys are in order: ids come first. */}}
+{{- $ids := replace "upstreams." "upstreamIds." $key }}
+{{- if and $mtls (not (hasKey $flat $ids)) }}{{ $_ := set $flat $ids (printf $.root.Values.mtls.identity $host) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- $flat | toJson }}

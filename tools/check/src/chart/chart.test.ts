@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import test from "node:test";
-import { ownServices, type ServiceRow } from "@plumbline/tools-stack";
+import { ownServices, type ServiceRow, settingsPrefix } from "@plumbline/tools-stack";
 import { findServices } from "../settings/services.ts";
 import { checkChart } from "./check-chart.ts";
 import { examples } from "./examples.ts";
@@ -166,6 +166,12 @@ test("with mTLS each service shows its certificate, and takes calls of those alo
       assert.equal(own[`${prefix}RPC_TLS_${server}_FILE`], packages === undefined ? undefined : path);
       assert.equal(own[`${prefix}UPSTREAM_TLS_${part}_FILE`], upstreams === true ? path : undefined);
     }
+    for (const { name: called, packages: served = [] } of upstreams === true
+      ? (ownServices as readonly ServiceRow[])
+      : []) {
+      const id = `spiffe://example.org/ns/shop/sa/release-${called}`;
+      for (const one of served) assert.equal(own[`${prefix}UPSTREAM_IDS_${settingsPrefix(one)}`], id);
+    }
     const callers = packages === undefined ? undefined : "spiffe://example.org/ns/shop/sa/release-gateway";
     assert.equal(own[`${prefix}RPC_CALLERS`], callers);
     const volumes = podsOf(objects).find(({ app }) => app === name)?.pod.volumes;
@@ -174,6 +180,22 @@ test("with mTLS each service shows its certificate, and takes calls of those alo
       new RegExp(`"secretName":"release-${name}-tls"`),
     );
   }
+  // The values may name ids of their own, and the host is what a target of theirs is known by.
+  const services = {
+    gateway: {
+      settings: {
+        upstreams: { greeter: "dns:///greeter.elsewhere:50051" },
+        upstreamIds: { orders: "spiffe://elsewhere.example/orders" },
+      },
+    },
+  };
+  const gateway = variables(render({ ...examples["certificates of the services"], services }).objects, "gateway");
+  const idOf = (name: string) => gateway[`GATEWAY_UPSTREAM_IDS_${name}`];
+  assert.deepEqual(
+    [idOf("GREETER"), idOf("ORDERS"), idOf("FULFILMENT")],
+    [undefined, "spiffe://elsewhere.example/orders", "spiffe://example.org/ns/shop/sa/release-worker"],
+  );
+  assert.equal(variables(render().objects, "gateway")["GATEWAY_UPSTREAM_IDS_ORDERS"], undefined);
   // Envoy calls it in the clear.
   assert.deepEqual(
     Object.keys(variables(objects, "control-plane")).filter((key) => /TLS|CALLERS/.test(key)),
