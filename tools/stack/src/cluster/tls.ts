@@ -1,11 +1,8 @@
 /** The Ingress with TLS: a certificate of its own, and requests by the name in it. */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { retry } from "@plumbline/concurrency";
+import { newAuthority } from "@plumbline/tools-engines";
 import type { ClusterStack } from "./open-cluster.ts";
 import type { Report } from "./report.ts";
 
@@ -18,11 +15,11 @@ export const tlsValues: readonly string[] = ["--set", `ingress.hosts={${host}},i
 
 /** Adds rows: the Ingress shows the certificate of its Secret, and leads to the gateway. */
 export async function checkTls(stack: ClusterStack, report: Report): Promise<void> {
-  const certificate = await putCertificate(stack);
+  const authority = await putCertificate(stack);
   const address = await stack.kubectl("get", "service", "traefik", "--output", "jsonpath={.spec.clusterIP}");
   // Traefik reads the Secret a moment after it is there, and shows another certificate until then.
   const policy = { attempts: 40, baseMs: 250, maxMs: 1_000, retryable: () => true };
-  const status = await retry(() => ask(address, certificate, host), policy).catch(String);
+  const status = await retry(() => ask(address, authority, host), policy).catch(String);
   report.check("Ingress with TLS: a request by the name", `${status}`, "200", status === 200);
   const refused = await ask(address, undefined, host).catch((error: NodeJS.ErrnoException) => error.code ?? "");
   report.check(
@@ -31,25 +28,24 @@ export async function checkTls(stack: ClusterStack, report: Report): Promise<voi
     "refused",
     typeof refused === "string" && /SELF_SIGNED|VERIFY|UNABLE/.test(refused),
   );
-  const other = await ask(address, certificate, "elsewhere.test").catch(
+  const other = await ask(address, authority, "elsewhere.test").catch(
     (error: NodeJS.ErrnoException) => error.code ?? "",
   );
   report.check("Ingress with TLS: another name", `${other}`, "refused", other !== 200);
 }
 
-/** Writes a Secret with a new certificate, and returns the certificate in PEM. */
-async function putCertificate(stack: ClusterStack): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "plumbline-tls-"));
-  try {
-    const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
-    const subject = ["-days", "2", "-subj", `/CN=${host}`, "-addext", `subjectAltName=DNS:${host}`];
-    const pair = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key];
-    execFileSync("openssl", ["req", "-x509", ...pair, ...subject, "-out", certificate], { stdio: "ignore" });
-    await stack.kubectl("create", "secret", "tls", secret, `--cert=${certificate}`, `--key=${key}`);
-    return readFileSync(certificate, "utf8");
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+/** Writes a Secret with a new certificate, and returns its authority in PEM. */
+async function putCertificate({ create, namespace }: ClusterStack): Promise<string> {
+  const authority = newAuthority("Plumbline development");
+  const { certificate, key } = authority.issue({ name: host, dnsNames: [host] });
+  await create(`/api/v1/namespaces/${namespace}/secrets`, {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: secret },
+    type: "kubernetes.io/tls",
+    stringData: { "tls.crt": certificate, "tls.key": key },
+  });
+  return authority.certificate;
 }
 
 /** Returns the status of a greeting. Rejects if the certificate is not the right one. */

@@ -1,10 +1,7 @@
 /** The parts of the verb `operator` that rotate what an agent delivers. */
-import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { background, sleep } from "@plumbline/concurrency";
+import { type Authority, newAuthority } from "@plumbline/tools-engines";
 import { startArrivals, warmUp } from "../arrivals.ts";
 import { callEmpty } from "../call-empty.ts";
 import type { Print } from "../in-namespace.ts";
@@ -30,7 +27,8 @@ const ratePerSecond = 20;
  */
 export async function rotateTls(cluster: Cluster, report: Report, print: Print): Promise<void> {
   const { kubectl, tag } = cluster;
-  await putPair(cluster);
+  const authority = newAuthority("Plumbline development");
+  await putPair(cluster, authority);
   const folder = "/run/plumbline/secrets/tls";
   await putReady(cluster, "secure", {
     ...smallSpec(tag),
@@ -50,7 +48,7 @@ export async function rotateTls(cluster: Cluster, report: Report, print: Print):
       while (!signal.aborted) {
         for (const ip of ips) {
           calls += 1;
-          await call(ip).then(
+          await call(ip, authority.certificate).then(
             (serial) => shown.set(ip, serial),
             (error: unknown) => failures.push(`${ip}: ${String(error)}`),
           );
@@ -59,7 +57,7 @@ export async function rotateTls(cluster: Cluster, report: Report, print: Print):
       }
     });
     for (let rotation = 0; rotation < rotations; rotation++) {
-      const serial = await putPair(cluster);
+      const serial = await putPair(cluster, authority);
       const began = performance.now();
       await until(async () => ips.every((ip) => shown.get(ip) === serial), patienceMs, "all pods show the certificate");
       took.shown.push(performance.now() - began);
@@ -127,27 +125,17 @@ function checkSlowest(report: Report, what: string, times: readonly number[], ta
 }
 
 /** Writes a new certificate and its key into the Secret, and returns its serial number. */
-async function putPair({ apply }: Cluster): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "plumbline-rotation-"));
-  try {
-    const [key, certificate] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
-    const serial = randomBytes(8).toString("hex").replace(/^./, "7").toUpperCase();
-    const subject = ["-days", "2", "-subj", "/CN=secure", "-set_serial", `0x${serial}`];
-    const pair = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key];
-    execFileSync("openssl", ["req", "-x509", ...pair, ...subject, "-out", certificate], { stdio: "ignore" });
-    const stringData = { "tls.crt": readFileSync(certificate, "utf8"), "tls.key": readFileSync(key, "utf8") };
-    const metadata = { name: "secure-tls" };
-    await apply({ apiVersion: "v1", kind: "Secret", metadata, type: "kubernetes.io/tls", stringData });
-    return serial;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+async function putPair({ apply }: Cluster, authority: Authority): Promise<string> {
+  const { certificate, key } = authority.issue({ name: "secure", dnsNames: ["secure"] });
+  const stringData = { "tls.crt": certificate, "tls.key": key };
+  const metadata = { name: "secure-tls" };
+  await apply({ apiVersion: "v1", kind: "Secret", metadata, type: "kubernetes.io/tls", stringData });
+  return new X509Certificate(certificate).serialNumber;
 }
 
 /** Asks a pod for its health, and returns the serial number of the certificate that it showed. */
-async function call(host: string): Promise<string> {
-  // The certificate is its own authority, and its number is what is asked for.
-  const server = { host, port: 50_051, rejectUnauthorized: false };
+async function call(host: string, ca: string): Promise<string> {
+  const server = { host, port: 50_051, servername: "secure", ca };
   const { status, serial } = await callEmpty("/grpc.health.v1.Health/Check", server);
   if (status !== "0") throw new Error(`grpc-status ${status}`);
   return serial;
