@@ -18,7 +18,7 @@ const tea = [{ sku: "tea", quantity: 1 }];
 const rotations = 5;
 /** The bound on the time from a changed secret to the last use of the old one. */
 const unusedMs = 10_000;
-/** Nothing answers the orders of this file, and a fast machine places more of them than the default bounds. */
+/** Nothing answers the orders of this file, and a fast machine places many. */
 const noBounds = {
   ORDERS_PENDING_ORDERS_PER_CLIENT: "1000000",
   ORDERS_PENDING_COST_PER_CLIENT: "1000000",
