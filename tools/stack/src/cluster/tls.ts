@@ -35,10 +35,10 @@ export async function checkTls(stack: ClusterStack, report: Report): Promise<voi
 }
 
 /** Writes a Secret with a new certificate, and returns its authority in PEM. */
-async function putCertificate({ create, namespace }: ClusterStack): Promise<string> {
+async function putCertificate(stack: ClusterStack): Promise<string> {
   const authority = newAuthority("Plumbline development");
   const { certificate, key } = authority.issue({ name: host, dnsNames: [host] });
-  await create(`/api/v1/namespaces/${namespace}/secrets`, {
+  await stack.create(`/api/v1/namespaces/${stack.namespace}/secrets`, {
     apiVersion: "v1",
     kind: "Secret",
     metadata: { name: secret },
