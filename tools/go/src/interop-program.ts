@@ -5,8 +5,8 @@ import { goBuild, whyNoGo } from "./go.ts";
 const root = resolve(import.meta.dirname, "../../..");
 
 /**
- * The Go packages of other projects' programs for interop tests, each in the module whose go.mod
- * pins its version.
+ * The Go packages of programs for interop tests, each in the module whose go.mod pins its version.
+ * All are other projects' but the one with a dot, which is a few lines around another's library.
  */
 const packages = {
   connectconformance: ["connect-conformance", "connectrpc.com/conformance/cmd/connectconformance"],
@@ -14,6 +14,7 @@ const packages = {
   h2spec: ["interop-programs", "github.com/summerwind/h2spec/cmd/h2spec"],
   "interop-client": ["interop-programs", "google.golang.org/grpc/interop/client"],
   "interop-server": ["interop-programs", "google.golang.org/grpc/interop/server"],
+  "spiffe-peer": ["spiffe-peer", "."],
 } as const;
 
 export type InteropProgram = keyof typeof packages;

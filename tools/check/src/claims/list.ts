@@ -172,7 +172,7 @@ export const claims: readonly Claim[] = [
     needs: "go",
   },
   {
-    claim: "grpcio and grpc-java call our servers, and our clients theirs, on both transports",
+    claim: "grpcio, grpc-java and go-spiffe call our servers, and our clients theirs, on both transports",
     command: "npm run peers -w libs/rpc",
     cost: "slow",
   },
