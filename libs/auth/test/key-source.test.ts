@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import dns from "node:dns";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { newAuthority } from "@plumbline/tools-engines";
 import { IssuerError, type KeyFetch, type KeySourceOptions, openKeySource } from "../src/index.ts";
 import { discoveryPath, jwksPath, startIssuer } from "./issuer.ts";
@@ -12,6 +13,7 @@ import { jwkOf, TestClock, testKey } from "./tokens.ts";
 
 const es = testKey("ES256");
 const other = testKey("ES256");
+const rsa = testKey("RS256");
 const one = { keys: [jwkOf(es, "es")] };
 const two = { keys: [jwkOf(es, "es"), jwkOf(other, "other")] };
 const hour = 3_600_000;
@@ -92,6 +94,33 @@ test("another key under a known id replaces it", async () => {
   await source.nextAttempt();
   assert.equal(source.keys.isCurrent(before), false);
   assert((await source.keys.find("es", "ES256")).key.equals(other.publicKey));
+});
+
+test("a key under another id is found under that id, and not under the one before", async () => {
+  await using issuer = await startIssuer(one);
+  await using source = await opened(issuer.url);
+  issuer.jwks = { keys: [jwkOf(es, "renamed")] };
+  await source.nextAttempt();
+  assert((await source.keys.find("renamed", "ES256")).key.equals(es.publicKey));
+  await assert.rejects(source.keys.find("es", "ES256"), { part: "kid" });
+});
+
+test("a key that the issuer restricts to one algorithm verifies no other from then on", async () => {
+  await using issuer = await startIssuer({ keys: [jwkOf(rsa, "rsa")] });
+  await using source = await opened(issuer.url);
+  const before = await source.keys.find("rsa", "PS256");
+  issuer.jwks = { keys: [jwkOf(rsa, "rsa", { alg: "RS256" })] };
+  await source.nextAttempt();
+  assert.equal(source.keys.isCurrent(before), false);
+  await source.keys.find("rsa", "RS256");
+  await assert.rejects(source.keys.find("rsa", "PS256"), { part: "alg", expected: "RS256, as the key says" });
+});
+
+test("a key without an id is that of a token without one, while it is the only key", async () => {
+  await using issuer = await startIssuer({ keys: [jwkOf(es, undefined)] });
+  await using source = await opened(issuer.url);
+  assert((await source.keys.find(undefined, "ES256")).key.equals(es.publicKey));
+  await assert.rejects(source.keys.find("es", "ES256"), { part: "kid" });
 });
 
 test("an unknown key id fetches the keys at once, and finds a new key", async () => {
@@ -178,6 +207,15 @@ test("an issuer that is away for 23 hours fails no look-up, and then all until i
   assert.equal(await source.keys.find("es", "ES256"), key);
 });
 
+test("keys that are too old are asked for every three seconds, as if there were none", async () => {
+  await using issuer = await startIssuer(one);
+  await using source = await opened(issuer.url);
+  issuer.jwks = (_: unknown, response: ServerResponse) => response.destroy();
+  source.clock.advance(24 * hour);
+  await until(() => source.fetches.length === 2 && source.clock.sleepers === 1);
+  assert.equal(source.clock.nextMs, 3_000);
+});
+
 test("an issuer that is away at the start is unavailable, and is found within 10 s (negative 27)", async () => {
   const issuer = await startIssuer(one);
   await issuer[Symbol.asyncDispose]();
@@ -195,7 +233,6 @@ test("an issuer that is away at the start is unavailable, and is found within 10
   await source.keys.find("es", "ES256");
 });
 
-const rsa = testKey("RS256");
 const weak = testKey("RS256", 1_024);
 const answers: Readonly<Record<string, readonly [answer: unknown, problem: RegExp]>> = {
   "a redirect": [
@@ -218,7 +255,7 @@ const answers: Readonly<Record<string, readonly [answer: unknown, problem: RegEx
   ],
   null: ["null", /keys: expected an array/],
   "keys in no array": [{ keys: {} }, /keys: expected an array/],
-  "an empty set": [{ keys: [] }, /no key can verify/],
+  "an empty set": [{ keys: [] }, /no key can verify signatures \(empty\)$/],
   "51 keys": [
     { keys: Array.from({ length: 51 }, (_, id) => jwkOf(other, `k${id}`)) },
     /51 entries, expected at most 50/,
@@ -292,6 +329,7 @@ for (const [name, jwk, reason] of unusable) {
 
 for (const [name, key] of [
   ["an id of 256 characters", jwkOf(rsa, "k".repeat(256))],
+  ["several operations", jwkOf(rsa, "x", { key_ops: ["encrypt", "verify"] })],
   ["RSA of 8192 bits", { kty: "RSA", kid: "big", e: "AQAB", n: "v".repeat(1_366) }],
 ] as const) {
   test(`a key with ${name} is taken`, async () => {
@@ -347,6 +385,21 @@ test("an address of keys from the settings replaces discovery, also of another o
   assert.equal(issuer.requests.get(discoveryPath), undefined);
 });
 
+test("an address of keys by plain http of another machine is refused by the name of its setting", async () => {
+  const jwksUri = "http://id.example.com/jwks";
+  await assert.rejects(openKeySource({ issuer: "https://id.example.com", jwksUri }), {
+    name: "IssuerError",
+    message: /^jwksUri: expected an https URL/,
+  });
+});
+
+test("a key is for its own algorithms only, and the error names them", async () => {
+  await using issuer = await startIssuer({ keys: [jwkOf(rsa, "rsa")] });
+  await using source = await opened(issuer.url);
+  const expected = "RS256 or PS256, as the key says";
+  await assert.rejects(source.keys.find("rsa", "ES256"), { reason: "TOKEN_INVALID", part: "alg", expected });
+});
+
 test("discovery that is not an object is a failed attempt, not a wrong setting", async () => {
   await using issuer = await startIssuer(one);
   issuer.discovery = "[]";
@@ -376,6 +429,15 @@ for (const host of ["localhost", "127.0.0.1", "[::1]"]) {
     assert.equal(source.fetches[0]?.outcome, "failed");
   });
 }
+
+test("an issuer of several addresses that refuse the connection is reported by the error's code", async (t) => {
+  const addresses = ["127.0.0.1", "127.0.0.2"].map((address) => ({ address, family: 4 }));
+  t.mock.method(dns, "lookup", (...[, , found]: [string, object, (error: null, all: object[]) => void]) =>
+    found(null, addresses),
+  );
+  await using source = await opened("http://localhost:1");
+  assert.match(source.fetches[0]?.problem ?? "", /^http:\/\/localhost:1\/\S+: ECONNREFUSED$/);
+});
 
 test("an issuer by https is believed by the authority that a setting names, and by no other", async () => {
   const authority = newAuthority("Test issuer's authority");
@@ -428,6 +490,21 @@ test("an issuer that never answers is given up after the deadline", async () => 
   issuer.jwks = (_: unknown, response: ServerResponse) => response.write("{");
   await using source = await opened(issuer.url, { fetchMs: 100 });
   assert.match(source.fetches[0]?.problem ?? "", /the deadline of 100 ms passed/);
+});
+
+test("a document of the issuer has five seconds", async (t) => {
+  await using issuer = await startIssuer(one);
+  issuer.jwks = () => {}; // Never answers.
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const fetches: KeyFetch[] = [];
+  const opening = openKeySource({ issuer: issuer.url, onFetch: (fetch) => fetches.push(fetch) });
+  while (!issuer.requests.has(jwksPath)) await nextTurn();
+  t.mock.timers.tick(4_999);
+  for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+  assert.equal(fetches.length, 0);
+  t.mock.timers.tick(1);
+  await using _source = await opening;
+  assert.match(fetches[0]?.problem ?? "", /the deadline of 5000 ms passed/);
 });
 
 test("closing the source ends a fetch that is under way, without a report", async () => {
