@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { eventTypes, fulfilmentEvents, orderFulfilled, orderRejected } from "@plumbline/contracts";
+import { fulfilmentEvents, orderFulfilled, orderRejected } from "@plumbline/contracts";
 import { byType, fromSource, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
 import type { Telemetry } from "@plumbline/telemetry";
@@ -17,10 +17,7 @@ export interface App {
 }
 
 /** Builds the service without its resources, so that tests put the same parts over memory. */
-export function createApp(
-  adapters: Omit<Ports, "clock" | "newOrderId">,
-  telemetry: Pick<Telemetry, "metrics" | "logger">,
-): App {
+export function createApp(adapters: Omit<Ports, "clock" | "newOrderId">, telemetry: Pick<Telemetry, "metrics">): App {
   const ports = { ...adapters, clock: systemClock, newOrderId };
   return {
     service: ordersService(ports),
@@ -32,7 +29,6 @@ export function createApp(
           [orderRejected.type]: onOrderRejected(ports),
         },
         telemetry,
-        eventTypes,
       ),
     ),
   };

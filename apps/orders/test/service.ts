@@ -222,10 +222,12 @@ export function serviceSuite(adapter: string, open: () => Promise<TestContext>):
         await assert.rejects(deliver(message), (error) => codeOf(error) === code));
     }
 
-    test("an event of an unknown type is acknowledged without effect", async () => {
-      for (const type of ["fulfilment.v1.OrderDelayed", "constructor"]) {
-        await deliver({ ...answer(newOrderId(), { reason: "" }), type });
+    test("an event of an unknown type is not acknowledged, and has no effect", async () => {
+      const { id } = await place();
+      for (const type of ["fulfilment.v1.OrderDelayed", "orders.v1.OrderPlaced", "constructor"]) {
+        await assert.rejects(deliver({ ...answer(id, { reason: "" }), type }), { code: "invalid_argument" });
       }
+      assert.equal((await client.getOrder({ orderId: id })).status, OrderStatus.ORDER_STATUS_PENDING);
     });
 
     test("pages list a customer's orders, the newest first, each once, while more are placed", async () => {

@@ -1,4 +1,4 @@
-import { eventTypes, orderCancelled, orderPlaced, ordersEvents } from "@plumbline/contracts";
+import { orderCancelled, orderPlaced, ordersEvents } from "@plumbline/contracts";
 import { byType, fromSource, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
 import type { Telemetry } from "@plumbline/telemetry";
@@ -15,7 +15,7 @@ export interface App {
 }
 
 /** Builds the service without its resources, so that tests put the same parts over memory. */
-export function createApp(adapters: Omit<Ports, "clock">, telemetry: Pick<Telemetry, "metrics" | "logger">): App {
+export function createApp(adapters: Omit<Ports, "clock">, telemetry: Pick<Telemetry, "metrics">): App {
   const ports = { ...adapters, clock: { now: () => new Date() } };
   return {
     service: fulfilmentService(ports.fulfilments),
@@ -27,7 +27,6 @@ export function createApp(adapters: Omit<Ports, "clock">, telemetry: Pick<Teleme
           [orderCancelled.type]: onOrderCancelled(ports),
         },
         telemetry,
-        eventTypes,
       ),
     ),
   };

@@ -36,9 +36,6 @@ export const fulfilmentEvents = {
   types: [orderFulfilled, orderRejected],
 } as const;
 
-/** The types of all events, for metrics whose labels come from a closed set. */
-export const eventTypes: readonly string[] = [...ordersEvents.types, ...fulfilmentEvents.types].map(({ type }) => type);
-
 interface Codec<T> {
   encode(message: T): { finish(): Uint8Array };
   decode(data: Uint8Array): T;

@@ -3,7 +3,6 @@
 export { eventToJson } from "./event-json.ts";
 export {
   type EventType,
-  eventTypes,
   fulfilmentEvents,
   orderCancelled,
   orderFulfilled,

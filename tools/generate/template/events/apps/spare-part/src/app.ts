@@ -1,4 +1,4 @@
-import { eventTypes, orderPlaced, ordersEvents } from "@plumbline/contracts";
+import { orderPlaced, ordersEvents } from "@plumbline/contracts";
 import { byType, fromSource, type Handler } from "@plumbline/messaging";
 import type { ServiceImplementation } from "@plumbline/rpc";
 import type { Telemetry } from "@plumbline/telemetry";
@@ -9,8 +9,8 @@ import type { Ports } from "./use-cases/ports.ts";
 export interface App {
   /** The RPC service, for other programs to call. */
   readonly service: ServiceImplementation;
-  /** Returns the handler of orders.events. It counts and logs messages that it has no use for. */
-  readonly onOrderEvent: (telemetry: Pick<Telemetry, "metrics" | "logger">) => Handler;
+  /** Returns the handler of orders.events. It counts those that it has no use for. */
+  readonly onOrderEvent: (telemetry: Pick<Telemetry, "metrics">) => Handler;
 }
 
 /** Builds the service without its resources, so that tests put the same parts over memory. */
@@ -19,6 +19,9 @@ export function createApp(adapters: Omit<Ports, "clock">): App {
   return {
     service: sparePartService(ports),
     onOrderEvent: (telemetry) =>
-      fromSource(ordersEvents.source, byType({ [orderPlaced.type]: onOrderPlaced(ports) }, telemetry, eventTypes)),
+      fromSource(
+        ordersEvents.source,
+        byType({ [orderPlaced.type]: onOrderPlaced(ports) }, telemetry, ordersEvents.types),
+      ),
   };
 }
