@@ -50,12 +50,18 @@ export function envFile(text: string): ReadonlyMap<string, string> {
   return new Map([...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]));
 }
 
-/** Interpolates the forms that the file uses: ${NAME}, ${NAME:-default}, and $$ for a dollar. */
+/**
+ * Interpolates the forms that the file uses: ${NAME}, ${NAME:-default}, ${NAME:+text if it is set},
+ * with others in the last two, and $$ for a dollar.
+ */
 function interpolate(text: string, variables: ReadonlyMap<string, string>, where: string): string {
-  return text.replaceAll(/\$\$|\$\{(\w+)(?::-([^}]*))?\}/g, (whole, name?: string, preset?: string) => {
+  const form = /\$\$|\$\{(\w+)(?::([-+])((?:\$\{[^}]*\}|[^}])*))?\}/g;
+  return text.replaceAll(form, (whole, name?: string, operator?: string, inner = "") => {
     if (name === undefined) return whole.slice(1);
     const value = variables.get(name);
-    if (preset !== undefined) return value === undefined || value === "" ? preset : value;
+    const isSet = value !== undefined && value !== "";
+    if (operator !== undefined && isSet === (operator === "+")) return interpolate(inner, variables, where);
+    if (operator === "+") return "";
     if (value === undefined) throw new Error(`${where} uses \${${name}}, which .env does not set: add it there`);
     return value;
   });

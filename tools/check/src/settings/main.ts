@@ -31,7 +31,7 @@ await runCommand(
     if (values.check) {
       const file = readFileSync("docker-compose.yml", "utf8");
       const variables = envFile(readFileSync(".env", "utf8"));
-      const profiles = ["observability", "chaos", "envoy", "etcd"].map((name) =>
+      const profiles = ["observability", "chaos", "envoy", "envoy-services", "etcd", "consul"].map((name) =>
         envFile(readFileSync(`deploy/compose/${name}.env`, "utf8")),
       );
       const compose = [new Map(), ...profiles].flatMap((added) =>

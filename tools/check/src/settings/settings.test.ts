@@ -95,6 +95,19 @@ test("the path of a secret is that of its file here, if the container lists it",
   assert.throws(() => composeServices(text, known), /shop: SHOP_TOKEN_FILE reads the secret shop: add it/);
 });
 
+test("a variable may have a default, or a text that takes its place where it is set, with others in them", () => {
+  const note = (text: string, ...more: readonly (readonly [string, string])[]) =>
+    composeServices(compose(`      SHOP_NOTE: ${text}`), new Map([...variables, ["PORT", "1"], ...more]))[0]
+      ?.environment["SHOP_NOTE"];
+  assert.equal(note("${TARGET:-dns:///${ADDRESS:-shop:2}}"), "dns:///shop:2");
+  assert.equal(note("${TARGET:-dns:///${ADDRESS:-shop:2}}", ["ADDRESS", "proxy:3"]), "dns:///proxy:3");
+  assert.equal(note("${TARGET:-dns:///${ADDRESS:-shop:2}}", ["TARGET", "ipv4:::1"]), "ipv4:::1");
+  for (const value of ["", undefined]) {
+    assert.equal(note("${TLS:+/run/${PORT}}", ...(value === undefined ? [] : [["TLS", value] as const])), "");
+  }
+  assert.equal(note("${TLS:+/run/${PORT}}", ["TLS", "on"]), "/run/1");
+});
+
 test("two dollars are one dollar, and not a variable", () => {
   const [started] = composeServices(compose("      SHOP_NOTE: $${PASSWORD}"), variables);
   assert.equal(started?.environment["SHOP_NOTE"], "${PASSWORD}");
