@@ -20,6 +20,7 @@ import {
   databaseOwners,
   docker,
   endReport,
+  identityOf,
   openCompose,
   ownServices,
   sizes,
@@ -91,18 +92,63 @@ function inContainers(): void {
       for (const text of [all, shown]) assert.ok(!text.includes(authorization.slice(-40)), "a token was written");
     }
     for (const text of [all, shown]) assert.doesNotMatch(text, /PRIVATE KEY/);
-    // The key is the issuer's alone.
-    const read = (service: string) =>
-      stack.compose(
-        "exec",
-        "-T",
-        service,
-        "/nodejs/bin/node",
-        "-e",
-        'console.log(fs.readFileSync("/identity/key.pem").length)',
+  });
+
+  const nodeIn = async (service: string, script: string, ...args: readonly string[]) =>
+    (await stack.compose("exec", "-T", service, "/nodejs/bin/node", "-e", script, ...args)).trim();
+
+  test("each container has a certificate of its own, and no other container has its key", async () => {
+    const files = `
+      const { uid, mode } = fs.statSync("/run/tls/tls.key");
+      const { subjectAltName } = new crypto.X509Certificate(fs.readFileSync("/run/tls/tls.crt"));
+      console.log(fs.readdirSync("/run/tls").join(), uid, (mode & 0o777).toString(8), subjectAltName);`;
+    for (const name of services) {
+      const names = `URI:${identityOf(name)}, DNS:${name}, DNS:toxiproxy`;
+      assert.equal(await nodeIn(name, files), `ca.crt,tls.crt,tls.key 65532 400 ${names}`);
+    }
+    const all = await containers(stack.variables);
+    const inspected = JSON.parse(await docker(["inspect", ...all.map(({ ID }) => ID)])) as readonly {
+      readonly Id: string;
+      readonly Mounts: readonly { readonly Name?: string }[];
+    }[];
+    for (const name of [...services, "issuer"]) {
+      const mounting = all.filter(({ ID }) =>
+        inspected.some(
+          ({ Id, Mounts }) => Id.startsWith(ID) && Mounts.some(({ Name }) => Name?.endsWith(`_${name}-tls`)),
+        ),
       );
-    assert.match(await read("issuer"), /^\d+\s*$/);
-    await assert.rejects(read("gateway"), /ENOENT/);
+      assert.deepEqual(mounting.map(({ Service }) => Service).toSorted(), ["certificates", name].toSorted());
+    }
+  });
+
+  test("a service answers the certificate of the gateway alone, and health checks", async () => {
+    const call = `
+      const [url, path, shows] = process.argv.slice(1);
+      const [ca, cert, key] = ["ca.crt", "tls.crt", "tls.key"].map((name) => fs.readFileSync("/run/tls/" + name));
+      const end = (text) => (console.log(text), process.exit());
+      const session = http2.connect(url, { ca, ...(shows === "own" && { cert, key }) });
+      session.on("error", () => end("no answer"));
+      const headers = { "content-type": "application/grpc", te: "trailers" };
+      const request = session.request({ ":method": "POST", ":path": path, ...headers });
+      const read = (fields) => fields["grpc-status"] && end("status " + fields["grpc-status"]);
+      request.on("response", read).on("trailers", read).on("error", () => end("no answer"));
+      request.on("close", () => end("no answer"));
+      request.end(Buffer.alloc(5));
+      request.resume();
+      setTimeout(() => end("too late"), 60_000);`;
+    const ask = async (from: string, url: string, path: string, shows = "own") =>
+      await nodeIn(from, call, url, path, shows);
+    const [orders, worker] = ["https://orders:50052", "https://worker:50053"];
+    const [cancel, label] = ["/orders.v1.OrdersService/CancelOrder", "/fulfilment.v1.FulfilmentService/GetLabel"];
+    // In gRPC 16 is UNAUTHENTICATED, which the gateway is without a principal, and 7 is
+    // PERMISSION_DENIED.
+    assert.equal(await ask("gateway", orders, cancel), "status 16");
+    assert.equal(await ask("gateway", worker, label), "status 16");
+    assert.equal(await ask("worker", orders, cancel), "status 7");
+    assert.equal(await ask("greeter", worker, label), "status 7");
+    assert.equal(await ask("greeter", orders, "/grpc.health.v1.Health/Check"), "status 0");
+    assert.equal(await ask("gateway", orders, cancel, "nothing"), "no answer");
+    assert.equal(await ask("gateway", "http://orders:50052", cancel), "no answer");
   });
 
   test("the images are within their size limits", async () => {
@@ -152,12 +198,11 @@ function inContainers(): void {
       socket.on("connect", () => (console.log("connected"), socket.destroy()));
       socket.on("timeout", () => (console.log("nothing"), socket.destroy()));
       socket.on("error", () => console.log("nothing"));`;
-    const reach = async (from: string, host: string, port: string) =>
-      (await stack.compose("exec", "-T", from, "/nodejs/bin/node", "-e", connect, host, port)).trim();
+    const reach = async (from: string, host: string, port: string) => await nodeIn(from, connect, host, port);
     assert.equal(await reach("orders", "postgres", "5432"), "connected");
     assert.equal(await reach("worker", "kafka", "9092"), "connected");
     assert.equal(await reach("gateway", "issuer", "8091"), "connected");
-    // A service takes the word of all that reach it by this network about who calls.
+    // In the clear, services believe all that reach them by this network about who calls.
     for (const from of ["supplier", "issuer"]) assert.equal(await reach(from, "orders", "50052"), "nothing", from);
     for (const from of ["gateway", "greeter", "supplier"]) {
       assert.equal(await reach(from, "postgres", "5432"), "nothing", from);
@@ -288,12 +333,29 @@ function inContainers(): void {
     await eventually(list, (status) => status === 200, 30_000);
   });
 
+  test("services follow certificates that are made again", { timeout: 240_000 }, async () => {
+    const loaded = async (service: string) =>
+      (await stack.compose("logs", "--no-color", service)).split('"certificate loaded"').length;
+    const before = new Map(await Promise.all(services.map(async (name) => [name, await loaded(name)] as const)));
+    const run = ["run", "--rm", "--no-deps"];
+    await stack.compose(...run, "--entrypoint", "rm", "certificates", "/services/orders/tls.crt");
+    await stack.compose(...run, "certificates");
+    for (const name of services) {
+      await eventually(
+        () => loaded(name),
+        (count) => count > (before.get(name) ?? 0),
+        60_000,
+      );
+    }
+    // So that gateway connects again.
+    await stack.compose("restart", "orders", "worker", "greeter");
+    const report = await runDemo({ base, orders: 20 });
+    assert.ok(report.ok, table(report));
+  });
+
   test("a service runs as an unprivileged user, cannot write files, and has no shell", async () => {
     const write = `try { fs.writeFileSync("/app/x", ""); } catch (error) { console.log(process.getuid(), error.code); }`;
-    for (const service of services) {
-      const node = ["exec", "-T", service, "/nodejs/bin/node", "-e"];
-      assert.equal((await stack.compose(...node, write)).trim(), "65532 EROFS", service);
-    }
+    for (const service of services) assert.equal(await nodeIn(service, write), "65532 EROFS", service);
     await assert.rejects(stack.compose("exec", "-T", "orders", "sh", "-c", "true"), /ended with 12[67]/);
   });
 

@@ -92,7 +92,11 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
       : []),
     `${upper}_OPS_PORT: 9464`,
     `${upper}_RPC_TRANSPORT: \${PLUMBLINE_TRANSPORT:-}`,
-    `${upper}_RPC_PRINCIPAL_PEERS: \${PLUMBLINE_CALLS_SUBNET}`,
+    `${upper}_RPC_TLS_CERTIFICATE_FILE: \${PLUMBLINE_MTLS:+/run/tls/tls.crt}`,
+    `${upper}_RPC_TLS_KEY_FILE: \${PLUMBLINE_MTLS:+/run/tls/tls.key}`,
+    `${upper}_RPC_TLS_CLIENT_CA_FILE: \${PLUMBLINE_MTLS:+/run/tls/ca.crt}`,
+    `${upper}_RPC_CALLERS: \${PLUMBLINE_MTLS:+spiffe://plumbline.internal/gateway}`,
+    `${upper}_RPC_PRINCIPAL_PEERS: \${PLUMBLINE_PLAIN_CALLS:+\${PLUMBLINE_CALLS_SUBNET}}`,
     `${upper}_TELEMETRY_OTLP_ENDPOINT: \${OTLP_ENDPOINT}`,
   ];
   const anchor = `${name}-settings`;
@@ -104,11 +108,14 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     `    environment: &${anchor}`,
     ...environment.map((line) => `      ${line}`),
     ...(stateful ? [`    secrets: [${[passwords[0], ...(withEvents ? [kafkaPassword] : [])].join(", ")}]`] : []),
+    `    volumes: ["./config:/app/config:ro", "${name}-tls:/run/tls:ro"]`,
     `    networks: [${["calls", ...stores].join(", ")}]`,
     `    mem_limit: ${stateful ? 192 : 128}m`,
-    ...(stateful
-      ? ["    depends_on:", `      ${name}-migrate: { condition: service_completed_successfully }`, ""]
-      : [""]),
+    "    depends_on:",
+    ...["certificates", ...(stateful ? [`${name}-migrate`] : [])].map(
+      (step) => `      ${step}: { condition: service_completed_successfully }`,
+    ),
+    "",
   ];
   const migrate = [
     `  ${name}-migrate:`,
@@ -136,6 +143,8 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
       `      ${name}: { condition: service_healthy }`,
     ]);
     result = insertBefore(result, /^ {2}# A stand-in for real suppliers/, [...lines, ...(stateful ? migrate : [])]);
+    result = insertBefore(result, /^ {6}- issuer-tls:/, [`      - ${name}-tls:/services/${name}`]);
+    result = insertBefore(result, /^ {2}issuer-tls:$/, [`  ${name}-tls:`]);
     if (!stateful) return result;
     result = insertAfterLast(
       result,

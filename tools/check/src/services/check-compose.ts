@@ -1,6 +1,7 @@
 /** Compares docker-compose.yml, which is written by hand, with the table of services. */
 import {
   flagRows,
+  identityOf,
   ownServices,
   profileRows,
   rows,
@@ -26,6 +27,13 @@ interface ComposeFile {
   readonly services: Readonly<Record<string, ComposeService>>;
   readonly secrets: Readonly<Record<string, { readonly file: string }>>;
 }
+
+/** The variables of a certificate's files, without their start, and the files. */
+const certificateFiles = {
+  CA_FILE: "ca.crt",
+  CERTIFICATE_FILE: "tls.crt",
+  KEY_FILE: "tls.key",
+};
 
 /** The passwords for development. */
 export const secretsFolder = "deploy/compose/secrets";
@@ -72,13 +80,15 @@ function problemsOf(row: ServiceRow, { services, secrets }: ComposeFile, files: 
   // The gateway has the tokens of clients, and shares its counts with its replicas.
   expectNetworks(name, row.upstreams === true ? ["edge", ...calls, "identity", "limits"] : calls);
   if (row.packages !== undefined) {
-    // It believes the gateway, which is one of these addresses, about who the client is.
-    const subnet = "${PLUMBLINE_CALLS_SUBNET}";
-    expect(
-      service.environment?.[`${prefix}_RPC_PRINCIPAL_PEERS`] === subnet,
-      `needs ${prefix}_RPC_PRINCIPAL_PEERS: ${subnet}`,
-    );
+    expectCertificate(`${prefix}_RPC_TLS`);
+    // It believes the gateway about who the client is, by its certificate or its address.
+    const callers = ownServices.filter(({ upstreams }) => upstreams === true).map((caller) => identityOf(caller.name));
+    expectVariables(name, {
+      [`${prefix}_RPC_CALLERS`]: `\${PLUMBLINE_MTLS:+${callers.join(",")}}`,
+      [`${prefix}_RPC_PRINCIPAL_PEERS`]: "${PLUMBLINE_PLAIN_CALLS:+${PLUMBLINE_CALLS_SUBNET}}",
+    });
   }
+  if (row.upstreams === true) expectCertificate(`${prefix}_UPSTREAM_TLS`);
   for (const [setting, called] of Object.entries(row.calls ?? {})) {
     expectAddress(service, `${prefix}_${setting}`, `http://${address(serviceRow(called))}`);
   }
@@ -121,6 +131,28 @@ function problemsOf(row: ServiceRow, { services, secrets }: ComposeFile, files: 
     expectVariables(step, { [`${prefix}_MESSAGING_ROLE`]: name });
   }
   return problems;
+
+  /** Expects a certificate for this section of settings, whose key no other container mounts. */
+  function expectCertificate(section: string): void {
+    const { volumes = [], depends_on = {} } = services[name] ?? {};
+    for (const [variable, file] of Object.entries(certificateFiles)) {
+      const isOfClients = variable === "CA_FILE" && section.endsWith("_RPC_TLS");
+      const setting = `${section}_${isOfClients ? "CLIENT_" : ""}${variable}`;
+      expectVariables(name, { [setting]: `\${PLUMBLINE_MTLS:+/run/tls/${file}}` });
+    }
+    const volume = `${name}-tls`;
+    expect(volumes.includes(`${volume}:/run/tls:ro`), `needs the volume ${volume}:/run/tls:ro`);
+    const made = `${volume}:/services/${name}`;
+    expect(services["certificates"]?.volumes?.includes(made) === true, `needs the volume ${made} at certificates`);
+    for (const [other, { volumes: mounted = [] }] of Object.entries(services)) {
+      if (other === name || other === "certificates") continue;
+      expect(!mounted.some((one) => one.startsWith(`${volume}:`)), `has a private key that ${other} mounts`);
+    }
+    expect(
+      depends_on["certificates"]?.condition === "service_completed_successfully",
+      "must depend on certificates having completed",
+    );
+  }
 
   function expectNetworks(one: string, networks: readonly string[]): void {
     const isRight = services[one]?.networks?.join(" ") === networks.join(" ");

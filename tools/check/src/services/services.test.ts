@@ -51,9 +51,41 @@ for (const { name, text = compose, files = passwords, table = rows, want } of [
     ],
   },
   {
-    name: "a service that believes no caller about its client is named",
+    name: "a service that takes the calls of anybody without certificates is named",
     text: compose.replace(/ *ORDERS_RPC_PRINCIPAL_PEERS: .*\n/, ""),
-    want: ["docker-compose.yml: orders needs ORDERS_RPC_PRINCIPAL_PEERS: ${PLUMBLINE_CALLS_SUBNET}"],
+    want: [
+      "docker-compose.yml: orders needs ORDERS_RPC_PRINCIPAL_PEERS: ${PLUMBLINE_PLAIN_CALLS:+${PLUMBLINE_CALLS_SUBNET}}",
+    ],
+  },
+  {
+    name: "a service that takes the calls of another one is named",
+    text: compose.replace(/( ORDERS_RPC_CALLERS: .*)gateway/, "$1worker"),
+    want: [
+      "docker-compose.yml: orders needs ORDERS_RPC_CALLERS: ${PLUMBLINE_MTLS:+spiffe://plumbline.internal/gateway}",
+    ],
+  },
+  {
+    name: "a service that asks callers for no certificate is named",
+    text: compose.replace(/ *WORKER_RPC_TLS_CLIENT_CA_FILE: .*\n/, ""),
+    want: ["docker-compose.yml: worker needs WORKER_RPC_TLS_CLIENT_CA_FILE: ${PLUMBLINE_MTLS:+/run/tls/ca.crt}"],
+  },
+  {
+    name: "a gateway that shows no certificate is named",
+    text: compose.replace(/ *GATEWAY_UPSTREAM_TLS_KEY_FILE: .*\n/, ""),
+    want: ["docker-compose.yml: gateway needs GATEWAY_UPSTREAM_TLS_KEY_FILE: ${PLUMBLINE_MTLS:+/run/tls/tls.key}"],
+  },
+  {
+    name: "a service that has the key of another one is named",
+    text: compose.replace("greeter-tls:/run/tls:ro", "orders-tls:/run/tls:ro"),
+    want: [
+      "docker-compose.yml: greeter needs the volume greeter-tls:/run/tls:ro",
+      "docker-compose.yml: orders has a private key that greeter mounts",
+    ],
+  },
+  {
+    name: "a service for which no certificate is made is named",
+    text: compose.replace(/ *- worker-tls:.*\n/, ""),
+    want: ["docker-compose.yml: worker needs the volume worker-tls:/services/worker at certificates"],
   },
   {
     name: "a stand-in among the callers that are believed is named",

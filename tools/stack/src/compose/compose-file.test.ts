@@ -48,7 +48,7 @@ for (const [name, service] of Object.entries(services)) {
 
   test(`${name} may not become more than it is`, () => {
     assert.deepEqual(service.cap_drop, ["ALL"]);
-    // It gives a key to the user of the issuer, and is on no network.
+    // It gives keys to the user of the images, and is on no network.
     assert.deepEqual(service.cap_add, name === "certificates" ? ["CHOWN", "DAC_OVERRIDE"] : undefined);
     assert.deepEqual(service.security_opt, ["no-new-privileges:true"]);
     assert.equal(service.privileged, undefined);
@@ -200,12 +200,12 @@ test("only gateway is where clients are", () => {
   }
 });
 
-test("those whose word is taken about who calls are gateway and what it calls", () => {
+test("those whose word is taken about who calls, without certificates, are gateway and what it calls", () => {
   const names = Object.keys(services).filter((name) => services[name]?.networks?.includes("calls"));
   const called = rows.filter(({ packages }) => packages !== undefined).map(({ name }) => name);
   assert.deepEqual(names.toSorted(), ["gateway", ...called, "control-plane"].toSorted());
   for (const name of called) {
-    const subnet = "${PLUMBLINE_CALLS_SUBNET}";
+    const subnet = "${PLUMBLINE_PLAIN_CALLS:+${PLUMBLINE_CALLS_SUBNET}}";
     assert.equal(services[name]?.environment?.[`${settingsPrefix(name)}_RPC_PRINCIPAL_PEERS`], subnet);
   }
 });

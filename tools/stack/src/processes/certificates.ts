@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { newAuthority } from "@plumbline/tools-engines";
 import { ownServices } from "../services.ts";
 
-/** The trust domain of the embedded stack and of the cluster. It is no name on any network. */
+/** The trust domain of every stack here. It is no name on any network. */
 const trustDomain = "plumbline.internal";
 
 /** Returns the SPIFFE id of a service. In a cluster that is the name of its objects. */
