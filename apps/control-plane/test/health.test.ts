@@ -1,5 +1,8 @@
 /** Health checks and outlier detection, by a real Envoy between a client and gRPC servers. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
 import { GreeterService } from "@plumbline/contracts";
 import { connect, createClient } from "@plumbline/rpc";
@@ -58,6 +61,35 @@ describe("Envoy in front of gRPC servers", { skip: whyNoEnvoy() ?? false }, () =
     b.isServing = true;
     await seen("a b");
   });
+
+  for (const host of ["127.0.0.1", "localhost"]) {
+    test(`asks another port of a server, named ${host}, over HTTP`, { timeout }, async () => {
+      await using a = await Greeter.start("a");
+      let status = 503;
+      const health = createServer((_request, response) => response.writeHead(status).end()).listen(0, "127.0.0.1");
+      await once(health, "listening");
+      const { grpc: _, ...times } = healthCheck;
+      const { port } = health.address() as AddressInfo;
+      const endpoints = [a.endpoint.replace(/^.*:/, `${host}:`)];
+      const cluster = { endpoints, healthCheck: { http: "/readyz", port, ...times }, panicPercent: 0 };
+      try {
+        await using proxy = await startProxy([], cluster);
+        const seen = (expected: string) =>
+          eventually(
+            async () => names(await proxy.answers(4)),
+            (text) => text === expected,
+          );
+        await seen("unavailable");
+        status = 200;
+        await seen("a");
+        status = 503;
+        await seen("unavailable");
+      } finally {
+        health.closeAllConnections();
+        health.close();
+      }
+    });
+  }
 
   test("sends requests to all servers when less than panicPercent of them are healthy", { timeout }, async () => {
     await using a = await Greeter.start("a");

@@ -24,7 +24,7 @@ function* clusters(document: Routes, resolved: Resolved): Generator<Resource> {
     const bytes = Cluster.encode(clusterOf(name, row, byName ? endpoints : undefined)).finish();
     yield resource("cluster", name, bytes, byName ? [] : [{ type: "endpoints", name }]);
     if (byName) continue;
-    yield resource("endpoints", name, ClusterLoadAssignment.encode(assignmentOf(name, endpoints)).finish());
+    yield resource("endpoints", name, ClusterLoadAssignment.encode(assignmentOf(name, row, endpoints)).finish());
   }
 }
 

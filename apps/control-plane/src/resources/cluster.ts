@@ -32,7 +32,7 @@ export function clusterOf(name: string, row: ClusterRow, named: readonly Endpoin
     ...(named === undefined
       ? { edsClusterConfig: { edsConfig: overAds } }
       : {
-          loadAssignment: assignmentOf(name, named),
+          loadAssignment: assignmentOf(name, row, named),
           // Envoy looks the names up every five seconds.
           dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
         }),
@@ -68,7 +68,13 @@ export function clusterOf(name: string, row: ClusterRow, named: readonly Endpoin
 }
 
 /** Returns the endpoints of a cluster, sorted, so that their order changes nothing. */
-export function assignmentOf(name: string, endpoints: readonly Endpoint[]): ClusterLoadAssignment {
+export function assignmentOf(
+  name: string,
+  { healthCheck }: ClusterRow,
+  endpoints: readonly Endpoint[],
+): ClusterLoadAssignment {
+  // The field alt_port of a health check is not implemented in Envoy.
+  const health = healthCheck?.port === undefined ? {} : { healthCheckConfig: { portValue: healthCheck.port } };
   const sorted = endpoints.toSorted((a, b) => (a.host === b.host ? a.port - b.port : a.host < b.host ? -1 : 1));
   return ClusterLoadAssignment.fromPartial({
     clusterName: name,
@@ -77,7 +83,7 @@ export function assignmentOf(name: string, endpoints: readonly Endpoint[]): Clus
         locality: {},
         loadBalancingWeight: 1,
         lbEndpoints: sorted.map((endpoint) => ({
-          hostIdentifier: { $case: "endpoint" as const, value: { address: socketAddress(endpoint) } },
+          hostIdentifier: { $case: "endpoint" as const, value: { address: socketAddress(endpoint), ...health } },
         })),
       },
     ],
@@ -103,7 +109,6 @@ function healthCheckOf(row: NonNullable<ClusterRow["healthCheck"]>): HealthCheck
     noTrafficInterval: duration(row.intervalMs),
     unhealthyThreshold: row.unhealthyAfter,
     healthyThreshold: row.healthyAfter,
-    altPort: row.port,
     healthChecker: checkerOf(row),
   });
 }
