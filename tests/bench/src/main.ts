@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { defaultKafkaClient, kafkaClients } from "@plumbline/messaging/settings";
 import { generateContracts } from "@plumbline/tools-stack";
 import { choice, flag, oneOf, runCommand, text, UsageError, whole } from "@plumbline/tools-stack/command";
+import { endOnSignals, interrupted, interruptedCode } from "./interruption.ts";
 
 const words = {
   competitors: "our services beside their Go twins and other Node stacks",
@@ -40,6 +41,7 @@ const takers: Readonly<Record<string, readonly Word[]>> = {
 const moreRounds: Partial<Record<Word, number>> = { competitors: 8, telemetry: 10, mtls: 10, against: 8 };
 const of = (option: string) => ` [${takers[option]?.join(", ")}]`;
 
+endOnSignals();
 await runCommand(
   {
     name: "npm run bench",
@@ -65,7 +67,8 @@ await runCommand(
       json: text("writes every sample there", { takes: "FILE" }),
     },
     notes: [
-      "Exit codes: 0 measured, 1 a claim about messaging, an aim of against, the baseline or the limit of a flag is missed, 2 wrong command line.",
+      "Ctrl-C ends it, and all that it started.",
+      "Exit codes: 0 measured, 130 interrupted, 1 a claim about messaging, an aim of against, the baseline or the limit of a flag is missed, 2 wrong command line.",
     ],
   },
   async ({ words: [word, ...more], values }) => {
@@ -146,3 +149,4 @@ await runCommand(
     } else await (await commands[command]())();
   },
 );
+if (interrupted.aborted) process.exitCode = interruptedCode;

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { interrupted } from "../interruption.ts";
 import { pinned } from "./program.ts";
 
 /**
@@ -57,6 +58,7 @@ export async function loadUnchecked(
   const [command, all] = pinned(1, generator, args);
   const { stdout } = await promisify(execFile)(command, all, {
     timeout: ms + 20_000,
+    signal: interrupted,
     env: { ...process.env, GOMAXPROCS: "1" },
   });
   return JSON.parse(stdout) as Load;

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { connect } from "node:net";
 import { availableParallelism } from "node:os";
 import { sleep } from "@plumbline/concurrency";
+import { interrupted } from "../interruption.ts";
 import { cpuSecondsOf, residentMiB } from "../processes.ts";
 
 /** The command of one process that listens on 127.0.0.1 at `port`. */
@@ -23,6 +24,14 @@ export function pinned(core: Core, command: string, args: readonly string[]): [s
   return canPin && core !== undefined ? ["taskset", ["-c", `${core}`, command, ...args]] : [command, [...args]];
 }
 
+/** The processes that run. They end with this one, unless it is killed. */
+const alive = new Set<ChildProcess>();
+const endAll = (signal: NodeJS.Signals) => {
+  for (const child of alive) child.kill(signal);
+};
+process.on("exit", () => endAll("SIGKILL"));
+interrupted.addEventListener("abort", () => endAll("SIGTERM"));
+
 /** A process that listens. Its log goes to /dev/null, so that a line costs the same in each. */
 export class Running implements AsyncDisposable {
   /** From the start to the first accepted connection. */
@@ -43,10 +52,13 @@ export class Running implements AsyncDisposable {
       env: { PATH: process.env["PATH"], ...env },
       stdio: ["ignore", "ignore", "inherit"],
     });
+    alive.add(child);
+    child.once("exit", () => alive.delete(child));
     const giveUpAt = began + 30_000;
     while (!(await accepts(port))) {
-      if (child.exitCode !== null || performance.now() > giveUpAt) {
+      if (child.exitCode !== null || performance.now() > giveUpAt || interrupted.aborted) {
         child.kill("SIGKILL");
+        interrupted.throwIfAborted();
         throw new Error(`${command} ${args.join(" ")} did not listen on ${port}`);
       }
       await sleep(2);

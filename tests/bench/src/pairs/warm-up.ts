@@ -1,3 +1,5 @@
+import { interrupted } from "../interruption.ts";
+
 /** The slices that must bring nothing, after all that did. */
 const idleSlices = 3;
 /** A slice brings something if its figure is lower than all before by this share. */
@@ -11,6 +13,7 @@ export async function warmUp(what: string, slice: () => Promise<number>, withinM
   const giveUpAt = performance.now() + withinMs;
   const figures: number[] = [];
   while (!hasSettled(figures)) {
+    interrupted.throwIfAborted();
     if (performance.now() > giveUpAt) {
       const last = figures.slice(-idleSlices).map((figure) => figure.toPrecision(3));
       return console.log(`NOT WARM  ${what}: its figure still falls after ${withinMs / 1_000} s (${last.join(", ")})`);
