@@ -11,7 +11,7 @@ const words = {
   curves: "orders, lists and the relay over ever more stored rows",
   replicas: "two replicas of a service beside one, each limited to a share of a core",
   gc: "gateway and greeter with young generations of several sizes",
-  telemetry: "the gateway with and without 10 % of its traces exported",
+  telemetry: "the gateway with none, 10 % and all of its traces exported",
   mtls: "gateway and greeter with certificates beside the same in the clear",
   overload: "the gateway at up to twice its peak, with its limit and without",
   against: "greeter, gateway and orders of this checkout beside another, in pairs",

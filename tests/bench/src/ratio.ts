@@ -2,7 +2,8 @@ import { markdown } from "./markdown.ts";
 import { type CalmPairs, calmRule } from "./pairs/calm-pairs.ts";
 import { type PairedRatio, pairedRatio } from "./pairs/paired-ratio.ts";
 
-export type Verdict = "met" | "missed" | "unsure";
+/** "reported" is a ratio without an aim. */
+export type Verdict = "met" | "missed" | "unsure" | "reported";
 
 /** Ours beside another, with what was aimed at. */
 export interface Ratio extends PairedRatio {
@@ -29,6 +30,11 @@ export function atMost<T>(aim: number, name: string, both: CalmPairs<T>, of: (sa
   return ratioOf(`<= ${aim}`, name, both, of, ({ low, high }) =>
     high <= aim ? "met" : low > aim ? "missed" : "unsure",
   );
+}
+
+/** Compares figures that nothing was aimed at. */
+export function reported<T>(name: string, both: CalmPairs<T>, of: (sample: T) => number): Ratio {
+  return { ...ratioOf("none", name, both, of, () => "reported"), verdict: "reported" };
 }
 
 function ratioOf<T>(

@@ -27,7 +27,7 @@ export {
   useCredentials,
 } from "./identity.ts";
 export { defaultPorts, freeStackPorts, type Ports } from "./ports.ts";
-export { type CertificateFiles, certificateFiles, identityOf } from "./processes/certificates.ts";
+export { type CertificateFiles, certificateFiles, identityOf, writeCertificates } from "./processes/certificates.ts";
 export { proportionalSetSize } from "./processes/memory.ts";
 export { openProcesses, type ProcessesOptions, type ProcessStack } from "./processes/open-processes.ts";
 export type { Adapter, Entry, Program, Transport } from "./processes/programs.ts";

@@ -36,7 +36,7 @@ func loadHTTP(o options) ([]*result, error) {
 }
 
 func requests(conn net.Conn, o options, address string, r *result, start, end time.Time, next *atomic.Int64) {
-	request := []byte("GET /v1/greetings/Ada HTTP/1.1\r\nHost: " + address + "\r\nAccept: application/json\r\n\r\n")
+	request := []byte("GET /v1/greetings/Ada HTTP/1.1\r\nHost: " + address + "\r\nAccept: application/json\r\n" + o.credentials + "\r\n")
 	reader := bufio.NewReader(conn)
 	_ = conn.SetDeadline(end.Add(5 * time.Second))
 	for {

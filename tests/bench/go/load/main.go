@@ -24,6 +24,8 @@ type options struct {
 	streams   int
 	duration  time.Duration
 	rate      int // Calls a second over all connections; 0 for a closed loop.
+	// The line of a request's head that says who calls; empty for none.
+	credentials string
 }
 
 func (o options) address(connection int) string { return o.addresses[connection%len(o.addresses)] }
@@ -65,6 +67,9 @@ func main() {
 	flag.Parse()
 	o.addresses = strings.Split(*addresses, ",")
 	o.duration = min(o.duration, time.Minute)
+	if field := os.Getenv("LOAD_AUTHORIZATION"); field != "" {
+		o.credentials = "Authorization: " + field + "\r\n"
+	}
 
 	run := map[string]func(options) ([]*result, error){"grpc": loadGRPC, "http": loadHTTP}[*kind]
 	if run == nil {

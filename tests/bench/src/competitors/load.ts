@@ -29,25 +29,30 @@ export async function load(
   port: number | readonly number[],
   ms: number,
   rate = 0,
+  more: Pick<LoadOptions, "authorization"> = {},
 ): Promise<Load> {
-  const report = await loadUnchecked(generator, kind, port, ms, rate);
+  const report = await loadUnchecked(generator, kind, port, ms, rate, more);
   if (report.calls === 0 || report.failed > 0) {
     throw new Error(`${report.failed} calls to port ${port} failed, ${report.calls} were answered: ${report.why}`);
   }
   return report;
 }
 
-/**
- * Does the same for calls that may be refused. `connections` is the number of HTTP connections, and
- * so of concurrent requests; the default is 32.
- */
+export interface LoadOptions {
+  /** The number of HTTP connections, and so of concurrent requests; the default is 32. */
+  readonly connections?: number;
+  /** The field that says who calls, over HTTP. */
+  readonly authorization?: string | undefined;
+}
+
+/** Does the same for calls that may be refused. */
 export async function loadUnchecked(
   generator: string,
   kind: "grpc" | "http",
   port: number | readonly number[],
   ms: number,
   rate: number,
-  connections?: number,
+  { connections, authorization }: LoadOptions = {},
 ): Promise<Load> {
   const address = [port]
     .flat()
@@ -59,7 +64,8 @@ export async function loadUnchecked(
   const { stdout } = await promisify(execFile)(command, all, {
     timeout: ms + 20_000,
     signal: interrupted,
-    env: { ...process.env, GOMAXPROCS: "1" },
+    // Not an argument, which every user of the machine can read.
+    env: { ...process.env, GOMAXPROCS: "1", ...(authorization && { LOAD_AUTHORIZATION: authorization }) },
   });
   return JSON.parse(stdout) as Load;
 }

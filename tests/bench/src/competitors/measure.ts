@@ -36,6 +36,8 @@ export interface Plan {
    * ends.
    */
   readonly onFailure?: (target: Target, why: string) => void;
+  /** Runs after the last round, while the target still does. */
+  readonly onEnd?: (target: Target) => Promise<void>;
 }
 
 /**
@@ -66,6 +68,7 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
   };
   for (const target of targets) {
     const running: Running[] = [];
+    for (const program of target.behind ?? []) stack.use(await Running.start(program, 1, plan.folder));
     for (const program of target.programs) running.push(stack.use(await Running.start(program, 0, plan.folder)));
     all.push({ target, running, closed: [], atRate: [], pauses: [], pausesAtRate: [] });
     await attempt(target, () => warmUp(`${target.name}, ${target.mode}`, () => cpuOfSlice(target, running, plan)));
@@ -74,7 +77,7 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
     const turn = round % Math.max(1, all.length);
     for (const one of [...all.slice(turn), ...all.slice(0, turn)]) {
       await attempt(one.target, async () => {
-        await load(plan.generator, kindOf(one.target), portOf(one.target), 200);
+        await call(one.target, plan, 200);
         one.closed.push(await sample(one.target, one.running, plan, 0));
         if (plan.rate === 0) return;
         one.pauses.push(...(await pausesOfCalled(one.target, one.running, plan.folder)));
@@ -87,6 +90,7 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
   for (const { target, running, closed, atRate, pauses, pausesAtRate } of all) {
     const residentMiB = running.reduce((sum, process) => sum + process.residentMiB(), 0);
     pauses.push(...(await pausesOfCalled(target, running, plan.folder)));
+    await plan.onEnd?.(target);
     for (const list of [pauses, pausesAtRate]) list.sort((a, b) => a - b);
     measured.push({ target, closed, atRate, residentMiB, pauses, pausesAtRate });
   }
@@ -98,29 +102,30 @@ function cpuOf(running: readonly Running[]): number {
 }
 
 /** Calls a target for a second, and returns its CPU seconds per call. */
-async function cpuOfSlice(target: Target, running: readonly Running[], { generator }: Plan): Promise<number> {
+async function cpuOfSlice(target: Target, running: readonly Running[], plan: Plan): Promise<number> {
   const before = cpuOf(running);
-  const { calls } = await load(generator, kindOf(target), portOf(target), 1_000);
+  const { calls } = await call(target, plan, 1_000);
   return (cpuOf(running) - before) / calls;
 }
 
 async function sample(target: Target, running: readonly Running[], plan: Plan, rate: number): Promise<Sample> {
   return await watched(async () => {
     const before = cpuOf(running);
-    const seen = await load(plan.generator, kindOf(target), portOf(target), plan.ms, rate);
+    const seen = await call(target, plan, plan.ms, rate);
     const cpuMicros = ((cpuOf(running) - before) * 1e6) / seen.calls;
     return { perSecond: seen.calls / seen.seconds, cpuMicros, load: seen };
   });
+}
+
+async function call(target: Target, { generator }: Plan, ms: number, rate = 0): Promise<Load> {
+  const { authorization } = (await target.authorization?.()) ?? {};
+  return await load(generator, target.group === "rpc" ? "grpc" : "http", portOf(target), ms, rate, { authorization });
 }
 
 async function pausesOfCalled(target: Target, running: readonly Running[], folder: string): Promise<number[]> {
   const called = running.at(-1);
   if (called === undefined || !target.programs.at(-1)?.args.includes("--import")) return [];
   return await pausesOf(called, gcFile(folder, portOf(target)));
-}
-
-function kindOf(target: Target): "grpc" | "http" {
-  return target.group === "rpc" ? "grpc" : "http";
 }
 
 function portOf(target: Target): number {

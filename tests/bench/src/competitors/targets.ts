@@ -1,11 +1,15 @@
 import { join } from "node:path";
 import { type TransportName, transportNames } from "@plumbline/rpc";
 import { freePort } from "@plumbline/tools-engines";
+import type { Authorization } from "@plumbline/tools-stack";
 import { gcFile } from "./gc-file.ts";
 import type { Program } from "./program.ts";
 
 export type Group = "rpc" | "gateway" | "chain";
-export type Mode = "bare" | "full" | "full, 10 % of traces exported";
+export type Mode = "bare" | "full" | `full, ${keyof typeof sampled}` | "as it ships";
+
+/** The share of traces that is exported, by the words of a mode. */
+const sampled = { "10 % of traces exported": 0.1, "all traces exported": 1 } as const;
 
 /** A program that answers SayHello, by gRPC or HTTP. */
 export interface Target {
@@ -14,6 +18,10 @@ export interface Target {
   readonly mode: Mode;
   /** The measured processes; the last one is called. */
   readonly programs: readonly Program[];
+  /** The processes that those need beside the common upstream, not measured. They start first. */
+  readonly behind?: readonly Program[];
+  /** Returns what each call says about who calls; calls of targets without it say nothing. */
+  readonly authorization?: () => Promise<Authorization>;
 }
 
 /** The parts that targets are made of. */
@@ -138,14 +146,14 @@ export function gateway(parts: Pick<Parts, "root" | "folder" | "collector">, mod
       GATEWAY_LIMITS_CONCURRENT: high,
       GATEWAY_LIMITS_CONCURRENT_PER_CLIENT: high,
       GATEWAY_RATE_LIMIT_PER_CLIENT_PER_SECOND: perSecond,
+      GATEWAY_RATE_LIMIT_PER_PRINCIPAL_PER_SECOND: perSecond,
       GATEWAY_RATE_LIMIT_GLOBAL_PER_SECOND: perSecond,
       GATEWAY_TELEMETRY_LOG_LEVEL: mode === "bare" ? "error" : "info",
     };
-    if (mode !== "bare" && mode !== "full") {
-      Object.assign(env, {
-        GATEWAY_TELEMETRY_OTLP_ENDPOINT: parts.collector,
-        GATEWAY_TELEMETRY_SAMPLE_RATIO: "0.1",
-      });
+    for (const [words, share] of Object.entries(sampled)) {
+      if (mode !== `full, ${words}`) continue;
+      env["GATEWAY_TELEMETRY_OTLP_ENDPOINT"] = parts.collector;
+      env["GATEWAY_TELEMETRY_SAMPLE_RATIO"] = `${share}`;
     }
     return node(parts, join(parts.root, "apps/gateway/dist/main.js"), env, port);
   };

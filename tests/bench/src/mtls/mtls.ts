@@ -1,11 +1,11 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { type TransportName, transportNames } from "@plumbline/rpc";
-import { freePort, newAuthority } from "@plumbline/tools-engines";
+import { freePort } from "@plumbline/tools-engines";
 import { machineOf } from "../competitors/machine.ts";
 import { type Measured, measure } from "../competitors/measure.ts";
 import type { Program } from "../competitors/program.ts";
 import { table } from "../competitors/report.ts";
+import { certificates } from "../competitors/shipped.ts";
 import { gateway, greeter, type Target } from "../competitors/targets.ts";
 import { openWorkshop, type Workshop } from "../competitors/workshop.ts";
 import { calmPairs } from "../pairs/calm-pairs.ts";
@@ -28,7 +28,7 @@ export async function mtls({ rounds, ms, json }: MtlsOptions): Promise<void> {
   await using workshop = await openWorkshop("mtls", { competitors: false });
   if (workshop === undefined) return;
   const { parts, generator } = workshop;
-  const certified = certificates(parts.folder);
+  const certified = await certificates(parts.folder);
   const machine = machineOf();
   console.log(`\n${machine}\n`);
   const [all, found]: [Measured[], Ratio[]] = [[], []];
@@ -67,30 +67,4 @@ async function chain(
     set(gateway(parts, "full", transport)(port, before), settings.gateway),
   ];
   return { name, group: "chain", mode: "full", programs };
-}
-
-/** Writes the files of both services, and returns their settings. */
-function certificates(folder: string): Settings {
-  const authority = newAuthority("bench");
-  const put = (name: string, text: string): string => {
-    writeFileSync(join(folder, name), text);
-    return join(folder, name);
-  };
-  const pair = (prefix: string, name: string): Environment => {
-    const uris = [`spiffe://bench.test/${name}`];
-    const { certificate, key } = authority.issue({ name, uris, addresses: ["127.0.0.1"] });
-    return {
-      [`${prefix}_CERTIFICATE_FILE`]: put(`${name}.crt`, certificate),
-      [`${prefix}_KEY_FILE`]: put(`${name}.key`, key),
-    };
-  };
-  const ca = put("ca.crt", authority.certificate);
-  return {
-    greeter: {
-      ...pair("GREETER_RPC_TLS", "greeter"),
-      GREETER_RPC_TLS_CLIENT_CA_FILE: ca,
-      GREETER_RPC_CALLERS: "spiffe://bench.test/gateway",
-    },
-    gateway: { ...pair("GATEWAY_UPSTREAM_TLS", "gateway"), GATEWAY_UPSTREAM_TLS_CA_FILE: ca },
-  };
 }

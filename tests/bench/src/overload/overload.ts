@@ -74,7 +74,9 @@ export async function overload({ rounds, ms }: OverloadOptions): Promise<void> {
         const seen = new Map<number, Seen>();
         for (const share of shares) {
           const at = async (time: number): Promise<Seen> => {
-            const report = await loadUnchecked(generator, "http", port, time, Math.round(peak * share), connections);
+            const report = await loadUnchecked(generator, "http", port, time, Math.round(peak * share), {
+              connections,
+            });
             const { calls, failed, seconds, p50, p99 } = report;
             return { goodput: calls / seconds, failed: failed / (calls + failed), p50: p50 / 1000, p99: p99 / 1000 };
           };
