@@ -139,6 +139,8 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
   const target = `      GATEWAY_UPSTREAMS_${upper}: \${${upper}_TARGET:-dns:///\${${upper}_ADDRESS:-${name}:${port}}}`;
   edit(tree, "docker-compose.yml", (text) => {
     let result = insertAfterLast(text, /^ {6}GATEWAY_UPSTREAMS_/, [target]);
+    const id = `\${PLUMBLINE_MTLS:+spiffe://plumbline.internal/${name}}`;
+    result = insertAfterLast(result, /^ {6}GATEWAY_UPSTREAM_IDS_/, [`      GATEWAY_UPSTREAM_IDS_${upper}: ${id}`]);
     result = insertBefore(result, /^ {6}redis: \{ condition: service_healthy \}/, [
       `      ${name}: { condition: service_healthy }`,
     ]);

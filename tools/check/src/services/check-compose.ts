@@ -96,6 +96,8 @@ function problemsOf(row: ServiceRow, { services, secrets }: ComposeFile, files: 
     for (const upstream of ownServices) {
       for (const one of upstream.packages ?? []) {
         expectAddress(service, `${prefix}_UPSTREAMS_${settingsPrefix(one)}`, targetOf(upstream));
+        const id = `\${PLUMBLINE_MTLS:+${identityOf(upstream.name)}}`;
+        expectVariables(name, { [`${prefix}_UPSTREAM_IDS_${settingsPrefix(one)}`]: id });
         expect(
           service.depends_on?.[upstream.name]?.condition === "service_healthy",
           `must depend on ${upstream.name} being healthy`,

@@ -75,6 +75,13 @@ for (const { name, text = compose, files = passwords, table = rows, want } of [
     want: ["docker-compose.yml: gateway needs GATEWAY_UPSTREAM_TLS_KEY_FILE: ${PLUMBLINE_MTLS:+/run/tls/tls.key}"],
   },
   {
+    name: "a gateway that takes a service for another one is named",
+    text: compose.replace(/( GATEWAY_UPSTREAM_IDS_ORDERS: .*)orders/, "$1worker"),
+    want: [
+      "docker-compose.yml: gateway needs GATEWAY_UPSTREAM_IDS_ORDERS: ${PLUMBLINE_MTLS:+spiffe://plumbline.internal/orders}",
+    ],
+  },
+  {
     name: "a service that has the key of another one is named",
     text: compose.replace("greeter-tls:/run/tls:ro", "orders-tls:/run/tls:ro"),
     want: [
