@@ -265,7 +265,7 @@ function inContainers(): void {
     }
   });
 
-  test("an event that gets in all the same has no effect: that of another source is a dead letter", async () => {
+  test("an event that gets in all the same has no effect: one of another source or an unknown type is a dead letter", async () => {
     await stack.compose("stop", "worker");
     const placed = await post(`${base}/v1/orders`, { customerId: "ada", items: [{ sku: "tea", quantity: 2 }] });
     const id = String(placed.json["id"]);
@@ -273,22 +273,14 @@ function inContainers(): void {
     const unknown = fulfilled(id, fulfilmentEvents.source, "fulfilment.v1.OrderGivenAway");
     await publish("kafka", fulfilmentEvents.topic, stranger);
     await publish("kafka", fulfilmentEvents.topic, unknown);
-    await eventually(
-      () => stack.logs("orders", 200),
-      (lines) => lines.includes("message ignored") && lines.includes(unknown.id),
-      60_000,
-    );
     await using inspector = await openInspector({ adapter: "kafka", ...kafkaAs("kafka") }, noTelemetry);
     const deadLetters = async () => {
       const found: Message[] = [];
       await inspector.read([deadTopic(fulfilmentEvents.topic, "orders")], ({ message }) => found.push(message));
       return found.filter(({ key }) => key === id);
     };
-    const letters = await eventually(deadLetters, (found) => found.length > 0, 60_000);
-    assert.deepEqual(
-      letters.map((letter) => letter.id),
-      [stranger.id],
-    );
+    const letters = await eventually(deadLetters, (found) => found.length === 2, 60_000);
+    assert.deepEqual(letters.map((letter) => letter.id).toSorted(), [stranger.id, unknown.id].toSorted());
     const order = async () => (await call(`${base}/v1/orders/${id}`)).json;
     assert.equal((await order())["status"], "ORDER_STATUS_PENDING");
 
