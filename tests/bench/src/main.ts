@@ -29,6 +29,7 @@ const takers: Readonly<Record<string, readonly Word[]>> = {
   names: ["competitors", "orders", "against"],
   ms: ["competitors", "replicas", "gc", "telemetry", "mtls", "overload", "against"],
   rate: ["competitors", "orders", "gc"],
+  shares: ["gc"],
   orders: ["orders", "curves", "against"],
   rows: ["curves"],
   client: ["orders"],
@@ -39,6 +40,12 @@ const takers: Readonly<Record<string, readonly Word[]>> = {
 };
 /** Rounds where five are too few for an interval that says something. */
 const moreRounds: Partial<Record<Word, number>> = { competitors: 8, telemetry: 10, mtls: 10, against: 8 };
+const percents = (text: string | undefined): number[] =>
+  (text?.split(",") ?? []).map((part) => {
+    const percent = /^\d{1,3}$/.test(part) ? Number(part) : 0;
+    if (percent < 1 || percent > 100) throw new UsageError(`--shares takes percents from 1 to 100, not "${part}"`);
+    return percent;
+  });
 const of = (option: string) => ` [${takers[option]?.join(", ")}]`;
 
 endOnSignals();
@@ -58,6 +65,7 @@ await runCommand(
         most: 20_000,
       }),
       rate: whole(`calls a second at the fixed rate, 0 skips it${of("rate")}`, { least: 0, most: 50_000 }),
+      shares: text(`percent of its peak at which each is measured too${of("shares")}`, { takes: "50,80" }),
       orders: whole(`orders in the closed loop, 800 by default${of("orders")}`, { least: 1, most: 20_000 }),
       rows: whole(`most rows of a curve, 1000000 by default${of("rows")}`, { least: 1_000, most: 10_000_000 }),
       client: choice(`client library for Kafka${of("client")}`, kafkaClients),
@@ -110,7 +118,7 @@ await runCommand(
       },
       async gc() {
         const { gc } = await import("./gc/gc.ts");
-        return () => gc({ rounds, ms, rate: values.rate ?? 1_000, json });
+        return () => gc({ rounds, ms, rate: values.rate ?? 1_000, shares: percents(values.shares), json });
       },
       async telemetry() {
         const { telemetry } = await import("./telemetry/telemetry.ts");

@@ -1,7 +1,8 @@
 import { eachRound } from "../each-round.ts";
+import { interrupted } from "../interruption.ts";
 import { type Watched, watched } from "../pairs/surroundings.ts";
 import { warmUp } from "../pairs/warm-up.ts";
-import { gcFile, pausesOf } from "./gc-file.ts";
+import { type Delay, type GcReport, gcFile, reportOf } from "./gc-file.ts";
 import { type Load, load } from "./load.ts";
 import { Running } from "./program.ts";
 import type { Target } from "./targets.ts";
@@ -23,6 +24,17 @@ export interface Measured {
   readonly pauses: readonly number[];
   /** Those of the measurements at a fixed rate. */
   readonly pausesAtRate: readonly number[];
+  /** The delays of its event loop at that rate, for each round. */
+  readonly delaysAtRate: readonly Delay[];
+  /** Measurements at shares of the peak, which is that of the same round. */
+  readonly atShares: readonly AtShare[];
+}
+
+export interface AtShare {
+  readonly share: number;
+  readonly samples: readonly Sample[];
+  readonly pauses: readonly number[];
+  readonly delays: readonly Delay[];
 }
 
 export interface Plan {
@@ -31,6 +43,8 @@ export interface Plan {
   readonly rounds: number;
   readonly ms: number;
   readonly rate: number;
+  /** Shares of the calls of the closed loop, at which each is measured too; none by default. */
+  readonly shares?: readonly number[];
   /**
    * Gets each target whose calls failed, which is then left out. Without this function the run
    * ends.
@@ -53,12 +67,14 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
     readonly atRate: Sample[];
     readonly pauses: number[];
     readonly pausesAtRate: number[];
+    readonly delaysAtRate: Delay[];
+    readonly atShares: { share: number; samples: Sample[]; pauses: number[]; delays: Delay[] }[];
   }[] = [];
   const attempt = async (target: Target, work: () => Promise<unknown>): Promise<void> => {
     try {
       await work();
     } catch (error) {
-      if (plan.onFailure === undefined) throw error;
+      if (plan.onFailure === undefined || interrupted.aborted) throw error;
       plan.onFailure(target, error instanceof Error ? error.message : String(error));
       all.splice(
         all.findIndex((one) => one.target === target),
@@ -70,7 +86,8 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
     const running: Running[] = [];
     for (const program of target.behind ?? []) stack.use(await Running.start(program, 1, plan.folder));
     for (const program of target.programs) running.push(stack.use(await Running.start(program, 0, plan.folder)));
-    all.push({ target, running, closed: [], atRate: [], pauses: [], pausesAtRate: [] });
+    const atShares = (plan.shares ?? []).map((share) => ({ share, samples: [], pauses: [], delays: [] }));
+    all.push({ target, running, closed: [], atRate: [], pauses: [], pausesAtRate: [], delaysAtRate: [], atShares });
     await attempt(target, () => warmUp(`${target.name}, ${target.mode}`, () => cpuOfSlice(target, running, plan)));
   }
   for (const round of eachRound(plan.rounds, `${targets.length} targets`)) {
@@ -78,21 +95,32 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
     for (const one of [...all.slice(turn), ...all.slice(0, turn)]) {
       await attempt(one.target, async () => {
         await call(one.target, plan, 200);
-        one.closed.push(await sample(one.target, one.running, plan, 0));
+        const closed = await sample(one.target, one.running, plan, 0);
+        one.closed.push(closed);
         if (plan.rate === 0) return;
-        one.pauses.push(...(await pausesOfCalled(one.target, one.running, plan.folder)));
+        const seen = () => seenByCalled(one.target, one.running, plan.folder);
+        one.pauses.push(...(await seen()).pauses);
         one.atRate.push(await sample(one.target, one.running, plan, plan.rate));
-        one.pausesAtRate.push(...(await pausesOfCalled(one.target, one.running, plan.folder)));
+        const { pauses, delay } = await seen();
+        one.pausesAtRate.push(...pauses);
+        if (delay !== undefined) one.delaysAtRate.push(delay);
+        for (const { share, ...at } of one.atShares) {
+          at.samples.push(await sample(one.target, one.running, plan, Math.round(share * closed.perSecond)));
+          const { pauses: further, delay: late } = await seen();
+          at.pauses.push(...further);
+          if (late !== undefined) at.delays.push(late);
+        }
       });
     }
   }
   const measured: Measured[] = [];
-  for (const { target, running, closed, atRate, pauses, pausesAtRate } of all) {
+  for (const { running, pauses, ...one } of all) {
+    const { target, pausesAtRate, atShares } = one;
     const residentMiB = running.reduce((sum, process) => sum + process.residentMiB(), 0);
-    pauses.push(...(await pausesOfCalled(target, running, plan.folder)));
+    pauses.push(...(await seenByCalled(target, running, plan.folder)).pauses);
     await plan.onEnd?.(target);
-    for (const list of [pauses, pausesAtRate]) list.sort((a, b) => a - b);
-    measured.push({ target, closed, atRate, residentMiB, pauses, pausesAtRate });
+    for (const list of [pauses, pausesAtRate, ...atShares.map((at) => at.pauses)]) list.sort((a, b) => a - b);
+    measured.push({ ...one, residentMiB, pauses });
   }
   return measured;
 }
@@ -122,10 +150,10 @@ async function call(target: Target, { generator }: Plan, ms: number, rate = 0): 
   return await load(generator, target.group === "rpc" ? "grpc" : "http", portOf(target), ms, rate, { authorization });
 }
 
-async function pausesOfCalled(target: Target, running: readonly Running[], folder: string): Promise<number[]> {
+async function seenByCalled(target: Target, running: readonly Running[], folder: string): Promise<GcReport> {
   const called = running.at(-1);
-  if (called === undefined || !target.programs.at(-1)?.args.includes("--import")) return [];
-  return await pausesOf(called, gcFile(folder, portOf(target)));
+  if (called === undefined || !target.programs.at(-1)?.args.includes("--import")) return { pauses: [] };
+  return await reportOf(called, gcFile(folder, portOf(target)));
 }
 
 function portOf(target: Target): number {

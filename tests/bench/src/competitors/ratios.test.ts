@@ -18,6 +18,8 @@ function measured(name: string, group: Group, mode: Mode, cpuMicros: number): Me
     residentMiB: 0,
     pauses: [],
     pausesAtRate: [],
+    delaysAtRate: [],
+    atShares: [],
   };
 }
 

@@ -58,7 +58,8 @@ function cpuOf({ closed }: Measured): number {
   return median(closed.map(({ cpuMicros }) => cpuMicros));
 }
 
-function latencies(samples: readonly Sample[]): string {
+/** The medians of the rounds' latencies, in ms. */
+export function latencies(samples: readonly Sample[]): string {
   return (["p50", "p99", "p999"] as const)
     .map((key) => ms(median(samples.map(({ load }) => load[key])) / 1_000))
     .join(" / ");

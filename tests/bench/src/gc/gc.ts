@@ -2,10 +2,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "@plumbline/tools-engines";
 import { median } from "../compare.ts";
-import type { Load } from "../competitors/load.ts";
+import type { Delay } from "../competitors/gc-file.ts";
 import { machineOf } from "../competitors/machine.ts";
 import { type Measured, measure } from "../competitors/measure.ts";
 import type { Program } from "../competitors/program.ts";
+import { latencies } from "../competitors/report.ts";
 import { gateway, greeter, greeterGo, grpcGateway, type Target } from "../competitors/targets.ts";
 import { openWorkshop, root } from "../competitors/workshop.ts";
 import { ControlGroup, whyNoControlGroups } from "../control-group.ts";
@@ -17,6 +18,8 @@ export interface GcOptions {
   readonly rounds: number;
   readonly ms: number;
   readonly rate: number;
+  /** Percent of its peak at which each is measured too. */
+  readonly shares: readonly number[];
   readonly json: string | undefined;
 }
 
@@ -42,7 +45,7 @@ const variants: readonly (readonly string[])[] = [
  * Measures garbage collector pauses, CPU and memory of gateway and greeter with young generations
  * of several sizes, within the memory limits of docker-compose.yml.
  */
-export async function gc({ rounds, ms, rate, json }: GcOptions): Promise<void> {
+export async function gc({ rounds, ms, rate, shares: percents, json }: GcOptions): Promise<void> {
   await using workshop = await openWorkshop("gc", { competitors: false });
   if (workshop === undefined) return;
   const { parts, generator } = workshop;
@@ -79,17 +82,21 @@ export async function gc({ rounds, ms, rate, json }: GcOptions): Promise<void> {
     }
     const onFailure = ({ name }: Target, reason: string): void =>
       console.log(`LEFT OUT  ${service}, ${name}: it did not live within ${memoryOf(service)} MiB (${reason})\n`);
-    const measured = await measure(targets, { generator, folder: parts.folder, rounds, ms, rate, onFailure });
+    const shares = percents.map((percent) => percent / 100);
+    const plan = { generator, folder: parts.folder, rounds, ms, rate, shares, onFailure };
+    const measured = await measure(targets, plan);
     const head = [
       `${service} (http2, full), ${memoryOf(service)} MiB`,
       "CPU us per call",
       "pauses p50 / p99 / max, ms",
       `CPU us per call at ${rate}/s`,
       `pauses p50 / p99 / max at ${rate}/s, ms`,
+      `event loop's delays p50 / p99 / max at ${rate}/s, ms`,
       `calls p50 / p99 / p99.9 at ${rate}/s, ms`,
       "RSS MiB",
     ];
     console.log(`${markdown([head, ...measured.map(row)])}\n`);
+    if (shares.length > 0) console.log(`${sharesTable(service, measured)}\n`);
     console.log(`${ratioTable(ratios(measured))}\n`);
     all.push(...measured);
   }
@@ -116,18 +123,53 @@ function ratios(measured: readonly Measured[]): Ratio[] {
   return found;
 }
 
-function row({ target, closed, atRate, pauses, pausesAtRate, residentMiB }: Measured): string[] {
-  const shares = (list: readonly number[]) => [0.5, 0.99, 1].map((share) => milliseconds(at(list, share))).join(" / ");
-  const latency = (of: (load: Load) => number) => milliseconds(median(atRate.map(({ load }) => of(load))) / 1_000);
+function row({ target, closed, atRate, pauses, pausesAtRate, delaysAtRate, residentMiB }: Measured): string[] {
   return [
     target.name,
     spread(closed.map(({ cpuMicros }) => cpuMicros)),
-    shares(pauses),
+    pausesCell(pauses),
     spread(atRate.map(({ cpuMicros }) => cpuMicros)),
-    shares(pausesAtRate),
-    [({ p50 }: Load) => p50, ({ p99 }: Load) => p99, ({ p999 }: Load) => p999].map(latency).join(" / "),
+    pausesCell(pausesAtRate),
+    delaysCell(delaysAtRate),
+    latencies(atRate),
     residentMiB.toFixed(0),
   ];
+}
+
+/** The measurements at shares of each one's own peak. */
+function sharesTable(service: string, measured: readonly Measured[]): string {
+  const head = [
+    `${service}, at a share of its own peak`,
+    "share",
+    "calls/s",
+    "CPU us per call",
+    "pauses p50 / p99 / max, ms",
+    "event loop's delays p50 / p99 / max, ms",
+    "calls p50 / p99 / p99.9, ms",
+  ];
+  const rows = measured.flatMap(({ target, atShares }) =>
+    atShares.map(({ share, samples, pauses, delays }) => [
+      target.name,
+      `${Math.round(share * 100)} %`,
+      spread(samples.map(({ perSecond }) => perSecond)),
+      spread(samples.map(({ cpuMicros }) => cpuMicros)),
+      pausesCell(pauses),
+      delaysCell(delays),
+      latencies(samples),
+    ]),
+  );
+  return markdown([head, ...rows]);
+}
+
+function pausesCell(pauses: readonly number[]): string {
+  return pauses.length === 0 ? "" : [0.5, 0.99, 1].map((share) => milliseconds(at(pauses, share))).join(" / ");
+}
+
+/** The medians of the rounds, and the most of all. */
+function delaysCell(delays: readonly Delay[]): string {
+  if (delays.length === 0) return "";
+  const [p50, p99] = [median(delays.map((one) => one.p50)), median(delays.map((one) => one.p99))];
+  return [p50, p99, Math.max(...delays.map(({ max }) => max))].map(milliseconds).join(" / ");
 }
 
 function memoryOf(service: string): number {
