@@ -11,6 +11,7 @@ const words = {
   curves: "orders, lists and the relay over ever more stored rows",
   replicas: "two replicas of a service beside one, each limited to a share of a core",
   gc: "gateway and greeter with young generations of several sizes",
+  tail: "what happened during the slowest calls of gateway and greeter, and of Go's",
   telemetry: "the gateway with none, 10 % and all of its traces exported",
   mtls: "gateway and greeter with certificates beside the same in the clear",
   overload: "the gateway at up to twice its peak, with its limit and without",
@@ -26,9 +27,10 @@ type Word = keyof typeof words;
  */
 const takers: Readonly<Record<string, readonly Word[]>> = {
   only: ["competitors", "orders", "against"],
-  names: ["competitors", "orders", "against"],
-  ms: ["competitors", "replicas", "gc", "telemetry", "mtls", "overload", "against"],
-  rate: ["competitors", "orders", "gc"],
+  names: ["competitors", "orders", "against", "tail"],
+  ms: ["competitors", "replicas", "gc", "telemetry", "mtls", "overload", "against", "tail"],
+  rate: ["competitors", "orders", "gc", "tail"],
+  flags: ["tail"],
   shares: ["gc"],
   orders: ["orders", "curves", "against"],
   rows: ["curves"],
@@ -36,7 +38,7 @@ const takers: Readonly<Record<string, readonly Word[]>> = {
   profile: ["orders", "telemetry"],
   checkout: ["against"],
   update: ["allocations"],
-  json: ["competitors", "orders", "curves", "replicas", "gc", "telemetry", "mtls", "against", "micro"],
+  json: ["competitors", "orders", "curves", "replicas", "gc", "telemetry", "mtls", "against", "micro", "tail"],
 };
 /** Rounds where five are too few for an interval that says something. */
 const moreRounds: Partial<Record<Word, number>> = { competitors: 8, telemetry: 10, mtls: 10, against: 8 };
@@ -60,11 +62,12 @@ await runCommand(
       rounds: whole("rounds of each measurement; 5, or 8 to 10 for ratios, by default", { least: 1, most: 100 }),
       only: text(`parts: rpc,gateway,chain,start or fulfilled,rejected or calls,orders${of("only")}`, { takes: "A,B" }),
       names: text(`only targets with one of these in their name${of("names")}`, { takes: "A,B" }),
-      ms: whole(`length of a measurement, 1200 by default, 800 for competitors${of("ms")}`, {
+      ms: whole(`length of a measurement, 1200 by default, 800 for competitors, 10000 for tail${of("ms")}`, {
         least: 100,
         most: 20_000,
       }),
       rate: whole(`calls a second at the fixed rate, 0 skips it${of("rate")}`, { least: 0, most: 50_000 }),
+      flags: text(`flags of Node for our services${of("flags")}`, { takes: '"--FLAG --FLAG"' }),
       shares: text(`percent of its peak at which each is measured too${of("shares")}`, { takes: "50,80" }),
       orders: whole(`orders in the closed loop, 800 by default${of("orders")}`, { least: 1, most: 20_000 }),
       rows: whole(`most rows of a curve, 1000000 by default${of("rows")}`, { least: 1_000, most: 10_000_000 }),
@@ -119,6 +122,12 @@ await runCommand(
       async gc() {
         const { gc } = await import("./gc/gc.ts");
         return () => gc({ rounds, ms, rate: values.rate ?? 1_000, shares: percents(values.shares), json });
+      },
+      async tail() {
+        const { rate = 1_000, flags } = values;
+        if (rate === 0) throw new UsageError("--rate takes a whole number from 1 on for tail");
+        const { tail } = await import("./tail/tail.ts");
+        return () => tail({ rounds, ms: values.ms ?? 10_000, rate, flags: flags?.split(" ") ?? [], names, json });
       },
       async telemetry() {
         const { telemetry } = await import("./telemetry/telemetry.ts");

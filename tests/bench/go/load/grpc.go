@@ -90,7 +90,7 @@ type conn struct {
 	headers *hpack.Encoder
 	block   bytes.Buffer
 	next    uint32
-	due     map[uint32]time.Time
+	due     map[uint32]started
 	window  int64 // The bytes that we may still send on this connection.
 	closing bool  // No call will follow.
 }
@@ -100,7 +100,7 @@ func dial(o options, address string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{options: o, address: address, net: socket, next: 1, due: map[uint32]time.Time{}, window: 65_535}
+	c := &conn{options: o, address: address, net: socket, next: 1, due: map[uint32]started{}, window: 65_535}
 	c.reader = bufio.NewReaderSize(socket, 32<<10)
 	c.writer = bufio.NewWriterSize(socket, 32<<10)
 	c.framer = http2.NewFramer(c.writer, c.reader)
@@ -130,7 +130,7 @@ func (c *conn) call(due time.Time) {
 	}
 	_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: c.next, BlockFragment: c.block.Bytes(), EndHeaders: true})
 	_ = c.framer.WriteData(c.next, true, hello)
-	c.due[c.next] = due
+	c.due[c.next] = started{due, c.options.sentAt()}
 	c.next += 2
 }
 
@@ -200,8 +200,8 @@ func (c *conn) take(frame http2.Frame) error {
 
 func (c *conn) answered(stream uint32) {
 	now := time.Now()
-	if due, known := c.due[stream]; known {
-		c.nanos = append(c.nanos, now.Sub(due).Nanoseconds())
+	if call, known := c.due[stream]; known {
+		c.answer(c.options, call, now)
 		delete(c.due, stream)
 	}
 	if c.options.rate > 0 {

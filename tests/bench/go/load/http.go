@@ -48,6 +48,7 @@ func requests(conn net.Conn, o options, address string, r *result, start, end ti
 		if !due.Before(end) {
 			return
 		}
+		sent := o.sentAt()
 		if _, err := conn.Write(request); err != nil {
 			r.fail(err.Error())
 			return
@@ -61,7 +62,7 @@ func requests(conn net.Conn, o options, address string, r *result, start, end ti
 			r.fail(fmt.Sprintf("status %d", status))
 			continue
 		}
-		r.nanos = append(r.nanos, time.Since(due).Nanoseconds())
+		r.answer(o, started{due, sent}, time.Now())
 	}
 }
 

@@ -26,15 +26,41 @@ type options struct {
 	rate      int // Calls a second over all connections; 0 for a closed loop.
 	// The line of a request's head that says who calls; empty for none.
 	credentials string
+	slow        float64 // The share of the slowest calls that are listed.
+}
+
+// sentAt returns the time if calls are listed, and spares asking for it otherwise.
+func (o options) sentAt() time.Time {
+	if o.slow == 0 {
+		return time.Time{}
+	}
+	return time.Now()
 }
 
 func (o options) address(connection int) string { return o.addresses[connection%len(o.addresses)] }
 
 // result holds the sums of one connection.
 type result struct {
-	nanos  []int64 // Latencies of the answered calls.
+	nanos  []int64    // Latencies of the answered calls.
+	calls  []answered // The answered calls, if the slowest are listed.
 	failed int
 	why    string // The first failure.
+}
+
+// started is a call without an answer.
+type started struct{ due, sent time.Time }
+
+// answered is a call with one.
+type answered struct {
+	started
+	at time.Time
+}
+
+func (r *result) answer(o options, call started, at time.Time) {
+	r.nanos = append(r.nanos, at.Sub(call.due).Nanoseconds())
+	if o.slow > 0 {
+		r.calls = append(r.calls, answered{call, at})
+	}
 }
 
 func (r *result) fail(why string) {
@@ -54,6 +80,7 @@ type report struct {
 	P99        float64 `json:"p99"`
 	P999       float64 `json:"p999"`
 	Max        float64 `json:"max"`
+	Slow       *slow   `json:"slow,omitempty"`
 }
 
 func main() {
@@ -64,6 +91,7 @@ func main() {
 	flag.IntVar(&o.streams, "streams", 8, "calls at once on a connection (grpc)")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "how long, at most a minute")
 	flag.IntVar(&o.rate, "rate", 0, "calls a second; 0 for a closed loop")
+	flag.Float64Var(&o.slow, "slow", 0, "lists this share of the calls, the slowest")
 	flag.Parse()
 	o.addresses = strings.Split(*addresses, ",")
 	o.duration = min(o.duration, time.Minute)
@@ -82,7 +110,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	_ = json.NewEncoder(os.Stdout).Encode(sum(results, time.Since(start)))
+	all := sum(results, time.Since(start))
+	if o.slow > 0 {
+		all.Slow = slowest(results, o.slow)
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(all)
 }
 
 func sum(results []*result, took time.Duration) report {

@@ -17,7 +17,7 @@ export function buildOurs(root: string, services: readonly string[]): void {
 export function buildGo(root: string, folder: string): string {
   const module = join(root, "tests/bench/go");
   if (!existsSync(join(module, "gen"))) generate(root, module);
-  for (const name of ["load", "bare", "gateway"]) goBuild(module, `./${name}`, join(folder, name));
+  for (const name of ["load", "watch", "bare", "gateway"]) goBuild(module, `./${name}`, join(folder, name));
   goBuild(join(root, "apps/greeter-go"), ".", join(folder, "greeter-go"));
   return folder;
 }

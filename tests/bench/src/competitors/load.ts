@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { interrupted } from "../interruption.ts";
+import type { Slow } from "../tail/explain.ts";
 import { pinned } from "./program.ts";
 
 /**
@@ -17,6 +18,8 @@ export interface Load {
   readonly p99: number;
   readonly p999: number;
   readonly max: number;
+  /** The slowest calls, if they were asked for. */
+  readonly slow?: Slow;
 }
 
 /**
@@ -29,7 +32,7 @@ export async function load(
   port: number | readonly number[],
   ms: number,
   rate = 0,
-  more: Pick<LoadOptions, "authorization"> = {},
+  more: Omit<LoadOptions, "connections"> = {},
 ): Promise<Load> {
   const report = await loadUnchecked(generator, kind, port, ms, rate, more);
   if (report.calls === 0 || report.failed > 0) {
@@ -43,6 +46,8 @@ export interface LoadOptions {
   readonly connections?: number;
   /** The field that says who calls, over HTTP. */
   readonly authorization?: string | undefined;
+  /** The share of the calls to list, the slowest. */
+  readonly slow?: number;
 }
 
 /** Does the same for calls that may be refused. */
@@ -52,7 +57,7 @@ export async function loadUnchecked(
   port: number | readonly number[],
   ms: number,
   rate: number,
-  { connections, authorization }: LoadOptions = {},
+  { connections, authorization, slow }: LoadOptions = {},
 ): Promise<Load> {
   const address = [port]
     .flat()
@@ -60,10 +65,12 @@ export async function loadUnchecked(
     .join(",");
   const args = ["-kind", kind, "-address", address, "-duration", `${ms}ms`, "-rate", `${rate}`];
   if (connections !== undefined) args.push("-conns", `${connections}`);
+  if (slow !== undefined) args.push("-slow", `${slow}`);
   const [command, all] = pinned(1, generator, args);
   const { stdout } = await promisify(execFile)(command, all, {
     timeout: ms + 20_000,
     signal: interrupted,
+    maxBuffer: 64 * 2 ** 20,
     // Not an argument, which every user of the machine can read.
     env: { ...process.env, GOMAXPROCS: "1", ...(authorization && { LOAD_AUTHORIZATION: authorization }) },
   });
