@@ -31,7 +31,7 @@ const takers: Readonly<Record<string, readonly Word[]>> = {
   ms: ["competitors", "replicas", "gc", "telemetry", "mtls", "overload", "against", "tail"],
   rate: ["competitors", "orders", "gc", "tail"],
   flags: ["tail"],
-  shares: ["gc"],
+  shares: ["gc", "tail"],
   orders: ["orders", "curves", "against"],
   rows: ["curves"],
   client: ["orders"],
@@ -48,6 +48,7 @@ const percents = (text: string | undefined): number[] =>
     if (percent < 1 || percent > 100) throw new UsageError(`--shares takes percents from 1 to 100, not "${part}"`);
     return percent;
   });
+const flagsOf = (text: string | undefined): string[] => text?.split(",").map((flag) => `--${flag}`) ?? [];
 const of = (option: string) => ` [${takers[option]?.join(", ")}]`;
 
 endOnSignals();
@@ -67,7 +68,7 @@ await runCommand(
         most: 20_000,
       }),
       rate: whole(`calls a second at the fixed rate, 0 skips it${of("rate")}`, { least: 0, most: 50_000 }),
-      flags: text(`flags of Node for our services${of("flags")}`, { takes: '"--FLAG --FLAG"' }),
+      flags: text(`flags of Node for our services${of("flags")}`, { takes: "FLAG,..." }),
       shares: text(`percent of its peak at which each is measured too${of("shares")}`, { takes: "50,80" }),
       orders: whole(`orders in the closed loop, 800 by default${of("orders")}`, { least: 1, most: 20_000 }),
       rows: whole(`most rows of a curve, 1000000 by default${of("rows")}`, { least: 1_000, most: 10_000_000 }),
@@ -124,10 +125,19 @@ await runCommand(
         return () => gc({ rounds, ms, rate: values.rate ?? 1_000, shares: percents(values.shares), json });
       },
       async tail() {
-        const { rate = 1_000, flags } = values;
+        const { rate = 1_000 } = values;
         if (rate === 0) throw new UsageError("--rate takes a whole number from 1 on for tail");
         const { tail } = await import("./tail/tail.ts");
-        return () => tail({ rounds, ms: values.ms ?? 10_000, rate, flags: flags?.split(" ") ?? [], names, json });
+        return () =>
+          tail({
+            rounds,
+            ms: values.ms ?? 10_000,
+            rate,
+            shares: percents(values.shares),
+            flags: flagsOf(values.flags),
+            names,
+            json,
+          });
       },
       async telemetry() {
         const { telemetry } = await import("./telemetry/telemetry.ts");

@@ -40,7 +40,8 @@ func requests(conn net.Conn, o options, address string, r *result, start, end ti
 	reader := bufio.NewReader(conn)
 	_ = conn.SetDeadline(end.Add(5 * time.Second))
 	for {
-		due := time.Now()
+		free := time.Now()
+		due := free
 		if o.rate > 0 {
 			due = start.Add(time.Duration(next.Add(1)-1) * time.Second / time.Duration(o.rate))
 			time.Sleep(time.Until(due))
@@ -49,6 +50,9 @@ func requests(conn net.Conn, o options, address string, r *result, start, end ti
 			return
 		}
 		sent := o.sentAt()
+		if free.After(due) {
+			sent = due // It waited for the server: every connection had a call without an answer.
+		}
 		if _, err := conn.Write(request); err != nil {
 			r.fail(err.Error())
 			return

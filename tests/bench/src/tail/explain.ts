@@ -36,7 +36,7 @@ export const nothingKnown = "nothing known";
 
 /**
  * Divides the time that slow calls took beyond the usual among its causes. A moment with several
- * belongs to the first of `causes`. What the causes do not cover is the usual time of a call first,
+ * belongs to the first of `causes`. Time without a cause is the usual time of a call first,
  * and then `nothingKnown`.
  */
 export function explain({ usualLate, usualService, calls }: Slow, causes: readonly Cause[]): Explained[] {

@@ -21,6 +21,8 @@ export interface TailOptions {
   readonly rounds: number;
   readonly ms: number;
   readonly rate: number;
+  /** Percent of each one's peak at which it is called too. */
+  readonly shares: readonly number[];
   /** Flags of Node for our services. */
   readonly flags: readonly string[];
   /** Parts of names: only targets with one of them are measured. */
@@ -38,6 +40,7 @@ interface Target {
 
 interface Measured {
   readonly name: string;
+  readonly rate: number;
   readonly loads: readonly Load[];
   readonly causes: Explained[];
 }
@@ -50,19 +53,22 @@ const slowest = 0.01;
  * Calls greeter and gateway, and their Go twins, at a fixed rate, and says what happened during
  * each of the slowest 1 % of the calls.
  */
-export async function tail({ rounds, ms, rate, flags, names, json }: TailOptions): Promise<void> {
+export async function tail({ names, json, ...options }: TailOptions): Promise<void> {
   await using workshop = await openWorkshop("tail", { competitors: false });
   if (workshop === undefined) return;
   const machine = machineOf();
   console.log(`\n${machine}\n`);
   const all: Measured[] = [];
-  const targets = (await targetsOf(workshop, flags)).filter(({ name }) => names.some((part) => name.includes(part)));
+  const targets = (await targetsOf(workshop, options.flags)).filter(({ name }) =>
+    names.some((part) => name.includes(part)),
+  );
   for (const target of targets) {
-    const measured = await measure(workshop, target, { rounds, ms, rate });
-    console.log(`${report(measured, rate)}\n`);
-    all.push(measured);
+    for (const measured of await measure(workshop, target, options)) {
+      console.log(`${report(measured)}\n`);
+      all.push(measured);
+    }
   }
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine, rate, flags, all }, undefined, 2)}\n`);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine, options, all }, undefined, 2)}\n`);
 }
 
 async function targetsOf({ parts }: Workshop, flags: readonly string[]): Promise<Target[]> {
@@ -89,21 +95,36 @@ async function targetsOf({ parts }: Workshop, flags: readonly string[]): Promise
 }
 
 async function measure(
-  { parts, generator }: Workshop,
-  { name, kind, program, isOurs }: Target,
-  { rounds, ms, rate }: Pick<TailOptions, "rounds" | "ms" | "rate">,
-): Promise<Measured> {
+  workshop: Workshop,
+  target: Target,
+  { rounds, ms, rate, shares }: Pick<TailOptions, "rounds" | "ms" | "rate" | "shares">,
+): Promise<Measured[]> {
+  const { parts, generator } = workshop;
+  const { name, kind, program } = target;
   await using running = await Running.start(program, 0, parts.folder);
   await warmUp(name, async () => {
     const before = running.cpuSeconds();
     const { calls } = await load(generator, kind, program.port, 1_000);
     return (running.cpuSeconds() - before) / calls;
   });
+  const { calls, seconds } = await load(generator, kind, program.port, 2_000);
+  const rates = [rate, ...shares.map((share) => Math.round((calls / seconds) * (share / 100)))];
+  const all: Measured[] = [];
+  for (const one of rates) all.push(await measureAt(workshop, target, running, { rounds, ms, rate: one }));
+  return all;
+}
+
+async function measureAt(
+  { parts, generator }: Workshop,
+  { name, kind, program, isOurs }: Target,
+  running: Running,
+  { rounds, ms, rate }: Pick<TailOptions, "rounds" | "ms" | "rate">,
+): Promise<Measured> {
   await load(generator, kind, program.port, 2_000, rate);
   const opsPort = isOurs ? Number(program.env["GREETER_OPS_PORT"] ?? program.env["GATEWAY_OPS_PORT"]) : undefined;
   const loads: Load[] = [];
   const sums = new Map<string, { cause: string; calls: number; ms: number }>();
-  for (const _ of eachRound(rounds, name)) {
+  for (const _ of eachRound(rounds, `${name} at ${rate}/s`)) {
     if (isOurs) await timelineOf(running, parts.folder); // Its events from before do not count.
     const scrapes = new Scrapes(opsPort);
     const watching = watch(join(parts.folder, "watch"), running.pid, isOurs, ms + 500);
@@ -118,7 +139,7 @@ async function measure(
       sums.set(cause, { cause, calls: sum.calls + calls, ms: sum.ms + took });
     }
   }
-  return { name, loads, causes: [...sums.values()] };
+  return { name, rate, loads, causes: [...sums.values()] };
 }
 
 interface Machine {
@@ -142,7 +163,7 @@ function causesOf(
     { name: "metrics scraped", at: scrapes },
     { name: "it waited for its core", at: waited[pid] ?? [] },
     { name: "the hypervisor took a core", at: stolen },
-    { name: "the caller's core was busy", at: busy },
+    { name: "the core of caller and upstream was busy", at: busy },
     { name: busyLoop, at: loop },
   ];
 }
@@ -204,7 +225,7 @@ async function timelineOf(running: Running, folder: string): Promise<Record<stri
   return JSON.parse(readFileSync(file, "utf8")) as Record<string, Interval[]>;
 }
 
-function report({ name, loads, causes }: Measured, rate: number): string {
+function report({ name, rate, loads, causes }: Measured): string {
   const of = (key: "p50" | "p99" | "p999") => milliseconds(median(loads.map((one) => one[key])) / 1_000);
   const usual = (key: "usualLate" | "usualService") => median(loads.map(({ slow }) => slow?.[key] ?? 0)).toFixed(2);
   const calls = causes.reduce((sum, one) => sum + one.calls, 0);
