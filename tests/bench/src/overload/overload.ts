@@ -11,6 +11,10 @@ import { Running } from "../competitors/program.ts";
 import { gateway, upstream } from "../competitors/targets.ts";
 import { eachRound } from "../each-round.ts";
 import { markdown } from "../markdown.ts";
+import { calmPairs } from "../pairs/calm-pairs.ts";
+import { type Watched, watched } from "../pairs/surroundings.ts";
+import { warmUp } from "../pairs/warm-up.ts";
+import { atLeast, atMost, type Ratio, ratioTable } from "../ratio.ts";
 import { behind, capacity } from "./behind.ts";
 
 export interface OverloadOptions {
@@ -19,7 +23,7 @@ export interface OverloadOptions {
   readonly ms: number;
 }
 
-interface Seen {
+interface Seen extends Watched {
   readonly goodput: number;
   readonly failed: number;
   readonly p50: number;
@@ -31,7 +35,6 @@ const root = resolve(import.meta.dirname, "../../../..");
 const shares = [0.5, 0.9, 1, 2] as const;
 /** Times 8: the most concurrent requests of the generator; real users have no such bound. */
 const connections = 64;
-const warmCalls = 25_000;
 
 /**
  * Measures a service with a queue behind it, and the gateway, at shares of their peak, with the
@@ -52,55 +55,56 @@ export async function overload({ rounds, ms }: OverloadOptions): Promise<void> {
     await using _upstream = await Running.start(upstream({ root, go, folder }, behind), 1, folder);
     console.log(`\n${machineOf()}\n`);
     const rows: string[][] = [];
-    const found: string[][] = [];
+    const found: Ratio[] = [];
     for (const adaptive of [true, false]) {
       const port = await freePort();
       const program = gateway({ root, folder, collector: "" }, "bare", "http2")(port, behind);
       const env = { ...program.env, GATEWAY_LIMITS_ADAPTIVE: `${adaptive}` };
-      await using _gateway = await Running.start({ ...program, env }, 0, folder);
+      await using running = await Running.start({ ...program, env }, 0, folder);
       const name = adaptive ? "on" : "off";
-      const giveUpAt = performance.now() + 30_000;
-      let warm = 0;
-      while (warm < warmCalls && performance.now() < giveUpAt)
-        warm += (await load(generator, "http", port, 1_000)).calls;
-      if (warm < warmCalls) console.log(`NOT WARM  limit ${name}: ${warm} calls of ${warmCalls} before it is measured`);
+      await warmUp(`limit ${name}`, async () => {
+        const before = running.cpuSeconds();
+        const { calls } = await load(generator, "http", port, 1_000);
+        return (running.cpuSeconds() - before) / calls;
+      });
 
-      const goodputs: number[] = [];
-      const latencies: number[] = [];
+      const peaks: (Watched & Pick<Seen, "goodput">)[] = [];
       const all = new Map<number, Seen[]>(shares.map((share) => [share, []]));
       for (const _ of eachRound(rounds, "overload")) {
-        const closed = await load(generator, "http", port, ms);
-        const peak = closed.calls / closed.seconds;
-        const seen = new Map<number, Seen>();
+        const closed = await watched(async () => {
+          const { calls, seconds } = await load(generator, "http", port, ms);
+          return { goodput: calls / seconds };
+        });
+        const peak = closed.goodput;
+        peaks.push(closed);
         for (const share of shares) {
-          const at = async (time: number): Promise<Seen> => {
-            const report = await loadUnchecked(generator, "http", port, time, Math.round(peak * share), {
-              connections,
+          const at = (time: number): Promise<Seen> =>
+            watched(async () => {
+              const rate = Math.round(peak * share);
+              const report = await loadUnchecked(generator, "http", port, time, rate, { connections });
+              const { calls, failed, seconds, p50, p99 } = report;
+              return { goodput: calls / seconds, failed: failed / (calls + failed), p50: p50 / 1000, p99: p99 / 1000 };
             });
-            const { calls, failed, seconds, p50, p99 } = report;
-            return { goodput: calls / seconds, failed: failed / (calls + failed), p50: p50 / 1000, p99: p99 / 1000 };
-          };
           await at(1_000); // Time for the limit to settle.
-          const one = await at(ms);
-          seen.set(share, one);
-          all.get(share)?.push(one);
+          all.get(share)?.push(await at(ms));
         }
-        goodputs.push((seen.get(2)?.goodput ?? Number.NaN) / peak);
-        latencies.push((seen.get(2)?.p99 ?? Number.NaN) / (seen.get(0.9)?.p99 ?? Number.NaN));
       }
       for (const [share, samples] of all) {
-        const of = (key: keyof Seen): number => median(samples.map((one) => one[key]));
+        const of = (key: Exclude<keyof Seen, "around">): number => median(samples.map((one) => one[key]));
         const latency = `${of("p50").toFixed(1)} / ${of("p99").toFixed(1)}`;
         rows.push([name, `${share}`, of("goodput").toFixed(0), `${(of("failed") * 100).toFixed(1)} %`, latency]);
       }
-      const [goodput, latency] = [median(goodputs), median(latencies)];
-      found.push([`limit ${name}: goodput at 2 x / peak`, goodput.toFixed(2), ">= 0.9", goodput >= 0.9 ? "yes" : "no"]);
-      found.push([`limit ${name}: p99 at 2 x / at 0.9`, latency.toFixed(2), "<= 2", latency <= 2 ? "yes" : "no"]);
+      const [near, twice] = [all.get(0.9) ?? [], all.get(2) ?? []];
+      const goodput = calmPairs<(typeof peaks)[number]>(peaks, twice);
+      found.push(
+        atLeast(0.9, `limit ${name}: goodput at 2 x / peak`, goodput, (sample) => sample.goodput),
+        atMost(2, `limit ${name}: p99 at 2 x / at 0.9`, calmPairs(near, twice), ({ p99 }) => p99),
+      );
     }
     console.log(
       `${markdown([["limit", "of the peak", "answered/s", "refused or failed", "p50 / p99, ms"], ...rows])}\n`,
     );
-    console.log(markdown([["ratio", "found", "aim", "met"], ...found]));
+    console.log(ratioTable(found));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
