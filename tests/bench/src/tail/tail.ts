@@ -155,16 +155,19 @@ function causesOf(
   { waited, stolen, busy }: Machine,
   pid: number,
 ): Cause[] {
-  const { [busyLoop]: loop = [], ...rest } = own;
+  const causes = Object.keys(own)
+    .sort()
+    .map((name) => ({ name, at: own[name] ?? [] }));
+  // Threads of the collector may take the core from the loop that waits for them. Otherwise a
+  // service that waits for its core has not caused what it does meanwhile.
   return [
-    ...Object.keys(rest)
-      .sort()
-      .map((name) => ({ name, at: rest[name] ?? [] })),
-    { name: "metrics scraped", at: scrapes },
+    ...causes.filter(({ name }) => name.startsWith("collector")),
     { name: "it waited for its core", at: waited[pid] ?? [] },
     { name: "the hypervisor took a core", at: stolen },
+    { name: "log lines written", at: own["log lines written"] ?? [] },
+    { name: "metrics scraped", at: scrapes },
     { name: "the core of caller and upstream was busy", at: busy },
-    { name: busyLoop, at: loop },
+    { name: busyLoop, at: own[busyLoop] ?? [] },
   ];
 }
 
