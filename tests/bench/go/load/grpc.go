@@ -56,18 +56,15 @@ func loadGRPC(o options) ([]*result, error) {
 
 // pace starts each call when it is due, in turn over the connections, without waiting for others.
 func pace(conns []*conn, o options, start, end time.Time) {
-	for n := 0; ; n++ {
-		due := start.Add(time.Duration(n) * time.Second / time.Duration(o.rate))
-		if !due.Before(end) {
-			break
-		}
-		time.Sleep(time.Until(due))
-		c := conns[n%len(conns)]
+	next := 0
+	paced(o.rate, start, end, func(due time.Time) {
+		c := conns[next%len(conns)]
+		next++
 		c.lock.Lock()
 		c.call(due)
 		c.flush()
 		c.lock.Unlock()
-	}
+	})
 	for _, c := range conns {
 		c.lock.Lock()
 		c.closing = true

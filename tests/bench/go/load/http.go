@@ -9,15 +9,15 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // loadHTTP keeps one request at a time on each of conns × streams connections, over HTTP/1.1.
 func loadHTTP(o options) ([]*result, error) {
 	results := make([]*result, o.conns*o.streams)
-	var next atomic.Int64
 	var wait sync.WaitGroup
+	// It has room for all calls: they may be due while every connection has one without an answer.
+	dues := make(chan time.Time, max(1, int(float64(o.rate)*o.duration.Seconds())+1))
 	start := time.Now()
 	end := start.Add(o.duration)
 	for i := range results {
@@ -28,25 +28,28 @@ func loadHTTP(o options) ([]*result, error) {
 		results[i] = &result{}
 		wait.Go(func() {
 			defer conn.Close()
-			requests(conn, o, o.address(i), results[i], start, end, &next)
+			requests(conn, o, o.address(i), results[i], end, dues)
 		})
+	}
+	if o.rate > 0 {
+		paced(o.rate, start, end, func(due time.Time) { dues <- due })
+		close(dues)
 	}
 	wait.Wait()
 	return results, nil
 }
 
-func requests(conn net.Conn, o options, address string, r *result, start, end time.Time, next *atomic.Int64) {
+func requests(conn net.Conn, o options, address string, r *result, end time.Time, dues <-chan time.Time) {
 	request := []byte("GET /v1/greetings/Ada HTTP/1.1\r\nHost: " + address + "\r\nAccept: application/json\r\n" + o.credentials + "\r\n")
 	reader := bufio.NewReader(conn)
 	_ = conn.SetDeadline(end.Add(5 * time.Second))
 	for {
 		free := time.Now()
-		due := free
+		due, more := free, free.Before(end)
 		if o.rate > 0 {
-			due = start.Add(time.Duration(next.Add(1)-1) * time.Second / time.Duration(o.rate))
-			time.Sleep(time.Until(due))
+			due, more = <-dues
 		}
-		if !due.Before(end) {
+		if !more {
 			return
 		}
 		sent := o.sentAt()

@@ -71,8 +71,13 @@ export async function loadUnchecked(
     timeout: ms + 20_000,
     signal: interrupted,
     maxBuffer: 64 * 2 ** 20,
-    // Not an argument, which every user of the machine can read.
-    env: { ...process.env, GOMAXPROCS: "1", ...(authorization && { LOAD_AUTHORIZATION: authorization }) },
+    // A rate is kept by a thread of its own (go/load/pace.go). Every user of the machine can read
+    // arguments, so who calls is none.
+    env: {
+      ...process.env,
+      GOMAXPROCS: rate > 0 ? "2" : "1",
+      ...(authorization && { LOAD_AUTHORIZATION: authorization }),
+    },
   });
   return JSON.parse(stdout) as Load;
 }
