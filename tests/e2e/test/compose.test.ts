@@ -247,6 +247,13 @@ function inContainers(): void {
     await assert.rejects(publish("worker", ordersEvents.topic, order), refused);
     await assert.rejects(publish("orders", fulfilmentEvents.topic, answer), refused);
 
+    // Both topics have an event now: a read of an empty one fetches nothing, and is not refused.
+    const placed = await post(`${base}/v1/orders`, { customerId: "ada", items: [{ sku: "tea", quantity: 2 }] });
+    await eventually(
+      async () => (await call(`${base}/v1/orders/${placed.json["id"]}`)).json["status"],
+      (status) => status === "ORDER_STATUS_FULFILLED",
+      60_000,
+    );
     for (const [user, topic] of [
       ["orders", ordersEvents.topic],
       ["worker", fulfilmentEvents.topic],
