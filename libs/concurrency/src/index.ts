@@ -1,6 +1,7 @@
 export type { Abortable } from "./abortable.ts";
 export { AdaptiveLimit, type AdaptiveLimitOptions, type Permit } from "./adaptive-limit.ts";
 export { type BackgroundOptions, type BackgroundWork, background } from "./background.ts";
+export { Batches, type BatchesOptions, type RunBatch } from "./batches.ts";
 export { Channel, ChannelClosedError, type Received } from "./channel.ts";
 export { deadline, deadlineOf, derive, type Scope } from "./deadline.ts";
 export { Deadlines, type Expiring } from "./deadlines.ts";
