@@ -334,6 +334,55 @@ export function portsContract(adapter: string, open: () => Promise<TestContext>)
       assert.equal((await context.orders.find(order.id))?.version, 2n);
     });
 
+    test("a message that cannot be handled fails alone among those that are handled at once", async () => {
+      const orders = Array.from({ length: 5 }, () => pendingOrder());
+      for (const order of orders) await context.orders.add(order, placed(order));
+      const failure = new Error("no decision");
+      const undecided = () => {
+        throw failure;
+      };
+      const outcomes = await Promise.allSettled([
+        ...orders.slice(1).map(({ id }) => context.inbox.changeOnce(newMessage(), id, nextVersion)),
+        context.inbox.changeOnce(newMessage(), newOrderId(), nextVersion),
+        context.inbox.changeOnce(newMessage(), orders[0]?.id ?? newOrderId(), undecided),
+      ]);
+      const reasons = outcomes.map((outcome) => (outcome.status === "rejected" ? outcome.reason : undefined));
+      assert.deepEqual(reasons.slice(0, 4), [undefined, undefined, undefined, undefined]);
+      assert.ok(reasons[4] instanceof OrderNotFoundError);
+      assert.equal(reasons[5], failure);
+      const found = await Promise.all(orders.map(({ id }) => context.orders.find(id)));
+      assert.deepEqual(
+        found.map((order) => order?.version),
+        [1n, 2n, 2n, 2n, 2n],
+      );
+    });
+
+    test("messages about one order that are handled at once take turns", async () => {
+      const order = pendingOrder();
+      await context.orders.add(order, placed(order));
+      const messages = Array.from({ length: 8 }, newMessage);
+      await Promise.all(messages.map((message) => context.inbox.changeOnce(message, order.id, nextVersion)));
+      assert.equal((await context.orders.find(order.id))?.version, 9n);
+    });
+
+    test("messages and changes of orders at once each see the result of the one before", async () => {
+      const orders = Array.from({ length: 4 }, () => pendingOrder());
+      for (const order of orders) await context.orders.add(order, placed(order));
+      await Promise.all(
+        Array.from({ length: 12 }, () => orders).flatMap((all) =>
+          all.flatMap(({ id }) => [
+            context.inbox.changeOnce(newMessage(), id, nextVersion),
+            context.orders.change(id, nextVersion),
+          ]),
+        ),
+      );
+      const found = await Promise.all(orders.map(({ id }) => context.orders.find(id)));
+      assert.deepEqual(
+        found.map((order) => order?.version),
+        [25n, 25n, 25n, 25n],
+      );
+    });
+
     test("a decision that fails leaves nothing behind, and a redelivery succeeds", async () => {
       const order = pendingOrder();
       await context.orders.add(order, placed(order));

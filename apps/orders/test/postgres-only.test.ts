@@ -10,6 +10,8 @@ import { noTelemetry, startTelemetry } from "@plumbline/telemetry";
 import { eventually } from "@plumbline/tools-engines";
 import { cancel, type Order } from "../src/domain/order.ts";
 import { pruneKeys } from "../src/postgres/idempotency-keys.ts";
+import { PostgresInbox } from "../src/postgres/inbox.ts";
+import { channel } from "../src/postgres/order-transaction.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
 import { followPending, forgetShareKeys } from "../src/postgres/pending-counts.ts";
 import { watchOrder } from "../src/use-cases/watch-order.ts";
@@ -112,6 +114,93 @@ test("a request that waits for another one with its key can be cancelled", async
   assert.deepEqual(await context.orders.add(second, placed(second), { idempotencyKey }), second);
 });
 
+test("an order that somebody else holds keeps no other message waiting", async () => {
+  const [held, free] = [pendingOrder(), pendingOrder()];
+  for (const order of [held, free]) await context.orders.add(order, placed(order));
+  const message = () => ({ id: randomUUID(), source: "/plumbline/worker" });
+  const nextVersion = (order: Order) => ({ order: { ...order, version: order.version + 1n }, events: [] });
+  await other.session(async (session) => {
+    await session.query("begin");
+    await session.query("select 1 from orders where id = $1 for update", [held.id]);
+    const behind = context.inbox.changeOnce(message(), held.id, nextVersion);
+    await context.inbox.changeOnce(message(), free.id, nextVersion);
+    await eventually(waiting, (count) => count === 1);
+    await context.inbox.changeOnce(message(), free.id, nextVersion);
+    await session.query("commit");
+    await behind;
+  });
+  assert.equal((await context.orders.find(held.id))?.version, 2n);
+  assert.equal((await context.orders.find(free.id))?.version, 3n);
+});
+
+test("a message that waits for an order can be given up, and has no effect then", async () => {
+  const order = pendingOrder();
+  await context.orders.add(order, placed(order));
+  const nextVersion = (found: Order) => ({ order: { ...found, version: found.version + 1n }, events: [] });
+  const message = { id: randomUUID(), source: "/plumbline/worker" };
+  await other.session(async (session) => {
+    await session.query("begin");
+    await session.query("select 1 from orders where id = $1 for update", [order.id]);
+    const lost = new AbortController();
+    const refused = assert.rejects(context.inbox.changeOnce(message, order.id, nextVersion, lost), /partition lost/);
+    await eventually(waiting, (count) => count === 1);
+    lost.abort(new Error("partition lost"));
+    await refused;
+    await eventually(waiting, (count) => count === 0);
+    await session.query("commit");
+  });
+  assert.equal((await context.orders.find(order.id))?.version, 1n);
+  await context.inbox.changeOnce(message, order.id, nextVersion);
+  assert.equal((await context.orders.find(order.id))?.version, 2n);
+});
+
+test("a batch that waits for a message's record ends when its calls are given up, and later ones go on", async () => {
+  const [stuck, free] = [pendingOrder(), pendingOrder()];
+  for (const order of [stuck, free]) await context.orders.add(order, placed(order));
+  const message = () => ({ id: randomUUID(), source: "/plumbline/worker" });
+  const nextVersion = (found: Order) => ({ order: { ...found, version: found.version + 1n }, events: [] });
+  await other.session(async (session) => {
+    const noted = message();
+    await session.query("begin");
+    await session.query("insert into inbox (\"group\", source, id) values ('orders', $1, $2)", [
+      noted.source,
+      noted.id,
+    ]);
+    using limit = deadline(500);
+    const late = assert.rejects(context.inbox.changeOnce(noted, stuck.id, nextVersion, limit), {
+      name: "TimeoutError",
+    });
+    await eventually(waiting, (count) => count === 1);
+    await context.inbox.changeOnce(message(), free.id, nextVersion);
+    await late;
+    await session.query("rollback");
+  });
+  assert.equal((await context.orders.find(stuck.id))?.version, 1n);
+  assert.equal((await context.orders.find(free.id))?.version, 2n);
+});
+
+test("the same messages at two replicas at once have their effects once, and no call fails", async () => {
+  await using second = await openDatabase({ url: context.url, applicationName: "second" }, noTelemetry);
+  const inboxes = [context.inbox, new PostgresInbox(second, noTelemetry)];
+  const orders = Array.from({ length: 20 }, () => pendingOrder());
+  for (const order of orders) await context.orders.add(order, placed(order));
+  const nextVersion = (found: Order) => ({ order: { ...found, version: found.version + 1n }, events: [] });
+  const messages = orders.map(({ id }) => ({ id, message: { id: randomUUID(), source: "/plumbline/worker" } }));
+  await Promise.all([
+    ...inboxes.flatMap((inbox, replica) => {
+      const inOrder = replica === 0 ? messages : messages.toReversed();
+      return inOrder.map(({ id, message }) => inbox.changeOnce(message, id, nextVersion));
+    }),
+    ...orders.map(({ id }) => context.orders.change(id, nextVersion)),
+  ]);
+  const found = await Promise.all(orders.map(({ id }) => context.orders.find(id)));
+  assert.deepEqual(new Set(found.map((order) => order?.version)), new Set([3n]));
+  const [deadlocks] = await other.query<{ count: bigint }>(
+    "select deadlocks as count from pg_stat_database where datname = current_database()",
+  );
+  assert.equal(deadlocks?.count, 0n);
+});
+
 test("a change made by another process reaches the watchers of this one", async () => {
   const order = pendingOrder();
   await context.orders.add(order, placed(order));
@@ -170,6 +259,28 @@ test("an order's changes are announced by the commit, never by a rollback", asyn
   const heard = watch.newerThan(2n, stop);
   stop.abort(new Error("nothing above 2"));
   await assert.rejects(heard, /nothing above 2/);
+});
+
+test("a message that changes no order is not announced", async () => {
+  const [ended, changed] = [pendingOrder(), pendingOrder()];
+  for (const order of [ended, changed]) await context.orders.add(order, placed(order));
+  const message = () => ({ id: randomUUID(), source: "/plumbline/worker" });
+  const listener = await other.listen(channel);
+  await Promise.all([
+    context.inbox.changeOnce(message(), ended.id, (order) => ({ order, events: [] })),
+    context.inbox.changeOnce(message(), changed.id, (order) => ({ order: { ...order, version: 2n }, events: [] })),
+  ]);
+  const heard: string[] = [];
+  for await (const { payload } of listener) {
+    heard.push(payload);
+    if (payload.startsWith(changed.id)) break;
+  }
+  assert.deepEqual(
+    heard.filter((payload) => payload.startsWith(ended.id)),
+    [],
+  );
+  assert.equal(heard.at(-1), `${changed.id} 2`);
+  await listener[Symbol.asyncDispose]();
 });
 
 test("expired keys are deleted in bounded batches, and younger ones stay", async () => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { proxyTo, testDatabase } from "@plumbline/tools-engines";
-import { settle } from "../src/domain/order.ts";
+import { type Order, settle } from "../src/domain/order.ts";
 import { PostgresInbox } from "../src/postgres/inbox.ts";
 import { migrations } from "../src/postgres/migrations.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
@@ -62,4 +62,21 @@ test("settling an order takes two round trips, and two if the message was handle
   };
   assert.equal(await counted.tripsOf(settleBoth()), 2);
   assert.equal(await counted.tripsOf(settleBoth()), 2);
+});
+
+test("settling ten orders at once takes as many round trips as settling one", async () => {
+  await using counted = await openCounted();
+  const orders: Order[] = [];
+  while (orders.length < 20) orders.push(await counted.place());
+  const settleTen = async () => {
+    const ten = orders.splice(0, 10).map(({ id }) => {
+      const message = { id: crypto.randomUUID(), source: "/plumbline/worker" };
+      return counted.inbox.changeOnce(message, id, (order) => ({
+        order: settle(order, { status: "rejected", reason: "out of stock" }, new Date()),
+        events: [],
+      }));
+    });
+    await Promise.all(ten);
+  };
+  assert.equal(await counted.tripsOf(settleTen), 2);
 });

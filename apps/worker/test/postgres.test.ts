@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deadline } from "@plumbline/concurrency";
 import type { Message } from "@plumbline/messaging";
 import { migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
 import { proxyTo, testDatabase } from "@plumbline/tools-engines";
+import type { OrderId } from "../src/domain/order-id.ts";
 import { PostgresFulfilments } from "../src/postgres/fulfilments.ts";
 import { migrations } from "../src/postgres/migrations.ts";
 import { fulfilmentOf, newMessageId, newOrderId, rejected } from "./builders.ts";
@@ -69,7 +71,7 @@ test("a second migration changes nothing", async () => {
   assert.equal(await migrate(opened.database, migrations), 0);
 });
 
-test("settling an order takes one round trip to Postgres, and so does asking for its status", async () => {
+test("settling orders takes one round trip to Postgres, and so does asking for their status", async () => {
   await using stack = new AsyncDisposableStack();
   const { url } = stack.use(await testDatabase());
   const proxy = stack.use(await proxyTo(url));
@@ -86,4 +88,66 @@ test("settling an order takes one round trip to Postgres, and so does asking for
   assert.equal(await tripsOf(() => fulfilments.settle(newMessageId(), fulfilmentOf(newOrderId()))), 1);
   assert.equal(await tripsOf(() => fulfilments.settle(newMessageId(), fulfilmentOf(newOrderId(), rejected))), 1);
   assert.equal(await tripsOf(() => fulfilments.statusOf(newOrderId())), 1);
+  const ten = () => Array.from({ length: 10 }, newOrderId);
+  const settle = (id: OrderId) => fulfilments.settle(newMessageId(), fulfilmentOf(id));
+  assert.equal(await tripsOf(() => Promise.all(ten().map(settle))), 1);
+  assert.equal(await tripsOf(() => Promise.all(ten().map((id) => fulfilments.statusOf(id)))), 1);
+});
+
+test("an order that cannot be stored fails alone among those that are settled at once", async () => {
+  await using opened = await openTestDatabase();
+  const fulfilments = new PostgresFulfilments(opened.database, noTelemetry.tracer);
+  const ids = Array.from({ length: 6 }, newOrderId);
+  const [bad = newOrderId(), cancelled = newOrderId(), ...good] = ids;
+  await fulfilments.cancel(newMessageId(), { orderId: cancelled, time: new Date() });
+  const outcomes = await Promise.allSettled(
+    ids.map((id) => {
+      const outcome = id === bad ? ({ status: "rejected", reason: "no text: \0" } as const) : undefined;
+      return fulfilments.settle(newMessageId(), fulfilmentOf(id, outcome));
+    }),
+  );
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ["rejected", ...Array(5).fill("fulfilled")],
+  );
+  assert.deepEqual(await Promise.all(ids.map((id) => fulfilments.statusOf(id))), ["open", ...Array(5).fill("settled")]);
+  const events = await opened.database.query<{ key: string }>("select key from outbox");
+  assert.deepEqual(events.map(({ key }) => key).sort(), good.toSorted());
+  assert.equal((await opened.database.query("select * from inbox")).length, 6); // With the cancel.
+});
+
+test("orders that wait for a message's record are given up with their calls, and later ones go on", async () => {
+  await using opened = await openTestDatabase();
+  const fulfilments = new PostgresFulfilments(opened.database, noTelemetry.tracer);
+  const [stuck, free] = [newOrderId(), newOrderId()];
+  await opened.database.session(async (session) => {
+    const { source, id } = newMessageId();
+    await session.query("begin");
+    await session.query("insert into inbox (\"group\", source, id) values ('worker', $1, $2)", [source, id]);
+    using limit = deadline(500);
+    const late = assert.rejects(fulfilments.settle({ source, id }, fulfilmentOf(stuck), limit), {
+      name: "TimeoutError",
+    });
+    await fulfilments.statusOf(stuck); // Its statement is another.
+    const next = fulfilments.settle(newMessageId(), fulfilmentOf(free));
+    await late;
+    await next;
+    await session.query("rollback");
+  });
+  assert.deepEqual(await Promise.all([stuck, free].map((id) => fulfilments.statusOf(id))), ["open", "settled"]);
+});
+
+test("orders that are asked for at once have each their own status", async () => {
+  await using opened = await openTestDatabase();
+  const fulfilments = new PostgresFulfilments(opened.database, noTelemetry.tracer);
+  const [open, settled, cancelled, both] = [newOrderId(), newOrderId(), newOrderId(), newOrderId()];
+  for (const id of [settled, both]) await fulfilments.settle(newMessageId(), fulfilmentOf(id, rejected));
+  for (const id of [cancelled, both]) await fulfilments.cancel(newMessageId(), { orderId: id, time: new Date() });
+  assert.deepEqual(await Promise.all([both, open, cancelled, settled, open].map((id) => fulfilments.statusOf(id))), [
+    "settled",
+    "open",
+    "cancelled",
+    "settled",
+    "open",
+  ]);
 });

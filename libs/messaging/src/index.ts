@@ -15,8 +15,9 @@ export { decodeEvent, type EventDecoder } from "./decode-event.ts";
 export { type EventEncoder, eventMessage, invalidEvent } from "./event-message.ts";
 export { fromSource } from "./from-source.ts";
 export { type InboxOptions, startInboxCleanup } from "./inbox/cleanup.ts";
-export { handleOnce, inboxNote } from "./inbox/handle-once.ts";
+export { handleOnce, inboxNote, inboxSql } from "./inbox/handle-once.ts";
 export { inboxMigration } from "./inbox/migration.ts";
+export { spanOfBatch } from "./inbox/span-of-batch.ts";
 export { type MemoryBrokerOptions, openMemoryBroker } from "./memory/broker.ts";
 export { MemoryLog, type MemoryLogOptions } from "./memory/log.ts";
 export { createMessage, type Message, sizeOf, withHeaders } from "./message.ts";
@@ -28,6 +29,7 @@ export {
   type AppendOptions,
   appendToOutbox,
   outboxAppend,
+  outboxColumns,
   outboxSql,
   outboxValues,
   type StoreOptions,

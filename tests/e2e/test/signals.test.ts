@@ -45,17 +45,21 @@ test("every span is on the page, and every span of the page is seen from each of
     pattern: new RegExp(`^${RegExp.escape(code(name)).replaceAll(/\\x3c.*?\\x3e|<.*?>/g, "\\S+")}$`),
     name: code(name),
     kind: kind ?? "",
-    services: words(of),
+    services: words(of).map((service) => service.replace("?", "")),
+    // A question mark: only if messages happen to come at the same time.
+    isCertain: !of?.includes("?"),
   }));
   const rowOf = (span: { name: string; kind: string; service: string }) =>
     documented.find(
       (row) => row.kind === span.kind && row.services.includes(span.service) && row.pattern.test(span.name),
     );
   const expected = documented
+    .filter(({ isCertain }) => isCertain)
     .flatMap((row) => row.services.map((service) => `${service} ${row.kind} ${row.name}`))
     .toSorted();
   const seen = () => {
-    const names = tier.receiver.spans.map(
+    const spans = tier.receiver.spans.filter((span) => rowOf(span)?.isCertain !== false);
+    const names = spans.map(
       (span) => `${span.service} ${span.kind} ${rowOf(span)?.name ?? `undocumented ${span.name}`}`,
     );
     return [...new Set(names)].toSorted();

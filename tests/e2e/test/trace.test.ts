@@ -32,13 +32,11 @@ gateway server POST /v1/orders
       orders producer publish orders.events
       worker consumer process orders.events
         orders consumer process fulfilment.events
-          orders client postgres COMMIT
-          orders client postgres inbox_note
-          orders client postgres lock_order
-          orders client postgres update_order
+          orders client postgres change_orders
+          orders client postgres read_orders
           orders internal tell watchers
-        worker client postgres settle_order
-        worker client postgres status_of_order
+        worker client postgres settle_orders
+        worker client postgres status_of_orders
         worker internal ask suppliers
           worker client GET /v1/quotes/{sku}
           worker client GET /v1/quotes/{sku}
@@ -56,18 +54,16 @@ gateway server POST /v1/orders
       orders client postgres outbox_append
       orders producer publish orders.events
       worker consumer process orders.events
-        worker client postgres status_of_order
+        worker client postgres status_of_orders
         worker internal ask suppliers failed
           worker client GET /v1/quotes/{sku} failed
         worker producer publish orders.events.worker.retry.2s
           worker consumer process orders.events.worker.retry.2s
             orders consumer process fulfilment.events
-              orders client postgres COMMIT
-              orders client postgres inbox_note
-              orders client postgres lock_order
-              orders client postgres update_order
-            worker client postgres settle_order
-            worker client postgres status_of_order
+              orders client postgres change_orders
+              orders client postgres read_orders
+            worker client postgres settle_orders
+            worker client postgres status_of_orders
             worker internal ask suppliers
               worker client GET /v1/quotes/{sku}
             worker internal draw label
@@ -84,12 +80,12 @@ gateway server POST /v1/orders
       orders client postgres outbox_append
       orders producer publish orders.events
       worker consumer process orders.events
-        worker client postgres status_of_order
+        worker client postgres status_of_orders
         worker internal ask suppliers failed
           worker client GET /v1/quotes/{sku} failed
         worker producer publish orders.events.worker.retry.2s
           worker consumer process orders.events.worker.retry.2s
-            worker client postgres status_of_order
+            worker client postgres status_of_orders
             worker internal ask suppliers failed
               worker client GET /v1/quotes/{sku} failed
             worker producer publish orders.events.worker.dead`.trim();

@@ -42,18 +42,33 @@ export function toValues(order: Order): unknown[] {
   return names.map((name) => valueOf[name](order));
 }
 
-/** The columns that change during the life of an order. */
-const changing = ["status", "currency_code", "minor_units", "rejection_reason", "version", "update_time"] as const;
+/** The columns that change during the life of an order, behind its id, with their types. */
+const changing = {
+  id: "uuid",
+  status: "text",
+  currency_code: "text",
+  minor_units: "bigint",
+  rejection_reason: "text",
+  version: "bigint",
+  update_time: "timestamptz",
+} as const satisfies Partial<Record<keyof OrderRow, string>>;
 
-/** The assignments of an update, whose values start at `$2`: `$1` is the id. */
-export const assignments = changing.map((name, index) => `${name} = $${index + 2}`).join(", ");
+/** The columns of `toChange`. */
+export const changingColumns = Object.keys(changing) as (keyof typeof changing)[];
 
-/** The number of the first placeholder behind those of `assignments`. */
-export const nextPlaceholder = changing.length + 2;
+/** The types of `changingColumns`. */
+export const changingTypes: readonly string[] = Object.values(changing);
 
-/** Returns the id, then the values of `assignments`. */
+/** Returns the assignments of an update, by the SQL of each column's new value. */
+export function assignments(newValue: (column: keyof typeof changing, index: number) => string): string {
+  const all = changingColumns.map((name, index) => `${name} = ${newValue(name, index)}`).slice(1);
+  const isAnswered = `${newValue("status", changingColumns.indexOf("status"))} in ('fulfilled', 'rejected')`;
+  return `${all.join(", ")}, share_key = case when ${isAnswered} then '' else orders.share_key end`;
+}
+
+/** Returns the id of a changed order, then its values for the other `changingColumns`. */
 export function toChange(order: Order): unknown[] {
-  return [order.id, ...changing.map((name) => valueOf[name](order))];
+  return changingColumns.map((name) => valueOf[name](order));
 }
 
 export function toOrder(row: OrderRow): Order {

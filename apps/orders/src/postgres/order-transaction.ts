@@ -5,16 +5,7 @@ import type { Telemetry, Tracer } from "@plumbline/telemetry";
 import { costOf, type Order } from "../domain/order.ts";
 import { group, toMessage } from "../event-messages.ts";
 import { type Abortable, type Decide, type OrderEvent, OrderNotFoundError, type Owned } from "../use-cases/ports.ts";
-import {
-  assignments,
-  columns,
-  nextPlaceholder,
-  type OrderRow,
-  placeholders,
-  toChange,
-  toOrder,
-  toValues,
-} from "./order-row.ts";
+import { assignments, columns, type OrderRow, placeholders, toChange, toOrder, toValues } from "./order-row.ts";
 
 /**
  * The channel that announces changes to the watchers of all processes. The payload is
@@ -55,7 +46,7 @@ export class OrderTransaction {
     decide: Decide,
     options: Abortable,
   ): Promise<void> {
-    const [noted = [], rows] = await this.#tx.queryAll([inboxNote(group, message), lockOrder(id)], options);
+    const [rows, noted = []] = await this.#tx.queryAll([lockOrder(id), inboxNote(group, message)], options);
     if (noted.length > 0) await this.#store(rows, decide);
   }
 
@@ -68,10 +59,10 @@ export class OrderTransaction {
     if (next.order === order) return order;
 
     // The commit sends the NOTIFY, so a watcher never reads before the change is visible.
-    const text = `update orders
-       set ${assignments}, share_key = case when $2 in ('fulfilled', 'rejected') then '' else share_key end
-       where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $${nextPlaceholder}::text))`;
-    const update = { name: "update_order", text, values: [...toChange(next.order), this.#traceparent()] };
+    const values = [...toChange(next.order), this.#traceparent()];
+    const text = `update orders set ${assignments((_, index) => `$${index + 1}`)}
+       where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $${values.length}::text))`;
+    const update = { name: "update_order", text, values };
     await this.#tx.commit([update, ...this.#appends(next.events)]);
     return next.order;
   }

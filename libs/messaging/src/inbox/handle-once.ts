@@ -12,6 +12,17 @@ export function inboxNote(group: string, { source, id }: Pick<Message, "source" 
 const noteSql = `INSERT INTO inbox ("group", source, id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING true AS first`;
 
 /**
+ * Returns SQL, for a CTE, that records the messages of the CTE `from`, which has their columns
+ * `source` and `message_id`. It returns `source` and `id` of those that were not recorded before.
+ * `group` is a placeholder such as `$1`, and `from` a name of the code.
+ */
+export function inboxSql(from: string, group: string): string {
+  // In one order, so that two statements with the same messages do not wait for each other.
+  return `INSERT INTO inbox ("group", source, id) SELECT ${group}, source, message_id FROM ${from}
+    ORDER BY source, message_id ON CONFLICT DO NOTHING RETURNING source, id`;
+}
+
+/**
  * Runs `effect` in one transaction with a record that this group has handled this message. A
  * redelivery finds the record and does nothing. Returns true if the effect happened now. If two
  * deliveries run at once, the second waits for the first and does nothing, or runs in full if the

@@ -17,26 +17,37 @@ export interface StoreOptions {
 
 export interface AppendOptions extends StoreOptions, Abortable {}
 
-const columnTypes = ["text", "text", "text", "text", "text", "timestamptz", "text", "bytea", "jsonb"];
+const columnTypes = ["text", "text", "text", "text", "text", "timestamptz", "text", "bytea", "text"];
+const columns = `topic, message_id, ${messageColumns}`;
 
 /**
- * Returns SQL that stores a message for each row of the CTE `from` and wakes the relay, as the
- * end of a statement whose other CTEs make the change that it announces. Its parameters, from
- * `$first` on, are `outboxValues`. Each `from` is a name of the code, never data.
+ * Returns SQL that stores a message for each row of the CTE `from`, which has the columns of
+ * `outboxColumns`, and wakes the relay. It is the end of a statement whose other CTEs make the
+ * changes that the messages announce. `from` is a name of the code, never data.
  */
-export function outboxSql(from: string, first: number): string {
-  const values = columnTypes.map((type, index) => `$${first + index}::${type}`).join(", ");
+export function outboxSql(from: string): string {
   // The notification is part of the transaction. The commit sends it once, however many rows there
   // are, and a rollback sends none. Commits that notify take turns on the whole server, so none
   // does while the relay is awake.
-  return `stored AS (INSERT INTO outbox (topic, message_id, ${messageColumns}) SELECT ${values} FROM ${from})
+  return `stored AS (
+      INSERT INTO outbox (${columns}) SELECT ${columns.replace("headers", "headers::jsonb")} FROM ${from}
+    )
     SELECT CASE WHEN NOT pg_try_advisory_xact_lock_shared(${asleepLock}) THEN pg_notify('${outboxChannel}', '') END
-    FROM ${from}`;
+    WHERE EXISTS (SELECT FROM ${from})`;
 }
 
-const appendSql = `WITH message AS (SELECT), ${outboxSql("message", 1)}`;
+/**
+ * Returns the columns of a message that `outboxSql` stores, and their types as parameters. Their
+ * values are `outboxValues`.
+ */
+export const outboxColumns: readonly { readonly name: string; readonly type: string }[] = columns
+  .split(", ")
+  .map((name, index) => ({ name, type: columnTypes[index] ?? "text" }));
 
-/** Returns the parameters of `outboxSql`. Throws `invalid_argument` for too large a message. */
+const message = outboxColumns.map(({ name, type }, index) => `$${index + 1}::${type} AS ${name}`).join(", ");
+const appendSql = `WITH message AS (SELECT ${message}), ${outboxSql("message")}`;
+
+/** Returns the values of `outboxColumns`. Throws `invalid_argument` for too large a message. */
 export function outboxValues(topic: string, message: Message, options: StoreOptions = {}): readonly unknown[] {
   const { tracer, maxMessageBytes = defaultMaxMessageBytes } = options;
   const headers = { ...message.headers };

@@ -15,9 +15,10 @@ export const points = [
   { name: "before the relay sends", service: "orders", most: 1 },
   { name: "after the send, before the mark", service: "orders", most: 1 },
   { name: "while suppliers are asked", service: "worker", most: ordersPerRound },
-  { name: "before the effect commits", service: "worker", most: ordersPerRound },
-  { name: "after the effect commits, before the offset", service: "worker", most: ordersPerRound },
-  { name: "before the answer commits", service: "orders", most: ordersPerRound },
+  // Orders that come together share a commit, so only the first of a round is certain.
+  { name: "before the effect commits", service: "worker", most: 1 },
+  { name: "after the effect commits, before the offset", service: "worker", most: 1 },
+  { name: "before the answer commits", service: "orders", most: 1 },
 ] as const satisfies readonly Point[];
 
 export type PointName = (typeof points)[number]["name"];
