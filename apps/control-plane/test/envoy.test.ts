@@ -56,10 +56,15 @@ for (const variant of ["sotw", "delta"] as const) {
           5_000,
         );
         longestWarming.push(performance.now() - start);
+        // Requests meet each of the settings, however fast they change.
+        const before = total(load.answers);
+        await eventually(
+          () => total(load.answers) + load.failures.length,
+          (count) => count > before + 2,
+        );
       }
       assert.equal(await envoy.stat("cluster_manager.warming_clusters"), 0);
       assert.deepEqual(load.failures, []);
-      assert.ok(total(load.answers) > 100);
       const longest = Math.max(...longestWarming);
       assert.ok(longest < 1_000, `a cluster took ${longest} ms`);
       console.log(`${variant}: 50 changes, ${total(load.answers)} requests, longest ${Math.round(longest)} ms`);
