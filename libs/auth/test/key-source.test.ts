@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import dns from "node:dns";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -233,6 +234,7 @@ test("an issuer that is away at the start is unavailable, and is found within 10
   await source.keys.find("es", "ES256");
 });
 
+const ed448 = generateKeyPairSync("ed448");
 const weak = testKey("RS256", 1_024);
 const answers: Readonly<Record<string, readonly [answer: unknown, problem: RegExp]>> = {
   "a redirect": [
@@ -308,6 +310,7 @@ const unusable: readonly (readonly [name: string, jwk: unknown, reason: RegExp])
   ["is RSA of more than 8192 bits", { kty: "RSA", kid: "x", e: "AQAB", n: "v".repeat(1_368) }, /to 8192 bits/],
   ["has an unknown type", { kty: "AKP", kid: "x" }, /^keys\[1\]: expected a key/],
   ["is of another curve", jwkOf(testKey("ES384"), "x"), /^keys\[1\]: expected a key/],
+  ["is of Ed448", { ...ed448.publicKey.export({ format: "jwk" }), kid: "x" }, /^keys\[1\]: expected a key/],
   ["is not on its curve", { ...jwkOf(es, "x"), x: jwkOf(other, "x")["x"] }, /^keys\[1\]: expected a key/],
   ["is for another algorithm", jwkOf(rsa, "x", { alg: "RS512" }), /^keys\[1\]\.alg: expected RS256 or PS256$/],
   ["has an empty id", jwkOf(rsa, ""), /^keys\[1\]\.kid/],
