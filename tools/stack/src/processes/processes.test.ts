@@ -113,10 +113,10 @@ test("with a folder for tokens an issuer runs, the gateway asks it, and services
   const called = ownServices.map(({ name }) => name).filter((name) => name !== "gateway");
   assert.deepEqual(believing.map(({ service }) => service).toSorted(), called.toSorted());
   const without = programs(ports, urls);
-  assert.doesNotMatch(JSON.stringify(without), /issuer|_PEERS/);
+  assert.doesNotMatch(JSON.stringify(without), /issuer|_PEERS|_IDS_/);
 });
 
-test("with certificates both sides of a call show one, and services believe the gateway's alone", async () => {
+test("with certificates both sides of a call show one, and take that of the other service alone", async () => {
   const folder = mkdtempSync(join(tmpdir(), "certificates-"));
   try {
     writeCertificates(folder);
@@ -140,6 +140,8 @@ test("with certificates both sides of a call show one, and services believe the 
       const callers = environment?.[`${settingsPrefix(name)}_RPC_CALLERS`];
       assert.equal(callers, upstreams ? undefined : "spiffe://plumbline.internal/gateway");
     }
+    const gateway = table.find(({ service }) => service === "gateway")?.environment;
+    assert.equal(gateway?.["GATEWAY_UPSTREAM_IDS_FULFILMENT"], "spiffe://plumbline.internal/worker");
     const open = programs(await freeStackPorts(), urls, { certificates: folder });
     assert.doesNotMatch(JSON.stringify(open), /RPC_CALLERS/);
   } finally {

@@ -218,9 +218,12 @@ export function programs(
 
   function upstreams(): Environment {
     const settings = ownServices.flatMap(({ name, packages = [] }) =>
-      packages.map((one) => [`UPSTREAMS_${settingsPrefix(one)}`, target(addressesOf(name))]),
+      packages.map(settingsPrefix).map((one) => ({
+        [`UPSTREAMS_${one}`]: target(addressesOf(name)),
+        ...(certificates !== undefined && { [`UPSTREAM_IDS_${one}`]: identityOf(name) }),
+      })),
     );
-    return Object.fromEntries(settings);
+    return Object.assign({}, ...settings) as Environment;
   }
 
   function addressesOf(service: string): string[] {
