@@ -8,7 +8,7 @@ import { loadSync } from "@grpc/proto-loader";
 export const root = new URL("../../../", import.meta.url).pathname;
 export const protoPath = `${root}protos/greeter/v1/greeter.proto`;
 export const loaderOptions = {
-  includeDirs: [`${root}protos`, `${root}node_modules/google-proto-files`],
+  includeDirs: [`${root}protos`, `${root}protos/third_party/protovalidate`, `${root}node_modules/google-proto-files`],
   defaults: true,
 };
 

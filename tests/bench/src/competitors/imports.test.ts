@@ -17,3 +17,19 @@ test("the competitors import only files that exist, since no compiler reads them
     [],
   );
 });
+
+test("every proto that the competitors load imports only files in their folders", () => {
+  const client = readFileSync(join(root, "tests/bench/competitors/client.js"), "utf8");
+  const [, folders = ""] = /includeDirs: \[([^\]]*)\]/.exec(client) ?? [];
+  const found = [...folders.matchAll(/\$\{root\}([^`]*)`/g)].map(([, folder = ""]) => join(root, folder));
+  for (const proto of ["greeter/v1/greeter.proto", "orders/v1/orders.proto"]) {
+    const text = readFileSync(join(root, "protos", proto), "utf8");
+    const imports = [...text.matchAll(/^import "([^"]*)";/gm)].map(([, path = ""]) => path);
+    // The loader brings those of protobuf itself.
+    const others = imports.filter((path) => !path.startsWith("google/protobuf/"));
+    assert.deepEqual(
+      others.filter((path) => !found.some((folder) => existsSync(join(folder, path)))),
+      [],
+    );
+  }
+});
