@@ -46,12 +46,15 @@ COPY --link --from=libraries /image/probe.js ./
 FROM node AS warm
 COPY --chown=65532:65532 --from=app /bundle ./
 COPY --from=libraries /image/warm.js /tmp/warm.mjs
-RUN ["/nodejs/bin/node", "/tmp/warm.mjs", "/app/compile-cache", "/app"]
+RUN ["/nodejs/bin/node", "--single-threaded-gc", "/tmp/warm.mjs", "/app/compile-cache", "/app"]
 
 FROM node
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/compile-cache
 # By itself V8 lets the heap grow to 256 MiB in any container below 512 MiB, which is killed first.
 ENV NODE_OPTIONS=--max-old-space-size-percentage=50
+# On about one core the threads of the garbage collector take it from the calls (docs/containers.md).
+# NODE_OPTIONS does not take the first flag.
+ENTRYPOINT ["/nodejs/bin/node", "--single-threaded-gc", "--max-semi-space-size=4"]
 # Root owns the files, so the user of the image cannot change them.
 COPY --link --chown=0:0 --from=warm /app ./
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --start-interval=1s --retries=3 \
