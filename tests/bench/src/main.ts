@@ -14,6 +14,7 @@ const words = {
   tail: "what happened during the slowest calls of gateway and greeter, and of Go's",
   telemetry: "the gateway with none, 10 % and all of its traces exported",
   mtls: "gateway and greeter with certificates beside the same in the clear",
+  tokens: "the gateway with an access token on each call beside the same without authentication",
   overload: "the gateway at up to twice its peak, with its limit and without",
   against: "greeter, gateway and orders of this checkout beside another, in pairs",
   allocations: "bytes that greeter and gateway allocate for a call, beside the baseline",
@@ -28,7 +29,7 @@ type Word = keyof typeof words;
 const takers: Readonly<Record<string, readonly Word[]>> = {
   only: ["competitors", "orders", "against"],
   names: ["competitors", "orders", "against", "tail"],
-  ms: ["competitors", "replicas", "gc", "telemetry", "mtls", "overload", "against", "tail"],
+  ms: ["competitors", "replicas", "gc", "telemetry", "mtls", "tokens", "overload", "against", "tail"],
   rate: ["competitors", "orders", "gc", "tail"],
   flags: ["tail"],
   shares: ["gc", "tail"],
@@ -38,10 +39,22 @@ const takers: Readonly<Record<string, readonly Word[]>> = {
   profile: ["orders", "telemetry"],
   checkout: ["against"],
   update: ["allocations"],
-  json: ["competitors", "orders", "curves", "replicas", "gc", "telemetry", "mtls", "against", "micro", "tail"],
+  json: [
+    "competitors",
+    "orders",
+    "curves",
+    "replicas",
+    "gc",
+    "telemetry",
+    "mtls",
+    "tokens",
+    "against",
+    "micro",
+    "tail",
+  ],
 };
 /** Rounds where five are too few for an interval that says something. */
-const moreRounds: Partial<Record<Word, number>> = { competitors: 8, telemetry: 10, mtls: 10, against: 8 };
+const moreRounds: Partial<Record<Word, number>> = { competitors: 8, telemetry: 10, mtls: 10, tokens: 10, against: 8 };
 const percents = (text: string | undefined): number[] =>
   (text?.split(",") ?? []).map((part) => {
     const percent = /^\d{1,3}$/.test(part) ? Number(part) : 0;
@@ -142,6 +155,10 @@ await runCommand(
       async telemetry() {
         const { telemetry } = await import("./telemetry/telemetry.ts");
         return () => telemetry({ rounds, ms, json, profile });
+      },
+      async tokens() {
+        const { tokens } = await import("./tokens/tokens.ts");
+        return () => tokens({ rounds, ms, json });
       },
       async mtls() {
         const { mtls } = await import("./mtls/mtls.ts");

@@ -61,25 +61,50 @@ export async function certificates(folder: string): Promise<Readonly<Record<"gre
   return { greeter: only(start("greeter")), gateway: only(start("gateway")) };
 }
 
+/** An issuer for development, and what a gateway needs to take its tokens. */
+export interface Tokens {
+  readonly issuer: Program;
+  /** The settings that turn the gateway's authentication on, as `npm start` has them. */
+  readonly settings: Environment;
+  readonly authorization: () => Promise<Authorization>;
+}
+
+/** Returns an issuer of its own. */
+export async function tokens(parts: Parts): Promise<Tokens> {
+  const start = await startSettings(parts.folder);
+  const { env } = start("gateway");
+  const settings = Object.entries(env).filter(([name]) => name.startsWith("GATEWAY_AUTH_"));
+  return { ...issuerOf(parts, start), settings: { GATEWAY_AUTH_OFF: "false", ...Object.fromEntries(settings) } };
+}
+
+/** Returns a program that runs a copy of its bundle whose SayHello needs a token. */
+export function guarded(parts: Parts, program: Program): Program {
+  const [bundle = "", copy] = [program.args.at(-1), join(parts.folder, `with-tokens-${program.port}.mjs`)];
+  writeGuarded(bundle, copy);
+  return { ...program, args: [...program.args.slice(0, -1), copy] };
+}
+
 async function chain(parts: Parts) {
   const start = await startSettings(parts.folder);
-  const [issuer, before, front] = [start("issuer"), start("greeter"), start("gateway")];
+  const [before, front] = [start("greeter"), start("gateway")];
   const behind = greeter(parts, "full", defaultTransport)(before.port);
   const called = gateway(parts, "full", defaultTransport)(front.port, before.port);
   const { GATEWAY_AUTH_OFF: _, ...env } = called.env;
-  const guarded = (program: Program, service: string): readonly string[] => {
-    const [bundle = "", copy] = [program.args.at(-1), join(parts.folder, `${service}-with-tokens.mjs`)];
-    writeGuarded(bundle, copy);
-    return [...program.args.slice(0, -1), copy];
+  return {
+    start,
+    ...issuerOf(parts, start),
+    greeter: guarded(parts, { ...behind, env: { ...behind.env, ...before.env } }),
+    gateway: guarded(parts, { ...called, env: { ...env, ...front.env } }),
   };
+}
+
+function issuerOf(parts: Parts, start: OfStart): Pick<Tokens, "issuer" | "authorization"> {
+  const issuer = start("issuer");
   const credentials = credentialsOf(`http://127.0.0.1:${issuer.port}`);
   const args = ["-C", "source", join(parts.root, "apps/issuer/src/main.ts")];
   return {
-    start,
-    issuer: { command: process.execPath, args, ...issuer } satisfies Program,
-    greeter: { ...behind, args: guarded(behind, "greeter"), env: { ...behind.env, ...before.env } } satisfies Program,
-    gateway: { ...called, args: guarded(called, "gateway"), env: { ...env, ...front.env } } satisfies Program,
-    authorization: (): Promise<Authorization> => credentials(caller),
+    issuer: { command: process.execPath, args, ...issuer },
+    authorization: () => credentials(caller),
   };
 }
 
