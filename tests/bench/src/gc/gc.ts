@@ -23,23 +23,18 @@ export interface GcOptions {
   readonly json: string | undefined;
 }
 
-/** The flag that the images set, in all variants. */
-const ofImages = "--max-old-space-size-percentage=50";
-/** Further flags of Node; none means the image as it is. */
-const asIs = "as the image is";
+/** The flag that all variants have, as the images do (deploy/docker/node.Dockerfile). */
+const always = "--max-old-space-size-percentage=50";
 const alone = "--no-parallel-scavenge";
 const single = "--single-threaded-gc";
 const young = (mib: number): string => `--max-semi-space-size=${mib}`;
-const variants: readonly (readonly string[])[] = [
-  [],
-  [young(4)],
-  [alone],
-  [alone, young(4)],
-  [alone, young(8)],
-  [single],
-  [single, young(4)],
-  [single, young(8)],
-];
+/** The further flags of Node, by the name of their row. */
+const variants: ReadonlyMap<string, readonly string[]> = new Map(
+  [[single, young(4)], [], [young(4)], [alone], [alone, young(4)], [alone, young(8)], [single], [single, young(8)]].map(
+    (flags, index) => [index === 0 ? "as the image is" : flags.join(" ") || "no further flags", flags],
+  ),
+);
+const [asIs] = variants.keys();
 
 /**
  * Measures garbage collector pauses, CPU and memory of gateway and greeter with young generations
@@ -74,10 +69,9 @@ export async function gc({ rounds, ms, rate, shares: percents, json }: GcOptions
         programs: [program],
       });
     }
-    for (const flags of variants) {
-      const name = flags.join(" ") || asIs;
+    for (const [name, flags] of variants) {
       const plain = make(await freePort(), parts.upstream);
-      const program = held(service, { ...plain, args: [ofImages, ...flags, ...plain.args] });
+      const program = held(service, { ...plain, args: [always, ...flags, ...plain.args] });
       targets.push({ name, group, mode: "full", programs: [program] });
     }
     const onFailure = ({ name }: Target, reason: string): void =>
