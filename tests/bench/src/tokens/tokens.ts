@@ -18,8 +18,8 @@ export interface TokensOptions {
 
 /**
  * Measures the gateway with an access token on each call, which it has verified before, and with
- * authentication off, over each transport, in interleaved pairs. All calls are of one caller. A third
- * row has authentication off and tokens sent, since their bytes cost something by themselves.
+ * authentication off, over each transport, in interleaved pairs. All calls are of one caller. A
+ * third row has authentication off and tokens sent, since their bytes cost something by themselves.
  */
 export async function tokens({ rounds, ms, json }: TokensOptions): Promise<void> {
   await using workshop = await openWorkshop("tokens", { competitors: false });
