@@ -35,12 +35,12 @@ export async function tokens({ rounds, ms, json }: TokensOptions): Promise<void>
     const common = { group: "gateway", mode: "full" } as const;
     const targets: Target[] = [
       { ...common, name: `authentication off (${transport})`, programs: [open] },
+      // Its issuer is that of the next one too.
       { ...common, name: `the same, token sent (${transport})`, programs: [deaf], behind: [issuer], authorization },
       {
         ...common,
         name: `with tokens (${transport})`,
         programs: [{ ...closed, env: { ...closed.env, ...settings } }],
-        behind: [issuer],
         authorization,
       },
     ];
