@@ -40,7 +40,7 @@ export function readSign({ bill, identity, issuer, key, ...values }: Values): (c
   if (identity !== undefined || issuer !== undefined || values["trusted-root"] !== undefined)
     throw new UsageError("sign takes --key or nothing: its identity is that of the workflow which runs it");
   return (cosign) => {
-    const folder = mkdtempSync(join(tmpdir(), "plumbline-images-"));
+    const folder = mkdtempSync(join(tmpdir(), "plumbline-signing-"));
     try {
       const signer = key === undefined ? undefined : localSigner(key, folder);
       cosign(signArguments(image, signer));

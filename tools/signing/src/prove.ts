@@ -28,7 +28,7 @@ const issuer = "https://token.actions.githubusercontent.com";
 
 /** Prints one line for each case. Returns the exit code: 1 if one did not end as it must. */
 export async function prove(print: (line: string) => void): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), "plumbline-images-"));
+  const folder = mkdtempSync(join(tmpdir(), "plumbline-signing-"));
   await using registry = new MemoryRegistry();
   try {
     const prover = new Prover(folder, registry, await registry.start(), print);

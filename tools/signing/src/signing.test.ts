@@ -8,7 +8,7 @@ import { UsageError } from "@plumbline/tools-stack/command";
 import { readSign, readVerify } from "./commands.ts";
 import { predicatesOf, signature, whyNoCosign } from "./cosign.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "plumbline-images-"));
+const folder = mkdtempSync(join(tmpdir(), "plumbline-signing-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const file = join(folder, "bill.json");
 
