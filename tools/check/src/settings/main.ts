@@ -3,7 +3,7 @@
  * when the page is stale, or when compose or the embedded stack would start a service with settings
  * that it does not take.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { clusterRows, generateContracts, profileRows } from "@plumbline/tools-stack";
 import { flag, runCommand } from "@plumbline/tools-stack/command";
@@ -31,9 +31,7 @@ await runCommand(
     if (values.check) {
       const file = readFileSync("docker-compose.yml", "utf8");
       const variables = envFile(readFileSync(".env", "utf8"));
-      const profiles = ["observability", "chaos", "envoy", "envoy-services", "etcd", "consul"].map((name) =>
-        envFile(readFileSync(`deploy/compose/${name}.env`, "utf8")),
-      );
+      const profiles = globSync("deploy/compose/*.env").map((path) => envFile(readFileSync(path, "utf8")));
       const compose = [new Map(), ...profiles].flatMap((added) =>
         composeServices(file, new Map([...variables, ...added])),
       );
