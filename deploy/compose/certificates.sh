@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes the certificates of this stack, with one authority for the issuer and one for the services.
 # /issuer and each folder of /services is the volume of one container, which alone mounts it. They
-# stay until a month before their end. An authority's key is deleted once it has signed.
+# stay until a month before their end. An authority's key is deleted once it has signed. `npm start`
+# makes its own in Node (tools/engines), which the host of compose need not have.
 #
 # A folder gets tls.crt, tls.key and ca.crt, the authority. /authority gets that of the issuer as
 # ca.pem, for the gateway, and so does /export, for clients of the host.

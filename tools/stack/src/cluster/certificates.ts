@@ -6,7 +6,8 @@ import { release } from "./charts.ts";
 
 /**
  * Returns a Secret for each service: a certificate of an authority that is new each time, with the
- * service's SPIFFE id and the names of its Service. The authority's key is kept nowhere.
+ * service's SPIFFE id and the names of its Service, by which gateways before `upstreamIds` know it
+ * in an upgrade. The authority's key is kept nowhere.
  */
 export function certificateSecrets(namespace: string) {
   const authority = newAuthority("Plumbline development");
