@@ -1,7 +1,7 @@
 import { Batches } from "@plumbline/concurrency";
 import { inboxSql, type Message, spanOfBatch } from "@plumbline/messaging";
 import type { Database } from "@plumbline/postgres";
-import type { Telemetry } from "@plumbline/telemetry";
+import type { Carrier, Telemetry } from "@plumbline/telemetry";
 import type { Order } from "../domain/order.ts";
 import type { OrderId } from "../domain/order-id.ts";
 import { group } from "../event-messages.ts";
@@ -15,7 +15,7 @@ interface Change {
   readonly id: string;
   readonly decide: Decide;
   /** The context of the handler's span. */
-  readonly trace: Readonly<Record<string, string>>;
+  readonly trace: Carrier;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -31,8 +31,9 @@ const most = 100;
 
 /**
  * The handled messages, stored in the transaction of their effect. Messages that are handled at the
- * same time share two statements and one commit: their orders are read without a lock, and written
- * if none has changed since.
+ * same time share two statements and one commit: their orders are read without a lock, and each is
+ * written if it has not changed since. A message is handled alone, behind the lock of its order, if
+ * that has changed, is locked or is unknown, or if the decision throws or publishes.
  */
 export class PostgresInbox implements Inbox {
   readonly #database: Database;
@@ -77,8 +78,9 @@ export class PostgresInbox implements Inbox {
     const orders = new Map(rows.map((row) => [row.id as string, toOrder(row)]));
     return changes.flatMap((change) => {
       const before = orders.get(change.id);
-      const after = before && decided(change, before);
-      return after === undefined ? [] : [{ change, before: before as Order, after }];
+      if (before === undefined) return [];
+      const after = decided(change, before);
+      return after === undefined ? [] : [{ change, before, after }];
     });
   }
 

@@ -42,7 +42,7 @@ export function toValues(order: Order): unknown[] {
   return names.map((name) => valueOf[name](order));
 }
 
-/** The columns that change during the life of an order, behind its id, with their types. */
+/** The columns that change during the life of an order, after its id, with their types. */
 const changing = {
   id: "uuid",
   status: "text",

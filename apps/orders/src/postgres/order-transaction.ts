@@ -5,7 +5,16 @@ import type { Telemetry, Tracer } from "@plumbline/telemetry";
 import { costOf, type Order } from "../domain/order.ts";
 import { group, toMessage } from "../event-messages.ts";
 import { type Abortable, type Decide, type OrderEvent, OrderNotFoundError, type Owned } from "../use-cases/ports.ts";
-import { assignments, columns, type OrderRow, placeholders, toChange, toOrder, toValues } from "./order-row.ts";
+import {
+  assignments,
+  changingColumns,
+  columns,
+  type OrderRow,
+  placeholders,
+  toChange,
+  toOrder,
+  toValues,
+} from "./order-row.ts";
 
 /**
  * The channel that announces changes to the watchers of all processes. The payload is
@@ -59,10 +68,7 @@ export class OrderTransaction {
     if (next.order === order) return order;
 
     // The commit sends the NOTIFY, so a watcher never reads before the change is visible.
-    const values = [...toChange(next.order), this.#traceparent()];
-    const text = `update orders set ${assignments((_, index) => `$${index + 1}`)}
-       where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $${values.length}::text))`;
-    const update = { name: "update_order", text, values };
+    const update = { name: "update_order", text: updateSql, values: [...toChange(next.order), this.#traceparent()] };
     await this.#tx.commit([update, ...this.#appends(next.events)]);
     return next.order;
   }
@@ -77,6 +83,10 @@ export class OrderTransaction {
     return events.map((event) => outboxAppend(ordersEvents.topic, toMessage(event), { tracer: this.#tracer }));
   }
 }
+
+const updateSql = `
+  update orders set ${assignments((_, index) => `$${index + 1}`)}
+  where id = $1 returning pg_notify('${channel}', concat_ws(' ', id, version, $${changingColumns.length + 1}::text))`;
 
 /** With the lock, the second of a cancel and an outcome reads what the first wrote. */
 function lockOrder(id: string, owner?: string): NamedStatement {

@@ -45,12 +45,14 @@ export class PostgresFulfilments implements Fulfilments {
   }
 
   async #statusOfAll(all: readonly Asked[], signal: AbortSignal): Promise<Status[]> {
-    const rows = await this.#together("status of orders", all, statusSql, [all.map(keyOf)], {
-      name: "status_of_orders",
-      signal,
-    });
-    const found = rows as readonly { readonly settled: boolean | null; readonly cancelled: boolean | null }[];
-    return found.map(({ settled, cancelled }) => {
+    const rows = await this.#together<{ settled: boolean | null; cancelled: boolean | null }>(
+      "status of orders",
+      all,
+      statusSql,
+      [all.map(keyOf)],
+      { name: "status_of_orders", signal },
+    );
+    return rows.map(({ settled, cancelled }) => {
       if (settled === true) return "settled";
       return cancelled === true ? "cancelled" : "open";
     });
@@ -84,15 +86,15 @@ export class PostgresFulfilments implements Fulfilments {
     return all.map(() => undefined);
   }
 
-  async #together(
+  async #together<Row>(
     what: string,
     all: readonly Asked[],
     sql: string,
     values: readonly unknown[],
     options: QueryOptions,
-  ): Promise<unknown[]> {
+  ): Promise<Row[]> {
     const contexts = all.map(({ trace }) => trace);
-    return await spanOfBatch(this.#tracer, what, contexts, () => this.#database.query(sql, values, options));
+    return await spanOfBatch(this.#tracer, what, contexts, () => this.#database.query<Row>(sql, values, options));
   }
 
   #trace(): Carrier {
