@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { newOrderId } from "../src/app.ts";
 import { newOrder, type Order, type OrderItem } from "../src/domain/order.ts";
 import type { OrderId } from "../src/domain/order-id.ts";
@@ -13,3 +13,9 @@ export function pendingOrder(fields: { id?: OrderId; customerId?: string; items?
 }
 
 export const placed = (order: Order): readonly OrderEvent[] => [{ type: "placed", order }];
+
+/** Returns what the inbox knows a message of worker by. */
+export const newMessage = () => ({ id: randomUUID(), source: "/plumbline/worker" });
+
+/** Decides that an order gets its next version, and publishes nothing. */
+export const nextVersion = (order: Order) => ({ order: { ...order, version: order.version + 1n }, events: [] });

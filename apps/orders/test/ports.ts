@@ -19,7 +19,7 @@ import {
   type PendingOrders,
   type Ports,
 } from "../src/use-cases/ports.ts";
-import { newCustomer, pendingOrder, placed } from "./builders.ts";
+import { newCustomer, newMessage, nextVersion, pendingOrder, placed } from "./builders.ts";
 
 export interface TestContext extends AsyncDisposable, Pick<Ports, "orders" | "inbox" | "changes"> {
   /** Returns the messages that other services have received so far, in order. */
@@ -28,12 +28,10 @@ export interface TestContext extends AsyncDisposable, Pick<Ports, "orders" | "in
 
 const now = new Date("2026-01-02T03:04:05.678Z");
 const bodyHash = Buffer.alloc(32, 1);
-const newMessage = () => ({ id: randomUUID(), source: "/plumbline/worker" });
 const cancelled = (order: Order) => {
   const next = cancel(order, now);
   return { order: next, events: [{ type: "cancelled", order: next } as const] };
 };
-const nextVersion = (order: Order) => ({ order: { ...order, version: order.version + 1n }, events: [] });
 const fulfilled = (order: Order) => ({
   order: settle(order, { status: "fulfilled", total: money("EUR", 2n ** 63n - 1n) }, now),
   events: [],

@@ -15,7 +15,7 @@ import { channel } from "../src/postgres/order-transaction.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
 import { followPending, forgetShareKeys } from "../src/postgres/pending-counts.ts";
 import { watchOrder } from "../src/use-cases/watch-order.ts";
-import { newCustomer, pendingOrder, placed } from "./builders.ts";
+import { newCustomer, newMessage, nextVersion, pendingOrder, placed } from "./builders.ts";
 import { openPostgresContext, type PostgresTestContext } from "./postgres-context.ts";
 import { runService } from "./service.ts";
 
@@ -117,15 +117,13 @@ test("a request that waits for another one with its key can be cancelled", async
 test("an order that somebody else holds keeps no other message waiting", async () => {
   const [held, free] = [pendingOrder(), pendingOrder()];
   for (const order of [held, free]) await context.orders.add(order, placed(order));
-  const message = () => ({ id: randomUUID(), source: "/plumbline/worker" });
-  const nextVersion = (order: Order) => ({ order: { ...order, version: order.version + 1n }, events: [] });
   await other.session(async (session) => {
     await session.query("begin");
     await session.query("select 1 from orders where id = $1 for update", [held.id]);
-    const behind = context.inbox.changeOnce(message(), held.id, nextVersion);
-    await context.inbox.changeOnce(message(), free.id, nextVersion);
+    const behind = context.inbox.changeOnce(newMessage(), held.id, nextVersion);
+    await context.inbox.changeOnce(newMessage(), free.id, nextVersion);
     await eventually(waiting, (count) => count === 1);
-    await context.inbox.changeOnce(message(), free.id, nextVersion);
+    await context.inbox.changeOnce(newMessage(), free.id, nextVersion);
     await session.query("commit");
     await behind;
   });
@@ -136,8 +134,7 @@ test("an order that somebody else holds keeps no other message waiting", async (
 test("a message that waits for an order can be given up, and has no effect then", async () => {
   const order = pendingOrder();
   await context.orders.add(order, placed(order));
-  const nextVersion = (found: Order) => ({ order: { ...found, version: found.version + 1n }, events: [] });
-  const message = { id: randomUUID(), source: "/plumbline/worker" };
+  const message = newMessage();
   await other.session(async (session) => {
     await session.query("begin");
     await session.query("select 1 from orders where id = $1 for update", [order.id]);
@@ -157,10 +154,8 @@ test("a message that waits for an order can be given up, and has no effect then"
 test("a batch that waits for a message's record ends when its calls are given up, and later ones go on", async () => {
   const [stuck, free] = [pendingOrder(), pendingOrder()];
   for (const order of [stuck, free]) await context.orders.add(order, placed(order));
-  const message = () => ({ id: randomUUID(), source: "/plumbline/worker" });
-  const nextVersion = (found: Order) => ({ order: { ...found, version: found.version + 1n }, events: [] });
   await other.session(async (session) => {
-    const noted = message();
+    const noted = newMessage();
     await session.query("begin");
     await session.query("insert into inbox (\"group\", source, id) values ('orders', $1, $2)", [
       noted.source,
@@ -171,7 +166,7 @@ test("a batch that waits for a message's record ends when its calls are given up
       name: "TimeoutError",
     });
     await eventually(waiting, (count) => count === 1);
-    await context.inbox.changeOnce(message(), free.id, nextVersion);
+    await context.inbox.changeOnce(newMessage(), free.id, nextVersion);
     await late;
     await session.query("rollback");
   });
@@ -184,8 +179,7 @@ test("the same messages at two replicas at once have their effects once, and no 
   const inboxes = [context.inbox, new PostgresInbox(second, noTelemetry)];
   const orders = Array.from({ length: 20 }, () => pendingOrder());
   for (const order of orders) await context.orders.add(order, placed(order));
-  const nextVersion = (found: Order) => ({ order: { ...found, version: found.version + 1n }, events: [] });
-  const messages = orders.map(({ id }) => ({ id, message: { id: randomUUID(), source: "/plumbline/worker" } }));
+  const messages = orders.map(({ id }) => ({ id, message: newMessage() }));
   await Promise.all([
     ...inboxes.flatMap((inbox, replica) => {
       const inOrder = replica === 0 ? messages : messages.toReversed();
@@ -264,11 +258,10 @@ test("an order's changes are announced by the commit, never by a rollback", asyn
 test("a message that changes no order is not announced", async () => {
   const [ended, changed] = [pendingOrder(), pendingOrder()];
   for (const order of [ended, changed]) await context.orders.add(order, placed(order));
-  const message = () => ({ id: randomUUID(), source: "/plumbline/worker" });
   const listener = await other.listen(channel);
   await Promise.all([
-    context.inbox.changeOnce(message(), ended.id, (order) => ({ order, events: [] })),
-    context.inbox.changeOnce(message(), changed.id, (order) => ({ order: { ...order, version: 2n }, events: [] })),
+    context.inbox.changeOnce(newMessage(), ended.id, (order) => ({ order, events: [] })),
+    context.inbox.changeOnce(newMessage(), changed.id, (order) => ({ order: { ...order, version: 2n }, events: [] })),
   ]);
   const heard: string[] = [];
   for await (const { payload } of listener) {

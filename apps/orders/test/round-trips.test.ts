@@ -8,7 +8,7 @@ import { type Order, settle } from "../src/domain/order.ts";
 import { PostgresInbox } from "../src/postgres/inbox.ts";
 import { migrations } from "../src/postgres/migrations.ts";
 import { PostgresOrders } from "../src/postgres/orders.ts";
-import { pendingOrder, placed } from "./builders.ts";
+import { newMessage, pendingOrder, placed } from "./builders.ts";
 
 /** Opens the adapters over one connection, on which nothing else runs. */
 async function openCounted() {
@@ -47,7 +47,7 @@ test("placing an order takes two round trips, with an idempotency key and a quot
 test("settling an order takes two round trips, and two if the message was handled", async () => {
   await using counted = await openCounted();
   const [first, second] = [await counted.place(), await counted.place()];
-  const messages = [crypto.randomUUID(), crypto.randomUUID()].map((id) => ({ id, source: "/plumbline/worker" }));
+  const messages = [newMessage(), newMessage()];
   const settleBoth = () => {
     const left = [first, second];
     return async () => {
@@ -69,13 +69,12 @@ test("settling ten orders at once takes as many round trips as settling one", as
   const orders: Order[] = [];
   while (orders.length < 20) orders.push(await counted.place());
   const settleTen = async () => {
-    const ten = orders.splice(0, 10).map(({ id }) => {
-      const message = { id: crypto.randomUUID(), source: "/plumbline/worker" };
-      return counted.inbox.changeOnce(message, id, (order) => ({
+    const ten = orders.splice(0, 10).map(({ id }) =>
+      counted.inbox.changeOnce(newMessage(), id, (order) => ({
         order: settle(order, { status: "rejected", reason: "out of stock" }, new Date()),
         events: [],
-      }));
-    });
+      })),
+    );
     await Promise.all(ten);
   };
   assert.equal(await counted.tripsOf(settleTen), 2);
