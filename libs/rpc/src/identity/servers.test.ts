@@ -7,9 +7,9 @@ import {
   ca,
   clientOnly,
   disguised,
+  expiredGateway,
   foreign,
   gateway,
-  gone,
   otherCa,
   otherDomain,
   overHttp,
@@ -41,7 +41,7 @@ async function call(port: number, options: ConnectOptions): Promise<string> {
 
 for (const transport of transportNames) {
   void describe(`servers by certificate over ${transport}`, { timeout }, () => {
-    const expecting = (serverIds?: string): ConnectOptions => ({ transport, tls: { ca: ca }, serverIds });
+    const expecting = (serverIds?: string): ConnectOptions => ({ transport, tls: { ca }, serverIds });
 
     void test("a server that shows one of the ids is called, and needs no other name", async () => {
       await using running = await open(transport, gateway);
@@ -65,7 +65,7 @@ for (const transport of transportNames) {
       rootPath: [rootPath, /gateway: the certificate's URI is no SPIFFE id \(URI:/],
       overHttp: [overHttp, /gateway: the certificate's URI is no SPIFFE id \(URI:/],
       foreign: [foreign, /signed by an authority that is not trusted here/],
-      gone: [gone, /the server's certificate has expired/],
+      expiredGateway: [expiredGateway, /the server's certificate has expired/],
       clientOnly: [clientOnly, /unsuitable certificate purpose/],
     };
     for (const [name, [tls, message]] of Object.entries(refusals)) {
@@ -84,7 +84,7 @@ for (const transport of transportNames) {
     void test("new authorities apply to new connections, and the ids stay", async () => {
       await using running = await open(transport, foreign);
       await using next = await open(transport, worker);
-      let tls = { ca: ca };
+      let tls = { ca };
       const options = { transport, tls: () => tls, serverIds: gatewayId, timeoutMs: 10_000 };
       await using channel = await connect(`127.0.0.1:${running.port}`, noTelemetry, options);
       const client = createClient(Conformance, channel);
