@@ -59,8 +59,8 @@ export function gatewayConfig(registry: FileRegistry) {
         .describe("continues the trace of a request from a trusted proxy; other requests start one of their own"),
     }),
     ops: settings.ops({ port: 9464 }),
-    upstreams: forEach(registry, target),
-    upstreamIds: forEach(registry, (name) =>
+    upstreams: forEachUpstream(registry, target),
+    upstreamIds: forEachUpstream(registry, (name) =>
       spiffeIds().describe(
         `SPIFFE ids of ${name}, by its certificate, with commas: in the place of the host of its address`,
       ),
@@ -241,7 +241,7 @@ function isRedisUrl(value: Secret): boolean {
 }
 
 /** Returns a section with a setting for each upstream. */
-function forEach<T extends z.ZodType>(registry: FileRegistry, setting: (name: string) => T) {
+function forEachUpstream<T extends z.ZodType>(registry: FileRegistry, setting: (name: string) => T) {
   const names = new Set(annotatedPackages(registry).map(upstreamName));
   return z.object(Object.fromEntries([...names].map((name) => [name, setting(name)])));
 }
