@@ -25,14 +25,14 @@ interface Waiting<T, R> {
 
 /**
  * Lets calls that come at the same time share one statement or request. One batch runs at a time,
- * and the next one has what came meanwhile, the oldest first. So a lone call waits for no other, and
- * the more come, the less each costs. Its callers bound how many wait.
+ * and the next one has what came meanwhile, the oldest first. So a lone call waits for no other,
+ * and the more come, the less each costs. Its callers bound how many wait.
  *
- * If a batch fails, each of its items that was not given up runs alone, all at once, so that one bad
- * item fails only its own call. If all fail, as without a database, each thus fails twice before its
- * call does. A pool of connections or the like bounds them. A failure may hide a success, such as a
- * lost answer to a commit: items must bear to run again. A run that hangs holds up all that come
- * later, so it needs a time limit of its own.
+ * If a batch fails, each of its items that was not given up runs alone, all at once, so that one
+ * bad item fails only its own call. If all fail, as without a database, each thus runs twice before
+ * its call fails. A pool of connections or the like bounds them. A failure may hide a success, such
+ * as a lost answer to a commit: items must bear to run again. A run that hangs holds up all that
+ * come later, so it needs a time limit of its own.
  */
 export class Batches<T, R> {
   readonly #run: RunBatch<T, R>;

@@ -73,8 +73,8 @@ export function assignmentOf(
   { healthCheck }: ClusterRow,
   endpoints: readonly Endpoint[],
 ): ClusterLoadAssignment {
-  // Envoy has the port of health checks on each endpoint. It ignores HealthCheck.alt_port, which its
-  // health_check.proto marks [#not-implemented-hide:].
+  // Envoy takes the port of health checks from the endpoint. It ignores HealthCheck.alt_port, which
+  // its health_check.proto marks [#not-implemented-hide:].
   const health = healthCheck?.port === undefined ? {} : { healthCheckConfig: { portValue: healthCheck.port } };
   const sorted = endpoints.toSorted((a, b) => (a.host === b.host ? a.port - b.port : a.host < b.host ? -1 : 1));
   return ClusterLoadAssignment.fromPartial({

@@ -36,7 +36,7 @@ export const twoUris = identified("twoUris", gatewayId, workerId);
 export const otherDomain = identified("otherDomain", "spiffe://other.test/gateway");
 export const rootPath = identified("rootPath", "spiffe://plumbline.test/");
 export const overHttp = identified("overHttp", "http://plumbline.test/gateway");
-/** Those of `gateway` that no client may accept: of another authority, expired, for clients only. */
+/** Those of `gateway` that no client accepts: of another authority, expired, for clients only. */
 export const foreign = other.issue({ name: "foreign", uris: [gatewayId] });
 export const expiredGateway = issue("expiredGateway", { uris: [gatewayId], ...past });
 export const clientOnly = issue("clientOnly", { uris: [gatewayId], usages: ["client"] });
