@@ -4,7 +4,7 @@ import { deadline } from "@plumbline/concurrency";
 import type { Message } from "@plumbline/messaging";
 import { migrate, openDatabase } from "@plumbline/postgres";
 import { noTelemetry } from "@plumbline/telemetry";
-import { proxyTo, testDatabase } from "@plumbline/tools-engines";
+import { eventually, proxyTo, testDatabase } from "@plumbline/tools-engines";
 import type { OrderId } from "../src/domain/order-id.ts";
 import { PostgresFulfilments } from "../src/postgres/fulfilments.ts";
 import { migrations } from "../src/postgres/migrations.ts";
@@ -135,6 +135,35 @@ test("orders that wait for a message's record are given up with their calls, and
     await session.query("rollback");
   });
   assert.deepEqual(await Promise.all([stuck, free].map((id) => fulfilments.statusOf(id))), ["open", "settled"]);
+});
+
+test("the same messages at two replicas, in opposite orders, do not deadlock", async () => {
+  await using opened = await openTestDatabase();
+  const { database } = opened;
+  const orders = Array.from({ length: 9 }, () => ({ orderId: newOrderId(), message: newMessageId() }));
+  const settleAll = (all: typeof orders) => {
+    const replica = new PostgresFulfilments(database, noTelemetry.tracer);
+    return all.map(({ orderId, message }) => replica.settle(message, fulfilmentOf(orderId, rejected)));
+  };
+  const count = async (sql: string) => (await database.query<{ count: bigint }>(sql))[0]?.count;
+  await database.session(async (session) => {
+    // Both wait in the midst of their messages.
+    const { source, id } = orders[4]?.message ?? newMessageId();
+    await session.query("begin");
+    await session.query("insert into inbox (\"group\", source, id) values ('worker', $1, $2)", [source, id]);
+    const settled = Promise.all([...settleAll(orders), ...settleAll(orders.toReversed())]);
+    await eventually(
+      () =>
+        count(`select count(*) as count from pg_stat_activity
+          where wait_event_type = 'Lock' and datname = current_database()`),
+      (waiting) => waiting === 2n,
+    );
+    await session.query("rollback");
+    await settled;
+  });
+  assert.equal(await count("select count(*) as count from outbox"), 9n);
+  // A deadlock fails a batch, whose messages are then handled one by one.
+  assert.equal(await count("select deadlocks as count from pg_stat_database where datname = current_database()"), 0n);
 });
 
 test("orders that are asked for at once have each their own status", async () => {
