@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { recording } from "../../test/recording.ts";
 import { spanOfBatch } from "./span-of-batch.ts";
 
-const contextOf = (digit: string) => ({ traceparent: `00-${digit.repeat(32)}-${digit.repeat(16)}-01` });
+const contextOf = (trace: string, span = trace) => ({ traceparent: `00-${trace.repeat(32)}-${span.repeat(16)}-01` });
 
-test("the work for one message is part of its trace, and that for several a trace of its own", async () => {
+test("the work for one message is part of its trace, and that for several of their trace or of its own", async () => {
   const telemetry = recording();
   const { tracer } = telemetry;
   const work = () => tracer.span("work", {}, async () => tracer.current()?.traceId);
@@ -13,6 +13,7 @@ test("the work for one message is part of its trace, and that for several a trac
     assert.equal(await spanOfBatch(tracer, "batch", [contextOf("a")], work), "a".repeat(32));
     const traceId = await spanOfBatch(tracer, "batch", [contextOf("a"), contextOf("b")], work);
     assert.match(traceId ?? "", /^(?!a{32}|b{32})[0-9a-f]{32}$/);
+    assert.equal(await spanOfBatch(tracer, "shared", [contextOf("c"), contextOf("c", "d")], work), "c".repeat(32));
   });
   await telemetry[Symbol.asyncDispose]();
   const batches = telemetry.spans.filter(({ name }) => name === "batch");

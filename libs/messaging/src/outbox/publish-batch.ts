@@ -2,6 +2,7 @@ import { type Abortable, deadline } from "@plumbline/concurrency";
 import { codeOf } from "@plumbline/errors";
 import type { Queryable } from "@plumbline/postgres";
 import type { Histogram, SpanOptions, Telemetry } from "@plumbline/telemetry";
+import { batchTrace } from "../batch-trace.ts";
 import type { Publisher } from "../broker.ts";
 import type { Message } from "../message.ts";
 import { deleteRows, type OutboxRow, refuseRow } from "./outbox-rows.ts";
@@ -82,17 +83,10 @@ export class BatchPublisher {
   }
 }
 
-/**
- * Returns a span that is linked to every message's trace, and part of the trace if all messages
- * share it. A batch of many traces belongs to none (ADR 14).
- */
 function batchSpan(topic: string, messages: readonly Message[]): SpanOptions {
-  const headers = messages.map((message) => message.headers);
-  const traces = new Set(headers.map(({ traceparent }) => traceparent?.split("-")[1]));
   return {
     kind: "producer",
-    links: headers,
-    parent: traces.size === 1 ? headers[0] : {},
+    ...batchTrace(messages.map(({ headers }) => headers)),
     attributes: {
       "messaging.operation.type": "send",
       "messaging.destination.name": topic,
