@@ -39,6 +39,13 @@ async function waiting(): Promise<number> {
   return rows.length;
 }
 
+async function deadlocks(): Promise<bigint | undefined> {
+  const [row] = await other.query<{ count: bigint }>(
+    "select deadlocks as count from pg_stat_database where datname = current_database()",
+  );
+  return row?.count;
+}
+
 test("when a client disconnects, its statement is cancelled on the server", async () => {
   await using running = await runService(await openPostgresContext());
   const { url } = running.context as PostgresTestContext;
@@ -189,10 +196,39 @@ test("the same messages at two replicas at once have their effects once, and no 
   ]);
   const found = await Promise.all(orders.map(({ id }) => context.orders.find(id)));
   assert.deepEqual(new Set(found.map((order) => order?.version)), new Set([3n]));
-  const [deadlocks] = await other.query<{ count: bigint }>(
-    "select deadlocks as count from pg_stat_database where datname = current_database()",
+  assert.equal(await deadlocks(), 0n);
+});
+
+test("a message that is handled alone does not deadlock with a batch that has it too", async () => {
+  const orders = [pendingOrder(), pendingOrder()];
+  for (const order of orders) await context.orders.add(order, placed(order));
+  // A batch notes its messages by their ids.
+  const messages = [newMessage(), newMessage()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const [first = newMessage(), second = newMessage()] = messages;
+  const [held = pendingOrder(), shared = pendingOrder()] = orders;
+  const replica = new PostgresInbox(context.database, noTelemetry);
+  await other.session(async (session) => {
+    await session.query("begin");
+    await session.query("insert into inbox (\"group\", source, id) values ('orders', $1, $2)", [
+      first.source,
+      first.id,
+    ]);
+    const batch = [
+      context.inbox.changeOnce(first, held.id, nextVersion),
+      context.inbox.changeOnce(second, shared.id, nextVersion),
+    ];
+    await eventually(waiting, (count) => count === 1);
+    const alone = replica.changeOnce(second, shared.id, nextVersion);
+    await eventually(waiting, (count) => count === 2);
+    await session.query("rollback");
+    await Promise.all([...batch, alone]);
+  });
+  const found = await Promise.all(orders.map(({ id }) => context.orders.find(id)));
+  assert.deepEqual(
+    found.map((order) => order?.version),
+    [2n, 2n],
   );
-  assert.equal(deadlocks?.count, 0n);
+  assert.equal(await deadlocks(), 0n);
 });
 
 test("a change made by another process reaches the watchers of this one", async () => {
