@@ -46,7 +46,7 @@ COPY --link --from=libraries /image/probe.js ./
 FROM node AS warm
 COPY --chown=65532:65532 --from=app /bundle ./
 COPY --from=libraries /image/warm.js /tmp/warm.mjs
-RUN ["/nodejs/bin/node", "--single-threaded-gc", "/tmp/warm.mjs", "/app/compile-cache", "/app"]
+RUN ["/nodejs/bin/node", "/tmp/warm.mjs", "/app/compile-cache", "/app"]
 
 FROM node
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/compile-cache
