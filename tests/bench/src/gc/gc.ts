@@ -28,13 +28,15 @@ const always = "--max-old-space-size-percentage=50";
 const alone = "--no-parallel-scavenge";
 const single = "--single-threaded-gc";
 const young = (mib: number): string => `--max-semi-space-size=${mib}`;
+const asIs = "as the image is";
 /** The further flags of Node, by the name of their row. */
-const variants: ReadonlyMap<string, readonly string[]> = new Map(
-  [[single, young(4)], [], [young(4)], [alone], [alone, young(4)], [alone, young(8)], [single], [single, young(8)]].map(
-    (flags, index) => [index === 0 ? "as the image is" : flags.join(" ") || "no further flags", flags],
+const variants: readonly (readonly [name: string, flags: readonly string[]])[] = [
+  [asIs, [single, young(4)]],
+  ["no further flags", []],
+  ...[[young(4)], [alone], [alone, young(4)], [alone, young(8)], [single], [single, young(8)]].map(
+    (flags) => [flags.join(" "), flags] as const,
   ),
-);
-const [asIs] = variants.keys();
+];
 
 /**
  * Measures garbage collector pauses, CPU and memory of gateway and greeter with young generations

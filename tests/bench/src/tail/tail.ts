@@ -45,7 +45,7 @@ interface Measured {
   readonly causes: Explained[];
 }
 
-/** Seconds between two scrapes of the metrics, as in deploy/observability. */
+/** The time between two scrapes of the metrics, as in deploy/observability. */
 const scrapeMs = 5_000;
 const slowest = 0.01;
 

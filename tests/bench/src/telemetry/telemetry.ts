@@ -1,20 +1,13 @@
-import { writeFileSync } from "node:fs";
-import { transportNames } from "@plumbline/rpc";
 import { freePort } from "@plumbline/tools-engines";
-import { machineOf } from "../competitors/machine.ts";
-import { type Measured, measure, type Sample } from "../competitors/measure.ts";
-import { table } from "../competitors/report.ts";
+import type { Measured, Sample } from "../competitors/measure.ts";
+import { type ComparisonOptions, compareOverTransports } from "../competitors/over-transports.ts";
 import { gateway, type Mode, type Target } from "../competitors/targets.ts";
-import { openWorkshop } from "../competitors/workshop.ts";
 import { markdown, whole } from "../markdown.ts";
 import { calmPairs } from "../pairs/calm-pairs.ts";
-import { atLeast, type Ratio, ratioTable, reported } from "../ratio.ts";
+import { atLeast, type Ratio, reported } from "../ratio.ts";
 
-export interface TelemetryOptions {
-  readonly rounds: number;
-  readonly ms: number;
-  readonly json: string | undefined;
-  /** A folder for CPU profiles of both, written when they exit. */
+export interface TelemetryOptions extends ComparisonOptions {
+  /** A folder for CPU profiles of all, written when they exit. */
   readonly profile: string | undefined;
 }
 
@@ -25,33 +18,28 @@ const modes: readonly Mode[] = ["full", "full, 10 % of traces exported", "full, 
  * over each transport, in interleaved pairs. Prints the spans that were sent and lost, since a lost
  * one costs less. The ratios of all traces have no aim.
  */
-export async function telemetry({ rounds, ms, json, profile }: TelemetryOptions): Promise<void> {
-  await using workshop = await openWorkshop("telemetry", { competitors: false });
-  if (workshop === undefined) return;
-  const { parts, generator } = workshop;
+export async function telemetry({ profile, ...options }: TelemetryOptions): Promise<void> {
   const flags = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
-  const machine = machineOf();
-  console.log(`\n${machine}\n`);
-  const [all, found, exported]: [Measured[], Ratio[], string[][]] = [[], [], []];
-  for (const transport of transportNames) {
-    const targets: Target[] = [];
-    for (const mode of modes) {
-      const program = gateway(parts, mode, transport)(await freePort(), parts.upstream);
-      const env = { ...program.env, GATEWAY_OPS_PORT: `${await freePort()}` };
-      const programs = [{ ...program, env, args: [...flags, ...program.args] }];
-      targets.push({ name: `gateway (${transport})`, group: "gateway", mode, programs });
-    }
-    const onEnd = async (target: Target) => void exported.push(...(await exportedSpans(target)));
-    const measured = await measure(targets, { generator, folder: parts.folder, rounds, ms, rate: 0, onEnd });
-    all.push(...measured);
-    const [off, ...on] = measured;
-    if (off !== undefined) for (const one of on) found.push(...ratios(off, one));
-  }
-  console.log(`${table("gateway", all, 0)}\n`);
-  console.log(`${ratioTable(found)}\n`);
-  console.log(markdown([["spans", "outcome", "number"], ...exported]));
-  if (json !== undefined)
-    writeFileSync(json, `${JSON.stringify({ machine, measured: all, ratios: found }, undefined, 2)}\n`);
+  const exported: string[][] = [];
+  await compareOverTransports(
+    {
+      name: "telemetry",
+      group: "gateway",
+      targets: async (transport, parts) =>
+        await Promise.all(
+          modes.map(async (mode) => {
+            const program = gateway(parts, mode, transport)(await freePort(), parts.upstream);
+            const env = { ...program.env, GATEWAY_OPS_PORT: `${await freePort()}` };
+            const programs = [{ ...program, env, args: [...flags, ...program.args] }];
+            return { name: `gateway (${transport})`, group: "gateway" as const, mode, programs };
+          }),
+        ),
+      ratios: ([off, ...on]) => (off === undefined ? [] : on.flatMap((one) => ratios(off, one))),
+      onEnd: async (target) => void exported.push(...(await exportedSpans(target))),
+    },
+    options,
+  );
+  if (exported.length > 0) console.log(`\n${markdown([["spans", "outcome", "number"], ...exported])}`);
 }
 
 function ratios(off: Measured, on: Measured): Ratio[] {
