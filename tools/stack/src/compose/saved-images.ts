@@ -1,11 +1,14 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import { createGzip } from "node:zlib";
+import { docker } from "./docker.ts";
+
+const run = promisify(execFile);
 
 export interface SavedImage {
   readonly name: string;
@@ -24,21 +27,16 @@ interface ManifestEntry {
 }
 
 /**
- * The layers of images in this machine's engine. Needs room for them, unpacked, in the folder for
- * temporary files.
+ * Returns the layers of images in this machine's engine. Needs room for them twice, packed and
+ * unpacked, in the folder for temporary files. Rejects when an image is not there.
  */
 export async function savedImages(names: readonly string[]): Promise<SavedImage[]> {
   const folder = await mkdtemp(join(tmpdir(), "plumbline-images-"));
   try {
-    const save = spawn("docker", ["save", ...names], { stdio: ["ignore", "pipe", "inherit"] });
-    const unpack = spawn("tar", ["-x", "-C", folder], { stdio: ["pipe", "ignore", "inherit"] });
-    const [[saved], [unpacked]] = await Promise.all([
-      once(save, "close"),
-      once(unpack, "close"),
-      pipeline(save.stdout, unpack.stdin),
-    ]);
-    if (saved !== 0 || unpacked !== 0)
-      throw new Error("docker save failed: build the images first (docker compose build)");
+    // A file, not a pipe: tar may close a pipe before its last byte is through.
+    const archive = join(folder, "images.tar");
+    await docker(["save", "--output", archive, ...names]);
+    await run("tar", ["-x", "-f", archive, "-C", folder]);
     const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as ManifestEntry[];
     const sizes = new Map<string, number>();
     for (const id of new Set(manifest.flatMap((entry) => entry.Layers)))
