@@ -8,7 +8,7 @@ import { docker } from "./docker.ts";
 import { whyNoCompose } from "./open-compose.ts";
 import { savedImages } from "./saved-images.ts";
 
-// tar reads 20 blocks of 512 bytes at a time, and treats an archive that ends with them in another way.
+// tar reads 20 blocks of 512 bytes at a time. An archive that ends with them is a case of its own.
 test("images whose archive has any number of blocks are read", { skip: whyNoCompose() }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "plumbline-saved-"));
   t.after(() => rmSync(folder, { recursive: true }));
