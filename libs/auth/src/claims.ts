@@ -67,10 +67,19 @@ function timeOf(claims: Readonly<Record<string, unknown>>, name: string): number
 
 function textOf(claims: Readonly<Record<string, unknown>>, name: string, most: number): string {
   const text = claims[name];
+  if (!isName(text, most)) throw invalid(name, `1 to ${most} characters`);
+  return text;
+}
+
+/** Returns true for a text that may name a caller. */
+export function isSubject(text: unknown): text is string {
+  return isName(text, maxSubject);
+}
+
+function isName(text: unknown, most: number): text is string {
   const isFit = typeof text === "string" && text !== "" && text.isWellFormed() && !/\p{Cc}/u.test(text);
   // Code points, as customer ids are counted.
-  if (!isFit || Array.from(text).length > most) throw invalid(name, `1 to ${most} characters`);
-  return text;
+  return isFit && Array.from(text).length <= most;
 }
 
 /** A scope that is no text, such as an array, grants nothing. */

@@ -1,4 +1,6 @@
 /** The verification of access tokens: who calls, and with which scopes. */
+export { clientOfApiKey, type NewApiKey, newApiKey } from "./api-key.ts";
+export { type ApiKeyEntry, ApiKeys, type ApiKeysOptions } from "./api-keys.ts";
 export { bearerToken, type Challenge, challenge } from "./bearer.ts";
 export { decodePrincipal, encodePrincipal, principalName } from "./carried-principal.ts";
 export { type Clock, systemClock } from "./clock.ts";

@@ -1,6 +1,8 @@
 import { type Abortable, within } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { compactVerify, decodeProtectedHeader, errors } from "jose";
+import { isApiKey } from "./api-key.ts";
+import type { ApiKeys } from "./api-keys.ts";
 import { type ClaimRules, principalOf } from "./claims.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { DenyList } from "./deny-list.ts";
@@ -14,7 +16,8 @@ import { digestOf, TokenCache, type Verified } from "./token-cache.ts";
 export interface Verification {
   /** `denied` is a valid token on the deny list; `unavailable` was not verified. */
   readonly outcome: "ok" | "invalid" | "expired" | "denied" | "unavailable";
-  readonly cache: "hit" | "miss";
+  /** `none` is an API key, which takes a digest and a look-up each time. */
+  readonly cache: "hit" | "miss" | "none";
 }
 
 export interface TokenVerifierOptions {
@@ -29,6 +32,8 @@ export interface TokenVerifierOptions {
    */
   readonly tokenTypes?: readonly string[] | undefined;
   readonly denied?: DenyList | undefined;
+  /** The API keys that are taken in the place of tokens; none if absent. */
+  readonly apiKeys?: Pick<ApiKeys, "find"> | undefined;
   readonly onVerified?: ((verification: Verification) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
@@ -69,30 +74,35 @@ export class TokenVerifier {
   }
 
   /**
-   * Returns the principal of a token that was verified before, at the cost of a digest. Returns
-   * undefined for all others, which `verify` takes or refuses.
+   * Returns the principal of a token that was verified before, or of an API key, at the cost of a
+   * digest. Returns undefined for all others, which `verify` takes or refuses.
    */
   known(token: string): Principal | undefined {
-    const digest = boundedDigestOf(token);
-    const principal = digest === undefined ? undefined : this.#cached(digest)?.principal;
-    if (principal === undefined || this.#denied.denies(principal)) return undefined;
-    this.#options.onVerified?.({ outcome: "ok", cache: "hit" });
+    const key = this.#findKey(token);
+    const principal = key ?? this.#knownToken(token);
+    if (principal === undefined || principal instanceof TokenError || this.#denied.denies(principal)) return undefined;
+    this.#options.onVerified?.({ outcome: "ok", cache: key === undefined ? "hit" : "none" });
     return principal;
   }
 
   /**
-   * Returns the principal of a token. Rejects with TokenError for one that is refused, with
-   * `unavailable`, reason ISSUER_UNREACHABLE, while there are no keys, and with
-   * `resource_exhausted` while 1,000 tokens are being verified.
+   * Returns the principal of a token or an API key. Rejects with TokenError for one that is
+   * refused, with `unavailable`, reason ISSUER_UNREACHABLE, while there are no keys of the issuer,
+   * and with `resource_exhausted` while 1,000 tokens are being verified.
    */
   async verify(token: string, { signal }: Abortable = {}): Promise<Principal> {
-    let cache: Verification["cache"] = "miss";
+    const key = this.#findKey(token);
+    let cache: Verification["cache"] = key === undefined ? "miss" : "none";
     try {
-      const digest = boundedDigestOf(token);
-      if (digest === undefined) throw invalid("token", `at most ${maxTokenLength} characters`);
-      const known = this.#cached(digest);
-      if (known !== undefined) cache = "hit";
-      const { principal } = known ?? (await within(this.#verifyOnce(token, digest), { signal }));
+      if (key instanceof TokenError) throw key;
+      let principal = key;
+      if (principal === undefined) {
+        const digest = boundedDigestOf(token);
+        if (digest === undefined) throw invalid("token", `at most ${maxTokenLength} characters`);
+        const known = this.#cached(digest);
+        if (known !== undefined) cache = "hit";
+        ({ principal } = known ?? (await within(this.#verifyOnce(token, digest), { signal })));
+      }
       if (this.#denied.denies(principal)) throw invalid(deniedPart, "a token that is not denied");
       this.#options.onVerified?.({ outcome: "ok", cache });
       return principal;
@@ -100,6 +110,16 @@ export class TokenVerifier {
       this.#options.onVerified?.({ outcome: outcomeOf(error), cache });
       throw error;
     }
+  }
+
+  /** Returns undefined for a token that is no API key, and for all where no keys are taken. */
+  #findKey(token: string): Principal | TokenError | undefined {
+    return isApiKey(token) ? this.#options.apiKeys?.find(token) : undefined;
+  }
+
+  #knownToken(token: string): Principal | undefined {
+    const digest = boundedDigestOf(token);
+    return digest === undefined ? undefined : this.#cached(digest)?.principal;
   }
 
   #cached(digest: string): Verified | undefined {
