@@ -170,6 +170,11 @@ export function gatewayConfig(registry: FileRegistry) {
         .max(5)
         .default(["at+jwt"])
         .describe("the types of access tokens; a provider without RFC 9068 needs JWT"),
+      apiKeysFile: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("the file of API keys that npm run keys writes; it is followed; no keys if not set"),
       newTokens: live(
         z.object({
           perSecond: z
@@ -187,11 +192,16 @@ export function gatewayConfig(registry: FileRegistry) {
             .array(z.string().min(1).max(64))
             .max(1_000)
             .default([])
-            .describe("callers whose tokens are refused from now on"),
+            .describe("callers whose tokens and API keys are refused from now on"),
+          clients: z
+            .array(z.string().min(1).max(256))
+            .max(1_000)
+            .default([])
+            .describe("programs whose tokens are refused from now on, by client_id; an API key is plk_ID"),
           issuedBefore: z.iso
             .datetime()
             .optional()
-            .describe("tokens that were issued before this time are refused: 2026-11-28T12:00:00Z"),
+            .describe("tokens and API keys from before this time are refused: 2026-11-28T12:00:00Z"),
         }),
       ),
     }),
@@ -217,6 +227,10 @@ export function gatewayConfig(registry: FileRegistry) {
     .refine(({ auth }) => !auth.off || auth.issuer === undefined, {
       path: ["auth", "off"],
       message: "expected false with an issuer: leave out one of auth.off and auth.issuer",
+    })
+    .refine(({ auth }) => !auth.off || auth.apiKeysFile === undefined, {
+      path: ["auth", "apiKeysFile"],
+      message: "expected no file with auth.off, which asks for no key: set auth.issuer in its place",
     })
     .refine(({ auth, http }) => !auth.off || isLoopback(http.host), {
       path: ["auth", "off"],

@@ -18,7 +18,7 @@ import { startTokenIssuer } from "./support/token-issuer.ts";
 const order = { id: "7", customerId: "ada", status: "ORDER_STATUS_PENDING", version: "1" };
 const both = "orders:read orders:write";
 const bob = { client: "cli", scopes: ["orders:read"], issuedMs: 0, expiresMs: 2e12 };
-const nobody: DeniedSettings = { subjects: [] };
+const nobody: DeniedSettings = { subjects: [], clients: [] };
 
 interface Options {
   readonly handlers?: Record<string, Handler>;
@@ -378,7 +378,7 @@ describe("a stream", () => {
     await using run = await open({ handlers, denied: () => denied });
     const [ada, bob] = await Promise.all([run.issuer.token("ada", both), run.issuer.token("bob", both)]);
     const stream = await run.get("/v1/orders/7:watch", ada);
-    denied = { subjects: ["ada"] };
+    denied = { ...nobody, subjects: ["ada"] };
     assert.match(await stream.text(), /: reconnect\n\n$/);
     assert.equal((await run.get("/v1/orders/7:watch", ada)).status, 401);
     const other = await run.get("/v1/orders/7:watch", bob);
@@ -392,7 +392,7 @@ test("tokens that were issued before a time are refused (negative 30)", async ()
   await using run = await open({ denied: () => denied });
   const token = await run.issuer.token("ada", both);
   assert.equal((await run.get("/v1/orders/7", token)).status, 200);
-  denied = { subjects: [], issuedBefore: new Date(Date.now() + 60_000).toISOString() };
+  denied = { ...nobody, issuedBefore: new Date(Date.now() + 60_000).toISOString() };
   const limit = AbortSignal.timeout(20_000);
   while ((await run.get("/v1/orders/7", token)).status !== 401) limit.throwIfAborted();
 });
@@ -417,7 +417,7 @@ test("a change of the deny list holds within a second, although it comes right a
   };
   for (const { length } = seen; seen.length === length; ) await advance();
   assert.equal(auth.verifier.known(token), principal);
-  denied = { subjects: ["ada"] };
+  denied = { ...nobody, subjects: ["ada"] };
   // The watch of the settings' file waits for 100 ms of the second: a file is written in steps.
   for (let passed = 0; passed < 900; passed += 1) await advance();
   await assert.rejects(auth.verifier.verify(token), { reason: "TOKEN_INVALID", part: "deny list" });

@@ -13,6 +13,7 @@ import { GatewayConfig } from "../src/config.ts";
 import { readEvents } from "./support/event-stream.ts";
 import { startGateway as start } from "./support/gateway-process.ts";
 import { orderOf } from "./support/grpc-services.ts";
+import { keysFile, testKey } from "./support/keys-file.ts";
 
 /** Sends a request over a kept connection. Returns its status, or the error. */
 function get(agent: Agent, port: number, path: string): Promise<number | string> {
@@ -158,6 +159,28 @@ test("a caller that the file denies is refused while the process runs, and its w
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test("a key of the file is taken, and refused once it is removed while the process runs (negative 30)", async (t) => {
+  const key = testKey("ada");
+  await using file = await keysFile(key);
+  await using issuer = await startIssuer({ port: 0 });
+  const settings = { GATEWAY_AUTH_ISSUER: issuer.url, GATEWAY_AUTH_API_KEYS_FILE: file.path };
+  await using gateway = await start({}, settings);
+  const get = (rest = "") =>
+    fetch(`${gateway.url}/v1/orders/7${rest}`, { headers: { authorization: `Bearer ${key.text}` } });
+  assert.equal((await get()).status, 200);
+  const watch = await get(":watch");
+  assert.equal(watch.status, 200);
+  await file.put();
+  const saved = performance.now();
+  assert.match(await watch.text(), /: reconnect\n\n$/);
+  assert.equal((await get()).status, 401);
+  t.diagnostic(`refused ${Math.round(performance.now() - saved)} ms after the file was saved`);
+  assert.deepEqual(
+    gateway.process.lines("the API keys were read").map(({ keys }) => keys),
+    [1, 0],
+  );
 });
 
 describe("SIGTERM", () => {

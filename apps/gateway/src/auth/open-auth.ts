@@ -1,6 +1,7 @@
-import { DenyList, openKeySource, TokenVerifier } from "@plumbline/auth";
+import { ApiKeys, DenyList, openKeySource, TokenVerifier } from "@plumbline/auth";
 import { background, sleep } from "@plumbline/concurrency";
 import type { Telemetry } from "@plumbline/telemetry";
+import { followApiKeys } from "./follow-api-keys.ts";
 import { isLoopback } from "./loopback.ts";
 
 /** The section `auth` of the settings, with an issuer. */
@@ -11,11 +12,14 @@ export interface AuthSettings {
   readonly ca?: string | undefined;
   readonly developmentIssuer: boolean;
   readonly tokenTypes: readonly string[];
+  /** The file of API keys, which is followed; no keys are taken if absent. */
+  readonly apiKeysFile?: string | undefined;
 }
 
 /** The tokens that are refused although they are valid, as the settings name them. */
 export interface DeniedSettings {
   readonly subjects: readonly string[];
+  readonly clients: readonly string[];
   readonly issuedBefore?: string | undefined;
 }
 
@@ -30,9 +34,10 @@ export interface Auth {
 const followMs = 500;
 
 /**
- * Opens the keys of the issuer and keeps them fresh. Rejects with IssuerError if the issuer's
- * documents contradict the settings, and for a development issuer if other machines reach `host`,
- * unless a setting allows it.
+ * Opens the keys of the issuer and keeps them fresh, and follows the file of API keys. Rejects with
+ * IssuerError if the issuer's documents contradict the settings, and for a development issuer if
+ * other machines reach `host`, unless a setting allows it. Rejects with ConfigError for a wrong
+ * file of API keys.
  */
 export async function openAuth(
   settings: AuthSettings,
@@ -40,13 +45,15 @@ export async function openAuth(
   denied: () => DeniedSettings,
   { metrics, logger }: Pick<Telemetry, "metrics" | "logger">,
 ): Promise<Auth & AsyncDisposable> {
-  const { issuer, audience, jwksUri, ca, developmentIssuer, tokenTypes } = settings;
+  const { issuer, audience, jwksUri, ca, developmentIssuer, tokenTypes, apiKeysFile } = settings;
+  await using opened = new AsyncDisposableStack();
   const fetches = metrics.counter("auth_jwks_fetches_total", "Attempts to get the issuer's keys.", ["outcome"]);
   const fetchedAt = metrics.gauge("auth_jwks_fetched_seconds", "Time of the last keys, since 1970.", []);
-  const verifications = metrics.counter("auth_verifications_total", "Access tokens by what became of them.", [
-    "outcome",
-    "cache",
-  ]);
+  const verifications = metrics.counter(
+    "auth_verifications_total",
+    "Access tokens and API keys by what became of them.",
+    ["outcome", "cache"],
+  );
   const keys = await openKeySource({
     issuer,
     jwksUri,
@@ -60,6 +67,7 @@ export async function openAuth(
       else logger.info("the issuer's keys were read", { issuer, ...(ignored.length > 0 && { ignored }) });
     },
   });
+  opened.use(keys);
   if (developmentIssuer) {
     logger.warn("auth.developmentIssuer is true: an issuer whose tokens anybody may get is allowed", { issuer });
   }
@@ -72,6 +80,10 @@ export async function openAuth(
       last = next;
     }
   });
+  opened.use(following);
+  const apiKeys = new ApiKeys({ denied: list });
+  if (apiKeysFile !== undefined) opened.use(await followApiKeys(apiKeysFile, apiKeys, logger));
+  const owned = opened.move();
   return {
     issuer,
     verifier: new TokenVerifier({
@@ -79,16 +91,14 @@ export async function openAuth(
       audience,
       tokenTypes,
       denied: list,
+      apiKeys,
       onVerified: ({ outcome, cache }) => verifications.inc({ outcome, cache }),
     }),
     denied: list,
-    async [Symbol.asyncDispose]() {
-      await following[Symbol.asyncDispose]();
-      await keys[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-function deniedOf({ subjects, issuedBefore }: DeniedSettings) {
-  return { subjects, ...(issuedBefore !== undefined && { issuedBeforeMs: Date.parse(issuedBefore) }) };
+function deniedOf({ subjects, clients, issuedBefore }: DeniedSettings) {
+  return { subjects, clients, ...(issuedBefore !== undefined && { issuedBeforeMs: Date.parse(issuedBefore) }) };
 }

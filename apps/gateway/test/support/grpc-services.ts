@@ -7,6 +7,7 @@ import {
   OrderStatus,
   OrdersService,
 } from "@plumbline/contracts";
+import { accessRulesOf } from "@plumbline/contracts/access";
 import { ServiceError } from "@plumbline/errors";
 import { type Call, type RpcServer, type ServeOptions, serve, service } from "@plumbline/rpc";
 import { noTelemetry, type Telemetry } from "@plumbline/telemetry";
@@ -17,6 +18,7 @@ export interface Behaviour {
   readonly watchOrder?: (orderId: string, afterVersion: bigint, call: Call) => AsyncIterable<Order>;
   readonly placeOrder?: (order: Order, call: Call) => Promise<Order>;
   readonly tls?: ServeOptions["tls"];
+  readonly principalPeers?: ServeOptions["principalPeers"];
   readonly transport?: ServeOptions["transport"];
   readonly maxConcurrentStreams?: ServeOptions["maxConcurrentStreams"];
 }
@@ -55,11 +57,17 @@ export async function serveServices(
     getLabel: async () => ({ contentType: "image/png", data: Buffer.from([0x89, 0x50]), extensions: [] }),
   });
   return serve(
-    { services: [orders, greeter, fulfilment], telemetry, descriptors: descriptorSet },
+    {
+      services: [orders, greeter, fulfilment],
+      telemetry,
+      descriptors: descriptorSet,
+      access: () => accessRulesOf(descriptorSet),
+    },
     {
       host: "127.0.0.1",
       port,
       tls: behaviour.tls,
+      principalPeers: behaviour.principalPeers,
       transport: behaviour.transport,
       maxConcurrentStreams: behaviour.maxConcurrentStreams,
       graceMs: 1000,

@@ -60,9 +60,9 @@ export async function startTokenIssuer() {
       current = { kid: "second", key: second.privateKey };
     },
     /** Opens the identity of a gateway that trusts this issuer. */
-    auth: (denied: () => DeniedSettings = () => none, telemetry = noTelemetry) =>
+    auth: (denied: () => DeniedSettings = () => none, telemetry = noTelemetry, apiKeysFile?: string) =>
       openAuth(
-        { issuer: url, audience: "plumbline", developmentIssuer: false, tokenTypes: ["at+jwt"] },
+        { issuer: url, audience: "plumbline", developmentIssuer: false, tokenTypes: ["at+jwt"], apiKeysFile },
         "0.0.0.0",
         denied,
         telemetry,
@@ -74,4 +74,4 @@ export async function startTokenIssuer() {
   };
 }
 
-const none: DeniedSettings = { subjects: [] };
+const none: DeniedSettings = { subjects: [], clients: [] };
