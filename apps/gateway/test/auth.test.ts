@@ -189,6 +189,28 @@ test("the page to try the API sends the token of one form with the requests of a
   assert.equal(greeting.elements["token"], undefined);
 });
 
+test("a header without a token counts as no new token, whatever its characters are", async () => {
+  const auth = { newTokens: { perSecond: 0.001, burst: 1 } };
+  await using run = await open({ settings: { auth } });
+  const token = await run.issuer.token("ada", both);
+  for (const wrong of ["", "a b", `${token} `.repeat(2), `${token},`, `${token}\u00e9`]) {
+    const { reason } = await body(await run.get("/v1/orders/7", wrong));
+    assert.equal(reason, "TOKEN_INVALID", wrong);
+  }
+  assert.equal((await run.get("/v1/orders/7", token)).status, 200);
+  for (const wrong of [`${token},`, `${token}\u00e9`]) assert.equal((await run.get("/v1/orders/7", wrong)).status, 401);
+});
+
+test("the scheme has any case and any spaces after it, for a known token too", async () => {
+  const auth = { newTokens: { perSecond: 0.001, burst: 1 } };
+  await using run = await open({ settings: { auth } });
+  const token = await run.issuer.token("ada", both);
+  for (const start of ["Bearer ", "bearer ", "BEARER   "]) {
+    const headers = { authorization: `${start}${token}` };
+    assert.equal((await run.gateway.fetch("/v1/orders/7", { headers })).status, 200, start);
+  }
+});
+
 test("many new tokens of one address are refused before they are verified; a known one passes", async () => {
   const auth = { newTokens: { perSecond: 0.001, burst: 3 } };
   await using run = await open({ settings: { auth } });

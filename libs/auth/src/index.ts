@@ -1,7 +1,7 @@
 /** The verification of access tokens: who calls, and with which scopes. */
 export { clientOfApiKey, type NewApiKey, newApiKey } from "./api-key.ts";
 export { type ApiKeyEntry, ApiKeys, type ApiKeysOptions } from "./api-keys.ts";
-export { bearerToken, type Challenge, challenge } from "./bearer.ts";
+export { bearerToken, type Challenge, challenge, checkToken, writtenToken } from "./bearer.ts";
 export { decodePrincipal, encodePrincipal, principalName } from "./carried-principal.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { type Denied, DenyList } from "./deny-list.ts";

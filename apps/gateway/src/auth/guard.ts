@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { bearerToken, challenge, type Principal, requireScopes, TokenError } from "@plumbline/auth";
+import { challenge, checkToken, type Principal, requireScopes, TokenError, writtenToken } from "@plumbline/auth";
 import type { AccessRule } from "@plumbline/contracts/access";
 import { isServiceError, ServiceError } from "@plumbline/errors";
 import type { Telemetry } from "@plumbline/telemetry";
@@ -44,9 +44,11 @@ export function guard({ rules, auth, newTokens, telemetry }: GuardOptions): Guar
   const unverified = new Gcra(maxClients);
 
   const principalOf = (request: Request, client: string): Principal | Promise<Principal> => {
-    const token = bearerToken(authorizationsOf(request.rawHeaders));
+    const token = writtenToken(authorizationsOf(request.rawHeaders));
     const known = auth.verifier.known(token);
     if (known !== undefined) return known;
+    // A known token had the right characters when it was new.
+    checkToken(token);
     const { allowed, retryAfterMs } = unverified.take(client, newTokens());
     if (!allowed) throw tooManyTokens(retryAfterMs);
     return auth.verifier.verify(token);
