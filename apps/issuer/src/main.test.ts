@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,11 +10,12 @@ import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { testCa, testServer } from "@plumbline/rpc/conformance";
+import { newAuthority } from "@plumbline/tools-engines";
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 
 function start(environment: Record<string, string>) {
-  const child = spawn(process.execPath, [main], { env: { ...process.env, ...environment } });
+  const child = spawn(process.execPath, ["-C", "source", main], { env: { ...process.env, ...environment } });
   const out = { text: "" };
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (out.text += chunk));
   return { child, out };
@@ -60,6 +61,21 @@ test("with a certificate it speaks https, also by another name that it was given
     [200, 200, 421],
   );
   await assert.rejects(ask("issuer"), /unable to verify the first certificate/);
+
+  // Renewed: one file after the other, and between them the last pair stays.
+  const authority = newAuthority("next");
+  const next = authority.issue({ name: "issuer", dnsNames: ["localhost"] });
+  const put = (path: string, pem: string): void => {
+    writeFileSync(`${path}.new`, pem);
+    renameSync(`${path}.new`, path);
+  };
+  put(certificate, next.certificate);
+  while (!out.text.includes("changed certificates are invalid")) await once(child.stderr, "data", { signal: limit });
+  assert.equal(await ask("issuer", testCa), 200);
+  put(key, next.key);
+  while ((await ask("issuer", authority.certificate).catch(() => 0)) !== 200) limit.throwIfAborted();
+  await assert.rejects(ask("issuer", testCa), /certificate/);
+  assert.doesNotMatch(out.text, /PRIVATE KEY/);
   child.kill("SIGTERM");
   const [code] = await once(child, "close", { signal: limit });
   assert.equal(code, 0);
@@ -72,6 +88,19 @@ test("a certificate without its key is refused at the start", async () => {
     [code, out.text.trim()],
     [1, "issuer: ISSUER_CERTIFICATE_FILE and ISSUER_KEY_FILE: expected both or none"],
   );
+});
+
+test("a file that is no certificate is refused at the start, by name", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "issuer-tls-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [certificate, key] = [join(folder, "certificate.pem"), join(folder, "key.pem")];
+  writeFileSync(certificate, "tea");
+  writeFileSync(key, testServer.key);
+  const { child, out } = start({ ISSUER_PORT: "0", ISSUER_CERTIFICATE_FILE: certificate, ISSUER_KEY_FILE: key });
+  const [code] = await once(child, "close");
+  assert.equal(code, 1);
+  assert.match(out.text, /^issuer: .*certificate \(.*certificate\.pem\): expected a certificate in PEM/s);
+  assert.doesNotMatch(out.text, / at /, "no stack");
 });
 
 test("a port in use is one line that says what to do, and exit code 1", async () => {

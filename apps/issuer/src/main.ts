@@ -3,18 +3,25 @@
  * _KEY_FILE, _AUDIENCE, _TOKEN_SECONDS, _FOLDER, _GRACE_MS.
  */
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { ConfigError } from "@plumbline/config";
+import { followServerTls } from "@plumbline/rpc/tls-files";
 import { startIssuer } from "./start-issuer.ts";
 
 const stop = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
 
 try {
+  const files = tlsFiles(process.env.ISSUER_CERTIFICATE_FILE, process.env.ISSUER_KEY_FILE);
+  await using certificates = await followServerTls(files, {
+    info: (message, fields) => console.log("issuer:", message, fields),
+    warn: (message, fields) => console.error("issuer:", message, fields),
+    error: (message, error) => console.error("issuer:", message, error),
+  });
   await using issuer = await startIssuer({
     host: process.env.ISSUER_HOST ?? "127.0.0.1",
     port: whole("PORT", 8_091, { least: 0, most: 65_535 }),
     url: process.env.ISSUER_URL,
     hosts: process.env.ISSUER_HOSTS?.split(","),
-    tls: tlsFiles(process.env.ISSUER_CERTIFICATE_FILE, process.env.ISSUER_KEY_FILE),
+    tls: certificates?.current,
     audience: process.env.ISSUER_AUDIENCE,
     tokenSeconds: whole("TOKEN_SECONDS", 3_600, { least: 60, most: 86_400 }),
     folder: process.env.ISSUER_FOLDER,
@@ -32,7 +39,7 @@ function tlsFiles(certificateFile: string | undefined, keyFile: string | undefin
   if (certificateFile === undefined || keyFile === undefined) {
     throw new RangeError("ISSUER_CERTIFICATE_FILE and ISSUER_KEY_FILE: expected both or none");
   }
-  return { certificate: readFileSync(certificateFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+  return { certificateFile, keyFile };
 }
 
 function whole(name: string, preset: number, { least, most }: { least: number; most: number }): number {
@@ -48,5 +55,7 @@ function whole(name: string, preset: number, { least, most }: { least: number; m
 function explained(error: unknown): string {
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };
   if (code === "EADDRINUSE") return `port ${port} is taken: end the other process or set ISSUER_PORT`;
-  return error instanceof RangeError ? error.message : String((error as Error)?.stack ?? error);
+  return error instanceof RangeError || error instanceof ConfigError
+    ? error.message
+    : String((error as Error)?.stack ?? error);
 }

@@ -1,7 +1,7 @@
 import { randomUUID, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { SignJWT } from "jose";
 import { type Client, type Clients, defaultClients } from "./clients.ts";
@@ -18,8 +18,11 @@ export interface IssuerOptions {
   readonly url?: string | undefined;
   /** Other host names that requests may have, beside that of `url` and this machine's. */
   readonly hosts?: readonly string[] | undefined;
-  /** The certificate and its key in PEM. With them it speaks https only. */
-  readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
+  /**
+   * Returns the certificate and its key in PEM. With it the issuer speaks https only. Called for
+   * each connection: another object applies from then on.
+   */
+  readonly tls?: (() => IssuerTls) | undefined;
   /** The name of the service that tokens are for. The default is "plumbline". */
   readonly audience?: string | undefined;
   readonly clients?: Clients | undefined;
@@ -29,6 +32,11 @@ export interface IssuerOptions {
   readonly folder?: string | undefined;
   /** The longest wait of closing for requests in progress. */
   readonly graceMs?: number;
+}
+
+interface IssuerTls {
+  readonly certificate: string | Buffer;
+  readonly key: string | Buffer;
 }
 
 export interface Issuer extends AsyncDisposable {
@@ -150,7 +158,7 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
   const server =
     tls === undefined
       ? createServer(bounds, listener)
-      : createTlsServer({ ...bounds, handshakeTimeout: 10_000, cert: tls.certificate, key: tls.key }, listener);
+      : tlsServer(createTlsServer({ ...bounds, handshakeTimeout: 10_000 }, listener), tls);
   server.maxConnections = maxConnections;
   server.requestTimeout = 10_000;
   server.listen(port, host);
@@ -183,6 +191,16 @@ export async function startIssuer(options: IssuerOptions): Promise<Issuer> {
     rotate,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Makes a server show what `tls` returns. Its own listener of connections begins handshakes. */
+function tlsServer(server: TlsServer, tls: () => IssuerTls): TlsServer {
+  let shown: IssuerTls | undefined;
+  return server.prependListener("connection", () => {
+    const next = tls();
+    if (next !== shown) server.setSecureContext({ cert: next.certificate, key: next.key });
+    shown = next;
+  });
 }
 
 function discoveryOf(url: string, clients: Clients): object {

@@ -8,7 +8,7 @@ import { addressList } from "./shares/address.ts";
 import { defaultTrustedPeers } from "./shares/share-keys.ts";
 import { defaultTransport, transportNames } from "./transports/index.ts";
 
-export { type CertificateFiles, followClientTls, followServerTls } from "./tls/files.ts";
+export { type CertificateFiles, type CertificateLogger, followClientTls, followServerTls } from "./tls/files.ts";
 export { balancings } from "./transport.ts";
 
 const pem = (what: string) => z.string().min(1).describe(`a PEM file, reloaded when it changes: ${what}`);

@@ -12,6 +12,9 @@ export interface CertificateFiles<T> extends AsyncDisposable {
   readonly current: () => T;
 }
 
+/** Gets a line for each certificate that is loaded, and for each change that is refused. */
+export type CertificateLogger = Pick<Logger, "info" | "warn" | "error">;
+
 interface ServerFiles {
   readonly certificateFile: string;
   readonly keyFile: string;
@@ -39,7 +42,7 @@ const ClientPem = z
  */
 export async function followServerTls(
   files: ServerFiles | undefined,
-  logger: Logger,
+  logger: CertificateLogger,
 ): Promise<CertificateFiles<ServerTls> | undefined> {
   if (files === undefined) return undefined;
   const { certificateFile, keyFile, clientCaFile } = files;
@@ -51,7 +54,7 @@ export async function followServerTls(
 /** Loads a client's certificates and watches their files, as `followServerTls` does. */
 export async function followClientTls(
   files: ClientFiles | undefined,
-  logger: Logger,
+  logger: CertificateLogger,
 ): Promise<CertificateFiles<ClientTls> | undefined> {
   if (files === undefined) return undefined;
   const { caFile, certificateFile, keyFile } = files;
@@ -85,7 +88,7 @@ async function follow<S extends Schema, T extends { readonly certificate?: Pem |
   schema: S,
   sources: readonly Source[],
   made: (pem: Config<S>) => T,
-  logger: Logger,
+  logger: CertificateLogger,
 ): Promise<CertificateFiles<T>> {
   let current: T | undefined;
   const following = await followConfig(schema, sources, {
@@ -103,7 +106,7 @@ async function follow<S extends Schema, T extends { readonly certificate?: Pem |
   };
 }
 
-function tell({ certificate }: { readonly certificate?: Pem | undefined }, logger: Logger): void {
+function tell({ certificate }: { readonly certificate?: Pem | undefined }, logger: CertificateLogger): void {
   if (certificate === undefined) return;
   const { subject, validTo } = new X509Certificate(certificate);
   logger.info("certificate loaded", {
