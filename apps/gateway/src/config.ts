@@ -159,7 +159,9 @@ export function gatewayConfig(registry: FileRegistry) {
         .string()
         .min(1)
         .optional()
-        .describe("a PEM file: the authorities to trust for the issuer; those of Node if not set"),
+        .describe(
+          "a PEM file, reloaded when it changes: the authorities to trust for the issuer; those of Node if not set",
+        ),
       developmentIssuer: z
         .boolean()
         .default(false)

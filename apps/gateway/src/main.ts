@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Config } from "@plumbline/config";
 import { followClientTls } from "@plumbline/rpc/settings";
 import {
@@ -43,7 +42,8 @@ async function main(config: Config<typeof GatewayConfig>, context: ServiceContex
   await using limiter = await openLimiter(config.rateLimit, telemetry, () => settings.current().rateLimit);
   const { caFile, issuer, off, ...auth } = config.auth;
   if (off) telemetry.logger.warn("auth.off is true: everybody who reaches this gateway may call everything");
-  const ca = caFile === undefined ? undefined : await readFile(caFile, "utf8");
+  await using authorities = await followClientTls(caFile === undefined ? undefined : { caFile }, telemetry.logger);
+  const ca = authorities && (() => authorities.current().ca);
   await using identity =
     issuer === undefined
       ? undefined

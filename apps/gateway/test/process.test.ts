@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { env, loadConfig } from "@plumbline/config";
 import { startIssuer } from "@plumbline/issuer";
 import { testCa, testClient, testServer } from "@plumbline/rpc/conformance";
-import { newAuthority, runService } from "@plumbline/tools-engines";
+import { type Authority, newAuthority, runService } from "@plumbline/tools-engines";
 import { GatewayConfig } from "../src/config.ts";
 import { readEvents } from "./support/event-stream.ts";
 import { startGateway as start } from "./support/gateway-process.ts";
@@ -93,6 +93,30 @@ test("the process asks for tokens, and does not start with an issuer for develop
     { ...settings, GATEWAY_HTTP_HOST: "0.0.0.0", GATEWAY_AUTH_DEVELOPMENT_ISSUER: "true" },
   );
   assert.equal((await fetch(`${allowed.url}/v1/orders/7`)).status, 401);
+});
+
+test("the authority of the issuer is the one in its file, also after a change", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "gateway-issuer-ca-"));
+  const caFile = join(folder, "ca.crt");
+  const trust = async ({ certificate }: Authority): Promise<void> => {
+    await writeFile(`${caFile}.new`, certificate);
+    await rename(`${caFile}.new`, caFile);
+  };
+  try {
+    const [own, other] = [newAuthority("issuer"), newAuthority("other")];
+    const pair = own.issue({ name: "issuer", addresses: ["127.0.0.1"] });
+    await using issuer = await startIssuer({ port: 0, tls: () => pair });
+    await trust(other);
+    await using gateway = await start({}, { GATEWAY_AUTH_ISSUER: issuer.url, GATEWAY_AUTH_CA_FILE: caFile });
+    const authorization = `Bearer ${await issuer.token("ada")}`;
+    const status = async () => (await fetch(`${gateway.url}/v1/orders/7`, { headers: { authorization } })).status;
+    assert.equal(await status(), 503);
+    await trust(own);
+    // Without keys the gateway asks for them every three seconds.
+    for (const limit = AbortSignal.timeout(60_000); (await status()) !== 200; await sleep(50)) limit.throwIfAborted();
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("without an issuer the process starts only if a setting says that everybody may call, and warns (negative 48)", async () => {

@@ -7,7 +7,7 @@ export interface GetJsonOptions extends Abortable {
   readonly ms: number;
   readonly maxBytes: number;
   /** The certificates to trust, in PEM. The default is those of Node. */
-  readonly ca?: string | undefined;
+  readonly ca?: string | Buffer | undefined;
 }
 
 /**

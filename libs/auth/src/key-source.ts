@@ -25,8 +25,11 @@ export interface KeySourceOptions {
   readonly jwksUri?: string | undefined;
   /** Takes an issuer that says that it is for development. The default is false. */
   readonly allowDevelopment?: boolean | undefined;
-  /** The certificates to trust for the issuer, in PEM. The default is those of Node. */
-  readonly ca?: string | undefined;
+  /**
+   * Returns the certificates to trust for the issuer, in PEM. Called for each request, so that a
+   * change applies to the next. The default is those of Node.
+   */
+  readonly ca?: (() => string | Buffer | undefined) | undefined;
   readonly onFetch?: ((fetch: KeyFetch) => void) | undefined;
   readonly clock?: Clock | undefined;
   /** Returns a number from 0 to below 1. */
@@ -189,7 +192,7 @@ class Keys implements KeySource {
 
   async #get(url: URL): Promise<unknown> {
     const { ca, fetchMs: ms = 5_000, allowDevelopment = false } = this.#options;
-    const document = await getJson(url, { ms, maxBytes, ca, signal: this.#stop.signal });
+    const document = await getJson(url, { ms, maxBytes, ca: ca?.(), signal: this.#stop.signal });
     if (!allowDevelopment) refuseDevelopment(document);
     return document;
   }

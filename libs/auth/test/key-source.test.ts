@@ -452,12 +452,16 @@ test("an issuer by https is believed by the authority that a setting names, and 
   await once(server, "listening");
   const url = `https://localhost:${(server.address() as AddressInfo).port}`;
   try {
-    await using source = await opened(url, { ca: authority.certificate });
+    let ca: string | undefined = authority.certificate;
+    await using source = await opened(url, { ca: () => ca });
     await source.keys.find("es", "ES256");
-    for (const ca of [undefined, newAuthority("Another authority").certificate]) {
-      await using stranger = await opened(url, { ca });
+    for (const other of [undefined, newAuthority("Another authority").certificate]) {
+      ca = other;
+      await using stranger = await opened(url, { ca: () => ca });
       assert.equal(stranger.fetches[0]?.outcome, "failed");
       assert.match(stranger.fetches[0]?.problem ?? "", /certificate/);
+      ca = authority.certificate;
+      assert.equal((await stranger.nextAttempt())?.outcome, "ok", "the next request trusts those of that moment");
     }
   } finally {
     server.closeAllConnections();

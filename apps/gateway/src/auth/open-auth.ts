@@ -1,4 +1,4 @@
-import { ApiKeys, DenyList, openKeySource, TokenVerifier } from "@plumbline/auth";
+import { ApiKeys, DenyList, type KeySourceOptions, openKeySource, TokenVerifier } from "@plumbline/auth";
 import { background, sleep } from "@plumbline/concurrency";
 import type { Telemetry } from "@plumbline/telemetry";
 import { followApiKeys } from "./follow-api-keys.ts";
@@ -9,7 +9,8 @@ export interface AuthSettings {
   readonly issuer: string;
   readonly audience: string;
   readonly jwksUri?: string | undefined;
-  readonly ca?: string | undefined;
+  /** Returns the authorities of the issuer. Its keys are asked for with those of that moment. */
+  readonly ca?: KeySourceOptions["ca"];
   readonly developmentIssuer: boolean;
   readonly tokenTypes: readonly string[];
   /** The file of API keys, which is followed; no keys are taken if absent. */
