@@ -313,13 +313,14 @@ export function openStream(
     state.answered = true;
     state.frozenAt = undefined;
     // A changed cluster warms until its endpoints are sent again, even unchanged ones. One that the
-    // client may hold in another version may change too.
+    // client may hold in another version may change too. So does what has secrets: the client may
+    // have dropped those in a request that crossed a response.
     const warming = new Set(changed);
     for (const resource of sent.values()) {
       if ((state.held.get(resource.name)?.maybe.length ?? 0) > 0) warming.add(resource);
     }
     for (const { references } of warming) {
-      for (const reference of references) if (reference.type === "endpoints") owe(states.endpoints, reference.name);
+      for (const { type, name } of references) if (type === "endpoints" || type === "secret") owe(states[type], name);
     }
     const resources = [...sent.values()];
     return { type, nonce, version: versionOf(resources), resources, removed: variant === "delta" ? removed : [] };

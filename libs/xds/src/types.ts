@@ -1,15 +1,16 @@
 /** A type of resource that the state machine knows. */
-export type ResourceType = "cluster" | "endpoints" | "listener" | "route";
+export type ResourceType = "cluster" | "endpoints" | "secret" | "listener" | "route";
 
 /**
- * The types in the order in which changes are sent: CDS, EDS, LDS, RDS. Removals go the other way,
- * since a resource stays until nothing refers to it.
+ * The types in the order in which changes are sent: CDS, EDS, SDS, LDS, RDS. Removals go the other
+ * way, since a resource stays until nothing refers to it.
  */
-export const resourceTypes: readonly ResourceType[] = ["cluster", "endpoints", "listener", "route"];
+export const resourceTypes: readonly ResourceType[] = ["cluster", "endpoints", "secret", "listener", "route"];
 
 export const typeUrls: Readonly<Record<ResourceType, string>> = {
   cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster",
   endpoints: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+  secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
   listener: "type.googleapis.com/envoy.config.listener.v3.Listener",
   route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
 };
@@ -23,9 +24,10 @@ export function typeOfUrl(url: string): ResourceType | undefined {
 
 /** The types that a resource of each type may refer to. References make no cycle. */
 export const mayReferTo: Readonly<Record<ResourceType, readonly ResourceType[]>> = {
-  cluster: ["endpoints"],
+  cluster: ["endpoints", "secret"],
   endpoints: [],
-  listener: ["cluster", "route"],
+  secret: [],
+  listener: ["cluster", "route", "secret"],
   route: ["cluster"],
 };
 

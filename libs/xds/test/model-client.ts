@@ -25,6 +25,9 @@ export interface ModelClient<Request, Response> {
   readonly rejections: ReadonlyMap<string, number>;
 }
 
+/** The types that a client subscribes to by name. */
+const byName = ["endpoints", "secret", "route"] as const;
+
 /** Returns true for a resource that the clients reject. */
 export function isBad({ bytes }: Resource): boolean {
   return new TextDecoder().decode(bytes).includes("bad");
@@ -44,7 +47,13 @@ interface Core {
 }
 
 function core(partial: boolean): Core {
-  const held: Core["held"] = { cluster: new Map(), endpoints: new Map(), listener: new Map(), route: new Map() };
+  const held: Core["held"] = {
+    cluster: new Map(),
+    endpoints: new Map(),
+    secret: new Map(),
+    listener: new Map(),
+    route: new Map(),
+  };
   const warming = new Set<string>();
   const rejected = new Set<string>();
   const dropped = new Set<string>();
@@ -76,12 +85,13 @@ function core(partial: boolean): Core {
           const before = held[type].get(resource.name);
           held[type].set(resource.name, resource);
           if (type === "cluster" && before?.version !== resource.version) {
-            if (resource.references.length > 0) warming.add(resource.name);
+            if (resource.references.some((reference) => reference.type === "endpoints")) warming.add(resource.name);
             else warming.delete(resource.name);
           }
           if (type === "endpoints") {
             for (const cluster of held.cluster.values()) {
-              if (cluster.references.some(({ name }) => name === resource.name)) warming.delete(cluster.name);
+              if (cluster.references.some((reference) => reference.type === type && reference.name === resource.name))
+                warming.delete(cluster.name);
             }
           }
         }
@@ -120,7 +130,7 @@ export function sotwClient(partial: boolean): ModelClient<SotwRequest, SotwRespo
   }
 
   function follow(): void {
-    for (const type of ["endpoints", "route"] as const) {
+    for (const type of byName) {
       const names = state.wanted(type);
       for (const name of state.held[type].keys()) if (!names.includes(name)) state.held[type].delete(name);
       if ((subscribed.get(type) ?? "") !== names.join(" ")) request(type);
@@ -155,7 +165,11 @@ export function sotwClient(partial: boolean): ModelClient<SotwRequest, SotwRespo
 export function deltaClient(partial: boolean): ModelClient<DeltaRequest, DeltaResponse> {
   const state = core(partial);
   const outbox: DeltaRequest[] = [];
-  const subscribed: Record<"endpoints" | "route", Set<string>> = { endpoints: new Set(), route: new Set() };
+  const subscribed: Record<(typeof byName)[number], Set<string>> = {
+    endpoints: new Set(),
+    secret: new Set(),
+    route: new Set(),
+  };
   const opened = new Set<ResourceType>();
 
   function request(type: ResourceType, part: Partial<DeltaRequest>): void {
@@ -169,7 +183,7 @@ export function deltaClient(partial: boolean): ModelClient<DeltaRequest, DeltaRe
 
   /** Subscribes to what is referred to, and again to the endpoints of the clusters that changed. */
   function follow(changed: readonly string[]): void {
-    for (const type of ["endpoints", "route"] as const) {
+    for (const type of byName) {
       const names = state.wanted(type);
       const unsubscribe = [...subscribed[type]].filter((name) => !names.includes(name));
       const subscribe = names.filter(
