@@ -39,7 +39,7 @@ function isCustom(issue: z.core.$ZodIssue): boolean {
 }
 
 function plain(message: string): string {
-  return message.replace(/^Invalid input: expected /, "");
+  return message.replace(/^(Invalid input: )?expected /, "");
 }
 
 /**
