@@ -1,11 +1,24 @@
 import { durationMs } from "@plumbline/config";
 import { parseTarget, type Resolver } from "@plumbline/rpc/discovery";
+import { spiffeId } from "@plumbline/rpc/settings";
 import { z } from "zod";
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, "expected letters, digits, and . _ - between them");
 const named = <T extends z.ZodType>(value: T) => z.record(name, value);
 const count = (preset: number) => z.int().min(0).max(1_000_000).default(preset);
 const positiveMs = (preset: number) => z.int().min(1).max(86_400_000).default(preset);
+
+const path = z.string().regex(/^\/[^\0]{1,4095}$/, "expected an absolute path, as the proxy sees it");
+
+/** A certificate of the proxy. It reads the files again when one is moved into the directory. */
+const certificate = z.strictObject({
+  certificateFile: path,
+  keyFile: path,
+  /** The authorities that the other sides' certificates are from. */
+  caFile: path,
+  /** The folder of the files, if not given. */
+  watchedDirectory: path.optional(),
+});
 
 const healthCheck = z.union([
   z.strictObject({ http: z.string().startsWith("/"), ...checkTimes() }),
@@ -33,6 +46,8 @@ const cluster = z
     /** A name for a resolver, such as "dns:///orders:50052". */
     target: z.string().min(1).optional(),
     protocol: z.enum(["http1", "http2"]).default("http1"),
+    /** The calls are over TLS, and the servers have certificates with the id. */
+    tls: z.strictObject({ certificate: name, id: spiffeId() }).optional(),
     balance: z.enum(["round_robin", "least_request"]).default("round_robin"),
     connectTimeoutMs: positiveMs(1_000),
     /** Less than the time after which the servers close an idle connection. */
@@ -102,6 +117,8 @@ const listener = z.strictObject({
   routes: name,
   /** The number of proxies in front of this one whose X-Forwarded-For is trusted. */
   trustedHops: z.int().min(0).max(10).default(0),
+  /** The callers are known by their certificates, and others are refused. */
+  tls: z.strictObject({ certificate: name, callers: z.array(spiffeId()).min(1).max(100) }).optional(),
 });
 
 const virtualHost = z.strictObject({
@@ -112,15 +129,31 @@ const virtualHost = z.strictObject({
 /** The document that the proxies are configured by. A change is sent to them as a whole. */
 export const RoutesDocument = z
   .object({
+    certificates: named(certificate).default({}),
     listeners: named(listener),
     clusters: named(cluster),
     routes: named(z.array(virtualHost).min(1)),
   })
-  .superRefine(({ listeners, clusters, routes }, context) => {
+  .superRefine(({ certificates, listeners, clusters, routes }, context) => {
     const refuse = (path: (string | number)[], message: string): void =>
       context.addIssue({ code: "custom", path, message });
-    for (const [key, { routes: table }] of Object.entries(listeners)) {
+    for (const [kind, rows] of Object.entries({ listeners, clusters })) {
+      for (const [key, { tls }] of Object.entries(rows)) {
+        if (tls === undefined || Object.hasOwn(certificates, tls.certificate)) continue;
+        refuse([kind, key, "tls", "certificate"], `expected a key of certificates, not "${tls.certificate}"`);
+      }
+    }
+    for (const [key, { routes: table, port, tls }] of Object.entries(listeners)) {
       if (!(table in routes)) refuse(["listeners", key, "routes"], `expected a key of routes, not "${table}"`);
+      if (tls !== undefined) {
+        if (port === undefined)
+          refuse(["listeners", key, "tls"], "expected a port beside it: gRPC clients have no use for it");
+        continue;
+      }
+      const lent = clustersOf(routes[table]).find((cluster) => clusters[cluster]?.tls !== undefined);
+      if (lent === undefined) continue;
+      const reason = `its routes lead to "${lent}", which gets calls in the name of the proxy`;
+      refuse(["listeners", key, "tls"], `expected callers, since ${reason}`);
     }
     for (const [key, table] of Object.entries(routes)) {
       const seen = new Set<string>();
@@ -139,6 +172,11 @@ export const RoutesDocument = z
     }
   });
 
+/** Returns the names of the clusters that a table of routes leads to. */
+function clustersOf(table: readonly VirtualHostRow[] = []): string[] {
+  return table.flatMap(({ rules }) => rules.flatMap(({ to }) => Object.keys(to)));
+}
+
 /** Returns the schema of the document, whose targets must each have one of the resolvers. */
 export function routesDocument(resolvers: readonly Resolver[]) {
   return RoutesDocument.superRefine(({ clusters }, context) => {
@@ -155,6 +193,7 @@ export function routesDocument(resolvers: readonly Resolver[]) {
 }
 
 export type Routes = z.output<typeof RoutesDocument>;
+export type CertificateRow = Routes["certificates"][string];
 export type ClusterRow = Routes["clusters"][string];
 export type ListenerRow = Routes["listeners"][string];
 export type VirtualHostRow = Routes["routes"][string][number];

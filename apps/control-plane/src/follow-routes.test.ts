@@ -11,10 +11,13 @@ import { eventually } from "@plumbline/tools-engines";
 import { createPublisher } from "./ads/publisher.ts";
 import { followRoutes } from "./follow-routes.ts";
 
-const documentOf = (target: string) =>
+const documentOf = (target: string, tls?: object) =>
   JSON.stringify({
+    certificates: {
+      envoy: { certificateFile: "/run/tls/tls.crt", keyFile: "/run/tls/tls.key", caFile: "/run/tls/ca.crt" },
+    },
     listeners: {},
-    clusters: { fixed: { endpoints: ["127.0.0.1:1"] }, found: { target } },
+    clusters: { fixed: { endpoints: ["127.0.0.1:1"] }, found: { target, tls } },
     routes: {},
   });
 
@@ -61,6 +64,20 @@ test("nothing is published before each target is resolved, and its changes are f
     );
     assert.equal(logged.length, 1);
     assert.equal(version(), second);
+
+    // So is an invalid part of tls.
+    const found = () => publisher.ledger.effective?.get("cluster/found")?.version;
+    const before = found();
+    const withTls = (id: string) => documentOf("test:///orders", { certificate: "envoy", id });
+    writeFileSync(path, withTls("orders"));
+    await eventually(
+      () => logged.length,
+      (count) => count === 2,
+    );
+    assert.match(logged[1] ?? "", /clusters\.found\.tls\.id.*routes\.yaml:1\): expected a SPIFFE id/s);
+    assert.equal(found(), before);
+    writeFileSync(path, withTls("spiffe://example.org/orders"));
+    await eventually(found, (next) => next !== before);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

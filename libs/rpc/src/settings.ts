@@ -3,6 +3,7 @@
  */
 import { durationMs, port } from "@plumbline/config";
 import { z } from "zod";
+import { trustDomainOf } from "./identity/spiffe.ts";
 import { SpiffeIds } from "./identity/spiffe-ids.ts";
 import { addressList } from "./shares/address.ts";
 import { defaultTrustedPeers } from "./shares/share-keys.ts";
@@ -116,6 +117,13 @@ export function spiffeIds() {
     .string()
     .default("")
     .refine(isIdList, "expected SPIFFE ids of one trust domain, such as spiffe://example.org/gateway, with commas");
+}
+
+/** Returns a setting that is one SPIFFE id. */
+export function spiffeId() {
+  return z
+    .string()
+    .refine((id) => trustDomainOf(id) !== undefined, "expected a SPIFFE id, such as spiffe://example.org/gateway");
 }
 
 /** Returns the TLS section of a service that makes calls. */

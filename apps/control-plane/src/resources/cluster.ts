@@ -13,8 +13,11 @@ import {
 import { ClusterLoadAssignment } from "../gen/envoy/config/endpoint/v3/endpoint.ts";
 import { HttpProtocolOptions } from "../gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts";
 import { type Endpoint, socketAddress } from "./address.ts";
+import { plainSocket, upstreamSocket } from "./tls.ts";
 import { any, duration, overAds } from "./values.ts";
 
+/** The label of the socket without TLS. Endpoints have none: only health checks ask for it. */
+const plain = { plain: true };
 const protocolOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /**
@@ -42,7 +45,11 @@ export function clusterOf(name: string, row: ClusterRow, named: readonly Endpoin
     ignoreHealthOnHostRemoval: true,
     closeConnectionsOnHostHealthFailure: false,
     commonLbConfig: { healthyPanicThreshold: { value: row.panicPercent } },
-    healthChecks: row.healthCheck === undefined ? [] : [healthCheckOf(row.healthCheck)],
+    healthChecks: row.healthCheck === undefined ? [] : [healthCheckOf(row.healthCheck, row.tls)],
+    ...(row.tls !== undefined && {
+      transportSocket: upstreamSocket(row.tls, row.protocol === "http2" ? "h2" : "http/1.1"),
+      transportSocketMatches: [{ name: "plain", match: plain, transportSocket: plainSocket() }],
+    }),
     outlierDetection: {
       consecutive5xx: outliers.consecutive5xx,
       enforcingConsecutive5xx: 100,
@@ -102,7 +109,7 @@ function httpOptions({ protocol, idleTimeoutMs }: ClusterRow): HttpProtocolOptio
   });
 }
 
-function healthCheckOf(row: NonNullable<ClusterRow["healthCheck"]>): HealthCheck {
+function healthCheckOf(row: NonNullable<ClusterRow["healthCheck"]>, tls: ClusterRow["tls"]): HealthCheck {
   return HealthCheck.fromPartial({
     timeout: duration(row.timeoutMs),
     interval: duration(row.intervalMs),
@@ -110,6 +117,8 @@ function healthCheckOf(row: NonNullable<ClusterRow["healthCheck"]>): HealthCheck
     noTrafficInterval: duration(row.intervalMs),
     unhealthyThreshold: row.unhealthyAfter,
     healthyThreshold: row.healthyAfter,
+    // A port of its own is that of probes, which has no TLS.
+    ...(tls !== undefined && row.port !== undefined && { transportSocketMatchCriteria: plain }),
     healthChecker: checkerOf(row),
   });
 }

@@ -3,6 +3,7 @@ import { Listener } from "../gen/envoy/config/listener/v3/listener.ts";
 import { Router } from "../gen/envoy/extensions/filters/http/router/v3/router.ts";
 import { HttpConnectionManager } from "../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 import { socketAddress } from "./address.ts";
+import { downstreamSocket } from "./tls.ts";
 import { any, duration, overAds } from "./values.ts";
 
 const managerName = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -19,6 +20,7 @@ export function listenerOf(name: string, row: ListenerRow): Listener {
     perConnectionBufferLimitBytes: 1_048_576,
     filterChains: [
       {
+        ...(row.tls !== undefined && { transportSocket: downstreamSocket(row.tls) }),
         filters: [
           {
             name: "envoy.filters.network.http_connection_manager",
