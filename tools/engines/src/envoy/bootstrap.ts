@@ -12,6 +12,8 @@ export interface EnvoyOptions {
   readonly variant: "sotw" | "delta";
   /** The id of the node; "test" if not given. */
   readonly id?: string | undefined;
+  /** A folder that it reads, such as that of its certificates: at the same path in a container. */
+  readonly folder?: string | undefined;
 }
 
 /** Returns the configuration that Envoy starts with, as JSON. */

@@ -30,7 +30,7 @@ export async function startTestEnvoy(options: EnvoyOptions): Promise<TestEnvoy> 
   const adminPort = await freePort();
   const config = envoyBootstrap(adminPort, options);
   const inContainer = hasContainer(envoyImage);
-  const running = inContainer ? await startEnvoyContainer(config) : await startEnvoy(config);
+  const running = inContainer ? await startEnvoyContainer(config, options.folder) : await startEnvoy(config);
   const admin = async (path: string): Promise<string> => {
     const answer = await fetch(`http://127.0.0.1:${adminPort}${path}`, { signal: AbortSignal.timeout(5_000) });
     return await answer.text();
