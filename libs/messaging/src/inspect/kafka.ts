@@ -15,7 +15,7 @@ export async function openKafkaInspector(
   try {
     return new KafkaInspector(await connectKafka({ ...options, clientId: "messaging-inspector" }, telemetry.logger));
   } catch (error) {
-    throw fromKafka(error, "", options.brokers);
+    throw fromKafka(error, "", options);
   }
 }
 

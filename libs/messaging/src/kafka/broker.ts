@@ -36,7 +36,7 @@ export async function openKafkaBroker(options: KafkaOptions, telemetry: Telemetr
     if (fault !== undefined) throw fault;
     return new KafkaBroker(await connectKafka(options, telemetry.logger), options, telemetry);
   } catch (error) {
-    throw fromKafka(error, "", options.brokers);
+    throw fromKafka(error, "", options);
   }
 }
 
@@ -58,11 +58,12 @@ class KafkaBroker implements Broker {
     this.#client = client;
     this.#options = options;
     this.#telemetry = telemetry;
-    this.#queue = new PublishQueue(client, async (topic) => {
+    const partitionsOf = async (topic: string) => {
       const partitions = await this.#partitionsOf(topic);
       if (partitions === undefined) throw missingTopicError(topic);
       return partitions;
-    });
+    };
+    this.#queue = new PublishQueue(client, partitionsOf, options);
   }
 
   async publish(topic: string, messages: readonly Message[], options: Abortable = {}): Promise<void> {
@@ -135,7 +136,7 @@ class KafkaBroker implements Broker {
       while ((await absent()).length > 0) await sleep(20, limit);
       await Promise.all(missing.map(async (topic) => await this.#untilLed(topic, limit)));
     } catch (error) {
-      throw fromKafka(error, topics.join(", "));
+      throw fromKafka(error, topics.join(", "), this.#options);
     }
   }
 
@@ -179,7 +180,7 @@ class KafkaBroker implements Broker {
     try {
       return await work;
     } catch (error) {
-      throw fromKafka(error, topic);
+      throw fromKafka(error, topic, this.#options);
     }
   }
 

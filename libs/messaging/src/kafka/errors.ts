@@ -1,12 +1,16 @@
 import { ServiceError } from "@plumbline/errors";
 import { missingTopicError } from "../errors.ts";
+import { type KafkaOptions, usernameOf } from "./options.ts";
+
+/** The options that errors may name. */
+export type NamedInErrors = Partial<Pick<KafkaOptions, "brokers" | "sasl">>;
 
 /**
  * Returns our error for one of a client library: a missing topic, a message too large for the
- * broker, what no ACL allows, or `unavailable`, with the addresses of the brokers if they are
- * given.
+ * broker, what no ACL allows, or `unavailable`, which says if the login was refused, and names the
+ * brokers if they are given.
  */
-export function fromKafka(error: unknown, topic: string, brokers: readonly string[] = []): unknown {
+export function fromKafka(error: unknown, topic: string, { brokers = [], sasl }: NamedInErrors = {}): unknown {
   if (isUnknownTopic(error)) return missingTopicError(topic);
   if (hasCode(error, "MESSAGE_TOO_LARGE") || hasCode(error, "RECORD_LIST_TOO_LARGE")) {
     return new ServiceError("invalid_argument", "the message is larger than the broker allows", {
@@ -21,10 +25,29 @@ export function fromKafka(error: unknown, topic: string, brokers: readonly strin
       cause: lastAttempt(error),
     });
   }
+  const where = brokers.length === 0 ? "" : ` at ${brokers.join(", ")}`;
+  if (isLoginRefused(error)) {
+    const who = sasl === undefined ? "" : ` of user "${usernameOf(sasl)}" by ${sasl.mechanism}`;
+    const advice = "check sasl.username and sasl.password, and that the brokers have the user and the mechanism";
+    return new ServiceError("unavailable", `Kafka refuses the login${who}${where}: ${advice}`, {
+      reason: "KAFKA_LOGIN_REFUSED",
+      cause: lastAttempt(error),
+    });
+  }
   const fault = tlsFaultOf(error);
   const why = fault === undefined ? "" : ` over TLS (${fault}): check the authorities and the client certificate`;
-  const where = brokers.length === 0 ? "" : ` at ${brokers.join(", ")}`;
   return new ServiceError("unavailable", `Kafka did not answer${where}${why}`, { cause: lastAttempt(error) });
+}
+
+/**
+ * Returns true if the broker refused the user, the password or the mechanism. kafkajs has only the
+ * message of a refusal, and the same error for a connection that ended during the login.
+ */
+function isLoginRefused(error: unknown): boolean {
+  if (hasCode(error, "SASL_AUTHENTICATION_FAILED") || hasCode(error, "UNSUPPORTED_SASL_MECHANISM")) return true;
+  if (!(error instanceof Error)) return false;
+  if (/^SASL .* authentication failed: (?!Closed|Connection|Request)/.test(error.message)) return true;
+  return error.message.endsWith(" mechanism is not supported by the server") || isLoginRefused(error.cause);
 }
 
 /** Returns the fault of a certificate that the error, or one that it wraps, is about. */
@@ -71,7 +94,7 @@ function isUnknownTopic(error: unknown): boolean {
  * the code in `type` and wraps by `cause`. @platformatic/kafka has it in `apiId` and wraps by
  * `errors`.
  */
-export function hasCode(error: unknown, code: string, depth = 5): boolean {
+export function hasCode(error: unknown, code: string, depth = 8): boolean {
   if (typeof error !== "object" || error === null || depth === 0) return false;
   if (("type" in error && error.type === code) || ("apiId" in error && error.apiId === code)) return true;
   if ("errors" in error && Array.isArray(error.errors)) {

@@ -25,7 +25,7 @@ export async function grantOnKafka(options: KafkaOptions, user: string, rights: 
       const text = "Kafka takes no ACLs: set authorizer.class.name of the brokers, or leave out messaging.role";
       throw new ServiceError("failed_precondition", text, { reason: "KAFKA_WITHOUT_ACLS", cause: error });
     }
-    throw fromKafka(error, "", options.brokers);
+    throw fromKafka(error, "", options);
   } finally {
     await admin.disconnect();
   }

@@ -45,7 +45,12 @@ for (const client of kafkaClients) {
         (reason: unknown) => reason,
       );
       assert.ok(isServiceError(error));
-      assert.equal(error.code, "unavailable");
+      assert.deepEqual([error.code, error.reason], ["unavailable", "KAFKA_LOGIN_REFUSED"]);
+      assert.equal(
+        error.message,
+        `Kafka refuses the login of user "${username}" by ${mechanism} at ${kafka.saslBrokers}: ` +
+          "check sasl.username and sasl.password, and that the brokers have the user and the mechanism",
+      );
       assert.doesNotMatch(`${error.stack} ${String(error.cause)}`, /hunter2/);
     });
   }

@@ -4,7 +4,7 @@ import { type Message, sizeOf } from "../message.ts";
 import { partitionOf } from "../partition-of.ts";
 import type { KafkaClient } from "./client.ts";
 import { toRecord } from "./cloud-events.ts";
-import { fromKafka } from "./errors.ts";
+import { fromKafka, type NamedInErrors } from "./errors.ts";
 
 interface Task {
   readonly topic: string;
@@ -31,16 +31,22 @@ const maxWaiting = 10_000;
 export class PublishQueue {
   readonly #client: Pick<KafkaClient, "send">;
   readonly #partitionsOf: (topic: string) => Promise<number>;
+  readonly #options: NamedInErrors;
   readonly #waiting: Task[] = [];
   #sending: Promise<void> | undefined;
 
   /**
    * Takes `partitionsOf`, which returns the number of a topic's partitions. Its rejection becomes
-   * that of the sends to the topic.
+   * that of the sends to the topic. Errors name the brokers and the user of `options`.
    */
-  constructor(client: Pick<KafkaClient, "send">, partitionsOf: (topic: string) => Promise<number>) {
+  constructor(
+    client: Pick<KafkaClient, "send">,
+    partitionsOf: (topic: string) => Promise<number>,
+    options: NamedInErrors = {},
+  ) {
     this.#client = client;
     this.#partitionsOf = partitionsOf;
+    this.#options = options;
   }
 
   /** Resolves once the broker has all messages on as many replicas as it requires. */
@@ -92,7 +98,7 @@ export class PublishQueue {
       }
       for (const task of tasks) task.settle();
     } catch (error) {
-      const failure = fromKafka(error, topic);
+      const failure = fromKafka(error, topic, this.#options);
       // One call's message may be too large, or all of them together, so each call is sent alone.
       if (tasks.length > 1 && codeOf(failure) === "invalid_argument") {
         for (const task of tasks) await this.#sendTogether(topic, [task], partitions);

@@ -90,10 +90,10 @@ export async function connectKafkajs(options: KafkaOptions, logger: Logger): Pro
  * broker has closed it, and the next one logs in with the credentials in force.
  */
 async function pastLogin<T>(work: () => Promise<T>): Promise<T> {
-  return await retry(work, { attempts: 5, baseMs: 100, maxMs: 1_000, retryable: isLoginRefused });
+  return await retry(work, { attempts: 5, baseMs: 100, maxMs: 1_000, retryable: isLoginFailed });
 }
 
-function isLoginRefused(error: unknown): boolean {
+function isLoginFailed(error: unknown): boolean {
   return error instanceof Error && /^SASL .* authentication failed/.test(error.message);
 }
 
