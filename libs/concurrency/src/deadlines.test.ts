@@ -89,6 +89,21 @@ test("an expired item may add others and remove others before they expire", (t) 
   assert.deepEqual(expired, ["first", "added"]);
 });
 
+test("a reader sees each item, but none that is removed meanwhile or added later", () => {
+  const { deadlines, add } = world();
+  const [first, second] = [add("first", 100), add("second", 200), add("third", 300)];
+  const seen: string[] = [];
+  for (const { name } of deadlines) {
+    seen.push(name);
+    if (name !== "first") continue;
+    deadlines.delete(first);
+    deadlines.delete(second);
+    add("fourth", 400);
+  }
+  assert.deepEqual(seen, ["first", "third"]);
+  for (const item of deadlines) deadlines.delete(item);
+});
+
 test("a thousand items of the same length need one timer, which checks once in that time", (t) => {
   stopClock(t, clock);
   const set = t.mock.method(globalThis, "setTimeout");

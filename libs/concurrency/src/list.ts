@@ -12,7 +12,9 @@ interface Node<T> extends Place<T> {
 /**
  * A queue with removal from the middle, each operation in constant time. An array shifts and
  * searches. A Set keeps holes at its front, so that taking the first of many costs more with each
- * one taken.
+ * one taken. And a Set or Map that many values pass through is dear to the garbage collector: each
+ * table that it outgrows refers to the next one and to the values in it at that time. Once one of
+ * them is in the old generation, all later ones follow it there, with a third of all values.
  */
 export class List<T> {
   #first: Node<T> | undefined;
@@ -26,6 +28,13 @@ export class List<T> {
   /** The place of the first value; undefined if the list is empty. */
   get first(): Place<T> | undefined {
     return this.#first;
+  }
+
+  /** Returns all places, the first first. Later changes do not affect the array. */
+  places(): Place<T>[] {
+    const places: Place<T>[] = [];
+    for (let node = this.#first; node !== undefined; node = node.next) places.push(node);
+    return places;
   }
 
   append(value: T): Place<T> {

@@ -3,10 +3,19 @@ import { ConnectionError, ErrorCode } from "./error-code.ts";
 import { maxStreamId } from "./frames/types.ts";
 import type { Stream } from "./stream.ts";
 
+/** The place of an open stream, empty once it is closed. */
+interface Slot {
+  stream: Stream | undefined;
+}
+
 /** The streams of a connection by number: the open ones, and the state of others. */
 export class StreamTable {
   readonly #isServer: boolean;
-  readonly #open = new Map<number, Stream>();
+  /**
+   * A Map's outgrown tables are kept by the garbage collector for long, with all that was in them
+   * (see `List` of concurrency). Emptied slots let the streams go, and the calls behind them.
+   */
+  readonly #open = new Map<number, Slot>();
   readonly #closed = new ClosedStreams();
   /** The highest number that the peer has begun. */
   lastPeerId = 0;
@@ -25,19 +34,23 @@ export class StreamTable {
   }
 
   get(id: number): Stream | undefined {
-    return this.#open.get(id);
+    return this.#open.get(id)?.stream;
   }
 
-  values(): IterableIterator<Stream> {
-    return this.#open.values();
+  *values(): IterableIterator<Stream> {
+    for (const { stream } of this.#open.values()) if (stream !== undefined) yield stream;
   }
 
   add(stream: Stream): void {
-    this.#open.set(stream.id, stream);
+    this.#open.set(stream.id, { stream });
   }
 
   closed(id: number, wasResetByUs: boolean): void {
-    this.#open.delete(id);
+    const slot = this.#open.get(id);
+    if (slot !== undefined) {
+      slot.stream = undefined;
+      this.#open.delete(id);
+    }
     this.#closed.add(id, wasResetByUs);
   }
 

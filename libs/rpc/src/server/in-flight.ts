@@ -107,6 +107,7 @@ class RunningCall implements ServerCall, Expiring {
   readonly identity: CallerIdentity | undefined;
   readonly principal: Principal | undefined;
   readonly requests: Requests;
+  place: Expiring["place"];
   readonly #incoming: IncomingCall;
   readonly #shareKeys: ShareKeys;
   readonly #reply: Reply;

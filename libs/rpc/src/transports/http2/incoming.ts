@@ -165,6 +165,7 @@ const endsWithin = "the request ends within a message";
 
 /** A unary call, handed on when its request is complete. */
 export class UnaryIncoming extends Incoming implements Expiring {
+  place: Expiring["place"];
   readonly #reader: MessageReader;
   readonly #incomplete: Deadlines<Expiring>;
   readonly #arrived: UnaryIncoming[];

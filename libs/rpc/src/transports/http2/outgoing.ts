@@ -48,6 +48,7 @@ function pathField(path: string): HeaderField {
 /** An outgoing call: its deadline, signal, attempts and outcome. */
 export abstract class Outgoing implements StreamHandler, Expiring {
   headers = new Metadata();
+  place: Expiring["place"];
   protected readonly outgoing: OutgoingCall;
   protected readonly dispatcher: Dispatcher;
   protected stream: Http2Stream | undefined;
