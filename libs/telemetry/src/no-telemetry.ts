@@ -14,14 +14,14 @@ const span: OpenSpan = {
   setAttribute: nothing,
   addEvent: nothing,
   fail: nothing,
-  inject: nothing,
+  carrier: () => ({}),
   end: nothing,
 };
 
 const tracer: Tracer = {
   span: (_name, _options, work) => work(span),
   start: () => span,
-  inject: nothing,
+  carrier: () => ({}),
   addEvent: nothing,
   current: () => undefined,
 };

@@ -66,7 +66,7 @@ export function otelTracer(sink?: SpanSink, sampleRatio = 0): Tracer {
     start(name, options) {
       return new StartedSpan(begin(name, options, parentOf(options)), options.kind);
     },
-    inject: (carrier) => inject(trace.getSpanContext(context.active()), carrier),
+    carrier: () => carrierOf(trace.getSpanContext(context.active())),
     addEvent(name, attributes) {
       const active = trace.getActiveSpan();
       if (active?.isRecording() === true) active.addEvent(name, attributes && present(attributes));
@@ -155,8 +155,8 @@ class StartedSpan implements OpenSpan {
     recordError(this.#span, this.#kind, error);
   }
 
-  inject(carrier: Record<string, string>): void {
-    inject(this.#span.spanContext(), carrier);
+  carrier(): Record<string, string> {
+    return carrierOf(this.#span.spanContext());
   }
 
   end(): void {
@@ -190,13 +190,15 @@ function extract(carrier: Carrier): Context {
 }
 
 /**
- * Writes W3C Trace Context, version 00. By hand, since the propagator needs a context and checks
+ * Returns W3C Trace Context, version 00. By hand, since the propagator needs a context and checks
  * our own ids.
  */
-function inject(ids: SpanContext | undefined, carrier: Record<string, string>): void {
-  if (ids === undefined || ids.traceId === INVALID_TRACEID) return;
+function carrierOf(ids: SpanContext | undefined): Record<string, string> {
+  const carrier: Record<string, string> = {};
+  if (ids === undefined || ids.traceId === INVALID_TRACEID) return carrier;
   carrier[TRACE_PARENT_HEADER] = `00-${ids.traceId}-${ids.spanId}-0${ids.traceFlags & TraceFlags.SAMPLED}`;
   if (ids.traceState) carrier[TRACE_STATE_HEADER] = ids.traceState.serialize();
+  return carrier;
 }
 
 function linkTo(carrier: Carrier): Link[] {

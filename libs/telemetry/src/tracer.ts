@@ -47,8 +47,8 @@ export interface Span {
 
 /** A span that its creator ends. */
 export interface OpenSpan extends Span {
-  /** Writes this span into `carrier`, as `Tracer.inject`. */
-  inject(carrier: Record<string, string>): void;
+  /** Returns this span for another process, as `Tracer.carrier` does. */
+  carrier(): Record<string, string>;
   end(): void;
 }
 
@@ -66,10 +66,10 @@ export interface Tracer {
    */
   start(name: string, options: SpanOptions): OpenSpan;
   /**
-   * Writes the active span as W3C `traceparent` and `tracestate` into `carrier`. Writes nothing
-   * without a span.
+   * Returns the active span for another process, in a record of its own: W3C `traceparent`, and
+   * `tracestate` if there is one. Empty without a span.
    */
-  inject(carrier: Record<string, string>): void;
+  carrier(): Record<string, string>;
   /** Adds an event to the active span, if there is one that is recorded. */
   addEvent(name: string, attributes?: Attributes): void;
   /** Returns the ids of the active span, to store them in an answer or a row. */

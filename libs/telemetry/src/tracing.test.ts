@@ -133,13 +133,10 @@ test("a trace passes through HTTP, gRPC, the outbox and message headers to the w
   const outbox: Headers[] = [];
   const http: Headers = { ...remote, tracestate: "vendor=1" };
   await gateway.tracer.span("POST /v1/orders", { kind: "server", parent: http }, async () => {
-    const metadata: Headers = {};
     await gateway.tracer.span("orders.PlaceOrder", { kind: "client" }, async () => {
-      gateway.tracer.inject(metadata);
+      const metadata = gateway.tracer.carrier();
       await orders.tracer.span("orders.PlaceOrder", { kind: "server", parent: metadata }, async () => {
-        const headers: Headers = {};
-        orders.tracer.span("append to outbox", { kind: "producer" }, () => orders.tracer.inject(headers));
-        outbox.push(headers);
+        outbox.push(orders.tracer.span("append to outbox", { kind: "producer" }, () => orders.tracer.carrier()));
       });
     });
   });
@@ -149,8 +146,7 @@ test("a trace passes through HTTP, gRPC, the outbox and message headers to the w
   for (const headers of topic) {
     await worker.tracer.span("orders.v1.OrderPlaced", { kind: "consumer", parent: headers }, async () => {
       worker.logger.info("order fulfilled");
-      const back: Headers = {};
-      worker.tracer.inject(back);
+      const back = worker.tracer.carrier();
       await orders.tracer.span("fulfilment.v1.OrderFulfilled", { kind: "consumer", parent: back }, () =>
         setImmediate(),
       );
@@ -285,8 +281,7 @@ test("a stranger's trace context is linked to, and decides neither the trace nor
   const work = ({ tracer }: ReturnType<typeof start>) =>
     tracer.span("poll", {}, () =>
       tracer.span("request", { kind: "server", stranger }, () => {
-        const headers: Headers = {};
-        tracer.inject(headers);
+        const headers = tracer.carrier();
         assert.deepEqual(Object.keys(headers), ["traceparent"]);
         assert.doesNotMatch(headers["traceparent"] ?? "", /0af7651916cd43dd8448eb211c80319c/);
       }),
@@ -332,14 +327,12 @@ test("links beyond 128 are not read", async () => {
   assert.ok(reads > 0 && reads <= 256, `${reads} reads`);
 });
 
-test("a started span is not active, is ended by its creator, and can be injected", async () => {
-  const headers: Headers = {};
+test("a started span is not active, is ended by its creator, and has a carrier", async () => {
   const received = await traced(({ tracer }) =>
     tracer.span("outer", {}, (outer) => {
       const span = tracer.start("call", { kind: "client", attributes: { peer: "x", none: undefined } });
       assert.equal(tracer.current()?.spanId, outer.spanId);
-      span.inject(headers);
-      assert.equal(headers["traceparent"], `00-${span.traceId}-${span.spanId}-01`);
+      assert.equal(span.carrier()["traceparent"], `00-${span.traceId}-${span.spanId}-01`);
       span.fail(new Error("no answer"));
       span.end();
     }),
@@ -352,14 +345,12 @@ test("a started span is not active, is ended by its creator, and can be injected
 
 test("without an endpoint there are trace ids in logs and headers, and nothing is sent", async () => {
   const { tracer, logger, out } = start();
-  const headers: Headers = {};
   tracer.span("outer", {}, (outer) => {
     tracer.span("inner", {}, (inner) => {
       logger.info("m");
-      tracer.inject(headers);
       assert.equal(inner.traceId, outer.traceId);
       assert.notEqual(inner.spanId, outer.spanId);
-      assert.equal(headers["traceparent"], `00-${inner.traceId}-${inner.spanId}-00`);
+      assert.equal(tracer.carrier()["traceparent"], `00-${inner.traceId}-${inner.spanId}-00`);
       assert.equal(out.last["trace_id"], inner.traceId);
       assert.equal(out.last["span_id"], inner.spanId);
       assert.deepEqual(tracer.current(), { traceId: inner.traceId, spanId: inner.spanId });
@@ -367,17 +358,14 @@ test("without an endpoint there are trace ids in logs and headers, and nothing i
   });
   logger.info("m");
   assert.equal(out.last["trace_id"], undefined);
-  const outside: Headers = {};
-  tracer.inject(outside);
-  assert.deepEqual(outside, {});
+  assert.deepEqual(tracer.carrier(), {});
 });
 
 test("a service without an exporter passes the sampling decision of its parent on", () => {
   const { tracer } = start();
   for (const flags of ["00", "01"]) {
-    const headers: Headers = {};
     const parent = { traceparent: remote.traceparent.replace(/01$/, flags) };
-    tracer.span("s", { parent }, () => tracer.inject(headers));
+    const headers = tracer.span("s", { parent }, () => tracer.carrier());
     assert.match(
       headers["traceparent"] ?? "",
       new RegExp(`^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-${flags}$`),
@@ -388,8 +376,7 @@ test("a service without an exporter passes the sampling decision of its parent o
 test("the given ratio of new traces is sent, and a parent's decision overrides it", async () => {
   const received = await traced(
     ({ tracer }) => {
-      const headers: Headers = {};
-      tracer.span("new", {}, () => tracer.inject(headers));
+      const headers = tracer.span("new", {}, () => tracer.carrier());
       assert.match(headers["traceparent"] ?? "", /-00$/, "the header is there, not sampled");
       tracer.span("sampled before", { parent: remote }, () => tracer.span("below", {}, () => {}));
     },

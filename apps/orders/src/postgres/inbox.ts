@@ -54,8 +54,7 @@ export class PostgresInbox implements Inbox {
     decide: Decide,
     { signal }: Abortable = {},
   ): Promise<void> {
-    const trace: Record<string, string> = {};
-    this.#telemetry.tracer.inject(trace);
+    const trace = this.#telemetry.tracer.carrier();
     await this.#changes.add({ message, id, decide, trace, signal }, { signal });
   }
 

@@ -74,9 +74,7 @@ export class OrderTransaction {
   }
 
   #traceparent(): string | null {
-    const context: Record<string, string> = {};
-    this.#tracer.inject(context);
-    return context["traceparent"] ?? null;
+    return this.#tracer.carrier()["traceparent"] ?? null;
   }
 
   #appends(events: readonly OrderEvent[]): NamedStatement[] {

@@ -23,9 +23,7 @@ export class OrderWatchers implements OrderChanges {
   watch(orderId: string): OrderWatch {
     if (this.#count >= this.#most) throw new TooManyWatchersError("too many orders are being watched");
     const watchers = this.#byOrder.get(orderId) ?? new Set();
-    const stream: Record<string, string> = {};
-    this.#tracer.inject(stream);
-    const watcher = new Watcher(stream, () => {
+    const watcher = new Watcher(this.#tracer.carrier(), () => {
       if (!watchers.delete(watcher)) return;
       if (watchers.size === 0) this.#byOrder.delete(orderId);
       this.#counted(-1);

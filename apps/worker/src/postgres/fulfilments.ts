@@ -41,7 +41,7 @@ export class PostgresFulfilments implements Fulfilments {
   }
 
   async statusOf(orderId: OrderId, { signal }: Abortable = {}): Promise<Status> {
-    return await this.#statuses.add({ orderId, trace: this.#trace() }, { signal });
+    return await this.#statuses.add({ orderId, trace: this.#tracer.carrier() }, { signal });
   }
 
   async #statusOfAll(all: readonly Asked[], signal: AbortSignal): Promise<Status[]> {
@@ -77,7 +77,7 @@ export class PostgresFulfilments implements Fulfilments {
       // Here and not in the batch: the trace of the handler is the one that the event continues.
       ...outboxValues(fulfilmentEvents.topic, event, { tracer: this.#tracer }),
     ];
-    await this.#settling.add({ orderId, trace: this.#trace(), values }, { signal });
+    await this.#settling.add({ orderId, trace: this.#tracer.carrier(), values }, { signal });
   }
 
   async #settleAll(all: readonly Settled[], signal: AbortSignal): Promise<void[]> {
@@ -95,12 +95,6 @@ export class PostgresFulfilments implements Fulfilments {
   ): Promise<Row[]> {
     const contexts = all.map(({ trace }) => trace);
     return await spanOfBatch(this.#tracer, what, contexts, () => this.#database.query<Row>(sql, values, options));
-  }
-
-  #trace(): Carrier {
-    const trace: Record<string, string> = {};
-    this.#tracer.inject(trace);
-    return trace;
   }
 
   /** Records that the order was withheld, unless it is settled. */

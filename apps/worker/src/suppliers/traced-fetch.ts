@@ -19,9 +19,8 @@ export function tracedFetch(tracer: Tracer, route: string, sendContext: boolean)
       "server.port": Number(url.port) || (url.protocol === "https:" ? 443 : 80),
     };
     return tracer.span(`${method} ${route}`, { kind: "client", attributes }, async (span) => {
-      const context: Record<string, string> = {};
-      if (sendContext) tracer.inject(context);
       const headers = new Headers(init.headers);
+      const context = sendContext ? tracer.carrier() : {};
       for (const [name, value] of Object.entries(context)) headers.set(name, value);
       const response = await fetch(url, { ...init, headers });
       span.setAttribute("http.response.status_code", response.status);

@@ -65,9 +65,7 @@ export async function publishFailedDelivery(
     "plumbline.error_code": codeOf(cause),
   };
   await tracer.span(`publish ${topic}`, { kind: "producer", attributes }, async () => {
-    const headers: Record<string, string> = {};
-    tracer.inject(headers);
-    await publisher.publish(topic, [withHeaders(message, headers)], { signal });
+    await publisher.publish(topic, [withHeaders(message, tracer.carrier())], { signal });
   });
 }
 

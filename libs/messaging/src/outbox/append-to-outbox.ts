@@ -50,8 +50,7 @@ const appendSql = `WITH message AS (SELECT ${message}), ${outboxSql("message")}`
 /** Returns the values of `outboxColumns`. Throws `invalid_argument` for too large a message. */
 export function outboxValues(topic: string, message: Message, options: StoreOptions = {}): readonly unknown[] {
   const { tracer, maxMessageBytes = defaultMaxMessageBytes } = options;
-  const headers = { ...message.headers };
-  tracer?.inject(headers);
+  const headers = { ...message.headers, ...tracer?.carrier() };
   // A message that is too large fails the caller here. The relay could only set it aside.
   const stored = { ...message, headers };
   refuseLarge([stored], maxMessageBytes);

@@ -16,8 +16,7 @@ export function clientTracing(tracer: Tracer): Interceptor<ClientCall> {
   return async (call, next) => {
     const span = tracer.start(call.method, { kind: "client", attributes: attributes(call) });
     try {
-      const carrier: Record<string, string> = {};
-      span.inject(carrier);
+      const carrier = span.carrier();
       for (const name in carrier) call.metadata.set(name, carrier[name] ?? "");
       await next(call);
       span.setAttribute(statusCode, "OK");
