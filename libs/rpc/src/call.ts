@@ -1,6 +1,6 @@
 import type { Principal } from "@plumbline/auth";
 import type { CallKind } from "./definition.ts";
-import type { CallerIdentity } from "./identity/spiffe.ts";
+import type { SpiffeIdentity } from "./identity/spiffe.ts";
 import type { Metadata, MetadataValue } from "./metadata.ts";
 import type { Requests } from "./transport.ts";
 
@@ -49,7 +49,7 @@ export interface Call {
 export interface ServerCall extends Call {
   readonly kind: CallKind;
   /** The caller, or the reason why it has no identity; undefined without `callers`. */
-  readonly identity: CallerIdentity | undefined;
+  readonly identity: SpiffeIdentity | undefined;
   /** The share that bounds count the call for: `shareKey`, or "" for one without such bounds. */
   readonly share: string;
   /** The deadline in milliseconds since the epoch; Infinity if there is none. */

@@ -4,7 +4,7 @@ import type { PeersOptions } from "@plumbline/http2";
 import type { UnaryResponse } from "./client/channel.ts";
 import type { CallKind } from "./definition.ts";
 import type { Resolver } from "./discovery/resolver.ts";
-import type { CallerIdentity } from "./identity/spiffe.ts";
+import type { SpiffeIdentity } from "./identity/spiffe.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Status } from "./status.ts";
 import type { TlsFailure } from "./tls/listener.ts";
@@ -73,7 +73,7 @@ export interface ServerTransportOptions {
   /** Called for a failed TLS handshake. */
   readonly onTlsFailure?: ((failure: TlsFailure) => void) | undefined;
   /** Returns the identity of a TLS connection's client. Called once per connection. */
-  readonly identify?: ((socket: TLSSocket) => CallerIdentity) | undefined;
+  readonly identify?: ((socket: TLSSocket) => SpiffeIdentity) | undefined;
   readonly maxMessageBytes: number;
   /** The most calls in flight on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS). */
   readonly maxConcurrentStreams: number;
@@ -112,7 +112,7 @@ export interface IncomingCall {
   readonly metadata: Metadata;
   readonly peer: string;
   /** The identity of the connection's client; undefined without `identify`. */
-  readonly identity: CallerIdentity | undefined;
+  readonly identity: SpiffeIdentity | undefined;
   /** The deadline in milliseconds since the epoch; Infinity if there is none. */
   readonly deadline: number;
   readonly requests: Requests;

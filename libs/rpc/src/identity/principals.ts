@@ -2,7 +2,7 @@ import { decodePrincipal, type Principal, principalName } from "@plumbline/auth"
 import { ServiceError } from "@plumbline/errors";
 import { ShareKeys } from "../shares/share-keys.ts";
 import type { IncomingCall } from "../transport.ts";
-import { type CallerIdentity, noCertificate } from "./spiffe.ts";
+import { noCertificate, type SpiffeIdentity } from "./spiffe.ts";
 import { SpiffeIds } from "./spiffe-ids.ts";
 
 /** The connection of a call, as far as it says who is at its other end. */
@@ -61,7 +61,7 @@ export class Callers implements Believed {
   identify(socket: {
     readonly authorized: boolean;
     getPeerX509Certificate(): { readonly raw: Uint8Array } | undefined;
-  }): CallerIdentity {
+  }): SpiffeIdentity {
     const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
     return certificate === undefined ? noCertificate : this.#ids.identify(certificate.raw);
   }

@@ -1,4 +1,4 @@
-import { type CallerIdentity, identityOf, trustDomainOf } from "./spiffe.ts";
+import { identityOf, type SpiffeIdentity, trustDomainOf } from "./spiffe.ts";
 
 /** SPIFFE ids of one trust domain, as a setting lists them. */
 export class SpiffeIds {
@@ -18,11 +18,11 @@ export class SpiffeIds {
   }
 
   /** Returns the identity that a certificate in DER gives, as `identityOf` does. */
-  identify(der: Uint8Array): CallerIdentity {
+  identify(der: Uint8Array): SpiffeIdentity {
     return identityOf(der, this.#trustDomain);
   }
 
-  includes(identity: CallerIdentity): boolean {
+  includes(identity: SpiffeIdentity): boolean {
     return "id" in identity && this.#ids.has(identity.id);
   }
 

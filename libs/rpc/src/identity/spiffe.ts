@@ -1,11 +1,11 @@
 import { X509Certificate } from "node:crypto";
 
 /** The identity of the other end of a connection: its SPIFFE id, or the reason why it has none. */
-export type CallerIdentity =
+export type SpiffeIdentity =
   | { readonly id: string }
   | { readonly fault: "missing" | "invalid"; readonly detail: string };
 
-export const noCertificate: CallerIdentity = { fault: "missing", detail: "the client showed no certificate" };
+export const noCertificate: SpiffeIdentity = { fault: "missing", detail: "the client showed no certificate" };
 
 /** An id: its trust domain, then a path of segments that are no dots (SPIFFE-ID, 2.1 and 2.2). */
 const pattern = /^spiffe:\/\/([a-z0-9._-]{1,255})(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/;
@@ -22,7 +22,7 @@ export function trustDomainOf(id: string): string | undefined {
  * among its names, `spiffe://` with the trust domain and a path that is not the root. The caller
  * has verified its signature. Never throws.
  */
-export function identityOf(der: Uint8Array, trustDomain: string): CallerIdentity {
+export function identityOf(der: Uint8Array, trustDomain: string): SpiffeIdentity {
   try {
     if (new X509Certificate(der).ca) return invalid("the certificate is that of an authority");
     const uris = urisOf(der);
@@ -37,7 +37,7 @@ export function identityOf(der: Uint8Array, trustDomain: string): CallerIdentity
   }
 }
 
-function invalid(detail: string): CallerIdentity {
+function invalid(detail: string): SpiffeIdentity {
   return { fault: "invalid", detail };
 }
 

@@ -5,7 +5,7 @@ import type { ServerCall } from "../call.ts";
 import { isAtDeadline } from "../deadline.ts";
 import { type CallKind, methodName } from "../definition.ts";
 import type { Principals } from "../identity/principals.ts";
-import type { CallerIdentity } from "../identity/spiffe.ts";
+import type { SpiffeIdentity } from "../identity/spiffe.ts";
 import { Metadata, type MetadataValue } from "../metadata.ts";
 import type { ShareKeys } from "../shares/share-keys.ts";
 import { ok, type Status, statusOf } from "../status.ts";
@@ -104,7 +104,7 @@ class RunningCall implements ServerCall, Expiring {
   readonly drain: AbortSignal;
   readonly metadata: Metadata;
   readonly peer: string;
-  readonly identity: CallerIdentity | undefined;
+  readonly identity: SpiffeIdentity | undefined;
   readonly principal: Principal | undefined;
   readonly requests: Requests;
   place: Expiring["place"];

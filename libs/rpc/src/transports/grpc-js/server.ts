@@ -8,7 +8,7 @@ import {
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { ServiceError } from "@plumbline/errors";
-import type { CallerIdentity } from "../../identity/spiffe.ts";
+import type { SpiffeIdentity } from "../../identity/spiffe.ts";
 import type { Metadata } from "../../metadata.ts";
 import type { Status } from "../../status.ts";
 import { detailsName, pushbackName } from "../../status.ts";
@@ -103,7 +103,7 @@ type Surface = EventEmitter & Pick<UnaryCall, "cancelled" | "metadata" | "getPee
 abstract class GrpcIncoming<C extends Surface> implements IncomingCall {
   readonly metadata: Metadata;
   readonly peer: string;
-  readonly identity: CallerIdentity | undefined;
+  readonly identity: SpiffeIdentity | undefined;
   readonly deadline: number;
   protected readonly call: C;
   protected isOver = false;

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Deadlines, type Expiring, steadyNow } from "@plumbline/concurrency";
 import { ServiceError } from "@plumbline/errors";
 import { ErrorCode, type HeaderField, type Http2Stream, StreamError, type StreamHandler } from "@plumbline/http2";
-import type { CallerIdentity } from "../../identity/spiffe.ts";
+import type { SpiffeIdentity } from "../../identity/spiffe.ts";
 import { Metadata } from "../../metadata.ts";
 import { type Status, statusOf } from "../../status.ts";
 import type { IncomingCall, Requests, ServerMethod } from "../../transport.ts";
@@ -17,7 +17,7 @@ import { watchUnsent } from "./unsent.ts";
 export interface Acceptor {
   readonly methods: ReadonlyMap<string, ServerMethod>;
   readonly peer: string;
-  readonly identity: CallerIdentity | undefined;
+  readonly identity: SpiffeIdentity | undefined;
   readonly maxMessageBytes: number;
   /** The time that a unary call without a deadline has. */
   readonly defaultTimeoutMs: number;
@@ -47,7 +47,7 @@ const plainHeaders: readonly HeaderField[] = [status200, contentType];
 abstract class Incoming implements IncomingCall, StreamHandler {
   readonly metadata: Metadata;
   readonly peer: string;
-  readonly identity: CallerIdentity | undefined;
+  readonly identity: SpiffeIdentity | undefined;
   deadline: number;
   protected readonly stream: Http2Stream;
   protected readonly method: ServerMethod;

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { Deadlines, type Expiring, placeSocket } from "@plumbline/concurrency";
 import { Connection, type HeaderField, type Http2Stream, Peers, type StreamHandler } from "@plumbline/http2";
-import type { CallerIdentity } from "../../identity/spiffe.ts";
+import type { SpiffeIdentity } from "../../identity/spiffe.ts";
 import { TlsListener } from "../../tls/listener.ts";
 import { serverTls } from "../../tls/options.ts";
 import type { ServerMethod, ServerTransport, ServerTransportOptions } from "../../transport.ts";
@@ -63,7 +63,7 @@ class Http2Server {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  #take(socket: Socket, identity?: CallerIdentity): void {
+  #take(socket: Socket, identity?: SpiffeIdentity): void {
     const { places } = this.#options;
     if (!placeSocket(places, ownerOf(this.#options, socket.remoteAddress), socket, () => connection.size === 0)) return;
     const { maxConcurrentStreams, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs } = this.#options;
