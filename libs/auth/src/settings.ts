@@ -11,11 +11,14 @@ const entry = z
     subject: z.string().refine(isSubject, "expected 1 to 64 characters, none of them a control character"),
     scopes: z
       .array(z.string().regex(/^[!#-[\]-~]+$/, "expected a scope such as orders:read"))
-      .min(1)
-      .max(100),
+      .min(1, "expected at least one scope")
+      .max(100, "expected at most 100 scopes"),
     created: time(),
     until: time(),
-    note: z.string().max(200).optional(),
+    note: z
+      .string()
+      .regex(/^\P{Cc}{0,200}$/u, "expected a text without control characters, of 200 characters at most")
+      .optional(),
   })
   .refine(({ created, until }) => !(Date.parse(created) >= Date.parse(until)), {
     path: ["until"],
@@ -30,6 +33,3 @@ export const ApiKeysFile = z.object({
     .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, "expected each id once")
     .describe("the keys that are taken"),
 });
-
-/** The content of the file. */
-export type ApiKeysContent = z.output<typeof ApiKeysFile>;

@@ -1,5 +1,6 @@
 /** The whole system with identity on: two customers, an operator, and what each of them gets. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { noTelemetry } from "@plumbline/telemetry";
 import { certificateFiles, noCredentials, useCredentials } from "@plumbline/tools-stack";
 import { type Answer, call, eventually, post } from "../src/http.ts";
 import { startReceiver } from "../src/otlp/receiver.ts";
-import { runStack } from "../src/stack.ts";
+import { root, runStack } from "../src/stack.ts";
 import { telemetryTo } from "../src/tier.ts";
 import { transports } from "../src/transports.ts";
 
@@ -21,6 +22,14 @@ const missing = "01890000-0000-7000-8000-000000000000";
 function seen({ status, json }: Answer, id: string): unknown {
   const { requestId: _, ...problem } = json;
   return JSON.parse(JSON.stringify({ status, problem }).replaceAll(id, "ID"));
+}
+
+/** Runs `npm run keys` on a file. Returns what it prints on stdout. */
+function keys(file: string, ...args: readonly string[]): string {
+  const command = ["-C", "source", join(root, "tools/stack/src/keys/main.ts"), ...args, "--file", file];
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  return stdout.trim();
 }
 
 function asText(value: unknown): string {
@@ -39,12 +48,15 @@ for (const transport of transports) {
       tokens.add(authorization.replace("Bearer ", ""));
       return { authorization };
     };
+    const keysFile = join(folder, "api-keys.json");
+    const newKey = (subject: string) => keys(keysFile, "new", "--subject", subject, "--scopes", "orders:read");
     try {
+      const keyOf = { ada: newKey("ada"), bob: newKey("bob") };
       await using receiver = await startReceiver();
       await using running = await runStack({
         transport,
         tokens: folder,
-        environment: telemetryTo(receiver),
+        environment: { ...telemetryTo(receiver), GATEWAY_AUTH_API_KEYS_FILE: keysFile },
       });
       const { base, lines, ports, stack } = running;
       useCredentials(base, noCredentials); // Each request says who sends it.
@@ -117,6 +129,20 @@ for (const transport of transports) {
       assert.equal((await get(`${orders}/${id}/label`, "operator")).status, 200);
       assert.ok(idsOf(await get(`${orders}?customerId=ada`, "operator")).includes(id));
 
+      // An API key is its subject, until it is revoked.
+      const byKey = (key: string, of: string) =>
+        kept(call(`${orders}/${of}`, { headers: { authorization: `Bearer ${key}` } }));
+      assert.equal((await byKey(keyOf.ada, id)).status, 200);
+      assert.deepEqual(seen(await byKey(keyOf.bob, id), id), seen(await get(`${orders}/${missing}`, "bob"), missing));
+      const unscoped = await kept(post(orders, { items }, { authorization: `Bearer ${keyOf.ada}` }));
+      assert.deepEqual([unscoped.status, unscoped.json["reason"]], [403, "INSUFFICIENT_SCOPE"]);
+      keys(keysFile, "revoke", keyOf.ada.slice(4, 15));
+      await eventually(
+        () => byKey(keyOf.ada, id),
+        ({ status, json }) => status === 401 && json["reason"] === "TOKEN_INVALID",
+      );
+      for (const key of Object.values(keyOf)) tokens.add(key);
+
       // The next key signs, and then the issuer comes back with other keys.
       assert.equal((await call(`http://127.0.0.1:${ports.issuer}/rotate`, { method: "POST" })).status, 200);
       assert.equal((await get(`${orders}/${id}`, "ada")).status, 200);
@@ -140,7 +166,11 @@ for (const transport of transports) {
       for (const [where, text] of Object.entries(written)) {
         assert.match(text, /CUSTOMER_MISMATCH|PlaceOrder/, `${where} are those of the requests`);
         // Each part of a token is base64url of JSON; its signature alone would be enough to tell.
-        assert.doesNotMatch(text, /eyJ[\w-]{8,}|PRIVATE KEY|Bearer ey/, `a token or a key is in the ${where}`);
+        assert.doesNotMatch(
+          text,
+          /eyJ[\w-]{8,}|plk_[0-9A-Za-z]{11}_|PRIVATE KEY|Bearer (ey|plk)/,
+          `a token or a key is in the ${where}`,
+        );
         for (const token of tokens) assert.ok(!text.includes(token.slice(-40)), `a token is in the ${where}`);
         for (const password of passwords) assert.ok(!text.includes(password), `a password is in the ${where}`);
       }
