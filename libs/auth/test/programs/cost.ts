@@ -1,5 +1,5 @@
-/** Prints the cost of a verification, and of a cached token. */
-import { openKeySource, TokenVerifier } from "../../src/index.ts";
+/** Prints the cost of a verification, of a cached token, and of an API key. */
+import { ApiKeys, DenyList, newApiKey, openKeySource, TokenVerifier } from "../../src/index.ts";
 import { startIssuer } from "../issuer.ts";
 import { jwkOf, signed, testKey } from "../tokens.ts";
 
@@ -24,3 +24,17 @@ for (const alg of ["ES256", "EdDSA", "RS256"] as const) {
   await verifyAll();
   console.log(`| ${alg} | ${verified} | ${await verifyAll()} |`);
 }
+
+const made = Array.from({ length: 1_000 }, newApiKey);
+const [created, until] = [-60_000, 600_000].map((ms) => new Date(Date.now() + ms).toISOString()) as [string, string];
+const denied = new DenyList();
+const apiKeys = new ApiKeys({ denied });
+apiKeys.replace(made.map(({ id, digest }) => ({ id, digest, subject: "s", scopes: ["a"], created, until })));
+await using issuer = await startIssuer({ keys: [jwkOf(testKey("ES256"), "k")] });
+await using keys = await openKeySource({ issuer: issuer.url });
+const verifier = new TokenVerifier({ keys, audience: "plumbline", denied, apiKeys });
+const rounds = 20;
+const before = process.cpuUsage();
+for (let round = 0; round < rounds; round++) for (const { text } of made) await verifier.verify(text);
+const { user, system } = process.cpuUsage(before);
+console.log(`| API key, one of 1,000 | | ${((user + system) / made.length / rounds).toFixed(1)} µs |`);

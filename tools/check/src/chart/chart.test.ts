@@ -139,7 +139,9 @@ test("only the init container mounts the secret of the migrating role", { skip }
 
 test("a file of a setting is a mounted key of a Secret, also for the init container", { skip }, () => {
   const { objects } = render(examples["everything"] ?? {});
-  assert.equal(variables(objects, "gateway")["GATEWAY_AUTH_CA_FILE"], "/run/plumbline/files/auth.caFile");
+  const gateway = variables(objects, "gateway");
+  assert.equal(gateway["GATEWAY_AUTH_CA_FILE"], "/run/plumbline/files/auth.caFile");
+  assert.equal(gateway["GATEWAY_AUTH_API_KEYS_FILE"], "/run/plumbline/files/auth.apiKeysFile");
   const pod = podsOf(objects).find(({ app }) => app === "orders")?.pod;
   const volume = pod?.volumes?.find(({ name }) => name === "files");
   assert.match(JSON.stringify(volume), /"orders-tls","items":\[\{"key":"tls.key","path":"rpc.tls.keyFile"\}\]/);

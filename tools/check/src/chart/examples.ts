@@ -47,7 +47,10 @@ export const examples: Readonly<Record<string, object>> = {
           auth: { issuer: "https://id.example.com", audience: "shop" },
         },
         secrets: { "rateLimit.redisUrl": { name: "redis", key: "url" } },
-        files: { "auth.caFile": { name: "issuer-authority", key: "ca.crt" } },
+        files: {
+          "auth.caFile": { name: "issuer-authority", key: "ca.crt" },
+          "auth.apiKeysFile": { name: "api-keys", key: "api-keys.json" },
+        },
         image: { digest: `sha256:${"0".repeat(64)}` },
       },
       orders: {
