@@ -165,6 +165,12 @@ test("a rule on a missing setting is reported with its own text", async () => {
   ]);
 });
 
+test("a rule whose text begins with expected is reported with the word once", async () => {
+  const schema = z.object({ list: z.string().refine((list) => list !== "x", "expected a list of addresses") });
+  const error = await loadConfig(schema, [env("X", { X_LIST: "x" })]).catch((reason: unknown) => reason);
+  assert.match(String(error), /list \(X_LIST\): expected a list of addresses$/);
+});
+
 test("an unreadable file is one problem, not one for each of its settings", async () => {
   using dir = folder();
   const problems = await problemsOf(loadConfig(Orders, [file(dir.at("missing.yaml")), env("ORDERS", {})]));

@@ -38,6 +38,7 @@ function isCustom(issue: z.core.$ZodIssue): boolean {
   return issue.code === "custom" || !/^(Invalid|Too )/.test(issue.message);
 }
 
+// The error writes "expected" in front of each text.
 function plain(message: string): string {
   return message.replace(/^(Invalid input: )?expected /, "");
 }
