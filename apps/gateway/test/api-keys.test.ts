@@ -238,6 +238,7 @@ test("a key that is added is taken, and a file that is wrong keeps the last good
     await eventually(refusals, (lines) => lines.length > length);
     const said = JSON.stringify(refusals().at(-1));
     assert.ok(said.includes(names) && said.includes(run.file.path) && !said.includes("SECRET"), said);
+    assert.doesNotMatch(said, /expected expected|\\n/);
     assert.equal((await run.get("/v1/orders/7", `Bearer ${added.text}`)).status, 200, names);
   }
   await run.file.put(own);

@@ -13,8 +13,14 @@ export async function followApiKeys(path: string, keys: ApiKeys, logger: Logger)
       keys.replace(content.keys);
       logger.info("the API keys were read", { file: path, keys: content.keys.length });
     },
-    onRefused: ({ message }) =>
-      logger.warn("the file of API keys is invalid; the last good keys stay", { problems: message }),
+    onRefused({ problems }) {
+      // One line: the source of a problem is the file with its line.
+      const [first, ...others] = problems.map(
+        ({ key, source, expected }) => `${key} (${source}): expected ${expected}`,
+      );
+      const more = others.length === 0 ? "" : `, and ${others.length} more`;
+      logger.warn("the file of API keys is invalid; the last good keys stay", { problem: `${first}${more}` });
+    },
     onFailure: (error) => logger.error("the file of API keys is no longer followed; restart to apply changes", error),
   });
 }
