@@ -150,7 +150,9 @@ void describe("the operator against a real API server", { timeout: 300_000 }, ()
 
   void test("leaves annotations of users and the number of replicas alone", async (t) => {
     await startOperator(t);
-    await put("shared");
+    // At its minimum from the start: the autoscaler would write another number at any moment.
+    const replicas = { min: 1 };
+    await put("shared", { replicas });
     await made("shared");
     const others = { metadata: { name: "shared", annotations: { "example.com/mine": "yes" } }, spec: { replicas: 5 } };
     await kube.apply(
@@ -158,7 +160,7 @@ void describe("the operator against a real API server", { timeout: 300_000 }, ()
       { apiVersion: "apps/v1", kind: "Deployment", ...others },
       { manager: "someone", force: true },
     );
-    await put("shared", { image: "plumbline/none:2" });
+    await put("shared", { image: "plumbline/none:2", replicas });
     const deployment = await eventually(
       () => kube.get(deployments, "shared"),
       (one) => JSON.stringify(one).includes("plumbline/none:2"),
