@@ -5,7 +5,7 @@ import { freePort } from "@plumbline/tools-engines";
 import { allocatedBytes, type Counted, startCounted } from "../allocations/counted.ts";
 import { median } from "../compare.ts";
 import { buildOurs } from "../competitors/build.ts";
-import { load } from "../competitors/load.ts";
+import { cpuPerCall, load } from "../competitors/load.ts";
 import { machineOf } from "../competitors/machine.ts";
 import { gateway, greeter } from "../competitors/targets.ts";
 import { openWorkshop, root, type Workshop } from "../competitors/workshop.ts";
@@ -147,14 +147,10 @@ async function measurePairs(
       started.push({ ...side, samples });
     }
     for (const { running } of started) {
-      await warmUp(`${service} over ${transport}`, async () => await cpuPerCall(running, 1_000));
+      const slice = () => load(generator, kind, running.port, 1_000);
+      await warmUp(`${service} over ${transport}`, () => cpuPerCall(running, slice));
     }
     return started;
-  };
-  const cpuPerCall = async (running: Counted["running"], time: number): Promise<number> => {
-    const cpu = running.cpuSeconds();
-    const { calls } = await load(generator, kind, running.port, time);
-    return ((running.cpuSeconds() - cpu) * 1e6) / calls;
   };
 
   for (let at = 0; at < starts; at++) {

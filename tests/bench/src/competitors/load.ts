@@ -50,7 +50,17 @@ export interface LoadOptions {
   readonly slow?: number;
 }
 
-/** Does the same for calls that may be refused. */
+/** Returns the seconds of CPU that a program takes for each call of a load. */
+export async function cpuPerCall(
+  program: { cpuSeconds(): number },
+  calls: () => Promise<Pick<Load, "calls">>,
+): Promise<number> {
+  const before = program.cpuSeconds();
+  const made = await calls();
+  return (program.cpuSeconds() - before) / made.calls;
+}
+
+/** Does as `load` does, for calls that may be refused. */
 export async function loadUnchecked(
   generator: string,
   kind: "grpc" | "http",

@@ -3,7 +3,7 @@ import { interrupted } from "../interruption.ts";
 import { type Watched, watched } from "../pairs/surroundings.ts";
 import { warmUp } from "../pairs/warm-up.ts";
 import { type Delay, type GcReport, gcFile, reportOf } from "./gc-file.ts";
-import { type Load, load } from "./load.ts";
+import { cpuPerCall, type Load, load } from "./load.ts";
 import { Running } from "./program.ts";
 import type { Target } from "./targets.ts";
 
@@ -88,7 +88,8 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
     for (const program of target.programs) running.push(stack.use(await Running.start(program, 0, plan.folder)));
     const atShares = (plan.shares ?? []).map((share) => ({ share, samples: [], pauses: [], delays: [] }));
     all.push({ target, running, closed: [], atRate: [], pauses: [], pausesAtRate: [], delaysAtRate: [], atShares });
-    await attempt(target, () => warmUp(`${target.name}, ${target.mode}`, () => cpuOfSlice(target, running, plan)));
+    const slice = () => cpuPerCall({ cpuSeconds: () => cpuOf(running) }, () => call(target, plan, 1_000));
+    await attempt(target, () => warmUp(`${target.name}, ${target.mode}`, slice));
   }
   for (const round of eachRound(plan.rounds, `${targets.length} targets`)) {
     const turn = round % Math.max(1, all.length);
@@ -130,12 +131,6 @@ function cpuOf(running: readonly Running[]): number {
 }
 
 /** Calls a target for a second, and returns its CPU seconds per call. */
-async function cpuOfSlice(target: Target, running: readonly Running[], plan: Plan): Promise<number> {
-  const before = cpuOf(running);
-  const { calls } = await call(target, plan, 1_000);
-  return (cpuOf(running) - before) / calls;
-}
-
 async function sample(target: Target, running: readonly Running[], plan: Plan, rate: number): Promise<Sample> {
   return await watched(async () => {
     const before = cpuOf(running);

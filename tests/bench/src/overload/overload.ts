@@ -5,7 +5,7 @@ import { freePort } from "@plumbline/tools-engines";
 import { whyNoGo } from "@plumbline/tools-go";
 import { median } from "../compare.ts";
 import { buildGo, buildOurs } from "../competitors/build.ts";
-import { load, loadUnchecked } from "../competitors/load.ts";
+import { cpuPerCall, load, loadUnchecked } from "../competitors/load.ts";
 import { machineOf } from "../competitors/machine.ts";
 import { Running } from "../competitors/program.ts";
 import { gateway, upstream } from "../competitors/targets.ts";
@@ -62,11 +62,7 @@ export async function overload({ rounds, ms }: OverloadOptions): Promise<void> {
       const env = { ...program.env, GATEWAY_LIMITS_ADAPTIVE: `${adaptive}` };
       await using running = await Running.start({ ...program, env }, 0, folder);
       const name = adaptive ? "on" : "off";
-      await warmUp(`limit ${name}`, async () => {
-        const before = running.cpuSeconds();
-        const { calls } = await load(generator, "http", port, 1_000);
-        return (running.cpuSeconds() - before) / calls;
-      });
+      await warmUp(`limit ${name}`, () => cpuPerCall(running, () => load(generator, "http", port, 1_000)));
 
       const peaks: (Watched & Pick<Seen, "goodput">)[] = [];
       const all = new Map<number, Seen[]>(shares.map((share) => [share, []]));

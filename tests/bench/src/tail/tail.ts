@@ -6,7 +6,7 @@ import { sleep } from "@plumbline/concurrency";
 import { defaultTransport } from "@plumbline/rpc";
 import { freePort } from "@plumbline/tools-engines";
 import { median } from "../compare.ts";
-import { type Load, load } from "../competitors/load.ts";
+import { cpuPerCall, type Load, load } from "../competitors/load.ts";
 import { machineOf } from "../competitors/machine.ts";
 import { type Program, pinned, Running } from "../competitors/program.ts";
 import { gateway, greeter, greeterGo, grpcGateway } from "../competitors/targets.ts";
@@ -102,11 +102,7 @@ async function measure(
   const { parts, generator } = workshop;
   const { name, kind, program } = target;
   await using running = await Running.start(program, 0, parts.folder);
-  await warmUp(name, async () => {
-    const before = running.cpuSeconds();
-    const { calls } = await load(generator, kind, program.port, 1_000);
-    return (running.cpuSeconds() - before) / calls;
-  });
+  await warmUp(name, () => cpuPerCall(running, () => load(generator, kind, program.port, 1_000)));
   const { calls, seconds } = await load(generator, kind, program.port, 2_000);
   const rates = [rate, ...shares.map((share) => Math.round((calls / seconds) * (share / 100)))];
   const all: Measured[] = [];
