@@ -165,7 +165,9 @@ test("a service gets the caller from the token, and nothing that a client says o
   };
   await run.gateway.fetch("/v1/orders/7", { headers });
   await run.gateway.fetch("/v1/greetings/Ada", { headers });
-  assert.deepEqual(seen, ["ada", undefined]);
+  await run.get("/v1/orders/7", await run.issuer.token("bob", both));
+  await run.gateway.fetch("/v1/orders/7", { headers });
+  assert.deepEqual(seen, ["ada", undefined, "bob", "ada"]);
 });
 
 test("the page to try the API sends the token of one form with the requests of all, to protected routes only", async () => {

@@ -20,7 +20,7 @@ export { type AccessTable, type MethodAccess } from "./interceptors/access.ts";
 export { Admission } from "./interceptors/admission.ts";
 export type { Interceptor } from "./interceptors/interceptor.ts";
 export type { CallWeights } from "./interceptors/weigh.ts";
-export { Metadata, type MetadataInit, type MetadataValue } from "./metadata.ts";
+export { Metadata, type MetadataInit, type MetadataValue, sentOften } from "./metadata.ts";
 export { type RpcServer, type ServeOptions, type ServeParts, serve } from "./server/serve.ts";
 export { type Handlers, type ServiceImplementation, type ServiceMethod, service } from "./server/service.ts";
 export type { ClientTls, Pem, Reloadable, ServerTls } from "./tls/options.ts";

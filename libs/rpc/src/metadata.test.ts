@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Metadata } from "./metadata.ts";
+import { base64Of, Metadata, sentOften } from "./metadata.ts";
 
 test("names are case-insensitive", () => {
   const metadata = new Metadata({ "X-Request-Id": "7" });
@@ -33,3 +33,18 @@ for (const { name, init } of [
     assert.throws(() => new Metadata(init), { code: "invalid_argument" });
   });
 }
+
+test("bytes are sent without padding, and those that are sent often are encoded once", () => {
+  const all = Uint8Array.from({ length: 8 }, (_, at) => 250 + at);
+  for (let length = 0; length < 6; length++) {
+    const bytes = all.subarray(2, 2 + length);
+    const text = Buffer.from(bytes).toString("base64").replaceAll("=", "");
+    assert.equal(base64Of(bytes), text);
+    const kept = sentOften(Uint8Array.from(bytes));
+    assert.deepEqual([base64Of(kept), kept], [text, Uint8Array.from(bytes)]);
+    // A write, which the contract forbids, shows that the text is kept.
+    kept.fill(0);
+    assert.equal(base64Of(kept), text);
+  }
+  assert.notEqual(base64Of(sentOften(Uint8Array.of(1))), base64Of(sentOften(Uint8Array.of(2))));
+});

@@ -104,6 +104,29 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
 
 const none: ReadonlyMap<string, MetadataValue> = new Map();
 
+/** The texts of bytes that are sent often. */
+const encoded = new WeakMap<Uint8Array, string>();
+
+/**
+ * Returns the bytes, and encodes them for all calls that send this very object, such as those of
+ * one caller. It is not written to from then on: what was there before would still be sent.
+ */
+export function sentOften(bytes: Uint8Array): Uint8Array {
+  encoded.set(bytes, encode(bytes));
+  return bytes;
+}
+
+/** Returns bytes as they are sent: in base64 without padding, as gRPC asks of senders. */
+export function base64Of(bytes: Uint8Array): string {
+  return encoded.get(bytes) ?? encode(bytes);
+}
+
+function encode(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+  const padding = (3 - (bytes.byteLength % 3)) % 3;
+  return text.slice(0, text.length - padding);
+}
+
 /** Throws `invalid_argument` for a name in lower case, or a value, that gRPC cannot carry. */
 function check(key: string, value: MetadataValue): void {
   if (!namePattern.test(key)) throw new ServiceError("invalid_argument", `invalid metadata name: ${printable(key)}`);

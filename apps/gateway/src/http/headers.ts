@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { encodePrincipal, type Principal, principalName } from "@plumbline/auth";
 import { ServiceError } from "@plumbline/errors";
-import type { MetadataInit } from "@plumbline/rpc";
+import { type MetadataInit, type MetadataValue, sentOften } from "@plumbline/rpc";
 import { shareKeyName } from "@plumbline/rpc/shares";
 import { newUuid } from "./uuid.ts";
 
@@ -26,13 +26,14 @@ export function metadataOf(
   principal?: Principal,
 ): MetadataInit {
   const key = headers["idempotency-key"];
-  const own = { "x-request-id": requestId, [shareKeyName]: shareKey };
-  const common = principal === undefined ? own : { ...own, [principalName]: bytesOf(principal) };
-  if (key === undefined) return common;
+  const metadata: Record<string, MetadataValue> = { "x-request-id": requestId, [shareKeyName]: shareKey };
+  if (principal !== undefined) metadata[principalName] = bytesOf(principal);
+  if (key === undefined) return metadata;
   if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw invalid("Idempotency-Key must have 1 to 255 visible ASCII characters, and no spaces.");
   }
-  return { ...common, "idempotency-key": key };
+  metadata["idempotency-key"] = key;
+  return metadata;
 }
 
 const encoded = new WeakMap<Principal, Uint8Array>();
@@ -41,7 +42,7 @@ const encoded = new WeakMap<Principal, Uint8Array>();
 function bytesOf(principal: Principal): Uint8Array {
   let bytes = encoded.get(principal);
   if (bytes === undefined) {
-    bytes = encodePrincipal(principal);
+    bytes = sentOften(encodePrincipal(principal));
     encoded.set(principal, bytes);
   }
   return bytes;

@@ -17,9 +17,10 @@ import { connect } from "../../client/connect.ts";
 import { createClient } from "../../client/create-client.ts";
 import { Conformance, type ConformanceHandlers } from "../../conformance/test-context.ts";
 import { pathOf } from "../../definition.ts";
-import type { Metadata } from "../../metadata.ts";
+import { Metadata } from "../../metadata.ts";
 import { type ServeOptions, serve } from "../../server/serve.ts";
 import { service } from "../../server/service.ts";
+import { toGrpc } from "./metadata.ts";
 
 const unaryPath = pathOf(Conformance, Conformance.methods.unary);
 const serverStreamPath = pathOf(Conformance, Conformance.methods.serverStream);
@@ -101,6 +102,15 @@ test("calls to a stock server handle bare codes and repeated headers", async () 
     await assert.rejects(client.unary("fail"), { code: "not_found", message: "no such thing", violations: [] });
   } finally {
     server.forceShutdown();
+  }
+});
+
+test("bytes are sent without padding, each of those with one name, and as often as grpc-js copies them", () => {
+  const metadata = new Metadata({ "a-bin": Uint8Array.of(1), "b-bin": Uint8Array.of(1, 2, 3), text: "1" });
+  metadata.append("a-bin", Uint8Array.of(2));
+  const sent = { "a-bin": ["AQ", "Ag"], "b-bin": "AQID", text: "1" };
+  for (const grpc of [toGrpc(metadata), toGrpc(metadata).clone().clone()]) {
+    assert.deepEqual({ ...grpc.toHttp2Headers() }, sent);
   }
 });
 

@@ -1,31 +1,30 @@
-import type { OutgoingHttpHeaders } from "node:http2";
 import { Metadata as GrpcMetadata } from "@grpc/grpc-js";
-import { Metadata } from "../../metadata.ts";
+import { base64Of, Metadata } from "../../metadata.ts";
 
-const prototype = GrpcMetadata.prototype as unknown as {
-  toHttp2Headers: (this: GrpcMetadata) => OutgoingHttpHeaders;
-};
-const { toHttp2Headers } = prototype;
-
-/** Sends bytes without padding, as gRPC asks for; grpc-js pads them. */
-prototype.toHttp2Headers = function (this: GrpcMetadata): OutgoingHttpHeaders {
-  const headers = toHttp2Headers.call(this);
-  for (const name in headers) {
-    if (!name.endsWith("-bin")) continue;
-    const value = headers[name];
-    headers[name] = Array.isArray(value) ? value.map(withoutPadding) : withoutPadding(String(value));
-  }
-  return headers;
-};
-
-function withoutPadding(base64: string): string {
-  return base64.replace(/=+$/, "");
+/** A part of grpc-js's metadata that is not public. */
+interface Values {
+  readonly internalRepr: Map<string, string[]>;
 }
 
 export function toGrpc(metadata: Metadata): GrpcMetadata {
   const grpc = new GrpcMetadata();
-  for (const [name, value] of metadata) grpc.add(name, typeof value === "string" ? value : Buffer.from(value));
+  for (const [name, value] of metadata) {
+    if (typeof value === "string") grpc.add(name, value);
+    else addBytes(grpc, name, value);
+  }
   return grpc;
+}
+
+/**
+ * Adds bytes as their text, which grpc-js sends as it is. From bytes it would make three copies,
+ * and a text with padding, which gRPC asks senders to leave out.
+ */
+export function addBytes(grpc: GrpcMetadata, name: string, bytes: Uint8Array): void {
+  const { internalRepr } = grpc as unknown as Values;
+  const text = base64Of(bytes);
+  const before = internalRepr.get(name);
+  if (before === undefined) internalRepr.set(name, [text]);
+  else before.push(text);
 }
 
 /** Converts metadata. Repeated text is joined as in HTTP. */

@@ -23,7 +23,7 @@ import { fromGrpcDeadline } from "./clock.ts";
 import { guard } from "./guard.ts";
 import { identityOfCall } from "./identities.ts";
 import "./incoming-data.ts";
-import { fromGrpc, toGrpc } from "./metadata.ts";
+import { addBytes, fromGrpc, toGrpc } from "./metadata.ts";
 
 /** grpc-js cuts a drained connection after a time. The calls on it have deadlines of their own. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -234,7 +234,7 @@ function failure(
   trailers: Metadata,
 ): Error & { code: number; details: string } {
   const metadata = toGrpc(trailers);
-  if (details !== undefined) metadata.set(detailsName, toBuffer(details));
+  if (details !== undefined) addBytes(metadata, detailsName, details);
   if (pushbackMs !== undefined) metadata.set(pushbackName, `${pushbackMs}`);
   return Object.assign(new Error(message), { code, details: message, metadata });
 }

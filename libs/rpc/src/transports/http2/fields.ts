@@ -1,5 +1,5 @@
 import { HeaderField } from "@plumbline/http2";
-import { Metadata } from "../../metadata.ts";
+import { base64Of, Metadata } from "../../metadata.ts";
 import { detailsName, pushbackName, type Status } from "../../status.ts";
 import { percentEncode } from "./percent.ts";
 
@@ -27,7 +27,7 @@ function isMetadata(name: string): boolean {
 
 export function appendMetadata(fields: HeaderField[], metadata: Metadata): void {
   for (const [name, value] of metadata) {
-    fields.push(new HeaderField(name, typeof value === "string" ? value.trim() : toBase64(value)));
+    fields.push(new HeaderField(name, typeof value === "string" ? value.trim() : base64Of(value)));
   }
 }
 
@@ -48,13 +48,8 @@ export function metadataOf(fields: readonly HeaderField[]): Metadata {
 export function appendStatus(fields: HeaderField[], { code, message, details, pushbackMs }: Status): void {
   fields.push(code === 0 ? statusOk : new HeaderField("grpc-status", `${code}`, repeats));
   if (message !== "") fields.push(new HeaderField("grpc-message", percentEncode(message)));
-  if (details !== undefined) fields.push(new HeaderField(detailsName, toBase64(details)));
+  if (details !== undefined) fields.push(new HeaderField(detailsName, base64Of(details)));
   if (pushbackMs !== undefined) fields.push(new HeaderField(pushbackName, `${pushbackMs}`));
-}
-
-/** Encodes without padding, as gRPC asks of senders. */
-function toBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64").replace(/=+$/, "");
 }
 
 /** Decodes with or without padding. Several values may be joined by commas; the first counts. */
