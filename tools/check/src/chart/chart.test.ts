@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import test from "node:test";
 import { ownServices, type ServiceRow, settingsPrefix } from "@plumbline/tools-stack";
+import { parseAllDocuments } from "yaml";
 import { findServices } from "../settings/services.ts";
 import { checkChart } from "./check-chart.ts";
 import { examples } from "./examples.ts";
@@ -37,6 +38,20 @@ test("the chart is right with every example of its values", { skip }, async () =
 test("the engines for tests create databases as docker-compose.yml does", () => {
   const copy = readFileSync("deploy/helm/engines-for-tests/files/init.sh", "utf8");
   assert.equal(copy, readFileSync("deploy/compose/postgres/init.sh", "utf8"));
+});
+
+test("Redis of the engines for tests asks for the password in its URL, and no pod shows it", { skip }, () => {
+  const { ok, out } = helm("template", "engines", "deploy/helm/engines-for-tests", "--namespace", "shop");
+  assert.ok(ok);
+  const objects = parseAllDocuments(out).map((document) => document.toJS() as KubeObject & { stringData?: object });
+  const [secret, pod] = ["Secret", "Deployment"].map((kind) =>
+    objects.find((object) => object.kind === kind && object.metadata.name === "redis"),
+  );
+  const { url, password } = secret?.stringData as { readonly url: string; readonly password: string };
+  assert.deepEqual([new URL(url).password, password.length > 0], [password, true]);
+  const text = JSON.stringify(pod);
+  assert.match(text, /requirepass \$\(cat \/run\/secrets\/redis\/password\)/);
+  assert.ok(!text.includes(password));
 });
 
 const one = (objects: readonly KubeObject[], kind: string, name: string) =>
