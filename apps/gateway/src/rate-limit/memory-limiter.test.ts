@@ -94,6 +94,15 @@ describe("the memory of a limiter", () => {
     assert.equal(gcra.take("b", rate).allowed, true);
   });
 
+  test("knows the order of use from half of its bound on", () => {
+    const { gcra } = limiter(4);
+    for (const key of ["a", "b"]) for (let i = 0; i < 3; i++) gcra.take(key, rate);
+    for (const key of ["a", "c", "d", "e"]) gcra.take(key, rate);
+    assert.equal(gcra.keys, 4);
+    assert.equal(gcra.take("a", rate).allowed, false);
+    assert.equal(gcra.take("b", rate).allowed, true);
+  });
+
   test("evicts full buckets first", () => {
     const { at, gcra } = limiter(3);
     for (const key of ["a", "b", "c"]) gcra.take(key, rate);

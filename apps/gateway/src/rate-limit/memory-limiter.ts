@@ -60,7 +60,10 @@ export class Gcra {
   }
 
   #store(key: string, fullAt: number, now: number): void {
-    this.#fullAt.delete(key);
+    // The order counts for evictions alone, and to move a key costs more than all else here. So
+    // keys keep their places until half of the bound: a key that is not used after that is older
+    // than all that are.
+    if (this.#fullAt.size >= this.#maxKeys / 2) this.#fullAt.delete(key);
     if (this.#fullAt.size >= this.#maxKeys) this.#evict(now);
     this.#fullAt.set(key, fullAt);
   }
