@@ -48,3 +48,54 @@ test("bytes are sent without padding, and those that are sent often are encoded 
   }
   assert.notEqual(base64Of(sentOften(Uint8Array.of(1))), base64Of(sentOften(Uint8Array.of(2))));
 });
+
+test("bytes that are received as text are read as bytes, each of those with one name", () => {
+  const metadata = new Metadata();
+  for (const [name, text] of [
+    ["a-bin", "AQ=="],
+    ["b-bin", "AQID"],
+    ["a-bin", "Ag"],
+  ] as const) {
+    metadata.receiveBase64(name, text);
+  }
+  metadata.receive("text", "1");
+  const [a, b] = [[Uint8Array.of(1), Uint8Array.of(2)], Uint8Array.of(1, 2, 3)];
+  assert.deepEqual(
+    [metadata.getBinary("A-bin"), metadata.getBinary("b-bin"), metadata.get("a-bin")],
+    [a[0], b, undefined],
+  );
+  assert.deepEqual([metadata.getAllBinary("A-Bin"), metadata.getAllBinary("b-bin")], [a, [b]]);
+  assert.deepEqual([metadata.getAllBinary("c-bin"), metadata.getAllBinary("text")], [[], []]);
+  assert.deepEqual(metadata.texts(), { text: "1" });
+  assert.deepEqual(
+    [...metadata],
+    [
+      ["a-bin", a[0]],
+      ["b-bin", b],
+      ["text", "1"],
+      ["a-bin", a[1]],
+    ],
+  );
+  const one = new Metadata();
+  one.receiveBase64("b-bin", "AQID");
+  assert.deepEqual([...one], [["b-bin", b]]);
+  // Memory that it shares with others would keep theirs.
+  assert.equal(one.getBinary("b-bin")?.buffer.byteLength, 3);
+});
+
+test("bytes are read in base64 too, however they came", () => {
+  const metadata = new Metadata({ "b-bin": Uint8Array.of(1), text: "1" });
+  metadata.receiveBase64("a-bin", "AQ==");
+  metadata.receive("a-bin", Uint8Array.of(2));
+  assert.deepEqual(metadata.getAllBase64("A-bin"), ["AQ==", "Ag"]);
+  assert.deepEqual([metadata.getAllBase64("b-bin"), metadata.getAllBase64("text")], [["AQ"], []]);
+  const twice = new Metadata({ "a-bin": Uint8Array.of(1) });
+  twice.append("a-bin", Uint8Array.of(2));
+  assert.deepEqual(
+    [...twice],
+    [
+      ["a-bin", Uint8Array.of(1)],
+      ["a-bin", Uint8Array.of(2)],
+    ],
+  );
+});

@@ -14,9 +14,11 @@ const textPattern = /^[\x20-\x7e]*$/;
  */
 export class Metadata implements Iterable<[string, MetadataValue]> {
   /** Created with the first value: headers and trailers of most calls have none. */
-  #values: Map<string, MetadataValue> | undefined;
+  #values: Map<string, MetadataValue | Base64> | undefined;
   /** The bytes after the first of a name. */
-  #further: [string, Uint8Array][] | undefined;
+  #further: [string, Uint8Array | Base64][] | undefined;
+  /** True once there may be values that are not decoded. */
+  #hasBase64 = false;
 
   /** Throws `invalid_argument` for a name or a value that gRPC cannot carry. */
   constructor(init?: MetadataInit) {
@@ -36,6 +38,19 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
 
   /** Adds a received or protocol value, with the name in lower case. Nothing is refused. */
   receive(name: string, value: MetadataValue): void {
+    this.#receive(name, value);
+  }
+
+  /**
+   * Adds received bytes as they were sent, with the name in lower case. They are decoded when they
+   * are read: most are not, and bytes take more memory than their text.
+   */
+  receiveBase64(name: string, text: string): void {
+    this.#hasBase64 = true;
+    this.#receive(name, new Base64(text));
+  }
+
+  #receive(name: string, value: MetadataValue | Base64): void {
     this.#values ??= new Map();
     const before = this.#values.get(name);
     if (before === undefined) this.#values.set(name, value);
@@ -51,15 +66,25 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
   /** Returns the bytes of a name that ends in "-bin". */
   getBinary(name: string): Uint8Array | undefined {
     const value = this.#values?.get(name.toLowerCase());
-    return typeof value === "string" ? undefined : value;
+    return value === undefined || typeof value === "string" ? undefined : bytesOf(value);
   }
 
   /** Returns all bytes of a name that ends in "-bin", in the order that they were sent in. */
   getAllBinary(name: string): Uint8Array[] {
-    const first = this.getBinary(name);
-    if (first === undefined) return [];
+    return this.#allBinary(name).map(bytesOf);
+  }
+
+  /** Returns the same in base64, which costs less if they were received so. */
+  getAllBase64(name: string): string[] {
+    return this.#allBinary(name).map((value) => (value instanceof Base64 ? value.text : base64Of(value)));
+  }
+
+  #allBinary(name: string): (Uint8Array | Base64)[] {
     const key = name.toLowerCase();
-    return [first, ...(this.#further ?? []).filter(([of]) => of === key).map(([, value]) => value)];
+    const first = this.#values?.get(key);
+    if (first === undefined || typeof first === "string") return [];
+    if (this.#further === undefined) return [first];
+    return [first, ...this.#further.filter(([of]) => of === key).map(([, value]) => value)];
   }
 
   /** Adds a value. Text is joined with the text before. Throws as `set` does. */
@@ -98,11 +123,39 @@ export class Metadata implements Iterable<[string, MetadataValue]> {
   /** Yields all values. A name is repeated for each of its further bytes. */
   [Symbol.iterator](): IterableIterator<[string, MetadataValue]> {
     const firsts = (this.#values ?? none).entries();
-    return this.#further === undefined ? firsts : [...firsts, ...this.#further].values();
+    if (this.#further === undefined && !this.#hasBase64) return firsts as IterableIterator<[string, MetadataValue]>;
+    const all = [...firsts, ...(this.#further ?? [])];
+    return all.map(([name, value]): [string, MetadataValue] => [name, decoded(value)]).values();
   }
 }
 
 const none: ReadonlyMap<string, MetadataValue> = new Map();
+
+/** Bytes as they are sent, with or without padding. */
+class Base64 {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+function decoded(value: MetadataValue | Base64): MetadataValue {
+  return value instanceof Base64 ? bytesOf(value) : value;
+}
+
+function bytesOf(value: Uint8Array | Base64): Uint8Array {
+  return value instanceof Base64 ? fromBase64(value.text) : value;
+}
+
+/**
+ * Decodes with or without padding, into memory of its own. Several values may be joined by commas;
+ * the first counts.
+ */
+export function fromBase64(text: string): Uint8Array {
+  const comma = text.indexOf(",");
+  return new Uint8Array(Buffer.from(comma < 0 ? text : text.slice(0, comma), "base64"));
+}
 
 /** The texts of bytes that are sent often. */
 const encoded = new WeakMap<Uint8Array, string>();

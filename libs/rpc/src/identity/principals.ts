@@ -1,5 +1,6 @@
 import { decodePrincipal, type Principal, principalName } from "@plumbline/auth";
 import { ServiceError } from "@plumbline/errors";
+import { fromBase64 } from "../metadata.ts";
 import { ShareKeys } from "../shares/share-keys.ts";
 import type { IncomingCall } from "../transport.ts";
 import { noCertificate, type SpiffeIdentity } from "./spiffe.ts";
@@ -18,6 +19,8 @@ export interface Believed {
 /** The principals of calls, by the setting that says which callers are believed about them. */
 export class Principals {
   readonly #believed: Believed;
+  /** The principals that were named last, by what named them. */
+  readonly #known = new Map<string, Principal>();
 
   constructor(believed: Believed) {
     this.#believed = believed;
@@ -37,10 +40,25 @@ export class Principals {
    */
   of(call: Origin & Pick<IncomingCall, "metadata">): Principal | undefined {
     if (!this.isBelieved(call)) return undefined;
-    const [bytes, ...others] = call.metadata.getAllBinary(principalName);
-    return bytes === undefined || others.length > 0 ? undefined : decodePrincipal(bytes);
+    const [text, ...others] = call.metadata.getAllBase64(principalName);
+    return text === undefined || others.length > 0 ? undefined : this.#decode(text);
+  }
+
+  /** A caller sends the same for all calls with a token, and decoding costs ten times a look-up. */
+  #decode(text: string): Principal | undefined {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const principal = decodePrincipal(fromBase64(text));
+    if (principal === undefined || text.length > maxKnownLength) return principal;
+    if (this.#known.size >= maxKnown) this.#known.clear();
+    this.#known.set(text, principal);
+    return principal;
   }
 }
+
+/** The principals that are remembered, and the longest of them: at most 2 MB of text. */
+const maxKnown = 1_000;
+const maxKnownLength = 2_000;
 
 /** Believes callers by their addresses. Throws an Error for a list that cannot be read. */
 export function believedPeers(list: string): Believed {

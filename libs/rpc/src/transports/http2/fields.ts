@@ -40,7 +40,8 @@ export function metadataOf(fields: readonly HeaderField[]): Metadata {
   for (const { name, value } of fields) {
     if (!isMetadata(name)) continue;
     if (!name.endsWith("-bin")) metadata.receive(name, value);
-    else for (const one of value.split(",")) metadata.receive(name, fromBase64(one));
+    else if (!value.includes(",")) metadata.receiveBase64(name, value);
+    else for (const one of value.split(",")) metadata.receiveBase64(name, one);
   }
   return metadata;
 }
@@ -50,10 +51,4 @@ export function appendStatus(fields: HeaderField[], { code, message, details, pu
   if (message !== "") fields.push(new HeaderField("grpc-message", percentEncode(message)));
   if (details !== undefined) fields.push(new HeaderField(detailsName, base64Of(details)));
   if (pushbackMs !== undefined) fields.push(new HeaderField(pushbackName, `${pushbackMs}`));
-}
-
-/** Decodes with or without padding. Several values may be joined by commas; the first counts. */
-export function fromBase64(text: string): Uint8Array {
-  const comma = text.indexOf(",");
-  return new Uint8Array(Buffer.from(comma < 0 ? text : text.slice(0, comma), "base64"));
 }

@@ -1,8 +1,8 @@
 import { type Code, ServiceError } from "@plumbline/errors";
 import { ErrorCode, type HeaderField, type StreamError } from "@plumbline/http2";
+import { fromBase64 } from "../../metadata.ts";
 import { detailsName, errorOf } from "../../status.ts";
 import { isGrpc } from "../content-type.ts";
-import { fromBase64 } from "./fields.ts";
 import { percentDecode } from "./percent.ts";
 
 /** Returns the error that the fields state, or undefined for success or valid headers. */
