@@ -46,4 +46,6 @@ test("the table has the interval, the pairs, and the rule if it was used", () =>
   const disturbed = ratioTable([atLeast(1.1, "disturbed", pairs(steady.pairs, { steal: 1, spin: 2 }), same)]);
   assert.match(disturbed, /\| 8 of 11 \(out: 1 steal, 2 spin\) \|/);
   assert.match(disturbed, /A pair is thrown out if/);
+  const none = ratioTable([atLeast(1.1, "none", pairs([], { queue: 2, spin: 3 }), same)]);
+  assert.match(none, /^\| none \| nothing \| 0 of 5 \(out: 2 queue, 3 spin\) \| >= 1\.1 \| unsure \|$/m);
 });

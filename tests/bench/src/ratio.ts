@@ -61,7 +61,13 @@ function ratioOf<T>(
  * interval crosses the aim, or too few pairs are left.
  */
 export function ratioTable(ratios: readonly Ratio[]): string {
-  const rows = ratios.map((ratio) => [ratio.name, interval(ratio), pairsOf(ratio), ratio.aim, ratio.verdict]);
+  const rows = ratios.map((ratio) => [
+    ratio.name,
+    ratio.pairs === 0 ? "nothing" : interval(ratio),
+    pairsOf(ratio),
+    ratio.aim,
+    ratio.verdict,
+  ]);
   const table = markdown([["ratio", "found (95 %)", "pairs", "aim", ""], ...rows]);
   return ratios.some(({ pairs, measured }) => pairs < measured) ? `${table}\n\n${calmRule}` : table;
 }

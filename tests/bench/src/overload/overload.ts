@@ -117,13 +117,18 @@ async function queueBehind(ms: number): Promise<void> {
     );
     const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
     for (const [index, { goodput, shed, late, p99 }] of seen.entries()) {
-      rows.push([name, `${shares[index]}`, goodput.toFixed(0), percent(shed), percent(late), p99.toFixed(0)]);
+      rows.push([name, `${shares[index]}`, goodput.toFixed(0), percent(shed), percent(late), shown(p99, 0)]);
     }
     const [near, twice] = [seen[1], seen[3]];
     if (near === undefined || twice === undefined) continue;
     console.log(
-      `limit ${name}: goodput at 2 x / peak ${(twice.goodput / capacity).toFixed(2)} (aim >= 0.9), p99 at 2 x / at 0.9 ${(twice.p99 / near.p99).toFixed(2)} (aim <= 2)`,
+      `limit ${name}: goodput at 2 x / peak ${(twice.goodput / capacity).toFixed(2)} (aim >= 0.9), p99 at 2 x / at 0.9 ${shown(twice.p99 / near.p99, 2)} (aim <= 2)`,
     );
   }
   console.log(`\n${markdown([["limit", "of the peak", "answered/s", "shed", "too late", "p99, ms"], ...rows])}\n`);
+}
+
+/** Nothing was answered in time if there is no latency. */
+function shown(value: number, digits: number): string {
+  return Number.isNaN(value) ? "none" : value.toFixed(digits);
 }
