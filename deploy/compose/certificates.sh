@@ -53,11 +53,13 @@ certify() {
     extensionsOf "$name" >extensions
     openssl req -new $newKey -keyout tls.key -out request -subj "/CN=$name"
     openssl x509 -req -in request -CA ca.crt -CAkey ca.key -days 365 -extfile extensions -out tls.crt
-    rm -f "$folder/tls.key"
-    (umask 377 && cat tls.key >"$folder/tls.key")
+    rm -f "$folder/tls.key.new"
+    (umask 377 && cat tls.key >"$folder/tls.key.new")
     # The user of the images.
-    chown 65532 "$folder/tls.key"
-    cp ca.crt tls.crt "$folder"
+    chown 65532 "$folder/tls.key.new"
+    # Envoy reads its files again when one is moved into the folder.
+    for file in ca.crt tls.crt; do cp "$file" "$folder/$file.new"; done
+    for file in ca.crt tls.key tls.crt; do mv -f "$folder/$file.new" "$folder/$file"; done
   done
   cd /
   rm -r "$work"

@@ -95,7 +95,7 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
     `${upper}_RPC_TLS_CERTIFICATE_FILE: \${PLUMBLINE_MTLS:+/run/tls/tls.crt}`,
     `${upper}_RPC_TLS_KEY_FILE: \${PLUMBLINE_MTLS:+/run/tls/tls.key}`,
     `${upper}_RPC_TLS_CLIENT_CA_FILE: \${PLUMBLINE_MTLS:+/run/tls/ca.crt}`,
-    `${upper}_RPC_CALLERS: \${PLUMBLINE_MTLS:+spiffe://plumbline.internal/gateway}`,
+    `${upper}_RPC_CALLERS: \${PLUMBLINE_MTLS:+spiffe://plumbline.internal/\${PLUMBLINE_PROXY:-gateway}}`,
     `${upper}_RPC_PRINCIPAL_PEERS: \${PLUMBLINE_PLAIN_CALLS:+\${PLUMBLINE_CALLS_SUBNET}}`,
     `${upper}_TELEMETRY_OTLP_ENDPOINT: \${OTLP_ENDPOINT}`,
   ];
@@ -139,7 +139,7 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
   const target = `      GATEWAY_UPSTREAMS_${upper}: \${${upper}_TARGET:-dns:///\${${upper}_ADDRESS:-${name}:${port}}}`;
   edit(tree, "docker-compose.yml", (text) => {
     let result = insertAfterLast(text, /^ {6}GATEWAY_UPSTREAMS_/, [target]);
-    const id = `\${PLUMBLINE_MTLS:+spiffe://plumbline.internal/${name}}`;
+    const id = `\${PLUMBLINE_MTLS:+spiffe://plumbline.internal/\${PLUMBLINE_PROXY:-${name}}}`;
     result = insertAfterLast(result, /^ {6}GATEWAY_UPSTREAM_IDS_/, [`      GATEWAY_UPSTREAM_IDS_${upper}: ${id}`]);
     result = insertBefore(result, /^ {6}redis: \{ condition: service_healthy \}/, [
       `      ${name}: { condition: service_healthy }`,

@@ -52,6 +52,11 @@ export function checkCompose(text: string, files: ReadonlySet<string>, table = d
   );
 }
 
+/** Returns the identity that the other side of a call sees: that of a proxy, if there is one. */
+function seenOf(service: string): string {
+  return identityOf(`\${PLUMBLINE_PROXY:-${service}}`);
+}
+
 function isStep(name: string, row: ServiceRow): boolean {
   return row.database === true && name === `${row.name}-migrate`;
 }
@@ -82,7 +87,7 @@ function problemsOf(row: ServiceRow, { services, secrets }: ComposeFile, files: 
   if (row.packages !== undefined) {
     expectCertificate(`${prefix}_RPC_TLS`);
     // It believes the gateway about who the client is, by its certificate or its address.
-    const callers = ownServices.filter(({ upstreams }) => upstreams === true).map((caller) => identityOf(caller.name));
+    const callers = ownServices.filter(({ upstreams }) => upstreams === true).map((caller) => seenOf(caller.name));
     expectVariables(name, {
       [`${prefix}_RPC_CALLERS`]: `\${PLUMBLINE_MTLS:+${callers.join(",")}}`,
       [`${prefix}_RPC_PRINCIPAL_PEERS`]: "${PLUMBLINE_PLAIN_CALLS:+${PLUMBLINE_CALLS_SUBNET}}",
@@ -96,7 +101,7 @@ function problemsOf(row: ServiceRow, { services, secrets }: ComposeFile, files: 
     for (const upstream of ownServices) {
       for (const one of upstream.packages ?? []) {
         expectAddress(service, `${prefix}_UPSTREAMS_${settingsPrefix(one)}`, targetOf(upstream));
-        const id = `\${PLUMBLINE_MTLS:+${identityOf(upstream.name)}}`;
+        const id = `\${PLUMBLINE_MTLS:+${seenOf(upstream.name)}}`;
         expectVariables(name, { [`${prefix}_UPSTREAM_IDS_${settingsPrefix(one)}`]: id });
         expect(
           service.depends_on?.[upstream.name]?.condition === "service_healthy",

@@ -61,7 +61,7 @@ for (const { name, text = compose, files = passwords, table = rows, want } of [
     name: "a service that takes the calls of another one is named",
     text: compose.replace(/( ORDERS_RPC_CALLERS: .*)gateway/, "$1worker"),
     want: [
-      "docker-compose.yml: orders needs ORDERS_RPC_CALLERS: ${PLUMBLINE_MTLS:+spiffe://plumbline.internal/gateway}",
+      "docker-compose.yml: orders needs ORDERS_RPC_CALLERS: ${PLUMBLINE_MTLS:+spiffe://plumbline.internal/${PLUMBLINE_PROXY:-gateway}}",
     ],
   },
   {
@@ -78,7 +78,7 @@ for (const { name, text = compose, files = passwords, table = rows, want } of [
     name: "a gateway that takes a service for another one is named",
     text: compose.replace(/( GATEWAY_UPSTREAM_IDS_ORDERS: .*)orders/, "$1worker"),
     want: [
-      "docker-compose.yml: gateway needs GATEWAY_UPSTREAM_IDS_ORDERS: ${PLUMBLINE_MTLS:+spiffe://plumbline.internal/orders}",
+      "docker-compose.yml: gateway needs GATEWAY_UPSTREAM_IDS_ORDERS: ${PLUMBLINE_MTLS:+spiffe://plumbline.internal/${PLUMBLINE_PROXY:-orders}}",
     ],
   },
   {

@@ -55,7 +55,8 @@ describe("certificates.sh", { skip }, () => {
       assert.equal(certificateOf(at).ca, false);
       const key = join(folder, at, "tls.key");
       assert.equal(statSync(key).mode & 0o777, 0o400);
-      assert.ok(read("owners").includes(`65532 ${key}\n`));
+      assert.ok(read("owners").includes(`65532 ${key}.new\n`));
+      assert.deepEqual(readdirSync(join(folder, at)).toSorted(), ["ca.crt", "tls.crt", "tls.key"]);
     }
     for (const at of services) {
       const name = basename(at);
@@ -120,9 +121,13 @@ describe("certificates.sh", { skip }, () => {
         writeFileSync(join(folder, at, "ca.crt"), authority.certificate);
       }
       const before = fingerprints(all);
+      // Envoy sees files that are moved into place, and none that is written over.
+      const inodes = () => all.map((at) => statSync(join(folder, at, "tls.crt")).ino);
+      const written = inodes();
       assert.equal(run().status, 0);
       for (const [index, fingerprint] of fingerprints(all).entries()) {
         assert.equal(fingerprint === before[index], kept, `${all[index]}`);
+        assert.equal(inodes()[index] === written[index], kept, `${all[index]}`);
       }
     });
   }

@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import test, { describe, type TestContext } from "node:test";
 import { settingsPrefix } from "@plumbline/config";
 import { parse } from "yaml";
+import { identityOf } from "../processes/certificates.ts";
 import { databaseOwners, ownServices, rows } from "../services.ts";
 import { root } from "./docker.ts";
 import { memoryBudget } from "./memory-report.ts";
@@ -19,6 +20,8 @@ interface Service {
   readonly ports?: readonly string[];
   readonly mem_limit?: string;
   readonly pids_limit?: number;
+  readonly user?: string;
+  readonly volumes?: readonly string[];
   readonly networks?: readonly string[];
   readonly network_mode?: string;
   readonly cap_add?: readonly string[];
@@ -208,6 +211,44 @@ test("those whose word is taken about who calls, without certificates, are gatew
     const subnet = "${PLUMBLINE_PLAIN_CALLS:+${PLUMBLINE_CALLS_SUBNET}}";
     assert.equal(services[name]?.environment?.[`${settingsPrefix(name)}_RPC_PRINCIPAL_PEERS`], subnet);
   }
+});
+
+/** Reads a document of control-plane, by the end of its name. */
+function routesOf(plain = "") {
+  return parse(readFileSync(join(root, `config/routes${plain}.yaml`), "utf8")) as {
+    certificates?: unknown;
+    readonly listeners: Readonly<Record<string, { tls?: { readonly callers: readonly string[] } }>>;
+    readonly clusters: Readonly<Record<string, { tls?: { readonly id: string } }>>;
+  };
+}
+
+describe("Envoy between gateway and the services", () => {
+  const called = rows.filter(({ packages }) => packages !== undefined).map(({ name }) => name);
+
+  test("lets gateway in alone, and knows each service by its own id", () => {
+    const { listeners, clusters } = routesOf();
+    assert.deepEqual(listeners["services"]?.tls?.callers, [identityOf("gateway")]);
+    for (const name of called) assert.equal(clusters[name]?.tls?.id, identityOf(name));
+  });
+
+  test("has the same document without certificates where calls are plain", () => {
+    const document = routesOf();
+    delete document.certificates;
+    for (const one of [...Object.values(document.listeners), ...Object.values(document.clusters)]) delete one.tls;
+    assert.deepEqual(routesOf(".plain"), document);
+    const file = "config/routes${PLUMBLINE_PLAIN_CALLS:+.plain}.yaml";
+    assert.equal(services["control-plane"]?.environment?.["CONTROL_PLANE_ROUTES_FILE"], file);
+  });
+
+  test("is the only one to mount its key, which its user may read", () => {
+    const { envoy } = (
+      parse(readFileSync(join(root, "deploy/compose/envoy.yml"), "utf8")) as { services: typeof services }
+    ).services;
+    assert.equal(envoy?.user, "65532:65532");
+    assert.ok(envoy.volumes?.includes("envoy-tls:/run/tls:ro"));
+    const mounting = Object.keys(services).filter((name) => services[name]?.volumes?.join().includes("envoy-tls"));
+    assert.deepEqual(mounting, ["certificates"]);
+  });
 });
 
 test("the limits of what stays up add to the budget at most", () => {
