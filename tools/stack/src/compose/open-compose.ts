@@ -20,14 +20,17 @@ const gatewayPorts = 4;
 export const runtimeImage = "gcr.io/distroless/nodejs26-debian13:nonroot";
 const bases = ["node:26-bookworm-slim", runtimeImage, "postgres:18", "apache/kafka:4.4.0", "redis:8"];
 
-/** The profiles of deploy/compose that tests start, and the images that they add. */
-const profileImages = { consul: "hashicorp/consul:1.14.11" };
+/** The profiles of deploy/compose that tests start: the images that they add, and their files. */
+const profiles = {
+  consul: { image: "hashicorp/consul:1.14.11", files: ["consul.env"] },
+  envoy: { image: "envoyproxy/envoy:v1.40.0", files: ["envoy.env", "envoy-services.env"] },
+};
 
-export type ComposeProfile = keyof typeof profileImages;
+export type ComposeProfile = keyof typeof profiles;
 
 /** Returns why the stack cannot run in containers here; false when it can. */
 export function whyNoCompose(profile?: ComposeProfile): string | false {
-  const needed = profile === undefined ? bases : [...bases, profileImages[profile]];
+  const needed = profile === undefined ? bases : [...bases, profiles[profile].image];
   const missing = needed.filter((image) => !hasContainer(image));
   if (missing.length === 0) return false;
   return `no Docker engine that has ${missing.join(", ")}: TEST_ENGINES=docker npm test lets it pull them`;
@@ -41,7 +44,7 @@ export interface ComposeOptions {
   readonly project: string;
   /** The tag of the images. With one they are removed at the end. */
   readonly tag?: string;
-  /** A profile, with the variables of its file in deploy/compose. */
+  /** A profile, with the variables of its files in deploy/compose. */
   readonly profile?: ComposeProfile | undefined;
   /** The transport of calls, if it is not the default. */
   readonly transport?: Transport;
@@ -75,11 +78,12 @@ export async function openCompose({
 }: ComposeOptions): Promise<ComposeStack> {
   const exported = mkdtempSync(join(tmpdir(), "plumbline-exports-"));
   const removeExported = async () => rmSync(exported, { recursive: true, force: true });
-  const ports = (await freePorts(gatewayPorts + 6)).map(String);
-  const [postgres = "", kafka = "", redis = "", supplier = "", consul = "", issuerPort = ""] =
+  const ports = (await freePorts(gatewayPorts + 7)).map(String);
+  const [postgres = "", kafka = "", redis = "", supplier = "", consul = "", issuerPort = "", envoy = ""] =
     ports.slice(gatewayPorts);
+  const files = profile === undefined ? [] : profiles[profile].files;
   const variables = {
-    ...(profile !== undefined && parseEnv(readFileSync(join(root, `deploy/compose/${profile}.env`), "utf8"))),
+    ...Object.assign({}, ...files.map((file) => parseEnv(readFileSync(join(root, "deploy/compose", file), "utf8")))),
     COMPOSE_PROJECT_NAME: project,
     COMPOSE_PROGRESS: "quiet",
     ...(tag !== undefined && { PLUMBLINE_TAG: tag }),
@@ -91,6 +95,7 @@ export async function openCompose({
     HOST_PORT_REDIS: redis,
     HOST_PORT_SUPPLIER: supplier,
     HOST_PORT_CONSUL: consul,
+    HOST_PORT_ENVOY: envoy,
     HOST_PORT_ISSUER: issuerPort,
     PLUMBLINE_EXPORTS: exported,
     PLUMBLINE_CALLS_SUBNET: subnetOf(Number(issuerPort)),
