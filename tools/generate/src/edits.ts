@@ -22,12 +22,13 @@ export function nextPorts(tree: Tree): Ports {
 
 /**
  * Adds the service to the files that list all services: the table of the stack,
- * docker-compose.yml, the values of the Helm chart, the contracts' exports, the clients of the
- * issuer, the images of a release and the lock file.
+ * docker-compose.yml, the routes of Envoy, the values of the Helm chart, the contracts' exports,
+ * the clients of the issuer, the images of a release and the lock file.
  */
 export function addToStack(tree: Tree, service: NewService, ports: Ports): void {
   addRow(tree, service, ports);
   addToCompose(tree, service, ports);
+  addToEnvoy(tree, service, ports);
   addToChart(tree, service);
   addToContracts(tree, service);
   addToIssuer(tree, service);
@@ -162,6 +163,32 @@ function addToCompose(tree: Tree, { name, parts }: NewService, { port }: Ports):
   for (const password of [...(stateful ? passwords : []), ...(withEvents ? [kafkaPassword] : [])]) {
     tree.write(`deploy/compose/secrets/${password}`, `${password.replace(/-password$/, "")}-development-only\n`);
   }
+}
+
+/** Lets the gateway of compose call the service through Envoy, with certificates and without. */
+function addToEnvoy(tree: Tree, { name }: NewService, { port }: Ports): void {
+  const { snake, upper } = namesOf(name);
+  const target = `${upper}_TARGET=dns:///envoy:8001`;
+  edit(tree, "deploy/compose/envoy-services.env", (text) => insertAfterLast(text, /_TARGET=/, [target]));
+  const route = `        - { prefix: /${snake}.v1., to: ${name}, timeoutMs: 0 }`;
+  const endpoints = `endpoints: ["${name}:${port}"]`;
+  const healthCheck = "healthCheck: { http: /readyz, port: 9464 }";
+  edit(tree, "config/routes.yaml", (text) => {
+    const cluster = [
+      `  ${name}:`,
+      `    ${endpoints}`,
+      "    protocol: http2",
+      `    ${healthCheck}`,
+      `    tls: { certificate: envoy, id: "spiffe://plumbline.internal/${name}" }`,
+    ];
+    const added = insertAfterLast(text, /^ {4}tls: \{ certificate: envoy, id: /, cluster);
+    return insertAfterLast(added, /^ {8}- \{ prefix: /, [route]);
+  });
+  edit(tree, "config/routes.plain.yaml", (text) => {
+    const cluster = `  ${name}: { ${endpoints}, protocol: http2, ${healthCheck} }`;
+    const added = insertAfterLast(text, /^ {2}[\w-]+: \{ endpoints: /, [cluster]);
+    return insertAfterLast(added, /^ {8}- \{ prefix: /, [route]);
+  });
 }
 
 function addToChart(tree: Tree, { name, parts }: NewService): void {

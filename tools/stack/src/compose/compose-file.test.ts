@@ -228,7 +228,11 @@ describe("Envoy between gateway and the services", () => {
   test("lets gateway in alone, and knows each service by its own id", () => {
     const { listeners, clusters } = routesOf();
     assert.deepEqual(listeners["services"]?.tls?.callers, [identityOf("gateway")]);
-    for (const name of called) assert.equal(clusters[name]?.tls?.id, identityOf(name));
+    const targets = readFileSync(join(root, "deploy/compose/envoy-services.env"), "utf8");
+    for (const name of called) {
+      assert.equal(clusters[name]?.tls?.id, identityOf(name));
+      assert.match(targets, new RegExp(`^${settingsPrefix(name)}_TARGET=dns:///envoy:8001$`, "m"));
+    }
   });
 
   test("has the same document without certificates where calls are plain", () => {
