@@ -172,6 +172,16 @@ test("512 spans are sent at once, further ones a second later", async () => {
   assert.deepEqual(await counts(), { sent: 600, lost: 0 });
 });
 
+test("batches follow each other on one connection, also after a collector that is busy", async () => {
+  const statuses = [200, 503];
+  await using received = await collector(() => statuses.shift() ?? 200);
+  const { spans, counts } = parts({ endpoint: received.url });
+  for (let i = 0; i < 3 * 512; i++) spans.add({ ...plain, name: `${i}` });
+  await spans.shutdown();
+  assert.deepEqual(await counts(), { sent: 1_536, lost: 0 });
+  assert.deepEqual([received.requests.length, received.connections], [4, 1]);
+});
+
 test("2,048 spans wait for a collector that does not answer, further ones are lost and counted", async () => {
   const answered = Promise.withResolvers<number>();
   await using received = await collector(() => answered.promise);

@@ -42,9 +42,11 @@ export async function collector(answer: (request: IncomingMessage) => number | P
         bodies.push(plain);
         spans.push(...spansOf(plain));
       }
-      response.writeHead(status).end();
+      response.writeHead(status).end("a body that is not needed".repeat(10_000));
     })();
   });
+  let connections = 0;
+  server.on("connection", () => connections++);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
@@ -53,6 +55,10 @@ export async function collector(answer: (request: IncomingMessage) => number | P
     /** The accepted requests, as protobuf. */
     bodies,
     requests,
+    /** The number of connections so far. */
+    get connections() {
+      return connections;
+    },
     span(name: string): ReceivedSpan {
       const found = spans.find((span) => span.name === name);
       if (!found) throw new Error(`no span ${name} among ${spans.map((span) => span.name).join(", ")}`);
