@@ -41,6 +41,8 @@ export interface Plan {
   readonly generator: string;
   readonly folder: string;
   readonly rounds: number;
+  /** The number of the one round to measure; all by default. */
+  readonly only?: number;
   readonly ms: number;
   readonly rate: number;
   /** Shares of the calls of the closed loop, at which each is measured too; none by default. */
@@ -91,7 +93,8 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
     const slice = () => cpuPerCall({ cpuSeconds: () => cpuOf(running) }, () => call(target, plan, 1_000));
     await attempt(target, () => warmUp(`${target.name}, ${target.mode}`, slice));
   }
-  for (const round of eachRound(plan.rounds, `${targets.length} targets`)) {
+  const rounds = plan.only === undefined ? eachRound(plan.rounds, `${targets.length} targets`) : [plan.only];
+  for (const round of rounds) {
     const turn = round % Math.max(1, all.length);
     for (const one of [...all.slice(turn), ...all.slice(0, turn)]) {
       await attempt(one.target, async () => {
@@ -124,6 +127,37 @@ export async function measure(targets: readonly Target[], plan: Plan): Promise<M
     measured.push({ ...one, residentMiB, pauses });
   }
   return measured;
+}
+
+/**
+ * Does the same with new processes for each round. Two processes of one program differ for their
+ * whole lives, by what was compiled when, and a ratio of one to another tells of that too.
+ */
+export async function measureAnew(targets: readonly Target[], plan: Omit<Plan, "only">): Promise<Measured[]> {
+  const all: Measured[][] = [];
+  for (const round of eachRound(plan.rounds, `${targets.length} targets, new processes`)) {
+    all.push(await measure(targets, { ...plan, only: round }));
+  }
+  return targets.map((target) => joined(all.flatMap((round) => round.filter((one) => one.target === target))));
+}
+
+/** Returns the measurements of one target as if they were of the same processes. */
+function joined(measured: readonly Measured[]): Measured {
+  const [first, ...others] = measured;
+  if (first === undefined) throw new Error("no round was measured");
+  return others.reduce<Measured>(
+    (sum, one) => ({
+      target: sum.target,
+      closed: [...sum.closed, ...one.closed],
+      atRate: [...sum.atRate, ...one.atRate],
+      residentMiB: Math.max(sum.residentMiB, one.residentMiB),
+      pauses: [...sum.pauses, ...one.pauses].sort((a, b) => a - b),
+      pausesAtRate: [...sum.pausesAtRate, ...one.pausesAtRate].sort((a, b) => a - b),
+      delaysAtRate: [...sum.delaysAtRate, ...one.delaysAtRate],
+      atShares: [...sum.atShares, ...one.atShares],
+    }),
+    first,
+  );
 }
 
 function cpuOf(running: readonly Running[]): number {

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { type TransportName, transportNames } from "@plumbline/rpc";
 import { type Ratio, ratioTable } from "../ratio.ts";
 import { machineOf } from "./machine.ts";
-import { type Measured, measure, type Plan } from "./measure.ts";
+import { type Measured, measure, measureAnew, type Plan } from "./measure.ts";
 import { table } from "./report.ts";
 import type { Group, Parts, Target } from "./targets.ts";
 import { openWorkshop } from "./workshop.ts";
@@ -22,6 +22,8 @@ export interface Comparison {
   /** Returns the ratios of what was measured of `targets`, in their order. */
   readonly ratios: (measured: readonly Measured[], transport: TransportName) => Ratio[];
   readonly onEnd?: Plan["onEnd"];
+  /** Starts new processes for each round; by default those of the first one stay. */
+  readonly anew?: boolean;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface Comparison {
  * on a machine that the bench does not run on.
  */
 export async function compareOverTransports(
-  { name, group, targets, ratios, onEnd }: Comparison,
+  { name, group, targets, ratios, onEnd, anew = false }: Comparison,
   { rounds, ms, json }: ComparisonOptions,
 ): Promise<void> {
   await using workshop = await openWorkshop(name, { competitors: false });
@@ -40,7 +42,7 @@ export async function compareOverTransports(
   const [all, found]: [Measured[], Ratio[]] = [[], []];
   for (const transport of transportNames) {
     const plan = { generator, folder: parts.folder, rounds, ms, rate: 0, ...(onEnd !== undefined && { onEnd }) };
-    const measured = await measure(await targets(transport, parts), plan);
+    const measured = await (anew ? measureAnew : measure)(await targets(transport, parts), plan);
     all.push(...measured);
     found.push(...ratios(measured, transport));
   }

@@ -15,12 +15,12 @@ const modes: readonly Mode[] = ["full", "full, 10 % of traces exported", "full, 
 
 /**
  * Measures the gateway with 10 % of its traces exported, and with all, beside the same with none,
- * over each transport, in interleaved pairs. Prints the spans that were sent and lost, since a lost
- * one costs less. The ratios of all traces have no aim.
+ * over each transport, in pairs of new processes. Prints the spans that were sent and lost, since a
+ * lost one costs less. The ratios of all traces have no aim.
  */
 export async function telemetry({ profile, ...options }: TelemetryOptions): Promise<void> {
   const flags = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
-  const exported: string[][] = [];
+  const exported = new Map<string, number>();
   await compareOverTransports(
     {
       name: "telemetry",
@@ -35,11 +35,13 @@ export async function telemetry({ profile, ...options }: TelemetryOptions): Prom
           }),
         ),
       ratios: ([off, ...on]) => (off === undefined ? [] : on.flatMap((one) => ratios(off, one))),
-      onEnd: async (target) => void exported.push(...(await exportedSpans(target))),
+      onEnd: (target) => addExportedSpans(target, exported),
+      anew: true,
     },
     options,
   );
-  if (exported.length > 0) console.log(`\n${markdown([["spans", "outcome", "number"], ...exported])}`);
+  const rows = [...exported].map(([key, count]) => [...key.split(": "), whole(count)]);
+  if (rows.length > 0) console.log(`\n${markdown([["spans", "outcome", "number"], ...rows])}`);
 }
 
 function ratios(off: Measured, on: Measured): Ratio[] {
@@ -59,9 +61,15 @@ function ratios(off: Measured, on: Measured): Ratio[] {
   ];
 }
 
-/** Returns rows with the spans of a gateway by what became of them. */
-async function exportedSpans({ name, mode, programs: [program] }: Target): Promise<string[][]> {
+/** Adds the spans of a gateway to `exported`, by what became of them. */
+async function addExportedSpans(
+  { name, mode, programs: [program] }: Target,
+  exported: Map<string, number>,
+): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${program?.env["GATEWAY_OPS_PORT"]}/metrics`);
   const lines = (await response.text()).matchAll(/^telemetry_exported_spans_total\{outcome="(\w+)"\} (\d+)$/gm);
-  return [...lines].map(([, outcome = "", count]) => [`${name}, ${mode}`, outcome, whole(Number(count))]);
+  for (const [, outcome = "", count] of lines) {
+    const key = `${name}, ${mode}: ${outcome}`;
+    exported.set(key, (exported.get(key) ?? 0) + Number(count));
+  }
 }
