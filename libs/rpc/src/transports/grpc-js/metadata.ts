@@ -27,11 +27,14 @@ export function addBytes(grpc: GrpcMetadata, name: string, bytes: Uint8Array): v
   else before.push(text);
 }
 
-/** Converts metadata. Repeated text is joined as in HTTP. */
+/** Converts metadata. Repeated text is joined as in HTTP. Text of bytes costs less than a copy. */
 export function fromGrpc(grpc: GrpcMetadata): Metadata {
   const metadata = new Metadata();
   for (const [name, values] of Object.entries(grpc.toJSON())) {
-    for (const value of values) metadata.receive(name, typeof value === "string" ? value : new Uint8Array(value));
+    for (const value of values) {
+      if (typeof value === "string") metadata.receive(name, value);
+      else metadata.receiveBase64(name, value.toString("base64"));
+    }
   }
   return metadata;
 }
