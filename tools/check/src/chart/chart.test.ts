@@ -47,7 +47,8 @@ test("Redis of the engines for tests asks for the password in its URL, and no po
   const [secret, pod] = ["Secret", "Deployment"].map((kind) =>
     objects.find((object) => object.kind === kind && object.metadata.name === "redis"),
   );
-  const { url, password } = secret?.stringData as { readonly url: string; readonly password: string };
+  assert.ok(secret !== undefined);
+  const { url, password } = secret.stringData as { readonly url: string; readonly password: string };
   assert.deepEqual([new URL(url).password, password.length > 0], [password, true]);
   const text = JSON.stringify(pod);
   assert.match(text, /requirepass \$\(cat \/run\/secrets\/redis\/password\)/);
