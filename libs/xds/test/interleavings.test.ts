@@ -332,6 +332,20 @@ for (const variant of variants) {
       assert.deepEqual([...client.held.cluster.keys()], []);
     });
 
+    test("removes a cluster of an earlier stream after its only new version was rejected", () => {
+      const all: readonly Step[] = [
+        { kind: "put", snapshot: snapshot([resource("cluster", "a", encode("1"))]) },
+        { kind: "settle" },
+        { kind: "reconnect" },
+        { kind: "put", snapshot: snapshot([resource("cluster", "a", encode("bad 1"))]) },
+        { kind: "deliver" },
+      ];
+      for (const partial of [false, true]) {
+        const { client } = variant.run(partial, 5_000, all, snapshot([]));
+        assert.deepEqual([...client.held.cluster.keys()], []);
+      }
+    });
+
     test("sends a route after the wait to a client that rejects its cluster with a bad one", () => {
       const all: readonly Step[] = [
         {
