@@ -99,7 +99,7 @@ export function openStream(
       state.answered = false;
       state.frozenAt = inFlight.revision;
     } else {
-      // What the client holds of an earlier stream is still to be replaced.
+      // The resources of an earlier stream are still to be replaced.
       if (full(type) && !state.known) state.answered = false;
       const blamed = reject(state, now);
       if (blamed !== undefined) ledger.reject(blamed);
