@@ -35,8 +35,8 @@ export interface KeeperOptions {
 export class ResourceKeeper {
   readonly #options: KeeperOptions;
   readonly #applied = new Map<string, Applied>();
-  /** The statuses written last, by key. */
-  readonly #statuses = new Map<string, string>();
+  /** The statuses written last, by key, each with the uid of its resource. */
+  readonly #written = new Map<string, { readonly uid: string; readonly status: BackendServiceStatus }>();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -54,7 +54,7 @@ export class ResourceKeeper {
     }
     const parsed = BackendService.safeParse(found);
     if (!parsed.success) throw new Error(`${key} does not have the shape of its CRD: is the CRD older than this?`);
-    const resource = parsed.data;
+    const resource = this.#withLastStatus(key, parsed.data);
     if (resource.metadata.deletionTimestamp !== undefined) return;
     const versions = new Map(
       [...look("Secret", namespace)].map(([secret, object]) => [secret, object.metadata.resourceVersion ?? ""]),
@@ -93,6 +93,15 @@ export class ResourceKeeper {
     if (failure !== undefined) throw failure.error;
   }
 
+  /**
+   * Returns the resource with the status that was written last. The watch may be behind with older
+   * ones. To go on from those would write them again, and the watch would bring these back in turn.
+   */
+  #withLastStatus(key: string, resource: BackendService): BackendService {
+    const written = this.#written.get(key);
+    return written?.uid === resource.metadata.uid ? { ...resource, status: written.status } : resource;
+  }
+
   /** Writes a status that is not the one from before, and events about it. */
   async #writeStatus(
     key: string,
@@ -103,14 +112,14 @@ export class ResourceKeeper {
   ): Promise<void> {
     const { namespace, name } = resource.metadata;
     const text = canonical(status);
-    if (text === (this.#statuses.get(key) ?? canonical(resource.status))) return;
+    if (text === canonical(resource.status)) return;
     await this.#options.writer.applyStatus(
       resourceOf(apiVersion, plural, namespace),
       { apiVersion, kind, metadata: { name }, status: JSON.parse(text) as unknown },
       { manager, force: true, signal: working },
     );
     this.#options.onWrite(kind);
-    this.#statuses.set(key, text);
+    this.#written.set(key, { uid: resource.metadata.uid, status });
     await this.#tell(found, resource, status, working);
   }
 
@@ -202,7 +211,7 @@ export class ResourceKeeper {
   }
 
   #forget(key: string): void {
-    this.#statuses.delete(key);
+    this.#written.delete(key);
     this.#options.agents.forget(key);
     for (const of of Object.keys(owned)) this.#applied.delete(`${of} ${key}`);
   }
