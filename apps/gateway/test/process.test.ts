@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import { readEvents } from "./support/event-stream.ts";
 import { startGateway as start } from "./support/gateway-process.ts";
 import { orderOf } from "./support/grpc-services.ts";
 import { keysFile, testKey } from "./support/keys-file.ts";
+import { replaceFile } from "./support/replace-file.ts";
 
 /** Sends a request over a kept connection. Returns its status, or the error. */
 function get(agent: Agent, port: number, path: string): Promise<number | string> {
@@ -98,10 +99,7 @@ test("the process asks for tokens, and does not start with an issuer for develop
 test("the authority of the issuer is the one in its file, also after a change", async () => {
   const folder = await mkdtemp(join(tmpdir(), "gateway-issuer-ca-"));
   const caFile = join(folder, "ca.crt");
-  const trust = async ({ certificate }: Authority): Promise<void> => {
-    await writeFile(`${caFile}.new`, certificate);
-    await rename(`${caFile}.new`, caFile);
-  };
+  const trust = ({ certificate }: Authority): Promise<void> => replaceFile(caFile, certificate);
   try {
     const [own, other] = [newAuthority("issuer"), newAuthority("other")];
     const pair = own.issue({ name: "issuer", addresses: ["127.0.0.1"] });
@@ -152,10 +150,8 @@ test("without tokens the process starts at loopback addresses only (negative 48)
 test("a caller that the file denies is refused while the process runs, and its watch ends (negative 30)", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "gateway-denied-"));
   const path = join(folder, "gateway.yaml");
-  const deny = async (...subjects: string[]): Promise<void> => {
-    await writeFile(`${path}.new`, JSON.stringify({ auth: { denied: { subjects } } }));
-    await rename(`${path}.new`, path);
-  };
+  const deny = (...subjects: string[]): Promise<void> =>
+    replaceFile(path, JSON.stringify({ auth: { denied: { subjects } } }));
   try {
     await deny();
     await using issuer = await startIssuer({ port: 0 });

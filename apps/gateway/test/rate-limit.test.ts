@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -10,6 +10,7 @@ import { GatewayConfig } from "../src/config.ts";
 import { openGateway } from "./support/gateway.ts";
 import { MemoryUpstream } from "./support/memory-upstream.ts";
 import { plumbline } from "./support/orders.ts";
+import { replaceFile } from "./support/replace-file.ts";
 
 const upstream = new MemoryUpstream(plumbline, { SayHello: () => ({ message: "Hello" }) });
 const rates = (perSecond: number, burst: number, global = 0) => ({
@@ -75,10 +76,7 @@ test("behind a proxy each client is counted once, however the proxy or the clien
 test("the rate limit follows its file without a restart, and an invalid file keeps the last valid limit", async () => {
   const folder = await mkdtemp(join(tmpdir(), "gateway-"));
   const path = join(folder, "gateway.yaml");
-  const write = async (text: string): Promise<void> => {
-    await writeFile(`${path}.new`, text);
-    await rename(`${path}.new`, path);
-  };
+  const write = (text: string): Promise<void> => replaceFile(path, text);
   const yaml = (perSecond: unknown): string =>
     `auth: {off: true}\nhttp: {host: 127.0.0.1}\nrateLimit: {perClient: {perSecond: ${String(perSecond)}, burst: 1}}`;
   const warnings: string[] = [];

@@ -1,7 +1,8 @@
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ApiKeyEntry, newApiKey } from "@plumbline/auth";
+import { replaceFile } from "./replace-file.ts";
 
 export interface TestKey {
   readonly text: string;
@@ -20,10 +21,7 @@ export function testKey(subject: string, changes: Partial<ApiKeyEntry> = {}): Te
 export async function keysFile(...keys: readonly TestKey[]) {
   const folder = await mkdtemp(join(tmpdir(), "gateway-keys-"));
   const path = join(folder, "api-keys.json");
-  const write = async (text: string): Promise<void> => {
-    await writeFile(`${path}.new`, text);
-    await rename(`${path}.new`, path);
-  };
+  const write = (text: string): Promise<void> => replaceFile(path, text);
   const put = (...kept: readonly TestKey[]) => write(JSON.stringify({ keys: kept.map(({ entry }) => entry) }));
   await put(...keys);
   return { path, write, put, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
