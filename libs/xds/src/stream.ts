@@ -92,15 +92,14 @@ export function openStream(
     }
     for (const name of state.refusals.keys()) if (!ledger.has(keyOf({ type, name }))) state.refusals.delete(name);
     for (const { name, version } of changed) state.refusals.set(name, { version, error, at: now });
-    if (full(type) && !state.known && changed.length > 1) {
-      // The client holds resources of an earlier stream. A response without one of them would
-      // remove it, so the bad one cannot be looked for.
+    const mayHoldOlder = full(type) && !state.known;
+    // The resources of an earlier stream are still to be replaced.
+    if (mayHoldOlder) state.answered = false;
+    if (mayHoldOlder && changed.length > 1) {
+      // A response without one of them would remove it, so the bad one cannot be looked for.
       state.inFlight = undefined;
-      state.answered = false;
       state.frozenAt = inFlight.revision;
     } else {
-      // The resources of an earlier stream are still to be replaced.
-      if (full(type) && !state.known) state.answered = false;
       const blamed = reject(state, now);
       if (blamed !== undefined) ledger.reject(blamed);
     }
