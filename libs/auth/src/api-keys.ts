@@ -57,7 +57,7 @@ export class ApiKeys {
     const key = readApiKey(text);
     if (key === undefined) return invalid("API key", "plk_ID_SECRET_CRC, with the right checksum");
     const held = this.#held.get(key.id);
-    // An id that does not exist costs the same time as a wrong secret.
+    // The same work for an id that does not exist as for a wrong secret.
     const isRight = timingSafeEqual(key.digest, held?.digest ?? noDigest);
     if (held === undefined) return invalid("API key's id", "that of a key in the file");
     if (!isRight) return invalid("API key's secret", "that of the key with this id");
