@@ -164,7 +164,6 @@ function cpuOf(running: readonly Running[]): number {
   return running.reduce((sum, process) => sum + process.cpuSeconds(), 0);
 }
 
-/** Calls a target for a second, and returns its CPU seconds per call. */
 async function sample(target: Target, running: readonly Running[], plan: Plan, rate: number): Promise<Sample> {
   return await watched(async () => {
     const before = cpuOf(running);
